@@ -1,0 +1,201 @@
+"""The command line: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.errors import RunError, UsageError
+from experiments.settings import FIELDS, flag, read_value
+
+KINDS = {
+    "architectures": "architecture",
+    "losses": "loss",
+    "data": "data",
+    "penalties": "penalty",
+    "regularizers": "regularizer",
+}
+
+
+class SettingType(click.ParamType):
+    """A flag whose words are read by the table of settings."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+        self.name = FIELDS[setting].metadata["metavar"] or "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return read_value(self.setting, value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds a flag for every setting."""
+    for name, field in reversed(FIELDS.items()):
+        metadata = field.metadata
+        command = click.option(
+            flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"]
+        )(command)
+    return command
+
+
+class Commands(click.Group):
+    """Offers close matches for an unknown command."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            close = get_close_matches(args[0], self.commands, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(self.commands)}"
+            raise click.UsageError(f"unknown command '{args[0]}'; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="gans")
+def gans() -> None:
+    """A laboratory for generative adversarial networks.
+
+    \b
+    gans run --arch dcgan --loss wgan-gp     train on embedded data
+    gans list                                architectures, losses and data
+    gans sample RUN --out grid.png           pictures from a run
+    """
+
+
+def debug_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+@gans.command()
+@settings_options
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Continue the run in DIR.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
+@click.option("--dry-run", is_flag=True, help="Print every setting and its source, sizes and memory; stop.")
+@click.option("--force", is_flag=True, help="Continue a run although settings differ.")
+@debug_option
+def run(
+    out: Path | None,
+    resume: Path | None,
+    config: Path | None,
+    dry_run: bool,
+    force: bool,
+    debug: bool,  # noqa: ARG001  (read by main)
+    **flags: Any,
+) -> None:
+    """Train a generator and a critic; the same command again resumes an interrupted run."""
+    if sum(given is not None for given in (out, resume)) == 2:
+        raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
+    if resume is not None and config is not None:
+        raise UsageError("--config and --resume exclude each other; a run has its own config")
+    from experiments.config import read_config, resolve
+    from experiments.run_folder import RunFolder, choose_folder, open_run
+
+    asked = {name: value for name, value in flags.items() if value is not None}
+    file = open_run(resume).config_file if resume is not None else config
+    resolved = resolve(asked, read_config(file) if file else None, str(file) if file else "")
+    if dry_run:
+        from experiments.report import print_plan
+
+        print_plan(resolved)
+        return
+    target = resume or out
+    folder = RunFolder(target) if target else choose_folder(resolved.settings)
+    from experiments.running import Interrupted
+    from experiments.running import run as start
+
+    say(
+        f"gans run --arch {resolved.settings.arch} --loss {resolved.settings.loss} "
+        f"--data {resolved.settings.data} --preset {resolved.settings.preset} on {resolved.settings.device} "
+        f"in {folder.path}"
+    )
+    try:
+        start(resolved, folder, say, force)
+    except Interrupted as stop:
+        say(f"stopped and saved at step {stop.step:,}; continue with: gans run --resume {stop.folder}")
+        sys.exit(130)
+    click.echo(folder.path)
+
+
+@gans.command("list")
+@click.argument("kind", required=False, metavar=f"[{'|'.join(KINDS)}]")
+@click.option("--plugin", type=SettingType("plugin"), metavar="FILE.py,…", help=FIELDS["plugin"].metadata["help"])
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@debug_option
+def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
+    """Names and one line on each: architectures, losses, data, penalties, regularizers."""
+    from experiments import catalogue
+
+    if kind is not None and kind not in KINDS:
+        raise catalogue.unknown("kind", kind, list(KINDS))
+    for path in plugin or ():
+        catalogue.add_plugin(path)
+    found = {
+        plural: {name: catalogue.summary_of(single, name) for name in catalogue.names_of(single)}
+        for plural, single in KINDS.items()
+        if kind in (None, plural)
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for plural, entries in found.items():
+        click.echo(click.style(plural, bold=True))
+        for name, line in entries.items():
+            click.echo(f"  {name:<16} {line}")
+
+
+@gans.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
+@click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
+@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@debug_option
+def sample(run: Path, count: int, seed: int, out: str, device: str, debug: bool) -> None:  # noqa: ARG001
+    """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
+    from experiments.sampling import generate, load_generator, save_samples
+
+    generator, _ = load_generator(run)
+    say(save_samples(generate(generator, count, seed, device), out))
+    click.echo(out)
+
+
+def say(line: str) -> None:
+    """Remarks go to stderr; results that a program reads go to stdout."""
+    click.echo(line, err=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command. One line for an error; exit status 2 for usage, 1 at run time, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        gans.main(arguments, prog_name="gans", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        fail("interrupted", 130)
+    except (click.ClickException, UsageError, RunError, OSError, MemoryError) as error:
+        if "--debug" in arguments:
+            raise
+        fail(describe(error), 2 if isinstance(error, click.UsageError | UsageError) else 1)
+
+
+def describe(error: BaseException) -> str:
+    if isinstance(error, click.ClickException):
+        return " ".join(error.format_message().split())
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def fail(line: str, status: int) -> None:
+    say(f"gans: {line}")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

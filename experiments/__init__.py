@@ -1,0 +1,1 @@
+"""The laboratory: settings, data, training, checkpoints, samples and their run folders."""

@@ -1,0 +1,172 @@
+"""The catalogue: the file name is the registry.
+
+Names and one-line summaries are read from the folders without importing anything; a module is imported
+when it is asked for, and must hold exactly one public plug-in of its kind. More plug-ins come from
+`--plugin FILE.py` and from installed packages with entry points in the group `gans`, named `KIND.NAME`.
+"""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from experiments.errors import UsageError
+from losses.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a plug-in of this kind is, and where its files stand.
+
+    Attributes:
+        package: the folder whose files are the plug-ins, as a dotted name; empty for kinds without one.
+        base: "module:name" of the type that a plug-in derives from, or is an instance of.
+    """
+
+    package: str
+    base: str
+
+    def is_plugin(self, value: Any, module: ModuleType) -> bool:
+        module_name, _, name = self.base.partition(":")
+        base = getattr(importlib.import_module(module_name), name)
+        if inspect.isclass(value):
+            own = value.__module__ == module.__name__
+            return own and issubclass(value, base) and not inspect.isabstract(value)
+        return isinstance(value, base)
+
+
+KINDS = {
+    "architecture": Kind("gans", "gans.core.architecture:Architecture"),
+    "form": Kind("losses.adversarial", "losses.adversarial:Adversarial"),
+    "recipe": Kind("", "losses.recipe:Recipe"),
+    "penalty": Kind("losses.penalties", "losses.penalties:Points"),
+    "regularizer": Kind("losses.regularizers", "losses.regularizers:Regularizer"),
+    "data": Kind("experiments.data", "experiments.data:Source"),
+}
+
+_from_files: dict[tuple[str, str], Any] = {}  # (kind, name) → plug-in, of --plugin
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, sorted."""
+    found = {path.stem.replace("_", "-") for path in _files(kind)}
+    found |= {name for known, name in _from_files if known == kind}
+    found |= {entry.name.partition(".")[2] for entry in _entries(kind)}
+    return sorted(found | set(RECIPES) if kind == "recipe" else found)
+
+
+def loss_names() -> list[str]:
+    """The words after `--loss`: every recipe, and every form by its own name."""
+    return sorted({*names("recipe"), *names("form")})
+
+
+def names_of(kind: str) -> list[str]:
+    """Like `names`, where "loss" stands for recipes and forms together."""
+    return loss_names() if kind == "loss" else names(kind)
+
+
+def summary_of(kind: str, name: str) -> str:
+    """Like `summary`, where "loss" stands for recipes and forms together."""
+    if kind == "loss":
+        kind = "recipe" if name in names("recipe") else "form"
+    return summary(kind, name)
+
+
+def summary(kind: str, name: str) -> str:
+    """The first line of a plug-in's documentation."""
+    if kind == "recipe" and name in RECIPES:
+        return RECIPES[name].summary
+    if (kind, name) in _from_files:
+        value = _from_files[kind, name]
+        module = inspect.getmodule(value) if inspect.isclass(value) else None
+        text = getattr(value, "summary", "") or (inspect.getdoc(module or value) or "")
+        return text.partition("\n")[0]
+    for path in _files(kind):
+        if path.stem.replace("_", "-") == name:
+            return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    return next((f"from {e.value}" for e in _entries(kind) if e.name == f"{kind}.{name}"), "")
+
+
+def load(kind: str, name: str) -> Any:
+    """The plug-in of that kind and name. Raises UsageError, with close matches, for an unknown name."""
+    if (kind, name) in _from_files:
+        return _from_files[kind, name]
+    if kind == "recipe" and name in RECIPES:
+        return RECIPES[name]
+    stem = name.replace("-", "_")
+    if any(path.stem == stem for path in _files(kind)):
+        return _only_plugin(kind, importlib.import_module(f"{KINDS[kind].package}.{stem}"))
+    for entry in _entries(kind):
+        if entry.name == f"{kind}.{name}":
+            return entry.load()
+    raise unknown(kind, name, names(kind))
+
+
+def load_recipe(loss: str) -> Any:
+    """The recipe behind a word after `--loss`: a named combination, or that of a form itself."""
+    if loss in names("recipe"):
+        return load("recipe", loss)
+    if loss in names("form"):
+        return load("form", loss).recipe
+    raise unknown("loss", loss, loss_names())
+
+
+def unknown(kind: str, name: str, known: list[str]) -> UsageError:
+    """The error for an unknown name."""
+    close = get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+    return UsageError(f"unknown {kind} '{name}'; {hint}")
+
+
+def add_plugin(path: str) -> tuple[str, str]:
+    """Imports a file from outside the checkout; returns its kind and name (the file's name)."""
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"plug-in {path}: there is no such file")
+    specification = importlib.util.spec_from_file_location(f"gans_plugin_{file.stem}", file)
+    if specification is None or specification.loader is None:
+        raise UsageError(f"plug-in {path}: not a Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error
+    found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
+    if len(found) != 1:
+        raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
+    (kind, value), name = found[0], file.stem.replace("_", "-")
+    if name in {p.stem.replace("_", "-") for p in _files(kind)} or (kind == "recipe" and name in RECIPES):
+        raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
+    _from_files[kind, name] = value
+    return kind, name
+
+
+def _files(kind: str) -> list[Path]:
+    package = KINDS[kind].package
+    if not package:
+        return []
+    return sorted(path for path in ROOT.joinpath(*package.split(".")).glob("*.py") if path.name[0] != "_")
+
+
+def _entries(kind: str) -> list[EntryPoint]:
+    return [entry for entry in entry_points(group="gans") if entry.name.startswith(f"{kind}.")]
+
+
+def _plugins(kind: str, module: ModuleType) -> list[Any]:
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return [value for value in public.values() if KINDS[kind].is_plugin(value, module)]
+
+
+def _only_plugin(kind: str, module: ModuleType) -> Any:
+    found = _plugins(kind, module)
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must hold exactly one public {kind}, holds {len(found)}")
+    return found[0]

@@ -1,0 +1,125 @@
+"""Checkpoints: written whole or not at all, verified by content hash, loaded without executing code."""
+
+import hashlib
+import io
+import os
+import re
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.errors import RunError
+
+FORMAT = 1
+NAME = re.compile(r"step-(\d{8,})\.pt")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write, fsync, rename, fsync the folder: after a crash the file is the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Checkpoints:
+    """The checkpoints of one run folder, `step-00001000.pt` with `step-00001000.pt.sha256` beside it.
+
+    Args:
+        folder: where they stand.
+        keep: how many of the newest are kept.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def paths(self) -> list[Path]:
+        """Oldest first."""
+        return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
+
+    def save(self, step: int, content: dict[str, Any]) -> Path:
+        """Writes a checkpoint and forgets the oldest. Raises RunError when the disk does not take it."""
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, "step": step, **content}, buffer)
+        data = buffer.getvalue()
+        path = self.folder / f"step-{step:08d}.pt"
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            # The hash goes first: a checkpoint without one never exists.
+            write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
+            write_atomically(path, data)
+        except OSError as error:
+            if not path.exists():
+                hash_path(path).unlink(missing_ok=True)
+            last = self.paths()[-1:]
+            kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
+            raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
+        for old in self.paths()[: -self.keep]:
+            old.unlink(missing_ok=True)
+            hash_path(old).unlink(missing_ok=True)
+        return path
+
+    def newest(self, report: Any) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, None where there is none at all.
+
+        Damaged ones are told to `report` (a function of one line) and passed over; raises RunError when
+        all are damaged, or when the newest was written by a newer version.
+        """
+        paths = self.paths()
+        for path in reversed(paths):
+            try:
+                return load_checkpoint(path)
+            except DamagedError as error:
+                report(f"{error}; trying the one before")
+        if paths:
+            raise RunError(f"{self.folder}: none of its {len(paths)} checkpoints can be read; start anew with --out")
+        return None
+
+
+class DamagedError(RunError):
+    """A file that is not, or no longer, a checkpoint."""
+
+
+def hash_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads one checkpoint onto the CPU.
+
+    Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
+    Raises DamagedError for a file that is not a checkpoint or fails its hash, RunError for a newer format.
+    """
+    try:
+        data = path.read_bytes()
+        expected = hash_path(path).read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
+        raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
+    if content["format"] > FORMAT:
+        raise RunError(
+            f"checkpoint {path}: format {content['format']} is newer than this version's {FORMAT}; upgrade gans"
+        )
+    return content

@@ -1,0 +1,89 @@
+"""Data: every file beside this one is a source, and its file name is the word after `--data`.
+
+A source is asked for its native shape first (cheaply) and opened afterwards, when the settings are
+resolved. What it opens is a `DataSet`: finite, ordered, fetched by index, so that the order of training
+can be a function of (seed, epoch) and any step is reached without replaying.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["images", "points"]
+Fit = Literal["crop", "stretch", "error"]
+
+
+class DataSet(ABC):
+    """N samples in a fixed order.
+
+    Attributes:
+        sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
+        labels: class of every sample, int64 `(N,)`, or None without classes.
+        classes: names of the classes, in the order of the labels; empty without classes.
+    """
+
+    sample_shape: tuple[int, ...]
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def fetch(self, indices: Tensor) -> Tensor:
+        """Samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)` in [0, 255], or float32 `(B, 2)`."""
+
+
+class Held(DataSet):
+    """Samples that lie in memory, on whichever device they fit."""
+
+    def __init__(self, samples: Tensor, labels: Tensor | None = None, classes: Sequence[str] = ()) -> None:
+        self.samples = samples
+        self.sample_shape = tuple(samples.shape[1:])
+        self.labels = labels
+        self.classes = tuple(classes)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        return self.samples[indices.to(self.samples.device)]
+
+
+def hold(data: DataSet, device: torch.device, chunk: int = 1024) -> Held:
+    """Fetches all of `data`, in chunks, into one tensor on `device`."""
+    chunks = [data.fetch(indices).to(device) for indices in torch.arange(len(data)).split(chunk)]
+    return Held(torch.cat(chunks), data.labels, data.classes)
+
+
+@dataclass(frozen=True)
+class Native:
+    """The shape that a source has by itself; None where it takes any."""
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+
+
+class Source(ABC):
+    """Where data comes from. The part of the data spec after the colon is its argument (`folder:PATH`).
+
+    Raises ValueError, with one line that names the offender and the remedy, when the argument or what it
+    points to cannot be used.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, argument: str = "") -> None:
+        self.argument = argument
+
+    @abstractmethod
+    def native(self) -> Native:
+        """The shape of the samples as they come, found without reading them all."""
+
+    @abstractmethod
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """The data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""

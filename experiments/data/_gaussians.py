@@ -1,0 +1,17 @@
+"""Mixtures of equal, round Gaussians in the plane."""
+
+import torch
+from torch import Tensor
+
+from experiments.data import Held
+
+LENGTH = 100_000
+SEED = 20140610  # the points are one fixed data set, whatever the seed of a run
+
+
+def gaussians(centres: Tensor, sigma: float) -> Held:
+    """`LENGTH` points float32 `(N, 2)` around `centres` `(M, 2)`: mode i mod M is the label of point i."""
+    labels = torch.arange(LENGTH) % len(centres)
+    noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
+    names = [f"mode {mode}" for mode in range(len(centres))]
+    return Held(centres[labels] + sigma * noise, labels, names)

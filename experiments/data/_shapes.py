@@ -1,0 +1,187 @@
+"""Drawing of coloured shapes from their factors: hashing, signed distances, painting.
+
+Everything per pixel is addition, multiplication, minimum, maximum and square root, which are rounded the
+same way wherever a pixel lies in memory: one index gives one picture, to the bit, in any batch.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CLASSES = ("disc", "ring", "square", "triangle", "star", "cross")
+
+SIZES = (0.55, 0.75)
+JITTER = 0.18  # so small that the largest shape stays inside, with a pixel to spare: no factor limits another
+# A tilt within ±30° shows in the picture for every class that has corners (a star repeats after 72°, a
+# square and a cross after 90°, a triangle after 120°), so that it can be told from the picture.
+TILT = math.pi / 6
+SATURATION = 0.8
+BACKGROUND = (0.09, 0.10, 0.14)
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts RGB to L
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What a picture shows, for B pictures. The unit of length is half the short side of the frame.
+
+    Attributes:
+        label: index into the classes, int64 `(B,)`.
+        hue: on the circle of HSV, 0 red, ⅓ green, ⅔ blue, float32 `(B,)` in [0, 1).
+        size: radius of the circle around the shape, float32 `(B,)` in [0.55, 0.75).
+        rotation: clockwise, in radians, float32 `(B,)` in [−π/6, π/6); discs and rings do not show it.
+        position: of the centre, from the middle of the frame, x to the right and y down, float32 `(B, 2)`
+            in [−0.18, 0.18).
+    """
+
+    label: Tensor
+    hue: Tensor
+    size: Tensor
+    rotation: Tensor
+    position: Tensor
+
+
+def factors_at(indices: Tensor) -> Factors:
+    """The factors of the pictures at `indices` (int64, `(B,)`): a pure function of each index alone."""
+    label, hue, size, rotation, x, y = (_uniform(indices, stream) for stream in range(6))
+    return Factors(
+        label=(label * len(CLASSES)).long(),
+        hue=hue,
+        size=SIZES[0] + (SIZES[1] - SIZES[0]) * size,
+        rotation=TILT * (2 * rotation - 1),
+        position=JITTER * (2 * torch.stack([x, y], dim=1) - 1),
+    )
+
+
+def distances(factors: Factors, size: tuple[int, int]) -> Tensor:
+    """Signed distance of every pixel's middle from the outline, in pixels, < 0 inside: `(B, H, W)`."""
+    height, width = size
+    half = min(height, width) / 2
+    device = factors.label.device
+    rows = (torch.arange(height, device=device) + 0.5 - height / 2) / half
+    columns = (torch.arange(width, device=device) + 0.5 - width / 2) / half
+    distance = torch.empty(len(factors.label), height, width, device=device)
+    # The few numbers per picture are worked out in float64: float32 sines may differ between batch sizes.
+    cosine = factors.rotation.double().cos().float()
+    sine = factors.rotation.double().sin().float()
+    for label, outline in enumerate(_OUTLINES):
+        chosen = (factors.label == label).nonzero()[:, 0]
+        radius = factors.size[chosen, None, None]
+        x = (columns[None, None, :] - factors.position[chosen, 0, None, None]) / radius
+        y = (rows[None, :, None] - factors.position[chosen, 1, None, None]) / radius
+        c, s = cosine[chosen, None, None], sine[chosen, None, None]
+        distance[chosen] = outline(c * x + s * y, c * y - s * x) * (radius * half)
+    return distance
+
+
+def coverage(distance: Tensor) -> Tensor:
+    """How much of each pixel the shape covers, in [0, 1], from the distance in pixels: anti-aliasing."""
+    return (0.5 - distance).clamp_(0, 1)
+
+
+def colours(hue: Tensor) -> Tensor:
+    """Vivid RGB colours `(B, 3)` in [0, 1] of hues `(B,)` in [0, 1): HSV at full value."""
+    sixths = 6 * hue[:, None]
+    offsets = torch.tensor([[5.0, 3.0, 1.0]], device=hue.device)
+    k = (offsets + sixths) % 6
+    return 1 - SATURATION * torch.minimum(k, 4 - k).clamp(0, 1)
+
+
+def paint(cover: Tensor, colour: Tensor, channels: int) -> Tensor:
+    """Pictures uint8 `(B, channels, H, W)` from the coverage `(B, H, W)` and the colour `(B, 3)` of each.
+
+    Channels: 1 is luma, 3 is RGB on the plain background, 4 is RGB with straight alpha: the colour fills
+    the whole picture and alpha alone draws the shape, so that no edge carries a fringe of background.
+    """
+    if channels == 4:
+        plain = colour[:, :, None, None].expand(-1, -1, *cover.shape[1:])
+        return _bytes(torch.cat([plain, cover[:, None]], dim=1))
+    background = torch.tensor(BACKGROUND, device=cover.device).expand_as(colour)
+    if channels == 1:
+        luma = torch.tensor(LUMA, device=cover.device)
+        colour, background = ((c * luma).sum(1, keepdim=True) for c in (colour, background))
+    elif channels != 3:
+        raise ValueError(f"shapes are drawn with 1, 3 or 4 channels, not {channels}")
+    span = (colour - background)[:, :, None, None]
+    return _bytes(background[:, :, None, None] + span * cover[:, None])
+
+
+def _bytes(values: Tensor) -> Tensor:
+    return values.mul_(255).add_(0.5).to(torch.uint8)  # the cast cuts off, so this rounds
+
+
+def _uniform(indices: Tensor, stream: int) -> Tensor:
+    """Float32 in [0, 1), from splitmix64 (Steele et al. 2014) of the counter `indices` in one stream of 8."""
+    z = (8 * indices.long() + stream + 1) * _signed(0x9E3779B97F4A7C15)
+    z = (z ^ _shift_right(z, 30)) * _signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shift_right(z, 27)) * _signed(0x94D049BB133111EB)
+    z = z ^ _shift_right(z, 31)
+    return _shift_right(z, 40).float() / 2**24  # 24 bits fit a float32 exactly
+
+
+def _signed(word: int) -> int:
+    """The same 64 bits as a signed integer, which is what tensors have; their products wrap around."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+def _shift_right(z: Tensor, bits: int) -> Tensor:
+    """Logical shift: a signed tensor's own would draw in copies of the sign."""
+    return (z >> bits) & (2 ** (64 - bits) - 1)
+
+
+# Outlines: signed distance of the points (x, y) from a figure that the unit circle just holds, tip upwards.
+
+
+def _disc(x: Tensor, y: Tensor) -> Tensor:
+    return (x * x + y * y).sqrt_() - 1
+
+
+def _ring(x: Tensor, y: Tensor) -> Tensor:
+    return ((x * x + y * y).sqrt_() - 0.76).abs_() - 0.24
+
+
+def _box(x: Tensor, y: Tensor, half_width: float, half_height: float) -> Tensor:
+    x, y = x.abs() - half_width, y.abs() - half_height
+    outside = (x.clamp(min=0).square_() + y.clamp(min=0).square_()).sqrt_()
+    return outside + torch.maximum(x, y).clamp_(max=0)
+
+
+def _square(x: Tensor, y: Tensor) -> Tensor:
+    return _box(x, y, math.sqrt(0.5), math.sqrt(0.5))
+
+
+def _cross(x: Tensor, y: Tensor) -> Tensor:
+    x, y = x.abs(), y.abs()  # four arms are one arm, seen in mirrors
+    return _box(torch.maximum(x, y), torch.minimum(x, y), math.cos(0.3), math.sin(0.3))
+
+
+def _triangle(x: Tensor, y: Tensor) -> Tensor:
+    x, y = _mirror(x.abs(), -y, math.pi / 3)
+    return _edge(x.abs(), y, math.pi / 3, math.cos(math.pi / 3))
+
+
+def _star(x: Tensor, y: Tensor) -> Tensor:
+    x, y = _mirror(x.abs(), -y, 2 * math.pi / 5)
+    x, y = _mirror(x.abs(), y, math.pi / 5)
+    return _edge(x, y, math.pi / 5, 0.48)
+
+
+def _mirror(x: Tensor, y: Tensor, angle: float) -> tuple[Tensor, Tensor]:
+    """Reflects what lies beyond the line at `angle` from the upward axis (y up) to this side of it."""
+    normal_x, normal_y = math.cos(angle), -math.sin(angle)
+    beyond = (x * normal_x + y * normal_y).clamp_(min=0).mul_(2)
+    return x - beyond * normal_x, y - beyond * normal_y
+
+
+def _edge(x: Tensor, y: Tensor, angle: float, radius: float) -> Tensor:
+    """Signed distance from the edge between the tip (0, 1) and the corner at `angle`, `radius`."""
+    edge_x, edge_y = radius * math.sin(angle), radius * math.cos(angle) - 1
+    y = y - 1
+    along = ((x * edge_x + y * edge_y) / (edge_x**2 + edge_y**2)).clamp_(0, 1)
+    away = ((x - along * edge_x).square_() + (y - along * edge_y).square_()).sqrt_()
+    return torch.copysign(away, x * -edge_y + y * edge_x)
+
+
+_OUTLINES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (_disc, _ring, _square, _triangle, _star, _cross)

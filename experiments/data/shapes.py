@@ -1,0 +1,55 @@
+"""Coloured shapes with known factors: class, hue, size, rotation and position; any image size, labelled."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from experiments.data import DataSet, Fit, Kind, Native, Source
+from experiments.data._arguments import refuse_argument
+from experiments.data._shapes import CLASSES, Factors, colours, coverage, distances, factors_at, paint
+
+LENGTH = 50_000
+
+
+class ShapeImages(DataSet):
+    """One shape a picture, drawn when it is fetched, on the device of the indices.
+
+    Picture i is a pure function of i, the same at every size; `factors` tells what it shows.
+    """
+
+    def __init__(self, size: tuple[int, int], channels: int) -> None:
+        self.sample_shape = (channels, *size)
+        self.labels = factors_at(torch.arange(LENGTH)).label
+        self.classes = CLASSES
+
+    def __len__(self) -> int:
+        return LENGTH
+
+    def factors(self, indices: Tensor) -> Factors:
+        """The truth about the pictures at `indices` (int64, `(B,)`)."""
+        return factors_at(indices)
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        channels, height, width = self.sample_shape
+        factors = factors_at(indices)
+        cover = coverage(distances(factors, (height, width)))
+        return paint(cover, colours(factors.hue), channels)
+
+
+class Shapes(Source):
+    """Drawn shapes in six classes. They have no size of their own: 32 to 256 pixels look well."""
+
+    kind: ClassVar[Kind] = "images"
+
+    def native(self) -> Native:
+        refuse_argument("shapes", self.argument)
+        return Native(size=None, channels=3)
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> ShapeImages:
+        """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
+        del fit
+        refuse_argument("shapes", self.argument)
+        if size is None:
+            raise ValueError("data 'shapes' has no size of its own: give one with --image-size")
+        return ShapeImages(size, channels or 3)

@@ -1,0 +1,70 @@
+"""What a run would be, without running it: parameter counts and an estimate of memory.
+
+Everything is built on the meta device, which has shapes but no memory.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor, nn
+
+from experiments.build import blueprint_of, build_game
+from experiments.config import Config
+from gans.core.game import Game
+
+BYTES = 4  # float32
+OPTIMIZER_COPIES = {"adam": 2, "rmsprop": 1, "sgd": 0}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes of a run. Memory is that of weights, gradients, optimizer, average and activations, without
+    the data and what PyTorch itself takes."""
+
+    generator_parameters: int
+    critic_parameters: int
+    steps: int
+    kimg: float
+    memory_bytes: int
+
+
+def estimate(config: Config) -> Estimate:
+    """Builds the networks on the meta device, which also finds settings that they cannot have."""
+    settings = config.settings
+    with torch.device("meta"):
+        game = build_game(settings)
+        z = torch.empty(settings.batch_size, settings.z_dim)
+        samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
+    images = settings.batch_size * game.deals_per_round
+    steps = settings.steps or ceil((settings.kimg or 0.0) * 1000 / images)
+    generator = sum(p.numel() for p in game.generator_network.parameters())
+    critic = sum(p.numel() for p in game.critic_network.parameters())
+    copies = 2 + OPTIMIZER_COPIES[settings.optimizer]  # weights, gradients, moments
+    fixed = (generator + critic) * copies + generator
+    activations = _peak_activations(game, z, samples, bool(settings.penalty))
+    return Estimate(generator, critic, steps, steps * images / 1000, (fixed + activations) * BYTES)
+
+
+def _peak_activations(game: Game, z: Tensor, samples: Tensor, has_penalty: bool) -> int:
+    """Numbers kept for the backward pass in the larger of the two players' steps."""
+    generator = _activations(game.generator_network, z)
+    critic = _activations(game.critic_network, samples)
+    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
+    # and its graph as well; the generator's step keeps both networks once.
+    return max(critic * (5 if has_penalty else 2), generator + critic)
+
+
+def _activations(network: nn.Module, inputs: Tensor) -> int:
+    count = 0
+
+    def add(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG001
+        nonlocal count
+        count += output.numel()
+
+    leaves = [m for m in network.modules() if not list(m.children())]
+    hooks = [leaf.register_forward_hook(add) for leaf in leaves]
+    network(inputs)
+    for hook in hooks:
+        hook.remove()
+    return count

@@ -1,0 +1,76 @@
+"""What a person sees while a run works: one live line on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+from experiments.watchers import Moment
+from gans.core.player import Scores
+
+PLAIN_SECONDS = 10.0  # between plain lines
+SHORT = {"adversarial": "adv", "gradient_penalty": "gp", "gradient_norm": "‖∇‖"}
+
+
+class Progress:
+    """Steps done, images/s, kimg, the latest terms and the time left, on stderr."""
+
+    def __init__(self, total_steps: int, start: int) -> None:
+        self.console = Console(stderr=True)
+        self.total_steps = total_steps
+        self.start = start
+        self._began = time.monotonic()
+        self._last_plain = -PLAIN_SECONDS
+        self._bar = Bar(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            BarColumn(bar_width=None),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.description}"),
+            console=self.console,
+            refresh_per_second=2,
+            disable=not self.console.is_terminal,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=total_steps, completed=start)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+        """A watcher: moves the bar."""
+        self._bar.update(self._task, completed=moment.step)
+
+    def show(self, line: dict[str, float]) -> None:
+        """Shows a line of scores."""
+        text = describe(line)
+        if self.console.is_terminal:
+            self._bar.update(self._task, description=text)
+            return
+        now = time.monotonic()
+        step = int(line["step"])
+        if now - self._last_plain >= PLAIN_SECONDS or step == self.total_steps:
+            self._last_plain = now
+            remaining = (now - self._began) / max(step - self.start, 1) * (self.total_steps - step)
+            left = f"  {time.strftime('%H:%M:%S', time.gmtime(remaining))} left"
+            print(f"step {step:,}/{self.total_steps:,}  {text}{left}", file=sys.stderr, flush=True)
+
+
+def describe(line: dict[str, float]) -> str:
+    """`12.3 kimg  850 img/s  critic adv −1.20 gp 0.10  generator adv 0.31`."""
+    parts = [f"{line['kimg']:.1f} kimg", f"{line['images_per_second']:,.0f} img/s"]
+    player = ""
+    for name, value in line.items():
+        owner, _, term = name.partition("/")
+        if term and term not in ("real", "fake"):
+            parts.append(f"{owner if owner != player else ''} {SHORT.get(term, term)} {value:.3g}".strip())
+            player = owner
+    return "  ".join(parts)

@@ -1,0 +1,117 @@
+"""The run folder: config, scores, samples, checkpoints, and the lock that keeps it to one process."""
+
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from experiments.checkpoint import Checkpoints, write_atomically
+from experiments.config import FORMAT, Config, differences, read_config
+from experiments.errors import RunError, UsageError
+from experiments.settings import FIELDS, Settings
+
+
+class RunFolder:
+    """Paths and small files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.json"
+        self.scores_file = path / "scores.jsonl"
+        self.samples = path / "samples"
+        self.generator_file = path / "generator.safetensors"
+
+    @property
+    def exists(self) -> bool:
+        return self.config_file.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        # The exported generator is the last thing that a run writes.
+        return self.generator_file.is_file()
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints", keep)
+
+    def prepare(self) -> None:
+        """Makes the folders. Raises RunError where that is not possible."""
+        try:
+            for folder in (self.samples, self.checkpoints().folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot make {self.path}: {error.strerror or error}; take another --out"
+            ) from error
+
+    def write_config(self, config: Config) -> None:
+        content = {"format": FORMAT, "settings": config.to_json(), "environment": environment()}
+        write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def differences(self, settings: Settings) -> list[str]:
+        """What the config here says otherwise than `settings`, line by line."""
+        mine = {name: getattr(settings, name) for name in FIELDS}
+        return differences(read_config(self.config_file), mine)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out; a killed process leaves no lock behind."""
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise RunError(f"{self.path}: another process is working on this run folder") from error
+
+    def rewind_scores(self, step: int) -> None:
+        """Drops the scores after `step`, which a resumed run writes again, and a torn last line."""
+        if not self.scores_file.exists():
+            return
+        kept = []
+        for line in self.scores_file.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                if json.loads(line)["step"] <= step and line.endswith("\n"):
+                    kept.append(line)
+            except (ValueError, KeyError):
+                continue
+        write_atomically(self.scores_file, "".join(kept).encode())
+
+
+def open_run(path: Path) -> RunFolder:
+    """A run folder that must be one. Raises UsageError where it is not."""
+    folder = RunFolder(path)
+    if not folder.exists:
+        raise UsageError(f"{path} is not a run folder (it has no config.json)")
+    return folder
+
+
+def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
+    """`runs/<arch>-<loss>-<data>-<n>`: the one that has these settings, so that the same command resumes;
+    else the first free number."""
+    data = settings.data.partition(":")[0]
+    prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1
+    while (path := root / f"{prefix}-{number}").exists():
+        folder = RunFolder(path)
+        if folder.exists and not folder.differences(settings):
+            return folder
+        number += 1
+    return RunFolder(path)
+
+
+def environment() -> dict[str, Any]:
+    """What the bits of a run may depend on besides its settings."""
+    try:
+        own = version("gans")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        own = "checkout"
+    return {
+        "gans": own,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,108 @@
+"""A run from its config to its exported generator: new, resumed or already finished."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.build import Experiment, build
+from experiments.config import Config
+from experiments.errors import RunError, UsageError
+from experiments.export import export_generator
+from experiments.progress import Progress
+from experiments.run_folder import RunFolder
+from experiments.train import StopSignal, train
+from experiments.trackers.local import LocalTracker
+from experiments.watchers import Checkpointer, Sampler, Scoreboard
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Interrupted(Exception):  # noqa: N818  (an event, not an error)
+    """The run was asked to stop, and has saved."""
+
+    step: int
+    folder: Path
+
+
+def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> None:
+    """Trains until the end, continuing from the newest good checkpoint where there is one.
+
+    Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
+    Interrupted after Ctrl-C.
+    """
+    check_folder(config, folder, force)
+    if folder.exists and folder.is_finished and not folder.differences(config.settings):
+        say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
+        return
+    folder.prepare()
+    with folder.locked():
+        experiment = build(config)
+        folder.write_config(config)
+        folder.generator_file.unlink(missing_ok=True)
+        _train_in(folder, experiment, say)
+
+
+def check_folder(config: Config, folder: RunFolder, force: bool) -> None:
+    """Refuses a folder with other files in it, or with another run."""
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
+    if not folder.exists:
+        if folder.path.is_dir() and any(p.name not in OWN_NAMES for p in folder.path.iterdir()):
+            raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")
+        return
+    changed = folder.differences(config.settings)
+    if changed and not force:
+        raise UsageError(
+            f"{folder.path} holds a run with another config ({'; '.join(changed)}); "
+            "take another --out, or --force to go on with the new settings"
+        )
+
+
+OWN_NAMES = {".lock", "samples", "checkpoints"}  # what a run makes before its config
+
+
+def _train_in(folder: RunFolder, experiment: Experiment, say: Say) -> None:
+    settings = experiment.config.settings
+    checkpoints = folder.checkpoints(settings.keep)
+    start, state = 0, checkpoints.newest(say)
+    if state is not None:
+        start = _restore(experiment, state)
+        say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
+    folder.rewind_scores(start)
+    tracker = LocalTracker(folder.scores_file)
+    total_images = experiment.total_steps * experiment.images_per_step
+    with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
+        scoreboard = Scoreboard([tracker], progress.show)
+        if state is not None:
+            scoreboard.load_state_dict(state["scores"])
+        sampler = Sampler(
+            experiment, folder.samples, _interval(settings.sample_kimg, total_images // 8), [tracker]
+        )
+        checkpointer = Checkpointer(
+            experiment, checkpoints, _interval(settings.checkpoint_kimg, total_images // 10), scoreboard
+        )
+        sampler.save_reals()
+        watchers = [progress.advance, scoreboard, sampler, checkpointer]
+        step = train(experiment, start, watchers, stop)
+        if step < experiment.total_steps:
+            checkpointer.save(step)
+            tracker.close()
+            raise Interrupted(step, folder.path)
+    tracker.close()
+    export_generator(experiment.ema.average, settings, folder.generator_file)
+
+
+def _restore(experiment: Experiment, state: dict[str, object]) -> int:
+    try:
+        experiment.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(f"the checkpoint does not fit these settings ({reason}); take another --out") from error
+    step = state["step"]
+    assert isinstance(step, int)
+    return step
+
+
+def _interval(kimg: float | None, default_images: int) -> int:
+    return max(1, round(kimg * 1000) if kimg else default_images)

@@ -1,0 +1,178 @@
+"""The settings of a run: one table for the command line, config files, recipes and the run itself.
+
+A field's metadata carries how its value is read (from the words of a flag or from JSON) and its help.
+This file imports nothing heavy, because `gans --help` is made from it.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+Size = tuple[int, int]
+Read = Callable[[Any], Any]
+
+
+def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
+    def read(value: Any) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
+            top = f" to {maximum}" if maximum < 2**63 - 1 else " or more"
+            raise ValueError(f"'{value}' is not a whole number of {minimum}{top}")
+        return number
+
+    return read
+
+
+def real(*, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf) -> Read:
+    def read(value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
+            bounds = [f"above {above:g}"] * (above > -math.inf) + [f"at least {at_least:g}"] * (
+                at_least > -math.inf
+            )
+            bounds += [f"at most {at_most:g}"] * (at_most < math.inf)
+            raise ValueError(f"'{value}' is not a number {' and '.join(bounds)}".rstrip())
+        return number
+
+    return read
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"'{value}' is not a name")
+    return value
+
+
+def choice(*known: str) -> Read:
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError(f"'{value}' is not one of: {', '.join(known)}")
+        return str(value)
+
+    return read
+
+
+def words(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(text(part) for part in parts if part != "")
+
+
+def size(value: Any) -> Size:
+    """`S`, `HxW` or `[H, W]` → (height, width)."""
+    parts = value.lower().split("x") if isinstance(value, str) else value
+    parts = [parts] if isinstance(parts, int) else list(parts)
+    parts = parts * 2 if len(parts) == 1 else parts
+    if len(parts) != 2:
+        raise ValueError(f"'{value}' is not a size: S or HxW in pixels")
+    height, width = (whole(1, 16384)(part) for part in parts)
+    return height, width
+
+
+def betas(value: Any) -> tuple[float, float]:
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    if len(parts) != 2:
+        raise ValueError(f"'{value}' is not a pair of numbers, such as 0.5,0.999")
+    first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
+    if max(first, second) == 1.0:
+        raise ValueError(f"'{value}': both must be below 1")
+    return first, second
+
+
+def strengths(value: Any) -> tuple[tuple[str, float], ...]:
+    """`NAME=STRENGTH,…`, a mapping, or pairs → pairs of name and strength, sorted by name."""
+    if isinstance(value, str):
+        value = [part.partition("=")[::2] for part in value.split(",") if part]
+    pairs = value.items() if isinstance(value, Mapping) else value
+    return tuple(sorted((text(name), real()(strength)) for name, strength in pairs))
+
+
+def channels(value: Any) -> int:
+    number: int = whole(1, 4)(value)
+    if number == 2:
+        raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
+    return number
+
+
+def setting(read: Read, help: str, metavar: str = "", default: Any = None) -> Any:
+    """A field of Settings. Recipes, files and flags may set it; None stands for "not set"."""
+    return field(default=default, metadata={"read": read, "help": help, "metavar": metavar})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a run. A value of None has no meaning in this run (no penalty, no image size)."""
+
+    arch: str = setting(text, "Architecture (gans list architectures).", "NAME", "dcgan")
+    loss: str = setting(text, "Loss (gans list losses); default: the architecture's.", "NAME", "")
+    data: str = setting(text, "Data (gans list data), folder:PATH; default: the architecture's.", "SPEC", "")
+    preset: str = setting(
+        choice("auto", "paper", "laptop"), "Scale: auto is laptop on a CPU, else paper.", "NAME", "auto"
+    )
+    device: str = setting(
+        choice("auto", "cpu", "cuda", "mps"), "Where to compute.", "auto|cpu|cuda|mps", "auto"
+    )
+    seed: int = setting(whole(0), "All randomness is a function of it.", "N", 0)
+    plugin: tuple[str, ...] = setting(words, "Files with further plug-ins.", "FILE.py,…", ())
+    steps: int | None = setting(whole(1), "Length in rounds (generator updates).", "N")
+    kimg: float | None = setting(
+        real(above=0.0), "Length in thousands of real images shown to the critic.", "K"
+    )
+    batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
+    image_size: Size | None = setting(size, "Size in pixels.", "S|HxW")
+    channels: int | None = setting(channels, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
+    fit: str = setting(
+        choice("crop", "stretch", "error"), "What to do with images of another size.", "NAME", "crop"
+    )
+    z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
+    width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)
+    critic_norm: str | None = setting(
+        choice("none", "batch", "layer", "instance"),
+        "Normalization in the critic; default none with a penalty, else the architecture's.",
+        "none|batch|layer|instance",
+    )
+    optimizer: str = setting(choice("adam", "rmsprop", "sgd"), "Of both players.", "adam|rmsprop|sgd", "adam")
+    lr_generator: float = setting(
+        real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
+    )
+    lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
+    betas: tuple[float, float] | None = setting(betas, "Adam's betas.", "B1,B2")
+    n_critic: int = setting(whole(1), "Updates of the critic in a round.", "N", 1)
+    penalty: tuple[str, ...] = setting(words, "Where gradients are penalized.", "PLACE,…", ())
+    penalty_norm: str | None = setting(
+        choice("one", "zero", "one-sided"), "What is asked of gradients.", "one|zero|one-sided"
+    )
+    penalty_weight: float | None = setting(real(above=0.0), "Weight of the gradient penalty.", "W")
+    penalty_every: int | None = setting(whole(1), "Take the penalty at every n-th critic update.", "N")
+    regularizers: tuple[tuple[str, float], ...] = setting(
+        strengths, "Further regularizers (gans list regularizers).", "NAME=STRENGTH,…", ()
+    )
+    ema_kimg: float = setting(
+        real(at_least=0.0), "Half-life of the generator's average in kimg; 0: none.", "K", 10.0
+    )
+    checkpoint_kimg: float | None = setting(
+        real(above=0.0), "Between checkpoints; default: a tenth of the run.", "K"
+    )
+    sample_kimg: float | None = setting(
+        real(above=0.0), "Between sample grids; default: an eighth of the run.", "K"
+    )
+    keep: int = setting(whole(1), "Newest checkpoints that are kept.", "N", 2)
+
+
+FIELDS = {f.name: f for f in fields(Settings)}
+
+
+def flag(name: str) -> str:
+    """`lr_critic` → `--lr-critic`."""
+    return "--" + name.replace("_", "-")
+
+
+def read_value(name: str, value: Any) -> Any:
+    """A setting's value from a flag's words or from JSON. Raises ValueError without the setting's name."""
+    return None if value is None and FIELDS[name].default is None else FIELDS[name].metadata["read"](value)

@@ -1,0 +1,161 @@
+"""Time-driven chores of a run: scores and their guard, sample grids, checkpoints.
+
+A watcher is called after every step with the moment and the step's scores. None of them touches the
+mathematics.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.build import Experiment
+from experiments.checkpoint import Checkpoints
+from experiments.errors import RunError
+from experiments.pictures import picture_of, save_png
+from experiments.seeds import generator_for
+from experiments.trackers import Tracker
+from gans.core.player import Scores
+
+SCORE_STEPS = 25  # between score lines: one synchronization with the device each
+GRID_SAMPLES = 64
+SCATTER_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a watcher is called: after round `step`, with `seen` images shown since the start."""
+
+    step: int
+    seen: int
+    previous_seen: int
+    is_last: bool
+
+    @property
+    def kimg(self) -> float:
+        return self.seen / 1000
+
+    def passes(self, interval: int) -> bool:
+        """Whether this step crossed a multiple of `interval` images, or is the last."""
+        return self.is_last or self.seen // interval > self.previous_seen // interval
+
+
+Watcher = Callable[[Moment, Scores], None]
+
+
+class Scoreboard:
+    """Means of the scores between two lines, and the guard that stops on a non-finite one.
+
+    Scores stay on the device until a line is due, so that a step does not wait for the one before.
+    """
+
+    def __init__(self, trackers: Sequence[Tracker], show: Callable[[dict[str, float]], None]) -> None:
+        self.trackers = trackers
+        self.show = show
+        self.pending: list[Scores] = []
+        self.seconds = 0.0
+        self._images = 0
+        self._clock = time.monotonic()
+
+    def __call__(self, moment: Moment, scores: Scores) -> None:
+        self.pending.append(scores)
+        self._images += moment.seen - moment.previous_seen
+        if moment.step == 1 or moment.step % SCORE_STEPS == 0 or moment.is_last:
+            self._line(moment)
+
+    def check(self, step: int) -> dict[str, Tensor]:
+        """The pending scores, name → `(n,)`. Raises RunError that names the first step and term that is
+        not finite. `step` is that of the last pending scores."""
+        names = list(dict.fromkeys(name for scores in self.pending for name in scores))
+        first = step - len(self.pending) + 1
+        stacked = {n: torch.stack([s[n].float() for s in self.pending if n in s]).cpu() for n in names}
+        steps = {n: [first + i for i, s in enumerate(self.pending) if n in s] for n in names}
+        broken = [(steps[n][int((~v.isfinite()).nonzero()[0])], n) for n, v in stacked.items() if not v.isfinite().all()]
+        if broken:
+            at, name = min(broken)
+            raise RunError(
+                f"step {at}: {name} is not finite, so training stopped; "
+                "the last checkpoint is good: lower the learning rates or raise --penalty-weight"
+            )
+        return stacked
+
+    def _line(self, moment: Moment) -> None:
+        means = {name: values.mean().item() for name, values in self.check(moment.step).items()}
+        elapsed = self._advance_clock()
+        line = {
+            "step": moment.step,
+            "kimg": moment.kimg,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self._images / max(elapsed, 1e-9), 1),
+            **means,
+        }
+        for tracker in self.trackers:
+            tracker.scores(line)
+        self.show(line)
+        self.pending.clear()
+        self._images = 0
+
+    def _advance_clock(self) -> float:
+        now = time.monotonic()
+        elapsed, self._clock = now - self._clock, now
+        self.seconds += elapsed
+        return elapsed
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pending": self.pending, "seconds": self.seconds + time.monotonic() - self._clock}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.pending = list(state["pending"])
+        self.seconds = state["seconds"]
+        self._clock = time.monotonic()
+
+
+class Sampler:
+    """Grids of fixed latents through the generator's average, with a grid of reals beside them."""
+
+    def __init__(
+        self, experiment: Experiment, folder: Path, interval: int, trackers: Sequence[Tracker]
+    ) -> None:
+        self.experiment, self.folder, self.interval, self.trackers = experiment, folder, interval, trackers
+        settings, data = experiment.config.settings, experiment.deal.data
+        count = GRID_SAMPLES if len(data.sample_shape) == 3 else SCATTER_SAMPLES
+        latents = torch.randn(count, settings.z_dim, generator=generator_for(settings.seed, "samples"))
+        self.latents = latents.to(settings.device)
+        shown = torch.arange(min(count, len(data)))
+        self.reals = experiment.deal.prepare(data.fetch(shown)).cpu()
+
+    def save_reals(self) -> None:
+        save_png(picture_of(self.reals), self.folder / "real.png")
+
+    def __call__(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+        if moment.passes(self.interval):
+            with torch.no_grad():
+                samples = self.experiment.ema.average(self.latents)
+            file = self.folder / f"kimg-{moment.seen // 1000:06d}.png"
+            save_png(picture_of(samples, self.reals if self.reals.dim() == 2 else None), file)
+            for tracker in self.trackers:
+                tracker.images("samples", file, moment.kimg)
+
+
+class Checkpointer:
+    """Saves the experiment from time to time, and on demand."""
+
+    def __init__(
+        self, experiment: Experiment, checkpoints: Checkpoints, interval: int, scoreboard: Scoreboard
+    ) -> None:
+        self.experiment, self.checkpoints = experiment, checkpoints
+        self.interval, self.scoreboard = interval, scoreboard
+
+    def __call__(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+        if moment.passes(self.interval):
+            self.save(moment.step)
+
+    def save(self, step: int) -> Path:
+        """Writes a checkpoint, unless a score since the last line is not finite (RunError)."""
+        self.scoreboard.check(step)
+        content = {**self.experiment.state_dict(), "scores": self.scoreboard.state_dict()}
+        return self.checkpoints.save(step, content)

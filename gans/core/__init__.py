@@ -1,0 +1,1 @@
+"""What architectures share: players, games, the average of the generator, and building blocks."""

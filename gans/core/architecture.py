@@ -1,0 +1,68 @@
+"""An architecture: a frozen recipe that names the paper, the networks, the game and its defaults."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+from torch import nn
+
+from gans.core.duel import Duel, Rules
+from gans.core.game import Game
+from losses.recipe import Defaults
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What networks are built from.
+
+    Attributes:
+        sample_shape: `(C, H, W)` for images in [−1, 1], `(2,)` for points.
+        z_dim: length of the latent vector.
+        width: channels of the widest layer beside the image, or units of a hidden layer.
+        critic_norm: normalization in the critic: a key of `gans.core.norms.NORMS`.
+    """
+
+    sample_shape: tuple[int, ...]
+    z_dim: int
+    width: int
+    critic_norm: str = "none"
+
+    @property
+    def is_image(self) -> bool:
+        return len(self.sample_shape) == 3
+
+    @property
+    def sample_size(self) -> int:
+        """Numbers in one sample."""
+        return prod(self.sample_shape)
+
+
+Build = Callable[[Blueprint], nn.Module]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A pluggable generator/critic pair.
+
+    `generator` and `critic` raise ValueError, with one line that names the offender and what is allowed,
+    for a blueprint that they cannot build.
+
+    Attributes:
+        paper: where it was published.
+        generator: builds the network `(N, z_dim)` → samples; the network has an attribute `z_dim`.
+        critic: builds the network samples → logits `(N,)`.
+        data: kinds of data that it can make ("images", "points").
+        default_loss: the loss of `gans run --arch NAME` alone.
+        default_data: the embedded data of `gans run --arch NAME` alone.
+        settings: its own defaults.
+        game: brings the networks and the rules together.
+    """
+
+    paper: str
+    generator: Build
+    critic: Build
+    data: tuple[str, ...]
+    default_loss: str
+    default_data: str
+    settings: tuple[Defaults, ...]
+    game: Callable[[nn.Module, nn.Module, Rules], Game] = Duel

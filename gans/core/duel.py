@@ -1,0 +1,100 @@
+"""The game of one generator against one critic (Goodfellow et al. 2014, algorithm 1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.game import Deal, Game
+from gans.core.player import MakeOptimizer, Outcome, Player, Scores
+from losses.adversarial import Adversarial
+from losses.gradient_penalty import GradientPenalty
+from losses.regularizers import Constraint, Regularizer, Relabel, View
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is played for: the loss in all its parts, and how each player moves."""
+
+    form: Adversarial
+    generator_optimizer: MakeOptimizer
+    critic_optimizer: MakeOptimizer
+    n_critic: int = 1
+    penalties: Sequence[GradientPenalty] = ()
+    regularizers: Sequence[Regularizer] = ()
+
+
+class Duel(Game):
+    """`n_critic` updates of the critic on fresh reals and fresh fakes, then one of the generator.
+
+    Args:
+        generator: `(N, z_dim)` → samples, with its `z_dim` as an attribute.
+        critic: samples → logits `(N,)`.
+        rules: form, penalties, regularizers and optimizers.
+    """
+
+    def __init__(self, generator: nn.Module, critic: nn.Module, rules: Rules) -> None:
+        super().__init__()
+        self.form = rules.form
+        for regularizer in rules.regularizers:
+            if isinstance(regularizer, Relabel):
+                self.form = regularizer.wrap(self.form)
+        self.views = [r for r in rules.regularizers if isinstance(r, View)]
+        constraints = [r.enforce for r in rules.regularizers if isinstance(r, Constraint)]
+        self.penalties = tuple(rules.penalties)
+        self.n_critic = rules.n_critic
+        self.generator = Player("generator", generator, rules.generator_optimizer)
+        self.critic = Player("critic", critic, rules.critic_optimizer, constraints)
+
+    @property
+    def generator_network(self) -> nn.Module:
+        return self.generator.network
+
+    @property
+    def critic_network(self) -> nn.Module:
+        return self.critic.network
+
+    @property
+    def deals_per_round(self) -> int:
+        return self.n_critic
+
+    def round(self, deal: Deal) -> Scores:
+        scores: Scores = {}
+        for _ in range(self.n_critic):
+            turn = deal.turn
+            real = deal()
+            due = [penalty for penalty in self.penalties if penalty.due(turn)]
+            scores |= self.critic.minimise(partial(self.judge, due=due), real)
+        return scores | self.generator.minimise(self.fool, real)
+
+    def generate(self, like: Tensor) -> Tensor:
+        """As many fresh samples as `like` has, from `z ~ N(0, 1)`."""
+        z = torch.randn(len(like), self.generator.network.z_dim, device=like.device, dtype=like.dtype)
+        return self.generator.network(z)
+
+    def look(self, samples: Tensor) -> Tensor:
+        """The critic's logits, through whatever the regularizers put before its eyes."""
+        for view in self.views:
+            samples = view.see(samples)
+        return self.critic.network(samples)
+
+    def judge(self, real: Tensor, due: Sequence[GradientPenalty]) -> Outcome:
+        """The critic's objective: the form's term and one summed loss with the penalties that are due."""
+        with torch.no_grad():
+            fake = self.generate(real)
+        real_logits, fake_logits = self.look(real), self.look(fake)
+        terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
+        observed = {"real": real_logits.mean(), "fake": fake_logits.mean()}
+        if due:
+            penalties = [penalty(self.critic.network, real, fake) for penalty in due]
+            terms["gradient_penalty"] = torch.stack([p.value for p in penalties]).sum()
+            observed["gradient_norm"] = torch.stack([p.gradient_norm for p in penalties]).mean()
+        return Outcome(terms, observed)
+
+    def fool(self, real: Tensor) -> Outcome:
+        """The generator's objective. The reals are looked at only where the form compares with them."""
+        fake_logits = self.look(self.generate(real))
+        real_logits = self.look(real) if self.form.relativistic else None
+        return Outcome({"adversarial": self.form.generator(fake_logits, real_logits)})

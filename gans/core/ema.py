@@ -1,0 +1,36 @@
+"""Exponential moving average of a generator, counted in images shown."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class ExponentialMovingAverage:
+    """Follows a network: `average ← lerp(network, average, β)` with `β = ½^(images / half-life)`.
+
+    Early on the half-life is a share of the images shown so far (StyleGAN2's ramp-up), so that the random
+    start is forgotten in short runs too. Buffers are copied, not averaged: stale batch-norm statistics
+    under averaged weights are a common fault.
+
+    Args:
+        network: what to follow.
+        half_life_kimg: thousands of images after which a state counts half; 0 keeps the live network.
+        ramp_up: largest half-life as a share of the images shown so far.
+    """
+
+    def __init__(self, network: nn.Module, half_life_kimg: float, ramp_up: float = 0.05) -> None:
+        self.network = network
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.half_life_kimg = half_life_kimg
+        self.ramp_up = ramp_up
+
+    @torch.no_grad()
+    def follow(self, seen: int, images: int) -> None:
+        """Moves towards the network after `images` more were shown, `seen` in all."""
+        half_life = min(self.half_life_kimg * 1000, seen * self.ramp_up)
+        weight = 1.0 - (0.5 ** (images / half_life) if half_life > 0 else 0.0)
+        averages, parameters = list(self.average.parameters()), list(self.network.parameters())
+        torch._foreach_lerp_(averages, parameters, weight)
+        for buffer, live in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            buffer.copy_(live)

@@ -1,0 +1,67 @@
+"""A player: networks that move together, and the only place where a gradient step happens."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Scores = dict[str, Tensor]
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class Outcome(NamedTuple):
+    """What an objective returns: the terms to sum and minimise, and scalars that are only looked at."""
+
+    terms: Scores
+    observed: Scores = {}  # noqa: RUF012  (never written to)
+
+
+class Player(nn.Module):
+    """Networks and their optimizer.
+
+    At rest a player's parameters ask for no gradient, so whoever else moves neither computes nor leaves
+    gradients here; `minimise` is where it wakes up.
+
+    Args:
+        name: prefix of its scores (`critic/gradient_penalty`).
+        network: what moves. Several networks that move together come as one `nn.ModuleDict`.
+        make_optimizer: given the parameters, returns their optimizer.
+        after_step: constraints on the weights, applied after every step.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        make_optimizer: MakeOptimizer,
+        after_step: Sequence[Callable[[nn.Module], None]] = (),
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.network = network
+        self.optimizer = make_optimizer(network.parameters())
+        self.after_step = tuple(after_step)
+        self.requires_grad_(False)
+
+    def minimise(self, objective: Callable[..., Outcome], *batch: Tensor) -> Scores:
+        """One step down the sum of the objective's terms; returns terms and observations by name."""
+        self.requires_grad_(True)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms, observed = objective(*batch)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.requires_grad_(False)
+        for constrain in self.after_step:
+            constrain(self.network)
+        return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The optimizer's moments travel in the state of the player, so a game's `state_dict` is whole."""
+        return {"moments": self.optimizer.state_dict()["state"]}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        # Learning rates and betas belong to the config; only the moments belong to the checkpoint.
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})

@@ -1,0 +1,104 @@
+"""Deep convolutional GAN: strided convolutions both ways, no pooling (Radford et al. 2015)."""
+
+from torch import Tensor, nn
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.norms import norm
+from losses.recipe import defaults
+
+WIDEST = 8  # channels stop doubling at this multiple of the width, as in the paper (1,024 = 8 · 128)
+
+
+def halvings(height: int, width: int) -> int:
+    """How often an image is halved: as long as both sides are even and at least 4 pixels remain.
+
+    Raises ValueError where that ends with 16 pixels or more on the short side, or at once.
+    """
+    count = 0
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
+        height, width, count = height // 2, width // 2, count + 1
+    if count == 0 or min(height, width) >= 16:
+        raise ValueError(
+            f"image size {height << count}x{width << count}: dcgan halves both sides until 4 to 15 pixels "
+            f"remain, and cannot halve {height}x{width}; take multiples of a power of two, such as 28, 32, 48"
+        )
+    return count
+
+
+class Generator(nn.Module):
+    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        steps = halvings(height, width)
+        widths = [blueprint.width * min(2**i, WIDEST) for i in reversed(range(steps))]
+        self.z_dim = blueprint.z_dim
+        self.base = (widths[0], height >> steps, width >> steps)
+        # "Project and reshape" of the paper's figure 1. A norm follows every layer but the last, so only
+        # the last has a bias.
+        self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2], bias=False)
+        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        for wide, narrow in zip(widths, widths[1:], strict=False):
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, kernel_size=4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(narrow),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ConvTranspose2d(widths[-1], channels, kernel_size=4, stride=2, padding=1), nn.Tanh()]
+        self.upsample = nn.Sequential(*layers)
+        self.apply(initialize)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.upsample(self.project(z).view(-1, *self.base))
+
+
+class Critic(nn.Module):
+    """`(N, C, H, W)` → logits `(N,)`; the first layer has no norm."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        steps = halvings(height, width)
+        widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
+        has_norm = blueprint.critic_norm != "none"
+        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
+        for narrow, wide in zip(widths, widths[1:], strict=False):
+            layers += [
+                nn.LeakyReLU(0.2, inplace=True),
+                nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_norm),
+                norm(blueprint.critic_norm, wide),
+            ]
+        layers += [nn.LeakyReLU(0.2, inplace=True), nn.Flatten()]
+        self.downsample = nn.Sequential(*layers)
+        self.judge = nn.Linear(widths[-1] * (height >> steps) * (width >> steps), 1)
+        self.apply(initialize)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.judge(self.downsample(images)).squeeze(1)
+
+
+def initialize(module: nn.Module) -> None:
+    """Weights ~ N(0, 0.02), norms' scales ~ N(1, 0.02), biases 0 (section 4 and the authors' code)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+architecture = Architecture(
+    paper="Radford et al. 2015, arXiv:1511.06434",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="bce",
+    default_data="shapes",
+    settings=(
+        defaults(z_dim=100, width=128, batch_size=128, image_size=(64, 64), critic_norm="batch", kimg=5000.0),
+        defaults(preset="laptop", z_dim=64, width=24, batch_size=16, image_size=(32, 32), kimg=160.0),
+    ),
+)

@@ -1,0 +1,73 @@
+"""The vanilla GAN: fully connected layers, for small images and for points (Goodfellow et al. 2014)."""
+
+from torch import Tensor, nn
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.norms import flat_norm
+from losses.recipe import defaults
+
+HIDDEN_LAYERS = 3
+
+
+class Generator(nn.Module):
+    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1], or `(N, 2)` without bounds."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        self.z_dim = blueprint.z_dim
+        self.sample_shape = blueprint.sample_shape
+        layers: list[nn.Module] = []
+        units = self.z_dim
+        for _ in range(HIDDEN_LAYERS):
+            # Batch norm helps on images, and blurs the sharp modes of points.
+            layers += [nn.Linear(units, blueprint.width, bias=not blueprint.is_image)]
+            layers += [nn.BatchNorm1d(blueprint.width)] if blueprint.is_image else []
+            layers += [nn.ReLU(inplace=True)]
+            units = blueprint.width
+        layers += [nn.Linear(units, blueprint.sample_size)]
+        layers += [nn.Tanh()] if blueprint.is_image else []
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z).view(-1, *self.sample_shape)
+
+
+class Critic(nn.Module):
+    """Samples → logits `(N,)`; the first layer has no norm."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        width = blueprint.width
+        layers: list[nn.Module] = [nn.Flatten(), nn.Linear(blueprint.sample_size, width)]
+        for _ in range(HIDDEN_LAYERS - 1):
+            layers += [nn.LeakyReLU(0.2, inplace=True), nn.Linear(width, width)]
+            layers += [flat_norm(blueprint.critic_norm, width)]
+        layers += [nn.LeakyReLU(0.2, inplace=True), nn.Linear(width, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.layers(samples).squeeze(1)
+
+
+architecture = Architecture(
+    paper="Goodfellow et al. 2014, arXiv:1406.2661",
+    generator=Generator,
+    critic=Critic,
+    data=("images", "points"),
+    default_loss="bce",
+    default_data="ring8",
+    settings=(
+        defaults(z_dim=100, width=512, batch_size=64, image_size=(32, 32), critic_norm="none", kimg=5000.0),
+        defaults(data="points", z_dim=2, width=128, batch_size=256, kimg=5000.0),
+        defaults(
+            data="points",
+            losses=("wgan-gp", "dragan"),
+            penalty_weight=0.1,
+            lr_generator=1e-3,
+            lr_critic=1e-3,
+            betas=(0.0, 0.9),
+        ),
+        defaults(preset="laptop", width=256, kimg=300.0),
+        defaults(preset="laptop", data="points", width=128),
+    ),
+)

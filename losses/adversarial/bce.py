@@ -1,0 +1,37 @@
+"""The original GAN with the non-saturating generator, on logits (Goodfellow et al. 2014)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from losses.adversarial import Labelled
+from losses.recipe import Recipe, defaults
+
+
+class BinaryCrossEntropy(Labelled):
+    """`−log σ(C(x)) − log(1 − σ(C(x̃)))` for the critic, `−log σ(C(x̃))` for the generator.
+
+    `−log σ(c) = softplus(−c)` and `−log(1 − σ(c)) = softplus(c)`, which do not overflow. The critic's
+    optimum is `log p_real(x) − log p_fake(x)`, where its loss is `2 log 2 − 2 JS(p_real, p_fake)`.
+    The generator's form is the non-saturating one of section 3 of the paper.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Goodfellow et al. 2014, arXiv:1406.2661; optimizer of Radford et al. 2015, arXiv:1511.06434",
+        form="bce",
+        settings=(
+            defaults(
+                n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)
+            ),
+        ),
+    )
+
+    def real(self, logits: Tensor) -> Tensor:
+        return softplus(-logits)
+
+    def fake(self, logits: Tensor) -> Tensor:
+        return softplus(logits)
+
+    def fool(self, logits: Tensor) -> Tensor:
+        return softplus(-logits)

@@ -1,0 +1,36 @@
+"""Wasserstein distance with a weight-clipped critic (Arjovsky et al. 2017)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from losses.adversarial import Adversarial
+from losses.recipe import Recipe, defaults
+
+
+class Wasserstein(Adversarial):
+    """`E C(x̃) − E C(x)` for the critic, `−E C(x̃)` for the generator (the dual form, equation 2).
+
+    The critic must be kept Lipschitz by someone else: weight clipping under this form's own name, a
+    gradient penalty in `wgan-gp`.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1",
+        form="wgan",
+        settings=(
+            defaults(
+                n_critic=5,
+                optimizer="rmsprop",
+                lr_generator=5e-5,
+                lr_critic=5e-5,
+                regularizers={"weight-clip": 0.01},
+            ),
+        ),
+    )
+
+    def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return fake_logits.mean() - real_logits.mean()
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:  # noqa: ARG002
+        return -fake_logits.mean()

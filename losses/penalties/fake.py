@@ -1,0 +1,12 @@
+"""At the generated samples (R2, Mescheder et al. 2018)."""
+
+from torch import Tensor
+
+from losses.penalties import Points
+
+
+class Fake(Points):
+    """`x̂ = x̃` (equation 10)."""
+
+    def choose(self, real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG002
+        return fake.detach()

@@ -1,0 +1,14 @@
+"""On straight lines between a real and a fake sample (WGAN-GP, Gulrajani et al. 2017)."""
+
+import torch
+from torch import Tensor
+
+from losses.penalties import Points
+
+
+class Interpolates(Points):
+    """`x̂ = ε x + (1 − ε) x̃` with one `ε ~ U[0, 1]` for each sample (algorithm 1, lines 4–6)."""
+
+    def choose(self, real: Tensor, fake: Tensor) -> Tensor:
+        epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+        return torch.lerp(fake, real, epsilon).detach()

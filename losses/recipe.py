@@ -1,0 +1,57 @@
+"""Default settings as data: a recipe is a sequence of them, and the later one wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings that hold where every stated condition does; a condition that is None always holds.
+
+    Attributes:
+        values: setting name → value, in the words of the command line (`lr_critic`, `n_critic`).
+        preset: "paper" or "laptop". Defaults with a preset win over all those without one.
+        data: "images" or "points".
+        losses: names of the losses (the words after `--loss`).
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    data: str | None = None
+    losses: tuple[str, ...] | None = None
+
+    def hold(self, *, preset: str, data: str, loss: str) -> bool:
+        return (
+            self.preset in (None, preset)
+            and self.data in (None, data)
+            and (self.losses is None or loss in self.losses)
+        )
+
+
+def defaults(
+    *,
+    preset: str | None = None,
+    data: str | None = None,
+    losses: tuple[str, ...] | None = None,
+    **values: Any,
+) -> Defaults:
+    """`defaults(preset="laptop", width=24)` reads better than a dictionary in a dictionary."""
+    return Defaults(values, preset, data, losses)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named loss: a form together with the penalty, regularizers and optimizers that its paper uses.
+
+    Attributes:
+        paper: where it was published.
+        form: name of the adversarial form (a file in losses/adversarial/).
+        settings: its defaults.
+        summary: one line for lists, where the recipe is not that of a form's own file.
+    """
+
+    paper: str
+    form: str
+    settings: tuple[Defaults, ...]
+    summary: str = ""

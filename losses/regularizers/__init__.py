@@ -1,0 +1,38 @@
+"""Regularizers: every file beside this one is one (`--regularizer NAME=STRENGTH`).
+
+There are three kinds, by the place where they act; a regularizer derives from exactly one of them.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from losses.adversarial import Adversarial
+
+
+class Regularizer(ABC):
+    """Anything with a strength. Raises ValueError where the strength is out of its range."""
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+
+class Constraint(Regularizer):
+    """Acts on the critic's weights, after every one of its updates."""
+
+    @abstractmethod
+    def enforce(self, critic: nn.Module) -> None: ...
+
+
+class View(Regularizer):
+    """Acts on whatever the critic is shown, reals and fakes, in the steps of both players."""
+
+    @abstractmethod
+    def see(self, samples: Tensor) -> Tensor: ...
+
+
+class Relabel(Regularizer):
+    """Acts on the labels "real" and "fake": wraps the form."""
+
+    @abstractmethod
+    def wrap(self, form: Adversarial) -> Adversarial: ...

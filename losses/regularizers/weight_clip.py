@@ -1,0 +1,20 @@
+"""Clips every weight of the critic to [−c, c] after each of its updates (WGAN, Arjovsky et al. 2017)."""
+
+import torch
+from torch import nn
+
+from losses.regularizers import Constraint
+
+
+class WeightClip(Constraint):
+    """`w ← clip(w, −c, c)` (algorithm 1, line 7), so that the generator never meets unclipped weights."""
+
+    def __init__(self, strength: float) -> None:
+        if not strength > 0:
+            raise ValueError(f"weight-clip needs a bound above 0, not {strength:g}")
+        super().__init__(strength)
+
+    @torch.no_grad()
+    def enforce(self, critic: nn.Module) -> None:
+        for parameter in critic.parameters():
+            parameter.clamp_(-self.strength, self.strength)
