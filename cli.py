@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-class SettingType(click.ParamType):
+class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """A flag whose words are read by the table of settings."""
 
     def __init__(self, setting: str) -> None:
@@ -125,7 +125,9 @@ def run(
 
 @gans.command("list")
 @click.argument("kind", required=False, metavar=f"[{'|'.join(KINDS)}]")
-@click.option("--plugin", type=SettingType("plugin"), metavar="FILE.py,…", help=FIELDS["plugin"].metadata["help"])
+@click.option(
+    "--plugin", type=SettingType("plugin"), metavar="FILE.py,…", help=FIELDS["plugin"].metadata["help"]
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
 def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
@@ -161,8 +163,8 @@ def sample(run: Path, count: int, seed: int, out: str, device: str, debug: bool)
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
     from experiments.sampling import generate, load_generator, save_samples
 
-    generator, _ = load_generator(run)
-    say(save_samples(generate(generator, count, seed, device), out))
+    generator, settings = load_generator(run)
+    say(save_samples(generate(generator, settings.z_dim, count, seed, device), out))
     click.echo(out)
 
 

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from experiments import catalogue
 from experiments.config import Config, _usable, open_source
@@ -69,8 +69,8 @@ def open_data(settings: Settings) -> DataSet:
 
 
 def blueprint_of(settings: Settings) -> Blueprint:
-    is_points = settings.image_size is None
-    shape = (2,) if is_points else (settings.channels, *settings.image_size)
+    size, channels = settings.image_size, settings.channels
+    shape = (2,) if size is None or channels is None else (channels, *size)
     return Blueprint(shape, settings.z_dim, settings.width, settings.critic_norm or "none")
 
 
@@ -142,4 +142,4 @@ def build_game_seeded(settings: Settings) -> Game:
 
 def place(game: Game, device: torch.device) -> Game:
     """Moves a game to its device, its image networks to channels-last memory, which convolves faster."""
-    return game.to(device, memory_format=torch.channels_last)
+    return game.to(device).to(memory_format=torch.channels_last)

@@ -50,6 +50,8 @@ KINDS = {
     "penalty": Kind("losses.penalties", "losses.penalties:Points"),
     "regularizer": Kind("losses.regularizers", "losses.regularizers:Regularizer"),
     "data": Kind("experiments.data", "experiments.data:Source"),
+    "metric": Kind("metrics", "metrics:Metric"),
+    "tracker": Kind("experiments.trackers", "experiments.trackers:Tracker"),
 }
 
 _from_files: dict[tuple[str, str], Any] = {}  # (kind, name) → plug-in, of --plugin

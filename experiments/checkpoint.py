@@ -3,8 +3,8 @@
 import hashlib
 import io
 import os
-import re
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,9 @@ class Checkpoints:
             except DamagedError as error:
                 report(f"{error}; trying the one before")
         if paths:
-            raise RunError(f"{self.folder}: none of its {len(paths)} checkpoints can be read; start anew with --out")
+            raise RunError(
+                f"{self.folder}: none of its {len(paths)} checkpoints can be read; start anew with --out"
+            )
         return None
 
 
@@ -120,6 +122,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     if content["format"] > FORMAT:
         raise RunError(
-            f"checkpoint {path}: format {content['format']} is newer than this version's {FORMAT}; upgrade gans"
+            f"checkpoint {path}: format {content['format']} is newer than {FORMAT}, the newest that "
+            "this version reads; upgrade gans"
         )
     return content

@@ -1,5 +1,7 @@
 """Deals batches of reals in an order that is a function of (seed, epoch), and keeps the clock."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -65,14 +67,18 @@ def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     else:
         on_device = device.type == "cpu" and size <= _free_memory() * HELD_SHARE
     if on_device:
-        return Held(data.samples.to(device), data.labels, data.classes) if isinstance(data, Held) else hold(data, device)
+        return (
+            Held(data.samples.to(device), data.labels, data.classes)
+            if isinstance(data, Held)
+            else hold(data, device)
+        )
     return hold(data, torch.device("cpu")) if size <= _free_memory() * HELD_SHARE else data
 
 
 def _free_memory() -> int:
     """Bytes of main memory that can be had without swapping."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
+        with Path("/proc/meminfo").open(encoding="ascii") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # not Linux
         return 4 * 2**30

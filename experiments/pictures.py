@@ -53,15 +53,16 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     axes = figure.add_subplot(aspect="equal")
     shown = points if reals is None else reals
     if reals is not None:
-        axes.scatter(*reals.T.numpy(), s=6, color="0.75", linewidths=0, label="real")
-    axes.scatter(*points.T.numpy(), s=4, color="tab:blue", linewidths=0, label="generated")
+        axes.scatter(reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color="0.75", linewidths=0)
+    axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=4, color="tab:blue", linewidths=0)
     # The view is that of the reals, so that a runaway generator does not shrink them to a dot.
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
     figure.tight_layout()
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+    return Image.fromarray(np.asarray(pixels)).convert("RGB")
 
 
 def save_png(picture: Image.Image, path: Path) -> None:

@@ -10,9 +10,9 @@ from experiments.errors import RunError, UsageError
 from experiments.export import export_generator
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
-from experiments.train import StopSignal, train
 from experiments.trackers.local import LocalTracker
-from experiments.watchers import Checkpointer, Sampler, Scoreboard
+from experiments.train import StopSignal, train
+from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ def _train_in(folder: RunFolder, experiment: Experiment, say: Say) -> None:
             experiment, checkpoints, _interval(settings.checkpoint_kimg, total_images // 10), scoreboard
         )
         sampler.save_reals()
-        watchers = [progress.advance, scoreboard, sampler, checkpointer]
+        watchers: list[Watcher] = [progress.advance, scoreboard, sampler, checkpointer]
         step = train(experiment, start, watchers, stop)
         if step < experiment.total_steps:
             checkpointer.save(step)
@@ -98,7 +98,9 @@ def _restore(experiment: Experiment, state: dict[str, object]) -> int:
         experiment.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise RunError(f"the checkpoint does not fit these settings ({reason}); take another --out") from error
+        raise RunError(
+            f"the checkpoint does not fit these settings ({reason}); take another --out"
+        ) from error
     step = state["step"]
     assert isinstance(step, int)
     return step

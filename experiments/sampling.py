@@ -45,13 +45,13 @@ def _from_checkpoint(path: Path | None, folder: RunFolder) -> tuple[nn.Module, S
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, count: int, seed: int, device: str = "auto") -> Tensor:
+def generate(generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto") -> Tensor:
     """`count` samples on the CPU: images in [−1, 1] or points. The latents depend on the seed alone, so
     that the first n of a larger draw are the same."""
     place = torch.device(resolve_device(device))
     generator = generator.to(place)
-    latents = torch.randn(count, generator.z_dim, generator=generator_for(seed, "latents"))
-    return torch.cat([generator(z.to(place)).float().cpu() for z in latents.split(BATCH)])
+    latents = torch.randn(count, z_dim, generator=generator_for(seed, "latents"))
+    return torch.cat([generator(z.to(place)).float().cpu() for z in torch.split(latents, BATCH)])
 
 
 def save_samples(samples: Tensor, out: str) -> str:

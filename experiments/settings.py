@@ -64,7 +64,7 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(text(part) for part in parts if part != "")
 
 
-def size(value: Any) -> Size:
+def height_and_width(value: Any) -> Size:
     """`S`, `HxW` or `[H, W]` → (height, width)."""
     parts = value.lower().split("x") if isinstance(value, str) else value
     parts = [parts] if isinstance(parts, int) else list(parts)
@@ -75,7 +75,7 @@ def size(value: Any) -> Size:
     return height, width
 
 
-def betas(value: Any) -> tuple[float, float]:
+def beta_pair(value: Any) -> tuple[float, float]:
     parts = value.split(",") if isinstance(value, str) else list(value)
     if len(parts) != 2:
         raise ValueError(f"'{value}' is not a pair of numbers, such as 0.5,0.999")
@@ -93,7 +93,7 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((text(name), real()(strength)) for name, strength in pairs))
 
 
-def channels(value: Any) -> int:
+def channel_count(value: Any) -> int:
     number: int = whole(1, 4)(value)
     if number == 2:
         raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
@@ -125,8 +125,8 @@ class Settings:
         real(above=0.0), "Length in thousands of real images shown to the critic.", "K"
     )
     batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
-    image_size: Size | None = setting(size, "Size in pixels.", "S|HxW")
-    channels: int | None = setting(channels, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
+    image_size: Size | None = setting(height_and_width, "Size in pixels.", "S|HxW")
+    channels: int | None = setting(channel_count, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str = setting(
         choice("crop", "stretch", "error"), "What to do with images of another size.", "NAME", "crop"
     )
@@ -142,7 +142,7 @@ class Settings:
         real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
     )
     lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
-    betas: tuple[float, float] | None = setting(betas, "Adam's betas.", "B1,B2")
+    betas: tuple[float, float] | None = setting(beta_pair, "Adam's betas.", "B1,B2")
     n_critic: int = setting(whole(1), "Updates of the critic in a round.", "N", 1)
     penalty: tuple[str, ...] = setting(words, "Where gradients are penalized.", "PLACE,…", ())
     penalty_norm: str | None = setting(

@@ -74,7 +74,11 @@ class Scoreboard:
         first = step - len(self.pending) + 1
         stacked = {n: torch.stack([s[n].float() for s in self.pending if n in s]).cpu() for n in names}
         steps = {n: [first + i for i, s in enumerate(self.pending) if n in s] for n in names}
-        broken = [(steps[n][int((~v.isfinite()).nonzero()[0])], n) for n, v in stacked.items() if not v.isfinite().all()]
+        broken = [
+            (steps[n][int((~v.isfinite()).nonzero()[0])], n)
+            for n, v in stacked.items()
+            if not v.isfinite().all()
+        ]
         if broken:
             at, name = min(broken)
             raise RunError(

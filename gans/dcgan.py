@@ -1,8 +1,11 @@
 """Deep convolutional GAN: strided convolutions both ways, no pooling (Radford et al. 2015)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.game import LatentNetwork
 from gans.core.norms import norm
 from losses.recipe import defaults
 
@@ -25,7 +28,7 @@ def halvings(height: int, width: int) -> int:
     return count
 
 
-class Generator(nn.Module):
+class Generator(LatentNetwork):
     """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -39,7 +42,7 @@ class Generator(nn.Module):
         # the last has a bias.
         self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2], bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
-        for wide, narrow in zip(widths, widths[1:], strict=False):
+        for wide, narrow in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(wide, narrow, kernel_size=4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(narrow),
@@ -63,7 +66,7 @@ class Critic(nn.Module):
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
         has_norm = blueprint.critic_norm != "none"
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in pairwise(widths):
             layers += [
                 nn.LeakyReLU(0.2, inplace=True),
                 nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_norm),

@@ -3,13 +3,14 @@
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.game import LatentNetwork
 from gans.core.norms import flat_norm
 from losses.recipe import defaults
 
 HIDDEN_LAYERS = 3
 
 
-class Generator(nn.Module):
+class Generator(LatentNetwork):
     """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1], or `(N, 2)` without bounds."""
 
     def __init__(self, blueprint: Blueprint) -> None:

@@ -9,7 +9,7 @@ from losses.recipe import Recipe, defaults
 RECIPES = {
     "wgan-gp": Recipe(
         paper="Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1",
-        summary="Wasserstein distance with a gradient penalty between reals and fakes (Gulrajani et al. 2017).",
+        summary="Wasserstein distance with a penalty on the critic's gradient (Gulrajani et al. 2017).",
         form="wgan",
         settings=(
             defaults(

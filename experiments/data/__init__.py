@@ -56,7 +56,7 @@ class Held(DataSet):
 
 def hold(data: DataSet, device: torch.device, chunk: int = 1024) -> Held:
     """Fetches all of `data`, in chunks, into one tensor on `device`."""
-    chunks = [data.fetch(indices).to(device) for indices in torch.arange(len(data)).split(chunk)]
+    chunks = [data.fetch(indices).to(device) for indices in torch.split(torch.arange(len(data)), chunk)]
     return Held(torch.cat(chunks), data.labels, data.classes)
 
 

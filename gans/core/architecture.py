@@ -7,7 +7,7 @@ from math import prod
 from torch import nn
 
 from gans.core.duel import Duel, Rules
-from gans.core.game import Game
+from gans.core.game import Game, LatentNetwork
 from losses.recipe import Defaults
 
 
@@ -37,9 +37,6 @@ class Blueprint:
         return prod(self.sample_shape)
 
 
-Build = Callable[[Blueprint], nn.Module]
-
-
 @dataclass(frozen=True)
 class Architecture:
     """A pluggable generator/critic pair.
@@ -49,7 +46,7 @@ class Architecture:
 
     Attributes:
         paper: where it was published.
-        generator: builds the network `(N, z_dim)` → samples; the network has an attribute `z_dim`.
+        generator: builds the network `(N, z_dim)` → samples.
         critic: builds the network samples → logits `(N,)`.
         data: kinds of data that it can make ("images", "points").
         default_loss: the loss of `gans run --arch NAME` alone.
@@ -59,10 +56,10 @@ class Architecture:
     """
 
     paper: str
-    generator: Build
-    critic: Build
+    generator: Callable[[Blueprint], LatentNetwork]
+    critic: Callable[[Blueprint], nn.Module]
     data: tuple[str, ...]
     default_loss: str
     default_data: str
     settings: tuple[Defaults, ...]
-    game: Callable[[nn.Module, nn.Module, Rules], Game] = Duel
+    game: Callable[[LatentNetwork, nn.Module, Rules], Game] = Duel

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gans.core.game import Deal, Game
+from gans.core.game import Deal, Game, LatentNetwork
 from gans.core.player import MakeOptimizer, Outcome, Player, Scores
 from losses.adversarial import Adversarial
 from losses.gradient_penalty import GradientPenalty
@@ -30,12 +30,12 @@ class Duel(Game):
     """`n_critic` updates of the critic on fresh reals and fresh fakes, then one of the generator.
 
     Args:
-        generator: `(N, z_dim)` → samples, with its `z_dim` as an attribute.
+        generator: `(N, z_dim)` → samples.
         critic: samples → logits `(N,)`.
         rules: form, penalties, regularizers and optimizers.
     """
 
-    def __init__(self, generator: nn.Module, critic: nn.Module, rules: Rules) -> None:
+    def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
         super().__init__()
         self.form = rules.form
         for regularizer in rules.regularizers:
@@ -45,6 +45,7 @@ class Duel(Game):
         constraints = [r.enforce for r in rules.regularizers if isinstance(r, Constraint)]
         self.penalties = tuple(rules.penalties)
         self.n_critic = rules.n_critic
+        self.z_dim = generator.z_dim
         self.generator = Player("generator", generator, rules.generator_optimizer)
         self.critic = Player("critic", critic, rules.critic_optimizer, constraints)
 
@@ -71,7 +72,7 @@ class Duel(Game):
 
     def generate(self, like: Tensor) -> Tensor:
         """As many fresh samples as `like` has, from `z ~ N(0, 1)`."""
-        z = torch.randn(len(like), self.generator.network.z_dim, device=like.device, dtype=like.dtype)
+        z = torch.randn(len(like), self.z_dim, device=like.device, dtype=like.dtype)
         return self.generator.network(z)
 
     def look(self, samples: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class ExponentialMovingAverage:
@@ -30,7 +30,7 @@ class ExponentialMovingAverage:
         """Moves towards the network after `images` more were shown, `seen` in all."""
         half_life = min(self.half_life_kimg * 1000, seen * self.ramp_up)
         weight = 1.0 - (0.5 ** (images / half_life) if half_life > 0 else 0.0)
-        averages, parameters = list(self.average.parameters()), list(self.network.parameters())
-        torch._foreach_lerp_(averages, parameters, weight)
+        averages: list[Tensor] = list(self.average.parameters())
+        torch._foreach_lerp_(averages, list(self.network.parameters()), weight)
         for buffer, live in zip(self.average.buffers(), self.network.buffers(), strict=True):
             buffer.copy_(live)

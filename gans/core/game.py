@@ -25,6 +25,16 @@ class Deal(Protocol):
     def __call__(self) -> Tensor: ...
 
 
+class LatentNetwork(nn.Module):
+    """A generator that starts from noise: `(N, z_dim)` → samples.
+
+    Attributes:
+        z_dim: length of the latent vector.
+    """
+
+    z_dim: int
+
+
 class Game(nn.Module, ABC):
     """Players and the rules between them. Its `state_dict` holds all that the next round depends on."""
 

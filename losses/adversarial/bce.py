@@ -21,9 +21,7 @@ class BinaryCrossEntropy(Labelled):
         paper="Goodfellow et al. 2014, arXiv:1406.2661; optimizer of Radford et al. 2015, arXiv:1511.06434",
         form="bce",
         settings=(
-            defaults(
-                n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)
-            ),
+            defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         ),
     )
 

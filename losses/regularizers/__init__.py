@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from losses.adversarial import Adversarial
 
 
-class Regularizer(ABC):
+class Regularizer(ABC):  # noqa: B024  (its three kinds have the abstract methods)
     """Anything with a strength. Raises ValueError where the strength is out of its range."""
 
     def __init__(self, strength: float) -> None:

@@ -34,7 +34,9 @@ def test_every_mode_has_its_share_centre_and_spread(source: Ring8 | Grid25, mode
 def test_centres_are_those_of_the_papers() -> None:
     ring = Ring8.centres
     torch.testing.assert_close(ring.norm(dim=1), torch.ones(8))
-    torch.testing.assert_close(ring.roll(-1, 0), ring @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / math.sqrt(2))
+    torch.testing.assert_close(
+        ring.roll(-1, 0), ring @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / math.sqrt(2)
+    )
     grid = {tuple(centre) for centre in Grid25.centres.tolist()}
     assert grid == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
 

@@ -1,0 +1,38 @@
+# make run     set up and train; other arguments: make run ARGS="--arch mlp --loss wgan-gp"
+# make test    set up and test
+# make check   format, lint, types, without changing anything
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ARGS ?= --arch dcgan --loss wgan-gp
+TESTS ?= tests
+VENV := .venv
+
+.PHONY: run test check format soak clean
+
+run: $(VENV)/ready
+	$(VENV)/bin/gans run $(ARGS)
+
+test: $(VENV)/ready
+	$(VENV)/bin/pytest $(TESTS)
+
+check: $(VENV)/ready
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/ready
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+soak: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/modes.py
+	$(VENV)/bin/python benchmarks/overhead.py
+
+$(VENV)/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache
