@@ -118,7 +118,7 @@ def run(
     try:
         start(resolved, folder, say, force)
     except Interrupted as stop:
-        say(f"stopped and saved at step {stop.step:,}; continue with: gans run --resume {stop.folder}")
+        say(str(stop))
         sys.exit(130)
     click.echo(folder.path)
 

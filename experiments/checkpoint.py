@@ -13,6 +13,7 @@ import torch
 from experiments.errors import RunError
 
 FORMAT = 1
+ZIP_MAGIC = b"PK\x03\x04"
 NAME = re.compile(r"step-(\d{8,})\.pt")
 
 
@@ -114,6 +115,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
     if hashlib.sha256(data).hexdigest() != expected:
         raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
+    if not data.startswith(ZIP_MAGIC):  # torch.load would also try the bare pickles of old versions
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:

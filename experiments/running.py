@@ -1,7 +1,6 @@
 """A run from its config to its exported generator: new, resumed or already finished."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.build import Experiment, build
@@ -17,12 +16,11 @@ from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
 class Interrupted(Exception):  # noqa: N818  (an event, not an error)
-    """The run was asked to stop, and has saved."""
+    """The run was asked to stop after `step`, and has saved."""
 
-    step: int
-    folder: Path
+    def __init__(self, step: int, folder: Path) -> None:
+        super().__init__(f"stopped and saved at step {step:,}; continue with: gans run --resume {folder}")
 
 
 def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> None:

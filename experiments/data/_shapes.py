@@ -14,12 +14,13 @@ from torch import Tensor
 CLASSES = ("disc", "ring", "square", "triangle", "star", "cross")
 
 SIZES = (0.55, 0.75)
-JITTER = 0.18  # so small that the largest shape stays inside, with a pixel to spare: no factor limits another
+# So little that the largest shape stays inside, with a pixel to spare at 32: no factor limits another.
+JITTER = 0.18
 # A tilt within ±30° shows in the picture for every class that has corners (a star repeats after 72°, a
 # square and a cross after 90°, a triangle after 120°), so that it can be told from the picture.
 TILT = math.pi / 6
 SATURATION = 0.8
-BACKGROUND = (0.09, 0.10, 0.14)
+BACKGROUND = (23 / 255, 26 / 255, 36 / 255)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts RGB to L
 
 

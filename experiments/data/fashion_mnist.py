@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 60,000 grey 28×28 pictures of clothes in ten classes (Debian's package, or GANS_DATA)."""
+"""Fashion-MNIST: 60,000 grey 28×28 pictures of clothes in ten classes."""
 
 import gzip
 import math

@@ -1,4 +1,4 @@
-"""Coloured shapes with known factors: class, hue, size, rotation and position; any image size, labelled."""
+"""Coloured shapes in six classes, with known hue, size, rotation and position; any image size."""
 
 from typing import ClassVar
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from losses.adversarial import Labelled
 from losses.recipe import Recipe, defaults
@@ -12,7 +12,7 @@ from losses.recipe import Recipe, defaults
 class BinaryCrossEntropy(Labelled):
     """`−log σ(C(x)) − log(1 − σ(C(x̃)))` for the critic, `−log σ(C(x̃))` for the generator.
 
-    `−log σ(c) = softplus(−c)` and `−log(1 − σ(c)) = softplus(c)`, which do not overflow. The critic's
+    `1 − σ(c) = σ(−c)`, and the logarithm of σ is taken as one function that does not overflow. The critic's
     optimum is `log p_real(x) − log p_fake(x)`, where its loss is `2 log 2 − 2 JS(p_real, p_fake)`.
     The generator's form is the non-saturating one of section 3 of the paper.
     """
@@ -26,10 +26,10 @@ class BinaryCrossEntropy(Labelled):
     )
 
     def real(self, logits: Tensor) -> Tensor:
-        return softplus(-logits)
+        return -logsigmoid(logits)
 
     def fake(self, logits: Tensor) -> Tensor:
-        return softplus(logits)
+        return -logsigmoid(-logits)
 
     def fool(self, logits: Tensor) -> Tensor:
-        return softplus(-logits)
+        return -logsigmoid(logits)

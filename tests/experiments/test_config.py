@@ -1,0 +1,159 @@
+"""Settings are resolved in one order, and say where they came from."""
+
+from typing import Any
+
+import pytest
+
+from experiments.config import Config, resolve
+from experiments.errors import UsageError
+from experiments.settings import FIELDS, read_value
+
+# The papers' defaults at --preset paper, for an architecture that leaves them to the loss.
+PAPER_LOSSES: dict[str, dict[str, Any]] = {
+    "bce": {
+        "n_critic": 1, "optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999),
+        "penalty": (), "regularizers": (),
+    },
+    "wgan": {
+        "n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "betas": None,
+        "penalty": (), "regularizers": (("weight-clip", 0.01),),
+    },
+    "wgan-gp": {
+        "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "betas": (0.0, 0.9),
+        "penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "regularizers": (),
+    },
+}  # fmt: skip
+
+
+def settings_of(**flags: Any) -> dict[str, Any]:
+    return vars(resolve(flags).settings)
+
+
+@pytest.mark.parametrize("loss", PAPER_LOSSES)
+def test_the_papers_defaults(loss: str) -> None:
+    found = settings_of(arch="dcgan", loss=loss, preset="paper")
+    assert {name: found[name] for name in PAPER_LOSSES[loss]} == PAPER_LOSSES[loss]
+
+
+def test_dcgans_own_defaults() -> None:
+    found = settings_of(arch="dcgan", preset="paper")
+    assert (found["loss"], found["z_dim"], found["critic_norm"], found["image_size"]) == (
+        "bce",
+        100,
+        "batch",
+        (64, 64),
+    )
+
+
+def test_points_with_a_one_centred_penalty() -> None:
+    found = settings_of(arch="mlp", loss="wgan-gp", data="ring8", preset="paper")
+    assert (found["penalty_weight"], found["lr_critic"], found["betas"]) == (0.1, 1e-3, (0.0, 0.9))
+    assert found["image_size"] is None
+
+
+def test_later_layers_win_one_by_one() -> None:
+    """loss < architecture < preset < data < config file < flag; each is visible where no later one speaks."""
+    base = {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"}
+
+    def origin(config: Config, name: str) -> tuple[Any, str]:
+        return getattr(config.settings, name), config.sources[name]
+
+    assert origin(resolve({**base, "preset": "paper"}), "n_critic") == (5, "loss wgan-gp")
+    assert origin(resolve({**base, "preset": "paper"}), "lr_critic") == (1e-3, "architecture mlp")
+    assert origin(resolve({**base, "preset": "laptop"}), "kimg")[1] == "preset laptop of architecture mlp"
+    assert (
+        origin(resolve({"arch": "dcgan", "loss": "wgan-gp"}), "lr_critic")[1]
+        == "preset laptop of loss wgan-gp"
+    )
+    fashion = resolve({"arch": "dcgan", "data": "fashion-mnist"})
+    assert origin(fashion, "image_size") == ((28, 28), "data fashion-mnist")
+    file = {"lr_critic": 3e-3, "width": 7}
+    both = resolve({**base, "lr_critic": 4e-3}, file, "f.json")
+    assert origin(both, "width") == (7, "config f.json")
+    assert origin(both, "lr_critic") == (4e-3, "flag")
+    assert set(both.sources) == set(FIELDS), "every setting has a source"
+
+
+@pytest.mark.parametrize(("given", "other"), [("steps", "kimg"), ("kimg", "steps")])
+def test_one_length_replaces_the_other(given: str, other: str) -> None:
+    found = settings_of(arch="dcgan", **{given: 7})
+    assert (found[given], found[other]) == (7, None)
+    with pytest.raises(UsageError, match="exclude each other"):
+        resolve({"arch": "dcgan", given: 7, other: 7})
+
+
+def test_a_penalty_turns_batch_norm_off_and_refuses_it() -> None:
+    """[1]"""
+    assert settings_of(arch="dcgan", loss="bce")["critic_norm"] == "batch"
+    assert settings_of(arch="dcgan", loss="wgan-gp")["critic_norm"] == "none"
+    assert settings_of(arch="dcgan", loss="bce", penalty=("real",))["critic_norm"] == "none"
+    with pytest.raises(UsageError, match="one by one"):
+        resolve({"arch": "dcgan", "loss": "wgan-gp", "critic_norm": "batch"})
+    assert settings_of(arch="dcgan", loss="wgan-gp", critic_norm="layer")["critic_norm"] == "layer"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"loss": "bce", "penalty_weight": 3.0},
+        {"loss": "wgan", "betas": (0.5, 0.9)},
+        {"arch": "mlp", "data": "ring8", "image_size": (32, 32)},
+    ],
+    ids=str,
+)
+def test_no_setting_does_nothing(flags: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="has no meaning"):
+        resolve({"arch": "dcgan", **flags})
+
+
+def test_a_saved_config_resolves_to_itself() -> None:
+    for flags in (
+        {"arch": "dcgan", "loss": "wgan-gp"},
+        {"arch": "mlp", "loss": "wgan", "data": "ring8", "steps": 9},
+        {"arch": "dcgan", "loss": "bce", "image_size": (16, 8), "regularizers": (("label-smoothing", 0.9),)},
+    ):
+        import json
+
+        saved = json.loads(json.dumps(resolve(flags).to_json()))
+        again = resolve(
+            {}, {name: read_value(name, entry["value"]) for name, entry in saved.items()}, "config.json"
+        )
+        assert again.settings == resolve(flags).settings
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "value"),
+    [
+        ("image_size", "32", (32, 32)),
+        ("image_size", "48x64", (48, 64)),
+        ("betas", "0,0.9", (0.0, 0.9)),
+        ("penalty", "real,fake", ("real", "fake")),
+        (
+            "regularizers",
+            "weight-clip=0.01,instance-noise=1",
+            (("instance-noise", 1.0), ("weight-clip", 0.01)),
+        ),
+        ("kimg", "1e2", 100.0),
+    ],
+)
+def test_words_are_read(name: str, words: str, value: Any) -> None:
+    assert read_value(name, words) == value
+    assert (
+        [type(part) for part in value] == [type(p) for p in read_value(name, words)]
+        if isinstance(value, tuple)
+        else True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("image_size", "0"), ("image_size", "8x"), ("image_size", "1x2x3"), ("image_size", "-8"), ("betas", "0.5"),
+        ("betas", "0.5,1.0"), ("betas", "a,b"), ("lr_critic", "0"), ("lr_critic", "nan"), ("lr_critic", "inf"),
+        ("lr_critic", "1e9"), ("batch_size", "2.5"), ("seed", "-1"), ("channels", "2"), ("regularizers", "weight-clip"),
+        ("penalty_norm", "two"), ("kimg", "0"),
+    ],
+)  # fmt: skip
+def test_impossible_words_are_refused(name: str, words: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_value(name, words)

@@ -1,0 +1,140 @@
+"""A run that is killed at any moment and resumed ends bit-identical to the uninterrupted one [23]."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import cli
+from experiments import catalogue
+from experiments.checkpoint import load_checkpoint
+
+# Children are forked from a process that has imported everything and computed nothing.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["cli", "experiments.running", "gans.dcgan", "gans.mlp", "losses.adversarial.wgan"]
+)
+KILLS = 4
+STEPS = 120
+LOSSES = ["bce", "wgan-gp"]
+ARCHITECTURES = ["dcgan", "mlp"]
+
+
+def arguments(arch: str, loss: str, out: Path) -> list[str]:
+    flags = "--data shapes --image-size 16 --width 4 --z-dim 8 --batch-size 8 --n-critic 2 --keep 3".split()
+    every = ["--checkpoint-kimg", str(9 * 16 / 1000), "--sample-kimg", str(50 * 16 / 1000)]
+    return ["run", "--arch", arch, "--loss", loss, *flags, *every, "--steps", str(STEPS), "--out", str(out)]
+
+
+def start(words: list[str]) -> BaseProcess:
+    process = CONTEXT.Process(target=cli.main, args=(words,))
+    process.start()
+    return process
+
+
+def finish(words: list[str]) -> None:
+    process = start(words)
+    process.join(120)
+    assert process.exitcode in (0, None)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_killed_at_random_moments(arch: str, loss: str, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    finish(arguments(arch, loss, whole))
+    moments = random.Random(f"{arch}/{loss}")
+    killed_at = []
+    for number in range(KILLS):
+        process = start(arguments(arch, loss, cut))
+        before = newest(cut)
+        # The first kill may fall anywhere, before any checkpoint too; the others after some progress.
+        deadline = time.monotonic() + 60
+        while number and newest(cut) == before and process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.15))
+        if process.is_alive():
+            os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        killed_at.append((process.exitcode, newest(cut)))
+    assert sum(code == -signal.SIGKILL for code, _ in killed_at) >= 2, f"too fast to be killed: {killed_at}"
+    finish(arguments(arch, loss, cut))
+    assert_equal_runs(whole, cut)
+
+
+@pytest.mark.parametrize("loss", catalogue.loss_names())
+@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+def test_stopped_between_checkpoints(arch: str, loss: str, tmp_path: Path) -> None:
+    """Every pair in the catalogue, stopped by Ctrl-C in the middle of a score interval."""
+    words = ["--n-critic", "2", "--steps", "7", "--data", "shapes", "--image-size", "8", "--width", "2"]
+    words = ["run", "--arch", arch, "--loss", loss, *words, "--z-dim", "3", "--batch-size", "4", "--out"]
+    call([*words, str(tmp_path / "whole")])
+    stop_after(3, [*words, str(tmp_path / "cut")])
+    call([*words, str(tmp_path / "cut")])
+    assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
+
+
+def call(words: list[str], status: int | None = None) -> None:
+    try:
+        cli.main(words)
+    except SystemExit as stop:
+        assert stop.code == status  # noqa: PT017
+    else:
+        assert status is None
+
+
+def stop_after(step: int, words: list[str]) -> None:
+    """Runs until the given step and stops there as Ctrl-C does."""
+    from experiments.watchers import Moment, Scoreboard
+
+    original = Scoreboard.__call__
+
+    def interrupt(self: Scoreboard, moment: Moment, scores: dict[str, Tensor]) -> None:
+        original(self, moment, scores)
+        if moment.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scoreboard, "__call__", interrupt)
+        call(words, status=130)
+
+
+def newest(run: Path) -> str:
+    return max((path.name for path in (run / "checkpoints").glob("step-*.pt")), default="")
+
+
+def assert_equal_runs(whole: Path, cut: Path) -> None:
+    assert (whole / "generator.safetensors").read_bytes() == (cut / "generator.safetensors").read_bytes()
+    one, other = (load_checkpoint(run / "checkpoints" / newest(run)) for run in (whole, cut))
+    assert one["step"] == other["step"]
+    assert one["seen"] == other["seen"]
+    for part in ("game", "ema"):
+        pairs = list(zip(tensors(one[part]), tensors(other[part]), strict=True))
+        assert pairs
+        assert all(torch.equal(a, b) for a, b in pairs)
+    assert scores(whole) == scores(cut)
+    for picture in (whole / "samples").iterdir():
+        assert picture.read_bytes() == (cut / "samples" / picture.name).read_bytes()
+
+
+def tensors(state: Any) -> list[Tensor]:
+    if isinstance(state, Tensor):
+        return [state]
+    if isinstance(state, dict):
+        return [tensor for value in state.values() for tensor in tensors(value)]
+    return []
+
+
+def scores(run: Path) -> list[dict[str, float]]:
+    """Without what depends on the clock on the wall."""
+    lines = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in lines]

@@ -1,0 +1,120 @@
+"""Every architecture in the catalogue builds what its blueprint says."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from experiments import catalogue
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.norms import FLAT_NORMS, NORMS
+from gans.dcgan import halvings
+
+ARCHITECTURES = catalogue.names("architecture")
+SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
+
+
+def architectures(kind: str) -> list[str]:
+    return [name for name in ARCHITECTURES if kind in catalogue.load("architecture", name).data]
+
+
+def build(name: str, blueprint: Blueprint) -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    architecture: Architecture = catalogue.load("architecture", name)
+    return architecture.generator(blueprint), architecture.critic(blueprint)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", architectures("images"))
+def test_images(name: str, shape: tuple[int, ...]) -> None:
+    generator, critic = build(name, Blueprint(shape, z_dim=5, width=3))
+    images = generator(torch.randn(6, 5))
+    assert images.shape == (6, *shape)
+    assert images.abs().max() <= 1
+    assert critic(images).shape == (6,)
+
+
+@pytest.mark.parametrize("name", architectures("points"))
+def test_points_are_not_bounded(name: str) -> None:
+    generator, critic = build(name, Blueprint((2,), z_dim=3, width=8))
+    points = generator(1000 * torch.randn(7, 3))
+    assert points.shape == (7, 2)
+    assert points.abs().max() > 2
+    assert critic(points).shape == (7,)
+
+
+@pytest.mark.parametrize("name", architectures("images"))
+def test_every_parameter_is_used(name: str) -> None:
+    """A layer that is built and forgotten in `forward` gets no gradient."""
+    generator, critic = build(name, Blueprint((3, 16, 16), z_dim=5, width=4))
+    critic(generator(torch.randn(4, 5))).square().sum().backward()
+    unused = [n for net in (generator, critic) for n, p in net.named_parameters() if p.grad is None]
+    assert unused == []
+
+
+@pytest.mark.parametrize("name", architectures("images"))
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_critic_without_batch_norm_judges_samples_one_by_one(name: str, norm: str) -> None:
+    """What a per-sample gradient penalty needs [1]."""
+    _, critic = build(name, Blueprint((3, 16, 16), z_dim=5, width=4, critic_norm=norm))
+    x = torch.randn(4, 3, 16, 16)
+    torch.testing.assert_close(critic(x)[2:3], critic(x[2:3]), rtol=1e-4, atol=1e-6)
+
+
+def test_dcgan_has_no_bias_before_a_norm_and_the_papers_initial_weights() -> None:
+    blueprint = Blueprint((3, 64, 64), z_dim=100, width=64, critic_norm="batch")
+    networks = build("dcgan", blueprint)
+    for network in networks:
+        layers = [m for m in network.modules() if not list(m.children())]
+        for layer, following in zip(layers, layers[1:], strict=False):
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                assert (layer.bias is None) == isinstance(following, nn.BatchNorm2d)
+                assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_dcgan_widths_are_those_of_the_paper() -> None:
+    """Figure 1: 1,024 × 4 × 4 → 512 → 256 → 128 → 3 × 64 × 64, which is width 128 here."""
+    generator, _ = build("dcgan", Blueprint((3, 64, 64), z_dim=100, width=128))
+    layers = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert generator.base == (1024, 4, 4)
+    assert [(m.in_channels, m.out_channels) for m in layers] == [
+        (1024, 512),
+        (512, 256),
+        (256, 128),
+        (128, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [((64, 64), 4), ((32, 32), 3), ((28, 28), 2), ((256, 256), 6), ((96, 64), 4), ((8, 24), 1)],
+)
+def test_dcgan_halvings(size: tuple[int, int], count: int) -> None:
+    assert halvings(*size) == count
+
+
+@pytest.mark.parametrize("size", [(33, 33), (7, 7), (64, 66), (4, 4), (100, 100)])
+def test_dcgan_names_sizes_that_it_cannot_halve(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"image size {size[0]}x{size[1]}"):
+        halvings(*size)
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_normalize_what_they_say(name: str) -> None:
+    x = 3 * torch.randn(16, 4, 5, 5, dtype=torch.float64) + torch.arange(4.0).view(1, 4, 1, 1)
+    y = NORMS[name](4).double()(x)
+    over = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
+    if name == "none":
+        assert y is x
+        return
+    _check_standardized(y, over[name])
+
+
+@pytest.mark.parametrize("name", [name for name in FLAT_NORMS if name != "none"])
+def test_flat_norms_normalize_what_they_say(name: str) -> None:
+    x = 3 * torch.randn(64, 6, dtype=torch.float64) + torch.arange(6.0)
+    _check_standardized(FLAT_NORMS[name](6).double()(x), {"batch": (0,), "layer": (1,)}[name])
+
+
+def _check_standardized(y: Tensor, over: tuple[int, ...]) -> None:
+    assert y.mean(over).abs().max() < 1e-12
+    assert (y.var(over, unbiased=False) - 1).abs().max() < 1e-3

@@ -1,0 +1,215 @@
+"""Players move alone, and a game's state is whole."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from experiments import catalogue
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.duel import Duel, Rules
+from gans.core.game import LatentNetwork
+from gans.core.player import Outcome, Player
+from losses.adversarial.bce import BinaryCrossEntropy
+from losses.adversarial.wgan import Wasserstein
+from losses.gradient_penalty import GradientPenalty
+from losses.penalties.interpolates import Interpolates
+from losses.regularizers.weight_clip import WeightClip
+
+ADAM = partial(torch.optim.Adam, lr=1e-2, betas=(0.0, 0.9))
+SGD = partial(torch.optim.SGD, lr=0.1)
+PENALTY = GradientPenalty(Interpolates(), "one", 10.0)
+RULES: dict[str, Callable[[], Rules]] = {
+    "bce": lambda: Rules(BinaryCrossEntropy(), ADAM, ADAM),
+    "wgan-gp": lambda: Rules(Wasserstein(), ADAM, ADAM, n_critic=2, penalties=[PENALTY]),
+    "wgan": lambda: Rules(Wasserstein(), ADAM, ADAM, n_critic=3, regularizers=[WeightClip(0.05)]),
+}
+
+
+class Deal:
+    """Batches that are a function of their number."""
+
+    def __init__(
+        self, shape: tuple[int, ...] = (3, 8, 8), batch_size: int = 4, dtype: torch.dtype = torch.float32
+    ):
+        self.shape, self.batch_size, self.dtype = shape, batch_size, dtype
+        self.seen = 0
+
+    @property
+    def turn(self) -> int:
+        return self.seen // self.batch_size
+
+    def __call__(self) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seen)
+        self.seen += self.batch_size
+        batch = torch.rand(self.batch_size, *self.shape, generator=generator, dtype=self.dtype)
+        return batch * 2 - 1
+
+
+def make_duel(arch: str = "dcgan", rules: str = "wgan-gp", seed: int = 0) -> Duel:
+    torch.manual_seed(seed)
+    architecture: Architecture = catalogue.load("architecture", arch)
+    blueprint = Blueprint((3, 8, 8), z_dim=4, width=4)
+    return Duel(architecture.generator(blueprint), architecture.critic(blueprint), RULES[rules]())
+
+
+def test_one_step_of_gradient_descent() -> None:
+    """The terms are summed into one loss and stepped once [4]; what is observed does not count."""
+    network = nn.Linear(1, 1, bias=False).double()
+    player = Player("critic", network, SGD)
+    before = network.weight.item()
+
+    def objective(x: Tensor) -> Outcome:
+        y = network(x)
+        return Outcome(
+            {"adversarial": y.mean(), "gradient_penalty": y.square().mean()}, {"real": 100 * y.mean()}
+        )
+
+    scores = player.minimise(objective, torch.tensor([[2.0]], dtype=torch.float64))
+    assert network.weight.item() == pytest.approx(before - 0.1 * (2 + 8 * before), rel=1e-12)
+    assert {name: round(v.item(), 9) for name, v in scores.items()} == {
+        "critic/adversarial": round(2 * before, 9),
+        "critic/gradient_penalty": round(4 * before**2, 9),
+        "critic/real": round(200 * before, 9),
+    }
+    assert not any(score.requires_grad for score in scores.values())
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_only_the_mover_asks_for_gradients(rules: str) -> None:
+    """[20] The critic is frozen in the generator's step, the generator without a graph in the critic's."""
+    duel = make_duel(rules=rules)
+    generator, critic = duel.generator_network, duel.critic_network
+    generator_graphs, critic_asks = [], []
+    generator.register_forward_hook(
+        lambda module, inputs, output: generator_graphs.append(output.requires_grad)
+    )
+    critic.register_forward_hook(
+        lambda module, inputs, output: critic_asks.append(next(module.parameters()).requires_grad)
+    )
+    duel.round(Deal())
+    assert generator_graphs == [False] * duel.n_critic + [True]
+    calls = 3 if rules == "wgan-gp" else 2
+    assert critic_asks == [True] * (duel.n_critic * calls) + [False]
+    assert not any(p.requires_grad for p in duel.parameters()), "at rest everyone is frozen"
+
+
+def test_the_generators_step_leaves_nothing_in_the_critic() -> None:
+    """[20] Neither weights nor accumulated gradients."""
+    duel, deal = make_duel(), Deal()
+    duel.round(deal)
+    weights = [p.detach().clone() for p in duel.critic_network.parameters()]
+    gradients = [p.grad.clone() for p in duel.critic_network.parameters() if p.grad is not None]
+    duel.generator.minimise(duel.fool, deal())
+    after = [p.grad for p in duel.critic_network.parameters() if p.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(weights, duel.critic_network.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(gradients, after, strict=True))
+
+
+def test_each_critic_update_has_fresh_reals_and_fakes() -> None:
+    duel, deal, reals = make_duel(), Deal(), []
+    duel.judge = lambda real, due, judge=duel.judge: (reals.append(real), judge(real, due))[1]  # type: ignore
+    duel.round(deal)
+    assert deal.turn == duel.n_critic == duel.deals_per_round == 2
+    assert not torch.equal(reals[0], reals[1])
+
+
+def test_clipping_follows_every_critic_step() -> None:
+    """[10] The generator never meets unclipped weights, nor does any further critic update."""
+    duel = make_duel(rules="wgan")
+    largest = []
+    duel.critic_network.register_forward_hook(
+        lambda module, inputs, output: largest.append(max(p.abs().max().item() for p in module.parameters()))
+    )
+    duel.round(Deal())
+    first_update, later = largest[:2], largest[2:]
+    assert max(first_update) > 0.05, "before the first update the weights are as they were born"
+    assert len(later) == 5
+    assert max(later) <= 0.05 + 1e-7
+
+
+class _Affine(LatentNetwork):
+    """`G(z) = z + b`, for a duel that can be worked out by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.z_dim = 2
+        self.bias = nn.Parameter(torch.tensor([5.0, 0.0], dtype=torch.float64))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z + self.bias
+
+
+class _Slope(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor([3.0, 4.0], dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.slope
+
+
+def test_a_round_worked_out_by_hand() -> None:
+    """wgan-gp with a linear critic a: ∂/∂a = E x̃ − E x + 2λ(1 − 1/‖a‖) a; then ∂/∂b = −a, with the new a."""
+    generator, critic = _Affine(), _Slope()
+    duel = Duel(generator, critic, Rules(Wasserstein(), SGD, SGD, n_critic=1, penalties=[PENALTY]))
+    deal = Deal((2,), 8, torch.float64)
+    real = Deal((2,), 8, torch.float64)()
+    torch.manual_seed(1)
+    scores = duel.round(deal)
+    torch.manual_seed(1)
+    z = torch.randn(8, 2, dtype=torch.float64)
+    old = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    start = torch.tensor([5.0, 0.0], dtype=torch.float64)
+    new = old - 0.1 * ((z + start).mean(0) - real.mean(0) + 20 * (1 - 1 / 5) * old)
+    torch.testing.assert_close(critic.slope.detach(), new, rtol=1e-12, atol=0)
+    torch.testing.assert_close(generator.bias.detach(), start + 0.1 * new, rtol=1e-12, atol=0)
+    assert scores["critic/gradient_norm"].item() == pytest.approx(5.0)
+    assert scores["critic/gradient_penalty"].item() == pytest.approx(10 * 16.0)
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+def test_the_state_of_a_game_is_whole(arch: str, rules: str) -> None:
+    """[23] Three rounds, through a file, and two more are five rounds to the bit: weights, batch-norm
+    statistics and the optimizers' moments."""
+
+    def play(duel: Duel, deal: Deal, steps: range) -> None:
+        for step in steps:
+            torch.manual_seed(step)
+            duel.round(deal)
+
+    whole, deal = make_duel(arch, rules), Deal()
+    play(whole, deal, range(5))
+    first, deal = make_duel(arch, rules), Deal()
+    play(first, deal, range(3))
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    second = make_duel(arch, rules, seed=99)
+    second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    play(second, deal, range(3, 5))
+    moments = zip(_tensors(whole.state_dict()), _tensors(second.state_dict()), strict=True)
+    assert all(torch.equal(a, b) for a, b in moments)
+
+
+def test_learning_rates_come_from_the_config_not_from_the_checkpoint() -> None:
+    saved = Player("critic", nn.Linear(2, 1), partial(torch.optim.Adam, lr=1e-3))
+    saved.minimise(lambda: Outcome({"loss": saved.network.weight.sum()}))
+    loaded = Player("critic", nn.Linear(2, 1), partial(torch.optim.Adam, lr=5e-4))
+    loaded.load_state_dict(saved.state_dict())
+    assert loaded.optimizer.param_groups[0]["lr"] == 5e-4
+    assert torch.equal(
+        loaded.optimizer.state_dict()["state"][0]["exp_avg"],
+        saved.optimizer.state_dict()["state"][0]["exp_avg"],
+    )
+
+
+def _tensors(state: object) -> list[Tensor]:
+    if isinstance(state, Tensor):
+        return [state]
+    if isinstance(state, dict):
+        return [tensor for value in state.values() for tensor in _tensors(value)]
+    return []
