@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.errors import UsageError
 from losses.recipes import RECIPES
@@ -54,7 +54,12 @@ KINDS = {
     "tracker": Kind("experiments.trackers", "experiments.trackers:Tracker"),
 }
 
-_from_files: dict[tuple[str, str], Any] = {}  # (kind, name) → plug-in, of --plugin
+class _FromFile(NamedTuple):
+    plugin: Any
+    summary: str
+
+
+_from_files: dict[tuple[str, str], _FromFile] = {}  # (kind, name) → what --plugin brought
 
 
 def names(kind: str) -> list[str]:
@@ -87,10 +92,7 @@ def summary(kind: str, name: str) -> str:
     if kind == "recipe" and name in RECIPES:
         return RECIPES[name].summary
     if (kind, name) in _from_files:
-        value = _from_files[kind, name]
-        module = inspect.getmodule(value) if inspect.isclass(value) else None
-        text = getattr(value, "summary", "") or (inspect.getdoc(module or value) or "")
-        return text.partition("\n")[0]
+        return _from_files[kind, name].summary
     for path in _files(kind):
         if path.stem.replace("_", "-") == name:
             return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
@@ -100,7 +102,7 @@ def summary(kind: str, name: str) -> str:
 def load(kind: str, name: str) -> Any:
     """The plug-in of that kind and name. Raises UsageError, with close matches, for an unknown name."""
     if (kind, name) in _from_files:
-        return _from_files[kind, name]
+        return _from_files[kind, name].plugin
     if kind == "recipe" and name in RECIPES:
         return RECIPES[name]
     stem = name.replace("-", "_")
@@ -147,7 +149,7 @@ def add_plugin(path: str) -> tuple[str, str]:
     (kind, value), name = found[0], file.stem.replace("_", "-")
     if name in {p.stem.replace("_", "-") for p in _files(kind)} or (kind == "recipe" and name in RECIPES):
         raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
-    _from_files[kind, name] = value
+    _from_files[kind, name] = _FromFile(value, (module.__doc__ or "").strip().partition("\n")[0])
     return kind, name
 
 

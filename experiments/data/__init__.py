@@ -54,8 +54,8 @@ class Held(DataSet):
         return self.samples[indices.to(self.samples.device)]
 
 
-def hold(data: DataSet, device: torch.device, chunk: int = 1024) -> Held:
-    """Fetches all of `data`, in chunks, into one tensor on `device`."""
+def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
+    """Fetches all of `data`, in chunks that stay in the cache, into one tensor on `device`."""
     chunks = [data.fetch(indices).to(device) for indices in torch.split(torch.arange(len(data)), chunk)]
     return Held(torch.cat(chunks), data.labels, data.classes)
 

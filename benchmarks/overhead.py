@@ -1,0 +1,176 @@
+"""Cost of the laboratory: its training loop against hand-written loops, interleaved in one process.
+
+    python benchmarks/overhead.py [--rounds 12] [--steps 20]
+
+The same networks, loss and optimizers are trained on the same data three ways, in blocks of steps that
+take turns, so that a slow moment of the machine meets all of them:
+
+laboratory   experiments.train.train with everything that `gans run` does: seeds, the average of the
+             generator, scores and their guard, progress, sample grids and checkpoints at their intervals
+bare         a loop of the same operations and nothing else, on float images that are ready in memory
+usual        the loop as tutorials write it: no channels-last memory, the critic not frozen in the
+             generator's step
+
+Printed are medians over the rounds of time per step, and the ratio to the bare loop block by block.
+Goal: laboratory / bare ≤ 1.05.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from experiments.build import Experiment, build
+from experiments.config import resolve
+from experiments.progress import Progress
+from experiments.run_folder import RunFolder
+from experiments.train import StopSignal, train
+from experiments.trackers.local import LocalTracker
+from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
+
+CASES = [
+    {"arch": "dcgan", "loss": "bce"},
+    {"arch": "dcgan", "loss": "wgan-gp"},
+    {"arch": "dcgan", "loss": "wgan-gp", "batch_size": 64, "width": 64, "z_dim": 128},
+    {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"},
+]
+Block = Callable[[int], None]
+
+
+def laboratory(flags: dict[str, object], folder: Path) -> Block:
+    """What `gans run` does, a block of steps at a time."""
+    experiment: Experiment = build(resolve(flags))
+    run = RunFolder(folder)
+    run.prepare()
+    progress, stop = Progress(experiment.total_steps, 0), StopSignal()
+    tracker = LocalTracker(run.scores_file)
+    scoreboard = Scoreboard([tracker], progress.show)
+    images = experiment.total_steps * experiment.images_per_step
+    watchers: list[Watcher] = [
+        progress.advance,
+        scoreboard,
+        Sampler(experiment, run.samples, images // 8, [tracker]),
+        Checkpointer(experiment, run.checkpoints(), images // 10, scoreboard),
+    ]
+    done = 0
+
+    def block(steps: int) -> None:
+        nonlocal done
+        whole, experiment.total_steps = experiment.total_steps, done + steps
+        # The block's end is not the run's: only the intervals may write pictures and checkpoints.
+        inner: list[Watcher] = [
+            lambda moment, scores, watch=watch: watch(replace_last(moment), scores) for watch in watchers
+        ]
+        train(experiment, done, inner, stop)
+        done, experiment.total_steps = done + steps, whole
+
+    return block
+
+
+def replace_last(moment):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    return replace(moment, is_last=False)
+
+
+def by_hand(flags: dict[str, object], tuned: bool) -> Block:
+    """A loop of one's own: the laboratory lends its networks, their first weights and the data."""
+    experiment = build(resolve(flags))
+    settings = experiment.config.settings
+    generator, critic = experiment.game.generator_network, experiment.game.critic_network
+    layout = torch.channels_last if tuned and settings.image_size else torch.contiguous_format
+    if settings.image_size:
+        generator.to(memory_format=layout), critic.to(memory_format=layout)
+    generator.requires_grad_(True), critic.requires_grad_(True)
+    make = lambda network, rate: torch.optim.Adam(network.parameters(), lr=rate, betas=settings.betas)  # noqa: E731
+    generator_optimizer, critic_optimizer = make(generator, settings.lr_generator), make(critic, settings.lr_critic)
+    count = min(4096, len(experiment.deal.data))
+    reals = experiment.deal.prepare(experiment.deal.data.fetch(torch.arange(count)))
+    batch, wasserstein = settings.batch_size, settings.loss == "wgan-gp"
+    ones, zeros = torch.ones(batch), torch.zeros(batch)
+
+    def gradient_penalty(real: Tensor, fake: Tensor) -> Tensor:
+        epsilon = torch.rand(batch, *[1] * (real.dim() - 1))
+        points = (epsilon * real + (1 - epsilon) * fake).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+        return settings.penalty_weight * (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
+
+    def block(steps: int) -> None:
+        for _ in range(steps):
+            for _ in range(settings.n_critic):
+                real = reals[torch.randint(count, (batch,))]
+                if tuned and settings.image_size:
+                    real = real.contiguous(memory_format=layout)
+                z = torch.randn(batch, settings.z_dim)
+                if tuned:
+                    critic.requires_grad_(True), generator.requires_grad_(False)
+                    with torch.no_grad():
+                        fake = generator(z)
+                else:
+                    fake = generator(z).detach()
+                critic_optimizer.zero_grad()
+                if wasserstein:
+                    loss = critic(fake).mean() - critic(real).mean() + gradient_penalty(real, fake)
+                else:
+                    loss = binary_cross_entropy_with_logits(critic(real), ones)
+                    loss = loss + binary_cross_entropy_with_logits(critic(fake), zeros)
+                loss.backward()
+                critic_optimizer.step()
+            if tuned:
+                critic.requires_grad_(False), generator.requires_grad_(True)
+            generator_optimizer.zero_grad()
+            fooled = critic(generator(torch.randn(batch, settings.z_dim)))
+            loss = -fooled.mean() if wasserstein else binary_cross_entropy_with_logits(fooled, ones)
+            loss.backward()
+            generator_optimizer.step()
+
+    return block
+
+
+def measure(blocks: dict[str, Block], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Milliseconds per step of each, in rounds of one block each, after one that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in blocks}
+    names = list(blocks)
+    for turn in range(rounds + 1):
+        for name in names if turn % 2 else names[::-1]:
+            began = time.perf_counter()
+            blocks[name](steps)
+            if turn:
+                times[name].append((time.perf_counter() - began) / steps * 1000)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=20)
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds\n")
+    print(f"{'case':<48}{'bare ms':>9}{'laboratory / bare':>20}{'usual / bare':>15}")
+    for flags in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            # Tiny networks get longer blocks, so that a block is long against the clock's noise.
+            steps = options.steps * (10 if flags["arch"] == "mlp" else 1)
+            blocks = {
+                "bare": by_hand(dict(flags), tuned=True),
+                "laboratory": laboratory(dict(flags), Path(folder)),
+                "usual": by_hand(dict(flags), tuned=False),
+            }
+            times = measure(blocks, options.rounds, steps)
+        ratios = {
+            name: statistics.median(a / b for a, b in zip(times[name], times["bare"], strict=True))
+            for name in ("laboratory", "usual")
+        }
+        case = " ".join(f"{name}={value}" for name, value in flags.items())
+        bare = statistics.median(times["bare"])
+        print(f"{case:<48}{bare:>9.1f}{ratios['laboratory']:>20.3f}{ratios['usual']:>15.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
