@@ -86,7 +86,7 @@ def run(
     config: Path | None,
     dry_run: bool,
     force: bool,
-    debug: bool,  # noqa: ARG001  (read by main)
+    debug: bool,
     **flags: Any,
 ) -> None:
     """Train a generator and a critic; the same command again resumes an interrupted run."""
@@ -130,7 +130,7 @@ def run(
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
-def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:  # noqa: ARG001
+def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:
     """Names and one line on each: architectures, losses, data, penalties, regularizers."""
     from experiments import catalogue
 
@@ -159,7 +159,7 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
 @click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
 @debug_option
-def sample(run: Path, count: int, seed: int, out: str, device: str, debug: bool) -> None:  # noqa: ARG001
+def sample(run: Path, count: int, seed: int, out: str, device: str, debug: bool) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
     from experiments.sampling import generate, load_generator, save_samples
 

@@ -20,6 +20,7 @@ from experiments.sampling import generate, load_generator
 from metrics.modes import Modes
 
 SAMPLES = 10_000
+KIMG = {"ring8": 5000, "grid25": 12_000}
 
 
 def train(folder: Path, **flags: Any) -> None:
@@ -36,7 +37,9 @@ def count(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", default="ring8,grid25")
     parser.add_argument("--loss", default="wgan-gp")
     parser.add_argument("--seeds", type=int, default=1)
@@ -46,17 +49,14 @@ def main() -> None:
     for data in options.data.split(","):
         for loss in options.loss.split(","):
             for seed in range(options.seeds):
-                length = {} if options.kimg is None else {"kimg": options.kimg}
+                length = {"kimg": options.kimg or KIMG.get(data, 5000)}
                 began = time.monotonic()
                 with tempfile.TemporaryDirectory() as folder:
                     train(Path(folder), data=data, loss=loss, seed=seed, **length)
                     scores = count(Path(folder))
                 covered = f"{scores['covered']:.0f} of {scores['modes']}"
-                seconds = time.monotonic() - began
-                print(
-                    f"{data:<8}{loss:<10}{seed:>5}{covered:>12}{scores['high_quality']:>14.1%} {seconds:>9.0f}",
-                    flush=True,
-                )
+                quality, seconds = f"{scores['high_quality']:.1%}", time.monotonic() - began
+                print(f"{data:<8}{loss:<10}{seed:>5}{covered:>12}{quality:>15}{seconds:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ from experiments.build import Experiment, build
 from experiments.config import resolve
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
-from experiments.train import StopSignal, train
 from experiments.trackers.local import LocalTracker
+from experiments.train import StopSignal, train
 from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 
 CASES = [
@@ -89,7 +89,10 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
         generator.to(memory_format=layout), critic.to(memory_format=layout)
     generator.requires_grad_(True), critic.requires_grad_(True)
     make = lambda network, rate: torch.optim.Adam(network.parameters(), lr=rate, betas=settings.betas)  # noqa: E731
-    generator_optimizer, critic_optimizer = make(generator, settings.lr_generator), make(critic, settings.lr_critic)
+    generator_optimizer, critic_optimizer = (
+        make(generator, settings.lr_generator),
+        make(critic, settings.lr_critic),
+    )
     count = min(4096, len(experiment.deal.data))
     reals = experiment.deal.prepare(experiment.deal.data.fetch(torch.arange(count)))
     batch, wasserstein = settings.batch_size, settings.loss == "wgan-gp"
@@ -147,7 +150,9 @@ def measure(blocks: dict[str, Block], rounds: int, steps: int) -> dict[str, list
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()

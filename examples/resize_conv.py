@@ -35,7 +35,9 @@ class Generator(LatentNetwork):
                 nn.ReLU(inplace=True),
             ]
             features = narrower
-        self.layers = nn.Sequential(*layers, nn.Conv2d(features, channels, kernel_size=3, padding=1), nn.Tanh())
+        self.layers = nn.Sequential(
+            *layers, nn.Conv2d(features, channels, kernel_size=3, padding=1), nn.Tanh()
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(self.project(z).view(-1, *self.base))

@@ -23,8 +23,8 @@ from losses.gradient_penalty import GradientPenalty
 
 OPTIMIZERS = {
     "adam": lambda parameters, lr, betas: torch.optim.Adam(parameters, lr=lr, betas=betas),
-    "rmsprop": lambda parameters, lr, betas: torch.optim.RMSprop(parameters, lr=lr),  # noqa: ARG005
-    "sgd": lambda parameters, lr, betas: torch.optim.SGD(parameters, lr=lr),  # noqa: ARG005
+    "rmsprop": lambda parameters, lr, betas: torch.optim.RMSprop(parameters, lr=lr),
+    "sgd": lambda parameters, lr, betas: torch.optim.SGD(parameters, lr=lr),
 }
 
 

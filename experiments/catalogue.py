@@ -54,6 +54,7 @@ KINDS = {
     "tracker": Kind("experiments.trackers", "experiments.trackers:Tracker"),
 }
 
+
 class _FromFile(NamedTuple):
     plugin: Any
     summary: str

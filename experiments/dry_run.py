@@ -58,7 +58,7 @@ def _peak_activations(game: Game, z: Tensor, samples: Tensor, has_penalty: bool)
 def _activations(network: nn.Module, inputs: Tensor) -> int:
     count = 0
 
-    def add(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG001
+    def add(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal count
         count += output.numel()
 

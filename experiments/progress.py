@@ -46,7 +46,7 @@ class Progress:
     ) -> None:
         self._bar.stop()
 
-    def advance(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+    def advance(self, moment: Moment, scores: Scores) -> None:
         """A watcher: moves the bar."""
         self._bar.update(self._task, completed=moment.step)
 

@@ -36,7 +36,7 @@ def load_generator(path: Path) -> tuple[nn.Module, Settings]:
 
 def _from_checkpoint(path: Path | None, folder: RunFolder) -> tuple[nn.Module, Settings]:
     settings = resolve({"device": "cpu"}, read_config(folder.config_file), str(folder.config_file)).settings
-    state = load_checkpoint(path) if path else folder.checkpoints().newest(lambda line: None)  # noqa: ARG005
+    state = load_checkpoint(path) if path else folder.checkpoints().newest(lambda line: None)
     if state is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
     average = ExponentialMovingAverage(build_game_seeded(settings).generator_network, 0.0).average

@@ -135,7 +135,7 @@ class Sampler:
     def save_reals(self) -> None:
         save_png(picture_of(self.reals), self.folder / "real.png")
 
-    def __call__(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+    def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
             with torch.no_grad():
                 samples = self.experiment.ema.average(self.latents)
@@ -154,7 +154,7 @@ class Checkpointer:
         self.experiment, self.checkpoints = experiment, checkpoints
         self.interval, self.scoreboard = interval, scoreboard
 
-    def __call__(self, moment: Moment, scores: Scores) -> None:  # noqa: ARG002
+    def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
             self.save(moment.step)
 

@@ -68,7 +68,6 @@ architecture = Architecture(
             lr_critic=1e-3,
             betas=(0.0, 0.9),
         ),
-        defaults(preset="laptop", width=256, kimg=300.0),
-        defaults(preset="laptop", data="points", width=128),
+        defaults(preset="laptop", data="images", width=256, kimg=300.0),
     ),
 )

@@ -6,13 +6,13 @@ from torch import nn
 
 # Layer norm over (C, H, W) is a group norm with one group, which needs no fixed size.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "none": lambda channels: nn.Identity(),  # noqa: ARG005
+    "none": lambda channels: nn.Identity(),
     "batch": lambda channels: nn.BatchNorm2d(channels),
     "layer": lambda channels: nn.GroupNorm(num_groups=1, num_channels=channels),
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
 }
 FLAT_NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "none": lambda units: nn.Identity(),  # noqa: ARG005
+    "none": lambda units: nn.Identity(),
     "batch": lambda units: nn.BatchNorm1d(units),
     "layer": lambda units: nn.LayerNorm(units),
 }

@@ -54,5 +54,5 @@ class Labelled(Adversarial):
         return self.real(real_logits).mean() + self.fake(fake_logits).mean()
 
     @final
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:  # noqa: ARG002
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
         return self.fool(fake_logits).mean()

@@ -32,5 +32,5 @@ class Wasserstein(Adversarial):
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean() - real_logits.mean()
 
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:  # noqa: ARG002
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
         return -fake_logits.mean()

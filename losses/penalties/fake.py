@@ -8,5 +8,5 @@ from losses.penalties import Points
 class Fake(Points):
     """`x̂ = x̃` (equation 10)."""
 
-    def choose(self, real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG002
+    def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.detach()

@@ -8,5 +8,5 @@ from losses.penalties import Points
 class Real(Points):
     """`x̂ = x` (equation 9)."""
 
-    def choose(self, real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG002
+    def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         return real.detach()

@@ -30,9 +30,10 @@ ARCHITECTURES = ["dcgan", "mlp"]
 
 
 def arguments(arch: str, loss: str, out: Path) -> list[str]:
-    flags = "--data shapes --image-size 16 --width 4 --z-dim 8 --batch-size 8 --n-critic 2 --keep 3".split()
+    size = ["--data", "shapes", "--image-size", "16", "--width", "4", "--z-dim", "8", "--batch-size", "8"]
+    length = ["--n-critic", "2", "--steps", str(STEPS), "--keep", "3"]
     every = ["--checkpoint-kimg", str(9 * 16 / 1000), "--sample-kimg", str(50 * 16 / 1000)]
-    return ["run", "--arch", arch, "--loss", loss, *flags, *every, "--steps", str(STEPS), "--out", str(out)]
+    return ["run", "--arch", arch, "--loss", loss, *size, *length, *every, "--out", str(out)]
 
 
 def start(words: list[str]) -> BaseProcess:
@@ -87,7 +88,7 @@ def call(words: list[str], status: int | None = None) -> None:
     try:
         cli.main(words)
     except SystemExit as stop:
-        assert stop.code == status  # noqa: PT017
+        assert stop.code == status
     else:
         assert status is None
 

@@ -1,5 +1,7 @@
 """Every architecture in the catalogue builds what its blueprint says."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -65,7 +67,7 @@ def test_dcgan_has_no_bias_before_a_norm_and_the_papers_initial_weights() -> Non
     networks = build("dcgan", blueprint)
     for network in networks:
         layers = [m for m in network.modules() if not list(m.children())]
-        for layer, following in zip(layers, layers[1:], strict=False):
+        for layer, following in pairwise(layers):
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 assert (layer.bias is None) == isinstance(following, nn.BatchNorm2d)
                 assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
