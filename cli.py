@@ -101,7 +101,7 @@ def run(
     file = open_run(resume).config_file if resume is not None else config
     resolved = resolve(asked, read_config(file) if file else None, str(file) if file else "")
     if dry_run:
-        from experiments.report import print_plan
+        from experiments.plan import print_plan
 
         print_plan(resolved)
         return

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from experiments import catalogue
-from experiments.config import Config, _usable, open_source
+from experiments.config import Config, open_source
 from experiments.data import DataSet
 from experiments.deal import Dealer
-from experiments.errors import UsageError
+from experiments.errors import UsageError, usable
 from experiments.seeds import seed_all
 from experiments.settings import Settings
 from gans.core.architecture import Blueprint
@@ -59,7 +59,7 @@ class Experiment:
 def open_data(settings: Settings) -> DataSet:
     """The data of a run. Raises UsageError where it cannot be had or is smaller than a batch."""
     source = open_source(settings.data)
-    data: DataSet = _usable(lambda: source.open(settings.image_size, settings.channels, settings.fit))
+    data: DataSet = usable(lambda: source.open(settings.image_size, settings.channels, settings.fit))
     if len(data) < settings.batch_size:
         raise UsageError(
             f"data {settings.data} has {len(data)} samples, fewer than a batch of {settings.batch_size}; "
@@ -78,10 +78,10 @@ def build_game(settings: Settings) -> Game:
     """Networks and rules on the current default device, with weights from the global generator."""
     architecture = catalogue.load("architecture", settings.arch)
     blueprint = blueprint_of(settings)
-    generator, critic = _usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
+    generator, critic = usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
     if settings.penalty:
         refuse_batch_norm(critic, settings.arch)
-    game: Game = _usable(lambda: architecture.game(generator, critic, rules_of(settings)))
+    game: Game = usable(lambda: architecture.game(generator, critic, rules_of(settings)))
     return game
 
 
@@ -99,7 +99,7 @@ def rules_of(settings: Settings) -> Rules:
         for place in settings.penalty
     ]
     regularizers = [
-        _usable(partial(catalogue.load("regularizer", name), strength))
+        usable(partial(catalogue.load("regularizer", name), strength))
         for name, strength in settings.regularizers
     ]
     return Rules(
@@ -130,9 +130,13 @@ def build(config: Config) -> Experiment:
     game = place(build_game_seeded(settings), device)
     deal = Dealer(open_data(settings), settings.batch_size, settings.seed, device)
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
-    images = settings.batch_size * game.deals_per_round
-    steps = settings.steps or ceil((settings.kimg or 0.0) * 1000 / images)
+    steps = total_steps(settings, settings.batch_size * game.deals_per_round)
     return Experiment(config, game, deal, ema, steps)
+
+
+def total_steps(settings: Settings, images_per_step: int) -> int:
+    """The length of a run in steps, whichever way it was given."""
+    return settings.steps or ceil((settings.kimg or 0.0) * 1000 / images_per_step)
 
 
 def build_game_seeded(settings: Settings) -> Game:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.errors import UsageError
+from experiments.errors import UsageError, usable
 from experiments.settings import FIELDS, Settings, flag, read_value
 
 FORMAT = 1
@@ -67,7 +67,7 @@ def resolve(flags: Mapping[str, Any], file: Mapping[str, Any] | None = None, fil
             if matches and (entry.preset is not None) == with_preset:
                 chosen.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
     if source.kind == "images":
-        native = _usable(source.native)
+        native = usable(source.native)
         shape = {"image_size": native.size, "channels": native.channels or 3}
         chosen.put(f"data {named['data']}", {k: v for k, v in shape.items() if v is not None})
     chosen.put("automatic", {"preset": preset, "device": device})
@@ -137,15 +137,7 @@ def open_source(spec: str) -> Any:
     """The source behind a data spec `NAME` or `NAME:ARGUMENT`."""
     name, _, argument = spec.partition(":")
     make = catalogue.load("data", name)
-    return _usable(lambda: make(argument))
-
-
-def _usable(action: Any) -> Any:
-    """Runs what a plug-in does with the user's words; its ValueError is a usage error."""
-    try:
-        return action()
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    return usable(lambda: make(argument))
 
 
 def resolve_device(device: str) -> str:

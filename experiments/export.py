@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -45,8 +44,3 @@ def import_generator(path: Path) -> tuple[nn.Module, Settings]:
     generator = catalogue.load("architecture", settings.arch).generator(blueprint_of(settings))
     generator.load_state_dict(tensors)
     return generator.eval().requires_grad_(False), settings
-
-
-def describe_state(content: dict[str, Any]) -> str:
-    """One line on a checkpoint, for messages."""
-    return f"step {content['step']:,} ({content['seen'] / 1000:.1f} kimg)"

@@ -96,8 +96,11 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
     prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1
     while (path := root / f"{prefix}-{number}").exists():
         folder = RunFolder(path)
-        if folder.exists and not folder.differences(settings):
-            return folder
+        try:
+            if folder.exists and not folder.differences(settings):
+                return folder
+        except UsageError:  # someone else's file: not the same run
+            pass
         number += 1
     return RunFolder(path)
 

@@ -60,7 +60,10 @@ def test_later_layers_win_one_by_one() -> None:
 
     assert origin(resolve({**base, "preset": "paper"}), "n_critic") == (5, "loss wgan-gp")
     assert origin(resolve({**base, "preset": "paper"}), "lr_critic") == (1e-3, "architecture mlp")
-    assert origin(resolve({**base, "preset": "laptop"}), "kimg")[1] == "preset laptop of architecture mlp"
+    assert origin(resolve({"arch": "mlp", "data": "shapes"}), "width") == (
+        256,
+        "preset laptop of architecture mlp",
+    )
     assert (
         origin(resolve({"arch": "dcgan", "loss": "wgan-gp"}), "lr_critic")[1]
         == "preset laptop of loss wgan-gp"

@@ -4,13 +4,15 @@ Everything is built on the meta device, which has shapes but no memory.
 """
 
 from dataclasses import dataclass
-from math import ceil
 
 import torch
+from rich.console import Console
+from rich.table import Table
 from torch import Tensor, nn
 
-from experiments.build import blueprint_of, build_game
+from experiments.build import blueprint_of, build_game, total_steps
 from experiments.config import Config
+from experiments.settings import FIELDS
 from gans.core.game import Game
 
 BYTES = 4  # float32
@@ -37,7 +39,7 @@ def estimate(config: Config) -> Estimate:
         z = torch.empty(settings.batch_size, settings.z_dim)
         samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
     images = settings.batch_size * game.deals_per_round
-    steps = settings.steps or ceil((settings.kimg or 0.0) * 1000 / images)
+    steps = total_steps(settings, images)
     generator = sum(p.numel() for p in game.generator_network.parameters())
     critic = sum(p.numel() for p in game.critic_network.parameters())
     copies = 2 + OPTIMIZER_COPIES[settings.optimizer]  # weights, gradients, moments
@@ -68,3 +70,29 @@ def _activations(network: nn.Module, inputs: Tensor) -> int:
     for hook in hooks:
         hook.remove()
     return count
+
+
+def print_plan(config: Config) -> None:
+    """Every setting with where it came from, the parameter counts and the memory."""
+    sizes = estimate(config)
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for name in FIELDS:
+        table.add_row(name, show(getattr(config.settings, name)), config.sources[name])
+    console = Console(soft_wrap=False, highlight=False)
+    console.print(table)
+    console.print()
+    console.print(f"generator   {sizes.generator_parameters:>12,} parameters")
+    console.print(f"critic      {sizes.critic_parameters:>12,} parameters")
+    console.print(f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg")
+    console.print(f"memory      {sizes.memory_bytes / 2**20:>12,.0f} MiB on {config.settings.device}, about")
+
+
+def show(value: object) -> str:
+    """A value as its flag would take it; – for one without meaning."""
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, tuple):
+        return ",".join(f"{v[0]}={v[1]:g}" if isinstance(v, tuple) else show(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
