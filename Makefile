@@ -7,13 +7,19 @@ ARGS ?= --arch dcgan --loss wgan-gp
 TESTS ?= tests
 VENV := .venv
 
-.PHONY: run test check format soak clean
+.PHONY: run test test-oldest check format soak clean
 
 run: $(VENV)/ready
 	$(VENV)/bin/gans run $(ARGS)
 
 test: $(VENV)/ready
 	$(VENV)/bin/pytest $(TESTS)
+
+# The same tests on the lower bounds of pyproject.toml, in an environment of their own.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[dev]"
+	.venv-oldest/bin/pytest $(TESTS)
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ MAY_IMPORT = {
     "losses": set(),
     "metrics": set(),
 }
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SOURCES = [ROOT / "cli.py", *(path for room in MAY_IMPORT for path in ROOT.glob(f"{room}/**/*.py"))]
 
 
@@ -60,8 +62,15 @@ def test_gradient_steps_happen_in_players_only(path: Path) -> None:
 
 
 def test_every_package_is_named_in_pyproject() -> None:
-    import tomllib
-
-    named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    named = set(PROJECT["tool"]["setuptools"]["packages"])
     found = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in SOURCES[1:]}
     assert found == named
+
+
+def test_the_oldest_versions_are_the_lower_bounds() -> None:
+    """`make test-oldest` tests what pyproject.toml promises."""
+    pinned = [line for line in (ROOT / "tests/oldest.txt").read_text().splitlines() if line[0] != "#"]
+    bounds = PROJECT["project"]["dependencies"]
+    assert [re.split("==", line)[0] for line in pinned] == [re.split(">=", bound)[0] for bound in bounds]
+    for line, bound in zip(pinned, bounds, strict=True):
+        assert (line.split("==")[1] + ".0.0").startswith(bound.split(">=")[1])
