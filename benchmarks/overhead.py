@@ -37,7 +37,7 @@ from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 CASES = [
     {"arch": "dcgan", "loss": "bce"},
     {"arch": "dcgan", "loss": "wgan-gp"},
-    {"arch": "dcgan", "loss": "wgan-gp", "batch_size": 64, "width": 64, "z_dim": 128},
+    {"arch": "dcgan", "loss": "wgan-gp", "data": "fashion-mnist"},
     {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"},
 ]
 Block = Callable[[int], None]

@@ -13,7 +13,7 @@ from experiments.config import Config, open_source
 from experiments.data import DataSet
 from experiments.deal import Dealer
 from experiments.errors import UsageError, usable
-from experiments.seeds import seed_all
+from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
 from gans.core.architecture import Blueprint
 from gans.core.duel import Rules
@@ -126,6 +126,7 @@ def refuse_batch_norm(critic: nn.Module, name: str) -> None:
 def build(config: Config) -> Experiment:
     """Builds everything on the config's device, ready for its first step."""
     settings = config.settings
+    make_deterministic()
     device = torch.device(settings.device)
     game = place(build_game_seeded(settings), device)
     deal = Dealer(open_data(settings), settings.batch_size, settings.seed, device)

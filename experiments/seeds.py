@@ -12,8 +12,23 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def seed_all(*parts: int | str) -> None:
-    """Seeds torch's global generators, on every device, from the parts."""
-    torch.manual_seed(derive_seed(*parts))
+    """Seeds torch's global generators, on every device in use, from the parts.
+
+    `torch.manual_seed` would also note a stack trace for accelerators that were never started, which costs
+    a small network two hundredths of its step.
+    """
+    seed = derive_seed(*parts)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
+
+
+def make_deterministic() -> None:
+    """Lets cuDNN take only algorithms that give the same bits each time; the CPU's always do."""
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
 
 
 def generator_for(*parts: int | str) -> torch.Generator:

@@ -47,6 +47,13 @@ class Moment:
 Watcher = Callable[[Moment, Scores], None]
 
 
+def not_finite(step: int, name: str) -> RunError:
+    return RunError(
+        f"step {step}: {name} is not finite, so training stopped; "
+        "the checkpoints are good: lower the learning rates or raise --penalty-weight"
+    )
+
+
 class Scoreboard:
     """Means of the scores between two lines, and the guard that stops on a non-finite one.
 
@@ -81,10 +88,7 @@ class Scoreboard:
         ]
         if broken:
             at, name = min(broken)
-            raise RunError(
-                f"step {at}: {name} is not finite, so training stopped; "
-                "the last checkpoint is good: lower the learning rates or raise --penalty-weight"
-            )
+            raise not_finite(at, name)
         return stacked
 
     def _line(self, moment: Moment) -> None:
@@ -159,7 +163,13 @@ class Checkpointer:
             self.save(moment.step)
 
     def save(self, step: int) -> Path:
-        """Writes a checkpoint, unless a score since the last line is not finite (RunError)."""
+        """Writes a checkpoint, unless a score or a weight is not finite (RunError).
+
+        A finite loss can have a slope that is not, and the weights show it one step before the scores.
+        """
         self.scoreboard.check(step)
+        for name, parameter in self.experiment.game.named_parameters():
+            if not parameter.isfinite().all():
+                raise not_finite(step, name)
         content = {**self.experiment.state_dict(), "scores": self.scoreboard.state_dict()}
         return self.checkpoints.save(step, content)

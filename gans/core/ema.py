@@ -20,17 +20,18 @@ class ExponentialMovingAverage:
     """
 
     def __init__(self, network: nn.Module, half_life_kimg: float, ramp_up: float = 0.05) -> None:
-        self.network = network
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life_kimg = half_life_kimg
         self.ramp_up = ramp_up
+        self._averages: list[Tensor] = list(self.average.parameters())
+        self._parameters: list[Tensor] = list(network.parameters())
+        self._stale, self._buffers = list(self.average.buffers()), list(network.buffers())
 
     @torch.no_grad()
     def follow(self, seen: int, images: int) -> None:
         """Moves towards the network after `images` more were shown, `seen` in all."""
         half_life = min(self.half_life_kimg * 1000, seen * self.ramp_up)
         weight = 1.0 - (0.5 ** (images / half_life) if half_life > 0 else 0.0)
-        averages: list[Tensor] = list(self.average.parameters())
-        torch._foreach_lerp_(averages, list(self.network.parameters()), weight)
-        for buffer, live in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            buffer.copy_(live)
+        torch._foreach_lerp_(self._averages, self._parameters, weight)
+        if self._buffers:
+            torch._foreach_copy_(self._stale, self._buffers)

@@ -1,6 +1,7 @@
 """A player: networks that move together, and the only place where a gradient step happens."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -43,19 +44,24 @@ class Player(nn.Module):
         self.network = network
         self.optimizer = make_optimizer(network.parameters())
         self.after_step = tuple(after_step)
-        self.requires_grad_(False)
+        self.weights = list(network.parameters())
+        self._ask_for_gradients(False)
 
     def minimise(self, objective: Callable[..., Outcome], *batch: Tensor) -> Scores:
         """One step down the sum of the objective's terms; returns terms and observations by name."""
-        self.requires_grad_(True)
+        self._ask_for_gradients(True)
         self.optimizer.zero_grad(set_to_none=True)
         terms, observed = objective(*batch)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.requires_grad_(False)
+        self._ask_for_gradients(False)
         for constrain in self.after_step:
             constrain(self.network)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
+
+    def _ask_for_gradients(self, asks: bool) -> None:
+        for parameter in self.weights:
+            parameter.requires_grad_(asks)
 
     def get_extra_state(self) -> dict[str, Any]:
         """The optimizer's moments travel in the state of the player, so a game's `state_dict` is whole."""
