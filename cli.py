@@ -1,7 +1,9 @@
 """The command line: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
+import re
 import sys
+import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,9 +58,14 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="gans")
-def gans() -> None:
+@click.pass_context
+def gans(ctx: click.Context) -> None:
     """A laboratory for generative adversarial networks.
 
     \b
@@ -66,10 +73,19 @@ def gans() -> None:
     gans list                                architectures, losses and data
     gans sample RUN --out grid.png           pictures from a run
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def debug_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+def plugin_option(command: Callable[..., None]) -> Callable[..., None]:
+    metadata = FIELDS["plugin"].metadata
+    return click.option(
+        "--plugin", type=SettingType("plugin"), metavar=metadata["metavar"], help=metadata["help"]
+    )(command)
 
 
 @gans.command()
@@ -101,9 +117,9 @@ def run(
     file = open_run(resume).config_file if resume is not None else config
     resolved = resolve(asked, read_config(file) if file else None, str(file) if file else "")
     if dry_run:
-        from experiments.plan import print_plan
+        from experiments.plan import describe_plan
 
-        print_plan(resolved)
+        click.echo(describe_plan(resolved))
         return
     target = resume or out
     folder = RunFolder(target) if target else choose_folder(resolved.settings)
@@ -125,9 +141,7 @@ def run(
 
 @gans.command("list")
 @click.argument("kind", required=False, metavar=f"[{'|'.join(KINDS)}]")
-@click.option(
-    "--plugin", type=SettingType("plugin"), metavar="FILE.py,…", help=FIELDS["plugin"].metadata["help"]
-)
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
 def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:
@@ -158,12 +172,18 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@plugin_option
 @debug_option
-def sample(run: Path, count: int, seed: int, out: str, device: str, debug: bool) -> None:
+def sample(
+    run: Path, count: int, seed: int, out: str, device: str, plugin: tuple[str, ...] | None, debug: bool
+) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
+    from experiments.catalogue import add_plugin
     from experiments.sampling import generate, load_generator, save_samples
 
-    generator, settings = load_generator(run)
+    for path in plugin or ():
+        add_plugin(path)
+    generator, settings = load_generator(run, say)
     say(save_samples(generate(generator, settings.z_dim, count, seed, device), out))
     click.echo(out)
 
@@ -180,18 +200,25 @@ def main(arguments: list[str] | None = None) -> None:
         gans.main(arguments, prog_name="gans", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         fail("interrupted", 130)
-    except (click.ClickException, UsageError, RunError, OSError, MemoryError) as error:
+    except Exception as error:
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         fail(describe(error), 2 if isinstance(error, click.UsageError | UsageError) else 1)
 
 
-def describe(error: BaseException) -> str:
+def describe(error: Exception) -> str:
+    """One line, whatever the error."""
     if isinstance(error, click.ClickException):
-        return " ".join(error.format_message().split())
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+        line = error.format_message()
+    elif isinstance(error, UsageError | RunError):
+        line = str(error)
+    elif isinstance(error, OSError) and error.filename:
+        line = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, MemoryError) or re.search(r"allocate memory|out of memory|overflowed", str(error)):
+        line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
+    else:
+        line = f"{type(error).__name__}: {error} (--debug shows where)"
+    return " ".join(line.split())
 
 
 def fail(line: str, status: int) -> None:

@@ -59,7 +59,9 @@ class Experiment:
 def open_data(settings: Settings) -> DataSet:
     """The data of a run. Raises UsageError where it cannot be had or is smaller than a batch."""
     source = open_source(settings.data)
-    data: DataSet = usable(lambda: source.open(settings.image_size, settings.channels, settings.fit))
+    data: DataSet = usable(
+        lambda: source.open(settings.image_size, settings.channels, settings.fit or "crop")
+    )
     if len(data) < settings.batch_size:
         raise UsageError(
             f"data {settings.data} has {len(data)} samples, fewer than a batch of {settings.batch_size}; "
@@ -79,8 +81,7 @@ def build_game(settings: Settings) -> Game:
     architecture = catalogue.load("architecture", settings.arch)
     blueprint = blueprint_of(settings)
     generator, critic = usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
-    if settings.penalty:
-        refuse_batch_norm(critic, settings.arch)
+    refuse_batch_norm(settings, generator, critic)
     game: Game = usable(lambda: architecture.game(generator, critic, rules_of(settings)))
     return game
 
@@ -112,15 +113,21 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def refuse_batch_norm(critic: nn.Module, name: str) -> None:
+def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
     """A per-sample penalty in a critic whose judgement of one sample depends on the others is a mistake
-    (WGAN-GP, section 4)."""
-    for path, module in critic.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            raise UsageError(
-                f"architecture {name}: its critic has batch norm ({path}), which mixes the samples whose "
-                "gradients a penalty holds one by one; take --critic-norm layer, instance or none"
-            )
+    (WGAN-GP, section 4), and a batch of one vector has no statistics."""
+    name = f"architecture {settings.arch}"
+    if settings.penalty and has(critic, nn.modules.batchnorm._BatchNorm):
+        raise UsageError(
+            f"{name}: its critic has batch norm, which mixes the samples whose gradients a penalty holds "
+            "one by one; take --critic-norm layer, instance or none"
+        )
+    if settings.batch_size == 1 and (has(generator, nn.BatchNorm1d) or has(critic, nn.BatchNorm1d)):
+        raise UsageError(f"--batch-size 1 has no statistics for the batch norm of {name}; take 2 or more")
+
+
+def has(network: nn.Module, kind: type[nn.Module]) -> bool:
+    return any(isinstance(module, kind) for module in network.modules())
 
 
 def build(config: Config) -> Experiment:

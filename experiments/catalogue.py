@@ -9,7 +9,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -63,12 +63,17 @@ class _FromFile(NamedTuple):
 _from_files: dict[tuple[str, str], _FromFile] = {}  # (kind, name) → what --plugin brought
 
 
+def built_in(kind: str) -> set[str]:
+    """The names of a kind that come with the laboratory."""
+    found = {path.stem.replace("_", "-") for path in _files(kind)}
+    return found | set(RECIPES) if kind == "recipe" else found
+
+
 def names(kind: str) -> list[str]:
     """All names of a kind, sorted."""
-    found = {path.stem.replace("_", "-") for path in _files(kind)}
-    found |= {name for known, name in _from_files if known == kind}
+    found = {name for known, name in _from_files if known == kind}
     found |= {entry.name.partition(".")[2] for entry in _entries(kind)}
-    return sorted(found | set(RECIPES) if kind == "recipe" else found)
+    return sorted(found | built_in(kind))
 
 
 def loss_names() -> list[str]:
@@ -120,7 +125,13 @@ def load_recipe(loss: str) -> Any:
     if loss in names("recipe"):
         return load("recipe", loss)
     if loss in names("form"):
-        return load("form", loss).recipe
+        recipe = getattr(load("form", loss), "recipe", None)
+        if recipe is None:
+            raise UsageError(
+                f"form {loss} has no recipe: give its class an attribute of type losses.recipe.Recipe"
+            )
+        # A form may borrow the settings of another's recipe, but it is the one that was asked for.
+        return replace(recipe, form=loss)
     raise unknown("loss", loss, loss_names())
 
 
@@ -142,13 +153,14 @@ def add_plugin(path: str) -> tuple[str, str]:
     module = importlib.util.module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error
     found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
     if len(found) != 1:
         raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
     (kind, value), name = found[0], file.stem.replace("_", "-")
-    if name in {p.stem.replace("_", "-") for p in _files(kind)} or (kind == "recipe" and name in RECIPES):
+    taken = {"form", "recipe"} if kind in ("form", "recipe") else {kind}  # both stand after --loss
+    if any(name in built_in(other) for other in taken):
         raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
     _from_files[kind, name] = _FromFile(value, (module.__doc__ or "").strip().partition("\n")[0])
     return kind, name

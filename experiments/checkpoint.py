@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
+        error.filename = str(path)  # an error of write() does not name the file by itself
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -69,9 +69,11 @@ class Checkpoints:
             last = self.paths()[-1:]
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
-        for old in self.paths()[: -self.keep]:
-            old.unlink(missing_ok=True)
-            hash_path(old).unlink(missing_ok=True)
+        # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
+        past = [older for older in self.paths() if older <= path]
+        for other in set(self.paths()) - set(past[-self.keep :]):
+            other.unlink(missing_ok=True)
+            hash_path(other).unlink(missing_ok=True)
         return path
 
     def newest(self, report: Any) -> dict[str, Any] | None:
@@ -119,9 +121,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever a tampered file makes the reader stumble over
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), int) for k in ("format", "step")):
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     if content["format"] > FORMAT:
         raise RunError(

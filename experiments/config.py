@@ -50,7 +50,7 @@ def resolve(flags: Mapping[str, Any], file: Mapping[str, Any] | None = None, fil
     architecture = catalogue.load("architecture", asked.get("arch", chosen.values["arch"]))
     named = {
         "loss": asked.get("loss") or architecture.default_loss,
-        "data": asked.get("data") or architecture.default_data,
+        "data": absolute_spec(asked.get("data") or architecture.default_data),
     }
     chosen.put(f"architecture {asked.get('arch', chosen.values['arch'])}", named)
     recipe = catalogue.load_recipe(named["loss"])
@@ -66,13 +66,14 @@ def resolve(flags: Mapping[str, Any], file: Mapping[str, Any] | None = None, fil
             matches = entry.hold(preset=preset, data=source.kind, loss=named["loss"])
             if matches and (entry.preset is not None) == with_preset:
                 chosen.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+    native = usable(source.native)
     if source.kind == "images":
-        native = usable(source.native)
         shape = {"image_size": native.size, "channels": native.channels or 3}
         chosen.put(f"data {named['data']}", {k: v for k, v in shape.items() if v is not None})
     chosen.put("automatic", {"preset": preset, "device": device})
     chosen.put(f"config {file_name}", {k: v for k, v in file.items() if v != "auto"})
     chosen.put("flag", {k: v for k, v in flags.items() if v != "auto"})
+    chosen.values["data"] = named["data"]
     _derive(chosen, source.kind, asked)
     if source.kind not in architecture.data:
         raise UsageError(
@@ -95,7 +96,12 @@ class Layers:
         elif values.get("kimg") is not None and values.get("steps") is None:
             values = {**values, "steps": None}
         for name, value in values.items():
-            self.values[name] = read_value(name, value) if value not in ("", ()) else value
+            if name not in FIELDS:
+                raise unknown_setting(origin, name)
+            try:
+                self.values[name] = read_value(name, value) if value not in ("", ()) else value
+            except (ValueError, TypeError) as error:
+                raise UsageError(f"{origin}: {name}: {error}") from error
             self.sources[name] = origin
 
 
@@ -112,7 +118,9 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
     if values["steps"] is not None and values["kimg"] is not None:
         raise UsageError("--steps and --kimg exclude each other; give one")
     if kind == "points":
-        without_meaning(("image_size", "channels"), f"for points ({values['data']})")
+        without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
+    elif values["fit"] is None:
+        chosen.put("default of images", {"fit": "crop"})
     if values["optimizer"] != "adam":
         without_meaning(("betas",), f"for {values['optimizer']}")
     elif values["betas"] is None:
@@ -131,6 +139,16 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
                 "--critic-norm batch mixes the samples whose gradients the penalty holds one by one; "
                 "take layer, instance or none"
             )
+
+
+def absolute_spec(spec: str) -> str:
+    """A data spec whose argument is a path that exists is kept absolute, so that a run goes on anywhere."""
+    name, colon, argument = spec.partition(":")
+    return (
+        f"{name}:{Path(argument).absolute()}"
+        if argument and Path(argument).exists()
+        else name + colon + argument
+    )
 
 
 def open_source(spec: str) -> Any:
@@ -165,19 +183,25 @@ def read_config(path: Path) -> dict[str, Any]:
     if content.get("format", FORMAT) != FORMAT:
         raise UsageError(f"config {path}: format {content['format']} is not {FORMAT}; use a newer gans")
     entries = content.get("settings", {k: v for k, v in content.items() if k != "format"})
+    if not isinstance(entries, dict):
+        raise UsageError(f"config {path}: its settings must be a JSON object")
     settings = {}
     for name, entry in entries.items():
         if name not in FIELDS:
-            close = get_close_matches(name, FIELDS, n=1)
-            raise UsageError(
-                f"config {path}: unknown setting '{name}'" + (f"; did you mean {close[0]}?" if close else "")
-            )
-        value = entry["value"] if isinstance(entry, dict) and "from" in entry else entry
+            raise unknown_setting(f"config {path}", name)
+        value = entry["value"] if isinstance(entry, dict) and "value" in entry else entry
         try:
             settings[name] = read_value(name, value)
         except (ValueError, TypeError) as error:
             raise UsageError(f"config {path}: {name}: {error}") from error
     return settings
+
+
+def unknown_setting(origin: str, name: str) -> UsageError:
+    close = get_close_matches(name, FIELDS, n=1)
+    return UsageError(
+        f"{origin}: unknown setting '{name}'" + (f"; did you mean {close[0]}?" if close else "")
+    )
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from experiments.errors import UsageError
 from experiments.settings import FIELDS, Settings, read_value
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
-NEEDED = ("arch", "data", "plugin", "image_size", "channels", "z_dim", "width")
+NEEDED = ("arch", "image_size", "channels", "z_dim", "width")  # no paths: equal runs give equal bytes
 
 
 def export_generator(generator: nn.Module, settings: Settings, path: Path) -> None:
@@ -39,8 +39,9 @@ def import_generator(path: Path) -> tuple[nn.Module, Settings]:
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a generator exported by gans") from error
     settings = Settings(**{name: values.get(name, f.default) for name, f in FIELDS.items()})
-    for plugin in settings.plugin:
-        catalogue.add_plugin(plugin)
     generator = catalogue.load("architecture", settings.arch).generator(blueprint_of(settings))
-    generator.load_state_dict(tensors)
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UsageError(f"{path}: its weights are not those of a {settings.arch} generator") from error
     return generator.eval().requires_grad_(False), settings

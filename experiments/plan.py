@@ -6,8 +6,6 @@ Everything is built on the meta device, which has shapes but no memory.
 from dataclasses import dataclass
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
 from experiments.build import blueprint_of, build_game, total_steps
@@ -72,21 +70,22 @@ def _activations(network: nn.Module, inputs: Tensor) -> int:
     return count
 
 
-def print_plan(config: Config) -> None:
-    """Every setting with where it came from, the parameter counts and the memory."""
+def describe_plan(config: Config) -> str:
+    """Every setting with where it came from, the parameter counts and the memory, as lines that nothing
+    wraps."""
     sizes = estimate(config)
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for name in FIELDS:
-        table.add_row(name, show(getattr(config.settings, name)), config.sources[name])
-    console = Console(soft_wrap=False, highlight=False)
-    console.print(table)
-    console.print()
-    console.print(f"generator   {sizes.generator_parameters:>12,} parameters")
-    console.print(f"critic      {sizes.critic_parameters:>12,} parameters")
-    console.print(f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg")
-    console.print(f"memory      {sizes.memory_bytes / 2**20:>12,.0f} MiB on {config.settings.device}, about")
+    rows = [("setting", "value", "from")]
+    rows += [(name, show(getattr(config.settings, name)), config.sources[name]) for name in FIELDS]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
+    lines += [
+        "",
+        f"generator   {sizes.generator_parameters:>12,} parameters",
+        f"critic      {sizes.critic_parameters:>12,} parameters",
+        f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg",
+        f"memory      {sizes.memory_bytes / 2**20:>12,.0f} MiB on {config.settings.device}, about",
+    ]
+    return "\n".join(lines)
 
 
 def show(value: object) -> str:

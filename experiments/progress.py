@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from experiments.watchers import Moment
 from gans.core.player import Scores
@@ -26,10 +27,13 @@ class Progress:
         self._began = time.monotonic()
         self._last_plain = -PLAIN_SECONDS
         self._bar = Bar(
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-            BarColumn(bar_width=None),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.description}"),
+            TextColumn(
+                "{task.completed:,.0f}/{task.total:,.0f}",
+                table_column=Column(no_wrap=True, min_width=2 * len(f"{total_steps:,}") + 1),
+            ),
+            BarColumn(bar_width=12, table_column=Column(min_width=12)),
+            TimeRemainingColumn(elapsed_when_finished=True, table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=self.console,
             refresh_per_second=2,
             disable=not self.console.is_terminal,

@@ -11,10 +11,13 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from experiments import catalogue
 from experiments.checkpoint import Checkpoints, write_atomically
 from experiments.config import FORMAT, Config, differences, read_config
 from experiments.errors import RunError, UsageError
 from experiments.settings import FIELDS, Settings
+
+MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial"}
 
 
 class RunFolder:
@@ -30,6 +33,13 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         return self.config_file.is_file()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a new run may begin here: nothing is here, or only what a run makes before its config."""
+        if not self.path.exists():
+            return True
+        return self.path.is_dir() and all(entry.name in MADE_FIRST for entry in self.path.iterdir())
 
     @property
     def is_finished(self) -> bool:
@@ -52,6 +62,13 @@ class RunFolder:
     def write_config(self, config: Config) -> None:
         content = {"format": FORMAT, "settings": config.to_json(), "environment": environment()}
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def settings(self) -> Settings:
+        """The settings of the run here, with its plug-ins loaded; nothing else is opened."""
+        values = read_config(self.config_file)
+        for plugin in values.get("plugin", ()):
+            catalogue.add_plugin(plugin)
+        return Settings(**values)
 
     def differences(self, settings: Settings) -> list[str]:
         """What the config here says otherwise than `settings`, line by line."""
@@ -94,15 +111,14 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
     else the first free number."""
     data = settings.data.partition(":")[0]
     prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1
-    while (path := root / f"{prefix}-{number}").exists():
-        folder = RunFolder(path)
+    while not (folder := RunFolder(root / f"{prefix}-{number}")).is_free:
         try:
             if folder.exists and not folder.differences(settings):
                 return folder
         except UsageError:  # someone else's file: not the same run
             pass
         number += 1
-    return RunFolder(path)
+    return folder
 
 
 def environment() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 from experiments.build import Experiment, build
 from experiments.config import Config
@@ -20,53 +22,56 @@ class Interrupted(Exception):  # noqa: N818  (an event, not an error)
     """The run was asked to stop after `step`, and has saved."""
 
     def __init__(self, step: int, folder: Path) -> None:
-        super().__init__(f"stopped and saved at step {step:,}; continue with: gans run --resume {folder}")
+        super().__init__(
+            f"stopped and saved at step {step:,}; continue with: gans run --resume {quote(str(folder))}"
+        )
 
 
 def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> None:
     """Trains until the end, continuing from the newest good checkpoint where there is one.
 
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
-    Interrupted after Ctrl-C.
+    Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
     """
-    check_folder(config, folder, force)
-    if folder.exists and folder.is_finished and not folder.differences(config.settings):
+    changed = check_folder(config, folder, force)
+    if folder.is_finished and not changed:
         say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
+    # A new folder is made only for settings that can be built; an old one is locked first.
+    experiment = None if folder.exists else build(config)
     folder.prepare()
     with folder.locked():
-        experiment = build(config)
-        folder.write_config(config)
-        folder.generator_file.unlink(missing_ok=True)
-        _train_in(folder, experiment, say)
+        _train_in(folder, experiment or build(config), changed, say)
 
 
-def check_folder(config: Config, folder: RunFolder, force: bool) -> None:
-    """Refuses a folder with other files in it, or with another run."""
+def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
+    """What differs from the run in this folder. Refuses a folder with other files in it or, without
+    `force`, with another run."""
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
     if not folder.exists:
-        if folder.path.is_dir() and any(p.name not in OWN_NAMES for p in folder.path.iterdir()):
+        if not folder.is_free:
             raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")
-        return
+        return []
     changed = folder.differences(config.settings)
     if changed and not force:
         raise UsageError(
             f"{folder.path} holds a run with another config ({'; '.join(changed)}); "
             "take another --out, or --force to go on with the new settings"
         )
+    return changed
 
 
-OWN_NAMES = {".lock", "samples", "checkpoints"}  # what a run makes before its config
-
-
-def _train_in(folder: RunFolder, experiment: Experiment, say: Say) -> None:
+def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say: Say) -> None:
     settings = experiment.config.settings
     checkpoints = folder.checkpoints(settings.keep)
     start, state = 0, checkpoints.newest(say)
     if state is not None:
-        start = _restore(experiment, state)
+        start = _restore(experiment, state, changed)
         say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
+    if changed or not folder.exists:
+        folder.write_config(experiment.config)
+    folder.generator_file.unlink(missing_ok=True)
     folder.rewind_scores(start)
     tracker = LocalTracker(folder.scores_file)
     total_images = experiment.total_steps * experiment.images_per_step
@@ -91,17 +96,21 @@ def _train_in(folder: RunFolder, experiment: Experiment, say: Say) -> None:
     export_generator(experiment.ema.average, settings, folder.generator_file)
 
 
-def _restore(experiment: Experiment, state: dict[str, object]) -> int:
+def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str]) -> int:
+    step = state["step"]
     try:
         experiment.load_state_dict(state)
-    except (RuntimeError, KeyError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = "; ".join(changed) or "it is not whole"
         raise RunError(
-            f"the checkpoint does not fit these settings ({reason}); take another --out"
+            f"checkpoint step-{step:08d}.pt does not fit ({reason}); take another --out"
         ) from error
-    step = state["step"]
-    assert isinstance(step, int)
-    return step
+    if step > experiment.total_steps:
+        raise UsageError(
+            f"the checkpoint is already at step {step}, past the {experiment.total_steps} that --steps or "
+            "--kimg ask for"
+        )
+    return int(step)
 
 
 def _interval(kimg: float | None, default_images: int) -> int:

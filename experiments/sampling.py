@@ -1,7 +1,10 @@
 """Samples from a run, a checkpoint or an exported generator, into pictures or arrays."""
 
 import io
+from collections.abc import Callable
+from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 
 from experiments.build import build_game_seeded
 from experiments.checkpoint import load_checkpoint, write_atomically
-from experiments.config import read_config, resolve, resolve_device
+from experiments.config import resolve_device
 from experiments.errors import RunError, UsageError
 from experiments.export import import_generator
 from experiments.pictures import picture_of, save_png, to_pillow, to_uint8
@@ -18,46 +21,60 @@ from experiments.seeds import generator_for
 from experiments.settings import Settings
 from gans.core.ema import ExponentialMovingAverage
 
-BATCH = 256
+BATCH = 64
 
 
-def load_generator(path: Path) -> tuple[nn.Module, Settings]:
+def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.Module, Settings]:
     """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an
-    exported file, in evaluation mode on the CPU, with the settings of its run."""
+    exported file, in evaluation mode on the CPU, with its settings. Damaged checkpoints are told to `say`."""
     if path.suffix == ".safetensors":
         return import_generator(path)
     if path.suffix == ".pt":
-        return _from_checkpoint(path, open_run(path.resolve().parent.parent))
+        folder = RunFolder(path.absolute().parent.parent)
+        if not (path.exists() and folder.exists):
+            raise UsageError(f"{path} is not a checkpoint in a run folder (RUN/checkpoints/step-….pt)")
+        return _from_checkpoint(load_checkpoint(path), path.name, folder)
     folder = open_run(path)
+    settings = folder.settings()
     if folder.is_finished:
-        return import_generator(folder.generator_file)
-    return _from_checkpoint(None, folder)
-
-
-def _from_checkpoint(path: Path | None, folder: RunFolder) -> tuple[nn.Module, Settings]:
-    settings = resolve({"device": "cpu"}, read_config(folder.config_file), str(folder.config_file)).settings
-    state = load_checkpoint(path) if path else folder.checkpoints().newest(lambda line: None)
-    if state is None:
+        return import_generator(folder.generator_file)[0], settings
+    newest = folder.checkpoints().newest(say)
+    if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
+    return _from_checkpoint(newest, f"step-{newest['step']:08d}.pt", folder)
+
+
+def _from_checkpoint(state: dict[str, Any], name: str, folder: RunFolder) -> tuple[nn.Module, Settings]:
+    settings = folder.settings()
     average = ExponentialMovingAverage(build_game_seeded(settings).generator_network, 0.0).average
-    average.load_state_dict(state["ema"])
+    try:
+        average.load_state_dict(state["ema"])
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"checkpoint {name} does not fit the config of {folder.path}") from error
     return average, settings
 
 
 @torch.no_grad()
 def generate(generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto") -> Tensor:
-    """`count` samples on the CPU: images in [−1, 1] or points. The latents depend on the seed alone, so
-    that the first n of a larger draw are the same."""
+    """`count` samples on the CPU: images in [−1, 1] or points.
+
+    Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
+    larger draw are the same to the bit.
+    """
     place = torch.device(resolve_device(device))
     generator = generator.to(place)
-    latents = torch.randn(count, z_dim, generator=generator_for(seed, "latents"))
-    return torch.cat([generator(z.to(place)).float().cpu() for z in torch.split(latents, BATCH)])
+    random, batches = generator_for(seed, "latents"), []
+    for _ in range(ceil(count / BATCH)):
+        batches.append(generator(torch.randn(BATCH, z_dim, generator=random).to(place)).float().cpu())
+    return torch.cat(batches)[:count]
 
 
 def save_samples(samples: Tensor, out: str) -> str:
     """Writes `FILE.png` (grid or scatter plot), `FILE.npy` (uint8 `(N, C, H, W)` or float32 `(N, 2)`) or
     `DIR/` (a PNG for each image). Returns a line on what was written. Raises UsageError for another form
     of name, RunError where it cannot be written."""
+    if not out:
+        raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
     path = Path(out)
     is_folder = out.endswith("/") or path.is_dir()
     try:

@@ -5,8 +5,9 @@ This file imports nothing heavy, because `gans --help` is made from it.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 Size = tuple[int, int]
@@ -61,25 +62,38 @@ def choice(*known: str) -> Read:
 
 def words(value: Any) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
-    return tuple(text(part) for part in parts if part != "")
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"'{value}' is not a list of names")
+    found = tuple(text(part) for part in parts if part != "")
+    if len(set(found)) < len(found):
+        raise ValueError(f"'{','.join(found)}' names one twice")
+    return found
+
+
+def files(value: Any) -> tuple[str, ...]:
+    """Absolute, so that a run goes on from any folder and one file is one file by every name."""
+    return words([str(Path(path).absolute().resolve()) for path in words(value)])
 
 
 def height_and_width(value: Any) -> Size:
     """`S`, `HxW` or `[H, W]` → (height, width)."""
     parts = value.lower().split("x") if isinstance(value, str) else value
-    parts = [parts] if isinstance(parts, int) else list(parts)
-    parts = parts * 2 if len(parts) == 1 else parts
-    if len(parts) != 2:
-        raise ValueError(f"'{value}' is not a size: S or HxW in pixels")
-    height, width = (whole(1, 16384)(part) for part in parts)
+    parts = [parts] if isinstance(parts, int) else parts
+    try:
+        height, width = (whole(1, 16384)(part) for part in (parts * 2 if len(parts) == 1 else parts))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a size: S or HxW, from 1 to 16384 pixels") from error
     return height, width
 
 
 def beta_pair(value: Any) -> tuple[float, float]:
-    parts = value.split(",") if isinstance(value, str) else list(value)
-    if len(parts) != 2:
-        raise ValueError(f"'{value}' is not a pair of numbers, such as 0.5,0.999")
-    first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{value}' is not a pair of numbers from 0 to below 1, such as 0.5,0.999"
+        ) from error
     if max(first, second) == 1.0:
         raise ValueError(f"'{value}': both must be below 1")
     return first, second
@@ -89,8 +103,20 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
     """`NAME=STRENGTH,…`, a mapping, or pairs → pairs of name and strength, sorted by name."""
     if isinstance(value, str):
         value = [part.partition("=")[::2] for part in value.split(",") if part]
-    pairs = value.items() if isinstance(value, Mapping) else value
-    return tuple(sorted((text(name), real()(strength)) for name, strength in pairs))
+    try:
+        pairs = sorted((name, strength) for name, strength in (dict(value).items()))
+        if len(pairs) < len(value):
+            raise ValueError(f"'{value}' names one twice")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a list of NAME=STRENGTH, each name once") from error
+    return tuple((text(name), _strength(name, strength)) for name, strength in pairs)
+
+
+def _strength(name: str, value: Any) -> float:
+    try:
+        return real()(value)
+    except ValueError as error:
+        raise ValueError(f"{name}={value}: the strength must be a number, as in {name}=0.1") from error
 
 
 def channel_count(value: Any) -> int:
@@ -119,7 +145,7 @@ class Settings:
         choice("auto", "cpu", "cuda", "mps"), "Where to compute.", "auto|cpu|cuda|mps", "auto"
     )
     seed: int = setting(whole(0), "All randomness is a function of it.", "N", 0)
-    plugin: tuple[str, ...] = setting(words, "Files with further plug-ins.", "FILE.py,…", ())
+    plugin: tuple[str, ...] = setting(files, "Files with further plug-ins.", "FILE.py,…", ())
     steps: int | None = setting(whole(1), "Length in rounds (generator updates).", "N")
     kimg: float | None = setting(
         real(above=0.0), "Length in thousands of real images shown to the critic.", "K"
@@ -127,8 +153,10 @@ class Settings:
     batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
     image_size: Size | None = setting(height_and_width, "Size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
-    fit: str = setting(
-        choice("crop", "stretch", "error"), "What to do with images of another size.", "NAME", "crop"
+    fit: str | None = setting(
+        choice("crop", "stretch", "error"),
+        "What to do with images of another size; default crop.",
+        "crop|stretch|error",
     )
     z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)

@@ -49,8 +49,8 @@ Watcher = Callable[[Moment, Scores], None]
 
 def not_finite(step: int, name: str) -> RunError:
     return RunError(
-        f"step {step}: {name} is not finite, so training stopped; "
-        "the checkpoints are good: lower the learning rates or raise --penalty-weight"
+        f"step {step}: {name} is not finite, so training stopped without saving it; "
+        "lower the learning rates or raise --penalty-weight"
     )
 
 

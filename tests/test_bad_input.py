@@ -162,6 +162,15 @@ def test_settings(flags: str, mentions: list[str], refused: Refused, workplace: 
     assert not list(workplace.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "mentions"),
+    [(line, rest) for line, *rest in SETTINGS if "200000" not in line],  # it does not read the data
+    ids=str,
+)
+def test_a_dry_run_refuses_what_a_run_refuses(flags: str, mentions: list[str], refused: Refused) -> None:
+    refused(2, tuple(mentions), f"run {POINTS} {flags} --dry-run")
+
+
 @pytest.mark.parametrize("size", ["33", "7", "1", "32x33", "8x9"])
 def test_sizes_that_an_architecture_cannot_make(size: str, refused: Refused, pictures: Path) -> None:
     height_and_width = size if "x" in size else f"{size}x{size}"
@@ -255,7 +264,7 @@ def test_images_of_another_size_can_be_an_error(refused: Refused, pictures: Path
 
 
 def test_data_that_is_gone_at_a_resume(refused: Refused, gans: Gans, moody: Mood, pictures: Path) -> None:
-    moody("stop 2")
+    moody("SIGINT 2")
     gans(f"run {IMAGES} {MOODY} --out run")
     shutil.rmtree(pictures)
     before = everything_below(Path("run"))
@@ -600,8 +609,11 @@ def damage(path: Path, how: str, seal: Callable[[Path], None]) -> None:
         path.write_bytes(data[: len(data) // 2])
     elif how == "empty":
         path.write_bytes(b"")
-    elif how == "one bit":
-        path.write_bytes(data[:3000] + bytes([data[3000] ^ 1]) + data[3001:])
+    elif how == "one bit":  # of a weight, where only the hash can tell
+        weight = load_checkpoint(path)["ema"]["layers.0.weight"].numpy().tobytes()
+        assert data.count(weight) == 1
+        place = data.index(weight)
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
     elif how == "no hash":
         path.with_name(path.name + ".sha256").unlink()
     elif how == "a folder":
@@ -624,8 +636,18 @@ def damage(path: Path, how: str, seal: Callable[[Path], None]) -> None:
         seal(path)
 
 
-UNREADABLE = ["truncated", "empty", "one bit", "no hash", "a folder", "garbage", "no dictionary", "no format"]
-UNFIT = ["half of it", "odd types", "other networks"]
+UNREADABLE = [
+    "truncated",
+    "empty",
+    "one bit",
+    "no hash",
+    "a folder",
+    "garbage",
+    "no dictionary",
+    "no format",
+    "odd types",
+]
+UNFIT = ["half of it", "other networks"]
 
 
 @pytest.mark.parametrize("how", UNREADABLE)
@@ -694,10 +716,10 @@ def test_a_newer_format_is_not_guessed_at(
 def test_the_last_good_checkpoint_outlives_damaged_newer_ones(gans: Gans, moody: Mood) -> None:
     """Keeping one means keeping a good one: a damaged one with a higher number does not take its place."""
     command = f"run {POINTS} --steps 9 --checkpoint-kimg 0.016 --sample-kimg 9 {MOODY} --out run"
-    moody("stop 6")
+    moody("SIGINT 6")
     gans(f"{command} --keep 2")
     Path("run/checkpoints/step-00000006.pt").rename("run/checkpoints/step-00000008.pt")  # it has no hash
-    moody("stop 1")
+    moody("SIGINT 1")
     assert gans(f"{command} --keep 1 --force").status == 130
     assert Path("run/checkpoints/step-00000006.pt").exists(), "the only good checkpoint was forgotten"
     moody("calm")
@@ -756,7 +778,7 @@ def test_a_truncated_export(length: int, gans: Gans, clear_line: Refused, finish
 
 
 def test_a_torn_line_of_scores_is_dropped(gans: Gans, moody: Mood) -> None:
-    moody("stop 3")
+    moody("SIGINT 3")
     command = f"run {POINTS} {MOODY} --out run"
     gans(command)
     scores = Path("run/scores.jsonl")
@@ -775,7 +797,7 @@ def test_a_full_disk_leaves_a_run_that_can_go_on(
     command = f"run {IMAGES} --steps 6 {MOODY} --checkpoint-kimg 0.004 --out"
     moody("calm")
     gans(f"{command} whole")
-    moody("stop 3")
+    moody("SIGINT 3")
     gans(f"{command} run")
     moody("calm")
     checkpoint = Path("run/checkpoints/step-00000003.pt")
@@ -816,12 +838,14 @@ def test_a_full_disk_in_a_real_process(start: Gans, clear_line: Refused, finishe
 
 
 def test_two_processes_on_one_folder(
-    start: Gans, refused: Refused, gans: Gans, wait_for_scores: Callable[..., None]
+    start: Gans, refused: Refused, gans: Gans, moody: Mood, wait_for_scores: Callable[..., None]
 ) -> None:
-    command = f"run {POINTS} --steps 1000000 --checkpoint-kimg 99999 --sample-kimg 99999"
+    command = f"run {POINTS} {MOODY} --steps 1000000 --checkpoint-kimg 99999 --sample-kimg 99999"
+    moody("calm")
     first: subprocess.Popen[str] = start(f"{command} --out run")
     wait_for_scores(Path("run"), first)
     config = Path("run/config.json").read_bytes()
+    moody("SIGINT 1")  # so that a second process that is let in comes to an end
     refused(1, ("run", "another process"), f"{command} --out run")
     refused(1, ("run", "another process"), "run --resume run --width 9 --force")
     assert Path("run/config.json").read_bytes() == config
@@ -829,6 +853,7 @@ def test_two_processes_on_one_folder(
     first.send_signal(signal.SIGKILL)
     first.wait()
     # A killed process leaves no lock behind.
+    moody("calm")
     assert gans("run --resume run --steps 2 --force").status == 0
 
 

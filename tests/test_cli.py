@@ -335,13 +335,21 @@ def test_the_default_folder_of_a_path_has_no_path_in_it(gans: Gans, pictures: Pa
     assert gans(f"run {IMAGES}").out == "runs/dcgan-bce-folder-1\n"
 
 
-def test_an_empty_folder_and_one_that_was_killed_early_are_free(gans: Gans) -> None:
+def test_an_empty_folder_is_free(gans: Gans) -> None:
     Path("empty").mkdir()
     assert gans(f"run {POINTS} --out empty").status == 0
-    for folder in ("killed", "runs/mlp-bce-ring8-1"):  # before its config was written
-        (Path(folder) / "checkpoints").mkdir(parents=True)
-        (Path(folder) / "samples").mkdir()
-        (Path(folder) / ".lock").touch()
+
+
+@pytest.mark.parametrize(
+    "left", [(".lock",), (".lock", "samples/", "checkpoints/", ".config.json.partial")], ids=str
+)
+def test_a_folder_of_a_run_that_was_killed_before_its_config_is_free(
+    left: tuple[str, ...], gans: Gans
+) -> None:
+    for folder in (Path("killed"), Path("runs/mlp-bce-ring8-1")):
+        folder.mkdir(parents=True)
+        for name in left:
+            (folder / name).mkdir() if name.endswith("/") else (folder / name).touch()
     assert gans(f"run {POINTS} --out killed").status == 0
     assert gans(f"run {POINTS}").out == "runs/mlp-bce-ring8-1\n"
 
@@ -395,7 +403,7 @@ def test_a_run_without_a_checkpoint_starts_anew(gans: Gans, unfinished: Path) ->
     assert [line["step"] for line in read_scores(unfinished)] == [1, 4], "the old scores are gone"
 
 
-@pytest.mark.parametrize("mood", ["stop 3", "terminate 3"])
+@pytest.mark.parametrize("mood", ["SIGINT 3", "SIGTERM 3"])
 def test_a_stopped_run_is_saved_and_resumes_to_the_same_bytes(
     mood: str, gans: Gans, moody: Callable[[str], None]
 ) -> None:
@@ -520,7 +528,7 @@ def test_a_run_goes_on_from_another_folder(
 ) -> None:
     """What a run needs, a plug-in and a folder of images, is found wherever the command is typed."""
     command = f"run {IMAGES} --data folder:{pictures} {MOODY} --checkpoint-kimg 0.004"
-    moody("stop 2")
+    moody("SIGINT 2")
     assert gans(f"{command} --out run").status == 130
     moody("calm")
     Path("elsewhere").mkdir()

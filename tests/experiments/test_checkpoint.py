@@ -40,6 +40,16 @@ def test_only_the_newest_are_kept_in_the_order_of_steps(tmp_path: Path) -> None:
     ]
 
 
+def test_a_damaged_newer_one_never_pushes_out_a_good_one(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, 2, 3, keep=3)
+    for newer in checkpoints.paths()[1:]:
+        newer.write_bytes(b"damaged")
+    again = Checkpoints(tmp_path, keep=1)
+    assert again.newest(lambda line: None)["step"] == 1  # type: ignore[index]
+    again.save(2, {})
+    assert [load_checkpoint(path)["step"] for path in again.paths()] == [2]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "no hash", "empty hash"])
 def test_a_damaged_newest_is_reported_and_the_one_before_is_used(tmp_path: Path, damage: str) -> None:
     checkpoints = saved(tmp_path, 1, 2)
@@ -107,10 +117,10 @@ def test_other_files_are_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
+    saved(tmp_path, 1)
     path = tmp_path / "step-00000003.pt"
     torch.save({"format": 99, "step": 3}, path)
     seal(path)
-    saved(tmp_path, 1)
     for read in (lambda: load_checkpoint(path), lambda: Checkpoints(tmp_path).newest(lambda line: None)):
         with pytest.raises(RunError, match="format 99 is newer"):
             read()
