@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 ARGS ?= --arch dcgan --loss wgan-gp
 TESTS ?= tests
 VENV := .venv
+# The tests' networks are tiny, and processes with more threads than cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest
 
 .PHONY: run test test-oldest check format soak clean
 
@@ -13,13 +15,13 @@ run: $(VENV)/ready
 	$(VENV)/bin/gans run $(ARGS)
 
 test: $(VENV)/ready
-	$(VENV)/bin/pytest $(TESTS)
+	$(PYTEST) $(TESTS)
 
 # The same tests on the lower bounds of pyproject.toml, in an environment of their own.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[dev]"
-	.venv-oldest/bin/pytest $(TESTS)
+	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest $(TESTS)
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .

@@ -110,12 +110,15 @@ def run(
         raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
     if resume is not None and config is not None:
         raise UsageError("--config and --resume exclude each other; a run has its own config")
-    from experiments.config import read_config, resolve
+    from experiments.config import read_config, refuse_another_recipe, resolve
     from experiments.run_folder import RunFolder, choose_folder, open_run
 
     asked = {name: value for name, value in flags.items() if value is not None}
     file = open_run(resume).config_file if resume is not None else config
-    resolved = resolve(asked, read_config(file) if file else None, str(file) if file else "")
+    values = read_config(file) if file else {}
+    if config is not None:
+        refuse_another_recipe(values, asked)
+    resolved = resolve(asked, values, str(file or ""))
     if dry_run:
         from experiments.plan import describe_plan
 

@@ -197,6 +197,19 @@ def read_config(path: Path) -> dict[str, Any]:
     return settings
 
 
+def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """A run's own config holds every setting, resolved for its architecture, loss and data: under another
+    of these, it would bring the old one's penalty and rates along in silence."""
+    if len(file) < len(FIELDS):
+        return
+    for name in ("arch", "loss", "data"):
+        if flags.get(name, file[name]) != file[name]:
+            raise UsageError(
+                f"{flag(name)} {flags[name]} with the config of a {file[name]} run, whose settings were resolved "
+                f"for {file[name]}; give the settings that you want to keep as flags"
+            )
+
+
 def unknown_setting(origin: str, name: str) -> UsageError:
     close = get_close_matches(name, FIELDS, n=1)
     return UsageError(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config import Config, resolve
+from experiments.config import Config, refuse_another_recipe, resolve
 from experiments.errors import UsageError
 from experiments.settings import FIELDS, read_value
 
@@ -122,6 +122,15 @@ def test_a_saved_config_resolves_to_itself() -> None:
             {}, {name: read_value(name, entry["value"]) for name, entry in saved.items()}, "config.json"
         )
         assert again.settings == resolve(flags).settings
+
+
+def test_a_runs_config_is_not_mixed_with_another_loss() -> None:
+    """The resolved "no penalty" of bce would silently win over wgan-gp's recipe."""
+    whole = vars(resolve({"arch": "dcgan", "loss": "bce"}).settings)
+    refuse_another_recipe(whole, {"loss": "bce", "width": 3})
+    refuse_another_recipe({"loss": "bce", "width": 24}, {"loss": "wgan-gp"})
+    with pytest.raises(UsageError, match="--loss wgan-gp with the config of a bce run"):
+        refuse_another_recipe(whole, {"loss": "wgan-gp"})
 
 
 @pytest.mark.parametrize(
