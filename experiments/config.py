@@ -205,8 +205,8 @@ def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> 
     for name in ("arch", "loss", "data"):
         if flags.get(name, file[name]) != file[name]:
             raise UsageError(
-                f"{flag(name)} {flags[name]} with the config of a {file[name]} run, whose settings were resolved "
-                f"for {file[name]}; give the settings that you want to keep as flags"
+                f"{flag(name)} {flags[name]} with the config of a {file[name]} run, resolved for "
+                f"{file[name]}; give the settings that you want to keep as flags"
             )
 
 
