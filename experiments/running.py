@@ -41,6 +41,7 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     experiment = None if folder.exists else build(config)
     folder.prepare()
     with folder.locked():
+        changed = check_folder(config, folder, force)  # again: another process may have been here since
         _train_in(folder, experiment or build(config), changed, say)
 
 
