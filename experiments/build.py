@@ -15,10 +15,10 @@ from experiments.deal import Dealer
 from experiments.errors import UsageError, usable
 from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
-from gans.core.architecture import Blueprint
+from gans.core.architecture import Architecture, Blueprint
 from gans.core.duel import Rules
 from gans.core.ema import ExponentialMovingAverage
-from gans.core.game import Game
+from gans.core.game import Game, LatentNetwork
 from losses.gradient_penalty import GradientPenalty
 
 OPTIMIZERS = {
@@ -76,14 +76,19 @@ def blueprint_of(settings: Settings) -> Blueprint:
     return Blueprint(shape, settings.z_dim, settings.width, settings.critic_norm or "none")
 
 
-def build_game(settings: Settings) -> Game:
-    """Networks and rules on the current default device, with weights from the global generator."""
-    architecture = catalogue.load("architecture", settings.arch)
+def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
+    """Generator and critic on the current default device, with weights from the global random generator."""
+    architecture: Architecture = catalogue.load("architecture", settings.arch)
     blueprint = blueprint_of(settings)
     generator, critic = usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
     refuse_batch_norm(settings, generator, critic)
-    game: Game = usable(lambda: architecture.game(generator, critic, rules_of(settings)))
-    return game
+    return generator, critic
+
+
+def build_game(settings: Settings, generator: LatentNetwork, critic: nn.Module) -> Game:
+    """Brings the networks and the rules together."""
+    architecture: Architecture = catalogue.load("architecture", settings.arch)
+    return usable(lambda: architecture.game(generator, critic, rules_of(settings)))
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -149,7 +154,7 @@ def total_steps(settings: Settings, images_per_step: int) -> int:
 
 def build_game_seeded(settings: Settings) -> Game:
     seed_all(settings.seed, "weights")
-    return build_game(settings)
+    return build_game(settings, *build_networks(settings))
 
 
 def place(game: Game, device: torch.device) -> Game:

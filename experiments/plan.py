@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from experiments.build import blueprint_of, build_game, total_steps
+from experiments.build import blueprint_of, build_game, build_networks, total_steps
 from experiments.config import Config
 from experiments.settings import FIELDS
 from gans.core.game import Game
@@ -33,9 +33,10 @@ def estimate(config: Config) -> Estimate:
     """Builds the networks on the meta device, which also finds settings that they cannot have."""
     settings = config.settings
     with torch.device("meta"):
-        game = build_game(settings)
+        networks = build_networks(settings)
         z = torch.empty(settings.batch_size, settings.z_dim)
         samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
+    game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
     generator = sum(p.numel() for p in game.generator_network.parameters())
