@@ -79,7 +79,7 @@ class Scoreboard:
         not finite. `step` is that of the last pending scores."""
         names = list(dict.fromkeys(name for scores in self.pending for name in scores))
         first = step - len(self.pending) + 1
-        stacked = {n: torch.stack([s[n].float() for s in self.pending if n in s]).cpu() for n in names}
+        stacked = {n: _stack([s[n] for s in self.pending if n in s]) for n in names}
         steps = {n: [first + i for i, s in enumerate(self.pending) if n in s] for n in names}
         broken = [
             (steps[n][int((~v.isfinite()).nonzero()[0])], n)
@@ -120,6 +120,11 @@ class Scoreboard:
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]
         self._clock = time.monotonic()
+
+
+def _stack(values: Sequence[Tensor]) -> Tensor:
+    """Scalars → float32 `(n,)` on the CPU, in one transfer; those of a checkpoint come from the CPU."""
+    return torch.stack([value.to(values[-1].device, torch.float32) for value in values]).cpu()
 
 
 class Sampler:
