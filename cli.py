@@ -37,13 +37,18 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic since c
             self.fail(str(error), param, ctx)
 
 
+def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The flag of one setting."""
+    metadata = FIELDS[name].metadata
+    return click.option(
+        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"]
+    )
+
+
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds a flag for every setting."""
-    for name, field in reversed(FIELDS.items()):
-        metadata = field.metadata
-        command = click.option(
-            flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"]
-        )(command)
+    for name in reversed(FIELDS):
+        command = setting_option(name)(command)
     return command
 
 
@@ -79,13 +84,6 @@ def gans(ctx: click.Context) -> None:
 
 def debug_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
-
-
-def plugin_option(command: Callable[..., None]) -> Callable[..., None]:
-    metadata = FIELDS["plugin"].metadata
-    return click.option(
-        "--plugin", type=SettingType("plugin"), metavar=metadata["metavar"], help=metadata["help"]
-    )(command)
 
 
 @gans.command()
@@ -144,7 +142,7 @@ def run(
 
 @gans.command("list")
 @click.argument("kind", required=False, metavar=f"[{'|'.join(KINDS)}]")
-@plugin_option
+@setting_option("plugin")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
 def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:
@@ -175,7 +173,7 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
-@plugin_option
+@setting_option("plugin")
 @debug_option
 def sample(
     run: Path, count: int, seed: int, out: str, device: str, plugin: tuple[str, ...] | None, debug: bool

@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -65,18 +66,13 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
         whole, experiment.total_steps = experiment.total_steps, done + steps
         # The block's end is not the run's: only the intervals may write pictures and checkpoints.
         inner: list[Watcher] = [
-            lambda moment, scores, watch=watch: watch(replace_last(moment), scores) for watch in watchers
+            lambda moment, scores, watch=watch: watch(replace(moment, is_last=False), scores)
+            for watch in watchers
         ]
         train(experiment, done, inner, stop)
         done, experiment.total_steps = done + steps, whole
 
     return block
-
-
-def replace_last(moment):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    return replace(moment, is_last=False)
 
 
 def by_hand(flags: dict[str, object], tuned: bool) -> Block:

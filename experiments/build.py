@@ -140,7 +140,8 @@ def build(config: Config) -> Experiment:
     settings = config.settings
     make_deterministic()
     device = torch.device(settings.device)
-    game = place(build_game_seeded(settings), device)
+    seed_all(settings.seed, "weights")
+    game = place(build_game(settings, *build_networks(settings)), device)
     deal = Dealer(open_data(settings), settings.batch_size, settings.seed, device)
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     steps = total_steps(settings, settings.batch_size * game.deals_per_round)
@@ -150,11 +151,6 @@ def build(config: Config) -> Experiment:
 def total_steps(settings: Settings, images_per_step: int) -> int:
     """The length of a run in steps, whichever way it was given."""
     return settings.steps or ceil((settings.kimg or 0.0) * 1000 / images_per_step)
-
-
-def build_game_seeded(settings: Settings) -> Game:
-    seed_all(settings.seed, "weights")
-    return build_game(settings, *build_networks(settings))
 
 
 def place(game: Game, device: torch.device) -> Game:

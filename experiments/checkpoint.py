@@ -57,7 +57,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
         data = buffer.getvalue()
-        path = self.folder / f"step-{step:08d}.pt"
+        path = self.folder / checkpoint_name(step)
         digest = hashlib.sha256(data).hexdigest()
         try:
             # The hash goes first: a checkpoint without one never exists.
@@ -97,6 +97,10 @@ class Checkpoints:
 
 class DamagedError(RunError):
     """A file that is not, or no longer, a checkpoint."""
+
+
+def checkpoint_name(step: int) -> str:
+    return f"step-{step:08d}.pt"
 
 
 def hash_path(path: Path) -> Path:

@@ -6,6 +6,7 @@ from shlex import quote
 from typing import Any
 
 from experiments.build import Experiment, build
+from experiments.checkpoint import checkpoint_name
 from experiments.config import Config
 from experiments.errors import RunError, UsageError
 from experiments.export import export_generator
@@ -104,7 +105,7 @@ def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str]) 
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = "; ".join(changed) or "it is not whole"
         raise RunError(
-            f"checkpoint step-{step:08d}.pt does not fit ({reason}); take another --out"
+            f"checkpoint {checkpoint_name(step)} does not fit ({reason}); take another --out"
         ) from error
     if step > experiment.total_steps:
         raise UsageError(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.build import build_game_seeded
-from experiments.checkpoint import load_checkpoint, write_atomically
+from experiments.build import build_networks
+from experiments.checkpoint import checkpoint_name, load_checkpoint, write_atomically
 from experiments.config import resolve_device
 from experiments.errors import RunError, UsageError
 from experiments.export import import_generator
@@ -19,7 +19,6 @@ from experiments.pictures import picture_of, save_png, to_pillow, to_uint8
 from experiments.run_folder import RunFolder, open_run
 from experiments.seeds import generator_for
 from experiments.settings import Settings
-from gans.core.ema import ExponentialMovingAverage
 
 BATCH = 64
 
@@ -33,7 +32,8 @@ def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.M
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
             raise UsageError(f"{path} is not a checkpoint in a run folder (RUN/checkpoints/step-….pt)")
-        return _from_checkpoint(load_checkpoint(path), path.name, folder)
+        settings = folder.settings()
+        return _from_checkpoint(load_checkpoint(path), settings), settings
     folder = open_run(path)
     settings = folder.settings()
     if folder.is_finished:
@@ -41,17 +41,17 @@ def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.M
     newest = folder.checkpoints().newest(say)
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
-    return _from_checkpoint(newest, f"step-{newest['step']:08d}.pt", folder)
+    return _from_checkpoint(newest, settings), settings
 
 
-def _from_checkpoint(state: dict[str, Any], name: str, folder: RunFolder) -> tuple[nn.Module, Settings]:
-    settings = folder.settings()
-    average = ExponentialMovingAverage(build_game_seeded(settings).generator_network, 0.0).average
+def _from_checkpoint(state: dict[str, Any], settings: Settings) -> nn.Module:
+    generator, _ = build_networks(settings)
     try:
-        average.load_state_dict(state["ema"])
+        generator.load_state_dict(state["ema"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"checkpoint {name} does not fit the config of {folder.path}") from error
-    return average, settings
+        name = checkpoint_name(state["step"])
+        raise RunError(f"checkpoint {name} does not fit the config of its run") from error
+    return generator.eval().requires_grad_(False)
 
 
 @torch.no_grad()
