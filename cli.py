@@ -40,6 +40,9 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic since c
 def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The flag of one setting."""
     metadata = FIELDS[name].metadata
+    if isinstance(FIELDS[name].default, bool):
+        both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
+        return click.option(both, name, default=None, help=metadata["help"])
     return click.option(
         flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"]
     )

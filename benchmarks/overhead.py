@@ -31,6 +31,7 @@ from experiments.build import Experiment, build
 from experiments.config import resolve
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
+from experiments.trackers import TrackedRun
 from experiments.trackers.local import LocalTracker
 from experiments.train import StopSignal, train
 from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
@@ -50,7 +51,7 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     run = RunFolder(folder)
     run.prepare()
     progress, stop = Progress(experiment.total_steps, 0), StopSignal()
-    tracker = LocalTracker(run.scores_file)
+    tracker = LocalTracker(TrackedRun(run.path))
     scoreboard = Scoreboard([tracker], progress.show)
     images = experiment.total_steps * experiment.images_per_step
     watchers: list[Watcher] = [

@@ -58,10 +58,9 @@ class Experiment:
 
 def open_data(settings: Settings) -> DataSet:
     """The data of a run. Raises UsageError where it cannot be had or is smaller than a batch."""
-    source = open_source(settings.data)
-    data: DataSet = usable(
-        lambda: source.open(settings.image_size, settings.channels, settings.fit or "crop")
-    )
+    source = open_source(settings.data, settings.data_root, settings.download, settings.skip_bad)
+    fit: Any = settings.fit or "auto"
+    data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
     if len(data) < settings.batch_size:
         raise UsageError(
             f"data {settings.data} has {len(data)} samples, fewer than a batch of {settings.batch_size}; "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
+from experiments.data import Access, Source
 from experiments.errors import UsageError, usable
 from experiments.settings import FIELDS, Settings, flag, read_value
 
@@ -54,7 +55,12 @@ def resolve(flags: Mapping[str, Any], file: Mapping[str, Any] | None = None, fil
     }
     chosen.put(f"architecture {asked.get('arch', chosen.values['arch'])}", named)
     recipe = catalogue.load_recipe(named["loss"])
-    source = open_source(named["data"])
+    source = open_source(
+        named["data"],
+        asked.get("data_root"),
+        asked.get("download", False),
+        asked.get("skip_bad", False),
+    )
     device = resolve_device(asked.get("device", "auto"))
     preset = asked.get("preset", "auto")
     if preset == "auto":
@@ -120,7 +126,7 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
     if kind == "points":
         without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
     elif values["fit"] is None:
-        chosen.put("default of images", {"fit": "crop"})
+        chosen.put("default of images", {"fit": "auto"})
     if values["optimizer"] != "adam":
         without_meaning(("betas",), f"for {values['optimizer']}")
     elif values["betas"] is None:
@@ -151,11 +157,12 @@ def absolute_spec(spec: str) -> str:
     )
 
 
-def open_source(spec: str) -> Any:
+def open_source(spec: str, root: str | None = None, download: bool = False, skip_bad: bool = False) -> Source:
     """The source behind a data spec `NAME` or `NAME:ARGUMENT`."""
     name, _, argument = spec.partition(":")
     make = catalogue.load("data", name)
-    return usable(lambda: make(argument))
+    access = Access(Path(root) if root else None, download, skip_bad)
+    return usable(lambda: make(argument, access))
 
 
 def resolve_device(device: str) -> str:
@@ -218,5 +225,6 @@ def unknown_setting(origin: str, name: str) -> UsageError:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Lines `name: old → new` for every setting that differs."""
-    return [f"{name}: {old.get(name)} → {new[name]}" for name in new if old.get(name) != new[name]]
+    """Lines `name: old → new` for every setting that differs, and has an effect on the numbers."""
+    matters = [name for name in new if not FIELDS[name].metadata["changes_nothing"]]
+    return [f"{name}: {old.get(name)} → {new[name]}" for name in matters if old.get(name) != new[name]]

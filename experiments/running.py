@@ -12,6 +12,7 @@ from experiments.errors import RunError, UsageError
 from experiments.export import export_generator
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
+from experiments.trackers import TrackedRun
 from experiments.trackers.local import LocalTracker
 from experiments.train import StopSignal, train
 from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
@@ -75,7 +76,7 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
         folder.write_config(experiment.config)
     folder.generator_file.unlink(missing_ok=True)
     folder.rewind_scores(start)
-    tracker = LocalTracker(folder.scores_file)
+    tracker = LocalTracker(TrackedRun(folder.path))
     total_images = experiment.total_steps * experiment.images_per_step
     with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
         scoreboard = Scoreboard([tracker], progress.show)

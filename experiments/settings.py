@@ -126,9 +126,25 @@ def channel_count(value: Any) -> int:
     return number
 
 
-def setting(read: Read, help: str, metavar: str = "", default: Any = None) -> Any:
-    """A field of Settings. Recipes, files and flags may set it; None stands for "not set"."""
-    return field(default=default, metadata={"read": read, "help": help, "metavar": metavar})
+def switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"'{value}' is not true or false")
+    return value
+
+
+def folder(value: Any) -> str:
+    return str(Path(text(value)).expanduser().absolute())
+
+
+def setting(
+    read: Read, help: str, metavar: str = "", default: Any = None, changes_nothing: bool = False
+) -> Any:
+    """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
+
+    `changes_nothing` marks what has no effect on the numbers, so that a resumed run may have it otherwise.
+    """
+    metadata = {"read": read, "help": help, "metavar": metavar, "changes_nothing": changes_nothing}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -154,10 +170,17 @@ class Settings:
     image_size: Size | None = setting(height_and_width, "Size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
-        choice("crop", "stretch", "error"),
-        "What to do with images of another size; default crop.",
-        "crop|stretch|error",
+        choice("auto", "crop", "stretch", "error"),
+        "Images of another size; auto crops, but refuses a set of mixed sizes or channels.",
+        "auto|crop|stretch|error",
     )
+    data_root: str | None = setting(
+        folder, "Where data sets are looked for first and downloaded to.", "DIR", changes_nothing=True
+    )
+    download: bool = setting(
+        switch, "Fetch a data set that is not on this machine.", default=False, changes_nothing=True
+    )
+    skip_bad: bool = setting(switch, "Leave out and count files that cannot be read.", default=False)
     z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)
     critic_norm: str | None = setting(
@@ -190,7 +213,19 @@ class Settings:
     sample_kimg: float | None = setting(
         real(above=0.0), "Between sample grids; default: an eighth of the run.", "K"
     )
-    keep: int = setting(whole(1), "Newest checkpoints that are kept.", "N", 2)
+    keep: int = setting(whole(1), "Newest checkpoints that are kept.", "N", 2, changes_nothing=True)
+    track: tuple[str, ...] = setting(
+        words,
+        "Trackers beside the local one (gans list trackers); auto: wandb where you are logged in.",
+        "auto|NAME,…",
+        ("auto",),
+        changes_nothing=True,
+    )
+    project: str = setting(text, "Where trackers gather runs.", "NAME", default="gans", changes_nothing=True)
+    group: str | None = setting(text, "What trackers compare this run within.", "NAME", changes_nothing=True)
+    tags: tuple[str, ...] = setting(
+        words, "Words that trackers find this run by.", "WORD,…", (), changes_nothing=True
+    )
 
 
 FIELDS = {f.name: f for f in fields(Settings)}

@@ -8,13 +8,16 @@ can be a function of (seed, epoch) and any step is reached without replaying.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 Kind = Literal["images", "points"]
-Fit = Literal["crop", "stretch", "error"]
+# How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
+# files differ in size or in channels; "error" refuses any other size than the one asked for.
+Fit = Literal["auto", "crop", "stretch", "error"]
 
 
 class DataSet(ABC):
@@ -24,11 +27,13 @@ class DataSet(ABC):
         sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
         labels: class of every sample, int64 `(N,)`, or None without classes.
         classes: names of the classes, in the order of the labels; empty without classes.
+        remarks: what the user should know about how the set was read, a line each.
     """
 
     sample_shape: tuple[int, ...]
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -61,6 +66,21 @@ def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
 
 
 @dataclass(frozen=True)
+class Access:
+    """How the files of a source are come by.
+
+    Attributes:
+        root: folder where sets are looked for first, and downloaded into; None for the usual places only.
+        download: whether a set that is found nowhere may be fetched from the network.
+        skip_bad: whether files that cannot be read are left out and counted, instead of refused.
+    """
+
+    root: Path | None = None
+    download: bool = False
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
 class Native:
     """The shape that a source has by itself; None where it takes any."""
 
@@ -77,8 +97,9 @@ class Source(ABC):
 
     kind: ClassVar[Kind]
 
-    def __init__(self, argument: str = "") -> None:
+    def __init__(self, argument: str = "", access: Access = Access()) -> None:
         self.argument = argument
+        self.access = access
 
     @abstractmethod
     def native(self) -> Native:

@@ -2,11 +2,42 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """What a tracker is told about the run when it starts.
+
+    Attributes:
+        folder: the run folder; whatever a tracker writes stays inside it.
+        settings: every resolved setting, as JSON knows values.
+        step: the step at which this process goes on; 0 for a new run. Scores after it, from a process that
+            was killed, are written again.
+        project: where runs are gathered.
+        group: what this run is compared within; None for no group.
+        tags: words to find it by.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    step: int = 0
+    project: str = "gans"
+    group: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Tracker(ABC):
-    """Receives what a run has to say."""
+    """Receives what a run has to say. Built when the run starts: `Tracker(run)`.
+
+    Any of them may fail (a full disk, a lost network): it is then left out with one warning, and the run
+    goes on.
+    """
+
+    @abstractmethod
+    def __init__(self, run: TrackedRun) -> None: ...
 
     @abstractmethod
     def scores(self, scores: Mapping[str, float]) -> None:

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments.trackers import Tracker
+from experiments.trackers import TrackedRun, Tracker
 
 
 class LocalTracker(Tracker):
     """Appends whole lines; a line torn by a kill is dropped when the run resumes."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file.open("a", encoding="utf-8")
+    def __init__(self, run: TrackedRun) -> None:
+        self._file = (run.folder / "scores.jsonl").open("a", encoding="utf-8")
 
     def scores(self, scores: Mapping[str, float]) -> None:
         self._file.write(json.dumps(dict(scores)) + "\n")
