@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from experiments import catalogue
 from experiments.errors import RunError, UsageError
 from experiments.settings import FIELDS, flag, read_value
 
@@ -20,6 +21,7 @@ KINDS = {
     "data": "data",
     "penalties": "penalty",
     "regularizers": "regularizer",
+    "trackers": "tracker",
 }
 
 
@@ -43,8 +45,9 @@ def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., N
     if isinstance(FIELDS[name].default, bool):
         both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
         return click.option(both, name, default=None, help=metadata["help"])
+    alone = {} if metadata["alone"] is None else {"is_flag": False, "flag_value": metadata["alone"]}
     return click.option(
-        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"]
+        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **alone
     )
 
 
@@ -52,6 +55,16 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds a flag for every setting."""
     for name in reversed(FIELDS):
         command = setting_option(name)(command)
+        if name == "regularizers":
+            command = regularizer_options(command)
+    return command
+
+
+def regularizer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--NAME STRENGTH` for every regularizer that comes with the laboratory; 0 takes it away."""
+    for name in sorted(catalogue.built_in("regularizer"), reverse=True):
+        line = catalogue.summary("regularizer", name)
+        command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
     return command
 
 
@@ -114,12 +127,14 @@ def run(
     from experiments.config import read_config, refuse_another_recipe, resolve
     from experiments.run_folder import RunFolder, choose_folder, open_run
 
-    asked = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
+    asked = {name: value for name, value in given.items() if name in FIELDS}
+    strengths = {name.replace("_", "-"): value for name, value in given.items() if name not in FIELDS}
     file = open_run(resume).config_file if resume is not None else config
     values = read_config(file) if file else {}
     if config is not None:
         refuse_another_recipe(values, asked)
-    resolved = resolve(asked, values, str(file or ""))
+    resolved = resolve(asked, values, str(file or ""), strengths)
     if dry_run:
         from experiments.plan import describe_plan
 
@@ -149,9 +164,7 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
 def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:
-    """Names and one line on each: architectures, losses, data, penalties, regularizers."""
-    from experiments import catalogue
-
+    """Names and one line on each: architectures, losses, data, penalties, regularizers, trackers."""
     if kind is not None and kind not in KINDS:
         raise catalogue.unknown("kind", kind, list(KINDS))
     for path in plugin or ():
@@ -167,7 +180,7 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
     for plural, entries in found.items():
         click.echo(click.style(plural, bold=True))
         for name, line in entries.items():
-            click.echo(f"  {name:<16} {line}")
+            click.echo(f"  {name:<26} {line}")
 
 
 @gans.command()
@@ -182,11 +195,10 @@ def sample(
     run: Path, count: int, seed: int, out: str, device: str, plugin: tuple[str, ...] | None, debug: bool
 ) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
-    from experiments.catalogue import add_plugin
     from experiments.sampling import generate, load_generator, save_samples
 
     for path in plugin or ():
-        add_plugin(path)
+        catalogue.add_plugin(path)
     generator, settings = load_generator(run, say)
     say(save_samples(generate(generator, settings.z_dim, count, seed, device), out))
     click.echo(out)

@@ -50,8 +50,9 @@ architecture = Architecture(
     data=("images",),
     default_loss="wgan-gp",
     default_data="shapes",
+    critic_norm="batch",
     settings=(
-        defaults(z_dim=100, width=64, batch_size=64, image_size=(64, 64), critic_norm="batch", kimg=5000.0),
+        defaults(z_dim=100, width=64, batch_size=64, image_size=(64, 64), kimg=5000.0),
         defaults(preset="laptop", z_dim=64, width=24, batch_size=16, image_size=(32, 32), kimg=200.0),
     ),
 )

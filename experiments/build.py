@@ -1,5 +1,6 @@
 """From a config to the things that train: networks, game, data and the generator's average."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from experiments import catalogue
 from experiments.config import Config, open_source
@@ -16,16 +18,23 @@ from experiments.errors import UsageError, usable
 from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.clock import RateSchedule
 from gans.core.duel import Rules
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game, LatentNetwork
+from gans.core.norms import spectral_norm
 from losses.gradient_penalty import GradientPenalty
 
-OPTIMIZERS = {
-    "adam": lambda parameters, lr, betas: torch.optim.Adam(parameters, lr=lr, betas=betas),
-    "rmsprop": lambda parameters, lr, betas: torch.optim.RMSprop(parameters, lr=lr),
-    "sgd": lambda parameters, lr, betas: torch.optim.SGD(parameters, lr=lr),
-}
+
+def make_optimizer(settings: Settings, lr: float, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """The optimizer of one player."""
+    if settings.optimizer == "adam":
+        betas = settings.betas or (0.9, 0.999)
+        # Without decay the two are one algorithm.
+        make = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
+        return make(parameters, lr=lr, betas=betas, weight_decay=settings.weight_decay)
+    others = {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+    return others[settings.optimizer](parameters, lr=lr, weight_decay=settings.weight_decay)
 
 
 @dataclass
@@ -36,7 +45,12 @@ class Experiment:
     game: Game
     deal: Dealer
     ema: ExponentialMovingAverage
+    critic_ema: ExponentialMovingAverage | None
     total_steps: int
+
+    @property
+    def averages(self) -> list[ExponentialMovingAverage]:
+        return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
 
     @property
     def images_per_step(self) -> int:
@@ -44,16 +58,21 @@ class Experiment:
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, beside the config and the step's number."""
-        return {
+        state = {
             "seen": self.deal.seen,
             "game": self.game.state_dict(),
             "ema": self.ema.average.state_dict(),
         }
+        if self.critic_ema is not None:
+            state["critic_ema"] = self.critic_ema.average.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.deal.seen = state["seen"]
         self.game.load_state_dict(state["game"])
         self.ema.average.load_state_dict(state["ema"])
+        if self.critic_ema is not None:
+            self.critic_ema.average.load_state_dict(state["critic_ema"])
 
 
 def open_data(settings: Settings) -> DataSet:
@@ -72,7 +91,9 @@ def open_data(settings: Settings) -> DataSet:
 def blueprint_of(settings: Settings) -> Blueprint:
     size, channels = settings.image_size, settings.channels
     shape = (2,) if size is None or channels is None else (channels, *size)
-    return Blueprint(shape, settings.z_dim, settings.width, settings.critic_norm or "none")
+    return Blueprint(
+        shape, settings.z_dim, settings.width, settings.critic_norm or "none", settings.critic_dropout
+    )
 
 
 def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
@@ -81,6 +102,12 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
     blueprint = blueprint_of(settings)
     generator, critic = usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
     refuse_batch_norm(settings, generator, critic)
+    if settings.critic_dropout and not has(critic, nn.modules.dropout._DropoutNd):
+        raise UsageError(
+            f"architecture {settings.arch}: its critic has no dropout; leave out --critic-dropout"
+        )
+    if settings.critic_norm == "spectral":
+        spectral_norm(critic)
     return generator, critic
 
 
@@ -93,13 +120,13 @@ def build_game(settings: Settings, generator: LatentNetwork, critic: nn.Module) 
 def rules_of(settings: Settings) -> Rules:
     """The loss in all its parts, as objects."""
     form = catalogue.load("form", catalogue.load_recipe(settings.loss).form)()
-    make = partial(OPTIMIZERS[settings.optimizer], betas=settings.betas)
     penalties = [
         GradientPenalty(
             catalogue.load("penalty", place)(),
             settings.penalty_norm or "one",
             settings.penalty_weight or 0.0,
             settings.penalty_every or 1,
+            1.0 if settings.penalty_anneal is None else settings.penalty_anneal,
         )
         for place in settings.penalty
     ]
@@ -109,11 +136,14 @@ def rules_of(settings: Settings) -> Rules:
     ]
     return Rules(
         form=form,
-        generator_optimizer=partial(make, lr=settings.lr_generator),
-        critic_optimizer=partial(make, lr=settings.lr_critic),
+        generator_optimizer=partial(make_optimizer, settings, settings.lr_generator),
+        critic_optimizer=partial(make_optimizer, settings, settings.lr_critic),
         n_critic=settings.n_critic,
         penalties=penalties,
         regularizers=regularizers,
+        schedule=RateSchedule(
+            settings.lr_schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000
+        ),
     )
 
 
@@ -124,7 +154,7 @@ def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Modul
     if settings.penalty and has(critic, nn.modules.batchnorm._BatchNorm):
         raise UsageError(
             f"{name}: its critic has batch norm, which mixes the samples whose gradients a penalty holds "
-            "one by one; take --critic-norm layer, instance or none"
+            "one by one; take --critic-norm layer, instance, spectral or none"
         )
     if settings.batch_size == 1 and (has(generator, nn.BatchNorm1d) or has(critic, nn.BatchNorm1d)):
         raise UsageError(f"--batch-size 1 has no statistics for the batch norm of {name}; take 2 or more")
@@ -141,10 +171,18 @@ def build(config: Config) -> Experiment:
     device = torch.device(settings.device)
     seed_all(settings.seed, "weights")
     game = place(build_game(settings, *build_networks(settings)), device)
-    deal = Dealer(open_data(settings), settings.batch_size, settings.seed, device)
+    images = settings.batch_size * game.deals_per_round
+    steps = total_steps(settings, images)
+    deal = Dealer(
+        open_data(settings), settings.batch_size, settings.seed, device, steps * images, settings.augment
+    )
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
-    steps = total_steps(settings, settings.batch_size * game.deals_per_round)
-    return Experiment(config, game, deal, ema, steps)
+    critic_ema = (
+        ExponentialMovingAverage(game.critic_network, settings.critic_ema_kimg)
+        if settings.critic_ema_kimg
+        else None
+    )
+    return Experiment(config, game, deal, ema, critic_ema, steps)
 
 
 def total_steps(settings: Settings, images_per_step: int) -> int:

@@ -1,7 +1,7 @@
 """From flags, files and recipes to one resolved config, every value with where it came from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,61 +32,78 @@ class Config:
         return {name: {"value": values[name], "from": self.sources[name]} for name in FIELDS}
 
 
-def resolve(flags: Mapping[str, Any], file: Mapping[str, Any] | None = None, file_name: str = "") -> Config:
+def resolve(
+    flags: Mapping[str, Any],
+    file: Mapping[str, Any] | None = None,
+    file_name: str = "",
+    strengths: Mapping[str, float] | None = None,
+) -> Config:
     """Later wins: defaults < loss < architecture < preset < data < config file < flags.
 
     Args:
         flags: setting name → value, as given on the command line.
         file: the same from a config file (`read_config`).
         file_name: that file's name, to say where values came from.
+        strengths: regularizers to add to those that the loss brings, or to take away with a strength of 0.
 
     Raises UsageError for values that cannot be, alone or together.
     """
     file = file or {}
-    chosen = Layers()
-    chosen.put("default", {name: f.default for name, f in FIELDS.items()})
     asked = {**file, **flags}
     for path in asked.get("plugin", ()):
         catalogue.add_plugin(path)
-    architecture = catalogue.load("architecture", asked.get("arch", chosen.values["arch"]))
-    named = {
-        "loss": asked.get("loss") or architecture.default_loss,
-        "data": absolute_spec(asked.get("data") or architecture.default_data),
-    }
-    chosen.put(f"architecture {asked.get('arch', chosen.values['arch'])}", named)
-    recipe = catalogue.load_recipe(named["loss"])
+    arch = asked.get("arch") or Settings.arch
+    architecture = catalogue.load("architecture", arch)
+    loss = asked.get("loss") or architecture.default_loss
+    recipe = catalogue.load_recipe(loss)
+    data = absolute_spec(asked.get("data") or architecture.default_data)
     source = open_source(
-        named["data"],
-        asked.get("data_root"),
-        asked.get("download", False),
-        asked.get("skip_bad", False),
+        data, asked.get("data_root"), asked.get("download", False), asked.get("skip_bad", False)
     )
+    native = usable(source.native)
+    shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
     device = resolve_device(asked.get("device", "auto"))
     preset = asked.get("preset", "auto")
     if preset == "auto":
         preset = "laptop" if device == "cpu" else "paper"
-    layers = [(f"loss {named['loss']}", d) for d in recipe.settings]
-    layers += [(chosen.sources["loss"], d) for d in architecture.settings]
-    for with_preset in (False, True):
-        for origin, entry in layers:
-            matches = entry.hold(preset=preset, data=source.kind, loss=named["loss"])
-            if matches and (entry.preset is not None) == with_preset:
-                chosen.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
-    native = usable(source.native)
-    if source.kind == "images":
-        shape = {"image_size": native.size, "channels": native.channels or 3}
-        chosen.put(f"data {named['data']}", {k: v for k, v in shape.items() if v is not None})
-    chosen.put("automatic", {"preset": preset, "device": device})
-    chosen.put(f"config {file_name}", {k: v for k, v in file.items() if v != "auto"})
-    chosen.put("flag", {k: v for k, v in flags.items() if v != "auto"})
-    chosen.values["data"] = named["data"]
+    brought = [(f"loss {loss}", d) for d in recipe.settings]
+    brought += [(f"architecture {arch}", d) for d in architecture.settings]
+
+    def lay(side: int | None) -> Layers:
+        """All layers, for images of that many pixels on the longer side."""
+        chosen = Layers()
+        chosen.put("default", {name: f.default for name, f in FIELDS.items()})
+        own = {"loss": loss, "data": data, "critic_norm": architecture.critic_norm}
+        chosen.put(f"architecture {arch}", own)
+        for with_preset in (False, True):
+            for origin, entry in brought:
+                if (entry.preset is not None) == with_preset and entry.hold(
+                    preset=preset, data=source.kind, loss=loss, side=side
+                ):
+                    chosen.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+        chosen.put(f"data {data}", {name: value for name, value in shape.items() if value is not None})
+        chosen.put("automatic", {"preset": preset, "device": device})
+        chosen.put(f"config {file_name}", {k: v for k, v in file.items() if v != "auto"})
+        chosen.put("flag", {k: v for k, v in flags.items() if v != "auto"})
+        chosen.values["data"] = data
+        return chosen
+
+    size = lay(None).values["image_size"] if source.kind == "images" else None
+    chosen = lay(max(size) if size else None)
+    if strengths:
+        chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
     _derive(chosen, source.kind, asked)
     if source.kind not in architecture.data:
         raise UsageError(
-            f"architecture {chosen.values['arch']} makes {' and '.join(architecture.data)}, "
-            f"data {named['data']} is {source.kind}; take another of the two"
+            f"architecture {arch} makes {' and '.join(architecture.data)}, "
+            f"data {data} is {source.kind}; take another of the two"
         )
     return Config(Settings(**chosen.values), chosen.sources)
+
+
+def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:
+    """Regularizers with further ones; a strength of 0 takes one away."""
+    return {name: strength for name, strength in {**dict(present), **strengths}.items() if strength != 0}
 
 
 class Layers:
@@ -125,26 +142,39 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
         raise UsageError("--steps and --kimg exclude each other; give one")
     if kind == "points":
         without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
+        if values["augment"]:
+            raise UsageError(f"--augment has no meaning for points ({values['data']})")
     elif values["fit"] is None:
         chosen.put("default of images", {"fit": "auto"})
     if values["optimizer"] != "adam":
         without_meaning(("betas",), f"for {values['optimizer']}")
     elif values["betas"] is None:
         chosen.put("default of adam", {"betas": (0.9, 0.999)})
-    if not values["penalty"]:
-        without_meaning(
-            ("penalty_norm", "penalty_weight", "penalty_every"), "without a gradient penalty; add --penalty"
+    if values["lr_schedule"] == "constant":
+        without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
+    elif values["lr_decay_from"] is None:
+        chosen.put("default of schedules", {"lr_decay_from": 0.0})
+    if values["ttur"] is not None:
+        rate = values["ttur"] * values["lr_generator"]
+        if asked.get("lr_critic") not in (None, rate):
+            raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
+        chosen.put("ttur", {"lr_critic": rate})
+    _derive_penalty(chosen, asked, without_meaning)
+
+
+def _derive_penalty(chosen: Layers, asked: Mapping[str, Any], without_meaning: Callable[..., None]) -> None:
+    usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
+    if not chosen.values["penalty"]:
+        without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
+        return
+    chosen.put("default of penalties", {k: v for k, v in usual.items() if chosen.values[k] is None})
+    if asked.get("critic_norm") is None:
+        chosen.put("a per-sample penalty", {"critic_norm": "none"})
+    elif chosen.values["critic_norm"] == "batch":
+        raise UsageError(
+            "--critic-norm batch mixes the samples whose gradients the penalty holds one by one; "
+            "take layer, instance, spectral or none"
         )
-    else:
-        usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1}
-        chosen.put("default of penalties", {k: v for k, v in usual.items() if values[k] is None})
-        if asked.get("critic_norm") is None:
-            chosen.put("a per-sample penalty", {"critic_norm": "none"})
-        elif values["critic_norm"] == "batch":
-            raise UsageError(
-                "--critic-norm batch mixes the samples whose gradients the penalty holds one by one; "
-                "take layer, instance or none"
-            )
 
 
 def absolute_spec(spec: str) -> str:

@@ -1,14 +1,21 @@
 """Deals batches of reals in an order that is a function of (seed, epoch), and keeps the clock."""
 
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from experiments.augment import AUGMENTATIONS
 from experiments.data import DataSet, Held, hold
+from experiments.errors import RunError
 from experiments.seeds import generator_for
+from gans.core.clock import Clock
 
 HELD_SHARE = 0.25  # of the memory that is free, beyond which data is fetched batch by batch
+BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
 
 
 class Dealer:
@@ -16,24 +23,46 @@ class Dealer:
 
     The samples form one endless sequence, epoch after epoch, each in its own permutation; a batch may span
     two epochs. The position in it is `seen`, the number of samples dealt: setting it reaches any step.
+
+    Args:
+        data: what is dealt.
+        batch_size: samples in a batch.
+        seed: of the order.
+        device: where batches are wanted.
+        total: samples that the whole run deals.
+        augment: names and strengths of random changes to images, drawn from torch's global generator.
     """
 
-    def __init__(self, data: DataSet, batch_size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        data: DataSet,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        total: int = 0,
+        augment: Sequence[tuple[str, float]] = (),
+    ) -> None:
         self.data = _held_if_it_fits(data, device)
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
+        self.total = total
+        self.augment = [(AUGMENTATIONS[name], strength) for name, strength in augment]
         self.seen = 0
         self._orders: dict[int, Tensor] = {}
+        self._ahead = None if isinstance(self.data, Held) else _Ahead(self.data)
 
     @property
-    def turn(self) -> int:
-        return self.seen // self.batch_size
+    def clock(self) -> Clock:
+        return Clock(self.seen, self.seen // self.batch_size, self.seen / self.total if self.total else 0.0)
 
     def __call__(self) -> Tensor:
-        indices = self._next_indices()
+        samples = self._fetch()
         self.seen += self.batch_size
-        return self.prepare(self.data.fetch(indices))
+        batch = self.prepare(samples)
+        for change, strength in self.augment:
+            batch = change(batch, strength)
+        return batch
 
     def prepare(self, samples: Tensor) -> Tensor:
         """From raw samples to what the networks see."""
@@ -43,8 +72,23 @@ class Dealer:
             return samples.div_(127.5).sub_(1.0)
         return samples
 
-    def _next_indices(self) -> Tensor:
-        parts, position, missing = [], self.seen, self.batch_size
+    def _fetch(self) -> Tensor:
+        try:
+            return self._next()
+        except ValueError as error:  # a file that could be read before, or was not looked at
+            raise RunError(str(error)) from error
+
+    def _next(self) -> Tensor:
+        if self._ahead is None:
+            return self.data.fetch(self._indices(self.seen))
+        positions = range(self.seen, self.seen + (BATCHES_AHEAD + 1) * self.batch_size, self.batch_size)
+        for position in positions[len(self._ahead.waiting(self.seen)) :]:
+            self._ahead.ask(position, self._indices(position))
+        return self._ahead.take()
+
+    def _indices(self, position: int) -> Tensor:
+        """Indices of the batch that begins at that place of the endless sequence."""
+        parts, missing = [], self.batch_size
         while missing:
             epoch, start = divmod(position, len(self.data))
             part = self._order(epoch)[start : start + missing]
@@ -59,6 +103,35 @@ class Dealer:
         return self._orders[epoch]
 
 
+class _Ahead:
+    """Fetches batches in the background before they are asked for, in the order in which they will be.
+
+    The order is known in advance, so nothing that is fetched early can be wrong; only a jump to another
+    position (a resume) throws it away.
+    """
+
+    def __init__(self, data: DataSet) -> None:
+        self.data = data
+        # One thread keeps the order; a data set decodes one batch on as many cores as there are.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gans-data")
+        self._batches: deque[tuple[int, Future[Tensor]]] = deque()
+
+    def waiting(self, position: int) -> Sequence[tuple[int, Future[Tensor]]]:
+        """The batches asked for so far, if the first of them begins at `position`; else none."""
+        if self._batches and self._batches[0][0] != position:
+            for _, batch in self._batches:
+                batch.cancel()
+            self._batches.clear()
+        return self._batches
+
+    def ask(self, position: int, indices: Tensor) -> None:
+        self._batches.append((position, self._thread.submit(self.data.fetch, indices)))
+
+    def take(self) -> Tensor:
+        """The next batch; whatever went wrong with it is raised here."""
+        return self._batches.popleft()[1].result()
+
+
 def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     first = data.fetch(torch.zeros(1, dtype=torch.long))
     size = first.numel() * first.element_size() * len(data)
@@ -67,11 +140,7 @@ def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     else:
         on_device = device.type == "cpu" and size <= _free_memory() * HELD_SHARE
     if on_device:
-        return (
-            Held(data.samples.to(device), data.labels, data.classes)
-            if isinstance(data, Held)
-            else hold(data, device)
-        )
+        return hold(data, device)
     return hold(data, torch.device("cpu")) if size <= _free_memory() * HELD_SHARE else data
 
 

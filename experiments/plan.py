@@ -93,6 +93,8 @@ def show(value: object) -> str:
     """A value as its flag would take it; – for one without meaning."""
     if value is None or value == ():
         return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(f"{v[0]}={v[1]:g}" if isinstance(v, tuple) else show(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -112,6 +112,21 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
     return tuple((text(name), _strength(name, strength)) for name, strength in pairs)
 
 
+AUGMENTATIONS = {"flip": 0.5, "crop": 0.125, "jitter": 0.2}  # name → usual strength
+
+
+def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
+    """As `strengths`, where a name alone has its usual strength."""
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",") if part]
+        value = [(name, given if equals else AUGMENTATIONS.get(name, 0.0)) for name, equals, given in parts]
+    pairs = strengths(value)
+    for name, strength in pairs:
+        if choice(*AUGMENTATIONS)(name) and not 0 < strength <= 1:
+            raise ValueError(f"{name}={strength:g}: the strength must be above 0 and at most 1")
+    return pairs
+
+
 def _strength(name: str, value: Any) -> float:
     try:
         return real()(value)
@@ -137,14 +152,21 @@ def folder(value: Any) -> str:
 
 
 def setting(
-    read: Read, help: str, metavar: str = "", default: Any = None, changes_nothing: bool = False
+    read: Read,
+    help: str,
+    metavar: str = "",
+    default: Any = None,
+    *,
+    alone: str | None = None,
+    changes_nothing: bool = False,
 ) -> Any:
     """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
 
-    `changes_nothing` marks what has no effect on the numbers, so that a resumed run may have it otherwise.
+    `alone` is what its flag means without a value. `changes_nothing` marks what has no effect on the
+    numbers, so that a resumed run may have it otherwise.
     """
-    metadata = {"read": read, "help": help, "metavar": metavar, "changes_nothing": changes_nothing}
-    return field(default=default, metadata=metadata)
+    metadata = {"read": read, "help": help, "metavar": metavar}
+    return field(default=default, metadata=metadata | {"alone": alone, "changes_nothing": changes_nothing})
 
 
 @dataclass(frozen=True)
@@ -181,19 +203,48 @@ class Settings:
         switch, "Fetch a data set that is not on this machine.", default=False, changes_nothing=True
     )
     skip_bad: bool = setting(switch, "Leave out and count files that cannot be read.", default=False)
+    augment: tuple[tuple[str, float], ...] = setting(
+        augmentations,
+        "Change reals at random: flip (probability 0.5), crop (shift by up to 0.125 of a side), jitter "
+        "(colours by up to 0.2).",
+        "flip,crop,jitter[=STRENGTH]",
+        (),
+    )
     z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)
     critic_norm: str | None = setting(
-        choice("none", "batch", "layer", "instance"),
-        "Normalization in the critic; default none with a penalty, else the architecture's.",
-        "none|batch|layer|instance",
+        choice("none", "batch", "layer", "instance", "spectral"),
+        "Normalization in the critic; default none with a penalty, else the loss's or the architecture's.",
+        "none|batch|layer|instance|spectral",
+    )
+    critic_dropout: float = setting(
+        real(at_least=0.0, at_most=0.95), "Share of hidden features that the critic drops.", "P", 0.0
     )
     optimizer: str = setting(choice("adam", "rmsprop", "sgd"), "Of both players.", "adam|rmsprop|sgd", "adam")
     lr_generator: float = setting(
         real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
     )
     lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
+    ttur: float | None = setting(
+        real(above=0.0, at_most=1000.0),
+        "Critic's learning rate as a multiple of the generator's (two time-scale update rule); alone: 2.",
+        "RATIO",
+        alone="2",
+    )
+    lr_schedule: str = setting(
+        choice("constant", "linear", "cosine"), "Fall of both rates.", "constant|linear|cosine", "constant"
+    )
+    lr_decay_from: float | None = setting(
+        real(at_least=0.0, at_most=0.999), "Share of the run after which they fall; default 0.", "SHARE"
+    )
+    lr_warmup_kimg: float = setting(real(at_least=0.0), "Length of their linear rise from 0.", "K", 0.0)
     betas: tuple[float, float] | None = setting(beta_pair, "Adam's betas.", "B1,B2")
+    weight_decay: float = setting(
+        real(at_least=0.0, at_most=1.0),
+        "Of both players: decoupled (AdamW) for adam, an L2 term for the others.",
+        "RATE",
+        0.0,
+    )
     n_critic: int = setting(whole(1), "Updates of the critic in a round.", "N", 1)
     penalty: tuple[str, ...] = setting(words, "Where gradients are penalized.", "PLACE,…", ())
     penalty_norm: str | None = setting(
@@ -201,11 +252,20 @@ class Settings:
     )
     penalty_weight: float | None = setting(real(above=0.0), "Weight of the gradient penalty.", "W")
     penalty_every: int | None = setting(whole(1), "Take the penalty at every n-th critic update.", "N")
+    penalty_anneal: float | None = setting(
+        real(at_least=0.0, at_most=1.0), "Share of the weight that is left at the end; default 1.", "SHARE"
+    )
     regularizers: tuple[tuple[str, float], ...] = setting(
-        strengths, "Further regularizers (gans list regularizers).", "NAME=STRENGTH,…", ()
+        strengths,
+        "All of them (gans list regularizers), instead of the loss's own; one more is --NAME STRENGTH.",
+        "NAME=STRENGTH,…",
+        (),
     )
     ema_kimg: float = setting(
         real(at_least=0.0), "Half-life of the generator's average in kimg; 0: none.", "K", 10.0
+    )
+    critic_ema_kimg: float = setting(
+        real(at_least=0.0), "The same of the critic's, exported beside the generator; 0: none.", "K", 0.0
     )
     checkpoint_kimg: float | None = setting(
         real(above=0.0), "Between checkpoints; default: a tenth of the run.", "K"

@@ -41,13 +41,14 @@ def train(experiment: Experiment, start: int, watchers: Sequence[Watcher], stop:
     What a step draws at random is a function of (seed, step), and what it is dealt of (seed, images
     shown), so a resumed run continues bit by bit without any stored random state.
     """
-    game, deal, ema = experiment.game, experiment.deal, experiment.ema
+    game, deal = experiment.game, experiment.deal
     seed = experiment.config.settings.seed
     for step in range(start + 1, experiment.total_steps + 1):
         previous = deal.seen
         seed_all(seed, "step", step)
         scores = game.round(deal)
-        ema.follow(deal.seen, deal.seen - previous)
+        for average in experiment.averages:
+            average.follow(deal.seen, deal.seen - previous)
         moment = Moment(step, deal.seen, previous, step == experiment.total_steps)
         for watch in watchers:
             watch(moment, scores)

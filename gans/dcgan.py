@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
-from gans.core.norms import norm
+from gans.core.norms import dropout, norm
 from losses.recipe import defaults
 
 WIDEST = 8  # channels stop doubling at this multiple of the width, as in the paper (1,024 = 8 · 128)
@@ -56,29 +56,26 @@ class Generator(LatentNetwork):
         return self.upsample(self.project(z).view(-1, *self.base))
 
 
-class Critic(nn.Module):
-    """`(N, C, H, W)` → logits `(N,)`; the first layer has no norm."""
+class Critic(nn.Sequential):
+    """`(N, C, H, W)` → logits `(N,)`; the first layer has no norm.
+
+    A plain chain of layers, which makes a gradient penalty cheaper (losses/input_gradient.py).
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
         channels, height, width = blueprint.sample_shape
         steps = halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
-        has_norm = blueprint.critic_norm != "none"
+        has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
         for narrow, wide in pairwise(widths):
-            layers += [
-                nn.LeakyReLU(0.2, inplace=True),
-                nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_norm),
-                norm(blueprint.critic_norm, wide),
-            ]
-        layers += [nn.LeakyReLU(0.2, inplace=True), nn.Flatten()]
-        self.downsample = nn.Sequential(*layers)
-        self.judge = nn.Linear(widths[-1] * (height >> steps) * (width >> steps), 1)
+            layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
+            layers += [nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_shift)]
+            layers += norm(blueprint.critic_norm, wide)
+        layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout), nn.Flatten()]
+        layers += [nn.Linear(widths[-1] * (height >> steps) * (width >> steps), 1), nn.Flatten(start_dim=0)]
+        super().__init__(*layers)
         self.apply(initialize)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.judge(self.downsample(images)).squeeze(1)
 
 
 def initialize(module: nn.Module) -> None:
@@ -100,8 +97,9 @@ architecture = Architecture(
     data=("images",),
     default_loss="bce",
     default_data="shapes",
+    critic_norm="batch",
     settings=(
-        defaults(z_dim=100, width=128, batch_size=128, image_size=(64, 64), critic_norm="batch", kimg=5000.0),
+        defaults(z_dim=100, width=128, batch_size=128, image_size=(64, 64), kimg=5000.0),
         defaults(preset="laptop", z_dim=64, width=24, batch_size=16, image_size=(32, 32), kimg=200.0),
     ),
 )

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
-from gans.core.norms import flat_norm
+from gans.core.norms import dropout, flat_norm
 from losses.recipe import defaults
 
 HIDDEN_LAYERS = 3
@@ -33,21 +33,18 @@ class Generator(LatentNetwork):
         return self.layers(z).view(-1, *self.sample_shape)
 
 
-class Critic(nn.Module):
-    """Samples → logits `(N,)`; the first layer has no norm."""
+class Critic(nn.Sequential):
+    """Samples → logits `(N,)`; the first layer has no norm. A plain chain of layers, as dcgan's."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
         width = blueprint.width
         layers: list[nn.Module] = [nn.Flatten(), nn.Linear(blueprint.sample_size, width)]
         for _ in range(HIDDEN_LAYERS - 1):
-            layers += [nn.LeakyReLU(0.2, inplace=True), nn.Linear(width, width)]
-            layers += [flat_norm(blueprint.critic_norm, width)]
-        layers += [nn.LeakyReLU(0.2, inplace=True), nn.Linear(width, 1)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, samples: Tensor) -> Tensor:
-        return self.layers(samples).squeeze(1)
+            layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
+            layers += [nn.Linear(width, width), *flat_norm(blueprint.critic_norm, width)]
+        layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
+        layers += [nn.Linear(width, 1), nn.Flatten(start_dim=0)]
+        super().__init__(*layers)
 
 
 architecture = Architecture(
@@ -58,7 +55,7 @@ architecture = Architecture(
     default_loss="bce",
     default_data="ring8",
     settings=(
-        defaults(z_dim=100, width=512, batch_size=64, image_size=(32, 32), critic_norm="none", kimg=5000.0),
+        defaults(z_dim=100, width=512, batch_size=64, image_size=(32, 32), kimg=5000.0),
         defaults(data="points", z_dim=2, width=128, batch_size=256, kimg=5000.0),
         defaults(
             data="points",

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from losses.input_gradient import Critic, input_gradient
 from losses.penalties import Points
-
-Critic = Callable[[Tensor], Tensor]
+from losses.schedules import cosine
 
 # The root has an infinite slope at 0, so a critic that is flat somewhere would give NaN. The floor stands
 # inside the root and is so small that the norm of any gradient above 1e-8 is unchanged in float32.
@@ -30,15 +29,8 @@ def _root(squared: Tensor) -> Tensor:
 
 
 def squared_gradient_norm(critic: Critic, points: Tensor) -> Tensor:
-    """`‖∇C(x̂)‖²` of every sample, shape `(N,)`, differentiable in the critic's parameters.
-
-    One sum over the logits gives every sample's own gradient, because a critic without batch statistics
-    judges each sample by itself.
-    """
-    points = points.detach().requires_grad_(True)
-    with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    return gradient.flatten(1).square().sum(dim=1)
+    """`‖∇C(x̂)‖²` of every sample, shape `(N,)`, differentiable in the critic's weights."""
+    return input_gradient(critic, points).flatten(1).square().sum(dim=1)
 
 
 class PenaltyTerm(NamedTuple):
@@ -58,18 +50,25 @@ class GradientPenalty:
         weight: λ; for the zero-centred norm, Mescheder's γ (the ½ is in the norm).
         every: the penalty is taken at every n-th critic update and weighs n times as much there, so that
             its expected gradient stays the same (lazy regularization, StyleGAN2 section 3.1).
+        anneal: share of the weight that is left at the end of the run, approached along a cosine (R3GAN);
+            1 keeps it.
     """
 
     points: Points
     norm: str
     weight: float
     every: int = 1
+    anneal: float = 1.0
+
+    def weight_at(self, progress: float) -> float:
+        """λ when the share `progress` of the run is over."""
+        return self.weight * (self.anneal + (1.0 - self.anneal) * cosine(progress))
 
     def due(self, turn: int) -> bool:
         """Whether the critic's update number `turn` (from 0) takes this penalty."""
         return turn % self.every == 0
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> PenaltyTerm:
+    def __call__(self, critic: Critic, real: Tensor, fake: Tensor, progress: float = 0.0) -> PenaltyTerm:
         squared = squared_gradient_norm(critic, self.points.choose(real, fake))
-        value = NORMS[self.norm](squared).mean() * (self.weight * self.every)
+        value = NORMS[self.norm](squared).mean() * (self.weight_at(progress) * self.every)
         return PenaltyTerm(value, squared.detach().sqrt().mean())

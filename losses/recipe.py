@@ -14,18 +14,22 @@ class Defaults:
         preset: "paper" or "laptop". Defaults with a preset win over all those without one.
         data: "images" or "points".
         losses: names of the losses (the words after `--loss`).
+        up_to: pixels on the longer side of an image.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     preset: str | None = None
     data: str | None = None
     losses: tuple[str, ...] | None = None
+    up_to: int | None = None
 
-    def hold(self, *, preset: str, data: str, loss: str) -> bool:
+    def hold(self, *, preset: str, data: str, loss: str, side: int | None) -> bool:
+        """Whether these defaults hold. `side`: pixels on the longer side; None for points."""
         return (
             self.preset in (None, preset)
             and self.data in (None, data)
             and (self.losses is None or loss in self.losses)
+            and (self.up_to is None or (side is not None and side <= self.up_to))
         )
 
 
@@ -34,10 +38,11 @@ def defaults(
     preset: str | None = None,
     data: str | None = None,
     losses: tuple[str, ...] | None = None,
+    up_to: int | None = None,
     **values: Any,
 ) -> Defaults:
     """`defaults(preset="laptop", width=24)` reads better than a dictionary in a dictionary."""
-    return Defaults(values, preset, data, losses)
+    return Defaults(values, preset, data, losses, up_to)
 
 
 @dataclass(frozen=True)

@@ -197,12 +197,12 @@ def unfinished(finished: Path) -> Path:
 
 @pytest.fixture
 def pictures(workplace: Path) -> Path:
-    """A folder `pictures` with twelve images, 12 high and 9 to 20 wide."""
+    """A folder `pictures` with twelve images, 12 high and 9 wide."""
     folder = workplace / "pictures"
     folder.mkdir()
     noise = np.random.default_rng(0)
     for number in range(12):
-        pixels = noise.integers(256, size=(12, 9 + number, 3), dtype=np.uint8)
+        pixels = noise.integers(256, size=(12, 9, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:02}.png")
     return Path("pictures")
 

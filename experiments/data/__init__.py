@@ -60,9 +60,15 @@ class Held(DataSet):
 
 
 def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
-    """Fetches all of `data`, in chunks that stay in the cache, into one tensor on `device`."""
-    chunks = [data.fetch(indices).to(device) for indices in torch.split(torch.arange(len(data)), chunk)]
-    return Held(torch.cat(chunks), data.labels, data.classes)
+    """All of `data` in one tensor on `device`, fetched in chunks that stay in the cache."""
+    if isinstance(data, Held):
+        samples = data.samples.to(device)
+    else:
+        indices = torch.split(torch.arange(len(data)), chunk)
+        samples = torch.cat([data.fetch(part).to(device) for part in indices])
+    held = Held(samples, data.labels, data.classes)
+    held.remarks = data.remarks
+    return held
 
 
 @dataclass(frozen=True)

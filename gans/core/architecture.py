@@ -19,13 +19,16 @@ class Blueprint:
         sample_shape: `(C, H, W)` for images in [−1, 1], `(2,)` for points.
         z_dim: length of the latent vector.
         width: channels of the widest layer beside the image, or units of a hidden layer.
-        critic_norm: normalization in the critic: a key of `gans.core.norms.NORMS`.
+        critic_norm: normalization in the critic: a key of `gans.core.norms.NORMS`. Spectral norm is put on
+            the weights of the finished critic, and asks nothing of an architecture.
+        critic_dropout: probability with which the critic drops hidden features while it trains.
     """
 
     sample_shape: tuple[int, ...]
     z_dim: int
     width: int
     critic_norm: str = "none"
+    critic_dropout: float = 0.0
 
     @property
     def is_image(self) -> bool:
@@ -52,6 +55,7 @@ class Architecture:
         default_loss: the loss of `gans run --arch NAME` alone.
         default_data: the embedded data of `gans run --arch NAME` alone.
         settings: its own defaults.
+        critic_norm: the critic's normalization where neither the loss nor the user asks for another.
         game: brings the networks and the rules together.
     """
 
@@ -62,4 +66,5 @@ class Architecture:
     default_loss: str
     default_data: str
     settings: tuple[Defaults, ...]
+    critic_norm: str = "none"
     game: Callable[[LatentNetwork, nn.Module, Rules], Game] = Duel

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from gans.core.clock import Clock, Schedule
 from gans.core.game import Deal, Game, LatentNetwork
-from gans.core.player import MakeOptimizer, Outcome, Player, Scores
+from gans.core.player import CONSTANT, MakeOptimizer, Outcome, Player, Scores
 from losses.adversarial import Adversarial
 from losses.gradient_penalty import GradientPenalty
 from losses.regularizers import Constraint, Regularizer, Relabel, View
@@ -24,6 +24,7 @@ class Rules:
     n_critic: int = 1
     penalties: Sequence[GradientPenalty] = ()
     regularizers: Sequence[Regularizer] = ()
+    schedule: Schedule = CONSTANT
 
 
 class Duel(Game):
@@ -46,8 +47,8 @@ class Duel(Game):
         self.penalties = tuple(rules.penalties)
         self.n_critic = rules.n_critic
         self.z_dim = generator.z_dim
-        self.generator = Player("generator", generator, rules.generator_optimizer)
-        self.critic = Player("critic", critic, rules.critic_optimizer, constraints)
+        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
+        self.critic = Player("critic", critic, rules.critic_optimizer, constraints, rules.schedule)
 
     @property
     def generator_network(self) -> nn.Module:
@@ -64,38 +65,36 @@ class Duel(Game):
     def round(self, deal: Deal) -> Scores:
         scores: Scores = {}
         for _ in range(self.n_critic):
-            turn = deal.turn
-            real = deal()
-            due = [penalty for penalty in self.penalties if penalty.due(turn)]
-            scores |= self.critic.minimise(partial(self.judge, due=due), real)
-        return scores | self.generator.minimise(self.fool, real)
+            clock, real = deal.clock, deal()
+            scores |= self.critic.minimise(self.judge, clock, real)
+        return scores | self.generator.minimise(self.fool, clock, real)
 
     def generate(self, like: Tensor) -> Tensor:
         """As many fresh samples as `like` has, from `z ~ N(0, 1)`."""
         z = torch.randn(len(like), self.z_dim, device=like.device, dtype=like.dtype)
         return self.generator.network(z)
 
-    def look(self, samples: Tensor) -> Tensor:
+    def look(self, samples: Tensor, clock: Clock) -> Tensor:
         """The critic's logits, through whatever the regularizers put before its eyes."""
         for view in self.views:
-            samples = view.see(samples)
+            samples = view.see(samples, clock.progress)
         return self.critic.network(samples)
 
-    def judge(self, real: Tensor, due: Sequence[GradientPenalty]) -> Outcome:
+    def judge(self, clock: Clock, real: Tensor) -> Outcome:
         """The critic's objective: the form's term and one summed loss with the penalties that are due."""
         with torch.no_grad():
             fake = self.generate(real)
-        real_logits, fake_logits = self.look(real), self.look(fake)
+        real_logits, fake_logits = self.look(real, clock), self.look(fake, clock)
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
         observed = {"real": real_logits.mean(), "fake": fake_logits.mean()}
-        if due:
-            penalties = [penalty(self.critic.network, real, fake) for penalty in due]
+        if due := [penalty for penalty in self.penalties if penalty.due(clock.turn)]:
+            penalties = [penalty(self.critic.network, real, fake, clock.progress) for penalty in due]
             terms["gradient_penalty"] = torch.stack([p.value for p in penalties]).sum()
             observed["gradient_norm"] = torch.stack([p.gradient_norm for p in penalties]).mean()
         return Outcome(terms, observed)
 
-    def fool(self, real: Tensor) -> Outcome:
+    def fool(self, clock: Clock, real: Tensor) -> Outcome:
         """The generator's objective. The reals are looked at only where the form compares with them."""
-        fake_logits = self.look(self.generate(real))
-        real_logits = self.look(real) if self.form.relativistic else None
+        fake_logits = self.look(self.generate(real), clock)
+        real_logits = self.look(real, clock) if self.form.relativistic else None
         return Outcome({"adversarial": self.form.generator(fake_logits, real_logits)})

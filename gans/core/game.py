@@ -5,22 +5,15 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from gans.core.clock import Clock
 from gans.core.player import Scores
 
 
 class Deal(Protocol):
-    """Hands out the next batch of reals and keeps the clock.
-
-    Attributes:
-        seen: real images shown so far: the only clock. Schedules are pure functions of it.
-        turn: batches dealt so far.
-    """
+    """Hands out the next batch of reals and keeps the clock."""
 
     @property
-    def seen(self) -> int: ...
-
-    @property
-    def turn(self) -> int: ...
+    def clock(self) -> Clock: ...
 
     def __call__(self) -> Tensor: ...
 

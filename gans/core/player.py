@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.optim import Optimizer
+
+from gans.core.clock import Clock, RateSchedule, Schedule
 
 Scores = dict[str, Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+CONSTANT = RateSchedule()
 
 
 class Outcome(NamedTuple):
@@ -30,6 +34,7 @@ class Player(nn.Module):
         network: what moves. Several networks that move together come as one `nn.ModuleDict`.
         make_optimizer: given the parameters, returns their optimizer.
         after_step: constraints on the weights, applied after every step.
+        schedule: what the optimizer's learning rates are multiplied by, as a function of the clock.
     """
 
     def __init__(
@@ -38,26 +43,35 @@ class Player(nn.Module):
         network: nn.Module,
         make_optimizer: MakeOptimizer,
         after_step: Sequence[Callable[[nn.Module], None]] = (),
+        schedule: Schedule = CONSTANT,
     ) -> None:
         super().__init__()
         self.name = name
         self.network = network
         self.optimizer = make_optimizer(network.parameters())
         self.after_step = tuple(after_step)
+        self.schedule = schedule
+        self.full_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.weights = list(network.parameters())
         self._ask_for_gradients(False)
 
-    def minimise(self, objective: Callable[..., Outcome], *batch: Tensor) -> Scores:
-        """One step down the sum of the objective's terms; returns terms and observations by name."""
+    def minimise(self, objective: Callable[..., Outcome], clock: Clock, *batch: Tensor) -> Scores:
+        """One step down the sum of `objective(clock, *batch)`; returns terms and observations by name."""
         self._ask_for_gradients(True)
+        self._set_rates(self.schedule(clock))
         self.optimizer.zero_grad(set_to_none=True)
-        terms, observed = objective(*batch)
+        with parametrize.cached():  # a weight under spectral norm is normalized once a step
+            terms, observed = objective(clock, *batch)
         reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._ask_for_gradients(False)
         for constrain in self.after_step:
             constrain(self.network)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
+
+    def _set_rates(self, share: float) -> None:
+        for group, full_rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
+            group["lr"] = full_rate * share
 
     def _ask_for_gradients(self, asks: bool) -> None:
         for parameter in self.weights:

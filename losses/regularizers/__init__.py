@@ -1,4 +1,4 @@
-"""Regularizers: every file beside this one is one (`--regularizer NAME=STRENGTH`).
+"""Regularizers: every file beside this one is one (`--NAME STRENGTH`).
 
 There are three kinds, by the place where they act; a regularizer derives from exactly one of them.
 """
@@ -28,7 +28,8 @@ class View(Regularizer):
     """Acts on whatever the critic is shown, reals and fakes, in the steps of both players."""
 
     @abstractmethod
-    def see(self, samples: Tensor) -> Tensor: ...
+    def see(self, samples: Tensor, progress: float) -> Tensor:
+        """Samples of any shape as the critic meets them when the share `progress` of the run is over."""
 
 
 class Relabel(Regularizer):

@@ -1,18 +1,23 @@
-"""Adds Gaussian noise to whatever the critic is shown, real and fake (Sønderby et al. 2016, 3.1)."""
+"""Adds fading Gaussian noise to whatever the critic is shown, real and fake (Sønderby et al. 2016, 3.1)."""
 
 import torch
 from torch import Tensor
 
 from losses.regularizers import View
+from losses.schedules import linear
 
 
 class InstanceNoise(View):
-    """`x + σ n` with `n ~ N(0, 1)`: both distributions get full support, so that they overlap."""
+    """`x + σ (1 − p) n` with `n ~ N(0, 1)`: both distributions get full support, so that they overlap.
+
+    The deviation falls linearly from σ to 0 over the run (p is the share of it that is over), so that the
+    generator ends with the data and not with its blurred copy.
+    """
 
     def __init__(self, strength: float) -> None:
         if not strength > 0:
             raise ValueError(f"instance-noise needs a deviation above 0, not {strength:g}")
         super().__init__(strength)
 
-    def see(self, samples: Tensor) -> Tensor:
-        return samples + self.strength * torch.randn_like(samples)
+    def see(self, samples: Tensor, progress: float) -> Tensor:
+        return samples + self.strength * linear(progress) * torch.randn_like(samples)

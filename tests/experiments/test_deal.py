@@ -1,18 +1,21 @@
 """The order of the reals is a function of (seed, epoch), and the clock counts images."""
 
+import time
+
 import pytest
 import torch
 
 from experiments.data import DataSet, Held, hold
-from experiments.deal import Dealer
+from experiments.deal import BATCHES_AHEAD, Dealer
+from experiments.errors import RunError
 from experiments.pictures import to_uint8
 
 CPU = torch.device("cpu")
 
 
-def dealer(length: int = 10, batch_size: int = 4, seed: int = 0) -> Dealer:
+def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Dealer:
     """Deals points (i, i)."""
-    return Dealer(Held(torch.arange(float(length)).repeat(2, 1).T), batch_size, seed, CPU)
+    return Dealer(Held(torch.arange(float(length)).repeat(2, 1).T), batch_size, seed, CPU, total)
 
 
 def numbers(deal: Dealer, batches: int) -> list[int]:
@@ -44,9 +47,9 @@ def test_a_batch_may_hold_more_than_an_epoch() -> None:
 
 def test_the_clock_counts_images_and_turns() -> None:
     deal = dealer()
-    assert (deal.seen, deal.turn) == (0, 0)
+    assert deal.clock == (0, 0, 0.0)
     numbers(deal, 3)
-    assert (deal.seen, deal.turn) == (12, 3)
+    assert deal.clock == (12, 3, 0.25)
 
 
 def test_global_random_state_is_not_touched() -> None:
@@ -93,9 +96,51 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
     monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
     large = Lazy(50)
     streamed = Dealer(large, 10, 0, CPU)
-    before = len(large.fetched)
     assert torch.equal(streamed(), first), "both ways deal the same"
-    assert len(large.fetched) == before + 10
+    streamed()
+    streamed.seen = 0
+    assert torch.equal(streamed(), first), "what was fetched for another position is thrown away"
+    assert len(large.fetched) < 1 + 50 * 5
+
+
+def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    data = Lazy(1000)
+    deal = Dealer(data, 10, 0, CPU)
+    deal()
+    deadline = time.monotonic() + 10
+    while len(data.fetched) < 1 + 10 * (1 + BATCHES_AHEAD) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(data.fetched) == 1 + 10 * (1 + BATCHES_AHEAD), "the next ones wait, and no more"
+
+
+def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the ends of epochs, from the start and from any position."""
+    held = numbers_of(Dealer(Lazy(23), 5, 3, CPU), 30)
+    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    streamed = Dealer(Lazy(23), 5, 3, CPU)
+    assert numbers_of(streamed, 30) == held
+    late = Dealer(Lazy(23), 5, 3, CPU)
+    late.seen = 45
+    assert numbers_of(late, 10) == held[45:95]
+
+
+def numbers_of(deal: Dealer, batches: int) -> list[int]:
+    return torch.cat([to_uint8(deal())[:, 0, 0, 0] for _ in range(batches)]).tolist()
+
+
+def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+
+    class Broken(Lazy):
+        def fetch(self, indices: torch.Tensor) -> torch.Tensor:
+            if self.fetched:
+                raise ValueError("seven.png is damaged")
+            return super().fetch(indices)
+
+    deal = Dealer(Broken(50), 10, 0, CPU)
+    with pytest.raises(RunError, match=r"seven\.png"):
+        deal()
 
 
 def test_holding_keeps_the_order_across_chunks() -> None:

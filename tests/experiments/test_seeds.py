@@ -52,7 +52,8 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
             pass
 
     class Quiet:
-        game = deal = ema = Still()
+        game = deal = Still()
+        averages = (Still(),)
         total_steps = 4
 
         class config:  # noqa: N801

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from experiments import catalogue
 from losses.gradient_penalty import NORMS, GradientPenalty, squared_gradient_norm
 from losses.penalties import Points
+from losses.penalties.dragan import Dragan
+from losses.penalties.dragan_gaussian import DraganGaussian
 from losses.penalties.interpolates import Interpolates
 from losses.penalties.real import Real
 
@@ -75,6 +77,37 @@ def test_interpolation_coefficient_is_one_uniform_number_for_each_sample(shape: 
     spread = epsilon.amax(1) - epsilon.amin(1)
     assert spread.median() < 1e-12, "one coefficient within a sample"
     assert kstest(epsilon.median(1).values.numpy(), "uniform").pvalue > 0.01, "its own for every sample"
+
+
+@pytest.mark.parametrize("shape", [(2000, 64), (2000, 1, 8, 8)])
+def test_dragan_points_are_those_of_the_authors_code(shape: tuple[int, ...]) -> None:
+    """[6] `x + α · ½ std(x) · u`: one-sided noise for each number, one α for each sample."""
+    torch.manual_seed(0)
+    real = draw(*shape) * 3 + 1
+    noise = (Dragan().choose(real, real) - real).flatten(1) / (0.5 * real.std(correction=0))
+    assert noise.min() >= 0
+    assert noise.max() < 1
+    alpha = noise.mean(1) * 2  # the mean of u over a sample's 64 numbers is nearly a half
+    assert kstest(alpha.numpy(), "uniform").statistic < 0.05, "α is uniform over samples"
+    largest = noise[alpha > 0.9]
+    assert kstest((largest / largest.amax(1, keepdim=True)).flatten().numpy(), "uniform").statistic < 0.05
+
+
+def test_the_gaussian_variant_of_dragan_has_its_own_name() -> None:
+    """[6]"""
+    torch.manual_seed(0)
+    real = draw(500, 3, 4, 4) * 3 + 1
+    noise = (DraganGaussian().choose(real, real) - real).flatten() / real.std(correction=0)
+    assert noise.std().item() == pytest.approx(0.5, rel=0.02)
+    assert kstest((noise / 0.5).numpy(), "norm").pvalue > 0.01
+
+
+def test_a_penalty_is_annealed_along_a_cosine() -> None:
+    critic, x = Linear(torch.tensor([3.0, 4.0], dtype=torch.float64)), draw(3, 2)
+    penalty = GradientPenalty(Real(), "zero", 2.0, anneal=0.1)
+    values = [penalty(critic, x, x, progress).value.item() for progress in (0.0, 0.5, 1.0)]
+    assert values == pytest.approx([25.0, 25.0 * 0.55, 2.5], rel=1e-12)
+    assert GradientPenalty(Real(), "zero", 2.0)(critic, x, x, 0.9).value.item() == pytest.approx(25.0)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -7,15 +7,21 @@ import torch
 from torch import nn
 
 from experiments import catalogue
+from losses.adversarial import Labelled
 from losses.adversarial.bce import BinaryCrossEntropy
-from losses.adversarial.wgan import Wasserstein
+from losses.adversarial.lsgan import LeastSquares
 from losses.regularizers import Constraint, Relabel, View
 from losses.regularizers.instance_noise import InstanceNoise
+from losses.regularizers.label_flip import LabelFlip
 from losses.regularizers.label_smoothing import LabelSmoothing
+from losses.regularizers.two_sided_label_smoothing import TwoSidedLabelSmoothing
 from losses.regularizers.weight_clip import WeightClip
 
+NAMES = catalogue.names("regularizer")
+STRENGTHS = {"label-smoothing": 0.9, "two-sided-label-smoothing": 0.9, "label-flip": 0.1}
 
-@pytest.mark.parametrize("name", catalogue.names("regularizer"))
+
+@pytest.mark.parametrize("name", NAMES)
 def test_is_of_exactly_one_kind(name: str) -> None:
     bases = [
         kind for kind in (Constraint, View, Relabel) if issubclass(catalogue.load("regularizer", name), kind)
@@ -42,9 +48,56 @@ def test_label_smoothing_moves_the_optimum_of_reals() -> None:
     assert abs(slope.item()) < 1e-15
 
 
-def test_label_smoothing_has_no_meaning_without_labels() -> None:
-    with pytest.raises(ValueError, match="no meaning for wgan"):
-        LabelSmoothing(0.9).wrap(Wasserstein())
+def test_two_sided_smoothing_moves_both_targets_of_the_critic_only() -> None:
+    smooth, plain = TwoSidedLabelSmoothing(0.8).wrap(BinaryCrossEntropy()), BinaryCrossEntropy()
+    real = torch.tensor([0.4, -1.3], dtype=torch.float64)
+    fake = torch.tensor([0.7, 2.0], dtype=torch.float64)
+    reference = nn.functional.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.8))
+    reference += nn.functional.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.2))
+    assert smooth.critic(real, fake).item() == pytest.approx(reference.item(), rel=1e-14)
+    assert smooth.generator(fake, None).item() == plain.generator(fake, None).item()
+
+
+def test_smoothed_least_squares_has_the_smoothed_target() -> None:
+    """The expectation over labels and a label in between differ by a constant: `½(C − α)²` has this slope."""
+    logits = torch.tensor([0.3, 2.0], dtype=torch.float64, requires_grad=True)
+    smooth = LabelSmoothing(0.9).wrap(LeastSquares())
+    (slope,) = torch.autograd.grad(smooth.real(logits).sum(), logits)  # type: ignore[attr-defined]
+    torch.testing.assert_close(slope, logits.detach() - 0.9, rtol=1e-14, atol=1e-14)
+
+
+def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
+    """With p = 0.25, a quarter of the reals is judged as fake, and the other way round."""
+    torch.manual_seed(0)
+    form, flipped = BinaryCrossEntropy(), LabelFlip(0.25).wrap(BinaryCrossEntropy())
+    assert isinstance(flipped, Labelled)
+    logits = torch.linspace(0.5, 3.0, 20000, dtype=torch.float64)
+    for told, other, judged in (
+        (form.real(logits), form.fake(logits), flipped.real(logits)),
+        (form.fake(logits), form.real(logits), flipped.fake(logits)),
+    ):
+        assert ((judged == told) | (judged == other)).all()
+        assert (judged == other).double().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert not torch.equal(flipped.real(logits), flipped.real(logits))
+    assert torch.equal(flipped.fool(logits), form.fool(logits)), "the generator's target stays"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if issubclass(catalogue.load("regularizer", n), Relabel)])
+@pytest.mark.parametrize("form", catalogue.names("form"))
+def test_labels_are_changed_where_there_are_any_and_refused_elsewhere(name: str, form: str) -> None:
+    relabel, adversarial = (
+        catalogue.load("regularizer", name)(STRENGTHS[name]),
+        catalogue.load("form", form)(),
+    )
+    if not isinstance(adversarial, Labelled):
+        with pytest.raises(ValueError, match=f"{name} has no meaning for {form}"):
+            relabel.wrap(adversarial)
+        return
+    wrapped = relabel.wrap(adversarial)
+    real, fake = torch.full((2, 64), 0.25, dtype=torch.float64)
+    torch.manual_seed(0)
+    assert wrapped.critic(real, -fake).item() != adversarial.critic(real, -fake).item()
+    assert wrapped.generator(fake, real).item() == adversarial.generator(fake, real).item()
 
 
 def test_weight_clip_clips_every_parameter() -> None:
@@ -57,14 +110,15 @@ def test_weight_clip_clips_every_parameter() -> None:
     assert (critic.bias == -0.01).all()
 
 
-def test_instance_noise_has_its_deviation() -> None:
+@pytest.mark.parametrize(("progress", "deviation"), [(0.0, 0.3), (0.5, 0.15), (1.0, 0.0)])
+def test_instance_noise_fades(progress: float, deviation: float) -> None:
     torch.manual_seed(0)
-    noise = InstanceNoise(0.3).see(torch.full((20000,), 5.0, dtype=torch.float64)) - 5.0
-    assert noise.std().item() == pytest.approx(0.3, rel=0.03)
+    noise = InstanceNoise(0.3).see(torch.full((20000,), 5.0, dtype=torch.float64), progress) - 5.0
+    assert noise.std().item() == pytest.approx(deviation, rel=0.03)
     assert abs(noise.mean().item()) < 0.01
 
 
-@pytest.mark.parametrize("kind", [WeightClip, InstanceNoise, LabelSmoothing])
-def test_impossible_strengths_are_named(kind: type) -> None:
-    with pytest.raises(ValueError, match="-1"):
-        kind(-1.0)
+@pytest.mark.parametrize("name", NAMES)
+def test_impossible_strengths_are_named(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} .*-1"):
+        catalogue.load("regularizer", name)(-1.0)

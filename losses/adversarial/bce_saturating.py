@@ -1,0 +1,34 @@
+"""The original GAN in its minimax form, whose generator saturates (Goodfellow et al. 2014, equation 1)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from losses.adversarial import Labelled
+from losses.recipe import Recipe, defaults
+
+
+class SaturatingBinaryCrossEntropy(Labelled):
+    """As `bce` for the critic; the generator minimises `log(1 − σ(C(x̃)))`.
+
+    Its slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where every
+    generator begins: the form is here to be compared with, not to be used.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Goodfellow et al. 2014, arXiv:1406.2661, equation 1",
+        form="bce-saturating",
+        settings=(
+            defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
+        ),
+    )
+
+    def real(self, logits: Tensor) -> Tensor:
+        return -logsigmoid(logits)
+
+    def fake(self, logits: Tensor) -> Tensor:
+        return -logsigmoid(-logits)
+
+    def fool(self, logits: Tensor) -> Tensor:
+        return logsigmoid(-logits)

@@ -1,0 +1,41 @@
+"""The hinge form, with spectral norm on the critic (Lim & Ye 2017; Miyato et al. 2018)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from losses.adversarial import Labelled
+from losses.recipe import Recipe, defaults
+
+
+class Hinge(Labelled):
+    """`max(0, 1 − C(x)) + max(0, 1 + C(x̃))` for the critic, `−C(x̃)` for the generator (SNGAN, equations
+    16 and 17).
+
+    A sample that is judged right by a margin of 1 teaches the critic nothing more. Its optimum is
+    `sign(p_real − p_fake)`.
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957",
+        form="hinge",
+        settings=(
+            defaults(
+                critic_norm="spectral",
+                n_critic=5,
+                optimizer="adam",
+                lr_generator=2e-4,
+                lr_critic=2e-4,
+                betas=(0.0, 0.9),
+            ),
+        ),
+    )
+
+    def real(self, logits: Tensor) -> Tensor:
+        return (1 - logits).relu()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        return (1 + logits).relu()
+
+    def fool(self, logits: Tensor) -> Tensor:
+        return -logits

@@ -1,0 +1,33 @@
+"""Least squares between logits and labels (Mao et al. 2017)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from losses.adversarial import Labelled
+from losses.recipe import Recipe, defaults
+
+
+class LeastSquares(Labelled):
+    """`½(C(x) − b)² + ½(C(x̃) − a)²` for the critic, `½(C(x̃) − c)²` for the generator (equation 2), with
+    the labels a = 0, b = 1, c = 1 (equation 9).
+
+    The critic's optimum is `p_real / (p_real + p_fake)` (section 3.2).
+    """
+
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Mao et al. 2017, arXiv:1611.04076; optimizer of Radford et al. 2015, arXiv:1511.06434",
+        form="lsgan",
+        settings=(
+            defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
+        ),
+    )
+
+    def real(self, logits: Tensor) -> Tensor:
+        return (logits - 1).square() / 2
+
+    def fake(self, logits: Tensor) -> Tensor:
+        return logits.square() / 2
+
+    def fool(self, logits: Tensor) -> Tensor:
+        return (logits - 1).square() / 2

@@ -1,0 +1,35 @@
+"""Pairs of a real and a fake: which of the two is the real one (Jolicoeur-Martineau 2018)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from losses.adversarial import Adversarial
+from losses.recipe import Recipe, defaults
+
+
+class Relativistic(Adversarial):
+    """`softplus(−(C(x) − C(x̃)))` for the critic, `softplus(−(C(x̃) − C(x)))` for the generator: the
+    relativistic pairing GAN with the logistic function (R3GAN, Huang et al. 2024, equation 2).
+
+    Each real meets one fake. Only differences of logits count, so the critic's level is free. Its optimum
+    is `C(x) − C(x̃) = log p_real(x) p_fake(x̃) − log p_fake(x) p_real(x̃)`.
+    """
+
+    relativistic: ClassVar[bool] = True
+    recipe: ClassVar[Recipe] = Recipe(
+        paper="Jolicoeur-Martineau 2018, arXiv:1807.00734; Huang et al. 2024, arXiv:2501.05441",
+        form="relativistic",
+        settings=(
+            defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.0, 0.99)),
+        ),
+    )
+
+    def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return softplus(fake_logits - real_logits).mean()
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
+        if real_logits is None:
+            raise ValueError("the relativistic form compares with the logits of reals")
+        return softplus(real_logits - fake_logits).mean()

@@ -1,0 +1,22 @@
+"""Flips each of the critic's labels with probability p: noisy labels (Chintala et al. 2016)."""
+
+from losses.adversarial import Adversarial
+from losses.regularizers import Relabel
+from losses.regularizers._labels import Flip, Relabelled, labelled
+
+
+class LabelFlip(Relabel):
+    """The critic is told the wrong label for a share p of its reals and of its fakes, drawn anew at every
+    update; the generator's target stays 1."""
+
+    def __init__(self, strength: float) -> None:
+        if not 0 < strength < 0.5:
+            raise ValueError(
+                f"label-flip needs a probability between 0 and 0.5, not {strength:g}: from one half on, "
+                "labels say nothing or the opposite"
+            )
+        super().__init__(strength)
+
+    def wrap(self, form: Adversarial) -> Adversarial:
+        flip = Flip(self.strength)
+        return Relabelled(labelled("label-flip", form), flip, flip)

@@ -1,0 +1,25 @@
+"""Softens both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
+
+from losses.adversarial import Adversarial
+from losses.regularizers import Relabel
+from losses.regularizers._labels import Relabelled, Smooth, labelled
+
+
+class TwoSidedLabelSmoothing(Relabel):
+    """The critic's target for reals becomes α, that for fakes 1 − α; the generator's stays 1.
+
+    With a target above 0 for fakes the optimal critic follows p_fake where there are no reals, and so
+    rewards the generator for staying there (Salimans et al. 2016, section 3.4): mostly of use to compare
+    with the one-sided form.
+    """
+
+    def __init__(self, strength: float) -> None:
+        if not 0.5 < strength <= 1:
+            raise ValueError(
+                f"two-sided-label-smoothing needs a target for reals in (0.5, 1], not {strength:g}"
+            )
+        super().__init__(strength)
+
+    def wrap(self, form: Adversarial) -> Adversarial:
+        smooth = Smooth(self.strength)
+        return Relabelled(labelled("two-sided-label-smoothing", form), smooth, smooth)

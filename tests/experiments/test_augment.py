@@ -1,0 +1,87 @@
+"""Augmentations change each image by its own draw, and nothing else."""
+
+import pytest
+import torch
+
+from experiments.augment import AUGMENTATIONS, crop, flip, jitter
+from experiments.data import Held
+from experiments.deal import Dealer
+from experiments.settings import AUGMENTATIONS as USUAL
+from experiments.settings import read_value
+
+
+def ramps(count: int = 400) -> torch.Tensor:
+    """Images of 3 × 8 × 10 in which every pixel differs."""
+    return torch.linspace(-1, 1, 3 * 8 * 10).view(1, 3, 8, 10).repeat(count, 1, 1, 1)
+
+
+def test_the_table_of_settings_names_them_all() -> None:
+    assert set(USUAL) == set(AUGMENTATIONS)
+
+
+def test_flip_mirrors_a_share_of_the_images() -> None:
+    torch.manual_seed(0)
+    images = ramps()
+    flipped = flip(images, 0.3)
+    mirrored = (flipped == images.flip(3)).flatten(1).all(1)
+    same = (flipped == images).flatten(1).all(1)
+    assert (mirrored ^ same).all()
+    assert mirrored.float().mean().item() == pytest.approx(0.3, abs=0.07)
+
+
+def test_crop_shifts_by_whole_pixels_up_to_its_share() -> None:
+    """By up to 2 of 8 rows and 2 of 10 columns, what moves in mirrored at the border."""
+    torch.manual_seed(0)
+    images = ramps()
+    moved = crop(images, 0.25)
+    padded = torch.nn.functional.pad(images[:1], (2, 2, 2, 2), mode="reflect")[0]
+    found = set()
+    for image in moved:
+        places = [
+            (dy, dx)
+            for dy in range(5)
+            for dx in range(5)
+            if torch.equal(image, padded[:, dy : dy + 8, dx : dx + 10])
+        ]
+        assert len(places) == 1
+        found.add(places[0])
+    assert len(found) == 25, "all shifts occur"
+
+
+def test_a_share_below_one_pixel_moves_nothing() -> None:
+    assert torch.equal(crop(ramps(3), 0.05), ramps(3))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_jitter_changes_colours_within_bounds_and_leaves_opacity(channels: int) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(200, channels, 6, 6) * 1.6 - 0.8
+    changed = jitter(images, 0.2)
+    assert changed.shape == images.shape
+    assert changed.abs().max() <= 1
+    assert torch.equal(changed[:, 3:], images[:, 3:])
+    light, before = (changed[:, :3] + 1).mean(dim=(1, 2, 3)), (images[:, :3] + 1).mean(dim=(1, 2, 3))
+    ratio = light / before
+    assert 0.78 < ratio.min() < 0.85, "brightness by its own factor for every image"
+    assert 1.15 < ratio.max() < 1.22
+
+
+def test_jitter_of_grey_stays_grey() -> None:
+    grey = (torch.rand(5, 1, 4, 4) * 2 - 1).expand(-1, 3, -1, -1)
+    changed = jitter(grey, 0.5)
+    torch.testing.assert_close(changed[:, :1].expand(-1, 3, -1, -1), changed)
+
+
+def test_a_dealt_batch_is_augmented_and_a_shown_one_is_not() -> None:
+    samples = torch.arange(8 * 4, dtype=torch.uint8).view(8, 1, 2, 2)
+    deal = Dealer(Held(samples), 8, 0, torch.device("cpu"), 8, (("flip", 1.0),))
+    plain = Dealer(Held(samples), 8, 0, torch.device("cpu"), 8)
+    assert torch.equal(deal(), plain().flip(3))
+    assert torch.equal(deal.prepare(samples), plain.prepare(samples))
+
+
+def test_names_alone_have_their_usual_strength() -> None:
+    assert read_value("augment", "jitter=0.4,flip") == (("flip", 0.5), ("jitter", 0.4))
+    for words in ("flap", "flip=0", "flip=2", "crop=-1", "flip,flip"):
+        with pytest.raises(ValueError, match=words.split("=")[0].split(",")[0]):
+            read_value("augment", words)
