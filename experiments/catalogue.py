@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -174,7 +175,13 @@ def _files(kind: str) -> list[Path]:
 
 
 def _entries(kind: str) -> list[EntryPoint]:
-    return [entry for entry in entry_points(group="gans") if entry.name.startswith(f"{kind}.")]
+    return [entry for entry in _installed() if entry.name.startswith(f"{kind}.")]
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """What installed packages bring, looked up once: it reads a file of each of them."""
+    return tuple(entry_points(group="gans"))
 
 
 def _plugins(kind: str, module: ModuleType) -> list[Any]:

@@ -1,6 +1,9 @@
 """A run from its config to its exported generator: new, resumed or already finished."""
 
+import json
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,8 +15,8 @@ from experiments.errors import RunError, UsageError
 from experiments.export import export_generator
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
-from experiments.trackers import TrackedRun
-from experiments.trackers.local import LocalTracker
+from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers._several import check_trackers, open_trackers
 from experiments.train import StopSignal, train
 from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 
@@ -35,6 +38,7 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
     Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
     """
+    check_trackers(config.settings.track)
     changed = check_folder(config, folder, force)
     if folder.is_finished and not changed:
         say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
@@ -67,8 +71,7 @@ def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
 
 def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say: Say) -> None:
     settings = experiment.config.settings
-    checkpoints = folder.checkpoints(settings.keep)
-    start, state = 0, checkpoints.newest(say)
+    start, state = 0, folder.checkpoints(settings.keep).newest(say)
     if state is not None:
         start = _restore(experiment, state, changed)
         say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
@@ -76,7 +79,26 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
         folder.write_config(experiment.config)
     folder.generator_file.unlink(missing_ok=True)
     folder.rewind_scores(start)
-    tracker = LocalTracker(TrackedRun(folder.path))
+    tracked = TrackedRun(
+        folder=folder.path,
+        settings=json.loads(json.dumps(asdict(settings))),
+        step=start,
+        kimg=experiment.deal.seen / 1000,
+        project=settings.project,
+        group=settings.group,
+        tags=settings.tags,
+    )
+    # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
+    with closing(open_trackers(settings.track, tracked, say)) as tracker:
+        _play(folder, experiment, start, state, tracker)
+        export_generator(experiment.ema.average, settings, folder.generator_file)
+
+
+def _play(
+    folder: RunFolder, experiment: Experiment, start: int, state: dict[str, Any] | None, tracker: Tracker
+) -> None:
+    """From step `start` to the last, with all that watches. Raises Interrupted after Ctrl-C."""
+    settings = experiment.config.settings
     total_images = experiment.total_steps * experiment.images_per_step
     with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
         scoreboard = Scoreboard([tracker], progress.show)
@@ -86,17 +108,17 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
             experiment, folder.samples, _interval(settings.sample_kimg, total_images // 8), [tracker]
         )
         checkpointer = Checkpointer(
-            experiment, checkpoints, _interval(settings.checkpoint_kimg, total_images // 10), scoreboard
+            experiment,
+            folder.checkpoints(settings.keep),
+            _interval(settings.checkpoint_kimg, total_images // 10),
+            scoreboard,
         )
         sampler.save_reals()
         watchers: list[Watcher] = [progress.advance, scoreboard, sampler, checkpointer]
         step = train(experiment, start, watchers, stop)
         if step < experiment.total_steps:
             checkpointer.save(step)
-            tracker.close()
             raise Interrupted(step, folder.path)
-    tracker.close()
-    export_generator(experiment.ema.average, settings, folder.generator_file)
 
 
 def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str]) -> int:

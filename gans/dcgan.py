@@ -7,25 +7,10 @@ from torch import Tensor, nn
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
 from gans.core.norms import dropout, norm
+from gans.core.sizes import halvings
 from losses.recipe import defaults
 
 WIDEST = 8  # channels stop doubling at this multiple of the width, as in the paper (1,024 = 8 · 128)
-
-
-def halvings(height: int, width: int) -> int:
-    """How often an image is halved: as long as both sides are even and at least 4 pixels remain.
-
-    Raises ValueError where that ends with 16 pixels or more on the short side, or at once.
-    """
-    count = 0
-    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
-        height, width, count = height // 2, width // 2, count + 1
-    if count == 0 or min(height, width) >= 16:
-        raise ValueError(
-            f"image size {height << count}x{width << count}: dcgan halves both sides until 4 to 15 pixels "
-            f"remain, and cannot halve {height}x{width}; take multiples of a power of two, such as 28, 32, 48"
-        )
-    return count
 
 
 class Generator(LatentNetwork):

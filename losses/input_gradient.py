@@ -30,7 +30,9 @@ def input_gradient(critic: Critic, points: Tensor) -> Tensor:
 
 def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
     """The layers of a critic that is nothing but a chain of those in TRANSPOSES; None for any other."""
-    if not isinstance(critic, nn.Sequential) or critic._forward_hooks or critic._forward_pre_hooks:
+    if not isinstance(critic, nn.Sequential) or type(critic).forward is not nn.Sequential.forward:
+        return None
+    if critic._forward_hooks or critic._forward_pre_hooks:
         return None
     # Exact types: a subclass, such as a layer with spectral norm, computes something else.
     whole = all(type(layer) in TRANSPOSES and _is_plain(layer) for layer in critic)

@@ -115,6 +115,7 @@ SETTINGS = [
     ("--regularizers weight-clip=1,weight-clip=2", "weight-clip"),
     ("--regularizers label-smoothing=2", "label-smoothing", "2"),
     ("--loss wgan --regularizers label-smoothing=0.9", "label-smoothing", "wgan"),
+    ("--label-smothing 0.9", "--label-smothing", "--label-smoothing"),
     ("--preset papre", "--preset", "papre", "paper"),
     ("--device gpu", "--device", "gpu", "cuda"),
     ("--fit corp", "--fit", "corp", "crop"),
@@ -151,7 +152,32 @@ SETTINGS = [
     ("--penalty-every 3", "--penalty-every", "--penalty"),
     ("--penalty real --penalty-weight 0", "--penalty-weight", "0"),
     ("--penalty real --critic-norm batch", "batch", "one by one", "layer"),
-    ("--loss wgan-gp --critic-norm batch", "batch", "one by one", "layer"),
+    *(
+        (f"--loss {x} --critic-norm batch", "batch", "one by one", "layer")
+        for x in ("wgan-gp", "r1", "dragan")
+    ),
+    ("--critic-norm spectrall", "spectrall", "spectral"),
+    ("--critic-dropout 1", "--critic-dropout", "1"),
+    ("--weight-decay -1", "--weight-decay", "-1"),
+    ("--ttur 0", "--ttur", "0"),
+    ("--ttur 2 --lr-critic 1e-3", "--ttur", "--lr-critic"),
+    ("--lr-schedule cosin", "--lr-schedule", "cosin", "cosine"),
+    ("--lr-schedule linear --lr-decay-from 1", "--lr-decay-from", "1"),
+    ("--lr-decay-from 0.5", "--lr-decay-from", "--lr-schedule"),
+    ("--lr-warmup-kimg -1", "--lr-warmup-kimg", "-1"),
+    ("--penalty real --penalty-anneal 2", "--penalty-anneal", "2"),
+    ("--penalty-anneal 0.1", "--penalty-anneal", "--penalty"),
+    ("--critic-ema-kimg -1", "--critic-ema-kimg", "-1"),
+    ("--augment flip", "--augment", "points"),
+    ("--augment flap", "--augment", "flap", "flip"),
+    ("--label-smoothing 0.3", "label-smoothing", "0.3", "0.5"),
+    ("--label-smoothing x", "--label-smoothing", "x"),
+    ("--label-flip 0.5", "label-flip", "0.5"),
+    ("--instance-noise nan", "instance-noise", "nan"),
+    ("--weight-clip -1", "weight-clip", "-1"),
+    *((f"--loss {x} --label-smoothing 0.9", "label-smoothing", "no labels") for x in ("wgan-lp", "r3gan")),
+    ("--track wandbb", "wandbb", "wandb"),
+    ("--track wandb,wandb", "--track", "wandb"),
 ]
 
 

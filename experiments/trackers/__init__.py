@@ -1,10 +1,14 @@
 """Trackers: where scores and pictures go. Every file beside this one is a tracker; several work at once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -16,25 +20,35 @@ class TrackedRun:
         settings: every resolved setting, as JSON knows values.
         step: the step at which this process goes on; 0 for a new run. Scores after it, from a process that
             was killed, are written again.
+        kimg: the images shown until then.
         project: where runs are gathered.
         group: what this run is compared within; None for no group.
         tags: words to find it by.
+        say: tells the user something, in one line; a tracker never prints.
     """
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     step: int = 0
+    kimg: float = 0.0
     project: str = "gans"
     group: str | None = None
     tags: tuple[str, ...] = ()
+    say: Callable[[str], None] = _say_nothing
 
 
 class Tracker(ABC):
     """Receives what a run has to say. Built when the run starts: `Tracker(run)`.
 
-    Any of them may fail (a full disk, a lost network): it is then left out with one warning, and the run
-    goes on.
+    Any but the local one may fail (a full disk, a lost network): it is then left out with one warning, and
+    the run goes on.
+
+    Attributes:
+        requires: packages that it imports and that gans does not bring, each with the command that installs
+            it. A run that asks for the tracker without them is refused before it begins.
     """
+
+    requires: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def __init__(self, run: TrackedRun) -> None: ...
@@ -49,4 +63,4 @@ class Tracker(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Nothing more will come."""
+        """Nothing more will come, be the run finished, stopped or failed. Returns in bounded time."""

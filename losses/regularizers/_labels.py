@@ -40,7 +40,7 @@ def labelled(name: str, form: Adversarial) -> Labelled:
     """The form, if it has labels. Raises ValueError with the reason where it has none."""
     if not isinstance(form, Labelled):
         raise ValueError(
-            f"{name} has no meaning for {form.recipe.form}: it compares logits, and has no labels to change"
+            f"{name} has no meaning for {form.recipe.form}: it compares logits and has no labels to change"
         )
     return form
 

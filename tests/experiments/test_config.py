@@ -4,25 +4,55 @@ from typing import Any
 
 import pytest
 
+from experiments import catalogue
 from experiments.config import Config, refuse_another_recipe, resolve
 from experiments.errors import UsageError
 from experiments.settings import FIELDS, read_value
 
 # The papers' defaults at --preset paper, for an architecture that leaves them to the loss.
-PAPER_LOSSES: dict[str, dict[str, Any]] = {
-    "bce": {
-        "n_critic": 1, "optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999),
-        "penalty": (), "regularizers": (),
-    },
-    "wgan": {
-        "n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "betas": None,
-        "penalty": (), "regularizers": (("weight-clip", 0.01),),
-    },
-    "wgan-gp": {
-        "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "betas": (0.0, 0.9),
-        "penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "regularizers": (),
-    },
+# No row names what it leaves to the architecture: dcgan's critic has batch norm, unless a penalty holds it.
+ADAM_OF_DCGAN = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999)}
+PLAIN = {
+    "n_critic": 1, **ADAM_OF_DCGAN, "penalty": (), "penalty_weight": None, "regularizers": (),
+    "critic_norm": "batch",
 }  # fmt: skip
+HELD = {"penalty_every": 1, "penalty_anneal": 1.0, "regularizers": (), "critic_norm": "none"}
+WASSERSTEIN = {
+    "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "betas": (0.0, 0.9),
+    "penalty": ("interpolates",), "penalty_weight": 10.0, **HELD,
+}  # fmt: skip
+PAPER_LOSSES: dict[str, dict[str, Any]] = {
+    "bce": PLAIN,
+    "bce-saturating": PLAIN,
+    "lsgan": PLAIN,
+    "wgan": PLAIN
+    | {"n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "betas": None}
+    | {"regularizers": (("weight-clip", 0.01),)},
+    "wgan-gp": WASSERSTEIN | {"penalty_norm": "one"},
+    "wgan-lp": WASSERSTEIN | {"penalty_norm": "one-sided"},
+    "dragan": PLAIN | HELD | {"penalty": ("dragan",), "penalty_norm": "one", "penalty_weight": 10.0},
+    "hinge": PLAIN | {"n_critic": 5, "betas": (0.0, 0.9), "critic_norm": "spectral"},
+    "r1": PLAIN
+    | HELD
+    | {"betas": (0.0, 0.99), "penalty": ("real",), "penalty_norm": "zero", "penalty_weight": 10.0},
+    "relativistic": PLAIN | {"betas": (0.0, 0.99)},
+    "r3gan": PLAIN
+    | HELD
+    | {"betas": (0.0, 0.99), "penalty": ("real", "fake"), "penalty_norm": "zero"}
+    | {"penalty_weight": 1.0, "penalty_anneal": 0.1},
+}
+FORMS = {
+    "wgan-gp": "wgan", "wgan-lp": "wgan", "dragan": "bce", "r1": "bce", "r3gan": "relativistic",
+}  # fmt: skip
+
+
+def test_every_loss_of_the_papers_is_here() -> None:
+    assert set(catalogue.loss_names()) == set(PAPER_LOSSES)
+
+
+@pytest.mark.parametrize("loss", PAPER_LOSSES)
+def test_a_loss_is_its_form(loss: str) -> None:
+    assert catalogue.load_recipe(loss).form == FORMS.get(loss, loss)
 
 
 def settings_of(**flags: Any) -> dict[str, Any]:
@@ -33,6 +63,44 @@ def settings_of(**flags: Any) -> dict[str, Any]:
 def test_the_papers_defaults(loss: str) -> None:
     found = settings_of(arch="dcgan", loss=loss, preset="paper")
     assert {name: found[name] for name in PAPER_LOSSES[loss]} == PAPER_LOSSES[loss]
+
+
+@pytest.mark.parametrize(
+    ("side", "weight"), [((32, 32), 0.05), ((28, 28), 0.05), ((64, 64), 1.0), ((16, 64), 1.0)]
+)
+def test_r3gans_weight_depends_on_the_size(side: tuple[int, int], weight: float) -> None:
+    """γ 0.05 at 32 px, 1 at 64; by the longer side."""
+    found = settings_of(arch="dcgan", loss="r3gan", image_size=side, preset="paper")
+    assert found["penalty_weight"] == weight
+    assert settings_of(arch="mlp", loss="r3gan", data="ring8")["penalty_weight"] == 1.0, "points have no size"
+
+
+def test_a_loss_brings_its_norm_where_the_architecture_has_none_to_insist_on() -> None:
+    """The architecture's norm < the loss's < a per-sample penalty < the user."""
+    assert settings_of(arch="dcgan", loss="hinge")["critic_norm"] == "spectral"
+    assert settings_of(arch="dcgan", loss="hinge", penalty=("real",))["critic_norm"] == "none"
+    assert settings_of(arch="dcgan", loss="hinge", critic_norm="layer")["critic_norm"] == "layer"
+
+
+def test_the_critics_rate_as_a_multiple_of_the_generators() -> None:
+    found = settings_of(arch="dcgan", ttur=3.0, lr_generator=1e-3)
+    assert (found["lr_generator"], found["lr_critic"]) == (1e-3, 3e-3)
+    with pytest.raises(UsageError, match="--ttur and --lr-critic"):
+        resolve({"arch": "dcgan", "ttur": 3.0, "lr_critic": 1e-3})
+
+
+def test_strengths_are_added_to_the_losses_own_and_zero_takes_away() -> None:
+    def regularizers(loss: str, **strengths: float) -> tuple[tuple[str, float], ...]:
+        named = {name.replace("_", "-"): value for name, value in strengths.items()}
+        return resolve({"arch": "dcgan", "loss": loss}, strengths=named).settings.regularizers
+
+    assert regularizers("wgan") == (("weight-clip", 0.01),)
+    assert regularizers("wgan", instance_noise=0.1) == (("instance-noise", 0.1), ("weight-clip", 0.01))
+    assert regularizers("wgan", weight_clip=0.1) == (("weight-clip", 0.1),)
+    assert regularizers("wgan", weight_clip=0) == ()
+    file = {"regularizers": (("label-flip", 0.1),)}
+    found = resolve({"arch": "dcgan"}, file, "f.json", {"label-smoothing": 0.9}).settings.regularizers
+    assert found == (("label-flip", 0.1), ("label-smoothing", 0.9))
 
 
 def test_dcgans_own_defaults() -> None:
@@ -101,6 +169,9 @@ def test_a_penalty_turns_batch_norm_off_and_refuses_it() -> None:
         {"loss": "bce", "penalty_weight": 3.0},
         {"loss": "wgan", "betas": (0.5, 0.9)},
         {"arch": "mlp", "data": "ring8", "image_size": (32, 32)},
+        {"arch": "mlp", "data": "ring8", "augment": (("flip", 0.5),)},
+        {"loss": "bce", "penalty_anneal": 0.1},
+        {"lr_decay_from": 0.5},
     ],
     ids=str,
 )
@@ -113,6 +184,7 @@ def test_a_saved_config_resolves_to_itself() -> None:
     for flags in (
         {"arch": "dcgan", "loss": "wgan-gp"},
         {"arch": "mlp", "loss": "wgan", "data": "ring8", "steps": 9},
+        {"arch": "dcgan", "loss": "r3gan", "ttur": 2.0, "lr_schedule": "linear", "augment": (("flip", 0.5),)},
         {"arch": "dcgan", "loss": "bce", "image_size": (16, 8), "regularizers": (("label-smoothing", 0.9),)},
     ):
         import json

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import DataSet, fashion_mnist
-from experiments.data.fashion_mnist import DEBIAN, IMAGES, LABELS, FashionMnist
+from experiments.data import Access, DataSet
+from experiments.data._idx import IMAGES, LABELS
+from experiments.data.fashion_mnist import DEBIAN, FashionMnist
 
 installed = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 
@@ -22,7 +23,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("GANS_DATA", raising=False)
-    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "no-debian")
+    monkeypatch.setattr(FashionMnist, "installed", (tmp_path / "no-debian",))
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -73,16 +74,18 @@ def test_usual_places_are_searched(tmp_path: Path, place: str) -> None:
     assert len(FashionMnist().open(None, None, "crop")) == 5
 
 
-def test_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_comes_first_and_named_folders_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "no-debian", pictures(3))
     install(tmp_path / "named", pictures(4))
+    install(tmp_path / "root" / "FashionMNIST" / "raw", pictures(5))
     monkeypatch.setenv("GANS_DATA", str(tmp_path / "named"))
     assert len(FashionMnist().open(None, None, "crop")) == 4
+    assert len(FashionMnist("", Access(tmp_path / "root")).open(None, None, "crop")) == 5
 
 
 def test_original_mnist_in_data_is_not_mistaken_for_it(tmp_path: Path) -> None:
     install(tmp_path / "work" / "data", pictures())
-    with pytest.raises(ValueError, match="Fashion-MNIST"):
+    with pytest.raises(ValueError, match=r"fashion-mnist .* is not in"):
         FashionMnist().native()
 
 
@@ -156,7 +159,7 @@ def test_absence_names_places_and_remedy(tmp_path: Path, monkeypatch: pytest.Mon
     for ask in (FashionMnist().native, lambda: FashionMnist().open(None, None, "crop")):
         with pytest.raises(ValueError, match="apt-get install dataset-fashion-mnist") as error:
             ask()
-        for part in ("GANS_DATA=FOLDER", str(tmp_path / "named"), str(tmp_path / "no-debian"), ".cache/gans"):
+        for part in ("--download", "--data-root DIR", str(tmp_path / "named"), "no-debian", ".cache/gans"):
             assert part in str(error.value)
         assert "\n" not in str(error.value)
 
@@ -174,7 +177,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
 
 @installed
 def test_real_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion_mnist, "DEBIAN", DEBIAN)
+    monkeypatch.setattr(FashionMnist, "installed", (DEBIAN,))
     data = FashionMnist().open((32, 32), 1, "crop")
     native = FashionMnist().open(None, None, "crop")
     assert data.labels is not None

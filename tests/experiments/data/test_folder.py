@@ -8,8 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.data import DataSet, Fit, Held, folder
-from experiments.data.folder import Folder
+from experiments.data import DataSet, Fit, Held, _images
+from experiments.data.folder import Folder, FolderStore
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -218,7 +224,7 @@ def test_too_large_to_hold_is_decoded_on_fetch(tmp_path: Path, monkeypatch: pyte
     for level in range(12):
         save(flat("L", level), tmp_path / f"{level % 2}" / f"{level:02}.png")
     held = opened(tmp_path, 3)
-    monkeypatch.setattr(folder, "HELD_BYTES", 12 * 3 * 64 - 1)
+    monkeypatch.setattr(_images, "HELD_BYTES", 12 * 3 * 64 - 1)
     decoded = opened(tmp_path, 3)
     assert isinstance(held, Held)
     assert not isinstance(decoded, Held)
@@ -263,8 +269,8 @@ def test_fit_error_names_the_first_file_of_another_size(
     assert len(opened(tmp_path, 1, fit="error")) == 1
     save(flat("L", 0, (9, 8)), tmp_path / "b.png")
     save(flat("L", 0, (7, 8)), tmp_path / "c.png")
-    for limit in (folder.HELD_BYTES, 0):  # also when files are decoded on fetch: not in the midst of a run
-        monkeypatch.setattr(folder, "HELD_BYTES", limit)
+    for limit in (_images.HELD_BYTES, 0):  # also when files are decoded on fetch: not in the midst of a run
+        monkeypatch.setattr(_images, "HELD_BYTES", limit)
         with pytest.raises(ValueError, match=r"b\.png is 8×9 \(height × width\), not 8×8: choose --fit"):
             opened(tmp_path, 1, fit="error")
 
@@ -275,6 +281,8 @@ def test_wrong_paths_are_explained(tmp_path: Path) -> None:
     for argument, words in (
         ("", "needs a path: write --data folder:PATH"),
         (str(tmp_path / "nowhere"), "nowhere does not exist"),
+        ("x" * 5000, r"x cannot be read \(File name too long\)"),
+        ("~nobody-of-this-name/set", "home folder"),
         (str(file), r"file\.png is a file, not a folder"),
         (str(tmp_path / "empty"), r"no images below .*empty \(looked for \.png \.jpg"),
     ):
@@ -282,6 +290,14 @@ def test_wrong_paths_are_explained(tmp_path: Path) -> None:
             Folder(argument).native()
         with pytest.raises(ValueError, match=words):
             Folder(argument).open((8, 8), 3, "crop")
+
+
+def test_the_stamp_of_a_file_follows_its_content(tmp_path: Path) -> None:
+    save(flat("L", 0), tmp_path / "file.png")
+    store = FolderStore(tmp_path)
+    stamps = {store.stamp("file.png"), store.stamp("gone.png")}
+    save(flat("L", 0, (64, 64)), tmp_path / "file.png")
+    assert len({*stamps, store.stamp("file.png")}) == 3
 
 
 def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,77 @@
+"""CelebA: 162,770 RGB photographs of faces, aligned, 218 high and 178 wide."""
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from experiments.data import DataSet, Fit
+from experiments.data._arguments import refuse_argument
+from experiments.data._images import open_images
+from experiments.data._named_sets import Files, NamedSet, torchvision_datasets
+from experiments.data._pixels import refuse_shape
+from experiments.data.folder import FolderStore
+
+PARTITION, IMAGES = "list_eval_partition.txt", "img_align_celeba"
+ARCHIVE = f"{IMAGES}.zip"
+TRAIN, SPLITS = "0", ("0", "1", "2")  # as the partition calls them: train, validation, test
+
+
+class Celeba(NamedSet):
+    """The training split of the aligned and cropped images (Liu et al. 2015), in their order."""
+
+    name: ClassVar[str] = "celeba"
+    size: ClassVar[tuple[int, int]] = (218, 178)
+    channels: ClassVar[int] = 3
+    folder: ClassVar[str] = "celeba"
+    files: ClassVar[tuple[str, ...]] = (PARTITION, IMAGES)
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """All images at `size`, as `open_images` does it; "auto" crops.
+
+        Raises ValueError when files are missing or damaged, and for another size than 218×178 with `fit`
+        "error"; RunError when a download fails.
+        """
+        refuse_argument(self.name, self.argument)
+        size, channels = size or self.size, channels or self.channels
+        refuse_shape(self.name, self.size, size, channels, fit)
+        partition, images = self.found()
+        fit = "crop" if fit == "auto" else fit
+        return open_images(
+            FolderStore(images), _train_names(partition), size, channels, fit, self.access.skip_bad
+        )
+
+    def fault(self, files: Files) -> str:
+        """Images that the partition names, but that are not there."""
+        partition, images = files
+        try:
+            present = {entry.name for entry in os.scandir(images)}
+            lacking = [name for name in _train_names(partition) if name not in present]
+        except (OSError, ValueError) as error:
+            return str(error)
+        more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+        return f"{images} lacks {lacking[0]}{more}" if lacking else ""
+
+    def fetch(self, root: Path, below: Path) -> None:
+        datasets = torchvision_datasets()
+        there = root / self.folder
+        for file_id, checksum, name in datasets.CelebA.file_list:
+            if name not in (PARTITION, ARCHIVE) or datasets.utils.check_integrity(there / name, checksum):
+                continue
+            try:
+                datasets.utils.download_file_from_google_drive(file_id, there, name, checksum)
+            except Exception as error:  # most often Google's quota
+                remedy = f"put {name} into {there} by hand, and run this again"
+                raise RuntimeError(f"{name}: {error}; {remedy}") from error
+        datasets.utils.extract_archive(there / ARCHIVE, below / self.folder)
+
+
+def _train_names(partition: Path) -> list[str]:
+    """Names of the training images. Raises ValueError where the file is not CelebA's."""
+    try:
+        rows = [line.split() for line in partition.read_text("ascii").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{partition} cannot be read: {error}") from error
+    names = [row[0] for row in rows if row[1:] == [TRAIN]]
+    if not names or not all(len(row) == 2 and row[1] in SPLITS for row in rows):
+        raise ValueError(f"{partition} is damaged: its lines must be the name of an image and 0, 1 or 2")
+    return names

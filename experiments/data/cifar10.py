@@ -1,0 +1,16 @@
+"""CIFAR-10: 50,000 RGB 32×32 photographs in ten classes."""
+
+from typing import ClassVar
+
+from experiments.data._cifar import CifarSet
+
+
+class Cifar10(CifarSet):
+    """The training split of Krizhevsky 2009, in the version for Python."""
+
+    name: ClassVar[str] = "cifar10"
+    folder: ClassVar[str] = "cifar-10-batches-py"
+    published: ClassVar[str] = "CIFAR10"
+    files: ClassVar[tuple[str, ...]] = (*(f"data_batch_{number}" for number in range(1, 6)), "batches.meta")
+    labels_key: ClassVar[str] = "labels"
+    classes_key: ClassVar[str] = "label_names"

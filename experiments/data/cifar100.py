@@ -1,0 +1,16 @@
+"""CIFAR-100: 50,000 RGB 32×32 photographs in a hundred classes."""
+
+from typing import ClassVar
+
+from experiments.data._cifar import CifarSet
+
+
+class Cifar100(CifarSet):
+    """The training split of Krizhevsky 2009, in the version for Python, with its fine labels."""
+
+    name: ClassVar[str] = "cifar100"
+    folder: ClassVar[str] = "cifar-100-python"
+    published: ClassVar[str] = "CIFAR100"
+    files: ClassVar[tuple[str, ...]] = ("train", "meta")
+    labels_key: ClassVar[str] = "fine_labels"
+    classes_key: ClassVar[str] = "fine_label_names"

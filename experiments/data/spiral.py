@@ -1,0 +1,51 @@
+"""Points: two spiral arms of one turn around each other, σ 0.02; a thin curve instead of separate modes."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from experiments.data import Fit, Held, Kind, Native, Source
+from experiments.data._arguments import refuse_argument
+from experiments.data._gaussians import gaussians
+
+ARMS = ("first arm", "second arm")
+STEPS = 100  # centres on an arm
+
+
+def _centres() -> Tensor:
+    """Float32 `(200, 2)`, the arms in turns: ±r(cos θ, sin θ) with r = θ / (5π/2).
+
+    θ² goes from (π/2)² to (5π/2)² in equal steps, because the length of the curve grows nearly as θ².
+    """
+    theta = torch.linspace((math.pi / 2) ** 2, (5 * math.pi / 2) ** 2, STEPS, dtype=torch.float64).sqrt()
+    arm = (theta / (5 * math.pi / 2))[:, None] * torch.stack([theta.cos(), theta.sin()], dim=1)
+    return torch.stack([arm, -arm], dim=1).flatten(0, 1).float()
+
+
+class Spiral(Source):
+    """100,000 points of two Archimedean spirals, from radius 0.2 to 1; labelled by arm.
+
+    The density is known exactly: the mean of 200 Gaussians. Neighbours on an arm are two deviations apart, so
+    that it hardly changes along the curve; the arms stay 18 deviations apart.
+
+    Attributes:
+        centres: of the Gaussians, float32 `(200, 2)`.
+        sigma: standard deviation of each along each axis.
+    """
+
+    kind: ClassVar[Kind] = "points"
+    centres: ClassVar[Tensor] = _centres()
+    sigma: ClassVar[float] = 0.02
+
+    def native(self) -> Native:
+        refuse_argument("spiral", self.argument)
+        return Native()
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
+        """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
+        del size, channels, fit
+        refuse_argument("spiral", self.argument)
+        points = gaussians(self.centres, self.sigma).samples
+        return Held(points, torch.arange(len(points)) % len(ARMS), ARMS)

@@ -1,0 +1,115 @@
+"""The trackers of a run as one: what it says goes to all of them, and none of them can stop it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import final
+
+from experiments import catalogue
+from experiments.errors import UsageError
+from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers._login import is_logged_in, mode
+from experiments.trackers.local import LocalTracker
+
+Say = Callable[[str], None]
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raises UsageError for a name after `--track` that nobody has, or whose packages are missing."""
+    for name in chosen(names):
+        for package, remedy in _load(name).requires.items():
+            if find_spec(package) is None:
+                raise UsageError(f"tracker {name} needs the package {package}; get it with: {remedy}")
+
+
+def open_trackers(names: Sequence[str], run: TrackedRun, say: Say) -> Tracker:
+    """The local tracker and those that are asked for, as one.
+
+    The local one's failure is the run's. Any other that raises, when it is built or later, is left out with
+    one line to `say`.
+
+    Args:
+        names: the words after `--track`. `auto` stands for wandb where the user is logged in; `local` adds
+            nothing, because the local one is always on.
+        run: what the trackers are told.
+        say: where warnings and remarks go.
+    """
+    run = replace(run, say=say)
+    local = LocalTracker(run)
+    return _Several(local, [_Guarded(name, _load(name), run) for name in chosen(names)])
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The trackers beside the local one that the words after `--track` stand for, each once."""
+    automatic = ["wandb"] if is_logged_in() and mode() != "disabled" else []
+    found = [other for name in names for other in (automatic if name == "auto" else [name])]
+    return [name for name in dict.fromkeys(found) if name != "local"]
+
+
+def _load(name: str) -> type[Tracker]:
+    try:
+        tracker: type[Tracker] = catalogue.load("tracker", name)
+    except UsageError:
+        # The catalogue does not know that `auto` may stand here too.
+        raise catalogue.unknown("tracker", name, ["auto", *catalogue.names("tracker")]) from None
+    return tracker
+
+
+@final
+class _Several(Tracker):
+    def __init__(self, local: Tracker, others: Sequence["_Guarded"]) -> None:
+        self._local, self._others = local, others
+
+    def scores(self, scores: Mapping[str, float]) -> None:
+        self._local.scores(scores)
+        for other in self._others:
+            other.do(lambda tracker: tracker.scores(scores))
+
+    def images(self, name: str, file: Path, kimg: float) -> None:
+        self._local.images(name, file, kimg)
+        for other in self._others:
+            other.do(lambda tracker: tracker.images(name, file, kimg))
+
+    def close(self) -> None:
+        for other in self._others:
+            other.close()
+        self._local.close()
+
+
+@final
+class _Guarded:
+    """A tracker that is left out, with one warning, once it has failed."""
+
+    def __init__(self, name: str, make: Callable[[TrackedRun], Tracker], run: TrackedRun) -> None:
+        self._name, self._say = name, run.say
+        self._tracker: Tracker | None = None
+        try:
+            self._tracker = make(run)
+        except Exception as error:
+            self._warn(error)
+
+    def do(self, action: Callable[[Tracker], None]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            action(self._tracker)
+        except Exception as error:
+            failed, self._tracker = self._tracker, None
+            self._warn(error)
+            # It may hold files, threads or processes. What it has to say about that was said above.
+            with suppress(Exception):
+                failed.close()
+
+    def close(self) -> None:
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None:
+            try:
+                tracker.close()
+            except Exception as error:
+                self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        self._say(f"tracker {self._name}: {reason}; the run goes on without it")

@@ -1,0 +1,47 @@
+"""TensorBoard: scores and sample grids over the images shown, in the run folder's `tensorboard/`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from experiments.trackers import TrackedRun, Tracker
+
+FLUSH_SECONDS = 10  # a killed process loses at most that much
+
+
+class TensorboardTracker(Tracker):
+    """Event files whose step is the number of images shown: TensorBoard knows whole numbers only."""
+
+    requires: ClassVar[Mapping[str, str]] = {"tensorboard": 'pip install "gans[tensorboard]"'}
+
+    def __init__(self, run: TrackedRun) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        # What a killed process wrote after the moment from which this one goes on is hidden.
+        self._writer = SummaryWriter(
+            str(run.folder / "tensorboard"), purge_step=_images(run.kimg) + 1, flush_secs=FLUSH_SECONDS
+        )
+        about = {"project": run.project, "group": run.group, "tags": run.tags, **run.settings}
+        lines = json.dumps(about, indent=2).replace("\n", "\n    ")  # a block of code in Markdown
+        self._writer.add_text("settings", "    " + lines, _images(run.kimg))
+
+    def scores(self, scores: Mapping[str, float]) -> None:
+        for name, value in scores.items():
+            if name != "kimg":
+                self._writer.add_scalar(name, value, _images(scores["kimg"]))
+
+    def images(self, name: str, file: Path, kimg: float) -> None:
+        with Image.open(file) as picture:
+            pixels = np.asarray(picture)
+        self._writer.add_image(name, pixels, _images(kimg), dataformats="HWC"[: pixels.ndim])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _images(kimg: float) -> int:
+    return round(kimg * 1000)

@@ -1,0 +1,190 @@
+"""Weights & Biases: scores over kimg, sample grids and settings; online where you are logged in."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shlex import quote
+from subprocess import Popen
+from threading import Thread
+from types import ModuleType
+from typing import Any
+
+from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers._login import is_logged_in, mode, server
+
+INIT_SECONDS = 5.0  # for the server to answer when a run begins
+FINISH_SECONDS = 30.0  # for what is still to be uploaded when a run ends
+GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
+
+
+class WandbTracker(Tracker):
+    """A run of W&B in the run folder's `wandb/`, under the id that the folder keeps.
+
+    Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `wandb sync`.
+    W&B's own counter of lines is left alone: a resumed run writes scores again that its killed process
+    had already sent, and W&B drops in silence what comes with an earlier step. Charts are over `kimg`.
+    """
+
+    def __init__(self, run: TrackedRun) -> None:
+        asked = mode()
+        if asked == "disabled":
+            raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
+        self._home = run.folder.resolve() / "wandb"
+        self._home.mkdir(exist_ok=True)
+        self._identity = _identity(self._home, is_new=run.step == 0)
+        self._wandb = _import_wandb(self._home)
+        self._before = {name: os.environ.get(name) for name in _environment(self._home)}
+        os.environ.update(_environment(self._home))
+        self._process: Popen[bytes] | None = None
+        try:
+            self._run = self._start(run, asked)
+            self._process = _process_of(self._wandb)
+            self._run.define_metric("*", step_metric="kimg")
+        except BaseException:
+            self._leave()
+            raise
+
+    def scores(self, scores: Mapping[str, float]) -> None:
+        self._run.log(dict(scores))
+
+    def images(self, name: str, file: Path, kimg: float) -> None:
+        self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})
+
+    def close(self) -> None:
+        """Waits for the upload, but not for long, and not after Ctrl-C: the rest stays in the folder."""
+        part = quote(self._run.settings.sync_dir)
+        try:
+            _within(FINISH_SECONDS + GRACE_SECONDS, self._run.finish)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"its upload did not end within {FINISH_SECONDS:g} s; "
+                f"send the rest with: wandb sync --include-online {part}"
+            ) from error
+        finally:
+            self._leave()
+
+    def _start(self, run: TrackedRun, asked: str) -> Any:
+        """Online if it can be, else offline with a line that says why."""
+        why = "W&B is set to offline" if asked == "offline" else f"not logged in to {server()} (wandb login)"
+        if asked == "online" and is_logged_in():
+            try:
+                started = self._init(run, "online")
+                run.say(f"tracker wandb: {started.url}")
+                return started
+            except Exception as error:
+                self._teardown()  # else its settings would outlive it
+                why = " ".join(str(error).split())
+        started = self._init(run, "offline")
+        parts = f"{quote(str(self._home))}/offline-run-*"  # one of each process that worked on this run
+        run.say(f"tracker wandb: {why}, so it writes offline; upload with: wandb sync {parts}")
+        return started
+
+    def _init(self, run: TrackedRun, way: str) -> Any:
+        settings = self._wandb.Settings(
+            mode=way,
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            finish_timeout_raises=True,
+            silent=True,
+            console="off",  # captured, it would break the line of progress
+            symlink=False,
+            x_save_requirements=False,
+            x_disable_stats=True,
+            x_disable_machine_info=True,
+        )
+        self._wandb.setup(settings)  # what is said before a run exists must be silenced too
+        return self._wandb.init(
+            dir=str(run.folder.resolve()),
+            id=self._identity,
+            resume="allow",  # "must" starts another run offline, in silence
+            name=run.folder.resolve().name,
+            project=run.project,
+            group=run.group,
+            tags=run.tags,
+            config=dict(run.settings),
+            settings=settings,
+        )
+
+    def _leave(self) -> None:
+        """Ends W&B's own process, by force where it does not end by itself, and restores the environment."""
+        try:
+            self._teardown()
+        finally:
+            if self._process is not None:
+                self._process.kill()
+            for name, value in self._before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+    def _teardown(self) -> None:
+        with suppress(Exception, SystemExit):  # with the status of W&B's own process, if that was killed
+            _within(GRACE_SECONDS, self._wandb.teardown)
+
+
+def _within(seconds: float, action: Callable[[], object]) -> None:
+    """Does it and raises what it raises; a TimeoutError if it goes on for longer."""
+    failures: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            action()
+        except BaseException as failure:
+            failures.append(failure)
+
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError
+    for failure in failures:
+        raise failure
+
+
+def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
+    """The process that W&B works in, which nothing public names; None where this version hides it."""
+    try:
+        process: Popen[bytes] = wandb.setup()._connection._proc._process
+    except AttributeError:
+        return None
+    return process
+
+
+def _identity(home: Path, is_new: bool) -> str:
+    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked."""
+    file = home / "run-id"
+    if is_new or not file.exists():
+        file.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """What wandb takes from the environment only. Its settings stay where the user has them."""
+    return {
+        "WANDB_DATA_DIR": str(home),
+        "WANDB_CACHE_DIR": str(home / "cache"),
+        "WANDB_ARTIFACT_DIR": str(home / "artifacts"),
+        "WANDB_DISABLE_GIT": "true",
+        "WANDB_DISABLE_CODE": "true",
+        "WANDB_ERROR_REPORTING": "false",  # it asks the network even offline
+        "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",  # seconds that a killed process loses
+    }
+
+
+def _import_wandb(home: Path) -> ModuleType:
+    """wandb makes temporary folders when it is imported, which a killed process leaves behind."""
+    with _temporary_files_in(home):
+        import wandb
+    return wandb
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before

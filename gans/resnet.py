@@ -1,0 +1,207 @@
+"""Residual networks: the blocks of WGAN-GP and SNGAN (Gulrajani et al. 2017; Miyato et al. 2018).
+
+32 pixels: the CIFAR-10 networks of WGAN-GP (appendix), 128 channels throughout; the critic is also SNGAN's
+(Miyato et al. 2018, table 4), while SNGAN's generator has 256 channels. Above that: SNGAN's networks for
+128 pixels (table 5), whose channels double from 64 beside the image to 1,024, with one block less for every
+halving of the image. SNGAN's STL-10 networks of 48 pixels (table 6) are wider than what this gives.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, pad
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.game import LatentNetwork
+from gans.core.norms import dropout, norm
+from gans.core.sizes import halvings
+from losses.recipe import defaults
+
+FLAT_UP_TO = 32  # pixels: the longest side for which all layers have the same width
+WIDEST = 16  # channels stop doubling at this multiple of the width (1,024 = 16 · 64)
+RESIDUAL_GAIN = 2**0.5  # for a convolution that reads the output of a ReLU
+
+
+class Generator(LatentNetwork):
+    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_inwards(blueprint)[::-1]
+        self.z_dim = blueprint.z_dim
+        self.base = (widths[0], height >> len(widths), width >> len(widths))
+        self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2])
+        initialize(self.project)
+        blocks = [upsampling_block(wide, narrow) for wide, narrow in pairwise([widths[0], *widths])]
+        self.layers = nn.Sequential(
+            *blocks,
+            nn.BatchNorm2d(widths[-1]),
+            nn.ReLU(inplace=True),
+            convolution(widths[-1], channels, gain=1.0),
+            nn.Tanh(),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(self.project(z).view(-1, *self.base))
+
+
+class Critic(nn.Module):
+    """`(N, C, H, W)` → logits `(N,)`; the first block has no norm."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        widths = widths_inwards(blueprint)
+        # The CIFAR-10 table halves twice and keeps 8×8 pixels in two more blocks; the other one halves
+        # down to 4×4 and has one block there.
+        halving, keeping = (widths[:2], 2) if is_flat(blueprint) else (widths, 1)
+        blocks = [first_block(blueprint, halving[0])]
+        blocks += [critic_block(blueprint, narrow, wide, halves=True) for narrow, wide in pairwise(halving)]
+        blocks += [critic_block(blueprint, halving[-1], halving[-1], halves=False) for _ in range(keeping)]
+        self.blocks = nn.Sequential(*blocks, *activation(blueprint))
+        self.logit = nn.Linear(halving[-1], 1)
+        initialize(self.logit)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logit(self.blocks(x).sum(dim=(2, 3))).flatten()  # global sum pooling, as in SNGAN
+
+
+def is_flat(blueprint: Blueprint) -> bool:
+    """Whether images are so small that all layers have the same width."""
+    return max(blueprint.sample_shape[1:]) <= FLAT_UP_TO
+
+
+def widths_inwards(blueprint: Blueprint) -> list[int]:
+    """Channels at every scale, from the image inwards: one number for each halving."""
+    _, height, width = blueprint.sample_shape
+    growth = 1 if is_flat(blueprint) else 2
+    return [blueprint.width * min(growth**i, WIDEST) for i in range(halvings(height, width))]
+
+
+class Block(nn.Module):
+    """`x ↦ shortcut(x) + residual(x)`, where no layers stand for the identity."""
+
+    def __init__(self, shortcut: list[nn.Module], residual: list[nn.Module]) -> None:
+        super().__init__()
+        self.shortcut = nn.Sequential(*shortcut)
+        self.residual = nn.Sequential(*residual)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.residual(x)
+
+
+def upsampling_block(wide: int, narrow: int) -> Block:
+    """The generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`."""
+    residual: list[nn.Module] = [
+        nn.BatchNorm2d(wide),
+        nn.ReLU(inplace=True),
+        EnlargingConvolution(convolution(wide, narrow, bias=False)),  # the norm that follows has a shift
+        nn.BatchNorm2d(narrow),
+        nn.ReLU(inplace=True),
+        convolution(narrow, narrow),
+    ]
+    # A 1×1 convolution and repeating pixels can change places; in this order it is four times cheaper.
+    return Block([convolution(wide, narrow, kernel_size=1, gain=1.0), nn.Upsample(scale_factor=2)], residual)
+
+
+def first_block(blueprint: Blueprint, wide: int) -> Block:
+    """The critic's block beside the image: `(N, C, H, W)` → `(N, wide, H/2, W/2)`. An image is no feature
+    map that a norm or a ReLU could follow ("optimized" block in both papers' code)."""
+    channels = blueprint.sample_shape[0]
+    residual: list[nn.Module] = [convolution(channels, wide), nn.ReLU(inplace=True)]
+    residual += [*dropout(blueprint.critic_dropout), PooledConvolution(convolution(wide, wide))]
+    return Block([nn.AvgPool2d(2), convolution(channels, wide, kernel_size=1, gain=1.0)], residual)
+
+
+def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) -> Block:
+    """`(N, narrow, H, W)` → `(N, wide, H/2, W/2)`, or `(N, narrow, H, W)` of the same size and width."""
+    has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
+    second = convolution(narrow, wide)
+    residual = activation(blueprint, narrow)
+    residual += [convolution(narrow, narrow, bias=not has_shift)]
+    residual += activation(blueprint, narrow)
+    if not halves:
+        return Block([], [*residual, second])
+    # A 1×1 convolution and the mean of pixels can change places; in this order it is four times cheaper.
+    shortcut = [nn.AvgPool2d(2), convolution(narrow, wide, kernel_size=1, gain=1.0)]
+    return Block(shortcut, [*residual, PooledConvolution(second)])
+
+
+def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
+    """The critic's norm over that many channels (none for 0), ReLU and dropout."""
+    norms = norm(blueprint.critic_norm, channels) if channels else []
+    # Without a norm between them, what the first ReLU of a block reads is what the shortcut reads too: to
+    # write over it would make the shortcut lose its sign.
+    return [*norms, nn.ReLU(inplace=bool(norms)), *dropout(blueprint.critic_dropout)]
+
+
+class EnlargingConvolution(nn.Module):
+    """A 3×3 convolution of the image that nearest neighbours made twice as large.
+
+    An output pixel sees at most 2×2 different pixels of the small image, so the same function is a strided
+    4×4 convolution, transposed, with 4/9 of the products.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = over_neighbours(self.convolution.weight).flip(2, 3).transpose(0, 1)
+        return conv_transpose2d(x, weight, self.convolution.bias, stride=2, padding=1)
+
+
+class PooledConvolution(nn.Module):
+    """A 3×3 convolution followed by the mean over 2×2 pixels.
+
+    The mean of four shifted convolutions is a strided 4×4 convolution with the mean of four shifted kernels:
+    the same function with 4/9 of the products.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = over_neighbours(self.convolution.weight) / 4
+        return conv2d(x, weight, self.convolution.bias, stride=2, padding=1)
+
+
+def over_neighbours(weight: Tensor) -> Tensor:
+    """3×3 kernels → the 4×4 kernels that sum them over the four places in a 2×2 square."""
+    padded = pad(weight, (1, 1, 1, 1))
+    rows = padded[..., 1:, :] + padded[..., :-1, :]
+    return rows[..., 1:] + rows[..., :-1]
+
+
+def convolution(
+    narrow: int, wide: int, *, kernel_size: int = 3, gain: float = RESIDUAL_GAIN, bias: bool = True
+) -> nn.Conv2d:
+    """A convolution that keeps the size, with the papers' initial weights."""
+    layer = nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias)
+    initialize(layer, gain)
+    return layer
+
+
+def initialize(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    """Glorot's uniform weights, with gain √2 in residual branches and 1 elsewhere; biases 0 (the code of
+    both papers)."""
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+architecture = Architecture(
+    paper="Gulrajani et al. 2017, arXiv:1704.00028; Miyato et al. 2018, arXiv:1802.05957",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="hinge",
+    default_data="shapes",
+    settings=(
+        # SNGAN: 50,000 updates of the generator, each after 5 batches of 64.
+        defaults(z_dim=128, width=64, batch_size=64, image_size=(32, 32), kimg=16_000.0),
+        defaults(up_to=FLAT_UP_TO, width=128),
+        defaults(preset="laptop", z_dim=64, width=32, batch_size=16, image_size=(32, 32), kimg=200.0),
+    ),
+)

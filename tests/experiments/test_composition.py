@@ -1,0 +1,213 @@
+"""Everything combines with everything: every architecture with every loss, and every two other choices
+somewhere together. Each combination plays, is stopped, and goes on bit by bit as if it had not been [23]."""
+
+import io
+from collections.abc import Iterator
+from itertools import combinations, product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from experiments import catalogue
+from experiments.build import Experiment, build
+from experiments.config import resolve
+from experiments.errors import UsageError
+from experiments.train import StopSignal, train
+from losses.adversarial import Labelled
+from losses.regularizers import Relabel
+
+DATA = {"images": "shapes", "points": "ring8"}
+Row = dict[str, Any]
+
+
+def usual_strength(name: str) -> float:
+    """A strength that the regularizer accepts."""
+    for strength in (0.1, 0.9, 1.0, 0.01):
+        try:
+            catalogue.load("regularizer", name)(strength)
+        except ValueError:
+            continue
+        return strength
+    raise AssertionError(f"none of the usual strengths suits {name}")
+
+
+PLAYERS = [
+    (arch, DATA[kind])
+    for arch in catalogue.names("architecture")
+    for kind in catalogue.load("architecture", arch).data
+]
+LOSSES = catalogue.loss_names()
+# The first value of each is what the loss or the architecture would have by itself.
+CHOICES: dict[str, list[Any]] = {
+    "critic_norm": [None, "none", "batch", "layer", "instance", "spectral"],
+    "regularizers": [None, *((name, usual_strength(name)) for name in catalogue.names("regularizer"))],
+    "penalty": [None, *((place,) for place in catalogue.names("penalty"))],
+    "penalty_norm": [None, "one", "zero", "one-sided"],
+    "critic_dropout": [None, 0.3],
+    "lr_schedule": [None, "linear", "cosine"],
+    "optimizer": [None, "adam", "rmsprop", "sgd"],
+    "augment": [None, (("crop", 0.3), ("flip", 0.5), ("jitter", 0.2))],
+    "critic_ema_kimg": [None, 0.1],
+}
+
+
+def flags_of(row: Row) -> Row:
+    arch, data = row["player"]
+    flags = {"arch": arch, "data": data, "loss": row["loss"], "device": "cpu"}
+    flags |= {name: row[name] for name in CHOICES if row.get(name) is not None and name != "regularizers"}
+    # Tiny, and with every second penalty left out, so that turns matter.
+    tiny = {"width": 4, "z_dim": 3, "batch_size": 4, "n_critic": 2, "steps": 3, "ema_kimg": 0.1}
+    images = {"image_size": (8, 8)} if data == "shapes" else {}
+    every = {"penalty_every": 2} if "penalty" in flags else {}
+    return {**tiny, **images, **every, **flags}
+
+
+def strengths_of(row: Row) -> dict[str, float]:
+    return dict([row["regularizers"]]) if row.get("regularizers") else {}
+
+
+RECIPES = {loss: catalogue.load_recipe(loss) for loss in LOSSES}
+BRING_PENALTY = {loss for loss in LOSSES if any(d.values.get("penalty") for d in RECIPES[loss].settings)}
+LABELLED = {loss for loss in LOSSES if issubclass(catalogue.load("form", RECIPES[loss].form), Labelled)}
+RELABEL = {n for n in catalogue.names("regularizer") if issubclass(catalogue.load("regularizer", n), Relabel)}
+
+
+def reason_against(row: Row) -> str | None:
+    """What must refuse this combination, or None where it must work."""
+    has_penalty = row.get("penalty") is not None or row["loss"] in BRING_PENALTY
+    regularizer = row.get("regularizers")
+    if row.get("penalty_norm") and not has_penalty:
+        return "has no meaning without a gradient penalty"
+    if row["player"][1] == "ring8" and row.get("augment"):
+        return "has no meaning for points"
+    if row.get("critic_norm") == "batch" and has_penalty:
+        return "one by one"
+    if row.get("critic_norm") == "instance" and row["player"][0] == "mlp":
+        return "needs feature maps"
+    if regularizer and regularizer[0] in RELABEL and row["loss"] not in LABELLED:
+        return "has no labels|no labels to change"
+    return None
+
+
+def pairs_of(row: Row) -> set[tuple[tuple[str, str], ...]]:
+    """All pairs of choices in a row, without the choice of nothing special."""
+    made = [(name, str(value)) for name, value in row.items() if value is not None]
+    return set(combinations(made, 2))
+
+
+def cover() -> Iterator[Row]:
+    """Every player with every loss; into these rows, and as many more as it takes, greedily every pair of
+    choices that may stand together."""
+    factors = {"player": PLAYERS, "loss": LOSSES, **CHOICES}
+    missing = {
+        pair
+        for (a, some), (b, others) in combinations(factors.items(), 2)
+        for x, y in product(some, others)
+        if x is not None and y is not None
+        for pair in [((a, str(x)), (b, str(y)))]
+        if _can_stand({a: x, b: y})
+    }
+    for player, loss in product(PLAYERS, LOSSES):
+        row = _filled({"player": player, "loss": loss}, missing)
+        missing -= pairs_of(row)
+        yield row
+    while missing:
+        (a, x), (b, y) = sorted(missing)[0]
+        values = {name: {str(v): v for v in known} for name, known in factors.items()}
+        row = _filled(_completed({a: values[a][x], b: values[b][y]}), missing)
+        assert pairs_of(row) & missing
+        missing -= pairs_of(row)
+        yield row
+
+
+def _completed(choice: Row) -> Row:
+    """The choice with the first player and loss that it can stand with."""
+    rows = ({"player": p, "loss": a} | choice for p, a in product(PLAYERS, LOSSES))
+    return next(row for row in rows if reason_against(row) is None)
+
+
+def _can_stand(choice: Row) -> bool:
+    rows = ({"player": p, "loss": a} | choice for p, a in product(PLAYERS, LOSSES))
+    return any(reason_against(row) is None for row in rows)
+
+
+def _filled(row: Row, missing: set[tuple[tuple[str, str], ...]]) -> Row:
+    """Each open choice becomes the one that covers most of what is missing."""
+    ordered = {"player": row["player"], "loss": row["loss"]}
+    for name, values in CHOICES.items():
+        if name in row:
+            ordered[name] = row[name]
+            continue
+        allowed = [v for v in values if reason_against({**row, **ordered, name: v}) is None]
+        ordered[name] = max(allowed, key=lambda v: len(pairs_of({**ordered, name: v}) & missing))
+    return ordered
+
+
+ROWS = list(cover())
+
+
+def name_of(row: Row) -> str:
+    arch, data = row["player"]
+    parts = [f"{name}={row[name]}" for name in CHOICES if row.get(name) is not None]
+    return "-".join([arch, data, row["loss"], *parts]).replace(" ", "")
+
+
+def test_the_cover_is_one() -> None:
+    made = {(row["player"], row["loss"]) for row in ROWS}
+    assert made == set(product(PLAYERS, LOSSES))
+    for name, values in CHOICES.items():
+        assert {str(row[name]) for row in ROWS} == {str(value) for value in values}, name
+
+
+@pytest.fixture(autouse=True)
+def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing all of them takes longer than the rounds."""
+    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_plays_stops_and_goes_on(row: Row) -> None:
+    config = resolve(flags_of(row), strengths=strengths_of(row))
+    whole = build(config)
+    train(whole, 0, [], StopSignal())
+    first = build(config)
+    first.total_steps = 2
+    train(first, 0, [], StopSignal())
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    second = build(config)
+    scramble(second)
+    second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    train(second, 2, [], StopSignal())
+    played, resumed = tensors(whole.state_dict()), tensors(second.state_dict())
+    assert played.keys() == resumed.keys()
+    assert [name for name in played if not torch.equal(played[name], resumed[name])] == []
+    assert all(value.isfinite().all() for value in played.values())
+
+
+def scramble(experiment: Experiment) -> None:
+    """What is not restored must show."""
+    with torch.no_grad():
+        for value in tensors(experiment.state_dict()).values():
+            value.add_(1)
+
+
+def tensors(state: Any, name: str = "") -> dict[str, Tensor]:
+    if isinstance(state, Tensor):
+        return {name: state}
+    if isinstance(state, dict):
+        return {k: v for key, value in state.items() for k, v in tensors(value, f"{name}.{key}").items()}
+    return {}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_cannot_stand_together_is_refused_with_the_reason(loss: str) -> None:
+    for player, (name, values) in product(PLAYERS, CHOICES.items()):
+        for value in values:
+            row = {"player": player, "loss": loss, name: value}
+            reason = reason_against(row)
+            if reason is not None:
+                with pytest.raises(UsageError, match=reason):
+                    build(resolve(flags_of(row), strengths=strengths_of(row)))

@@ -1,0 +1,199 @@
+"""Weights & Biases offline, read back with its own reader; and what a run is spared."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.trackers import wandb as tracker
+
+Gans = Callable[..., Any]
+Parts = Callable[[Path], list[Any]]
+POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8"
+IMAGES = "run --arch dcgan --loss bce --data shapes --image-size 8 --width 2 --z-dim 4 --batch-size 4"
+SHORT = f"{POINTS} --steps 30 --sample-kimg 0.16"
+KEY = "0123456789" * 4
+
+
+def scores_of(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+
+
+def warnings(err: str) -> list[str]:
+    return [line for line in err.splitlines() if line.startswith("tracker ")]
+
+
+def test_what_is_written_is_what_was_said(gans: Gans, parts: Parts) -> None:
+    outcome = gans(f"{SHORT} --track wandb --project p --group g --tags a,b --out some/run-7")
+    run = Path("some/run-7")
+    assert (outcome.status, outcome.out) == (0, "some/run-7\n")
+    (part,) = parts(run)
+    about = part.run
+    assert (about["display_name"], about["project"], about["run_group"]) == ("run-7", "p", "g")
+    assert sorted(about["tags"]) == ["a", "b"]
+    entries = json.loads((run / "config.json").read_text())["settings"]
+    assert part.config == {name: entry["value"] for name, entry in entries.items()}
+    assert part.scores == scores_of(run)
+    assert [line["kimg"] for line in part.scores] == [0.016, 0.4, 0.48]
+    every = next(metric for metric in part.metrics if metric.get("glob_name") == "*")
+    assert every["step_metric"] == "kimg", "charts are over kimg"
+    assert {name: part.summary[name] for name in scores_of(run)[-1]} == scores_of(run)[-1]
+    assert part.exit_codes == [0]
+
+
+@pytest.mark.parametrize("data", [POINTS, IMAGES])
+def test_sample_grids_are_pictures(data: str, gans: Gans, parts: Parts) -> None:
+    kimg = 0.016 if data == IMAGES else 0.064
+    assert gans(f"{data} --steps 12 --sample-kimg {kimg} --track wandb --out run").status == 0
+    (part,) = parts(Path("run"))
+    assert [line["kimg"] for line in part.pictures] == pytest.approx([kimg, 2 * kimg, 3 * kimg])
+    newest = max(Path("run/samples").glob("kimg-*.png"))
+    last = part.pictures[-1]
+    assert last["samples.sha256"] == hashlib.sha256(newest.read_bytes()).hexdigest()
+    (kept,) = Path("run/wandb").glob(f"*/files/{last['samples.path']}")
+    assert kept.read_bytes() == newest.read_bytes()
+
+
+def test_tracking_changes_no_bit(gans: Gans) -> None:
+    for name in ("wandb", "local"):
+        assert gans(f"{IMAGES} --steps 5 --track {name} --out {name}").status == 0
+    assert Path("wandb/wandb").is_dir()
+    first, second = (Path(run, "generator.safetensors").read_bytes() for run in ("wandb", "local"))
+    assert first == second
+
+
+def test_it_says_how_to_upload(gans: Gans) -> None:
+    outcome = gans(f"{POINTS} --steps 1 --track wandb --out", "a run")
+    (line,) = warnings(outcome.err)
+    assert "not logged in to https://api.wandb.ai" in line
+    pattern = subprocess.run(
+        ["sh", "-c", f"ls -d {line.partition('wandb sync ')[2]}"], capture_output=True, text=True
+    )
+    assert [Path(folder).parent for folder in pattern.stdout.splitlines()] == [Path("a run/wandb").resolve()]
+
+
+def test_the_environment_is_left_as_it_was(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_CACHE_DIR", "mine")
+    before = dict(os.environ)
+    gans(f"{POINTS} --steps 1 --track wandb --out run")
+    assert dict(os.environ) == before
+    assert not Path("mine").exists()
+    assert tempfile.tempdir is None or "run" not in Path(tempfile.tempdir).parts
+
+
+@pytest.mark.parametrize("asked", ["auto", "wandb"])
+def test_switched_off(asked: str, gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    outcome = gans(f"{POINTS} --steps 1 --track {asked} --out run")
+    assert (outcome.status, Path("run/wandb").exists()) == (0, False)
+    assert len(warnings(outcome.err)) == (asked == "wandb")
+
+
+# --- resume ------------------------------------------------------------------------------------------
+
+
+def test_a_resumed_run_keeps_its_id(gans: Gans, parts: Parts, moody: Callable[[str], None]) -> None:
+    """The scores between the checkpoint and the kill are there twice, and none is missing."""
+    command = f"{SHORT} --plugin moody.py --loss moody --checkpoint-kimg 0.32 --track wandb --out run"
+    moody("fail 27")  # after the line of step 25, before the checkpoint of step 40
+    assert gans(command).status == 1
+    moody("calm")
+    assert gans(command).status == 0
+    first, second = parts(Path("run"))
+    assert first.run["run_id"] == second.run["run_id"] == Path("run/wandb/run-id").read_text().strip()
+    assert second.run["resume"] is True
+    assert [line["step"] for line in first.scores] == [1, 25]
+    assert [line["step"] for line in second.scores] == [25, 30]
+    assert [line["step"] for line in scores_of(Path("run"))] == [1, 25, 30]
+    assert [line["_step"] for line in second.history] == list(range(len(second.history))), "none was dropped"
+
+
+def test_a_run_that_starts_anew_is_another(gans: Gans, parts: Parts, moody: Callable[[str], None]) -> None:
+    """Without a checkpoint nothing of the first attempt is left, so nothing should be mixed with it."""
+    command = f"{SHORT} --plugin moody.py --loss moody --checkpoint-kimg 9 --track wandb --out run"
+    moody("fail 2")
+    gans(command)
+    moody("calm")
+    assert gans(command).status == 0
+    first, second = parts(Path("run"))
+    assert first.run["run_id"] != second.run["run_id"]
+
+
+# --- real processes ----------------------------------------------------------------------------------
+
+
+def children(process: "subprocess.Popen[str]") -> list[str]:
+    listing = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True).stdout
+    return [line for line in listing.splitlines() if "wandb-core" in line and f" {process.pid}" in line]
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for temporary files; its path is short, because W&B has a socket there."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_ctrl_c_on_a_terminal(
+    start: Gans, gans: Gans, wait_for_scores: Callable[..., None], parts: Parts, home: Path, temporary: Path
+) -> None:
+    """It reaches every process of the group: W&B's own must not die of it, or the last scores are lost."""
+    process = start(f"{POINTS} --steps 100000 --track wandb --out run", start_new_session=True)
+    wait_for_scores(Path("run"), process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "gans run --resume run" in err.splitlines()[-1]
+    assert len(warnings(err)) == 1, err
+    assert "Traceback" not in err
+    assert len(list(Path("run/checkpoints").glob("*.pt"))) == 1
+    (part,) = parts(Path("run"))
+    assert part.scores == scores_of(Path("run"))
+    assert part.exit_codes == [0]
+    assert children(process) == []
+    assert sorted(home.rglob("*")) == sorted(temporary.rglob("*")) == []
+    assert {path.name for path in Path().iterdir()} == {"run", "home"}
+
+
+def test_a_killed_run_leaves_nothing_behind(
+    start: Gans, wait_for_scores: Callable[..., None], parts: Parts, home: Path, temporary: Path
+) -> None:
+    process = start(f"{POINTS} --steps 100000 --track wandb --out run")
+    wait_for_scores(Path("run"), process)
+    time.sleep(1.5)  # W&B writes every second
+    assert len(children(process)) == 1
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 20
+    while children(process) or list(temporary.iterdir()):
+        assert time.monotonic() < deadline, (children(process), list(temporary.rglob("*")))
+        time.sleep(0.1)
+    assert list(home.rglob("*")) == []
+    (part,) = parts(Path("run"))
+    assert part.scores[0] == scores_of(Path("run"))[0]
+
+
+def test_wandb_itself_may_die(gans: Gans, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = tracker.WandbTracker.images
+
+    def die(self: tracker.WandbTracker, *words: Any) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        real(self, *words)
+
+    monkeypatch.setattr(tracker.WandbTracker, "images", die)
+    outcome = gans(f"{SHORT} --track wandb --out run")
+    assert (outcome.status, outcome.out) == (0, "run\n")
+    assert len([line for line in warnings(outcome.err) if "goes on without it" in line]) == 1
+    assert len(scores_of(Path("run"))) == 3
