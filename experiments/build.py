@@ -1,7 +1,7 @@
 """From a config to the things that train: networks, game, data and the generator's average."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import ceil
 from typing import Any
@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from experiments import catalogue
-from experiments.config import Config, open_source
+from experiments.config import Config, access, open_source
 from experiments.data import DataSet
 from experiments.deal import Dealer
 from experiments.errors import UsageError, usable
@@ -77,7 +77,7 @@ class Experiment:
 
 def open_data(settings: Settings) -> DataSet:
     """The data of a run. Raises UsageError where it cannot be had or is smaller than a batch."""
-    source = open_source(settings.data, settings.data_root, settings.download, settings.skip_bad)
+    source = open_source(settings.data, access(asdict(settings)))
     fit: Any = settings.fit or "auto"
     data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
     if len(data) < settings.batch_size:
@@ -100,7 +100,10 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
     """Generator and critic on the current default device, with weights from the global random generator."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
     blueprint = blueprint_of(settings)
-    generator, critic = usable(lambda: (architecture.generator(blueprint), architecture.critic(blueprint)))
+    generator, critic = usable(
+        lambda: (architecture.generator(blueprint), architecture.critic(blueprint)),
+        f"architecture {settings.arch}",
+    )
     refuse_batch_norm(settings, generator, critic)
     if settings.critic_dropout and not has(critic, nn.modules.dropout._DropoutNd):
         raise UsageError(
@@ -174,7 +177,13 @@ def build(config: Config) -> Experiment:
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
     deal = Dealer(
-        open_data(settings), settings.batch_size, settings.seed, device, steps * images, settings.augment
+        open_data(settings),
+        settings.batch_size,
+        settings.seed,
+        device,
+        steps * images,
+        settings.augment,
+        settings.stream,
     )
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     critic_ema = (

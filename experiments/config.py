@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.data import Access, Source
+from experiments.data import USUAL, Access, Source
 from experiments.errors import UsageError, usable
 from experiments.settings import FIELDS, Settings, flag, read_value
+from experiments.trackers._several import check_trackers
 
 FORMAT = 1
 
@@ -57,9 +58,7 @@ def resolve(
     loss = asked.get("loss") or architecture.default_loss
     recipe = catalogue.load_recipe(loss)
     data = absolute_spec(asked.get("data") or architecture.default_data)
-    source = open_source(
-        data, asked.get("data_root"), asked.get("download", False), asked.get("skip_bad", False)
-    )
+    source = open_source(data, access(asked))
     native = usable(source.native)
     shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
     device = resolve_device(asked.get("device", "auto"))
@@ -98,6 +97,7 @@ def resolve(
             f"architecture {arch} makes {' and '.join(architecture.data)}, "
             f"data {data} is {source.kind}; take another of the two"
         )
+    check_trackers(chosen.values["track"])
     return Config(Settings(**chosen.values), chosen.sources)
 
 
@@ -187,11 +187,17 @@ def absolute_spec(spec: str) -> str:
     )
 
 
-def open_source(spec: str, root: str | None = None, download: bool = False, skip_bad: bool = False) -> Source:
+def access(settings: Mapping[str, Any]) -> Access:
+    """What settings say about how data is come by."""
+    root = settings.get("data_root")
+    switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}
+    return Access(Path(root) if root else None, **switches)
+
+
+def open_source(spec: str, access: Access = USUAL) -> Source:
     """The source behind a data spec `NAME` or `NAME:ARGUMENT`."""
     name, _, argument = spec.partition(":")
     make = catalogue.load("data", name)
-    access = Access(Path(root) if root else None, download, skip_bad)
     return usable(lambda: make(argument, access))
 
 

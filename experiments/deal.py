@@ -31,6 +31,7 @@ class Dealer:
         device: where batches are wanted.
         total: samples that the whole run deals.
         augment: names and strengths of random changes to images, drawn from torch's global generator.
+        stream: whether data that is not in memory stays out of it, although it would fit.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Dealer:
         device: torch.device,
         total: int = 0,
         augment: Sequence[tuple[str, float]] = (),
+        stream: bool = False,
     ) -> None:
-        self.data = _held_if_it_fits(data, device)
+        is_left = stream and not isinstance(data, Held)
+        self.data = data if is_left else _held_if_it_fits(data, device)
         self.batch_size = batch_size
         self.seed = seed
         self.device = device

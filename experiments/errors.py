@@ -14,10 +14,10 @@ class RunError(Exception):
     """What was asked is right, but it failed at run time: one line, exit status 1."""
 
 
-def usable(action: Callable[[], Result]) -> Result:
+def usable(action: Callable[[], Result], who: str = "") -> Result:
     """Runs what a plug-in does with the user's settings; plug-ins refuse them with a ValueError, whose one
-    line is a usage error."""
+    line is a usage error, preceded by `who` where the line itself does not say who refuses."""
     try:
         return action()
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{who}: {error}" if who else str(error)) from error

@@ -1,33 +1,38 @@
-"""The generator as one file: weights in safetensors, and what is needed to build the network again."""
+"""A network as one file: weights in safetensors, and what is needed to build it again."""
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from torch import nn
 
-from experiments import catalogue
-from experiments.build import blueprint_of
+from experiments.build import build_networks
 from experiments.checkpoint import write_atomically
 from experiments.errors import UsageError
 from experiments.settings import FIELDS, Settings, read_value
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
-NEEDED = ("arch", "image_size", "channels", "z_dim", "width")  # no paths: equal runs give equal bytes
+Player = Literal["generator", "critic"]
+# The settings that build each of them; no paths, so that equal runs give equal bytes.
+NEEDED: dict[Player, tuple[str, ...]] = {
+    "generator": ("arch", "image_size", "channels", "z_dim", "width"),
+    "critic": ("arch", "image_size", "channels", "width", "critic_norm", "critic_dropout"),
+}
 
 
-def export_generator(generator: nn.Module, settings: Settings, path: Path) -> None:
-    """Writes the network's parameters and buffers. Equal networks give equal bytes."""
+def export_network(network: nn.Module, settings: Settings, path: Path, player: Player = "generator") -> None:
+    """Writes the parameters and buffers of a run's generator or critic. Equal networks give equal bytes."""
     from safetensors.torch import save
 
-    tensors = {name: value.cpu().contiguous() for name, value in sorted(generator.state_dict().items())}
-    description = {name: getattr(settings, name) for name in NEEDED}
+    tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
+    description = {name: getattr(settings, name) for name in NEEDED[player]}
     write_atomically(path, save(tensors, metadata={METADATA_KEY: json.dumps(description)}))
 
 
-def import_generator(path: Path) -> tuple[nn.Module, Settings]:
-    """The network in a file that `export_generator` wrote, in evaluation mode, and its settings.
+def import_network(path: Path, player: Player = "generator") -> tuple[nn.Module, Settings]:
+    """The network in a file that `export_network` wrote, in evaluation mode, and its settings.
 
-    Raises UsageError for a file that is not one.
+    Raises UsageError for a file that is not one, or holds the other player.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -35,13 +40,14 @@ def import_generator(path: Path) -> tuple[nn.Module, Settings]:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values = {name: read_value(name, description[name]) for name in NEEDED}
+        values = {name: read_value(name, description[name]) for name in NEEDED[player]}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} is not a generator exported by gans") from error
+        raise UsageError(f"{path} is not a {player} exported by gans") from error
     settings = Settings(**{name: values.get(name, f.default) for name, f in FIELDS.items()})
-    generator = catalogue.load("architecture", settings.arch).generator(blueprint_of(settings))
+    generator, critic = build_networks(settings)
+    network = generator if player == "generator" else critic
     try:
-        generator.load_state_dict(tensors)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise UsageError(f"{path}: its weights are not those of a {settings.arch} generator") from error
-    return generator.eval().requires_grad_(False), settings
+        raise UsageError(f"{path}: its weights are not those of a {settings.arch} {player}") from error
+    return network.eval().requires_grad_(False), settings

@@ -29,6 +29,7 @@ class RunFolder:
         self.scores_file = path / "scores.jsonl"
         self.samples = path / "samples"
         self.generator_file = path / "generator.safetensors"
+        self.critic_file = path / "critic.safetensors"
 
     @property
     def exists(self) -> bool:

@@ -12,11 +12,11 @@ from experiments.build import Experiment, build
 from experiments.checkpoint import checkpoint_name
 from experiments.config import Config
 from experiments.errors import RunError, UsageError
-from experiments.export import export_generator
+from experiments.export import export_network
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun, Tracker
-from experiments.trackers._several import check_trackers, open_trackers
+from experiments.trackers._several import open_trackers
 from experiments.train import StopSignal, train
 from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
 
@@ -38,7 +38,6 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
     Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
     """
-    check_trackers(config.settings.track)
     changed = check_folder(config, folder, force)
     if folder.is_finished and not changed:
         say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
@@ -77,7 +76,8 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
         say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
     if changed or not folder.exists:
         folder.write_config(experiment.config)
-    folder.generator_file.unlink(missing_ok=True)
+    for file in (folder.generator_file, folder.critic_file):
+        file.unlink(missing_ok=True)
     folder.rewind_scores(start)
     tracked = TrackedRun(
         folder=folder.path,
@@ -88,10 +88,18 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
         group=settings.group,
         tags=settings.tags,
     )
+    told = experiment.deal.data.remarks
+    for remark in told:
+        say(f"data {settings.data}: {remark}")
     # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
     with closing(open_trackers(settings.track, tracked, say)) as tracker:
         _play(folder, experiment, start, state, tracker)
-        export_generator(experiment.ema.average, settings, folder.generator_file)
+        if experiment.critic_ema is not None:
+            export_network(experiment.critic_ema.average, settings, folder.critic_file, "critic")
+        export_network(experiment.ema.average, settings, folder.generator_file)
+        for remark in experiment.deal.data.remarks:
+            if remark not in told:
+                say(f"data {settings.data}: {remark}")
 
 
 def _play(

@@ -14,7 +14,7 @@ from experiments.build import build_networks
 from experiments.checkpoint import checkpoint_name, load_checkpoint, write_atomically
 from experiments.config import resolve_device
 from experiments.errors import RunError, UsageError
-from experiments.export import import_generator
+from experiments.export import import_network
 from experiments.pictures import picture_of, save_png, to_pillow, to_uint8
 from experiments.run_folder import RunFolder, open_run
 from experiments.seeds import generator_for
@@ -27,7 +27,7 @@ def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.M
     """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an
     exported file, in evaluation mode on the CPU, with its settings. Damaged checkpoints are told to `say`."""
     if path.suffix == ".safetensors":
-        return import_generator(path)
+        return import_network(path)
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -37,7 +37,7 @@ def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.M
     folder = open_run(path)
     settings = folder.settings()
     if folder.is_finished:
-        return import_generator(folder.generator_file)[0], settings
+        return import_network(folder.generator_file)[0], settings
     newest = folder.checkpoints().newest(say)
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")

@@ -203,6 +203,12 @@ class Settings:
         switch, "Fetch a data set that is not on this machine.", default=False, changes_nothing=True
     )
     skip_bad: bool = setting(switch, "Leave out and count files that cannot be read.", default=False)
+    stream: bool = setting(
+        switch,
+        "Read image files when they are wanted; sets that fill the memory are read so anyway.",
+        default=False,
+        changes_nothing=True,
+    )
     augment: tuple[tuple[str, float], ...] = setting(
         augmentations,
         "Change reals at random: flip (probability 0.5), crop (shift by up to 0.125 of a side), jitter "

@@ -59,7 +59,7 @@ architecture = Architecture(
         defaults(data="points", z_dim=2, width=128, batch_size=256, kimg=5000.0),
         defaults(
             data="points",
-            losses=("wgan-gp", "dragan"),
+            losses=("wgan-gp", "wgan-lp", "dragan"),
             penalty_weight=0.1,
             lr_generator=1e-3,
             lr_critic=1e-3,

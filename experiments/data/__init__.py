@@ -79,11 +79,16 @@ class Access:
         root: folder where sets are looked for first, and downloaded into; None for the usual places only.
         download: whether a set that is found nowhere may be fetched from the network.
         skip_bad: whether files that cannot be read are left out and counted, instead of refused.
+        stream: whether image files stay on disk, and are read when they are wanted, however few they are.
     """
 
     root: Path | None = None
     download: bool = False
     skip_bad: bool = False
+    stream: bool = False
+
+
+USUAL = Access()
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Source(ABC):
 
     kind: ClassVar[Kind]
 
-    def __init__(self, argument: str = "", access: Access = Access()) -> None:
+    def __init__(self, argument: str = "", access: Access = USUAL) -> None:
         self.argument = argument
         self.access = access
 

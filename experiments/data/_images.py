@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from experiments.data import DataSet, Fit, Held
+from experiments.data import USUAL, Access, DataSet, Fit, Held
 from experiments.data._decoded import (
     Decoded,
     Pixels,
@@ -68,13 +68,14 @@ def open_images(
     size: tuple[int, int] | None,
     channels: int | None,
     fit: Fit,
-    skip_bad: bool = False,
+    access: Access = USUAL,
     labels: Tensor | None = None,
     classes: Sequence[str] = (),
 ) -> DataSet:
-    """All images at `size`: in memory where they fit into 4 GiB, else decoded when they are first fetched.
+    """All images at `size`: in memory where they fit into 4 GiB, else decoded when they are first fetched,
+    which `access` may also ask of fewer.
 
-    With `skip_bad`, files that cannot be read are left out, with their labels, and a remark counts them;
+    Where it says so, files that cannot be read are left out, with their labels, and a remark counts them;
     that decodes every file once, into memory or into the cache.
 
     Raises ValueError without a size, for a file that cannot be read, for the first file that `fit` refuses,
@@ -82,13 +83,13 @@ def open_images(
     """
     if size is None:
         raise ValueError("image files have no size of their own: give one with --image-size")
-    channels = channels or native_channels(store, names, skip_bad)
+    channels = channels or native_channels(store, names, access.skip_bad)
     if channels not in KINDS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
     images = ImageFiles(store, names, size, channels, fit, labels, classes)
-    if len(names) * channels * size[0] * size[1] <= HELD_BYTES:
-        return images.held(skip_bad)
-    images.use_cache(skip_bad)
+    if not access.stream and len(names) * channels * size[0] * size[1] <= HELD_BYTES:
+        return images.held(access.skip_bad)
+    images.use_cache(access.skip_bad)
     return images
 
 

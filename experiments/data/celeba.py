@@ -36,9 +36,8 @@ class Celeba(NamedSet):
         refuse_shape(self.name, self.size, size, channels, fit)
         partition, images = self.found()
         fit = "crop" if fit == "auto" else fit
-        return open_images(
-            FolderStore(images), _train_names(partition), size, channels, fit, self.access.skip_bad
-        )
+        names = _train_names(partition)
+        return open_images(FolderStore(images), names, size, channels, fit, self.access)
 
     def fault(self, files: Files) -> str:
         """Images that the partition names, but that are not there."""

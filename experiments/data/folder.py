@@ -52,8 +52,7 @@ class Folder(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""
         labels, classes = classes_of(self._names)
-        skip_bad = self.access.skip_bad
-        return open_images(self._store, self._names, size, channels, fit, skip_bad, labels, classes)
+        return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes)
 
     @cached_property
     def _store(self) -> FolderStore:

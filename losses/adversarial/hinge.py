@@ -28,6 +28,7 @@ class Hinge(Labelled):
                 lr_critic=2e-4,
                 betas=(0.0, 0.9),
             ),
+            defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
         ),
     )
 
