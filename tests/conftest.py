@@ -75,6 +75,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and an environment that does not change what is printed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANS_CACHE", str(tmp_path / "cache"))
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "MOOD"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -474,11 +474,11 @@ def test_sizes_and_channels(flags: str, shape: tuple[int, ...], gans: Gans, pict
     assert Image.open("run/samples/real.png").mode == mode
 
 
-@pytest.mark.parametrize("loss", catalogue.loss_names())
 @pytest.mark.parametrize("arch", catalogue.names("architecture"))
-def test_every_pair_in_the_catalogue_trains(arch: str, loss: str, gans: Gans) -> None:
+def test_every_architecture_trains_and_is_sampled(arch: str, gans: Gans) -> None:
+    """Their composition with losses and the rest is another test's, without the command line."""
     small = "--data shapes --image-size 8 --width 2 --z-dim 3 --batch-size 4 --n-critic 1 --steps 2"
-    outcome = gans(f"run --arch {arch} --loss {loss} {small} --out run")
+    outcome = gans(f"run --arch {arch} {small} --out run")
     assert outcome.status == 0, outcome.err
     assert [line["step"] for line in read_scores(Path("run"))] == [1, 2]
     assert gans("sample run -n 2 --out two.npy").status == 0
@@ -645,3 +645,23 @@ def test_main_takes_its_words_from_the_command_line(
     with contextlib.suppress(SystemExit):
         cli.main()
     assert list(json.loads(capsys.readouterr().out)) == ["losses"]
+
+
+@pytest.mark.parametrize("way", ["", "--stream"])
+def test_bad_files_are_skipped_on_request_and_named(way: str, gans: Gans, pictures: Path) -> None:
+    whole = pictures / "00.png"
+    whole.write_bytes(whole.read_bytes()[:200])
+    refused = gans(f"run {IMAGES} {way} --out run")
+    assert refused.status == (1 if way else 2)
+    assert "00.png" in refused.err and "--skip-bad" in refused.err
+    skipped = gans(f"run {IMAGES} {way} --skip-bad --out other")
+    assert skipped.status == 0, skipped.err
+    assert f"data folder:{pictures.absolute()}: skipped 1 file that cannot be read: 00.png" in skipped.err
+
+
+def test_streaming_changes_no_bit(gans: Gans, pictures: Path, workplace: Path) -> None:
+    gans(f"run {IMAGES} --out held")
+    streamed = gans(f"run {IMAGES} --stream --out streamed")
+    assert f"decoded images are kept in {workplace}" in streamed.err
+    assert exported(Path("held")) == exported(Path("streamed"))
+    assert gans(f"run {IMAGES} --out streamed").status == 0, "the same run, however its files are read"

@@ -7,13 +7,13 @@ import struct
 import weakref
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
+from experiments.cache import cache_folder
 from experiments.data import Fit
 
 Pixels = NDArray[np.uint8]
@@ -28,8 +28,7 @@ class Decoded:
     `KEY.pixels` holds sample after sample, `KEY.checksums` the CRC-32 of each, 0 where there is none. A
     sample is written before its checksum, and one that does not match its checksum is as good as absent.
     So a kill, a power cut, a full disk or a second process that fills the same cache costs a sample that
-    is decoded again, never a wrong one. The files are in `$GANS_CACHE/decoded`, by default
-    `~/.cache/gans/decoded`: the whole folder can be deleted at any time.
+    is decoded again, never a wrong one. The files are in the cache folder's `decoded/`.
 
     Where the cache cannot be had it holds nothing and keeps nothing, and says so.
 
@@ -43,7 +42,7 @@ class Decoded:
     """
 
     def __init__(self, key: str, count: int, sample_bytes: int) -> None:
-        self.folder = Path(os.environ.get("GANS_CACHE") or "~/.cache/gans").expanduser() / "decoded"
+        self.folder = cache_folder() / "decoded"
         self._sample_bytes = sample_bytes
         self._readable = self._writable = True
         self.present = np.zeros(count, dtype=np.bool_)
@@ -58,14 +57,15 @@ class Decoded:
             self._set_remark(f"cannot be kept in {self.folder} ({error.strerror or error})")
             return
         self.remarks: tuple[str, ...] = (
-            f"decoded images are kept in {self.folder}, {_gib(count * sample_bytes)} when it holds all; "
+            f"decoded images are kept in {self.folder}, {_in_units(count * sample_bytes)} when it holds all; "
             "it can be deleted at any time",
         )
         missing = int((~self.present).sum()) * sample_bytes
         if missing + SPARE_BYTES > free:
             self._writable = False
             self._set_remark(
-                f"are not kept: {_gib(missing)} are missing in {self.folder}, where {_gib(free)} are free"
+                f"are not kept: {_in_units(missing)} are missing in {self.folder}, "
+                f"where {_in_units(free)} are free"
             )
 
     def load(self, index: int, out: Pixels) -> bool:
@@ -122,8 +122,8 @@ def _checksum(pixels: Pixels) -> bytes:
     return struct.pack("<I", zlib.crc32(pixels.data) or 1)  # 0 stands for none
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
+def _in_units(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
 
 
 def channels_of(image: Image.Image) -> int:

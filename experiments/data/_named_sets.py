@@ -15,12 +15,12 @@ from typing import Any, ClassVar, NamedTuple
 from filelock import FileLock
 from torch import Tensor
 
+from experiments.cache import cache_folder
 from experiments.data import Access, Fit, Held, Kind, Native, Source
 from experiments.data._arguments import refuse_argument
 from experiments.data._pixels import fitted, refuse_shape
 from experiments.errors import RunError
 
-CACHE = Path("~/.cache/gans")
 Files = tuple[Path, ...]
 
 
@@ -28,8 +28,8 @@ class NamedSet(Source):
     """The training pictures of a published set.
 
     It is looked for in `--data-root`, in the folders of the environment variable GANS_DATA (separated as in
-    PATH), where the system installs it, in `~/.cache/gans` and in `./data`: the first that holds all its
-    files is taken. `--download` fetches it into `--data-root`, or else into `~/.cache/gans`.
+    PATH), where the system installs it, in the cache folder and in `./data`: the first that holds all its
+    files is taken. `--download` fetches it into `--data-root`, or else into the cache folder.
 
     Attributes:
         name: the word after `--data`.
@@ -110,7 +110,7 @@ class NamedSet(Source):
     def _download(self) -> None:
         """Fetches the set. Its files come to their places when all of them are there, so that what a broken
         download leaves behind is never taken for the set."""
-        root = self.access.root or CACHE.expanduser()
+        root = self.access.root or cache_folder()
         try:
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(root / f".{self.name}.lock"):
@@ -155,7 +155,7 @@ class HeldSet(NamedSet):
 def roots(access: Access) -> list[Path]:
     """Folders that hold sets, directly or as torchvision lays them out, in the order of the search."""
     named = [Path(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
-    return [root.expanduser() for root in ([access.root] if access.root else []) + [*named, CACHE]]
+    return [root.expanduser() for root in ([access.root] if access.root else []) + [*named, cache_folder()]]
 
 
 def torchvision_datasets() -> Any:

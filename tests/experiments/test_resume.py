@@ -108,12 +108,11 @@ def killed_and_resumed(words: list[str], cut: Path, moments: random.Random) -> N
     finish(words)
 
 
-@pytest.mark.parametrize("loss", catalogue.loss_names())
 @pytest.mark.parametrize("arch", catalogue.names("architecture"))
-def test_stopped_between_checkpoints(arch: str, loss: str, tmp_path: Path) -> None:
-    """Every pair in the catalogue, stopped by Ctrl-C in the middle of a score interval."""
+def test_stopped_between_checkpoints(arch: str, tmp_path: Path) -> None:
+    """By Ctrl-C, in the middle of a score interval."""
     words = ["--n-critic", "2", "--steps", "7", "--data", "shapes", "--image-size", "8", "--width", "2"]
-    words = ["run", "--arch", arch, "--loss", loss, *words, "--z-dim", "3", "--batch-size", "4", "--out"]
+    words = ["run", "--arch", arch, *words, "--z-dim", "3", "--batch-size", "4", "--out"]
     call([*words, str(tmp_path / "whole")])
     stop_after(3, [*words, str(tmp_path / "cut")])
     call([*words, str(tmp_path / "cut")])

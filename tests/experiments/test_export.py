@@ -1,0 +1,50 @@
+"""What a run exports is the average in its last checkpoint, and is built again from the file alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from experiments import catalogue
+from experiments.checkpoint import load_checkpoint
+from experiments.config import resolve
+from experiments.errors import UsageError
+from experiments.export import import_network
+from experiments.run_folder import RunFolder
+from experiments.running import run
+
+
+def trained(folder: Path, **flags: Any) -> RunFolder:
+    small = {"data": "shapes", "image_size": (8, 8), "width": 4, "z_dim": 3, "batch_size": 4, "steps": 3}
+    run(resolve({**small, "track": ("local",), **flags}), RunFolder(folder), say=lambda line: None)
+    return RunFolder(folder)
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral", "layer"])
+@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+def test_both_players_come_back(arch: str, norm: str, tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", arch=arch, critic_norm=norm, critic_dropout=0.2, critic_ema_kimg=0.01)
+    state = load_checkpoint(tmp_path / "run" / "checkpoints" / "step-00000003.pt")
+    generator, _ = import_network(folder.generator_file)
+    critic, settings = import_network(folder.critic_file, "critic")
+    for network, part in ((generator, "ema"), (critic, "critic_ema")):
+        found = network.state_dict()
+        assert found.keys() == state[part].keys()
+        assert all(torch.equal(found[name], value) for name, value in state[part].items())
+        assert not network.training
+    assert (settings.arch, settings.critic_norm, settings.critic_dropout) == (arch, norm, 0.2)
+    logits = critic(generator(torch.randn(5, 3)))
+    assert logits.shape == (5,)
+    with pytest.raises(UsageError, match="not a critic exported by gans"):
+        import_network(folder.generator_file, "critic")
+
+
+def test_a_critic_is_no_generator(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", critic_ema_kimg=0.01)
+    with pytest.raises(UsageError, match="not a generator exported by gans"):
+        import_network(folder.critic_file)
+
+
+def test_the_critics_average_is_exported_on_request_only(tmp_path: Path) -> None:
+    assert not trained(tmp_path / "run").critic_file.exists()
