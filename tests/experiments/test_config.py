@@ -92,7 +92,8 @@ def test_the_critics_rate_as_a_multiple_of_the_generators() -> None:
 def test_strengths_are_added_to_the_losses_own_and_zero_takes_away() -> None:
     def regularizers(loss: str, **strengths: float) -> tuple[tuple[str, float], ...]:
         named = {name.replace("_", "-"): value for name, value in strengths.items()}
-        return resolve({"arch": "dcgan", "loss": loss}, strengths=named).settings.regularizers
+        flags = {"arch": "dcgan", "loss": loss, "preset": "paper"}
+        return resolve(flags, strengths=named).settings.regularizers
 
     assert regularizers("wgan") == (("weight-clip", 0.01),)
     assert regularizers("wgan", instance_noise=0.1) == (("instance-noise", 0.1), ("weight-clip", 0.01))
