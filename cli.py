@@ -120,7 +120,7 @@ def run(
     **flags: Any,
 ) -> None:
     """Train a generator and a critic; the same command again resumes an interrupted run."""
-    if sum(given is not None for given in (out, resume)) == 2:
+    if out is not None and resume is not None:
         raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
     if resume is not None and config is not None:
         raise UsageError("--config and --resume exclude each other; a run has its own config")
@@ -152,8 +152,7 @@ def run(
     )
     try:
         start(resolved, folder, say, force)
-    except Interrupted as stop:
-        say(str(stop))
+    except Interrupted:
         sys.exit(130)
     click.echo(folder.path)
 

@@ -52,12 +52,12 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     run.prepare()
     progress, stop = Progress(experiment.total_steps, 0), StopSignal()
     tracker = LocalTracker(TrackedRun(run.path))
-    scoreboard = Scoreboard([tracker], progress.show)
+    scoreboard = Scoreboard(tracker, progress.show)
     images = experiment.total_steps * experiment.images_per_step
     watchers: list[Watcher] = [
         progress.advance,
         scoreboard,
-        Sampler(experiment, run.samples, images // 8, [tracker]),
+        Sampler(experiment, run.samples, images // 8, tracker),
         Checkpointer(experiment, run.checkpoints(), images // 10, scoreboard),
     ]
     done = 0

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from experiments import catalogue
@@ -44,6 +44,7 @@ class Experiment:
     config: Config
     game: Game
     deal: Dealer
+    reals: Tensor  # the first of the data, to look at
     ema: ExponentialMovingAverage
     critic_ema: ExponentialMovingAverage | None
     total_steps: int
@@ -177,13 +178,7 @@ def build(config: Config) -> Experiment:
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
     deal = Dealer(
-        open_data(settings),
-        settings.batch_size,
-        settings.seed,
-        device,
-        steps * images,
-        settings.augment,
-        settings.stream,
+        open_data(settings), settings.batch_size, settings.seed, device, steps * images, settings.augment
     )
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     critic_ema = (
@@ -191,7 +186,7 @@ def build(config: Config) -> Experiment:
         if settings.critic_ema_kimg
         else None
     )
-    return Experiment(config, game, deal, ema, critic_ema, steps)
+    return Experiment(config, game, deal, deal.first(), ema, critic_ema, steps)
 
 
 def total_steps(settings: Settings, images_per_step: int) -> int:

@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import sys
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -152,9 +153,11 @@ def add_plugin(path: str) -> tuple[str, str]:
     if specification is None or specification.loader is None:
         raise UsageError(f"plug-in {path}: not a Python file (its name must end in .py)")
     module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # where dataclasses and pickle look
     try:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[specification.name]
         raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error
     found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
     if len(found) != 1:

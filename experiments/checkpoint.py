@@ -29,11 +29,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         error.filename = str(path)  # an error of write() does not name the file by itself
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if os.name == "posix":  # elsewhere folders cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class Checkpoints:
@@ -60,7 +61,8 @@ class Checkpoints:
         path = self.folder / checkpoint_name(step)
         digest = hashlib.sha256(data).hexdigest()
         try:
-            # The hash goes first: a checkpoint without one never exists.
+            # The hash goes first: a checkpoint without one never exists, nor one beside another's hash.
+            path.unlink(missing_ok=True)
             write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
             write_atomically(path, data)
         except OSError as error:

@@ -91,7 +91,7 @@ def resolve(
     chosen = lay(max(size) if size else None)
     if strengths:
         chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
-    _derive(chosen, source.kind, asked)
+    _derive(chosen, source.kind, asked, flags)
     if source.kind not in architecture.data:
         raise UsageError(
             f"architecture {arch} makes {' and '.join(architecture.data)}, "
@@ -128,13 +128,17 @@ class Layers:
             self.sources[name] = origin
 
 
-def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
-    """Settles what depends on other values, and refuses what has no meaning with them."""
+def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """Settles what depends on other values, and refuses what has no meaning with them.
+
+    A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
+    for in vain is refused.
+    """
     values = chosen.values
 
     def without_meaning(names: tuple[str, ...], reason: str) -> None:
         for name in names:
-            if asked.get(name) is not None:
+            if flags.get(name) is not None:
                 raise UsageError(f"{flag(name)} has no meaning {reason}")
         chosen.put(f"no meaning {reason}", dict.fromkeys(names))
 
@@ -142,7 +146,7 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
         raise UsageError("--steps and --kimg exclude each other; give one")
     if kind == "points":
         without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
-        if values["augment"]:
+        if flags.get("augment"):
             raise UsageError(f"--augment has no meaning for points ({values['data']})")
     elif values["fit"] is None:
         chosen.put("default of images", {"fit": "auto"})
@@ -154,21 +158,25 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any]) -> None:
         without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
     elif values["lr_decay_from"] is None:
         chosen.put("default of schedules", {"lr_decay_from": 0.0})
-    if values["ttur"] is not None:
-        rate = values["ttur"] * values["lr_generator"]
-        if asked.get("lr_critic") not in (None, rate):
-            raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
-        chosen.put("ttur", {"lr_critic": rate})
-    _derive_penalty(chosen, asked, without_meaning)
+    if flags.get("ttur") is not None and flags.get("lr_critic") is not None:
+        raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
+    if flags.get("lr_critic") is not None:
+        chosen.put("--lr-critic", {"ttur": None})
+    elif values["ttur"] is not None:
+        chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
+    _derive_penalty(chosen, asked, flags, without_meaning)
 
 
-def _derive_penalty(chosen: Layers, asked: Mapping[str, Any], without_meaning: Callable[..., None]) -> None:
+def _derive_penalty(
+    chosen: Layers, asked: Mapping[str, Any], flags: Mapping[str, Any], without_meaning: Callable[..., None]
+) -> None:
     usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
     if not chosen.values["penalty"]:
         without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
         return
     chosen.put("default of penalties", {k: v for k, v in usual.items() if chosen.values[k] is None})
-    if asked.get("critic_norm") is None:
+    norm_is_older = "penalty" in flags and "critic_norm" not in flags  # from the config of another run
+    if asked.get("critic_norm") is None or (norm_is_older and asked["critic_norm"] == "batch"):
         chosen.put("a per-sample penalty", {"critic_norm": "none"})
     elif chosen.values["critic_norm"] == "batch":
         raise UsageError(
@@ -245,8 +253,9 @@ def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> 
     of these, it would bring the old one's penalty and rates along in silence."""
     if len(file) < len(FIELDS):
         return
+    given = {**flags, "data": absolute_spec(flags["data"])} if "data" in flags else flags
     for name in ("arch", "loss", "data"):
-        if flags.get(name, file[name]) != file[name]:
+        if given.get(name, file[name]) != file[name]:
             raise UsageError(
                 f"{flag(name)} {flags[name]} with the config of a {file[name]} run, resolved for "
                 f"{file[name]}; give the settings that you want to keep as flags"
@@ -262,5 +271,9 @@ def unknown_setting(origin: str, name: str) -> UsageError:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines `name: old → new` for every setting that differs, and has an effect on the numbers."""
+
+    def then(name: str) -> Any:  # an older version knew fewer settings
+        return old.get(name, FIELDS[name].default)
+
     matters = [name for name in new if not FIELDS[name].metadata["changes_nothing"]]
-    return [f"{name}: {old.get(name)} → {new[name]}" for name in matters if old.get(name) != new[name]]
+    return [f"{name}: {then(name)} → {new[name]}" for name in matters if then(name) != new[name]]

@@ -1,9 +1,10 @@
 """Deals batches of reals in an order that is a function of (seed, epoch), and keeps the clock."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
+from math import prod
 
 import torch
 from torch import Tensor
@@ -11,10 +12,12 @@ from torch import Tensor
 from experiments.augment import AUGMENTATIONS
 from experiments.data import DataSet, Held, hold
 from experiments.errors import RunError
+from experiments.memory import memory_for_data
 from experiments.seeds import generator_for
 from gans.core.clock import Clock
 
-HELD_SHARE = 0.25  # of the memory that is free, beyond which data is fetched batch by batch
+CPU = torch.device("cpu")
+GRID_SAMPLES, SCATTER_SAMPLES = 64, 2000  # that a picture shows: images, points
 BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
 
 
@@ -31,7 +34,6 @@ class Dealer:
         device: where batches are wanted.
         total: samples that the whole run deals.
         augment: names and strengths of random changes to images, drawn from torch's global generator.
-        stream: whether data that is not in memory stays out of it, although it would fit.
     """
 
     def __init__(
@@ -42,10 +44,8 @@ class Dealer:
         device: torch.device,
         total: int = 0,
         augment: Sequence[tuple[str, float]] = (),
-        stream: bool = False,
     ) -> None:
-        is_left = stream and not isinstance(data, Held)
-        self.data = data if is_left else _held_if_it_fits(data, device)
+        self.data = _held_if_it_fits(data, device)
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
@@ -60,12 +60,24 @@ class Dealer:
         return Clock(self.seen, self.seen // self.batch_size, self.seen / self.total if self.total else 0.0)
 
     def __call__(self) -> Tensor:
-        samples = self._fetch()
+        with _told():
+            samples = self._next()
         self.seen += self.batch_size
         batch = self.prepare(samples)
         for change, strength in self.augment:
             batch = change(batch, strength)
         return batch
+
+    @property
+    def shown(self) -> int:
+        """How many samples of this kind a picture shows."""
+        return GRID_SAMPLES if self.data.is_images else SCATTER_SAMPLES
+
+    def first(self) -> Tensor:
+        """The first samples of all, as many as a picture shows, on the CPU."""
+        with _told():
+            samples = self.data.fetch(torch.arange(min(self.shown, len(self.data))))
+        return self.prepare(samples).cpu()
 
     def prepare(self, samples: Tensor) -> Tensor:
         """From raw samples to what the networks see."""
@@ -74,12 +86,6 @@ class Dealer:
             samples = samples.to(torch.float32, memory_format=torch.channels_last)
             return samples.div_(127.5).sub_(1.0)
         return samples
-
-    def _fetch(self) -> Tensor:
-        try:
-            return self._next()
-        except ValueError as error:  # a file that could be read before, or was not looked at
-            raise RunError(str(error)) from error
 
     def _next(self) -> Tensor:
         if self._ahead is None:
@@ -104,6 +110,15 @@ class Dealer:
             order = torch.randperm(len(self.data), generator=generator_for(self.seed, "order", epoch))
             self._orders = {epoch: order}
         return self._orders[epoch]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a data set says of a file that could be read before, or was not looked at."""
+    try:
+        yield
+    except ValueError as error:
+        raise RunError(str(error)) from error
 
 
 class _Ahead:
@@ -136,21 +151,8 @@ class _Ahead:
 
 
 def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
-    first = data.fetch(torch.zeros(1, dtype=torch.long))
-    size = first.numel() * first.element_size() * len(data)
-    if device.type == "cuda":
-        on_device = size <= torch.cuda.mem_get_info(device)[0] * HELD_SHARE
-    else:
-        on_device = device.type == "cpu" and size <= _free_memory() * HELD_SHARE
-    if on_device:
-        return hold(data, device)
-    return hold(data, torch.device("cpu")) if size <= _free_memory() * HELD_SHARE else data
-
-
-def _free_memory() -> int:
-    """Bytes of main memory that can be had without swapping."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):  # not Linux
-        return 4 * 2**30
+    if data.on_demand:
+        return data
+    bytes_each = prod(data.sample_shape) * (1 if data.is_images else 4)
+    places = [place for place in (device, CPU) if len(data) * bytes_each <= memory_for_data(place)]
+    return hold(data, places[0]) if places else data

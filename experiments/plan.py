@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from experiments.build import blueprint_of, build_game, build_networks, total_steps
 from experiments.config import Config
 from experiments.settings import FIELDS
-from gans.core.game import Game
 
 BYTES = 4  # float32
 OPTIMIZER_COPIES = {"adam": 2, "rmsprop": 1, "sgd": 0}
@@ -19,7 +18,7 @@ OPTIMIZER_COPIES = {"adam": 2, "rmsprop": 1, "sgd": 0}
 
 @dataclass(frozen=True)
 class Estimate:
-    """Sizes of a run. Memory is that of weights, gradients, optimizer, average and activations, without
+    """Sizes of a run. Memory is that of weights, gradients, optimizer, averages and activations, without
     the data and what PyTorch itself takes."""
 
     generator_parameters: int
@@ -36,39 +35,39 @@ def estimate(config: Config) -> Estimate:
         networks = build_networks(settings)
         z = torch.empty(settings.batch_size, settings.z_dim)
         samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
+    activations = _peak_activations(*networks, z, samples, bool(settings.penalty))
     game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
     generator = sum(p.numel() for p in game.generator_network.parameters())
     critic = sum(p.numel() for p in game.critic_network.parameters())
     copies = 2 + OPTIMIZER_COPIES[settings.optimizer]  # weights, gradients, moments
-    fixed = (generator + critic) * copies + generator
-    activations = _peak_activations(game, z, samples, bool(settings.penalty))
+    fixed = (generator + critic) * copies + generator + (critic if settings.critic_ema_kimg else 0)
     return Estimate(generator, critic, steps, steps * images / 1000, (fixed + activations) * BYTES)
 
 
-def _peak_activations(game: Game, z: Tensor, samples: Tensor, has_penalty: bool) -> int:
+def _peak_activations(
+    generator_network: nn.Module, critic_network: nn.Module, z: Tensor, samples: Tensor, has_penalty: bool
+) -> int:
     """Numbers kept for the backward pass in the larger of the two players' steps."""
-    generator = _activations(game.generator_network, z)
-    critic = _activations(game.critic_network, samples)
+    generator, critic = _activations(generator_network, z), _activations(critic_network, samples)
     # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(critic * (5 if has_penalty else 2), generator + critic)
 
 
 def _activations(network: nn.Module, inputs: Tensor) -> int:
-    count = 0
+    """Numbers that autograd keeps, weights left out."""
+    kept: dict[int, Tensor] = {}
 
-    def add(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal count
-        count += output.numel()
+    def keep(tensor: Tensor) -> Tensor:
+        kept[id(tensor)] = tensor  # alive until counted, so that no two share an id
+        return tensor
 
-    leaves = [m for m in network.modules() if not list(m.children())]
-    hooks = [leaf.register_forward_hook(add) for leaf in leaves]
-    network(inputs)
-    for hook in hooks:
-        hook.remove()
-    return count
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(inputs)
+    known = {id(tensor) for tensor in [inputs, *network.parameters(), *network.buffers()]}
+    return sum(tensor.numel() for key, tensor in kept.items() if key not in known)
 
 
 def describe_plan(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -65,7 +66,7 @@ class Progress:
         if now - self._last_plain >= PLAIN_SECONDS or step == self.total_steps:
             self._last_plain = now
             remaining = (now - self._began) / max(step - self.start, 1) * (self.total_steps - step)
-            left = f"  {time.strftime('%H:%M:%S', time.gmtime(remaining))} left"
+            left = f"  {timedelta(seconds=round(remaining))} left"
             print(f"step {step:,}/{self.total_steps:,}  {text}{left}", file=sys.stderr, flush=True)
 
 

@@ -132,6 +132,19 @@ def environment() -> dict[str, Any]:
         "gans": own,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "pillow": version("pillow"),  # decodes image files
         "machine": platform.machine(),
+        **_accelerator(),
         "threads": torch.get_num_threads(),
+    }
+
+
+def _accelerator() -> dict[str, Any]:
+    if not torch.cuda.is_available():
+        return {}
+    return {
+        "accelerator": torch.cuda.get_device_name(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "tf32": torch.backends.cudnn.allow_tf32,  # convolutions round their inputs to 10 bits
     }

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -24,12 +22,7 @@ Say = Callable[[str], None]
 
 
 class Interrupted(Exception):  # noqa: N818  (an event, not an error)
-    """The run was asked to stop after `step`, and has saved."""
-
-    def __init__(self, step: int, folder: Path) -> None:
-        super().__init__(
-            f"stopped and saved at step {step:,}; continue with: gans run --resume {quote(str(folder))}"
-        )
+    """The run was asked to stop, has saved and said so."""
 
 
 def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> None:
@@ -92,28 +85,37 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
     for remark in told:
         say(f"data {settings.data}: {remark}")
     # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
-    with closing(open_trackers(settings.track, tracked, say)) as tracker:
-        _play(folder, experiment, start, state, tracker)
+    tracker, status = open_trackers(settings.track, tracked, say), 1
+    try:
+        stopped_at = _play(folder, experiment, start, state, tracker)
+        if stopped_at is not None:
+            again = f"gans run --resume {quote(str(folder.path))}"
+            say(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
+            status = 130
+            raise Interrupted
         if experiment.critic_ema is not None:
             export_network(experiment.critic_ema.average, settings, folder.critic_file, "critic")
         export_network(experiment.ema.average, settings, folder.generator_file)
         for remark in experiment.deal.data.remarks:
             if remark not in told:
                 say(f"data {settings.data}: {remark}")
+        status = 0
+    finally:
+        tracker.close(status)
 
 
 def _play(
     folder: RunFolder, experiment: Experiment, start: int, state: dict[str, Any] | None, tracker: Tracker
-) -> None:
-    """From step `start` to the last, with all that watches. Raises Interrupted after Ctrl-C."""
+) -> int | None:
+    """From step `start` to the last, with all that watches. Returns the step where Ctrl-C stopped it."""
     settings = experiment.config.settings
     total_images = experiment.total_steps * experiment.images_per_step
     with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
-        scoreboard = Scoreboard([tracker], progress.show)
+        scoreboard = Scoreboard(tracker, progress.show)
         if state is not None:
             scoreboard.load_state_dict(state["scores"])
         sampler = Sampler(
-            experiment, folder.samples, _interval(settings.sample_kimg, total_images // 8), [tracker]
+            experiment, folder.samples, _interval(settings.sample_kimg, total_images // 8), tracker
         )
         checkpointer = Checkpointer(
             experiment,
@@ -126,7 +128,8 @@ def _play(
         step = train(experiment, start, watchers, stop)
         if step < experiment.total_steps:
             checkpointer.save(step)
-            raise Interrupted(step, folder.path)
+            return step
+    return None
 
 
 def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str]) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from experiments.paths import expanded
+
 Size = tuple[int, int]
 Read = Callable[[Any], Any]
 
@@ -148,7 +150,7 @@ def switch(value: Any) -> bool:
 
 
 def folder(value: Any) -> str:
-    return str(Path(text(value)).expanduser().absolute())
+    return str(expanded(text(value)).absolute())
 
 
 def setting(

@@ -22,8 +22,6 @@ from experiments.trackers import Tracker
 from gans.core.player import Scores
 
 SCORE_STEPS = 25  # between score lines: one synchronization with the device each
-GRID_SAMPLES = 64
-SCATTER_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Scoreboard:
     Scores stay on the device until a line is due, so that a step does not wait for the one before.
     """
 
-    def __init__(self, trackers: Sequence[Tracker], show: Callable[[dict[str, float]], None]) -> None:
-        self.trackers = trackers
+    def __init__(self, tracker: Tracker, show: Callable[[dict[str, float]], None]) -> None:
+        self.tracker = tracker
         self.show = show
         self.pending: list[Scores] = []
         self.seconds = 0.0
@@ -101,8 +99,7 @@ class Scoreboard:
             "images_per_second": round(self._images / max(elapsed, 1e-9), 1),
             **means,
         }
-        for tracker in self.trackers:
-            tracker.scores(line)
+        self.tracker.scores(line)
         self.show(line)
         self.pending.clear()
         self._images = 0
@@ -130,28 +127,24 @@ def _stack(values: Sequence[Tensor]) -> Tensor:
 class Sampler:
     """Grids of fixed latents through the generator's average, with a grid of reals beside them."""
 
-    def __init__(
-        self, experiment: Experiment, folder: Path, interval: int, trackers: Sequence[Tracker]
-    ) -> None:
-        self.experiment, self.folder, self.interval, self.trackers = experiment, folder, interval, trackers
-        settings, data = experiment.config.settings, experiment.deal.data
-        count = GRID_SAMPLES if len(data.sample_shape) == 3 else SCATTER_SAMPLES
-        latents = torch.randn(count, settings.z_dim, generator=generator_for(settings.seed, "samples"))
-        self.latents = latents.to(settings.device)
-        shown = torch.arange(min(count, len(data)))
-        self.reals = experiment.deal.prepare(data.fetch(shown)).cpu()
+    def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
+        self.experiment, self.folder, self.interval, self.tracker = experiment, folder, interval, tracker
+        settings = experiment.config.settings
+        shape = experiment.deal.shown, settings.z_dim
+        self.latents = torch.randn(shape, generator=generator_for(settings.seed, "samples"))
+        self.latents = self.latents.to(settings.device)
 
     def save_reals(self) -> None:
-        save_png(picture_of(self.reals), self.folder / "real.png")
+        save_png(picture_of(self.experiment.reals), self.folder / "real.png")
 
     def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
             with torch.no_grad():
                 samples = self.experiment.ema.average(self.latents)
             file = self.folder / f"kimg-{moment.seen // 1000:06d}.png"
-            save_png(picture_of(samples, self.reals if self.reals.dim() == 2 else None), file)
-            for tracker in self.trackers:
-                tracker.images("samples", file, moment.kimg)
+            reals = self.experiment.reals
+            save_png(picture_of(samples, reals if reals.dim() == 2 else None), file)
+            self.tracker.images("samples", file, moment.kimg)
 
 
 class Checkpointer:
@@ -162,19 +155,23 @@ class Checkpointer:
     ) -> None:
         self.experiment, self.checkpoints = experiment, checkpoints
         self.interval, self.scoreboard = interval, scoreboard
+        self._saved = 0
 
     def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
             self.save(moment.step)
 
-    def save(self, step: int) -> Path:
-        """Writes a checkpoint, unless a score or a weight is not finite (RunError).
+    def save(self, step: int) -> None:
+        """Writes a checkpoint, unless a score or a weight is not finite (RunError); once for every step.
 
         A finite loss can have a slope that is not, and the weights show it one step before the scores.
         """
+        if step == self._saved:
+            return
         self.scoreboard.check(step)
         for name, parameter in self.experiment.game.named_parameters():
             if not parameter.isfinite().all():
                 raise not_finite(step, name)
         content = {**self.experiment.state_dict(), "scores": self.scoreboard.state_dict()}
-        return self.checkpoints.save(step, content)
+        self.checkpoints.save(step, content)
+        self._saved = step

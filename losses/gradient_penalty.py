@@ -14,7 +14,7 @@ from losses.penalties import Points
 from losses.schedules import cosine
 
 # The root has an infinite slope at 0, so a critic that is flat somewhere would give NaN. The floor stands
-# inside the root and is so small that the norm of any gradient above 1e-8 is unchanged in float32.
+# inside the root and is so small that the norm of any gradient above 1e-6 is unchanged in float32.
 SQUARED_NORM_FLOOR = 1e-20
 
 NORMS: dict[str, Callable[[Tensor], Tensor]] = {

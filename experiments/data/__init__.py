@@ -28,12 +28,18 @@ class DataSet(ABC):
         labels: class of every sample, int64 `(N,)`, or None without classes.
         classes: names of the classes, in the order of the labels; empty without classes.
         remarks: what the user should know about how the set was read, a line each.
+        on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
 
     sample_shape: tuple[int, ...]
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    on_demand: bool = False
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.sample_shape) == 3
 
     @abstractmethod
     def __len__(self) -> int: ...

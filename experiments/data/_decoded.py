@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from experiments.cache import cache_folder
 from experiments.data import Fit
+from experiments.paths import cache_folder
 
 Pixels = NDArray[np.uint8]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}

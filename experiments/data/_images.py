@@ -25,8 +25,11 @@ from experiments.data._decoded import (
     resize,
     upright_size,
 )
+from experiments.memory import memory_for_data
 
-HELD_BYTES = 4 * 2**30  # larger sets are not held in memory: they are decoded once, into a cache on disk
+# Larger sets are not held in memory, however large that is, but decoded into a cache on disk: the first run
+# begins at once, and later ones do not decode at all.
+HELD_BYTES = 4 * 2**30
 KINDS = {1: "is grey", 3: "is in colour", 4: "has transparency"}
 BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
 WINDOW = 1024  # images handed to the threads at a time
@@ -39,7 +42,7 @@ class UnreadableError(ValueError):
 
 
 class Store(ABC):
-    """Where files lie. It is used by several threads at once, and by processes forked from this one."""
+    """Where files lie. It is used by several threads at once."""
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
@@ -72,8 +75,8 @@ def open_images(
     labels: Tensor | None = None,
     classes: Sequence[str] = (),
 ) -> DataSet:
-    """All images at `size`: in memory where they fit into 4 GiB, else decoded when they are first fetched,
-    which `access` may also ask of fewer.
+    """All images at `size`: in memory where they fit into 4 GiB and what is free, else decoded when they are
+    first fetched, which `access` may also ask of fewer.
 
     Where it says so, files that cannot be read are left out, with their labels, and a remark counts them;
     that decodes every file once, into memory or into the cache.
@@ -87,7 +90,8 @@ def open_images(
     if channels not in KINDS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
     images = ImageFiles(store, names, size, channels, fit, labels, classes)
-    if not access.stream and len(names) * channels * size[0] * size[1] <= HELD_BYTES:
+    limit = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
+    if not access.stream and len(names) * channels * size[0] * size[1] <= limit:
         return images.held(access.skip_bad)
     images.use_cache(access.skip_bad)
     return images
@@ -117,6 +121,8 @@ class ImageFiles(DataSet):
         labels: int64 `(N,)`, the class of every file; classes: the names of the classes.
     """
 
+    on_demand = True
+
     def __init__(
         self,
         store: Store,
@@ -134,7 +140,7 @@ class ImageFiles(DataSet):
         self._skipped: tuple[str, ...] = ()  # the remark on the others
         self._first: tuple[str, Header] | None = None  # what every file is compared with
         self._cache: Decoded | None = None
-        self._pool, self._process = ThreadPoolExecutor(os.cpu_count()), os.getpid()
+        self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="gans-decode")
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -252,8 +258,6 @@ class ImageFiles(DataSet):
 
     def _on_all_cores(self, work: Callable[[int], str | None], indices: range) -> Iterator[str | None]:
         """Results in the order of the indices."""
-        if self._process != os.getpid():  # threads do not survive a fork
-            self._pool, self._process = ThreadPoolExecutor(os.cpu_count()), os.getpid()
         for start in range(0, len(indices), WINDOW):
             window = indices[start : start + WINDOW]
             blocks = [window[place : place + BLOCK] for place in range(0, len(window), BLOCK)]

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 from filelock import FileLock
 from torch import Tensor
 
-from experiments.cache import cache_folder
 from experiments.data import Access, Fit, Held, Kind, Native, Source
 from experiments.data._arguments import refuse_argument
 from experiments.data._pixels import fitted, refuse_shape
 from experiments.errors import RunError
+from experiments.paths import cache_folder, expanded
 
 Files = tuple[Path, ...]
 
@@ -154,8 +154,8 @@ class HeldSet(NamedSet):
 
 def roots(access: Access) -> list[Path]:
     """Folders that hold sets, directly or as torchvision lays them out, in the order of the search."""
-    named = [Path(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
-    return [root.expanduser() for root in ([access.root] if access.root else []) + [*named, cache_folder()]]
+    named = [expanded(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
+    return [*([access.root] if access.root else []), *named, cache_folder()]
 
 
 def torchvision_datasets() -> Any:

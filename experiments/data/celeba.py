@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.data import DataSet, Fit
+from experiments.data import DataSet, Fit, Native
 from experiments.data._arguments import refuse_argument
 from experiments.data._images import open_images
 from experiments.data._named_sets import Files, NamedSet, torchvision_datasets
@@ -24,6 +24,10 @@ class Celeba(NamedSet):
     channels: ClassVar[int] = 3
     folder: ClassVar[str] = "celeba"
     files: ClassVar[tuple[str, ...]] = (PARTITION, IMAGES)
+
+    def native(self) -> Native:
+        """Any size: the architecture decides, as papers do, which take these pictures at 64 or 128."""
+        return Native(channels=super().native().channels)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it; "auto" crops.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from experiments.data import DataSet, Fit, Kind, Native, Source
 from experiments.data._images import Store, native_channels, open_images
+from experiments.paths import expanded
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
@@ -73,14 +74,6 @@ class Folder(Source):
         if not names:
             raise ValueError(f"no images below {self._store.root} (looked for {' '.join(ENDINGS)})")
         return names
-
-
-def expanded(argument: str) -> Path:
-    """The path, with a home folder written as ~. Raises ValueError for that of an unknown user."""
-    try:
-        return Path(argument).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{argument} is in the home folder of nobody known: write the whole path") from error
 
 
 def sorted_images(paths: Iterable[str]) -> list[str]:

@@ -9,7 +9,8 @@ from typing import BinaryIO, ClassVar, cast
 
 from experiments.data import DataSet, Fit, Kind, Native, Source
 from experiments.data._images import Store, native_channels, open_images
-from experiments.data.folder import ENDINGS, classes_of, expanded, sorted_images
+from experiments.data.folder import ENDINGS, classes_of, sorted_images
+from experiments.paths import expanded
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name

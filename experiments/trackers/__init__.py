@@ -62,5 +62,9 @@ class Tracker(ABC):
         """A picture that was written to `file`."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Nothing more will come, be the run finished, stopped or failed. Returns in bounded time."""
+    def close(self, exit_status: int = 0) -> None:
+        """Nothing more will come. Returns in bounded time.
+
+        Args:
+            exit_status: the command's: 0 the run is finished, 1 it failed, 130 it was stopped.
+        """

@@ -72,10 +72,10 @@ class _Several(Tracker):
         for other in self._others:
             other.do(lambda tracker: tracker.images(name, file, kimg))
 
-    def close(self) -> None:
+    def close(self, exit_status: int = 0) -> None:
         for other in self._others:
-            other.close()
-        self._local.close()
+            other.close(exit_status)
+        self._local.close(exit_status)
 
 
 @final
@@ -100,13 +100,13 @@ class _Guarded:
             self._warn(error)
             # It may hold files, threads or processes. What it has to say about that was said above.
             with suppress(Exception):
-                failed.close()
+                failed.close(exit_status=1)
 
-    def close(self) -> None:
+    def close(self, exit_status: int) -> None:
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
             try:
-                tracker.close()
+                tracker.close(exit_status)
             except Exception as error:
                 self._warn(error)
 

@@ -11,14 +11,19 @@ class LocalTracker(Tracker):
     """Appends whole lines; a line torn by a kill is dropped when the run resumes."""
 
     def __init__(self, run: TrackedRun) -> None:
-        self._file = (run.folder / "scores.jsonl").open("a", encoding="utf-8")
+        self._path = run.folder / "scores.jsonl"
+        self._file = self._path.open("a", encoding="utf-8")
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        self._file.write(json.dumps(dict(scores)) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(dict(scores)) + "\n")
+            self._file.flush()
+        except OSError as error:
+            error.filename = str(self._path)  # an error of write() does not name the file by itself
+            raise
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         """The file is already where it belongs."""
 
-    def close(self) -> None:
+    def close(self, exit_status: int = 0) -> None:
         self._file.close()

@@ -39,7 +39,7 @@ class TensorboardTracker(Tracker):
             pixels = np.asarray(picture)
         self._writer.add_image(name, pixels, _images(kimg), dataformats="HWC"[: pixels.ndim])
 
-    def close(self) -> None:
+    def close(self, exit_status: int = 0) -> None:
         self._writer.close()
 
 

@@ -17,6 +17,7 @@ from experiments.trackers._login import is_logged_in, mode, server
 
 INIT_SECONDS = 5.0  # for the server to answer when a run begins
 FINISH_SECONDS = 30.0  # for what is still to be uploaded when a run ends
+KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
 
 
@@ -53,11 +54,12 @@ class WandbTracker(Tracker):
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})
 
-    def close(self) -> None:
-        """Waits for the upload, but not for long, and not after Ctrl-C: the rest stays in the folder."""
+    def close(self, exit_status: int = 0) -> None:
+        """Waits for the upload, but not for long, and until Ctrl-C at most: the rest stays in the folder."""
         part = quote(self._run.settings.sync_dir)
         try:
-            _within(FINISH_SECONDS + GRACE_SECONDS, self._run.finish)
+            code = KILLED if exit_status == 130 else exit_status
+            _within(FINISH_SECONDS + GRACE_SECONDS, lambda: self._run.finish(exit_code=code))
         except TimeoutError as error:
             raise TimeoutError(
                 f"its upload did not end within {FINISH_SECONDS:g} s; "

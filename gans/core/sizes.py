@@ -12,6 +12,7 @@ def halvings(height: int, width: int) -> int:
     if count == 0 or min(height, width) >= 16:
         raise ValueError(
             f"image size {height << count}x{width << count}: both sides are halved until 4 to 15 pixels "
-            f"remain, but {height}x{width} cannot be halved; take multiples of a power of two: 28, 32, 48, …"
+            f"remain, but {height}x{width} cannot be halved; take multiples of a power of two, as in "
+            "--image-size 28, 32, 48 or 64"
         )
     return count

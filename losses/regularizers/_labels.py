@@ -45,6 +45,16 @@ def labelled(name: str, form: Adversarial) -> Labelled:
     return form
 
 
+def smoothed(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) -> Relabelled:
+    """The form with softer labels. Raises ValueError where they are soft already: targets would multiply."""
+    inner = labelled(name, form)
+    while isinstance(inner, Relabelled):
+        if isinstance(inner.mix_real, Smooth):
+            raise ValueError(f"{name}: the labels are smoothed already; take one kind of label smoothing")
+        inner = inner.form
+    return Relabelled(labelled(name, form), mix_real, mix_fake)
+
+
 def as_told(told: Tensor, other: Tensor) -> Tensor:
     return told
 

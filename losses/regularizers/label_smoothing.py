@@ -2,12 +2,16 @@
 
 from losses.adversarial import Adversarial
 from losses.regularizers import Relabel
-from losses.regularizers._labels import Relabelled, Smooth, as_told, labelled
+from losses.regularizers._labels import Smooth, as_told, smoothed
 
 
 class LabelSmoothing(Relabel):
     """The critic's target for reals becomes α (0.9 in the paper); its target for fakes stays 0 and the
-    generator's stays 1: smoothing either of those would reward the generator's present samples."""
+    generator's stays 1: smoothing either of those would reward the generator's present samples.
+
+    A target is the expectation over labels: α·real(logits) + (1 − α)·fake(logits). For hinge, which has no
+    targets but margins, that moves the boundary instead: where reals are 1/(2α − 1) times as dense as fakes.
+    """
 
     def __init__(self, strength: float) -> None:
         if not 0.5 < strength <= 1:
@@ -15,4 +19,4 @@ class LabelSmoothing(Relabel):
         super().__init__(strength)
 
     def wrap(self, form: Adversarial) -> Adversarial:
-        return Relabelled(labelled("label-smoothing", form), Smooth(self.strength), as_told)
+        return smoothed("label-smoothing", form, Smooth(self.strength), as_told)

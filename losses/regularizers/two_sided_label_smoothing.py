@@ -2,7 +2,7 @@
 
 from losses.adversarial import Adversarial
 from losses.regularizers import Relabel
-from losses.regularizers._labels import Relabelled, Smooth, labelled
+from losses.regularizers._labels import Smooth, smoothed
 
 
 class TwoSidedLabelSmoothing(Relabel):
@@ -22,4 +22,4 @@ class TwoSidedLabelSmoothing(Relabel):
 
     def wrap(self, form: Adversarial) -> Adversarial:
         smooth = Smooth(self.strength)
-        return Relabelled(labelled("two-sided-label-smoothing", form), smooth, smooth)
+        return smoothed("two-sided-label-smoothing", form, smooth, smooth)

@@ -67,6 +67,15 @@ def test_a_plugin_file_joins_the_catalogue(tmp_path: Path) -> None:
     assert catalogue.load("form", "from-elsewhere").__name__ == "Elsewhere"
 
 
+def test_a_plugin_may_hold_dataclasses(tmp_path: Path) -> None:
+    """With annotations as text, which dataclasses look up in the module's own entry."""
+    file = tmp_path / "with_a_dataclass.py"
+    parts = "from dataclasses import dataclass\n@dataclass\nclass _Helper:\n    size: int\n"
+    text, rest = FORM.split("\n", 1)
+    file.write_text(f"{text}\nfrom __future__ import annotations\n{parts}{rest}")
+    assert catalogue.add_plugin(str(file)) == ("form", "with-a-dataclass")
+
+
 def test_a_recipe_is_a_plugin_too(tmp_path: Path) -> None:
     file = tmp_path / "my_recipe.py"
     file.write_text(

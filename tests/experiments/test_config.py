@@ -1,11 +1,12 @@
 """Settings are resolved in one order, and say where they came from."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from experiments import catalogue
-from experiments.config import Config, refuse_another_recipe, resolve
+from experiments.config import Config, differences, refuse_another_recipe, resolve
 from experiments.errors import UsageError
 from experiments.settings import FIELDS, read_value
 
@@ -242,3 +243,42 @@ def test_words_are_read(name: str, words: str, value: Any) -> None:
 def test_impossible_words_are_refused(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_value(name, words)
+
+
+@pytest.mark.parametrize(
+    ("of", "flags", "expected"),
+    [
+        ({"loss": "bce"}, {"optimizer": "rmsprop"}, {"betas": None}),
+        ({"loss": "bce"}, {"ttur": 2.0}, {"lr_critic": 4e-4}),
+        ({"ttur": 2.0}, {"lr_generator": 1e-3}, {"lr_critic": 2e-3}),
+        ({"ttur": 2.0}, {"lr_critic": 5e-4}, {"ttur": None, "lr_critic": 5e-4}),
+        (
+            {"lr_schedule": "linear", "lr_decay_from": 0.5},
+            {"lr_schedule": "constant"},
+            {"lr_decay_from": None},
+        ),
+        ({"loss": "wgan-gp"}, {"penalty": ()}, {"penalty_norm": None, "penalty_weight": None}),
+        ({"loss": "bce"}, {"penalty": ("real",)}, {"critic_norm": "none", "penalty_norm": "one"}),
+        ({"loss": "wgan-gp", "critic_norm": "layer"}, {"penalty": ("real",)}, {"critic_norm": "layer"}),
+    ],
+)
+def test_flags_change_the_config_of_a_run(
+    of: dict[str, Any], flags: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """It holds every value, also those that its user never gave: they give way, and are no mistake."""
+    before = asdict(resolve({"arch": "dcgan", "preset": "paper", **of}).settings)
+    after = asdict(resolve(flags, before, "config.json").settings)
+    assert {name: after[name] for name in expected} == expected
+    assert asdict(resolve({}, after, "config.json").settings) == after
+
+
+def test_a_config_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(UsageError, match="one by one"):
+        resolve({}, {"arch": "dcgan", "penalty": ("real",), "critic_norm": "batch"}, "mine.json")
+
+
+def test_a_config_of_an_older_version_lacks_settings_that_had_no_effect_then() -> None:
+    settings = asdict(resolve({"arch": "dcgan"}).settings)
+    older = {name: value for name, value in settings.items() if name not in ("augment", "skip_bad")}
+    assert differences(older, settings) == []
+    assert differences(older, settings | {"skip_bad": True}) == ["skip_bad: False → True"]

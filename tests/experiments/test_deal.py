@@ -93,31 +93,34 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
     asked = len(small.fetched)
     first = held()
     assert len(small.fetched) == asked, "nothing is fetched twice"
-    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    small.on_demand = True
+    assert torch.equal(Dealer(small, 10, 0, CPU)(), first), "streamed because it asks for it"
+    assert len(small.fetched) > asked
+    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     large = Lazy(50)
     streamed = Dealer(large, 10, 0, CPU)
     assert torch.equal(streamed(), first), "both ways deal the same"
     streamed()
     streamed.seen = 0
     assert torch.equal(streamed(), first), "what was fetched for another position is thrown away"
-    assert len(large.fetched) < 1 + 50 * 5
+    assert len(large.fetched) < 50 * 5
 
 
 def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     data = Lazy(1000)
     deal = Dealer(data, 10, 0, CPU)
     deal()
     deadline = time.monotonic() + 10
-    while len(data.fetched) < 1 + 10 * (1 + BATCHES_AHEAD) and time.monotonic() < deadline:
+    while len(data.fetched) < 10 * (1 + BATCHES_AHEAD) and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert len(data.fetched) == 1 + 10 * (1 + BATCHES_AHEAD), "the next ones wait, and no more"
+    assert len(data.fetched) == 10 * (1 + BATCHES_AHEAD), "the next ones wait, and no more"
 
 
 def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ends of epochs, from the start and from any position."""
     held = numbers_of(Dealer(Lazy(23), 5, 3, CPU), 30)
-    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     streamed = Dealer(Lazy(23), 5, 3, CPU)
     assert numbers_of(streamed, 30) == held
     late = Dealer(Lazy(23), 5, 3, CPU)
@@ -130,17 +133,16 @@ def numbers_of(deal: Dealer, batches: int) -> list[int]:
 
 
 def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.deal._free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
 
     class Broken(Lazy):
         def fetch(self, indices: torch.Tensor) -> torch.Tensor:
-            if self.fetched:
-                raise ValueError("seven.png is damaged")
-            return super().fetch(indices)
+            raise ValueError("seven.png is damaged")
 
     deal = Dealer(Broken(50), 10, 0, CPU)
-    with pytest.raises(RunError, match=r"seven\.png"):
-        deal()
+    for fetch in (deal, deal.first):
+        with pytest.raises(RunError, match=r"seven\.png"):
+            fetch()
 
 
 def test_holding_keeps_the_order_across_chunks() -> None:

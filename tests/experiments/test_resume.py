@@ -19,7 +19,7 @@ from torch import Tensor
 
 import cli
 from experiments import catalogue
-from experiments.checkpoint import load_checkpoint
+from experiments.checkpoint import Checkpoints, load_checkpoint
 
 # Children are forked from a process that has imported everything and computed nothing.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -176,3 +176,18 @@ def scores(run: Path) -> list[dict[str, float]]:
     """Without what depends on the clock on the wall."""
     lines = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in lines]
+
+
+def test_a_step_is_saved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while a checkpoint is being written must not write it again over itself."""
+    written: list[int] = []
+    save = Checkpoints.save
+
+    def count(self: Checkpoints, step: int, content: dict[str, Any]) -> Path:
+        written.append(step)
+        return save(self, step, content)
+
+    monkeypatch.setattr(Checkpoints, "save", count)
+    words = ["run", "--arch", "mlp", "--steps", "9", "--width", "2", "--batch-size", "4", "--out"]
+    stop_after(3, [*words, str(tmp_path / "cut"), "--checkpoint-kimg", "0.004"])
+    assert written == [1, 2, 3]

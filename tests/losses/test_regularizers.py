@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from experiments import catalogue
-from losses.adversarial import Labelled
+from losses.adversarial import Adversarial, Labelled
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.lsgan import LeastSquares
 from losses.regularizers import Constraint, Relabel, View
@@ -56,6 +56,16 @@ def test_two_sided_smoothing_moves_both_targets_of_the_critic_only() -> None:
     reference += nn.functional.binary_cross_entropy_with_logits(fake, torch.full_like(fake, 0.2))
     assert smooth.critic(real, fake).item() == pytest.approx(reference.item(), rel=1e-14)
     assert smooth.generator(fake, None).item() == plain.generator(fake, None).item()
+
+
+@pytest.mark.parametrize("between", [[], [LabelFlip(0.1)]])
+def test_labels_are_smoothed_once(between: list[LabelFlip]) -> None:
+    """Else targets of 0.9 and 0.9 would make 0.81."""
+    form: Adversarial = LabelSmoothing(0.9).wrap(BinaryCrossEntropy())
+    for regularizer in between:
+        form = regularizer.wrap(form)
+    with pytest.raises(ValueError, match="two-sided-label-smoothing: the labels are smoothed already"):
+        TwoSidedLabelSmoothing(0.9).wrap(form)
 
 
 def test_smoothed_least_squares_has_the_smoothed_target() -> None:

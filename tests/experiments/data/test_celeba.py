@@ -88,7 +88,7 @@ def levels(data: DataSet) -> list[int]:
 def test_training_images_are_read_in_their_order(tmp_path: Path, drive: Drive) -> None:
     images = install(tmp_path)
     native = Celeba("", Access(tmp_path, download=True)).native()
-    assert (native.size, native.channels) == ((218, 178), 3)
+    assert (native.size, native.channels) == (None, 3)
     data = opened(tmp_path)
     expected = np.stack([np.asarray(Image.open(images / name)) for name in TRAIN])
     assert np.array_equal(fetched(data).permute(0, 2, 3, 1).numpy(), expected)

@@ -457,13 +457,12 @@ def status_of(child: int) -> int:
 
 
 def test_two_processes_fill_one_cache(tmp_path: Path, large: None, decoded: list[str]) -> None:
-    """Also that a set can be used on both sides of a fork, though its threads stay on one."""
     pixels = make(tmp_path, 60)
     data = opened(tmp_path)
     data.fetch(torch.arange(8))
     backwards = torch.arange(59, -1, -1)
     children = [
-        in_a_fork(lambda: torch.equal(fetched(data), pixels)),
+        in_a_fork(lambda: torch.equal(fetched(opened(tmp_path)), pixels)),
         in_a_fork(lambda: torch.equal(opened(tmp_path).fetch(backwards), pixels[backwards])),
     ]
     assert torch.equal(fetched(data), pixels)
@@ -477,9 +476,10 @@ def test_a_kill_leaves_a_cache_that_is_right(
     tmp_path: Path, large: None, cache: Path, decoded: list[str]
 ) -> None:
     pixels = make(tmp_path, 200)
-    data = opened(tmp_path)
+    opened(tmp_path)
 
     def fill() -> bool:
+        data = opened(tmp_path)
         for index in range(200):
             data.fetch(torch.tensor([index]))
             time.sleep(0.01)

@@ -29,8 +29,8 @@ class Recorder(Tracker):
     def images(self, name, file, kimg):
         self.tell("images", name, file.name, kimg)
 
-    def close(self):
-        self.tell("close")
+    def close(self, exit_status):
+        self.tell("close", exit_status)
 '''
 
 FAULTY = '''"""A tracker that fails where the environment says, and from then on always."""
@@ -53,7 +53,7 @@ class Faulty(Tracker):
     def images(self, name, file, kimg):
         self.fail("images")
 
-    def close(self):
+    def close(self, exit_status):
         self.fail("close")
 '''
 

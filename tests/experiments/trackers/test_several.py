@@ -33,7 +33,7 @@ def test_a_tracker_is_told_everything(gans: Gans, plugins: str) -> None:
         "images samples kimg-000000.png 0.032",
         "scores 4 0.064",
         "images samples kimg-000000.png 0.064",
-        "close",
+        "close 0",
     ]
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 2, "the local one is always on"
 
@@ -65,11 +65,12 @@ def test_trackers_are_closed_however_a_run_ends(
 ) -> None:
     moody(mood)
     command = f"{POINTS} {plugins},moody.py --loss moody --track recorder --out run"
-    assert gans(command).status == (130 if mood == "SIGINT 3" else 1)
-    assert told("run")[-1] == "close"
+    status = 130 if mood == "SIGINT 3" else 1
+    assert gans(command).status == status
+    assert told("run")[-1] == f"close {status}"
     moody("calm")
     assert gans(command).status == 0
-    assert told("run").count("close") == 2
+    assert [line for line in told("run") if line.startswith("close")] == [f"close {status}", "close 0"]
 
 
 def test_a_resumed_run_says_from_where(gans: Gans, plugins: str, moody: Callable[[str], None]) -> None:
@@ -86,7 +87,7 @@ def test_the_product_comes_before_the_last_upload(gans: Gans, plugins: str, work
         (workplace / "recorder.py")
         .read_text()
         .replace(
-            'self.tell("close")',
+            'self.tell("close", exit_status)',
             'self.tell("close", __import__("pathlib").Path("run/generator.safetensors").exists())',
         )
     )

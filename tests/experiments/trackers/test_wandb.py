@@ -159,7 +159,7 @@ def test_ctrl_c_on_a_terminal(
     assert len(list(Path("run/checkpoints").glob("*.pt"))) == 1
     (part,) = parts(Path("run"))
     assert part.scores == scores_of(Path("run"))
-    assert part.exit_codes == [0]
+    assert part.exit_codes == [tracker.KILLED]
     assert children(process) == []
     assert sorted(home.rglob("*")) == sorted(temporary.rglob("*")) == []
     assert {path.name for path in Path().iterdir()} == {"run", "home"}

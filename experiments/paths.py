@@ -1,0 +1,17 @@
+"""Paths as users write them, and where everything is kept that can be fetched or computed again."""
+
+import os
+from pathlib import Path
+
+
+def expanded(path: str) -> Path:
+    """The path, with a home folder written as ~. Raises ValueError for that of an unknown user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path} is in the home folder of nobody known: write the whole path") from error
+
+
+def cache_folder() -> Path:
+    """`$GANS_CACHE`, or `~/.cache/gans`. It need not exist, and may be deleted at any time."""
+    return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
