@@ -132,7 +132,7 @@ def run(
     strengths = {name.replace("_", "-"): value for name, value in given.items() if name not in FIELDS}
     file = open_run(resume).config_file if resume is not None else config
     values = read_config(file) if file else {}
-    if config is not None:
+    if file is not None:
         refuse_another_recipe(values, asked)
     resolved = resolve(asked, values, str(file or ""), strengths)
     if dry_run:
@@ -205,7 +205,13 @@ def sample(
 
 def say(line: str) -> None:
     """Remarks go to stderr; results that a program reads go to stdout."""
-    click.echo(line, err=True)
+    click.echo(one_line(line), err=True)
+
+
+def one_line(text: str) -> str:
+    """File names and other people's messages may hold anything; a terminal obeys some of it."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+    return "".join(escaped)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -233,7 +239,7 @@ def describe(error: Exception) -> str:
         line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
     else:
         line = f"{type(error).__name__}: {error} (--debug shows where)"
-    return " ".join(line.split())
+    return line
 
 
 def fail(line: str, status: int) -> None:

@@ -14,4 +14,7 @@ def expanded(path: str) -> Path:
 
 def cache_folder() -> Path:
     """`$GANS_CACHE`, or `~/.cache/gans`. It need not exist, and may be deleted at any time."""
-    return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
+    try:
+        return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
+    except ValueError as error:
+        raise ValueError(f"GANS_CACHE: {error}") from error

@@ -64,6 +64,21 @@ class RunFolder:
         content = {"format": FORMAT, "settings": config.to_json(), "environment": environment()}
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
 
+    def begin(self, config: Config, step: int, is_changed: bool) -> None:
+        """Makes the folder ready to go on after `step`: with the config, and without what comes later.
+
+        What a run with other settings has left is kept under names with the step at which they changed.
+        """
+        for file in (self.generator_file, self.critic_file):
+            if file.exists() and is_changed:
+                file.replace(_dated(file, step))
+            file.unlink(missing_ok=True)
+        if is_changed:
+            write_atomically(_dated(self.config_file, step), self.config_file.read_bytes())
+        if is_changed or not self.exists:
+            self.write_config(config)
+        self.rewind_scores(step)
+
     def settings(self) -> Settings:
         """The settings of the run here, with its plug-ins loaded; nothing else is opened."""
         values = read_config(self.config_file)
@@ -97,6 +112,10 @@ class RunFolder:
             except (ValueError, KeyError):
                 continue
         write_atomically(self.scores_file, "".join(kept).encode())
+
+
+def _dated(file: Path, step: int) -> Path:
+    return file.with_stem(f"{file.stem}-step-{step:08d}")
 
 
 def open_run(path: Path) -> RunFolder:

@@ -40,7 +40,7 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     folder.prepare()
     with folder.locked():
         changed = check_folder(config, folder, force)  # again: another process may have been here since
-        _train_in(folder, experiment or build(config), changed, say)
+        _train_in(folder, experiment or build(config), changed, say, force)
 
 
 def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
@@ -61,31 +61,16 @@ def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
     return changed
 
 
-def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say: Say) -> None:
+def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say: Say, force: bool) -> None:
     settings = experiment.config.settings
     start, state = 0, folder.checkpoints(settings.keep).newest(say)
     if state is not None:
-        start = _restore(experiment, state, changed)
+        start = _restore(experiment, state, changed, force)
         say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
-    if changed or not folder.exists:
-        folder.write_config(experiment.config)
-    for file in (folder.generator_file, folder.critic_file):
-        file.unlink(missing_ok=True)
-    folder.rewind_scores(start)
-    tracked = TrackedRun(
-        folder=folder.path,
-        settings=json.loads(json.dumps(asdict(settings))),
-        step=start,
-        kimg=experiment.deal.seen / 1000,
-        project=settings.project,
-        group=settings.group,
-        tags=settings.tags,
-    )
-    told = experiment.deal.data.remarks
-    for remark in told:
-        say(f"data {settings.data}: {remark}")
+    folder.begin(experiment.config, start, bool(changed))
+    told = _tell_remarks(experiment, say)
     # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
-    tracker, status = open_trackers(settings.track, tracked, say), 1
+    tracker, status = open_trackers(settings.track, _tracked(folder, experiment, start), say), 1
     try:
         stopped_at = _play(folder, experiment, start, state, tracker)
         if stopped_at is not None:
@@ -96,12 +81,31 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
         if experiment.critic_ema is not None:
             export_network(experiment.critic_ema.average, settings, folder.critic_file, "critic")
         export_network(experiment.ema.average, settings, folder.generator_file)
-        for remark in experiment.deal.data.remarks:
-            if remark not in told:
-                say(f"data {settings.data}: {remark}")
+        _tell_remarks(experiment, say, told)
         status = 0
     finally:
         tracker.close(status)
+
+
+def _tell_remarks(experiment: Experiment, say: Say, told: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Says what the data has to remark, beyond what was told before."""
+    for remark in experiment.deal.data.remarks:
+        if remark not in told:
+            say(f"data {experiment.config.settings.data}: {remark}")
+    return experiment.deal.data.remarks
+
+
+def _tracked(folder: RunFolder, experiment: Experiment, start: int) -> TrackedRun:
+    settings = experiment.config.settings
+    return TrackedRun(
+        folder=folder.path,
+        settings=json.loads(json.dumps(asdict(settings))),
+        step=start,
+        kimg=experiment.deal.seen / 1000,
+        project=settings.project,
+        group=settings.group,
+        tags=settings.tags,
+    )
 
 
 def _play(
@@ -132,8 +136,21 @@ def _play(
     return None
 
 
-def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str]) -> int:
+def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str], force: bool) -> int:
     step = state["step"]
+    optimizers = [line for line in changed if line.startswith("optimizer: ")]
+    if optimizers:
+        raise RunError(
+            f"checkpoint {checkpoint_name(step)} holds the state of another optimizer ({optimizers[0]}); "
+            "take another --out"
+        )
+    data = experiment.fingerprint()
+    if state.get("data", data) != data and not force:
+        raise UsageError(
+            f"data {experiment.config.settings.data} is not what checkpoint {checkpoint_name(step)} was "
+            f"trained on ({state['data']['count']:,} samples then, {data['count']:,} now): bring it back, "
+            "take another --out, or go on with --force"
+        )
     try:
         experiment.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:

@@ -23,7 +23,7 @@ def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
         except ValueError:
             number = None
         if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
-            top = f" to {maximum}" if maximum < 2**63 - 1 else " or more"
+            top = f" to {maximum}" if maximum < 2**63 - 1 else " or more, below 2^63"
             raise ValueError(f"'{value}' is not a whole number of {minimum}{top}")
         return number
 
@@ -72,6 +72,11 @@ def words(value: Any) -> tuple[str, ...]:
     return found
 
 
+def places(value: Any) -> tuple[str, ...]:
+    """As `words`, where "none" takes away what a loss brings."""
+    return () if value == "none" else words(value)
+
+
 def files(value: Any) -> tuple[str, ...]:
     """Absolute, so that a run goes on from any folder and one file is one file by every name."""
     return words([str(Path(path).absolute().resolve()) for path in words(value)])
@@ -107,10 +112,10 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
         value = [part.partition("=")[::2] for part in value.split(",") if part]
     try:
         pairs = sorted((name, strength) for name, strength in (dict(value).items()))
-        if len(pairs) < len(value):
-            raise ValueError(f"'{value}' names one twice")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"'{value}' is not a list of NAME=STRENGTH, each name once") from error
+        raise ValueError(f"'{value}' is not a list of NAME=STRENGTH") from error
+    if len(pairs) < len(value):
+        raise ValueError(f"'{','.join(name for name, _ in value)}' names one twice")
     return tuple((text(name), _strength(name, strength)) for name, strength in pairs)
 
 
@@ -120,7 +125,9 @@ AUGMENTATIONS = {"flip": 0.5, "crop": 0.125, "jitter": 0.2}  # name → usual st
 def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
     """As `strengths`, where a name alone has its usual strength."""
     if isinstance(value, str):
-        parts = [part.partition("=") for part in value.split(",") if part]
+        value = value.split(",")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        parts = [part.partition("=") for part in value if part]
         value = [(name, given if equals else AUGMENTATIONS.get(name, 0.0)) for name, equals, given in parts]
     pairs = strengths(value)
     for name, strength in pairs:
@@ -133,7 +140,7 @@ def _strength(name: str, value: Any) -> float:
     try:
         return real()(value)
     except ValueError as error:
-        raise ValueError(f"{name}={value}: the strength must be a number, as in {name}=0.1") from error
+        raise ValueError(f"{name}={value}: the strength must be a number") from error
 
 
 def channel_count(value: Any) -> int:
@@ -254,7 +261,7 @@ class Settings:
         0.0,
     )
     n_critic: int = setting(whole(1), "Updates of the critic in a round.", "N", 1)
-    penalty: tuple[str, ...] = setting(words, "Where gradients are penalized.", "PLACE,…", ())
+    penalty: tuple[str, ...] = setting(places, "Where gradients are penalized.", "none|PLACE,…", ())
     penalty_norm: str | None = setting(
         choice("one", "zero", "one-sided"), "What is asked of gradients.", "one|zero|one-sided"
     )

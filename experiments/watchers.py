@@ -46,9 +46,10 @@ Watcher = Callable[[Moment, Scores], None]
 
 
 def not_finite(step: int, name: str) -> RunError:
+    weight = "lower" if name.endswith("gradient_penalty") else "raise"
     return RunError(
         f"step {step}: {name} is not finite, so training stopped without saving it; "
-        "lower the learning rates or raise --penalty-weight"
+        f"lower the learning rates or {weight} --penalty-weight"
     )
 
 

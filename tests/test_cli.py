@@ -665,3 +665,58 @@ def test_streaming_changes_no_bit(gans: Gans, pictures: Path, workplace: Path) -
     assert f"decoded images are kept in {workplace}" in streamed.err
     assert exported(Path("held")) == exported(Path("streamed"))
     assert gans(f"run {IMAGES} --out streamed").status == 0, "the same run, however its files are read"
+
+
+def test_what_a_forced_change_replaces_is_kept(gans: Gans, finished: Path) -> None:
+    """Also where the new settings fail at once."""
+    export, config = exported(finished), (finished / "config.json").read_bytes()
+    outcome = gans(f"run --resume {finished} --steps 9 --penalty real --penalty-weight 1e300 --force")
+    assert outcome.status == 1 and "lower --penalty-weight" in outcome.err
+    assert (finished / "generator-step-00000004.safetensors").read_bytes() == export
+    assert (finished / "config-step-00000004.json").read_bytes() == config
+
+
+@pytest.mark.parametrize("flags", ["--optimizer rmsprop", "--optimizer sgd"])
+def test_another_optimizer_is_refused_before_anything_changes(flags: str, gans: Gans, finished: Path) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    outcome = gans(f"run --resume {finished} --steps 9 {flags} --force")
+    assert outcome.status == 1 and "another optimizer" in outcome.err, outcome.err
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_another_loss_is_not_resumed_with_the_settings_of_the_first(gans: Gans, finished: Path) -> None:
+    outcome = gans(f"run --resume {finished} --steps 9 --loss wgan-gp --force")
+    assert outcome.status == 2 and "--loss wgan-gp with the config of a" in outcome.err
+
+
+def test_data_that_changed_is_noticed(gans: Gans, pictures: Path) -> None:
+    gans(f"run {IMAGES} --out run")
+    (pictures / "03.png").unlink()
+    command = "run --resume run --steps 9 --force"
+    assert gans("run --resume run --steps 9").status == 2, "other settings need --force"
+    refused = gans(f"run {IMAGES} --out run")
+    assert refused.status == 0, "it is finished"
+    (Path("run") / "generator.safetensors").unlink()
+    refused = gans(f"run {IMAGES} --out run")
+    assert refused.status == 2 and "12 samples then, 11 now" in refused.err and "--force" in refused.err
+    assert gans(command).status == 0
+
+
+def test_what_is_no_file_is_named(gans: Gans, pictures: Path) -> None:
+    """A pipe would be waited for, for ever."""
+    os.mkfifo(pictures / "zz.png")
+    outcome = gans(f"run {IMAGES} --out run")
+    assert outcome.status == 2 and "zz.png cannot be read: not a file" in outcome.err
+    assert gans(f"run {IMAGES} --skip-bad --out run").status == 0
+
+
+def test_file_names_do_not_command_the_terminal(gans: Gans, pictures: Path) -> None:
+    (pictures / "x\n\x1b[31mred.png").write_text("no image")
+    outcome = gans(f"run {IMAGES} --skip-bad --out run")
+    assert outcome.status == 0
+    assert "\x1b" not in outcome.err and "x \\x1b[31mred.png" in outcome.err
+
+
+def test_none_takes_a_penalty_away(gans: Gans) -> None:
+    assert gans(f"run {POINTS} --loss wgan-gp --penalty none --out run").status == 0
+    assert "critic/gradient_penalty" not in read_scores(Path("run"))[0]

@@ -178,11 +178,25 @@ def convert(image: Image.Image, channels: int) -> Image.Image:
     mode = MODES[channels]
     if image.mode == "F":
         raise ValueError("its pixels are floating-point, of unknown range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):  # 16 bits; Pillow < 11 says "I". convert() would clip, not scale
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "I" and image.format != "PNG":
+        raise ValueError("its pixels are 32-bit integers, of unknown range; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image)
     if mode == "RGBA":
         return image.convert("RGBA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Mode L, or LA where one grey value stands for transparency. Pillow's convert() would clip, not scale;
+    Pillow < 11 calls 16-bit PNGs "I"."""
+    values = np.asarray(image).clip(0, 65535)
+    grey = Image.fromarray((values >> 8).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return grey
+    alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    return Image.merge("LA", (grey, alpha))

@@ -121,7 +121,10 @@ class NamedSet(Source):
                     _move(Path(below), root)
         except Exception as error:  # the network, archives and other people's servers raise anything
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise RunError(f"{self.name} could not be downloaded into {root}: {reason}") from error
+            raise RunError(
+                f"{self.name} could not be downloaded into {root}: {reason}; try again, or fetch it "
+                "elsewhere and name its folder with --data-root DIR"
+            ) from error
 
 
 class Pictures(NamedTuple):
@@ -153,7 +156,13 @@ class HeldSet(NamedSet):
 
 
 def roots(access: Access) -> list[Path]:
-    """Folders that hold sets, directly or as torchvision lays them out, in the order of the search."""
+    """Folders that hold sets, directly or as torchvision lays them out, in the order of the search.
+
+    Raises ValueError for a root that is none.
+    """
+    if access.root and not access.root.is_dir() and (access.root.exists() or not access.download):
+        what = "is not a folder" if access.root.exists() else "does not exist"
+        raise ValueError(f"--data-root {access.root} {what}: name the folder that holds the data sets")
     named = [expanded(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
     return [*([access.root] if access.root else []), *named, cache_folder()]
 

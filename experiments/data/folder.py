@@ -23,7 +23,10 @@ class FolderStore(Store):
         self.root = root
 
     def open(self, name: str) -> BinaryIO:
-        return (self.root / name).open("rb")
+        file = self.root / name
+        if file.exists() and not file.is_file():  # a pipe would be waited for, for ever
+            raise ValueError("not a file")
+        return file.open("rb")
 
     def name_of(self, name: str) -> str:
         return str(self.root / name)

@@ -493,3 +493,17 @@ def test_a_kill_leaves_a_cache_that_is_right(
     assert status_of(child) == -signal.SIGKILL
     assert torch.equal(fetched(opened(tmp_path)), pixels)
     assert 0 < len(decoded) <= 180
+
+
+def test_32_bit_integers_are_refused_because_their_range_is_unknown(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 70000, dtype=np.int32)).save(tmp_path / "a.tiff")
+    with pytest.raises(ValueError, match="32-bit integers, of unknown range"):
+        opened(tmp_path)
+
+
+def test_a_transparent_16_bit_grey_stays_transparent(tmp_path: Path) -> None:
+    values = np.array([[0, 30 << 8, 255 << 8, (30 << 8) + 1]], dtype=np.uint16).repeat(4, axis=0)
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=30 << 8)
+    samples = opened(tmp_path, size=(4, 4), channels=4).fetch(torch.tensor([0]))[0]
+    assert samples[3, 0].tolist() == [255, 0, 255, 255]
+    assert samples[0, 0].tolist() == [0, 30, 255, 30]

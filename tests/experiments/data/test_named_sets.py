@@ -106,6 +106,7 @@ def test_the_folder_itself_may_be_named(tmp_path: Path, kind: type[HeldSet]) -> 
 def test_absence_is_one_line_with_places_and_remedy(
     tmp_path: Path, network: Network, kind: type[HeldSet]
 ) -> None:
+    (tmp_path / "root").mkdir()
     source = kind("", Access(tmp_path / "root"))
     for ask in (source.native, lambda: source.open(None, None, "auto")):
         with pytest.raises(ValueError, match=f"{kind.name} .*{kind.files[0]}.* is not in ") as error:
@@ -114,7 +115,7 @@ def test_absence_is_one_line_with_places_and_remedy(
             assert part in str(error.value)
         assert "\n" not in str(error.value)
     assert not network.asked
-    assert not (tmp_path / "root").exists()
+    assert list((tmp_path / "root").iterdir()) == []
 
 
 def test_the_command_says_so(refused: Callable[..., str]) -> None:
@@ -217,10 +218,13 @@ def test_what_others_left_half_unpacked_is_replaced(
     assert (tmp_path / "root/cifar-10-batches-py/notes.txt").read_text() == "mine"
 
 
-def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_root_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("a file")
-    with pytest.raises(RunError, match=r"cifar10 could not be downloaded into .*/root: .*exists"):
-        Cifar10("", Access(tmp_path / "root", download=True)).open(None, None, "auto")
+    for download in (True, False):
+        with pytest.raises(ValueError, match=r"--data-root .*/root is not a folder"):
+            Cifar10("", Access(tmp_path / "root", download=download)).open(None, None, "auto")
+    with pytest.raises(ValueError, match=r"--data-root .*/none does not exist"):
+        Cifar10("", Access(tmp_path / "none")).native()
 
 
 def test_torchvision_is_needed_for_downloads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
