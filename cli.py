@@ -4,7 +4,8 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ KINDS = {
     "penalties": "penalty",
     "regularizers": "regularizer",
     "trackers": "tracker",
+    "metrics": "metric",
+    "extractors": "extractor",
 }
 
 
@@ -163,7 +166,7 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @debug_option
 def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool, debug: bool) -> None:
-    """Names and one line on each: architectures, losses, data, penalties, regularizers, trackers."""
+    """Names and one line on each: architectures, losses, data, penalties, regularizers and more."""
     if kind is not None and kind not in KINDS:
         raise catalogue.unknown("kind", kind, list(KINDS))
     for path in plugin or ():
@@ -201,6 +204,122 @@ def sample(
     generator, settings = load_generator(run, say)
     say(save_samples(generate(generator, settings.z_dim, count, seed, device), out))
     click.echo(out)
+
+
+def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Flags of everything that looks at images through an extractor."""
+    path = click.Path(path_type=Path)
+    for option in (
+        debug_option,
+        setting_option("plugin"),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+        click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of samples."),
+        click.option("--download", is_flag=True, help="Fetch what is not on this machine."),
+        click.option("--resize-rule", metavar="RULE", help="How images come to the extractor's size."),
+        click.option("--weights", type=path, metavar="FILE", help="Of the extractor."),
+        click.option("--extractor", metavar="NAME", help="What sees features (gans list extractors)."),
+        click.option(
+            "-n", "count", type=click.IntRange(min=2), default=50_000, show_default=True, help="At most."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def look_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Flags of the form that data is brought to."""
+    for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
+        command = setting_option(name)(command)
+    return command
+
+
+@gans.command()
+@click.argument("a")
+@click.argument("b")
+@look_options
+@extraction_options
+@click.option("--force", is_flag=True, help="Compare what was not made alike.")
+def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
+    """The Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
+    from experiments.evaluation.scoring import distance, lines_of
+
+    with images_done() as advance:
+        one, other = comparison(flags, advance).sides(a, b)
+    print_scores(distance(one, other, flags["seed"], force, say), as_json, lines_of)
+
+
+@gans.command()
+@click.argument("spec")
+@click.option("--out", required=True, metavar="FILE.npz", help="Where to write them.")
+@look_options
+@extraction_options
+def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Writes mean and covariance of the features of SPEC, as `gans fid` reads them."""
+    from experiments.evaluation.scoring import write_statistics
+
+    if not out.endswith(".npz"):
+        raise UsageError(f"--out {out}: give FILE.npz")
+    with images_done() as advance:
+        side = comparison(flags, advance).open(spec)
+    write_statistics(side, Path(out))
+    click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
+
+
+@gans.command()
+@click.argument("run")
+@click.option("--metrics", default="fid,kid,precision-recall", show_default=True, metavar="NAME,…")
+@extraction_options
+def evaluate(run: str, metrics: str, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Scores of RUN's newest generator against its data; they go into the run's scores too."""
+    from experiments.evaluation.scoring import keep_scores, lines_of, score_run
+
+    names = list(dict.fromkeys(name for name in metrics.split(",") if name))
+    with images_done() as advance:
+        scores = score_run(run, names, flags["count"], flags["seed"], how_of(flags), say, advance)
+    keep_scores(run, scores)
+    print_scores(scores, as_json, lines_of)
+
+
+def how_of(flags: dict[str, Any]) -> Any:
+    """What the flags say about extraction."""
+    from experiments.evaluation.extracting import How
+
+    for path in flags["plugin"] or ():
+        catalogue.add_plugin(path)
+    names = ("extractor", "weights", "resize_rule", "device", "download")
+    return How(**{name: flags[name] for name in names})
+
+
+def comparison(flags: dict[str, Any], advance: Callable[[int], None]) -> Any:
+    """What opens the sides of a distance, as the flags say."""
+    from experiments.config import access
+    from experiments.evaluation.images import Look
+    from experiments.evaluation.scoring import Comparison
+
+    how = how_of(flags)
+    look = Look(flags["image_size"], flags["channels"], flags["fit"] or "auto")
+    reach = access({name: flags[name] or False for name in ("data_root", "download", "skip_bad")})
+    return Comparison(how, look, reach, flags["count"], flags["seed"], say, advance)
+
+
+@contextmanager
+def images_done() -> Iterator[Callable[[int], None]]:
+    """A count of images on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} images"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("images", total=None)
+        yield lambda count: bar.advance(task, count)
+
+
+def print_scores(scores: Any, as_json: bool, lines_of: Callable[[Any], Any]) -> None:
+    """One JSON object, or a line for every number."""
+    for line in [json.dumps(scores)] if as_json else lines_of(scores):
+        click.echo(line)
 
 
 def say(line: str) -> None:

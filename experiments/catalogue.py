@@ -53,6 +53,7 @@ KINDS = {
     "regularizer": Kind("losses.regularizers", "losses.regularizers:Regularizer"),
     "data": Kind("experiments.data", "experiments.data:Source"),
     "metric": Kind("metrics", "metrics:Metric"),
+    "extractor": Kind("metrics.extractors", "metrics.extractors:Extractor"),
     "tracker": Kind("experiments.trackers", "experiments.trackers:Tracker"),
 }
 

@@ -100,6 +100,17 @@ class RunFolder:
         except Timeout as error:
             raise RunError(f"{self.path}: another process is working on this run folder") from error
 
+    def scores(self) -> list[dict[str, Any]]:
+        """The lines of scores that are whole."""
+        found = []
+        if self.scores_file.exists():
+            for line in self.scores_file.read_text(encoding="utf-8").splitlines():
+                try:
+                    found.append(dict(json.loads(line)))
+                except ValueError:
+                    continue
+        return found
+
     def rewind_scores(self, step: int) -> None:
         """Drops the scores after `step`, which a resumed run writes again, and a torn last line."""
         if not self.scores_file.exists():

@@ -1,8 +1,7 @@
 """Samples from a run, a checkpoint or an exported generator, into pictures or arrays."""
 
 import io
-from collections.abc import Callable
-from math import ceil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +53,26 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> nn.Module:
     return generator.eval().requires_grad_(False)
 
 
-@torch.no_grad()
 def generate(generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto") -> Tensor:
-    """`count` samples on the CPU: images in [−1, 1] or points.
+    """`count` samples on the CPU: images in [−1, 1] or points."""
+    return torch.cat(list(sample_batches(generator, z_dim, count, seed, device)))
+
+
+@torch.no_grad()
+def sample_batches(
+    generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto"
+) -> Iterator[Tensor]:
+    """The same, batch by batch.
 
     Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
     larger draw are the same to the bit.
     """
     place = torch.device(resolve_device(device))
     generator = generator.to(place)
-    random, batches = generator_for(seed, "latents"), []
-    for _ in range(ceil(count / BATCH)):
-        batches.append(generator(torch.randn(BATCH, z_dim, generator=random).to(place)).float().cpu())
-    return torch.cat(batches)[:count]
+    random = generator_for(seed, "latents")
+    for start in range(0, count, BATCH):
+        samples = generator(torch.randn(BATCH, z_dim, generator=random).to(place))
+        yield samples.float().cpu()[: count - start]
 
 
 def save_samples(samples: Tensor, out: str) -> str:

@@ -99,10 +99,17 @@ USUAL = Access()
 
 @dataclass(frozen=True)
 class Native:
-    """The shape that a source has by itself; None where it takes any."""
+    """The shape that a source has by itself; None where it takes any.
+
+    Attributes:
+        size: (height, width).
+        channels: 1, 3 or 4.
+        first: the size of its first sample, where samples may differ.
+    """
 
     size: tuple[int, int] | None = None
     channels: int | None = None
+    first: tuple[int, int] | None = None
 
 
 class Source(ABC):

@@ -86,7 +86,8 @@ def open_images(
     """
     if size is None:
         raise ValueError("image files have no size of their own: give one with --image-size")
-    channels = channels or native_channels(store, names, access.skip_bad)
+    header = first_header(store, names, access.skip_bad)
+    channels = channels or (header.channels if header else 3)
     if channels not in KINDS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
     images = ImageFiles(store, names, size, channels, fit, labels, classes)
@@ -97,15 +98,16 @@ def open_images(
     return images
 
 
-def native_channels(store: Store, names: Sequence[str], skip_bad: bool = False) -> int:
-    """The channels of the first image; with `skip_bad`, of the first whose header can be read."""
+def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
+    """The header of the first image; with `skip_bad`, of the first whose header can be read, None where
+    there is none, which `open_images` says."""
     for name in names:
         try:
-            return read_header(store, name).channels
+            return read_header(store, name)
         except UnreadableError:
             if not skip_bad:
                 raise
-    return 3  # there is none, which `open_images` says
+    return None
 
 
 class ImageFiles(DataSet):

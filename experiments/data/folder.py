@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from experiments.data import DataSet, Fit, Kind, Native, Source
-from experiments.data._images import Store, native_channels, open_images
+from experiments.data._images import Store, first_header, open_images
 from experiments.paths import expanded
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -51,7 +51,8 @@ class Folder(Source):
 
     def native(self) -> Native:
         """Any size; the channels of the first image."""
-        return Native(channels=native_channels(self._store, self._names, self.access.skip_bad))
+        header = first_header(self._store, self._names, self.access.skip_bad)
+        return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 
 from experiments.data import DataSet, Fit, Kind, Native, Source
-from experiments.data._images import Store, native_channels, open_images
+from experiments.data._images import Store, first_header, open_images
 from experiments.data.folder import ENDINGS, classes_of, sorted_images
 from experiments.paths import expanded
 
@@ -71,7 +71,8 @@ class Zip(Source):
 
     def native(self) -> Native:
         """Any size; the channels of the first image."""
-        return Native(channels=native_channels(self._store, self._names, self.access.skip_bad))
+        header = first_header(self._store, self._names, self.access.skip_bad)
+        return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""

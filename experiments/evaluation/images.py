@@ -1,0 +1,140 @@
+"""What is judged: finite sets of images of one size, from data or from a generator, as uint8."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.config import absolute_spec, access, open_source
+from experiments.data import USUAL, Access, DataSet, Fit
+from experiments.errors import UsageError, usable
+from experiments.pictures import to_uint8
+from experiments.sampling import load_generator, sample_batches
+from experiments.seeds import generator_for
+from experiments.settings import Settings
+
+BATCH = 64
+Say = Callable[[str], None]
+
+
+class ImageSet(ABC):
+    """N images in an order that does not change.
+
+    Attributes:
+        name: how messages and records name it.
+        shape: `(C, H, W)`.
+        labels: int64 `(N,)`, or None without classes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    labels: Tensor | None = None
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batches(self) -> Iterator[Tensor]:
+        """All images, uint8 `(B, C, H, W)`, from the first to the last, as often as it is called."""
+
+    def content_hash(self) -> str:
+        """Of every pixel and the order of the images."""
+        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
+        for batch in self.batches():
+            digest.update(batch.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+class DataImages(ImageSet):
+    """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
+
+    def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
+        if not data.is_images:
+            raise UsageError(f"data {name} is points, not images")
+        self.name, self.data, self.shape = name, data, data.sample_shape
+        order = torch.arange(len(data))
+        if count is not None and count < len(data):
+            random = generator_for(seed, "evaluation")
+            order = torch.randperm(len(data), generator=random)[:count].sort().values
+        self.order = order
+        self.labels = None if data.labels is None else data.labels[order]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def batches(self) -> Iterator[Tensor]:
+        for indices in torch.split(self.order, BATCH):
+            yield usable(partial(self.data.fetch, indices))
+
+
+class GeneratedImages(ImageSet):
+    """`count` samples of a generator, in evaluation mode and from latents that the seed decides; drawn anew
+    each time, to the same bits."""
+
+    def __init__(
+        self, name: str, generator: torch.nn.Module, settings: Settings, count: int, seed: int, device: str
+    ) -> None:
+        if settings.image_size is None or settings.channels is None:
+            raise UsageError(f"{name} makes points, not images")
+        self.name, self.generator, self.settings = name, generator, settings
+        self.shape = (settings.channels, *settings.image_size)
+        self.count, self.seed, self.device = count, seed, device
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self) -> Iterator[Tensor]:
+        latent = self.settings.z_dim
+        for batch in sample_batches(self.generator, latent, self.count, self.seed, self.device):
+            yield to_uint8(batch)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How image data is brought to one form; None where the data itself decides."""
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: Fit = "auto"
+
+
+def look_of(settings: Settings) -> Look:
+    """The form in which a run was shown its data: what its samples are compared with."""
+    fit: Any = settings.fit or "auto"
+    return Look(settings.image_size, settings.channels, fit)
+
+
+def open_images_of(spec: str, look: Look, count: int | None, seed: int, how: Access = USUAL) -> DataImages:
+    """The images of a data spec. Raises UsageError where they cannot be had in that form."""
+    source = open_source(absolute_spec(spec), how)
+    if source.kind != "images":
+        raise UsageError(f"data {spec} is points, not images")
+    native = usable(source.native)
+    size = look.size or native.size or native.first
+    if size is None:
+        raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+    data = usable(lambda: source.open(size, look.channels or native.channels or 3, look.fit))
+    return DataImages(spec, data, count, seed)
+
+
+def data_of_run(settings: Settings, count: int | None, seed: int) -> DataImages:
+    """The data that a run was trained on, as it was shown to the critic."""
+    return open_images_of(settings.data, look_of(settings), count, seed, access(asdict(settings)))
+
+
+def is_generator(word: str) -> bool:
+    """Whether the word names a run folder, a checkpoint or an exported generator."""
+    path = Path(word)
+    return path.suffix in (".safetensors", ".pt") or (path / "config.json").is_file()
+
+
+def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedImages:
+    """Samples of a run folder, a checkpoint or an exported generator."""
+    generator, settings = load_generator(Path(word), say)
+    return GeneratedImages(word, generator, settings, count, seed, device)
