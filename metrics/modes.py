@@ -1,11 +1,15 @@
 """Modes covered and share of high-quality samples, for mixtures of Gaussians (VEEGAN, PacGAN)."""
 
-from typing import ClassVar
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from metrics import Metric
+from metrics.core.batches import checked, too_few
+from metrics.core.histograms import divergence, uniform
 
 
 class Modes(Metric):
@@ -13,18 +17,27 @@ class Modes(Metric):
 
     A sample is of high quality within `radius` deviations of a mode (Srivastava et al. 2017, section 4.1).
     A mode is covered when more than `share` of all samples are of high quality and nearest to it: 20 of
-    10,000 by default.
+    10,000 by default. For the divergence every sample counts for its nearest mode, however far (Lin et al.
+    2018, section 4.1).
 
     Args:
-        centres: `(M, D)`, the means.
+        centres: `(M, D)`, the means of equally likely modes.
         sigma: the common deviation.
         radius: in deviations.
         share: of all samples.
 
-    Scores: `covered` in 0…M, `high_quality` in [0, 1].
+    Scores: `covered` in 0…M, `high_quality` in [0, 1], `kl` of the samples' modes from the uniform truth in
+    [0, log M] nats.
     """
 
-    higher_is_better: ClassVar[bool] = True
+    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "samples"
+    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "covered": (0.0, math.inf),
+        "high_quality": (0.0, 1.0),
+        "kl": (0.0, math.inf),
+    }
 
     def __init__(self, centres: Tensor, sigma: float, radius: float = 3.0, share: float = 0.002) -> None:
         self.centres = centres.double()
@@ -33,16 +46,26 @@ class Modes(Metric):
         self.reset()
 
     def update(self, samples: Tensor) -> None:
-        distances, nearest = torch.cdist(samples.double().cpu(), self.centres).min(dim=1)
+        samples = checked(samples, "modes", self.centres.shape[1]).double()
+        distances, nearest = torch.cdist(samples, self.centres).min(dim=1)
         self.counts += nearest[distances <= self.distance].bincount(minlength=len(self.centres))
-        self.total += len(samples)
+        self.nearest += nearest.bincount(minlength=len(self.centres))
 
     def compute(self) -> dict[str, float]:
-        if self.total == 0:
-            raise ValueError("modes: no samples yet")
-        covered = (self.counts > self.share * self.total).sum().item()
-        return {"covered": float(covered), "high_quality": self.counts.sum().item() / self.total}
+        total = self.nearest.sum().item()
+        if total == 0:
+            raise ValueError(too_few("modes", 0, 1))
+        covered = (self.counts > self.share * total).sum().item()
+        return {
+            "covered": float(covered),
+            "high_quality": self.counts.sum().item() / total,
+            "kl": divergence(self.nearest, uniform(len(self.centres))),
+        }
 
     def reset(self) -> None:
         self.counts = torch.zeros(len(self.centres), dtype=torch.long)
-        self.total = 0
+        self.nearest = torch.zeros(len(self.centres), dtype=torch.long)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()

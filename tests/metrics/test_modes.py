@@ -1,5 +1,7 @@
 """The modes metric on samples whose truth is known."""
 
+import math
+
 import pytest
 import torch
 
@@ -23,13 +25,29 @@ def test_a_mode_needs_more_than_twenty_of_ten_thousand() -> None:
         metric = Modes(CENTRES, sigma=0.5)
         metric.update(CENTRES[0].repeat(10000 - count, 1))
         metric.update(CENTRES[1].repeat(count, 1))
-        assert metric.compute() == {"covered": covered, "high_quality": 1.0}
+        scores = metric.compute()
+        assert (scores["covered"], scores["high_quality"]) == (covered, 1.0)
 
 
 def test_samples_between_modes_count_for_none() -> None:
     metric = Modes(CENTRES, sigma=0.5)
     metric.update(torch.full((1000, 2), 5.0))
-    assert metric.compute() == {"covered": 0, "high_quality": 0.0}
+    scores = metric.compute()
+    assert (scores["covered"], scores["high_quality"]) == (0, 0.0)
+
+
+def test_divergence_counts_every_sample_for_its_nearest_mode() -> None:
+    metric = Modes(CENTRES, sigma=0.5)
+    metric.update(CENTRES[0].repeat(600, 1))
+    metric.update(CENTRES[1].repeat(300, 1) + 3.0)  # far, but nearest to the second
+    metric.update(CENTRES[2].repeat(100, 1))
+    expected = sum(p * math.log(3 * p) for p in (0.6, 0.3, 0.1))
+    assert metric.compute()["kl"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_sample_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 3 rows are not finite"):
+        Modes(CENTRES, sigma=0.5).update(CENTRES / torch.tensor([[1.0], [0.0], [1.0]]))
 
 
 def test_reset_forgets_and_nothing_is_an_error() -> None:

@@ -1,0 +1,64 @@
+"""Classes covered and their divergence from the truth, by a classifier (Che et al. 2017)."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from metrics import Metric
+from metrics.core.batches import checked, too_few
+from metrics.core.histograms import divergence, uniform
+
+PER_CLASS = 20  # samples that a class should expect before its share is more than noise
+
+
+class ClassModes(Metric):
+    """Which classes the samples fall into, each into that of its largest logit.
+
+    Args:
+        truth: `(K,)`, how likely each class is in the data, in any unit; None is all alike.
+        share: a class is covered by more than this share of all samples; 0 is any sample at all.
+
+    Scores: `covered` in 0…K; `kl` of the samples' classes from the truth in [0, −log min truth] nats.
+    """
+
+    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "logits"
+    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "kl": False}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "covered": (0.0, math.inf),
+        "kl": (0.0, math.inf),
+    }
+
+    def __init__(self, truth: Tensor | None = None, share: float = 0.0) -> None:
+        if truth is not None and not (truth.isfinite().all() and (truth > 0).all()):
+            raise ValueError("class-modes: a class of the truth has no share; leave it out of the classifier")
+        self.truth = None if truth is None else truth.double() / truth.double().sum()
+        self.share = share
+        self.counts = torch.zeros(0, dtype=torch.long)
+
+    def update(self, samples: Tensor) -> None:
+        width = len(self.counts) or (None if self.truth is None else len(self.truth))
+        logits = checked(samples, "class-modes", width)
+        counts = logits.argmax(dim=1).bincount(minlength=logits.shape[1])
+        self.counts = counts + self.counts if len(self.counts) else counts
+
+    def compute(self) -> dict[str, float]:
+        total = self.counts.sum().item()
+        if total == 0:
+            raise ValueError(too_few("class-modes", 0, 1))
+        truth = uniform(len(self.counts)) if self.truth is None else self.truth
+        covered = (self.counts > self.share * total).sum().item()
+        return {"covered": float(covered), "kl": divergence(self.counts, truth)}
+
+    def reset(self) -> None:
+        self.counts = torch.zeros(0, dtype=torch.long)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        classes, total = len(self.counts), int(self.counts.sum())
+        if total >= PER_CLASS * classes:
+            return ()
+        return (f"{classes:,} classes but only {total:,} samples: kl biased upwards, few classes covered",)

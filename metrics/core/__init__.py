@@ -1,0 +1,1 @@
+"""What several metrics share: statistics of feature vectors, batches kept until they are asked for."""

@@ -1,0 +1,49 @@
+"""Fréchet distance between Gaussians fitted to feature vectors (FID, Heusel et al. 2017)."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from metrics import Metric
+from metrics.core.batches import few_for_width
+from metrics.core.statistics import Moments, Statistics, frechet_distance
+
+
+class FrechetDistance(Metric):
+    """`|μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)` in float64 (equation 6).
+
+    It is called FID only if the features are those of the 2015 Inception network. Its bias shrinks with 1/N:
+    scores of different N do not compare.
+
+    Args:
+        reference: of the real data, by the same extractor.
+
+    Scores: `fid` in [0, ∞), 0 for equal statistics.
+    """
+
+    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
+    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "statistics"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"fid": False}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"fid": (0.0, math.inf)}
+
+    def __init__(self, reference: Statistics) -> None:
+        self.real = reference
+        self.reset()
+
+    def update(self, samples: Tensor) -> None:
+        self.moments.update(samples)
+
+    def compute(self) -> dict[str, float]:
+        return {"fid": frechet_distance(self.moments.statistics(), self.real)}
+
+    def reset(self) -> None:
+        self.moments = Moments(len(self.real.mean), "fid")
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        remarks = few_for_width(self.moments.count, len(self.real.mean))
+        if self.real.count:
+            remarks += few_for_width(self.real.count, len(self.real.mean), "reference ")
+        return remarks

@@ -1,0 +1,100 @@
+"""Perceptual path length: how fast images change along a path of latents (StyleGAN, Karras et al. 2019)."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metrics import Metric
+from metrics.core.batches import Rows
+
+EPSILON = 1e-4
+
+
+class PathLength(Metric):
+    """`E[d(G(z(t)), G(z(t + ε))) / ε²]` (section 4.1), with d the squared distance of feature vectors.
+
+    `neighbours_on_path` makes the latents. The paper's d is LPIPS, so only equal extractors compare.
+
+    Args:
+        epsilon: ε, the same as that of the latents.
+        trim: percentiles; longer and shorter paths are left out, as in the authors' code.
+
+    Takes `(N, 2, D)`: the vectors of both ends of each step.
+
+    Scores: `path_length` in [0, ∞), the mean of what is left, and its `standard_error`.
+    """
+
+    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
+    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"path_length": False}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "path_length": (0.0, math.inf),
+        "standard_error": (0.0, math.inf),
+    }
+
+    def __init__(self, epsilon: float = EPSILON, trim: tuple[float, float] = (1.0, 99.0)) -> None:
+        if not (epsilon > 0 and 0 <= trim[0] < trim[1] <= 100):
+            raise ValueError(
+                f"path-length: epsilon {epsilon}, trim {trim}; needs ε > 0 and 0 ≤ low < high ≤ 100"
+            )
+        self.epsilon = epsilon
+        self.trim = trim
+        self.lengths = Rows("path-length", 1)
+
+    def update(self, samples: Tensor) -> None:
+        if samples.dim() != 3 or samples.shape[1] != 2:
+            raise ValueError(f"path-length: takes pairs (N, 2, D), not shape {tuple(samples.shape)}")
+        begin, end = samples.double().unbind(dim=1)
+        self.lengths.add((end - begin).square().sum(dim=1, keepdim=True) / self.epsilon**2)
+
+    def compute(self) -> dict[str, float]:
+        lengths = self.lengths.all(2, "pairs of neighbours").numpy()
+        low = np.percentile(lengths, self.trim[0], method="lower")
+        high = np.percentile(lengths, self.trim[1], method="higher")
+        kept = lengths[(low <= lengths) & (lengths <= high)]
+        error = kept.std(ddof=1) / len(kept) ** 0.5
+        return {"path_length": float(kept.mean()), "standard_error": float(error)}
+
+    def reset(self) -> None:
+        self.lengths.clear()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()
+
+
+def neighbours_on_path(
+    z0: Tensor, z1: Tensor, t: Tensor, epsilon: float = EPSILON, spherical: bool = True
+) -> Tensor:
+    """The latents at t and t + ε between z0 and z1.
+
+    Args:
+        z0, z1: `(N, Z)`.
+        t: `(N,)` in [0, 1): uniform for full paths, all 0 for their ends.
+        spherical: for Gaussian z; latents of a mapping network (w) are interpolated on a line.
+
+    Returns:
+        `(N, 2, Z)`.
+    """
+    rule = slerp if spherical else lerp
+    return torch.stack([rule(z0, z1, t[:, None]), rule(z0, z1, t[:, None] + epsilon)], dim=1)
+
+
+def lerp(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
+    """`(1 − t) z0 + t z1`."""
+    return torch.lerp(z0, z1, t)
+
+
+def slerp(z0: Tensor, z1: Tensor, t: Tensor) -> Tensor:
+    """`(sin((1 − t) ω) z0 + sin(t ω) z1) / sin ω`, ω the angle between them; a line if it is 0."""
+    cosine = torch.cosine_similarity(z0, z1, dim=-1).clamp(-1, 1)[..., None]
+    omega = cosine.acos()
+    sine = omega.sin()
+    parallel = sine < 1e-6
+    safe = torch.where(parallel, torch.ones_like(sine), sine)
+    curved = (((1 - t) * omega).sin() * z0 + (t * omega).sin() * z1) / safe
+    return torch.where(parallel, lerp(z0, z1, t), curved)

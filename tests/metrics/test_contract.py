@@ -1,0 +1,80 @@
+"""What every metric promises: the tests run over the files of the room and find a new one themselves."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+
+import metrics
+from metrics import Metric
+from metrics.core.statistics import Moments
+
+NAMES = sorted(path.stem for path in Path(metrics.__file__).parent.glob("*.py") if path.name[0] != "_")
+SPECIAL = {  # what a metric needs beyond its reference, and samples of another shape
+    "modes": ((torch.eye(3), 0.1), torch.randn(400, 3)),
+    "stacked_mnist": ((), torch.randn(400, 30)),
+    "path_length": ((), torch.randn(400, 2, 8)),
+    "kid": ((torch.randn(400, 8), 10, 100), torch.randn(400, 8)),
+}
+
+
+def metric_of(name: str) -> type[Metric]:
+    module = importlib.import_module(f"metrics.{name}")
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Metric) and value.__module__ == module.__name__
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def filled(name: str) -> tuple[Metric, torch.Tensor]:
+    torch.manual_seed(0)
+    kind = metric_of(name)
+    vectors = torch.randn(400, 8)
+    if name in SPECIAL:
+        arguments, samples = SPECIAL[name]
+        return kind(*arguments), samples
+    moments = Moments()
+    moments.update(vectors)
+    references = {"none": (), "vectors": (vectors,), "statistics": (moments.statistics(),)}
+    return kind(*references[kind.reference]), torch.randn(400, 8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_lie_in_their_ranges_and_repeat(name: str) -> None:
+    metric, samples = filled(name)
+    for part in samples.split(150):
+        metric.update(part)
+    scores = metric.compute()
+    assert set(scores) == set(metric.ranges)
+    assert set(metric.higher_is_better) <= set(scores)
+    assert metric.takes in ("samples", "vectors", "logits")
+    for key, value in scores.items():
+        assert type(value) is float
+        low, high = metric.ranges[key]
+        assert low <= value <= high
+    assert metric.compute() == scores, "asking changes nothing"
+    metric.reset()
+    metric.update(samples)
+    assert metric.compute() == scores, "a reset forgets all, and batches do not matter"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_and_no_numbers_are_refused_by_name(name: str) -> None:
+    metric, samples = filled(name)
+    with pytest.raises(ValueError, match=rf"^{name.replace('_', '-')}: no samples yet, needs at least \d"):
+        metric.compute()
+    metric.remarks  # noqa: B018 - even now it answers
+    with pytest.raises(ValueError, match=rf"^{name.replace('_', '-')}: \d+ of 400 rows are not finite"):
+        metric.update(samples.log())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_is_taken(name: str) -> None:
+    metric, samples = filled(name)
+    metric.update(samples.bfloat16())
+    assert all(value == value for value in metric.compute().values())

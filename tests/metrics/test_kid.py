@@ -1,0 +1,103 @@
+"""Kernel distance: the definition, torch-fidelity's subsets, and what the sign means."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch_fidelity.metric_kid import kid_features_to_metric
+
+from metrics import kid
+from metrics.kid import KernelDistance
+
+WIDTH = 24
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def scores(generated: Tensor, real: Tensor, batch: int = 100, **options: int) -> dict[str, float]:
+    metric = KernelDistance(real, **options)
+    for part in generated.split(batch):
+        metric.update(part)
+    return metric.compute()
+
+
+def theirs(generated: Tensor, real: Tensor, subsets: int, size: int, seed: int = 2020) -> tuple[float, float]:
+    found = kid_features_to_metric(
+        generated, real, kid_subsets=subsets, kid_subset_size=size, rng_seed=seed, verbose=False
+    )
+    return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
+
+
+@pytest.mark.parametrize(("subsets", "size"), [(40, 90), (3, 20), (2, 300)])
+def test_agrees_with_torch_fidelity(subsets: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one Gram matrix in tiles, and (3 subsets of 20) by one for each subset; sides of unequal size."""
+    monkeypatch.setattr(kid, "TILE", 128)
+    generated, real = torch.rand(300, WIDTH).double(), 1.1 * torch.rand(410, WIDTH).double()
+    expected, deviation = theirs(generated, real, subsets, size)
+    found = scores(generated, real, subsets=subsets, subset_size=size)
+    assert found["kid"] == pytest.approx(expected, rel=1e-9)
+    assert found["deviation"] == pytest.approx(deviation, rel=1e-9)
+    error = deviation / (subsets - 1) ** 0.5  # ddof 1 and the root of the number
+    assert found["standard_error"] == pytest.approx(error, rel=1e-9)
+    expected, _ = theirs(generated, real, subsets, size, seed=7)
+    assert scores(generated, real, subsets=subsets, subset_size=size, seed=7)["kid"] == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+def test_float32_vectors_lose_little() -> None:
+    generated, real = torch.rand(1500, 512), 1.05 * torch.rand(1500, 512)
+    exact = scores(generated.double(), real.double(), subsets=20, subset_size=1000)
+    found = scores(generated, real, subsets=20, subset_size=1000)
+    assert found["kid"] == pytest.approx(exact["kid"], rel=1e-4)
+
+
+def test_whole_sets_follow_the_definition() -> None:
+    """Equation 4 written out, on subsets that are the whole sets."""
+    x, y = torch.rand(30, WIDTH).double(), 1.2 * torch.rand(30, WIDTH).double()
+
+    def kernel(a: Tensor, b: Tensor) -> np.ndarray:
+        return (a @ b.T / WIDTH + 1).numpy() ** 3
+
+    off_diagonal = ~np.eye(30, dtype=bool)
+    within = kernel(x, x)[off_diagonal].mean() + kernel(y, y)[off_diagonal].mean()
+    found = scores(x, y, subsets=2, subset_size=30)
+    assert found["kid"] == pytest.approx(within - 2 * kernel(x, y).mean(), rel=1e-11)
+    assert found["deviation"] == pytest.approx(0, abs=1e-12)
+
+
+def test_equal_distributions_are_zero_on_average_and_others_are_not() -> None:
+    """Unbiased: within its error of 0 for halves of one set, though a biased one would be D-fold above."""
+    real = torch.randn(2000, WIDTH)
+    floor = scores(real[:1000], real[1000:], subsets=50, subset_size=100)
+    assert abs(floor["kid"]) < 5 * floor["deviation"] / 5**0.5
+    noisy = [
+        scores(real[:1000] + shift, real[1000:], subsets=50, subset_size=100)["kid"] for shift in (0.2, 0.4)
+    ]
+    assert floor["kid"] < noisy[0] < noisy[1]
+
+
+def test_batch_size_does_not_matter() -> None:
+    generated, real = torch.rand(300, WIDTH), torch.rand(300, WIDTH)
+    assert scores(generated, real, batch=1, subset_size=50) == scores(generated, real, 300, subset_size=50)
+
+
+def test_too_few_samples_are_refused_with_the_remedy() -> None:
+    with pytest.raises(
+        ValueError, match="999 reference samples for subsets of 1,000; give it more, or lower"
+    ):
+        KernelDistance(torch.zeros(999, WIDTH))
+    metric = KernelDistance(torch.zeros(50, WIDTH), subset_size=50)
+    assert metric.remarks[0].startswith("subsets of 50, not of 1,000")
+    with pytest.raises(ValueError, match="no samples yet"):
+        metric.compute()
+    metric.update(torch.zeros(49, WIDTH))
+    with pytest.raises(ValueError, match="49 samples for subsets of 50; give it more, or lower"):
+        metric.compute()
+    with pytest.raises(ValueError, match="not finite"):
+        metric.update(torch.full((1, WIDTH), torch.nan))
+    with pytest.raises(ValueError, match="1 subsets of 1000"):
+        KernelDistance(torch.zeros(50, WIDTH), subsets=1)
