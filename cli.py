@@ -269,16 +269,28 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
 @gans.command()
 @click.argument("run")
 @click.option("--metrics", default="fid,kid,precision-recall", show_default=True, metavar="NAME,…")
+@click.option("--every-checkpoint", is_flag=True, help="All checkpoints that the run still has.")
 @extraction_options
-def evaluate(run: str, metrics: str, as_json: bool, debug: bool, **flags: Any) -> None:
+def evaluate(
+    run: str, metrics: str, every_checkpoint: bool, as_json: bool, debug: bool, **flags: Any
+) -> None:
     """Scores of RUN's newest generator against its data; they go into the run's scores too."""
-    from experiments.evaluation.scoring import keep_scores, lines_of, score_run
+    from experiments.evaluation.extracting import open_extractor
+    from experiments.evaluation.scoring import judged, keep_scores, lines_of, score_generator
 
     names = list(dict.fromkeys(name for name in metrics.split(",") if name))
-    with images_done() as advance:
-        scores = score_run(run, names, flags["count"], flags["seed"], how_of(flags), say, advance)
-    keep_scores(run, scores)
-    print_scores(scores, as_json, lines_of)
+    generators = judged(run, every_checkpoint)
+    extractor, found = open_extractor(how_of(flags), say), {}
+    for word, step in generators:
+        with images_done() as advance:
+            scores = score_generator(word, names, flags["count"], flags["seed"], extractor, say, advance)
+        keep_scores(run, step, scores)
+        found[str(step)] = scores
+        if not as_json:
+            for line in [f"step {step}"] * every_checkpoint + list(lines_of(scores)):
+                click.echo(line)
+    if as_json:
+        click.echo(json.dumps(found if every_checkpoint else scores))
 
 
 def how_of(flags: dict[str, Any]) -> Any:

@@ -154,4 +154,4 @@ def differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Lines `extractor: a, b` for what makes scores of two records incomparable."""
     keys = ("extractor", "weights", "resize_rule")
     known = [key for key in keys if key in ours and key in theirs]
-    return [f"{key}: {ours[key]}, {theirs[key]}" for key in known if ours[key] != theirs[key]]
+    return [f"{key}: {ours[key]:.12}, {theirs[key]:.12}" for key in known if ours[key] != theirs[key]]

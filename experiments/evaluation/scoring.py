@@ -185,24 +185,41 @@ def evaluate(
     return found
 
 
-def score_run(
-    word: str, names: Sequence[str], count: int, seed: int, how: How, say: Say, advance: Advance
+def score_generator(
+    word: str, names: Sequence[str], count: int, seed: int, extractor: Extractor, say: Say, advance: Advance
 ) -> Scores:
-    """A run's newest generator against the data it was trained on, as the critic saw it."""
-    images = open_generated(word, count, seed, how.device, say)
-    if "data" not in images.settings.__dict__ or not images.settings.data:
+    """The generator of a run folder or a checkpoint against the data it was trained on, as the critic saw it:
+    metric → its scores and how they were made."""
+    images = open_generated(word, count, seed, str(extractor.device), say)
+    if not images.settings.data:
         raise UsageError(f"{word} does not say which data it was trained on; give its run folder")
-    extractor = open_extractor(how, say)
     reference = Reference(data_of_run(images.settings, count, seed), extractor, advance)
     found = evaluate(images, reference, names, advance, say)
     record: dict[str, Any] = {**extractor.description(), "n": [len(images), len(reference.images)]}
     record |= {"quantization": "uint8", "seed": seed, "reference": reference.hash, **versions()}
     scores: Scores = {}
     for name, numbers in found.items():
-        (first, value), *others = numbers.items()
-        key = extractor.distance if name == "fid" else name
-        scores[key] = {"value": value, "score": first, **dict(others), **record}
+        # Only Inception's distance is called FID.
+        key = name.replace("fid", extractor.distance, 1) if name.startswith("fid") else name
+        first, value = next(iter(numbers.items()))
+        own_name = first in (name.replace("-", "_"), ALIASES.get(name, name).replace("-", "_"))
+        others = {k: v for k, v in numbers.items() if not (own_name and k == first)}
+        scores[key] = {"value": value, **others, **record}
     return scores
+
+
+def judged(word: str, every_checkpoint: bool) -> list[tuple[str, int]]:
+    """What is to be judged of a run, each with its step: its newest generator, or all that it still has."""
+    folder = RunFolder(Path(word))
+    if not folder.exists:
+        if every_checkpoint:
+            raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
+        return [(word, 0)]
+    paths = folder.checkpoints().paths()
+    steps = [int(path.stem.removeprefix("step-")) for path in paths]
+    if every_checkpoint:
+        return [(str(path), step) for path, step in zip(paths, steps, strict=True)]
+    return [(word, steps[-1] if steps else 0)]
 
 
 def write_statistics(side: Side, path: Path) -> None:
@@ -214,21 +231,24 @@ def write_statistics(side: Side, path: Path) -> None:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def keep_scores(word: str, scores: Scores) -> None:
-    """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and writes
+def keep_scores(word: str, step: int, scores: Scores) -> None:
+    """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and to
     `evaluation.json` with the whole record. Nothing is kept of a generator outside a run folder."""
     folder = RunFolder(Path(word))
     if not folder.exists:
         return
-    newest = folder.checkpoints().paths()[-1:]
-    step = int(newest[0].stem.removeprefix("step-")) if newest else 0
-    lines = [line for line in folder.scores() if line["step"] == step]
-    kimg = lines[-1]["kimg"] if lines else None
-    line = {"step": step, "kimg": kimg, **{f"metric/{k}": v["value"] for k, v in scores.items()}}
-    with folder.locked(), folder.scores_file.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-    content = {"step": step, "kimg": kimg, "scores": scores}
-    write_atomically(folder.path / "evaluation.json", (json.dumps(content, indent=2) + "\n").encode())
+    kimg = next((line["kimg"] for line in folder.scores() if line["step"] == step), None)
+    numbers = {f"metric/{name}": score["value"] for name, score in scores.items()}
+    file = folder.path / "evaluation.json"
+    with folder.locked():
+        with folder.scores_file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"step": step, "kimg": kimg, **numbers}) + "\n")
+        try:
+            earlier = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            earlier = {}
+        entries = earlier | {str(step): {**earlier.get(str(step), {}), **scores}}
+        write_atomically(file, (json.dumps(entries, indent=2) + "\n").encode())
 
 
 def _take(update: Any, vectors: Tensor) -> None:
@@ -244,8 +264,9 @@ def versions() -> dict[str, str]:
 
 
 def lines_of(scores: Scores) -> Iterable[str]:
-    """`fid 12.34`, a line for every number."""
+    """`fid 12.34`, a line for every number; those that have names of their own follow by these."""
     for name, score in scores.items():
-        yield f"{name} {score['value']:.6g}"
-        numbers = {k: v for k, v in score.items() if isinstance(v, float) and k != "value"}
-        yield from (f"{k} {v:.6g}" for k, v in numbers.items())
+        others = {key: v for key, v in score.items() if isinstance(v, float) and key != "value"}
+        is_pair = bool(others) and next(iter(others.values())) == score["value"]
+        yield name if is_pair else f"{name} {score['value']:.6g}"
+        yield from (f"  {key} {value:.6g}" for key, value in others.items())

@@ -36,6 +36,7 @@ class Extractor(ABC):
         has_logits: whether it knows classes.
         resize_rule: the rule in use.
         weights_hash: of the weights in use.
+        device: where it computes.
 
     Raises:
         ValueError: weights that are missing or do not fit, or a rule that it does not know.
@@ -47,6 +48,7 @@ class Extractor(ABC):
     has_logits: ClassVar[bool]
     resize_rule: str
     weights_hash: str
+    device: torch.device
 
     @abstractmethod
     def __init__(

@@ -1,0 +1,264 @@
+"""`gans fid` and `gans stats`: numbers of the reference implementation, with a record of how they were made."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from metrics.extractors import Features
+from metrics.extractors.random_vgg import RandomVgg
+
+Gans = Callable[..., Any]
+SMALL = "--extractor random-vgg"
+
+
+@pytest.fixture(autouse=True)
+def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.data.shapes.LENGTH", 400)
+
+
+def folder_of(name: str, count: int, seed: int, mode: str = "RGB") -> Path:
+    folder = Path(name)
+    folder.mkdir()
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        coarse = random.integers(256, size=(5, 5, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((20, 20), Image.Resampling.BICUBIC).convert(mode)
+        picture.save(folder / f"{number:03}.png")
+    return folder
+
+
+def value_of(outcome: Any, name: str = "fd-random-vgg") -> float:
+    assert outcome.status == 0, outcome.err
+    (key,) = found = json.loads(outcome.out)
+    assert key == name
+    return float(found[key]["value"])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_fid_is_torch_fidelitys(mode: str, gans: Gans, workplace: Path, weights: Path) -> None:
+    """The whole way: files, resizing, network, statistics, distance."""
+    from torch_fidelity import calculate_metrics
+
+    a, b = folder_of("a", 40, 1, mode), folder_of("b", 50, 2, mode)
+    expected = calculate_metrics(
+        input1=str(a),
+        input2=str(b),
+        fid=True,
+        cuda=False,
+        batch_size=16,
+        verbose=False,
+        cache=False,
+        feature_extractor_weights_path=str(weights),
+    )["frechet_inception_distance"]
+    found = json.loads(gans(f"fid folder:a folder:b --weights {weights} --json").out)["fid"]
+    assert found["value"] == pytest.approx(expected, rel=1e-4)
+    assert (found["n"], found["extractor"], found["resize_rule"]) == ([40, 50], "inception", "tf1")
+
+
+def test_a_set_is_at_no_distance_from_itself_and_halves_are_close(gans: Gans, workplace: Path) -> None:
+    for name, count, seed in (("a", 100, 1), ("b", 100, 2)):
+        folder_of(name, count, seed)
+    assert value_of(gans(f"fid folder:a folder:a {SMALL} --json")) < 1e-9
+    halves = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
+    far = value_of(gans(f"fid folder:a shapes --image-size 20 {SMALL} --json"))
+    assert 0 < halves < far / 3
+
+
+def test_more_noise_is_farther(gans: Gans, workplace: Path) -> None:
+    folder_of("clean", 80, 1)
+    found = []
+    for level in (0, 10, 30, 80):
+        noisy = folder_of(f"noisy{level}", 80, 1)
+        random = np.random.default_rng(level)
+        for file in noisy.iterdir():
+            pixels = np.asarray(Image.open(file)).astype(float) + random.normal(0, level, (20, 20, 3))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file)
+        found.append(value_of(gans(f"fid folder:clean folder:{noisy} {SMALL} --json")))
+    assert found == sorted(found) and len(set(found)) == 4
+
+
+def test_the_size_of_batches_does_not_matter(
+    gans: Gans, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_of("a", 70, 1), folder_of("b", 50, 2)
+    whole = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
+    monkeypatch.setattr("experiments.evaluation.images.BATCH", 7)
+    monkeypatch.setenv("GANS_CACHE", "other")
+    assert value_of(gans(f"fid folder:a folder:b {SMALL} --json")) == pytest.approx(whole, rel=1e-6)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each call of the extractor was shown."""
+    counts: list[int] = []
+    call = RandomVgg.__call__
+
+    def count(self: RandomVgg, images: Tensor) -> Features:
+        counts.append(len(images))
+        return call(self, images)
+
+    monkeypatch.setattr(RandomVgg, "__call__", count)
+    return counts
+
+
+def test_references_are_kept_and_made_anew_when_anything_changes(
+    gans: Gans, workplace: Path, seen: list[int]
+) -> None:
+    folder_of("a", 30, 1), folder_of("b", 30, 2)
+    command = f"fid folder:a folder:b {SMALL} --json"
+    first = value_of(gans(command))
+    assert sum(seen) == 60
+    assert value_of(gans(command)) == first
+    assert sum(seen) == 60, "nothing was looked at again"
+    pixels = np.array(Image.open("a/007.png"))
+    pixels[3, 4, 1] ^= 1
+    Image.fromarray(pixels).save("a/007.png")
+    assert value_of(gans(command)) != first
+    assert sum(seen) == 90, "one bit of one pixel"
+    gans(f"{command} -n 20")
+    assert sum(seen) == 130, "another number of images"
+    gans(f"{command} --image-size 16")
+    assert sum(seen) == 190, "another size"
+
+
+def test_a_damaged_cache_is_made_anew(gans: Gans, workplace: Path, seen: list[int]) -> None:
+    folder_of("a", 30, 1), folder_of("b", 30, 2)
+    command = f"fid folder:a folder:b {SMALL} --json"
+    first = value_of(gans(command))
+    kept = sorted((workplace / "cache" / "references").glob("*.npz"))
+    assert len(kept) == 2
+    content = bytearray(kept[0].read_bytes())
+    content[len(content) // 2] ^= 255
+    kept[0].write_bytes(bytes(content))
+    damaged = kept[0].read_bytes()
+    kept[1].write_bytes(kept[1].read_bytes()[:100])
+    assert value_of(gans(command)) == first
+    assert sum(seen) == 120
+    assert kept[0].read_bytes() != damaged
+
+
+def test_statistics_files_stand_for_their_images(gans: Gans, workplace: Path) -> None:
+    folder_of("a", 30, 1), folder_of("b", 30, 2)
+    direct = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
+    assert gans(f"stats folder:a --out a.npz {SMALL}").status == 0
+    assert value_of(gans(f"fid a.npz folder:b {SMALL} --json")) == pytest.approx(direct, rel=1e-9)
+    with np.load("a.npz") as file:
+        np.savez("bare.npz", mu=file["mu"], sigma=file["sigma"])  # as pytorch-fid writes them
+    bare = gans(f"fid bare.npz folder:b {SMALL} --json")
+    assert value_of(bare) == pytest.approx(direct, rel=1e-9)
+    assert "bare.npz does not say which extractor made it" in bare.err
+
+
+def test_what_was_not_made_alike_is_not_compared(gans: Gans, workplace: Path, weights: Path) -> None:
+    folder_of("a", 12, 1)
+    assert gans(f"stats folder:a --out tf1.npz --weights {weights}").status == 0
+    assert gans(f"stats folder:a --out clean.npz --weights {weights} --resize-rule clean").status == 0
+    outcome = gans("fid tf1.npz clean.npz --json")
+    assert outcome.status == 2 and "resize_rule: tf1, clean" in outcome.err and "--force" in outcome.err
+    assert value_of(gans("fid tf1.npz clean.npz --json --force"), "fid") > 0
+    assert gans(f"fid tf1.npz folder:a {SMALL}").status == 2
+
+
+def test_a_generator_is_compared_in_the_form_of_its_samples(gans: Gans, finished: Path) -> None:
+    """12×9 pixels, as it was trained."""
+    found = json.loads(gans(f"fid folder:pictures {finished} {SMALL} -n 12 --json").out)
+    alone = json.loads(gans(f"fid folder:pictures {finished}/generator.safetensors {SMALL} -n 12 --json").out)
+    assert found["fd-random-vgg"]["n"] == [12, 12]
+    assert alone["fd-random-vgg"]["value"] == found["fd-random-vgg"]["value"]
+
+
+def test_a_collapsed_generator_has_a_finite_distance(gans: Gans, workplace: Path) -> None:
+    folder_of("a", 30, 1)
+    same = Path("same")
+    same.mkdir()
+    for number in range(30):
+        Image.new("RGB", (20, 20), "grey").save(same / f"{number}.png")
+    value = value_of(gans(f"fid folder:a folder:same {SMALL} --json"))
+    assert np.isfinite(value) and value > 0
+
+
+def test_few_images_are_remarked_upon(gans: Gans, workplace: Path) -> None:
+    folder_of("a", 30, 1)
+    outcome = gans(f"fid folder:a folder:a {SMALL} --json")
+    assert "64 features, but only 30 images" in outcome.err
+
+
+NOT_FINITE = '''"""An extractor that sees nothing."""
+from metrics.extractors.random_vgg import RandomVgg as _Vgg, Features as _Features
+
+class Blind(_Vgg):
+    name, distance = "blind", "fd-blind"
+    def __call__(self, images):
+        return _Features(super().__call__(images).vectors * float("nan"), None)
+'''
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "mentions"),
+    [
+        ("fid folder:empty folder:a", 2, ["no images", "empty"]),
+        ("fid folder:one folder:a", 2, ["1"]),
+        ("fid folder:mixed folder:a", 2, ["--fit"]),
+        ("fid nowhere folder:a", 2, ["nowhere"]),
+        ("fid a folder:a", 2, ["folder:a"]),
+        ("fid shapes folder:a", 2, ["shapes", "--image-size"]),
+        ("fid ring8 folder:a", 2, ["ring8", "points"]),
+        ("fid wrong.npz folder:a", 2, ["wrong.npz"]),
+        ("fid missing.npz folder:a", 2, ["missing.npz"]),
+        ("fid narrow.npz folder:a", 2, ["3", "64"]),
+        ("fid folder:a folder:a --extractor inceptoin", 2, ["inceptoin", "inception"]),
+        ("fid folder:a folder:a --extractor inception", 2, ["weights-inception-2015-12-05", "--weights"]),
+        ("fid folder:a folder:a --weights none.pth", 2, ["none.pth"]),
+        ("fid folder:a folder:a --plugin blind.py --extractor blind", 2, ["not finite"]),
+        ("fid folder:a folder:a -n 1", 2, ["-n"]),
+        ("stats folder:a --out a.npy", 2, ["a.npy", ".npz"]),
+        ("stats folder:a --out a/000.png/x.npz", 1, ["a/000.png"]),
+        ("evaluate a", 2, ["a"]),
+        ("evaluate nowhere", 2, ["nowhere"]),
+    ],
+)
+def test_bad_input(
+    command: str, status: int, mentions: list[str], refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "nothing")
+    folder_of("a", 5, 1), folder_of("one", 1, 1), folder_of("mixed", 3, 1)
+    Path("empty").mkdir()
+    Image.new("RGB", (7, 9)).save("mixed/other.png")
+    np.savez("wrong.npz", a=np.zeros(3))
+    np.savez("narrow.npz", mu=np.zeros(3), sigma=np.eye(3))
+    Path("blind.py").write_text(NOT_FINITE)
+    if "--weights" not in command and "--extractor" not in command and "evaluate" not in command:
+        command += f" {SMALL}"
+    refused(status, tuple(mentions), command)
+    assert not Path("a.npy").exists()
+
+
+def test_the_extractor_that_was_chosen_is_named(
+    gans: Gans, workplace: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(workplace / "torch"))
+    folder_of("a", 5, 1)
+    without = gans("fid folder:a folder:a")
+    assert "extractor random-vgg: " in without.err and without.out.startswith("fd-random-vgg ")
+    place = workplace / "torch" / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(weights)
+    found = gans("fid folder:a folder:a")
+    assert "extractor inception: its weights are on this machine" in found.err
+    assert found.out.startswith("fid ")
+
+
+def test_torch_is_untouched(gans: Gans, workplace: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    folder_of("a", 5, 1)
+    gans(f"fid folder:a folder:a {SMALL}")
+    assert torch.equal(torch.rand(2), expected)
