@@ -69,8 +69,8 @@ def score(logits: Tensor) -> float:
     logits = logits.double()
     logits = logits - logits.amax(dim=1, keepdim=True)
     odds = logits.exp()
-    total = odds.sum(dim=1, keepdim=True)
+    total = odds.sum(dim=1)
     # Σ p log p = Σ p · logit − log Σ exp(logit), which holds where p underflows to 0.
-    certainty = (odds * logits).sum(dim=1) / total[:, 0] - total[:, 0].log()
-    marginal = (odds / total).mean(dim=0)
+    certainty = torch.linalg.vecdot(odds, logits) / total - total.log()
+    marginal = total.reciprocal() @ odds / len(logits)
     return float((certainty.mean() - torch.special.xlogy(marginal, marginal).sum()).exp())

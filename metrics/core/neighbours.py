@@ -46,5 +46,5 @@ def squared_radii(vectors: Tensor, k: int) -> Tensor:
 
 
 def squared_distances(x: Tensor, y: Tensor, x_norms: Tensor, y_norms: Tensor) -> Tensor:
-    """`|x|² + |y|² − 2 xᵀy`, `(N, M)`, never negative."""
-    return torch.addmm(y_norms, x, y.T, alpha=-2).add_(x_norms[:, None]).clamp_(min=0)
+    """`|x|² + |y|² − 2 xᵀy`, `(N, M)`; beneath 0 by no more than rounding."""
+    return torch.addmm(y_norms, x, y.T, alpha=-2).add_(x_norms[:, None])

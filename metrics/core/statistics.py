@@ -67,18 +67,14 @@ class Statistics:
         """
         if self.centred is not None:
             return Root(self.centred, upper_triangular=False)
-        width = len(self.mean)
-        diagonal = self.covariance.diagonal()
-        if self.count == 0 or self.count > width:
-            lower, failed = torch.linalg.cholesky_ex(self.covariance)
-            smallest = lower.diagonal().min().square()
-            if not failed and smallest > width * EPSILON * diagonal.max():
-                return Root(lower.T, upper_triangular=True)
+        # Beneath this an eigenvalue is rounding, and its root would count for far more than that.
+        rounding = len(self.mean) * EPSILON * torch.linalg.matrix_norm(self.covariance)
+        lower, failed = torch.linalg.cholesky_ex(self.covariance)
+        # A pivot is as large as the smallest eigenvalue over a square of its vector: about D times.
+        if not failed and lower.diagonal().min().square() > len(self.mean) * rounding:
+            return Root(lower.T, upper_triangular=True)
         values, vectors = torch.linalg.eigh(self.covariance)
-        known_rank = min(self.count - 1, width) if self.count else width
-        # Beneath this, eigenvalues are rounding; their roots would count a hundred million times as much.
-        rank = min(known_rank, int((values > width * EPSILON * diagonal.max()).sum()))
-        values, vectors = values[width - rank :], vectors[:, width - rank :]
+        values, vectors = values[values > rounding], vectors[:, values > rounding]
         return Root((vectors * values.sqrt()).T, upper_triangular=False)
 
     def save(self, path: Path | str, provenance: Mapping[str, Any] | None = None) -> None:

@@ -31,13 +31,19 @@ def theirs(generated: Tensor, real: Tensor, subsets: int, size: int, seed: int =
     return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
 
 
-@pytest.mark.parametrize(("subsets", "size"), [(40, 90), (3, 20), (2, 300)])
-def test_agrees_with_torch_fidelity(subsets: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("subsets", "size", "grams"), [(40, 90, 1), (3, 20, 3), (2, 300, 1)])
+def test_agrees_with_torch_fidelity(
+    subsets: int, size: int, grams: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By one Gram matrix in tiles, and (3 subsets of 20) by one for each subset; sides of unequal size."""
     monkeypatch.setattr(kid, "TILE", 128)
     generated, real = torch.rand(300, WIDTH).double(), 1.1 * torch.rand(410, WIDTH).double()
     expected, deviation = theirs(generated, real, subsets, size)
+    computed = []
+    original = kid._mmd
+    monkeypatch.setattr(kid, "_mmd", lambda x, *rest: computed.append(len(x)) or original(x, *rest))
     found = scores(generated, real, subsets=subsets, subset_size=size)
+    assert len(computed) == grams
     assert found["kid"] == pytest.approx(expected, rel=1e-9)
     assert found["deviation"] == pytest.approx(deviation, rel=1e-9)
     error = deviation / (subsets - 1) ** 0.5  # ddof 1 and the root of the number

@@ -84,6 +84,13 @@ def test_near_neighbours_in_the_plane_are_resolved() -> None:
     assert scores(generated + 0.02, real) == (0.0, 0.0)
 
 
+def test_a_common_offset_does_not_matter() -> None:
+    """Features of one sign lie far from 0; unless they are centred, float32 loses a part of each distance."""
+    real, generated = torch.randn(400, 200), 0.95 * torch.randn(400, 200)
+    expected = scores(generated.double(), real.double())
+    assert scores(generated + 1000, real + 1000) == pytest.approx(expected, abs=0.006)
+
+
 def test_batch_size_and_order_do_not_matter() -> None:
     real, generated = torch.randn(400, 200), 0.9 * torch.randn(300, 200)
     expected = scores(generated, real)

@@ -108,7 +108,7 @@ def test_vectors_that_moments_refuse() -> None:
     for value in (math.nan, math.inf):
         with pytest.raises(ValueError, match="fid: 1 of 2 rows are not finite"):
             moments.update(torch.tensor([[0.0, 1.0, 2.0], [0.0, value, 2.0]]))
-    moments.update(torch.zeros(1, 3))
+    moments.update(torch.full((1, 3), 3e38))  # finite, though their sum in float32 is not
     with pytest.raises(ValueError, match="fid: 1 sample, needs at least 2"):
         moments.statistics()
 
@@ -160,6 +160,7 @@ def test_singular_covariances_are_exact(null: int) -> None:
     expected = (first.sqrt() - second.sqrt()).square().sum().item()
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
     assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
+    assert [len(side.root.factor) for side in (a, b)] == [50 - null, 50 - null]
 
 
 def test_a_collapsed_generator_is_as_far_as_its_point() -> None:

@@ -1,0 +1,207 @@
+"""Our metrics against torch-fidelity's and pytorch-fid's on the same features, interleaved in one process.
+
+    python benchmarks/evaluation.py [--rounds 5] [--row NAME]
+
+Every row first checks that all contestants find the same value, then lets them take turns, each round in
+another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the floor and
+the goal. What is given to a contestant is what it would have at that point: statistics for the distance
+(with our reference's root kept, as for the second of many evaluations; and, in a row of its own, without),
+features or logits for the others.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from pytorch_fid.fid_score import calculate_frechet_distance
+from torch import Tensor
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from metrics import Metric
+from metrics.core.statistics import Moments, Statistics, frechet_distance
+from metrics.inception_score import InceptionScore
+from metrics.kid import KernelDistance
+from metrics.precision_recall import PrecisionRecall
+
+WIDTH, CLASSES, SAMPLES = 2048, 1008, 5000
+Contestant = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How many times faster than a contestant we have to be."""
+
+    floor: float
+    goal: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        ours: computes a score.
+        others: by name, compute the same score.
+        goals: by the same names; a contestant without a goal is shown only.
+        tolerance: relative, between our value and each of theirs.
+    """
+
+    ours: Contestant
+    others: dict[str, Contestant]
+    goals: dict[str, Goal] = field(default_factory=dict)
+    tolerance: float = 1e-6
+
+
+def features(count: int, seed: int, scale: float = 1.0) -> Tensor:
+    """`(N, 2048)` in float32, correlated and never negative, as those of Inception's last pooling are."""
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(0)) / WIDTH**0.5
+    strengths = torch.logspace(0, -2, WIDTH)
+    return (torch.randn(count, WIDTH, generator=generator) * strengths @ mixing * scale + 0.3).relu()
+
+
+def measured(vectors: Tensor) -> Statistics:
+    moments = Moments()
+    moments.update(vectors)
+    return moments.statistics()
+
+
+def score_of(metric: Metric, samples: Tensor, name: str) -> float:
+    metric.reset()
+    metric.update(samples)
+    return metric.compute()[name]
+
+
+def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Row:
+    x, y = features(generated, 1, scale=1.2), features(real, 2)
+    a, b = measured(x), measured(y)
+    theirs = [fid_features_to_statistics(side.double()) for side in (x, y)]
+    arrays = [array for side in theirs for array in (side["mu"], side["sigma"])]
+    if keep_root:
+        _ = b.root
+
+    def ours() -> float:
+        reference = b if keep_root else Statistics(b.mean, b.covariance, b.count)
+        return frechet_distance(a, reference)
+
+    def torch_fidelity() -> float:
+        return fid_statistics_to_metric(*theirs, verbose=False)["frechet_inception_distance"]
+
+    def pytorch_fid() -> float:
+        return float(calculate_frechet_distance(*arrays))
+
+    full = min(generated, real) > WIDTH
+    others: dict[str, Contestant] = {"torch-fidelity": torch_fidelity}
+    if full:  # with fewer samples than features it adds 1e-6 to the diagonal: another number
+        others["pytorch-fid"] = pytorch_fid
+    renamed = {name.replace("_", "-"): goal for name, goal in goals.items()}
+    return Row(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
+
+
+def kid_row() -> Row:
+    x, y = features(SAMPLES, 1, scale=1.2), features(SAMPLES, 2)
+    metric = KernelDistance(y)
+    return Row(
+        ours=lambda: score_of(metric, x, "kid"),
+        others={
+            "torch-fidelity": lambda: kid_features_to_metric(x, y, verbose=False)[
+                "kernel_inception_distance_mean"
+            ]
+        },
+        goals={"torch-fidelity": Goal(2, 2.6)},
+        tolerance=1e-3,  # theirs sums a million float32 kernels; in float64 both agree to 1e-9
+    )
+
+
+def precision_row() -> Row:
+    x, y = features(SAMPLES, 1, scale=1.02), features(SAMPLES, 2)
+    metric = PrecisionRecall(y)
+    return Row(
+        ours=lambda: score_of(metric, x, "recall"),
+        others={"torch-fidelity": lambda: prc_features_to_metric(x, y, verbose=False)["recall"]},
+        goals={"torch-fidelity": Goal(1.2, 1.5)},
+        tolerance=2e-3,  # a few of 5,000 distances are as near to a radius as float32 rounds
+    )
+
+
+def inception_score_row() -> Row:
+    logits = 3 * torch.randn(SAMPLES, CLASSES, generator=torch.Generator().manual_seed(0))
+    metric = InceptionScore()
+    return Row(
+        ours=lambda: score_of(metric, logits, "inception_score"),
+        others={"torch-fidelity": lambda: isc_features_to_metric(logits)["inception_score_mean"]},
+        goals={"torch-fidelity": Goal(1.5, 2)},
+        tolerance=1e-12,
+    )
+
+
+# A row is made when its turn comes, so that one comparison's features are not in the memory of the next.
+ROWS: dict[str, Callable[[], Row]] = {
+    "frechet": lambda: frechet_row(
+        SAMPLES, SAMPLES, True, torch_fidelity=Goal(1.8, 2.6), pytorch_fid=Goal(6, 10)
+    ),
+    "frechet-first": lambda: frechet_row(SAMPLES, SAMPLES, False),
+    "frechet-500-500": lambda: frechet_row(500, 500, True, torch_fidelity=Goal(20, 50)),
+    "frechet-500-5000": lambda: frechet_row(500, SAMPLES, True, torch_fidelity=Goal(20, 50)),
+    "kid": kid_row,
+    "precision-recall": precision_row,
+    "inception-score": inception_score_row,
+}
+
+
+def seconds(contestant: Contestant) -> float:
+    began = time.perf_counter()
+    contestant()
+    return time.perf_counter() - began
+
+
+def compare(name: str, row: Row, rounds: int) -> None:
+    """Checks the values, then times `rounds` rounds and prints a line for each other contestant."""
+    value = row.ours()
+    for other, contestant in row.others.items():
+        found = contestant()
+        if not math.isclose(value, found, rel_tol=row.tolerance):
+            raise SystemExit(f"{name}: ours is {value!r}, {other}'s is {found!r}")
+    contestants = {"ours": row.ours, **row.others}
+    times: dict[str, list[float]] = {each: [] for each in contestants}
+    for turn in range(rounds):
+        order = list(contestants) if turn % 2 else list(reversed(contestants))
+        for each in order:
+            times[each].append(seconds(contestants[each]))
+    for other in row.others:
+        ratio = statistics.median(b / a for a, b in zip(times["ours"], times[other], strict=True))
+        goal = row.goals.get(other)
+        verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {judged(ratio, goal)}"
+        ours, theirs = statistics.median(times["ours"]), statistics.median(times[other])
+        print(f"{name:<18}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
+
+
+def judged(ratio: float, goal: Goal) -> str:
+    if ratio >= goal.goal:
+        return "goal"
+    return "floor" if ratio >= goal.floor else "MISSED"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--row", choices=ROWS, help="only this one")
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds\n")
+    titles = f"{'row':<18}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
+    print(titles)
+    for name in [options.row] if options.row else ROWS:
+        compare(name, ROWS[name](), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
