@@ -28,7 +28,7 @@ class PathLength(Metric):
     Scores: `path_length` in [0, ∞), the mean of what is left, and its `standard_error`.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
+    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "samples"
     reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"path_length": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {

@@ -152,7 +152,10 @@ def make_metrics(names: Sequence[str], reference: Reference) -> dict[str, Metric
     for name in names:
         kind: type[Metric] = catalogue.load("metric", ALIASES.get(name, name))
         if kind.takes == "samples":
-            raise UsageError(f"metric {name} judges points with known truth; for images: {', '.join(USUAL)}")
+            raise UsageError(
+                f"metric {name} judges points or pairs of samples, not one set of images; "
+                f"there are: {', '.join(USUAL)}"
+            )
         if kind.takes == "logits" and not reference.extractor.has_logits:
             raise UsageError(
                 f"metric {name} needs class probabilities, which extractor {reference.extractor.name} does "
@@ -164,7 +167,7 @@ def make_metrics(names: Sequence[str], reference: Reference) -> dict[str, Metric
     return made
 
 
-USUAL = ("fid", "kid", "precision-recall")
+USUAL = ("fid", "fid-infinity", "kid", "precision-recall", "density-coverage", "is")
 
 
 def evaluate(

@@ -29,7 +29,7 @@ def test_tf1(height: int, width: int) -> None:
 def test_pytorch_fid(height: int, width: int) -> None:
     images = draw(height, width)
     expected = interpolate(images, size=(299, 299), mode="bilinear", align_corners=False)
-    assert (resize(images, 299, "pytorch-fid") - expected).abs().max() < 2e-3
+    assert (resize(images, 299, "pytorch-fid") - expected).abs().max() < 1e-2  # places in float32
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
