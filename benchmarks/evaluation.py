@@ -12,13 +12,17 @@ features or logits for the others.
 import argparse
 import math
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
+from inception_weights import make
 from pytorch_fid.fid_score import calculate_frechet_distance
 from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
@@ -26,6 +30,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from metrics import Metric
 from metrics.core.statistics import Moments, Statistics, frechet_distance
+from metrics.extractors.inception import Inception
 from metrics.inception_score import InceptionScore
 from metrics.kid import KernelDistance
 from metrics.precision_recall import PrecisionRecall
@@ -142,6 +147,22 @@ def inception_score_row() -> Row:
     )
 
 
+def inception_row() -> Row:
+    """Features of 32 images of 32×32 pixels, in batches of 16, resizing included."""
+    file = Path(tempfile.mkdtemp()) / "weights.pth"
+    make(file)
+    ours = Inception(file)
+    theirs = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(file))
+    images = torch.randint(256, (32, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+    batches = torch.split(images, 16)
+    return Row(
+        lambda: torch.cat([ours(batch).vectors for batch in batches]).double().norm().item(),
+        {"torch_fidelity": lambda: torch.cat([theirs(b)[0] for b in batches]).double().norm().item()},
+        {"torch_fidelity": Goal(1.35, 1.7)},
+        tolerance=1e-5,
+    )
+
+
 # A row is made when its turn comes, so that one comparison's features are not in the memory of the next.
 ROWS: dict[str, Callable[[], Row]] = {
     "frechet": lambda: frechet_row(
@@ -153,6 +174,7 @@ ROWS: dict[str, Callable[[], Row]] = {
     "kid": kid_row,
     "precision-recall": precision_row,
     "inception-score": inception_score_row,
+    "inception-features": inception_row,
 }
 
 
@@ -180,7 +202,7 @@ def compare(name: str, row: Row, rounds: int) -> None:
         goal = row.goals.get(other)
         verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {judged(ratio, goal)}"
         ours, theirs = statistics.median(times["ours"]), statistics.median(times[other])
-        print(f"{name:<18}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
+        print(f"{name:<20}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
 
 
 def judged(ratio: float, goal: Goal) -> str:
@@ -197,7 +219,7 @@ def main() -> None:
     parser.add_argument("--row", choices=ROWS, help="only this one")
     options = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds\n")
-    titles = f"{'row':<18}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
+    titles = f"{'row':<20}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
     print(titles)
     for name in [options.row] if options.row else ROWS:
         compare(name, ROWS[name](), options.rounds)

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 import cli
 from experiments import catalogue
@@ -249,36 +248,9 @@ def wait_for_scores() -> Callable[[Path, "subprocess.Popen[str]"], None]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Inception's weights in the published layout, never trained, but alive.
+    """Inception's weights in the published layout, random but alive."""
+    from benchmarks.inception_weights import make
 
-    Random kernels with batch norms that were never calibrated would give 0 for everything, so each norm
-    takes the statistics of what comes in.
-    """
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    layers = ["2048", "logits_unbiased"]
-    with pytest.MonkeyPatch.context() as patch:
-        # The constructor would read the weights that are to be made here.
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        patch.setattr(torch, "load", lambda *arguments, **options: {})
-        network = FeatureExtractorInceptionV3("x", layers, feature_extractor_weights_path=__file__)
-    random = torch.Generator().manual_seed(0)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            deviation = (2 / module.weight[0].numel()) ** 0.5
-            module.weight.data = torch.randn(module.weight.shape, generator=random) * deviation
-        elif isinstance(module, nn.BatchNorm2d):
-            module.weight.data = torch.rand(module.weight.shape, generator=random) + 0.5
-            module.bias.data = torch.randn(module.bias.shape, generator=random) * 0.1
-            module.register_forward_pre_hook(_calibrate)
-    coarse = torch.rand(4, 3, 8, 8, generator=random)
-    with torch.no_grad():
-        network.eval()((nn.functional.interpolate(coarse, (299, 299), mode="bilinear") * 255).byte())
     file = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), file)
+    make(file)
     return file
-
-
-def _calibrate(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
-    norm.running_mean.copy_(inputs[0].mean(dim=(0, 2, 3)))
-    norm.running_var.copy_(inputs[0].var(dim=(0, 2, 3)) + 1e-2)
