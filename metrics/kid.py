@@ -74,9 +74,12 @@ class KernelDistance(Metric):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        if self.subset_size == 1000:
-            return ()
-        return (f"subsets of {self.subset_size:,}, not of 1,000 as usual: the deviation is another",)
+        found = []
+        if self.subset_size != 1000:
+            found.append(f"subsets of {self.subset_size:,}, not of 1,000 as usual: the deviation is another")
+        if len(self.real) == self.subset_size:
+            found.append("every subset is the whole set, so the standard error is 0 and says nothing")
+        return tuple(found)
 
     def _distances(self, x: Tensor, y: Tensor) -> Tensor:
         """Unbiased MMD² of each subset, `(subsets,)` in float64."""
