@@ -31,8 +31,9 @@ def make(file: Path) -> None:
             deviation = (2 / module.weight[0].numel()) ** 0.5
             module.weight.data = torch.randn(module.weight.shape, generator=random) * deviation
         elif isinstance(module, nn.BatchNorm2d):
-            module.weight.data = torch.rand(module.weight.shape, generator=random) + 0.5
-            module.bias.data = torch.randn(module.bias.shape, generator=random) * 0.1
+            module.weight.data = 0.7 + 0.6 * torch.rand(module.weight.shape, generator=random)
+            # Units that are mostly on, as in trained networks; else depth turns rounding into chaos.
+            module.bias.data = 0.5 + 0.2 * torch.randn(module.bias.shape, generator=random)
             module.register_forward_pre_hook(_calibrate)
     coarse = torch.rand(4, 3, 8, 8, generator=random)
     with torch.no_grad():

@@ -122,6 +122,7 @@ def test_a_result_that_cannot_be_written_is_an_error(start: Gans, clear_line: Ca
 
 PLURALS = {"architectures": "architecture", "losses": "loss", "data": "data"}
 PLURALS |= {"penalties": "penalty", "regularizers": "regularizer", "trackers": "tracker"}
+PLURALS |= {"metrics": "metric", "extractors": "extractor"}
 
 
 def test_list_is_the_catalogue(gans: Gans) -> None:

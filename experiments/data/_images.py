@@ -86,8 +86,9 @@ def open_images(
     """
     if size is None:
         raise ValueError("image files have no size of their own: give one with --image-size")
-    header = first_header(store, names, access.skip_bad)
-    channels = channels or (header.channels if header else 3)
+    if channels is None:
+        header = first_header(store, names, access.skip_bad)
+        channels = header.channels if header else 3
     if channels not in KINDS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
     images = ImageFiles(store, names, size, channels, fit, labels, classes)

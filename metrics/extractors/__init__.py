@@ -1,19 +1,29 @@
-"""Extractors: images → features. Every file beside this one is an extractor; its name is the file's."""
+"""Images → features and class scores: every file beside this one is an extractor.
+
+A score is only as comparable as what stands in front of it, so an extractor says what it is made of: the
+hash of its weights and the rule by which it resizes. Its name is the word after `--extractor`.
+"""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
+CPU: Final = torch.device("cpu")
+
+
+class WeightsError(ValueError):
+    """Weights that are missing, damaged, or another network's: one line that says what to do."""
+
 
 class Features(NamedTuple):
-    """What an extractor sees in a batch.
+    """What an extractor sees in N images.
 
     Attributes:
         vectors: float32 `(N, D)`.
-        logits: float32 `(N, K)`, or None where it knows no classes.
+        logits: float32 `(N, K)`, or None of an extractor without classes.
     """
 
     vectors: Tensor
@@ -21,31 +31,31 @@ class Features(NamedTuple):
 
 
 class Extractor(ABC):
-    """A fixed network that judges images one by one: `extractor(images)`.
+    """Uint8 images → features that depend on nothing but the image: not on the batch, nor on random state.
 
     Args:
-        weights: a file of its weights; None where it knows where to look.
-        resize_rule: how images come to its own size; None is its own rule.
-        device: where it computes.
-        download: whether weights that are not on this machine may be fetched.
+        weights: the weights file; by default the one that the extractor finds by itself.
+        resize_rule: by default the extractor's own.
+        device: where to compute; features come back there.
+        download: whether published weights may be fetched if they are not at hand.
+
+    Raises:
+        WeightsError: for missing or unfitting weights.
+        ValueError: for a resize rule that the extractor does not have.
 
     Attributes:
         name: the word after `--extractor`.
-        distance: what the Fréchet distance of its vectors is called. Only Inception's is "fid".
-        feature_size: D.
-        has_logits: whether it knows classes.
-        resize_rule: the rule in use.
-        weights_hash: of the weights in use.
-        device: where it computes.
-
-    Raises:
-        ValueError: weights that are missing or do not fit, or a rule that it does not know.
+        distance: what the Fréchet distance between its features is called: "fid" for Inception's alone,
+            else "fd-NAME".
+        feature_size: D. has_logits: whether it also has class scores.
+        resize_rule: how images reach the network's size.
+        weights_hash: SHA-256 of the weights file, or of the tensors where there is no file.
     """
 
-    name: ClassVar[str]
-    distance: ClassVar[str]
-    feature_size: ClassVar[int]
-    has_logits: ClassVar[bool]
+    name: str
+    distance: str
+    feature_size: int
+    has_logits: bool
     resize_rule: str
     weights_hash: str
     device: torch.device
@@ -55,33 +65,27 @@ class Extractor(ABC):
         self,
         weights: Path | None = None,
         resize_rule: str | None = None,
-        device: torch.device = torch.device("cpu"),  # noqa: B008  (immutable)
+        device: torch.device = CPU,
         download: bool = False,
     ) -> None: ...
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Features:
-        """Features of uint8 images `(N, C, H, W)` with 1, 3 or 4 channels, on the extractor's device."""
+        """Uint8 `(N, C, H, W)` of at least 8 pixels a side; C is 1 (grey), 3 (RGB) or 4 (RGB with alpha).
+
+        Raises ValueError for other tensors.
+        """
 
     @classmethod
     @abstractmethod
-    def is_at_hand(cls, weights: Path | None) -> bool:
-        """Whether it can be built without fetching anything. Cheap."""
+    def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether it can be built without a download. Looks for files, and imports nothing heavy."""
 
     def description(self) -> dict[str, str]:
-        """What a score must say of it."""
+        """Where its scores come from: what must be equal for two scores to be comparable."""
         return {
             "extractor": self.name,
             "distance": self.distance,
             "weights": self.weights_hash,
             "resize_rule": self.resize_rule,
         }
-
-
-def rgb(images: Tensor) -> Tensor:
-    """Uint8 `(N, C, H, W)` → float32 `(N, 3, H, W)` in [0, 255]: grey repeated, alpha laid on white."""
-    images = images.float()
-    if images.shape[1] == 4:
-        alpha = images[:, 3:] / 255
-        images = (images[:, :3] * alpha + 255 * (1 - alpha)).round_()
-    return images.expand(-1, 3, -1, -1)

@@ -101,7 +101,7 @@ def test_points_are_not_images(name: str, refused: Any, trained: Path) -> None:
         ("--metrics fdi", ["fdi", "fid"]),
         ("--metrics kid", ["kid", "1,000"]),
         ("--metrics fid -n 1", ["-n"]),
-        ("--metrics fid --resize-rule tf1", ["tf1", "area"]),
+        ("--metrics fid --resize-rule lanczos", ["lanczos", "clean"]),
     ],
 )
 def test_bad_input(flags: str, mentions: list[str], refused: Any, trained: Path) -> None:

@@ -1,30 +1,46 @@
-"""The reference network, and images for it."""
+"""The reference network on random weights, and pictures for it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 
-@pytest.fixture(scope="session")
-def blobs() -> Callable[..., Tensor]:
-    """Uint8 `(count, channels, side, side)`: blobs with noise, neither flat nor white."""
-
-    def draw(count: int, channels: int, side: int) -> Tensor:
-        random = torch.Generator().manual_seed(side)
-        coarse = torch.rand(count, channels, 4, 4, generator=random)
-        smooth = nn.functional.interpolate(coarse, (side, side), mode="bilinear")
-        noise = torch.rand(count, channels, side, side, generator=random)
-        return ((0.8 * smooth + 0.2 * noise) * 255).to(torch.uint8)
-
-    return draw
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
-def torch_fidelity(weights: Path) -> nn.Module:
-    """The reference network on the same weights: uint8 images → features and logits."""
-    layers = ["2048", "logits_unbiased"]
-    return FeatureExtractorInceptionV3("x", layers, feature_extractor_weights_path=str(weights))
+def inception_weights(weights: Path) -> Path:
+    return weights
+
+
+@pytest.fixture(scope="session")
+def torch_fidelity_network(inception_weights: Path) -> nn.Module:
+    """The reference implementation on the same file; returns features and unbiased logits."""
+    return torch_fidelity_inception(inception_weights)
+
+
+def torch_fidelity_inception(path: Path) -> nn.Module:
+    features = ["2048", "logits_unbiased"]
+    return FeatureExtractorInceptionV3("reference", features, feature_extractor_weights_path=str(path))
+
+
+@pytest.fixture(name="pictures")
+def _pictures() -> object:
+    return pictures
+
+
+def pictures(count: int, size: int, channels: int = 3) -> Tensor:
+    """Uint8 `(count, channels, size, size)`: smooth patches with some noise."""
+    draw = torch.Generator().manual_seed(size)
+    patches = interpolate(torch.rand(count, channels, 4, 4, generator=draw), size=size, mode="bilinear")
+    return (220 * patches + 35 * torch.rand(patches.shape, generator=draw)).byte()
