@@ -246,7 +246,9 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 
     with images_done() as advance:
         one, other = comparison(flags, advance).sides(a, b)
-    print_scores(distance(one, other, flags["seed"], force, say), as_json, lines_of)
+    scores = distance(one, other, flags["seed"], force, say)
+    for line in [json.dumps(scores)] if as_json else lines_of(scores):
+        click.echo(line)
 
 
 @gans.command()
@@ -276,14 +278,14 @@ def evaluate(
 ) -> None:
     """Scores of RUN's newest generator against its data; they go into the run's scores too."""
     from experiments.evaluation.extracting import open_extractor
-    from experiments.evaluation.scoring import judged, keep_scores, lines_of, score_generator
+    from experiments.evaluation.scoring import Judge, judged, keep_scores, lines_of
 
     names = list(dict.fromkeys(name for name in metrics.split(",") if name))
-    generators = judged(run, every_checkpoint)
-    extractor, found = open_extractor(how_of(flags), say), {}
+    generators, found = judged(run, every_checkpoint), {}
+    judge = Judge(open_extractor(how_of(flags), say), names, flags["count"], flags["seed"], say)
     for word, step in generators:
         with images_done() as advance:
-            scores = score_generator(word, names, flags["count"], flags["seed"], extractor, say, advance)
+            scores = judge(word, advance)
         keep_scores(run, step, scores)
         found[str(step)] = scores
         if not as_json:
@@ -311,7 +313,7 @@ def comparison(flags: dict[str, Any], advance: Callable[[int], None]) -> Any:
 
     how = how_of(flags)
     look = Look(flags["image_size"], flags["channels"], flags["fit"] or "auto")
-    reach = access({name: flags[name] or False for name in ("data_root", "download", "skip_bad")})
+    reach = access({name: value for name, value in flags.items() if value is not None})
     return Comparison(how, look, reach, flags["count"], flags["seed"], say, advance)
 
 
@@ -326,12 +328,6 @@ def images_done() -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("images", total=None)
         yield lambda count: bar.advance(task, count)
-
-
-def print_scores(scores: Any, as_json: bool, lines_of: Callable[[Any], Any]) -> None:
-    """One JSON object, or a line for every number."""
-    for line in [json.dumps(scores)] if as_json else lines_of(scores):
-        click.echo(line)
 
 
 def say(line: str) -> None:

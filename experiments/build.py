@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from math import ceil
 from typing import Any
@@ -62,7 +62,7 @@ class Experiment:
         """All that the next step depends on, beside the config and the step's number."""
         state = {
             "seen": self.deal.seen,
-            "data": self.fingerprint(),
+            "data": self.fingerprint,
             "game": self.game.state_dict(),
             "ema": self.ema.average.state_dict(),
         }
@@ -70,6 +70,7 @@ class Experiment:
             state["critic_ema"] = self.critic_ema.average.state_dict()
         return state
 
+    @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What tells this data from another: the number of samples, and a hash of the first of them."""
         first = self.reals.contiguous().numpy().tobytes()
@@ -141,10 +142,7 @@ def rules_of(settings: Settings) -> Rules:
         )
         for place in settings.penalty
     ]
-    regularizers = [
-        usable(partial(catalogue.load("regularizer", name), strength))
-        for name, strength in settings.regularizers
-    ]
+    regularizers = [catalogue.load("regularizer", name)(strength) for name, strength in settings.regularizers]
     return Rules(
         form=form,
         generator_optimizer=partial(make_optimizer, settings, settings.lr_generator),

@@ -105,6 +105,11 @@ def checkpoint_name(step: int) -> str:
     return f"step-{step:08d}.pt"
 
 
+def step_of(path: Path) -> int:
+    """The step in a checkpoint's name."""
+    return int(path.stem.removeprefix("step-"))
+
+
 def hash_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 

@@ -102,27 +102,25 @@ class RunFolder:
 
     def scores(self) -> list[dict[str, Any]]:
         """The lines of scores that are whole."""
-        found = []
-        if self.scores_file.exists():
-            for line in self.scores_file.read_text(encoding="utf-8").splitlines():
-                try:
-                    found.append(dict(json.loads(line)))
-                except ValueError:
-                    continue
-        return found
+        return [entry for _, entry in self._score_lines()]
 
     def rewind_scores(self, step: int) -> None:
         """Drops the scores after `step`, which a resumed run writes again, and a torn last line."""
+        if self.scores_file.exists():
+            kept = [line for line, entry in self._score_lines() if entry["step"] <= step]
+            write_atomically(self.scores_file, "".join(kept).encode())
+
+    def _score_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each whole line as it stands, and what it says."""
         if not self.scores_file.exists():
             return
-        kept = []
         for line in self.scores_file.read_text(encoding="utf-8").splitlines(keepends=True):
             try:
-                if json.loads(line)["step"] <= step and line.endswith("\n"):
-                    kept.append(line)
-            except (ValueError, KeyError):
+                entry = json.loads(line)
+            except ValueError:
                 continue
-        write_atomically(self.scores_file, "".join(kept).encode())
+            if line.endswith("\n") and "step" in entry:
+                yield line, entry
 
 
 def _dated(file: Path, step: int) -> Path:

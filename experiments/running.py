@@ -144,7 +144,7 @@ def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str], 
             f"checkpoint {checkpoint_name(step)} holds the state of another optimizer ({optimizers[0]}); "
             "take another --out"
         )
-    data = experiment.fingerprint()
+    data = experiment.fingerprint
     if state.get("data", data) != data and not force:
         raise UsageError(
             f"data {experiment.config.settings.data} is not what checkpoint {checkpoint_name(step)} was "

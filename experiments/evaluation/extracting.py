@@ -1,5 +1,6 @@
 """From images to feature vectors: which extractor, with what record, and what is kept of the real side."""
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from experiments import catalogue
+from experiments.checkpoint import write_atomically
 from experiments.config import resolve_device
 from experiments.errors import usable
 from experiments.evaluation.images import DataImages, ImageSet, Say
@@ -55,7 +57,7 @@ def _chosen(how: How) -> tuple[str, str]:
     if how.weights is not None or how.download:
         return "inception", "its weights were asked for"
     for name in CHOICE:
-        if name in catalogue.names("extractor") and catalogue.load("extractor", name).is_at_hand(None):
+        if catalogue.load("extractor", name).is_at_hand(None):
             return name, "its weights are on this machine"
     return ALWAYS, "no other has its weights on this machine; inception needs --weights FILE or --download"
 
@@ -124,14 +126,9 @@ class Reference:
             pass
         vectors = torch.cat(list(self._vectors()))
         record = np.array(json.dumps(self.record, sort_keys=True))
-
-        def write() -> None:
-            unfinished = file.with_name(f".{file.name}")
-            with unfinished.open("wb") as stream:
-                np.savez(stream, vectors=vectors.numpy(), provenance=record)
-            unfinished.replace(file)
-
-        self._keep(write)
+        content = io.BytesIO()
+        np.savez(content, vectors=vectors.numpy(), provenance=record)
+        self._keep(lambda: write_atomically(file, content.getvalue()))
         return vectors
 
     def _vectors(self) -> Iterator[Tensor]:

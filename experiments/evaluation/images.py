@@ -29,12 +29,10 @@ class ImageSet(ABC):
     Attributes:
         name: how messages and records name it.
         shape: `(C, H, W)`.
-        labels: int64 `(N,)`, or None without classes.
     """
 
     name: str
     shape: tuple[int, ...]
-    labels: Tensor | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -43,27 +41,17 @@ class ImageSet(ABC):
     def batches(self) -> Iterator[Tensor]:
         """All images, uint8 `(B, C, H, W)`, from the first to the last, as often as it is called."""
 
-    def content_hash(self) -> str:
-        """Of every pixel and the order of the images."""
-        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
-        for batch in self.batches():
-            digest.update(batch.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()
-
 
 class DataImages(ImageSet):
     """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
 
     def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
-        if not data.is_images:
-            raise UsageError(f"data {name} is points, not images")
         self.name, self.data, self.shape = name, data, data.sample_shape
         order = torch.arange(len(data))
         if count is not None and count < len(data):
             random = generator_for(seed, "evaluation")
             order = torch.randperm(len(data), generator=random)[:count].sort().values
         self.order = order
-        self.labels = None if data.labels is None else data.labels[order]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -71,6 +59,13 @@ class DataImages(ImageSet):
     def batches(self) -> Iterator[Tensor]:
         for indices in torch.split(self.order, BATCH):
             yield usable(partial(self.data.fetch, indices))
+
+    def content_hash(self) -> str:
+        """Of every pixel and the order of the images."""
+        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
+        for batch in self.batches():
+            digest.update(batch.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
 
 
 class GeneratedImages(ImageSet):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments import catalogue
-from experiments.checkpoint import write_atomically
+from experiments.checkpoint import step_of, write_atomically
 from experiments.data import Access
 from experiments.errors import RunError, UsageError, usable
 from experiments.evaluation.extracting import (
@@ -24,6 +24,7 @@ from experiments.evaluation.extracting import (
     open_extractor,
 )
 from experiments.evaluation.images import (
+    GeneratedImages,
     ImageSet,
     Look,
     Say,
@@ -34,13 +35,14 @@ from experiments.evaluation.images import (
     open_images_of,
 )
 from experiments.run_folder import RunFolder
-from experiments.sampling import load_generator
 from metrics import Metric
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors import Extractor
 
 Scores = dict[str, dict[str, Any]]
 ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
+OF_IMAGES = ("fid", "fid-infinity", "kid", "precision-recall", "density-coverage", "is")
+SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
 FILE = ".npz"
 
 
@@ -74,19 +76,17 @@ class Comparison:
     ) -> None:
         self.how, self.look, self.access, self.count, self.seed = how, look, access, count, seed
         self.say, self.advance = say, advance
-        self._extractor: Extractor | None = None
+        self._opened: dict[str, GeneratedImages] = {}
 
-    @property
+    @cached_property
     def extractor(self) -> Extractor:
-        if self._extractor is None:
-            self._extractor = open_extractor(self.how, self.say)
-        return self._extractor
+        return open_extractor(self.how, self.say)
 
     def sides(self, a: str, b: str) -> tuple[Side, Side]:
         """Both sides. Data that is compared with a generator is brought to the form of its samples."""
         for generator in filter(is_generator, (a, b)):
             if self.look == Look():
-                self.look = look_of(load_generator(Path(generator), self.say)[1])
+                self.look = look_of(self._generated(generator).settings)
         return self.open(a), self.open(b)
 
     def open(self, word: str) -> Side:
@@ -107,12 +107,18 @@ class Comparison:
         )
 
     def _of_generator(self, word: str) -> Side:
-        images = open_generated(word, self.count, self.seed, self.how.device, self.say)
+        images = self._generated(word)
         moments = Moments()
         for features in extract(images, self.extractor, self.advance):
             _take(moments.update, features.vectors)
         record = {**self.extractor.description(), "n": len(images), "shape": list(images.shape)}
         return Side(word, usable(moments.statistics), len(images), record)
+
+    def _generated(self, word: str) -> GeneratedImages:
+        if word not in self._opened:
+            images = open_generated(word, self.count, self.seed, self.how.device, self.say)
+            self._opened[word] = images
+        return self._opened[word]
 
 
 def catalogue_knows(spec: str) -> bool:
@@ -146,6 +152,60 @@ def distance(a: Side, b: Side, seed: int, force: bool, say: Say) -> Scores:
     return {name: score | {"seed": seed, "references": references, **versions()}}
 
 
+class Judge:
+    """Scores generators of one run against the data it was trained on, as the critic saw it.
+
+    The data and what the metrics need of it are opened with the first generator, and serve all others.
+
+    Args:
+        extractor: of the features; names: of the metrics.
+        count: images on each side, at most; seed: of samples, and of the part of a larger data set.
+    """
+
+    def __init__(self, extractor: Extractor, names: Sequence[str], count: int, seed: int, say: Say) -> None:
+        self.extractor, self.names, self.count, self.seed, self.say = extractor, names, count, seed, say
+        self._reference: Reference | None = None
+        self._metrics: dict[str, Metric] = {}
+
+    def __call__(self, word: str, advance: Advance) -> Scores:
+        """Metric → its scores and how they were made, for a run folder or one of its checkpoints."""
+        images = open_generated(word, self.count, self.seed, str(self.extractor.device), self.say)
+        if self._reference is None:
+            if not images.settings.data:
+                raise UsageError(f"{word} does not say which data it was trained on; give its run folder")
+            data = data_of_run(images.settings, self.count, self.seed)
+            self._reference = Reference(data, self.extractor, advance)
+            self._metrics = make_metrics(self.names, self._reference)
+        found = self._scores(images, advance)
+        record: dict[str, Any] = {**self.extractor.description()}
+        record |= {"n": [len(images), len(self._reference.images)], "quantization": "uint8"}
+        record |= {"seed": self.seed, "reference": self._reference.hash, **versions()}
+        scores: Scores = {}
+        for name, numbers in found.items():
+            # Only Inception's distance is called FID.
+            key = name.replace("fid", self.extractor.distance, 1) if name.startswith("fid") else name
+            (first, value), *rest = numbers.items()
+            is_pair = len(self._metrics[name].higher_is_better) > 1  # whose scores have names of their own
+            scores[key] = {"value": value, **({first: value} if is_pair else {}), **dict(rest), **record}
+        return scores
+
+    def _scores(self, images: ImageSet, advance: Advance) -> dict[str, dict[str, float]]:
+        """Metric → score → number."""
+        for metric in self._metrics.values():
+            metric.reset()
+        for features in extract(images, self.extractor, advance):
+            for metric in self._metrics.values():
+                taken = features.logits if metric.takes == "logits" else features.vectors
+                assert taken is not None
+                _take(metric.update, taken)
+        found = {}
+        for name, metric in self._metrics.items():
+            found[name] = usable(metric.compute)
+            for remark in metric.remarks:
+                self.say(f"{name}: {remark}")
+        return found
+
+
 def make_metrics(names: Sequence[str], reference: Reference) -> dict[str, Metric]:
     """Metrics by name, each with what it needs of the real side."""
     made: dict[str, Metric] = {}
@@ -154,7 +214,7 @@ def make_metrics(names: Sequence[str], reference: Reference) -> dict[str, Metric
         if kind.takes == "samples":
             raise UsageError(
                 f"metric {name} judges points or pairs of samples, not one set of images; "
-                f"there are: {', '.join(USUAL)}"
+                f"there are: {', '.join(OF_IMAGES)}"
             )
         if kind.takes == "logits" and not reference.extractor.has_logits:
             raise UsageError(
@@ -167,50 +227,6 @@ def make_metrics(names: Sequence[str], reference: Reference) -> dict[str, Metric
     return made
 
 
-USUAL = ("fid", "fid-infinity", "kid", "precision-recall", "density-coverage", "is")
-
-
-def evaluate(
-    images: ImageSet, reference: Reference, names: Sequence[str], advance: Advance, say: Say
-) -> dict[str, dict[str, float]]:
-    """Scores of generated images by each metric: metric → score → number."""
-    made = make_metrics(names, reference)
-    for features in extract(images, reference.extractor, advance):
-        for metric in made.values():
-            taken = features.logits if metric.takes == "logits" else features.vectors
-            assert taken is not None
-            _take(metric.update, taken)
-    found = {}
-    for name, metric in made.items():
-        found[name] = usable(metric.compute)
-        for remark in metric.remarks:
-            say(f"{name}: {remark}")
-    return found
-
-
-def score_generator(
-    word: str, names: Sequence[str], count: int, seed: int, extractor: Extractor, say: Say, advance: Advance
-) -> Scores:
-    """The generator of a run folder or a checkpoint against the data it was trained on, as the critic saw it:
-    metric → its scores and how they were made."""
-    images = open_generated(word, count, seed, str(extractor.device), say)
-    if not images.settings.data:
-        raise UsageError(f"{word} does not say which data it was trained on; give its run folder")
-    reference = Reference(data_of_run(images.settings, count, seed), extractor, advance)
-    found = evaluate(images, reference, names, advance, say)
-    record: dict[str, Any] = {**extractor.description(), "n": [len(images), len(reference.images)]}
-    record |= {"quantization": "uint8", "seed": seed, "reference": reference.hash, **versions()}
-    scores: Scores = {}
-    for name, numbers in found.items():
-        # Only Inception's distance is called FID.
-        key = name.replace("fid", extractor.distance, 1) if name.startswith("fid") else name
-        first, value = next(iter(numbers.items()))
-        own_name = first in (name.replace("-", "_"), ALIASES.get(name, name).replace("-", "_"))
-        others = {k: v for k, v in numbers.items() if not (own_name and k == first)}
-        scores[key] = {"value": value, **others, **record}
-    return scores
-
-
 def judged(word: str, every_checkpoint: bool) -> list[tuple[str, int]]:
     """What is to be judged of a run, each with its step: its newest generator, or all that it still has."""
     folder = RunFolder(Path(word))
@@ -219,7 +235,7 @@ def judged(word: str, every_checkpoint: bool) -> list[tuple[str, int]]:
             raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
         return [(word, 0)]
     paths = folder.checkpoints().paths()
-    steps = [int(path.stem.removeprefix("step-")) for path in paths]
+    steps = [step_of(path) for path in paths]
     if every_checkpoint:
         return [(str(path), step) for path, step in zip(paths, steps, strict=True)]
     return [(word, steps[-1] if steps else 0)]
@@ -270,6 +286,5 @@ def lines_of(scores: Scores) -> Iterable[str]:
     """`fid 12.34`, a line for every number; those that have names of their own follow by these."""
     for name, score in scores.items():
         others = {key: v for key, v in score.items() if isinstance(v, float) and key != "value"}
-        is_pair = bool(others) and next(iter(others.values())) == score["value"]
-        yield name if is_pair else f"{name} {score['value']:.6g}"
+        yield name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"
         yield from (f"  {key} {value:.6g}" for key, value in others.items())

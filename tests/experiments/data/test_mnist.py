@@ -2,9 +2,7 @@
 
 import gzip
 import hashlib
-import io
 import struct
-import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -24,37 +22,9 @@ installed = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fas
 FOLDERS = {Mnist: "MNIST/raw", Kmnist: "KMNIST/raw", FashionMnist: "FashionMNIST/raw"}
 
 
-class Network:
-    """What answers instead of the network: the files it was given, by address."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-
-    def open(self, request: Any) -> Any:
-        self.asked.append(request.full_url)
-        if request.full_url not in self.files:
-            raise urllib.error.URLError("Name or service not known")
-        return Answer(self.files[request.full_url], request.full_url)
-
-
-class Answer(io.BytesIO):
-    def __init__(self, content: bytes, url: str) -> None:
-        super().__init__(content)
-        self.url, self.length = url, len(content)
-
-
 @pytest.fixture(autouse=True)
-def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
-    """An empty machine, without what this one has, and a network that answers nothing."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("GANS_DATA", raising=False)
+def _nothing_installed(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FashionMnist, "installed", ())
-    network = Network()
-    monkeypatch.setattr("urllib.request.urlopen", network.open)
-    return network
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -80,7 +50,7 @@ def level(source: IdxSet) -> int:
 
 
 @pytest.mark.parametrize("kind", FOLDERS)
-def test_each_takes_its_own_folder_below_a_root(tmp_path: Path, network: Network, kind: type[IdxSet]) -> None:
+def test_each_takes_its_own_folder_below_a_root(tmp_path: Path, network: Any, kind: type[IdxSet]) -> None:
     for number, folder in enumerate(FOLDERS.values()):
         install(tmp_path / folder, number)
     install(tmp_path, 99)
@@ -134,7 +104,7 @@ def test_pictures_without_labels_are_named(tmp_path: Path) -> None:
         Mnist("", Access(tmp_path)).native()
 
 
-def published(kind: type[IdxSet], network: Network, monkeypatch: pytest.MonkeyPatch, mirror: int = 0) -> None:
+def published(kind: type[IdxSet], network: Any, monkeypatch: pytest.MonkeyPatch, mirror: int = 0) -> None:
     """Puts small files on the network, with their checksums where torchvision has those of the real ones."""
     known = getattr(torchvision.datasets, kind.published)
     resources = []
@@ -147,7 +117,7 @@ def published(kind: type[IdxSet], network: Network, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_download_into_the_root(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
 ) -> None:
     published(kind, network, monkeypatch)
     source = kind("", Access(tmp_path / "root", download=True))
@@ -162,7 +132,7 @@ def test_download_into_the_root(
     assert level(kind("", Access(tmp_path / "root"))) == 7
 
 
-def test_the_next_mirror_is_asked(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_mirror_is_asked(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     published(Mnist, network, monkeypatch, mirror=1)
     assert level(Mnist("", Access(download=True))) == 7
     assert Path("~/.cache/gans/MNIST/raw", f"{IMAGES}.gz").expanduser().is_file()
@@ -170,7 +140,7 @@ def test_the_next_mirror_is_asked(network: Network, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
 ) -> None:
     source = kind("", Access(tmp_path / "root", download=True))
     with pytest.raises(RunError, match=f"{kind.name} could not be downloaded into .*not known") as error:

@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 import tarfile
-import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,39 +28,10 @@ KINDS = [Cifar10, Cifar100, Svhn, Stl10]
 ARCHIVED = [Cifar10, Cifar100, Stl10]
 
 
-class Answer(io.BytesIO):
-    """A response of the network."""
-
-    def __init__(self, content: bytes, url: str) -> None:
-        super().__init__(content)
-        self.url, self.length = url, len(content)
-
-
-class Network:
-    """What answers instead of the network: the files it was given, by address."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-
-    def open(self, request: Any) -> Answer:
-        self.asked.append(request.full_url)
-        if request.full_url not in self.files:
-            raise urllib.error.URLError("Name or service\nnot known")
-        return Answer(self.files[request.full_url], request.full_url)
-
-
 @pytest.fixture(autouse=True)
-def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
-    """An empty machine, and a network that answers nothing."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("GANS_DATA", raising=False)
+def _two_pictures(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a whole STL-10."""
     monkeypatch.setattr(stl10, "LENGTH", 2)
-    network = Network()
-    monkeypatch.setattr("urllib.request.urlopen", network.open)
-    return network
 
 
 def install(root: Path, kind: type[HeldSet], level: int) -> None:
@@ -86,7 +56,7 @@ def level(source: HeldSet) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_places_are_searched_in_order_and_without_the_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Network, kind: type[HeldSet]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Any, kind: type[HeldSet]
 ) -> None:
     places = ["root", "first", "second", "home/.cache/gans", "work/data"]
     monkeypatch.setenv("GANS_DATA", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
@@ -104,7 +74,7 @@ def test_the_folder_itself_may_be_named(tmp_path: Path, kind: type[HeldSet]) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_absence_is_one_line_with_places_and_remedy(
-    tmp_path: Path, network: Network, kind: type[HeldSet]
+    tmp_path: Path, network: Any, kind: type[HeldSet]
 ) -> None:
     (tmp_path / "root").mkdir()
     source = kind("", Access(tmp_path / "root"))
@@ -122,7 +92,7 @@ def test_the_command_says_so(refused: Callable[..., str]) -> None:
     refused(2, ("cifar10", "--download", "--data-root"), "run --arch dcgan --data cifar10 --dry-run")
 
 
-def published(kind: type[HeldSet], network: Network, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+def published(kind: type[HeldSet], network: Any, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
     """Puts a small set on the network as it is published, and its checksum where torchvision has that of the
     real one; the address."""
     install(folder, kind, 7)
@@ -145,7 +115,7 @@ def published(kind: type[HeldSet], network: Network, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_download_into_the_root_in_the_layout_of_torchvision(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
 ) -> None:
     published(kind, network, monkeypatch, tmp_path / "there")
     source = kind("", Access(tmp_path / "root", download=True))
@@ -160,7 +130,7 @@ def test_download_into_the_root_in_the_layout_of_torchvision(
 
 
 def test_download_without_a_root_goes_into_the_cache(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(Svhn, network, monkeypatch, tmp_path / "there")
     assert level(Svhn("", Access(download=True))) == 7
@@ -169,7 +139,7 @@ def test_download_without_a_root_goes_into_the_cache(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_download_that_fails_is_one_line_and_leaves_no_set(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
 ) -> None:
     source = kind("", Access(tmp_path / "root", download=True))
     with pytest.raises(RunError, match=f"{kind.name} could not be downloaded .*not known") as error:
@@ -188,7 +158,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_no_set(
 
 @pytest.mark.parametrize("kind", ARCHIVED)
 def test_an_archive_that_is_half_unpacked_leaves_no_set(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
 ) -> None:
     published(kind, network, monkeypatch, tmp_path / "there")
 
@@ -208,7 +178,7 @@ def test_an_archive_that_is_half_unpacked_leaves_no_set(
 
 
 def test_what_others_left_half_unpacked_is_replaced(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(Cifar10, network, monkeypatch, tmp_path / "there")
     install(tmp_path / "root", Cifar10, 1)
@@ -245,7 +215,7 @@ def test_it_is_not_imported_with_the_modules() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_had_is_refused_before_anything_is_fetched(
-    tmp_path: Path, network: Network, kind: type[HeldSet]
+    tmp_path: Path, network: Any, kind: type[HeldSet]
 ) -> None:
     source = kind("", Access(tmp_path, download=True))
     own = "×".join(map(str, kind.size))

@@ -19,14 +19,9 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def inception_weights(weights: Path) -> Path:
-    return weights
-
-
-@pytest.fixture(scope="session")
-def torch_fidelity_network(inception_weights: Path) -> nn.Module:
+def torch_fidelity_network(weights: Path) -> nn.Module:
     """The reference implementation on the same file; returns features and unbiased logits."""
-    return torch_fidelity_inception(inception_weights)
+    return torch_fidelity_inception(weights)
 
 
 def torch_fidelity_inception(path: Path) -> nn.Module:

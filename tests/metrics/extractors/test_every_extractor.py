@@ -32,17 +32,17 @@ def kind(stem: str) -> type[Extractor]:
 
 
 @pytest.fixture(scope="session")
-def built(inception_weights: Path) -> Callable[[str], Extractor]:
+def built(weights: Path) -> Callable[[str], Extractor]:
     """An extractor by its file's name, built once."""
     known: dict[str, Extractor] = {}
 
     def find(stem: str) -> Extractor:
-        weights = inception_weights if stem == "inception" else None
-        if not kind(stem).is_at_hand(weights):
+        own = weights if stem == "inception" else None
+        if not kind(stem).is_at_hand(own):
             pytest.skip(f"{stem} is not installed")
         if stem not in known:
             before = torch.get_rng_state()
-            known[stem] = kind(stem)(weights)
+            known[stem] = kind(stem)(own)
             assert torch.equal(before, torch.get_rng_state()), "draws from the global generator"
         return known[stem]
 

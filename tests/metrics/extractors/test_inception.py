@@ -35,12 +35,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_equals_torch_fidelity(
     size: int,
     channels: int,
-    inception_weights: Path,
+    weights: Path,
     torch_fidelity_network: nn.Module,
     pictures: Pictures,
 ) -> None:
     images = pictures(2, size, channels)
-    vectors, logits = Inception(inception_weights)(images)
+    vectors, logits = Inception(weights)(images)
     with torch.no_grad():
         expected = torch_fidelity_network(images.expand(-1, 3, -1, -1))
     assert (expected[0][0] - expected[0][1]).abs().mean() > 100 * EXACT, "the reference sees nothing"
@@ -49,28 +49,28 @@ def test_equals_torch_fidelity(
 
 
 def test_equals_pytorch_fid_under_its_rule(
-    inception_weights: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    weights: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = torch.load(inception_weights, weights_only=True)
+    state = torch.load(weights, weights_only=True)
     monkeypatch.setattr(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: state)
     reference = pytorch_fid.inception.InceptionV3().eval()
     images = pictures(2, 32)
     with torch.no_grad():
         expected = reference(images / 255)[0].flatten(1)
-    own = Inception(inception_weights, resize_rule="pytorch-fid")(images).vectors
+    own = Inception(weights, resize_rule="pytorch-fid")(images).vectors
     assert (own - expected).abs().max() < EXACT
-    other = Inception(inception_weights)(images).vectors
+    other = Inception(weights)(images).vectors
     assert (other - expected).abs().max() > 10 * EXACT, "the rules make no difference"
 
 
 def test_clean_rule_scales_as_the_original(
-    inception_weights: Path, torch_fidelity_network: nn.Module, pictures: Pictures
+    weights: Path, torch_fidelity_network: nn.Module, pictures: Pictures
 ) -> None:
     """On images of the network's size no rule resizes, and clean's scaling is torch-fidelity's."""
     images = pictures(1, 299)
     with torch.no_grad():
         expected = torch_fidelity_network(images)[0]
-    assert (Inception(inception_weights, "clean")(images).vectors - expected).abs().max() < EXACT
+    assert (Inception(weights, "clean")(images).vectors - expected).abs().max() < EXACT
 
 
 def test_layout_is_the_published_one(torch_fidelity_network: nn.Module) -> None:
@@ -135,17 +135,17 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
 
 
 @pytest.mark.parametrize("fault", CHANGES)
-def test_other_networks_weights(fault: str, inception_weights: Path, tmp_path: Path) -> None:
+def test_other_networks_weights(fault: str, weights: Path, tmp_path: Path) -> None:
     change, says = CHANGES[fault]
-    path = changed(inception_weights, tmp_path, change)
+    path = changed(weights, tmp_path, change)
     with pytest.raises(WeightsError, match=f"not the weights of Inception.*{says}") as caught:
         Inception(path)
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_are_no_weights(inception_weights: Path, tmp_path: Path) -> None:
+def test_files_that_are_no_weights(weights: Path, tmp_path: Path) -> None:
     cut, text, hostile, listed = (tmp_path / name for name in ("cut", "text", "hostile", "listed"))
-    cut.write_bytes(inception_weights.read_bytes()[:100_000])
+    cut.write_bytes(weights.read_bytes()[:100_000])
     text.write_text("<html>not found</html>")
     torch.save({"fc.weight": print}, hostile)
     torch.save([torch.zeros(1)], listed)
