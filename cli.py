@@ -242,10 +242,11 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--force", is_flag=True, help="Compare what was not made alike.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """The Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
-    from experiments.evaluation.scoring import distance, lines_of
+    from experiments.evaluation.distance import distance
+    from experiments.evaluation.record import lines_of
 
-    with images_done() as advance:
-        one, other = comparison(flags, advance).sides(a, b)
+    with meters() as meter:
+        one, other = comparison(flags, meter).sides(a, b)
     scores = distance(one, other, flags["seed"], force, say)
     for line in [json.dumps(scores)] if as_json else lines_of(scores):
         click.echo(line)
@@ -258,41 +259,92 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 @extraction_options
 def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None:
     """Writes mean and covariance of the features of SPEC, as `gans fid` reads them."""
-    from experiments.evaluation.scoring import write_statistics
+    from experiments.evaluation.distance import write_statistics
 
     if not out.endswith(".npz"):
         raise UsageError(f"--out {out}: give FILE.npz")
-    with images_done() as advance:
-        side = comparison(flags, advance).open(spec)
+    with meters() as meter:
+        side = comparison(flags, meter).open(spec)
     write_statistics(side, Path(out))
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 
 @gans.command()
 @click.argument("run")
-@click.option("--metrics", default="fid,kid,precision-recall", show_default=True, metavar="NAME,…")
+@click.option(
+    "--metrics",
+    default="",
+    metavar="NAME,…",
+    help="gans list metrics; default: fid,kid,precision-recall for images, modes for ring8 and grid25.",
+)
 @click.option("--every-checkpoint", is_flag=True, help="All checkpoints that the run still has.")
+@click.option("--plot", is_flag=True, help="Draw classes, nearest reals and scores by class into RUN/plots.")
 @extraction_options
 def evaluate(
-    run: str, metrics: str, every_checkpoint: bool, as_json: bool, debug: bool, **flags: Any
+    run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
     """Scores of RUN's newest generator against its data; they go into the run's scores too."""
-    from experiments.evaluation.extracting import open_extractor
-    from experiments.evaluation.scoring import Judge, judged, keep_scores, lines_of
+    from experiments.evaluation.judging import Judge, judged
+    from experiments.evaluation.plots import check_plots, draw
+    from experiments.evaluation.record import keep_scores, lines_of
+    from experiments.evaluation.samples import open_generated
 
     names = list(dict.fromkeys(name for name in metrics.split(",") if name))
     generators, found = judged(run, every_checkpoint), {}
-    judge = Judge(open_extractor(how_of(flags), say), names, flags["count"], flags["seed"], say)
-    for word, step in generators:
-        with images_done() as advance:
-            scores = judge(word, advance)
-        keep_scores(run, step, scores)
-        found[str(step)] = scores
-        if not as_json:
-            for line in [f"step {step}"] * every_checkpoint + list(lines_of(scores)):
-                click.echo(line)
+    how, count, seed = how_of(flags), flags["count"], flags["seed"]
+    with meters() as meter:
+        judge = Judge(how, names, count, seed, say, meter)
+        for word, step in generators:
+            samples = open_generated(word, count, seed, how.device, say)
+            if plot:
+                check_plots(samples)
+            found[str(step)] = judge(samples)
+            keep_scores(run, step, found[str(step)])
+        if plot:
+            for file in draw(samples, judge.reference, Path(run), step, meter):
+                say(f"drawn: {file}")
     if as_json:
-        click.echo(json.dumps(found if every_checkpoint else scores))
+        click.echo(json.dumps(found if every_checkpoint else found[str(step)]))
+        return
+    for at, scores in found.items():
+        for line in [f"step {at}"] * every_checkpoint + list(lines_of(scores)):
+            click.echo(line)
+
+
+@gans.command("train-classifier")
+@click.option("--data", required=True, metavar="SPEC", help="A labelled set of images.")
+@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over it.")
+@click.option("--name", metavar="NAME", help="For --extractor classifier:NAME; default: that of the data.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the training.")
+@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@click.option("--force", is_flag=True, help="Train again what is there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@setting_option("download")
+@look_options
+@setting_option("plugin")
+@debug_option
+def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Trains the extractor classifier:NAME on a labelled set, once, and keeps it with its accuracy."""
+    from experiments.evaluation.classifying import (
+        Training,
+        classifier_name,
+        keep_classifier,
+        kept_classifier,
+    )
+    from experiments.evaluation.samples import open_data_as
+
+    for path in flags["plugin"] or ():
+        catalogue.add_plugin(path)
+    name = flags["name"] or classifier_name(data)
+    found = None if force else kept_classifier(name, say)
+    if found is not None:
+        say(f"{found['file']}: it is trained already; --force trains it again")
+    else:
+        training = Training(flags["epochs"], flags["seed"], flags["device"])
+        images = open_data_as(data, *look_of_flags(flags))
+        with meters() as meter:
+            found = keep_classifier(data, images, name, training, meter)
+    click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
 def how_of(flags: dict[str, Any]) -> Any:
@@ -305,29 +357,47 @@ def how_of(flags: dict[str, Any]) -> Any:
     return How(**{name: flags[name] for name in names})
 
 
-def comparison(flags: dict[str, Any], advance: Callable[[int], None]) -> Any:
+def comparison(flags: dict[str, Any], meter: Any) -> Any:
     """What opens the sides of a distance, as the flags say."""
-    from experiments.config import access
-    from experiments.evaluation.images import Look
-    from experiments.evaluation.scoring import Comparison
+    from experiments.evaluation.distance import Comparison
 
     how = how_of(flags)
+    look, reach = look_of_flags(flags)
+    return Comparison(how, look, reach, flags["count"], flags["seed"], say, meter)
+
+
+def look_of_flags(flags: dict[str, Any]) -> tuple[Any, Any]:
+    """The form that data is brought to, and how it is come by."""
+    from experiments.config import access
+    from experiments.evaluation.samples import Look
+
     look = Look(flags["image_size"], flags["channels"], flags["fit"] or "auto")
-    reach = access({name: value for name, value in flags.items() if value is not None})
-    return Comparison(how, look, reach, flags["count"], flags["seed"], say, advance)
+    return look, access({name: value for name, value in flags.items() if value is not None})
 
 
 @contextmanager
-def images_done() -> Iterator[Callable[[int], None]]:
-    """A count of images on stderr, where that is a terminal."""
+def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} images"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("images", total=None)
-        yield lambda count: bar.advance(task, count)
+    columns = (
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # What goes to stdout is for programs, and must not be drawn around the bars.
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
+    ) as bars:
+
+        def meter(name: str, total: int) -> Callable[[int], None]:
+            task = bars.add_task(one_line(name), total=total)
+            return lambda count: bars.advance(task, count)
+
+        yield meter
 
 
 def say(line: str) -> None:

@@ -164,6 +164,11 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[
         chosen.put("--lr-critic", {"ttur": None})
     elif values["ttur"] is not None:
         chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
+    if values["evaluate_kimg"] is None:
+        without_meaning(("extractor", "best_metric"), "without evaluations; add --evaluate-kimg")
+        for name in ("evaluate_metrics", "evaluate_samples"):
+            if flags.get(name) is not None:
+                raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
     _derive_penalty(chosen, asked, flags, without_meaning)
 
 
@@ -187,12 +192,10 @@ def _derive_penalty(
 
 def absolute_spec(spec: str) -> str:
     """A data spec whose argument is a path that exists is kept absolute, so that a run goes on anywhere."""
-    name, colon, argument = spec.partition(":")
-    return (
-        f"{name}:{Path(argument).absolute()}"
-        if argument and Path(argument).exists()
-        else name + colon + argument
-    )
+    name, _, argument = spec.partition(":")
+    if argument and catalogue.load("data", name).takes_spec:
+        return f"{name}:{absolute_spec(argument)}"
+    return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
 
 
 def access(settings: Mapping[str, Any]) -> Access:

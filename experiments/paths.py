@@ -18,3 +18,8 @@ def cache_folder() -> Path:
         return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
     except ValueError as error:
         raise ValueError(f"GANS_CACHE: {error}") from error
+
+
+def kept_weights(extractor: str, name: str) -> Path:
+    """The file behind `--extractor EXTRACTOR:NAME`."""
+    return cache_folder() / extractor / f"{name}.safetensors"

@@ -3,6 +3,7 @@
 import io
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.checkpoint import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELL_SIDE = 64  # pixels: smaller images are enlarged by a whole factor, so that a person can see them
 GAP = 2
@@ -45,11 +49,9 @@ def to_pillow(image: Tensor) -> Image.Image:
 
 def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     """Points `(N, 2)` in the plane, over the reals in grey."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), dpi=100)
-    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot(aspect="equal")
     shown = points if reals is None else reals
     if reals is not None:
@@ -59,6 +61,14 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+    return drawn(figure)
+
+
+def drawn(figure: "Figure") -> Image.Image:
+    """A figure of matplotlib as a picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
     figure.tight_layout()
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]

@@ -28,6 +28,7 @@ class RunFolder:
         self.config_file = path / "config.json"
         self.scores_file = path / "scores.jsonl"
         self.samples = path / "samples"
+        self.best = Checkpoints(path / "best", keep=1)
         self.generator_file = path / "generator.safetensors"
         self.critic_file = path / "critic.safetensors"
 

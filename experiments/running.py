@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from shlex import quote
 from typing import Any
 
@@ -10,6 +11,8 @@ from experiments.build import Experiment, build
 from experiments.checkpoint import checkpoint_name
 from experiments.config import Config
 from experiments.errors import RunError, UsageError
+from experiments.evaluation.during import Evaluator, open_judge
+from experiments.evaluation.judging import Judge
 from experiments.export import export_network
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
@@ -36,11 +39,18 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
         say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
     # A new folder is made only for settings that can be built; an old one is locked first.
-    experiment = None if folder.exists else build(config)
+    built = None if folder.exists else _built(config, say)
     folder.prepare()
     with folder.locked():
         changed = check_folder(config, folder, force)  # again: another process may have been here since
-        _train_in(folder, experiment or build(config), changed, say, force)
+        experiment, judge = built or _built(config, say)
+        _train_in(folder, experiment, judge, changed, say, force)
+
+
+def _built(config: Config, say: Say) -> tuple[Experiment, Judge | None]:
+    """What trains, and what judges it where that is asked for."""
+    judge = open_judge(config.settings, say) if config.settings.evaluate_kimg else None
+    return build(config), judge
 
 
 def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
@@ -61,7 +71,14 @@ def check_folder(config: Config, folder: RunFolder, force: bool) -> list[str]:
     return changed
 
 
-def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say: Say, force: bool) -> None:
+def _train_in(
+    folder: RunFolder,
+    experiment: Experiment,
+    judge: Judge | None,
+    changed: list[str],
+    say: Say,
+    force: bool,
+) -> None:
     settings = experiment.config.settings
     start, state = 0, folder.checkpoints(settings.keep).newest(say)
     if state is not None:
@@ -72,7 +89,8 @@ def _train_in(folder: RunFolder, experiment: Experiment, changed: list[str], say
     # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
     tracker, status = open_trackers(settings.track, _tracked(folder, experiment, start), say), 1
     try:
-        stopped_at = _play(folder, experiment, start, state, tracker)
+        evaluate = partial(Evaluator, judge, experiment, folder, tracker, say) if judge else None
+        stopped_at = _play(folder, experiment, start, state, tracker, evaluate)
         if stopped_at is not None:
             again = f"gans run --resume {quote(str(folder.path))}"
             say(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
@@ -109,7 +127,12 @@ def _tracked(folder: RunFolder, experiment: Experiment, start: int) -> TrackedRu
 
 
 def _play(
-    folder: RunFolder, experiment: Experiment, start: int, state: dict[str, Any] | None, tracker: Tracker
+    folder: RunFolder,
+    experiment: Experiment,
+    start: int,
+    state: dict[str, Any] | None,
+    tracker: Tracker,
+    evaluate: Callable[[Scoreboard, Checkpointer], Watcher] | None,
 ) -> int | None:
     """From step `start` to the last, with all that watches. Returns the step where Ctrl-C stopped it."""
     settings = experiment.config.settings
@@ -128,7 +151,8 @@ def _play(
             scoreboard,
         )
         sampler.save_reals()
-        watchers: list[Watcher] = [progress.advance, scoreboard, sampler, checkpointer]
+        evaluator = [evaluate(scoreboard, checkpointer)] if evaluate else []
+        watchers: list[Watcher] = [progress.advance, scoreboard, sampler, *evaluator, checkpointer]
         step = train(experiment, start, watchers, stop)
         if step < experiment.total_steps:
             checkpointer.save(step)

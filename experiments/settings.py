@@ -288,6 +288,29 @@ class Settings:
     sample_kimg: float | None = setting(
         real(above=0.0), "Between sample grids; default: an eighth of the run.", "K"
     )
+    evaluate_kimg: float | None = setting(
+        real(above=0.0),
+        "Between evaluations of the generator's average; default: none.",
+        "K",
+        changes_nothing=True,
+    )
+    evaluate_metrics: tuple[str, ...] = setting(
+        words,
+        "What they score (gans list metrics); default: as gans evaluate.",
+        "NAME,…",
+        (),
+        changes_nothing=True,
+    )
+    evaluate_samples: int = setting(whole(2), "Samples on each side.", "N", 5000, changes_nothing=True)
+    extractor: str | None = setting(
+        text, "What sees features in them (gans list extractors).", "NAME", changes_nothing=True
+    )
+    best_metric: str | None = setting(
+        text,
+        "Whose best generator is kept in RUN/best; default: the first of --evaluate-metrics.",
+        "NAME",
+        changes_nothing=True,
+    )
     keep: int = setting(whole(1), "Newest checkpoints that are kept.", "N", 2, changes_nothing=True)
     track: tuple[str, ...] = setting(
         words,

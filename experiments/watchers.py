@@ -5,7 +5,8 @@ mathematics.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class Scoreboard:
         self.pending: list[Scores] = []
         self.seconds = 0.0
         self._images = 0
+        self._rested = 0.0
         self._clock = time.monotonic()
 
     def __call__(self, moment: Moment, scores: Scores) -> None:
@@ -92,7 +94,7 @@ class Scoreboard:
 
     def _line(self, moment: Moment) -> None:
         means = {name: values.mean().item() for name, values in self.check(moment.step).items()}
-        elapsed = self._advance_clock()
+        elapsed, self._rested = self._advance_clock() - self._rested, 0.0
         line = {
             "step": moment.step,
             "kimg": moment.kimg,
@@ -104,6 +106,13 @@ class Scoreboard:
         self.show(line)
         self.pending.clear()
         self._images = 0
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """What happens within is no training: it counts for the seconds, but not for the images a second."""
+        began = time.monotonic()
+        yield
+        self._rested += time.monotonic() - began
 
     def _advance_clock(self) -> float:
         now = time.monotonic()
@@ -163,16 +172,18 @@ class Checkpointer:
             self.save(moment.step)
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint, unless a score or a weight is not finite (RunError); once for every step.
+        """Writes a checkpoint, unless a score or a weight is not finite (RunError); once for every step."""
+        if step != self._saved:
+            self.checkpoints.save(step, self.content(step))
+            self._saved = step
+
+    def content(self, step: int) -> dict[str, Any]:
+        """What a checkpoint of this step holds. Raises RunError where a score or a weight is not finite.
 
         A finite loss can have a slope that is not, and the weights show it one step before the scores.
         """
-        if step == self._saved:
-            return
         self.scoreboard.check(step)
         for name, parameter in self.experiment.game.named_parameters():
             if not parameter.isfinite().all():
                 raise not_finite(step, name)
-        content = {**self.experiment.state_dict(), "scores": self.scoreboard.state_dict()}
-        self.checkpoints.save(step, content)
-        self._saved = step
+        return {**self.experiment.state_dict(), "scores": self.scoreboard.state_dict()}

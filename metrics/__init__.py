@@ -6,24 +6,30 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors"]
+Reference = Literal["none", "statistics", "vectors", "class-shares", "mixture"]
+
 
 class Metric(ABC):
     """Fed batch by batch, asked at the end.
 
-    A metric with a reference takes it as the first argument of its constructor: `Statistics` of the real
-    feature vectors, or the vectors themselves. All other arguments of those have defaults.
+    A metric with a reference takes it as the first argument of its constructor. All other arguments have
+    defaults.
 
     Attributes:
-        takes: what `update` gets: samples as the generator makes them, an extractor's feature vectors
-            `(N, D)`, or a classifier's logits `(N, K)`.
-        reference: what the constructor gets of the real data.
+        takes: what `update` gets of N samples: points in the plane `(N, 2)`; an extractor's feature vectors
+            `(N, D)`; its logits `(N, K)`; its logits of each channel as a grey picture `(N, C, K)`; or the
+            vectors of both ends of N small steps in latent space `(N, 2, D)`.
+        reference: what the constructor gets of the real data: nothing; `Statistics` of its feature vectors;
+            these vectors `(M, D)`; how frequent each class is `(K,)`; or, as two arguments, the centres
+            `(M, D)` and the deviation of a mixture of round Gaussians.
         higher_is_better: the direction of each score. A score that is not named here has none: a standard
             error, a deviation.
         ranges: the smallest and largest value that each score can have.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]]
-    reference: ClassVar[Literal["none", "statistics", "vectors"]]
+    takes: ClassVar[Takes]
+    reference: ClassVar[Reference]
     higher_is_better: ClassVar[Mapping[str, bool]]
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
 

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
 
@@ -20,28 +20,35 @@ class ClassModes(Metric):
     Args:
         truth: `(K,)`, how likely each class is in the data, in any unit; None is all alike.
         share: a class is covered by more than this share of all samples; 0 is any sample at all.
+        confidence: a sample whose likeliest class has at least this probability is of high quality. What
+            share of the reals that is, depends on the classifier.
 
-    Scores: `covered` in 0…K; `kl` of the samples' classes from the truth in [0, −log min truth] nats.
+    Scores: `covered` in 0…K; `high_quality` in [0, 1]; `kl` of the samples' classes from the truth in
+    [0, −log min truth] nats.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "logits"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
-    higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "kl": False}
+    takes: ClassVar[Takes] = "logits"
+    reference: ClassVar[Reference] = "class-shares"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "covered": (0.0, math.inf),
+        "high_quality": (0.0, 1.0),
         "kl": (0.0, math.inf),
     }
 
-    def __init__(self, truth: Tensor | None = None, share: float = 0.0) -> None:
+    def __init__(self, truth: Tensor | None = None, share: float = 0.0, confidence: float = 0.9) -> None:
         if truth is not None and not (truth.isfinite().all() and (truth > 0).all()):
             raise ValueError("class-modes: a class of the truth has no share; leave it out of the classifier")
         self.truth = None if truth is None else truth.double() / truth.double().sum()
-        self.share = share
+        self.share, self.confidence = share, confidence
         self.counts = torch.zeros(0, dtype=torch.long)
+        self.confident = 0
 
     def update(self, samples: Tensor) -> None:
         width = len(self.counts) or (None if self.truth is None else len(self.truth))
         logits = checked(samples, "class-modes", width)
+        likeliest = logits.double().softmax(dim=1).amax(dim=1)
+        self.confident += int((likeliest >= self.confidence).sum())
         counts = logits.argmax(dim=1).bincount(minlength=logits.shape[1])
         self.counts = counts + self.counts if len(self.counts) else counts
 
@@ -51,10 +58,15 @@ class ClassModes(Metric):
             raise ValueError(too_few("class-modes", 0, 1))
         truth = uniform(len(self.counts)) if self.truth is None else self.truth
         covered = (self.counts > self.share * total).sum().item()
-        return {"covered": float(covered), "kl": divergence(self.counts, truth)}
+        return {
+            "covered": float(covered),
+            "high_quality": self.confident / total,
+            "kl": divergence(self.counts, truth),
+        }
 
     def reset(self) -> None:
         self.counts = torch.zeros(0, dtype=torch.long)
+        self.confident = 0
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
 
@@ -26,8 +26,8 @@ class DensityCoverage(Metric):
     reals.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "vectors"
+    takes: ClassVar[Takes] = "vectors"
+    reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import few_for_width
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
@@ -23,8 +23,8 @@ class FrechetDistance(Metric):
     Scores: `fid` in [0, ∞), 0 for equal statistics.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "statistics"
+    takes: ClassVar[Takes] = "vectors"
+    reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"fid": (0.0, math.inf)}
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
@@ -31,8 +31,8 @@ class FrechetDistanceInfinity(Metric):
     [0, ∞) by ordinary least squares. Subsets share samples, so the error is a lower bound.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "statistics"
+    takes: ClassVar[Takes] = "vectors"
+    reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid_infinity": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "fid_infinity": (-math.inf, math.inf),

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows
 
 
@@ -26,8 +26,8 @@ class InceptionScore(Metric):
     Scores: `inception_score`, the mean over the splits, in [1, K] for K classes, and their `deviation`.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "logits"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    takes: ClassVar[Takes] = "logits"
+    reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"inception_score": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "inception_score": (1.0, math.inf),

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows, checked
 
 TILE = 1000  # rows of a Gram matrix that are in memory at once
@@ -31,8 +31,8 @@ class KernelDistance(Metric):
     subsets (ddof 1), a lower bound because subsets share vectors; `deviation` of the subsets (ddof 0).
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "vectors"
+    takes: ClassVar[Takes] = "vectors"
+    reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "kid": (-math.inf, math.inf),

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
 
@@ -30,8 +30,8 @@ class Modes(Metric):
     [0, log M] nats.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "samples"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    takes: ClassVar[Takes] = "points"
+    reference: ClassVar[Reference] = "mixture"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "covered": (0.0, math.inf),

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows
 
 EPSILON = 1e-4
@@ -28,8 +28,8 @@ class PathLength(Metric):
     Scores: `path_length` in [0, ∞), the mean of what is left, and its `standard_error`.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "samples"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    takes: ClassVar[Takes] = "path-vectors"
+    reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"path_length": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "path_length": (0.0, math.inf),

@@ -1,12 +1,12 @@
 """Precision and recall: samples that look real, and real data that is reached (Kynkäänniemi et al. 2019)."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
 
@@ -24,8 +24,8 @@ class PrecisionRecall(Metric):
     Scores: `precision` and `recall` in [0, 1]. They compare only for equal numbers of vectors.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "vectors"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "vectors"
+    takes: ClassVar[Takes] = "vectors"
+    reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
 

@@ -1,56 +1,54 @@
 """Stacked MNIST: 1,000 modes from three digits, one in each channel (Metz et al. 2017, section 3.3.1)."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metrics import Metric
+from metrics import Metric, Reference, Takes
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
 
+MOST_MODES = 10**7
 PROTOCOL = 26_000  # samples in VEEGAN's and PacGAN's tables
 
 
 class StackedMnist(Metric):
     """Counts the triples of classes that a classifier of grey images sees in the channels.
 
-    Works for any grey set of evenly frequent classes, 10 of them by default.
-
-    Args:
-        classes: K, of one channel.
-        channels: C; there are Kᶜ modes.
-
-    Takes the logits of the channels side by side, `(N, C · K)`, or as `(N, C, K)`.
+    Works for any grey set of evenly frequent classes: with K of them in C channels there are Kᶜ modes.
 
     Scores: `covered` in 0…Kᶜ, the modes with any sample; `kl` of the samples' modes from the uniform truth in
     [0, C log K] nats.
     """
 
-    takes: ClassVar[Literal["samples", "vectors", "logits"]] = "logits"
-    reference: ClassVar[Literal["none", "statistics", "vectors"]] = "none"
+    takes: ClassVar[Takes] = "channel-logits"
+    reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "kl": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "covered": (0.0, float("inf")),
         "kl": (0.0, float("inf")),
     }
 
-    def __init__(self, classes: int = 10, channels: int = 3) -> None:
-        self.classes = classes
-        self.channels = channels
-        self.reset()
+    def __init__(self) -> None:
+        self.counts = torch.zeros(0, dtype=torch.long)
+        self.shape = (0, 0)  # channels, classes
 
     def update(self, samples: Tensor) -> None:
-        if samples.dim() == 3 and samples.shape[1:] != (self.channels, self.classes):
+        if samples.dim() != 3 or (len(self.counts) and samples.shape[1:] != self.shape):
+            expected = "(N, C, K)" if not len(self.counts) else f"(N, {self.shape[0]}, {self.shape[1]})"
             raise ValueError(
-                f"stacked-mnist: logits {tuple(samples.shape)}, not (N, {self.channels}, {self.classes})"
+                f"stacked-mnist: takes the logits of each channel {expected}, not {tuple(samples.shape)}"
             )
-        rows = samples.flatten(1) if samples.dim() == 3 else samples
-        logits = checked(rows, "stacked-mnist", self.channels * self.classes)
-        digits = logits.reshape(len(logits), self.channels, self.classes).argmax(dim=2)
-        places = self.classes ** torch.arange(self.channels)
-        self.counts += (digits * places).sum(dim=1).bincount(minlength=len(self.counts))
+        channels, classes = samples.shape[1], samples.shape[2]
+        if classes**channels > MOST_MODES:
+            raise ValueError(f"stacked-mnist: {classes}^{channels} modes are too many to count")
+        logits = checked(samples.flatten(1), "stacked-mnist").view(-1, channels, classes)
+        modes = (logits.argmax(dim=2) * classes ** torch.arange(channels)).sum(dim=1)
+        counts = modes.bincount(minlength=classes**channels)
+        self.counts = counts + self.counts if len(self.counts) else counts
+        self.shape = channels, classes
 
     def compute(self) -> dict[str, float]:
         if not self.counts.any():
@@ -59,7 +57,7 @@ class StackedMnist(Metric):
         return {"covered": covered, "kl": divergence(self.counts, uniform(len(self.counts)))}
 
     def reset(self) -> None:
-        self.counts = torch.zeros(self.classes**self.channels, dtype=torch.long)
+        self.counts = torch.zeros(0, dtype=torch.long)
 
     @property
     def remarks(self) -> tuple[str, ...]:

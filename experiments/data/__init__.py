@@ -27,6 +27,8 @@ class DataSet(ABC):
         sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
         labels: class of every sample, int64 `(N,)`, or None without classes.
         classes: names of the classes, in the order of the labels; empty without classes.
+        mixture: the centres `(M, 2)` and the deviation of the round, equally likely Gaussians that points
+            are drawn from, if their modes can be told apart.
         remarks: what the user should know about how the set was read, a line each.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
@@ -34,6 +36,7 @@ class DataSet(ABC):
     sample_shape: tuple[int, ...]
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
+    mixture: tuple[Tensor, float] | None = None
     remarks: tuple[str, ...] = ()
     on_demand: bool = False
 
@@ -117,9 +120,16 @@ class Source(ABC):
 
     Raises ValueError, with one line that names the offender and the remedy, when the argument or what it
     points to cannot be used.
+
+    Attributes:
+        kind: what its samples are.
+        is_embedded: whether it needs no files.
+        takes_spec: whether its argument is the spec of another source.
     """
 
     kind: ClassVar[Kind]
+    is_embedded: ClassVar[bool] = False
+    takes_spec: ClassVar[bool] = False
 
     def __init__(self, argument: str = "", access: Access = USUAL) -> None:
         self.argument = argument

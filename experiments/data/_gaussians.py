@@ -14,4 +14,6 @@ def gaussians(centres: Tensor, sigma: float) -> Held:
     labels = torch.arange(LENGTH) % len(centres)
     noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
     names = [f"mode {mode}" for mode in range(len(centres))]
-    return Held(centres[labels] + sigma * noise, labels, names)
+    points = Held(centres[labels] + sigma * noise, labels, names)
+    points.mixture = centres, sigma
+    return points

@@ -21,6 +21,7 @@ class Grid25(Source):
     """
 
     kind: ClassVar[Kind] = "points"
+    is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = torch.cartesian_prod(_STEPS, _STEPS)
     sigma: ClassVar[float] = 0.05
 

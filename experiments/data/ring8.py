@@ -22,6 +22,7 @@ class Ring8(Source):
     """
 
     kind: ClassVar[Kind] = "points"
+    is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = torch.stack([_ANGLES.cos(), _ANGLES.sin()], dim=1)
     sigma: ClassVar[float] = 0.01
 

@@ -41,6 +41,7 @@ class Shapes(Source):
     """Drawn shapes in six classes. They have no size of their own: 32 to 256 pixels look well."""
 
     kind: ClassVar[Kind] = "images"
+    is_embedded: ClassVar[bool] = True
 
     def native(self) -> Native:
         refuse_argument("shapes", self.argument)

@@ -36,6 +36,7 @@ class Spiral(Source):
     """
 
     kind: ClassVar[Kind] = "points"
+    is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = _centres()
     sigma: ClassVar[float] = 0.02
 

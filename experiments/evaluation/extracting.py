@@ -1,4 +1,4 @@
-"""From images to feature vectors: which extractor, with what record, and what is kept of the real side."""
+"""From samples to feature vectors: which extractor, with what record, and what is kept of the real side."""
 
 import io
 import json
@@ -16,16 +16,18 @@ from torch import Tensor
 
 from experiments import catalogue
 from experiments.checkpoint import write_atomically
-from experiments.config import resolve_device
-from experiments.errors import usable
-from experiments.evaluation.images import DataImages, ImageSet, Say
-from experiments.paths import cache_folder
+from experiments.config import open_source, resolve_device
+from experiments.errors import UsageError, usable
+from experiments.evaluation.classifying import classifier_name
+from experiments.evaluation.plane import Plane
+from experiments.evaluation.samples import DataSamples, GeneratedSamples, SampleSet, Say
+from experiments.paths import cache_folder, kept_weights
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors import Extractor, Features
 
-CHOICE = ("inception", "efflite0")  # at hand or installed; else what needs nothing
-ALWAYS = "random-vgg"
-Advance = Callable[[int], None]  # told how many images are done
+ALWAYS = "random-vgg"  # needs nothing
+Advance = Callable[[int], None]  # told how many more are done
+Meter = Callable[[str, int], Advance]  # told what begins, and how many there are
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,91 @@ class How:
     download: bool = False
 
 
-def open_extractor(how: How, say: Say) -> Extractor:
-    """The extractor asked for; without a word, the best that this machine has, and a line that says why."""
-    name = how.extractor
-    if name is None:
-        name, why = _chosen(how)
-        say(f"extractor {name}: {why}")
-    make = catalogue.load("extractor", name)
+def open_extractor(how: How, is_images: bool, data: str, say: Say) -> Extractor:
+    """The extractor asked for; without a word, the best that this machine has for the data, and a line that
+    says why. Points have none.
+
+    Args:
+        data: the spec of the real side; empty where it is not known.
+    """
     place = torch.device(resolve_device(how.device))
+    if not is_images:
+        if how.extractor is not None:
+            raise UsageError(f"--extractor {how.extractor} sees images; points are their own features")
+        return usable(lambda: Plane(how.weights, how.resize_rule, place))
+    spec, why = (how.extractor, "") if how.extractor is not None else _chosen(how, data)
+    name, _, kept = spec.partition(":")
+    make = catalogue.load("extractor", name)
+    weights = kept_weights(name, kept) if kept and how.weights is None else how.weights
     extractor: Extractor = usable(
-        lambda: make(how.weights, resize_rule=how.resize_rule, device=place, download=how.download)
+        lambda: make(weights, resize_rule=how.resize_rule, device=place, download=how.download)
     )
+    if remarks := "; ".join(filter(None, (why, extractor.remark))):
+        say(f"extractor {extractor.name}: {remarks}")
     return extractor
 
 
-def _chosen(how: How) -> tuple[str, str]:
+def _chosen(how: How, data: str) -> tuple[str, str]:
+    """The extractor's spec, and why it is the one."""
     if how.weights is not None or how.download:
         return "inception", "its weights were asked for"
-    for name in CHOICE:
-        if catalogue.load("extractor", name).is_at_hand(None):
-            return name, "its weights are on this machine"
-    return ALWAYS, "no other has its weights on this machine; inception needs --weights FILE or --download"
+    if catalogue.load("extractor", "inception").is_at_hand(None):
+        return "inception", "its weights are on this machine"
+    better = [spec for spec in _specs_within(data) if _is_for_classifiers(spec)]
+    for spec in better:
+        if kept_weights("classifier", name := classifier_name(spec)).is_file():
+            return f"classifier:{name}", f"it was trained on {spec}"
+    hint = (
+        f"; a better judge of these is made by: gans train-classifier --data {better[-1]}" if better else ""
+    )
+    if catalogue.load("extractor", "efflite0").is_at_hand(None):
+        return "efflite0", f"its weights are on this machine{hint}"
+    missing = "no other has its weights on this machine; inception needs --weights FILE or --download"
+    return ALWAYS, missing + hint
 
 
-def extract(images: ImageSet, extractor: Extractor, advance: Advance) -> Iterator[Features]:
-    """Features of all images, batch by batch."""
-    for batch in images.batches():
+def _specs_within(data: str) -> Iterator[str]:
+    """A data spec, and that of the set inside it."""
+    name, _, argument = data.partition(":")
+    if name in catalogue.names("data"):
+        yield data
+        if argument and catalogue.load("data", name).takes_spec:
+            yield from _specs_within(argument)
+
+
+def _is_for_classifiers(spec: str) -> bool:
+    """Whether ImageNet's networks know little of this data: drawn, or grey."""
+    try:
+        source = open_source(spec)
+        return source.kind == "images" and (source.is_embedded or source.native().channels == 1)
+    except (UsageError, ValueError):  # it is opened later, and complains then
+        return False
+
+
+def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Features]:
+    """Features of all samples, batch by batch."""
+    advance = meter(samples.name, len(samples))
+    for batch in samples.batches():
         yield usable(partial(extractor, batch))
         advance(len(batch))
+
+
+def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
+    """Logits of each channel as a grey picture, `(B, C, K)`."""
+    advance = meter(f"channels of {samples.name}", len(samples))
+    for batch in samples.batches():
+        logits = usable(partial(extractor, batch.flatten(0, 1).unsqueeze(1))).logits
+        assert logits is not None
+        yield logits.view(*batch.shape[:2], -1)
+        advance(len(batch))
+
+
+def path_vectors(samples: GeneratedSamples, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
+    """Vectors of both ends of small steps in latent space, `(B, 2, D)`."""
+    advance = meter(f"paths of {samples.name}", len(samples))
+    for pairs in samples.path_batches():
+        yield usable(partial(extractor, pairs.flatten(0, 1))).vectors.view(*pairs.shape[:2], -1)
+        advance(len(pairs))
 
 
 class Reference:
@@ -77,17 +136,17 @@ class Reference:
     made anew too.
     """
 
-    def __init__(self, images: DataImages, extractor: Extractor, advance: Advance) -> None:
-        self.images, self.extractor, self.advance = images, extractor, advance
+    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+        self.samples, self.extractor, self.meter = samples, extractor, meter
 
     @cached_property
     def record(self) -> dict[str, Any]:
         """What decides on the features."""
         return {
             **self.extractor.description(),
-            "n": len(self.images),
-            "shape": list(self.images.shape),
-            "images": self.images.content_hash(),
+            "n": len(self.samples),
+            "shape": list(self.samples.shape),
+            "samples": self.samples.content_hash(),
         }
 
     @property
@@ -101,7 +160,6 @@ class Reference:
         try:
             kept = Statistics.load(file)
             if dict(kept.provenance) == self.record:
-                self.advance(len(self.images))
                 return kept
         except ValueError:
             pass
@@ -119,9 +177,7 @@ class Reference:
         try:
             with np.load(file, allow_pickle=False) as kept:
                 if json.loads(str(kept["provenance"])) == self.record:
-                    vectors = torch.from_numpy(kept["vectors"])
-                    self.advance(len(self.images))
-                    return vectors
+                    return torch.from_numpy(kept["vectors"])
         except (OSError, ValueError, KeyError, BadZipFile, EOFError):
             pass
         vectors = torch.cat(list(self._vectors()))
@@ -132,7 +188,7 @@ class Reference:
         return vectors
 
     def _vectors(self) -> Iterator[Tensor]:
-        for features in extract(self.images, self.extractor, self.advance):
+        for features in extract(self.samples, self.extractor, self.meter):
             yield features.vectors.float().cpu()
 
     def _file(self, what: str) -> Path:

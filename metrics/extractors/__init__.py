@@ -31,7 +31,7 @@ class Features(NamedTuple):
 
 
 class Extractor(ABC):
-    """Uint8 images → features that depend on nothing but the image: not on the batch, nor on random state.
+    """Images → features that depend on nothing but the image: not on the batch, nor on random state.
 
     Args:
         weights: the weights file; by default the one that the extractor finds by itself.
@@ -50,6 +50,8 @@ class Extractor(ABC):
         feature_size: D. has_logits: whether it also has class scores.
         resize_rule: how images reach the network's size.
         weights_hash: SHA-256 of the weights file, or of the tensors where there is no file.
+        classes: names of the classes behind the logits, where they are those of some data; else empty.
+        remark: what a user should know of it, in half a line.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Extractor(ABC):
     resize_rule: str
     weights_hash: str
     device: torch.device
+    classes: tuple[str, ...] = ()
+    remark: str = ""
 
     @abstractmethod
     def __init__(
@@ -71,7 +75,10 @@ class Extractor(ABC):
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Features:
-        """Uint8 `(N, C, H, W)` of at least 8 pixels a side; C is 1 (grey), 3 (RGB) or 4 (RGB with alpha).
+        """`(N, C, H, W)` of at least 8 pixels a side; C is 1 (grey), 3 (RGB) or 4 (RGB with alpha).
+
+        Uint8 is what every score is made of. Float32 in [0, 255] is for differences that rounding would
+        hide, such as those along a path of latents.
 
         Raises ValueError for other tensors.
         """

@@ -8,11 +8,12 @@ WHITE = 255
 
 
 def as_rgb(images: Tensor) -> Tensor:
-    """Uint8 `(N, C, H, W)`, C in 1, 3, 4 → uint8 `(N, 3, H, W)`: grey is repeated, alpha shows white."""
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] not in (1, 3, 4):
+    """`(N, C, H, W)` with C of 1, 3 or 4 → `(N, 3, H, W)`: grey is repeated, alpha shows white."""
+    known = images.dtype in (torch.uint8, torch.float32)
+    if not known or images.dim() != 4 or images.shape[1] not in (1, 3, 4):
         shape = "×".join(map(str, images.shape))
         raise ValueError(
-            "an extractor reads uint8 images (N, C, H, W) with 1, 3 or 4 channels, "
+            "an extractor reads uint8 or float32 images (N, C, H, W) with 1, 3 or 4 channels, "
             f"not {images.dtype} {shape}"
         )
     if min(images.shape[2:]) < SMALLEST:
@@ -23,6 +24,8 @@ def as_rgb(images: Tensor) -> Tensor:
         return images.expand(-1, 3, -1, -1)
     if images.shape[1] == 3:
         return images
+    if images.dtype == torch.float32:
+        return images[:, :3].lerp(images.new_tensor(float(WHITE)), 1 - images[:, 3:] / 255)
     colour, alpha = images[:, :3].int(), images[:, 3:].int()
     # In whole numbers, rounded once, so that an opaque image stays what it is.
     return ((colour * alpha + WHITE * (255 - alpha) + 127) // 255).to(torch.uint8)

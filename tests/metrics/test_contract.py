@@ -12,12 +12,11 @@ from metrics import Metric
 from metrics.core.statistics import Moments
 
 NAMES = sorted(path.stem for path in Path(metrics.__file__).parent.glob("*.py") if path.name[0] != "_")
-SPECIAL = {  # what a metric needs beyond its reference, and samples of another shape
-    "modes": ((torch.eye(3), 0.1), torch.randn(400, 3)),
-    "stacked_mnist": ((), torch.randn(400, 30)),
-    "path_length": ((), torch.randn(400, 2, 8)),
+SPECIAL = {  # what a metric needs beyond its reference, or samples of another shape
     "kid": ((torch.randn(400, 8), 10, 100), torch.randn(400, 8)),
 }
+
+SHAPES = {"points": (2,), "vectors": (8,), "logits": (8,), "channel-logits": (3, 4), "path-vectors": (2, 8)}
 
 
 def metric_of(name: str) -> type[Metric]:
@@ -40,8 +39,14 @@ def filled(name: str) -> tuple[Metric, torch.Tensor]:
         return kind(*arguments), samples
     moments = Moments()
     moments.update(vectors)
-    references = {"none": (), "vectors": (vectors,), "statistics": (moments.statistics(),)}
-    return kind(*references[kind.reference]), torch.randn(400, 8)
+    references = {
+        "none": (),
+        "vectors": (vectors,),
+        "statistics": (moments.statistics(),),
+        "class-shares": (torch.arange(1, 9),),
+        "mixture": (torch.eye(2), 0.1),
+    }
+    return kind(*references[kind.reference]), torch.randn(400, *SHAPES[kind.takes])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +57,6 @@ def test_scores_lie_in_their_ranges_and_repeat(name: str) -> None:
     scores = metric.compute()
     assert set(scores) == set(metric.ranges)
     assert set(metric.higher_is_better) <= set(scores)
-    assert metric.takes in ("samples", "vectors", "logits")
     for key, value in scores.items():
         assert type(value) is float
         low, high = metric.ranges[key]

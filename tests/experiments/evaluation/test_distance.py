@@ -91,7 +91,7 @@ def test_the_size_of_batches_does_not_matter(
 ) -> None:
     folder_of("a", 70, 1), folder_of("b", 50, 2)
     whole = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
-    monkeypatch.setattr("experiments.evaluation.images.BATCH", 7)
+    monkeypatch.setattr("experiments.evaluation.samples.BATCH", 7)
     monkeypatch.setenv("GANS_CACHE", "other")
     assert value_of(gans(f"fid folder:a folder:b {SMALL} --json")) == pytest.approx(whole, rel=1e-6)
 
@@ -217,7 +217,7 @@ class Blind(_Vgg):
         ("fid nowhere folder:a", 2, ["nowhere"]),
         ("fid a folder:a", 2, ["folder:a"]),
         ("fid shapes folder:a", 2, ["shapes", "--image-size"]),
-        ("fid ring8 folder:a", 2, ["ring8", "points"]),
+        ("fid ring8 folder:a", 2, ["--extractor random-vgg", "points"]),
         ("fid wrong.npz folder:a", 2, ["wrong.npz"]),
         ("fid missing.npz folder:a", 2, ["missing.npz"]),
         ("fid narrow.npz folder:a", 2, ["3", "64"]),

@@ -13,11 +13,12 @@ Gans = Callable[..., Any]
 SMALL = "--extractor random-vgg -n 12"
 # Twelve images are too few for these: they are tested by themselves.
 NEED_MORE = {"kid", "fid-infinity"}
+SEVERAL = {"precision-recall": ("precision", "recall"), "density-coverage": ("density", "coverage")}
 OF_FEATURES = [
     name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "vectors"
 ]
 OF_CLASSES = [name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "logits"]
-OF_POINTS = [name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "samples"]
+OF_POINTS = [name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "points"]
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -35,7 +36,9 @@ def test_scores_go_where_they_belong(name: str, gans: Gans, trained: Path) -> No
     assert {"weights", "resize_rule", "quantization", "seed", "reference", "torch"} <= found[key].keys()
     *earlier, last = lines(trained)
     assert earlier == before
-    assert last == {"step": 3, "kimg": before[-1]["kimg"], f"metric/{key}": found[key]["value"]}
+    own = {name: found[key][name] for name in SEVERAL.get(key, ())} or {key: found[key]["value"]}
+    numbers = {f"metric/{name}": value for name, value in own.items()}
+    assert last == {"step": 3, "kimg": before[-1]["kimg"], **numbers}
     assert json.loads((trained / "evaluation.json").read_text())["3"] == found
 
 
@@ -111,5 +114,17 @@ def test_bad_input(flags: str, mentions: list[str], refused: Any, trained: Path)
     assert not (trained / "evaluation.json").exists()
 
 
-def test_a_run_on_points_says_so(refused: Any, finished: Path) -> None:
-    refused(2, ("points",), f"evaluate {finished} {SMALL}")
+def test_a_run_on_points_counts_its_modes(gans: Gans, refused: Any, finished: Path) -> None:
+    outcome = gans(f"evaluate {finished} -n 500 --json")
+    assert outcome.status == 0, outcome.err
+    (modes,) = json.loads(outcome.out).values()
+    assert modes["value"] == modes["covered"] and 0 <= modes["covered"] <= 8 and modes["kl"] > 0
+    assert (modes["quantization"], modes["extractor"]) == ("none", "none")
+    assert {"metric/covered", "metric/high_quality", "metric/kl"} <= lines(finished)[-1].keys()
+    both = json.loads(gans(f"evaluate {finished} -n 500 --metrics fid,precision-recall --json").out)
+    assert list(both) == ["fd-points", "precision-recall"]
+    same = json.loads(gans(f"fid {finished} ring8 -n 500 --json").out)
+    assert same["fd-points"]["value"] == pytest.approx(both["fd-points"]["value"], rel=1e-9)
+    refused(2, ("random-vgg", "points"), f"evaluate {finished} {SMALL}")
+    refused(2, ("is", "ring8"), f"evaluate {finished} --metrics is")
+    refused(2, ("--plot", "points"), f"evaluate {finished} --plot")

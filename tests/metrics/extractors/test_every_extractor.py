@@ -99,7 +99,7 @@ def test_grey_and_alpha(stem: str, built: Callable[[str], Extractor], pictures: 
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (torch.zeros(1, 3, 8, 8), "float32"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.float64), "float64"),
         (torch.zeros(1, 2, 8, 8, dtype=torch.uint8), "1×2×8×8"),
         (torch.zeros(3, 8, 8, dtype=torch.uint8), "3×8×8"),
         (torch.zeros(1, 3, 9, 7, dtype=torch.uint8), "9×7"),

@@ -1,4 +1,4 @@
-"""What is judged: finite sets of images of one size, from data or from a generator, as uint8."""
+"""What is judged: finite sets of images of one size, or of points, from data or from a generator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -11,38 +11,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.config import absolute_spec, access, open_source
+from experiments.config import absolute_spec, access, open_source, resolve_device
 from experiments.data import USUAL, Access, DataSet, Fit
 from experiments.errors import UsageError, usable
 from experiments.pictures import to_uint8
 from experiments.sampling import load_generator, sample_batches
 from experiments.seeds import generator_for
 from experiments.settings import Settings
+from metrics.path_length import neighbours_on_path
 
 BATCH = 64
 Say = Callable[[str], None]
 
 
-class ImageSet(ABC):
-    """N images in an order that does not change.
+class SampleSet(ABC):
+    """N samples in an order that does not change.
 
     Attributes:
         name: how messages and records name it.
-        shape: `(C, H, W)`.
+        shape: `(C, H, W)` of images, `(2,)` of points.
     """
 
     name: str
     shape: tuple[int, ...]
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.shape) == 3
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def batches(self) -> Iterator[Tensor]:
-        """All images, uint8 `(B, C, H, W)`, from the first to the last, as often as it is called."""
+        """All of them, uint8 `(B, C, H, W)` or float32 `(B, 2)`, from the first to the last, as often as it
+        is called."""
 
 
-class DataImages(ImageSet):
+class DataSamples(SampleSet):
     """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
 
     def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
@@ -61,24 +67,23 @@ class DataImages(ImageSet):
             yield usable(partial(self.data.fetch, indices))
 
     def content_hash(self) -> str:
-        """Of every pixel and the order of the images."""
+        """Of every number and the order of the samples."""
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
         for batch in self.batches():
             digest.update(batch.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()
 
 
-class GeneratedImages(ImageSet):
+class GeneratedSamples(SampleSet):
     """`count` samples of a generator, in evaluation mode and from latents that the seed decides; drawn anew
     each time, to the same bits."""
 
     def __init__(
         self, name: str, generator: torch.nn.Module, settings: Settings, count: int, seed: int, device: str
     ) -> None:
-        if settings.image_size is None or settings.channels is None:
-            raise UsageError(f"{name} makes points, not images")
         self.name, self.generator, self.settings = name, generator, settings
-        self.shape = (settings.channels, *settings.image_size)
+        is_images = settings.image_size is not None and settings.channels is not None
+        self.shape = (settings.channels or 0, *(settings.image_size or ())) if is_images else (2,)
         self.count, self.seed, self.device = count, seed, device
 
     def __len__(self) -> int:
@@ -87,7 +92,20 @@ class GeneratedImages(ImageSet):
     def batches(self) -> Iterator[Tensor]:
         latent = self.settings.z_dim
         for batch in sample_batches(self.generator, latent, self.count, self.seed, self.device):
-            yield to_uint8(batch)
+            yield to_uint8(batch) if self.is_images else batch
+
+    @torch.no_grad()
+    def path_batches(self) -> Iterator[Tensor]:
+        """`count` pairs of neighbours on paths of latents, float32 `(B, 2, …)`: images in [0, 255] and not
+        rounded, because neighbours differ by less than a level of grey."""
+        place = torch.device(resolve_device(self.device))
+        generator, random = self.generator.to(place), generator_for(self.seed, "path")
+        for start in range(0, self.count, BATCH):
+            begin, end = torch.randn(2, BATCH, self.settings.z_dim, generator=random)
+            latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random))
+            pairs = generator(latents.flatten(0, 1).to(place)).float().cpu()
+            pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
+            yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
 
 
 @dataclass(frozen=True)
@@ -105,22 +123,26 @@ def look_of(settings: Settings) -> Look:
     return Look(settings.image_size, settings.channels, fit)
 
 
-def open_images_of(spec: str, look: Look, count: int | None, seed: int, how: Access = USUAL) -> DataImages:
-    """The images of a data spec. Raises UsageError where they cannot be had in that form."""
+def open_samples_of(spec: str, look: Look, count: int | None, seed: int, how: Access = USUAL) -> DataSamples:
+    """The samples of a data spec. Raises UsageError where they cannot be had in that form."""
+    return DataSamples(spec, open_data_as(spec, look, how), count, seed)
+
+
+def open_data_as(spec: str, look: Look, how: Access = USUAL) -> DataSet:
+    """The data behind a spec in some form."""
     source = open_source(absolute_spec(spec), how)
-    if source.kind != "images":
-        raise UsageError(f"data {spec} is points, not images")
+    if source.kind == "points":
+        return usable(lambda: source.open(None, None, look.fit))
     native = usable(source.native)
     size = look.size or native.size or native.first
     if size is None:
         raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
-    data = usable(lambda: source.open(size, look.channels or native.channels or 3, look.fit))
-    return DataImages(spec, data, count, seed)
+    return usable(lambda: source.open(size, look.channels or native.channels or 3, look.fit))
 
 
-def data_of_run(settings: Settings, count: int | None, seed: int) -> DataImages:
+def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
     """The data that a run was trained on, as it was shown to the critic."""
-    return open_images_of(settings.data, look_of(settings), count, seed, access(asdict(settings)))
+    return open_samples_of(settings.data, look_of(settings), count, seed, access(asdict(settings)))
 
 
 def is_generator(word: str) -> bool:
@@ -129,7 +151,7 @@ def is_generator(word: str) -> bool:
     return path.suffix in (".safetensors", ".pt") or (path / "config.json").is_file()
 
 
-def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedImages:
+def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedSamples:
     """Samples of a run folder, a checkpoint or an exported generator."""
     generator, settings = load_generator(Path(word), say)
-    return GeneratedImages(word, generator, settings, count, seed, device)
+    return GeneratedSamples(word, generator, settings, count, seed, device)

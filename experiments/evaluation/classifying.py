@@ -1,0 +1,190 @@
+"""Trains the network behind the extractor `classifier`, once for a labelled set, and says how good it is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from experiments.checkpoint import write_atomically
+from experiments.config import resolve_device
+from experiments.data import DataSet
+from experiments.errors import RunError, UsageError, usable
+from experiments.evaluation.samples import Say
+from experiments.paths import kept_weights
+from experiments.seeds import generator_for, seed_all
+from gans.core.clock import Clock, RateSchedule
+from gans.core.player import Outcome, Player
+from metrics.extractors import WeightsError
+from metrics.extractors.classifier import (
+    ClassifierNetwork,
+    classifier_bytes,
+    network_input,
+    read_classifier,
+)
+
+BATCH = 128
+HELD_OUT = 0.1  # of the images: they tell the accuracy, and are never trained on
+MOST_HELD_OUT = 10_000
+SHIFT = 2  # pixels, in each direction, that training moves images by at random
+RISE = 0.1  # of the training, in which the learning rate rises
+Meter = Callable[[str, int], Callable[[int], None]]
+
+
+def classifier_name(spec: str) -> str:
+    """The word after `classifier:` for a data spec: `mnist`; `folder-pets` for folder:~/data/pets."""
+    kind, _, argument = spec.partition(":")
+    return f"{kind}-{Path(argument).stem or 'root'}" if argument else kind
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training found.
+
+    Attributes:
+        network: in evaluation mode.
+        accuracy: share of the held-out images that it names rightly.
+        held_out: how many these were.
+    """
+
+    network: ClassifierNetwork
+    accuracy: float
+    held_out: int
+
+    def save(self, path: Path, name: str, data: DataSet) -> dict[str, Any]:
+        """Writes it, and returns its description. Raises RunError where that fails."""
+        description = {
+            "name": name,
+            "classes": list(data.classes),
+            "accuracy": self.accuracy,
+            "held_out": self.held_out,
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, classifier_bytes(self.network, description))
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        return description
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a classifier is trained."""
+
+    epochs: int
+    seed: int
+    device: str
+
+
+def kept_classifier(name: str, say: Say) -> dict[str, Any] | None:
+    """What is known of the classifier of that name, if it is there."""
+    file = kept_weights("classifier", name)
+    if not file.is_file():
+        return None
+    try:
+        description, _, _ = read_classifier(file)
+    except WeightsError as error:
+        say(str(error))
+        return None
+    return _told(name, description)
+
+
+def keep_classifier(spec: str, data: DataSet, name: str, training: Training, meter: Meter) -> dict[str, Any]:
+    """Trains a classifier and keeps it. Returns what is known of it."""
+    check_labelled(spec, data)
+    advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
+    trained = train_classifier(data, training, advance)
+    return _told(name, trained.save(kept_weights("classifier", name), name, data))
+
+
+def _told(name: str, description: dict[str, Any]) -> dict[str, Any]:
+    return description | {"extractor": f"classifier:{name}", "file": str(kept_weights("classifier", name))}
+
+
+def check_labelled(spec: str, data: DataSet) -> None:
+    """Raises UsageError for data that no classifier can be trained on."""
+    if not data.is_images:
+        raise UsageError(f"data {spec} is points, and a classifier sees images")
+    if data.labels is None or len(data.classes) < 2:
+        raise UsageError(f"data {spec} has no labels of at least two classes: a classifier needs them")
+    held_out = _held_out(len(data))
+    if held_out < 1 or len(data) - held_out < BATCH:
+        raise UsageError(f"data {spec} has {len(data):,} images: too few to train a classifier on")
+
+
+def train_classifier(data: DataSet, training: Training, advance: Callable[[int], None]) -> Trained:
+    """Trains on the cross-entropy, while the rate of learning rises and falls once. A function of the data,
+    the epochs and the seed.
+
+    Args:
+        data: labelled, as `check_labelled` asks for.
+        advance: told how many images were shown; `images_shown` of them in all.
+    """
+    seed, device = training.seed, torch.device(resolve_device(training.device))
+    order = torch.randperm(len(data), generator=generator_for(seed, "classifier", "split"))
+    held_out, own = order[: _held_out(len(data))], order[_held_out(len(data)) :]
+    total = images_shown(len(data), training.epochs)
+    seed_all(seed, "classifier", "weights")
+    network = ClassifierNetwork(len(data.classes)).to(device).to(memory_format=torch.channels_last)
+    rates = RateSchedule("cosine", warmup_images=RISE * total)
+    player = Player("classifier", network, _optimizer, schedule=rates)
+    seen = 0
+    for epoch in range(training.epochs):
+        random = generator_for(seed, "classifier", "epoch", epoch)
+        # A last, smaller batch is left out: batch norm would learn as much from it as from whole ones.
+        shown = own[torch.randperm(len(own), generator=random)][: total // training.epochs]
+        for images, labels in _batches(data, shown, device):
+            clock = Clock(seen, seen // BATCH, seen / total)
+            player.minimise(_cross_entropy(network), clock, _shifted(images, random), labels)
+            seen += len(images)
+            advance(len(images))
+    return Trained(network.eval(), _accuracy(network, data, held_out, device), len(held_out))
+
+
+def _optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=0.2, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+
+def _cross_entropy(network: nn.Module) -> Callable[..., Outcome]:
+    def objective(clock: Clock, images: Tensor, labels: Tensor) -> Outcome:
+        return Outcome({"cross_entropy": cross_entropy(network(images).logits, labels)})
+
+    return objective
+
+
+def images_shown(count: int, epochs: int) -> int:
+    """How many images training shows, of a set of `count`."""
+    return epochs * ((count - _held_out(count)) // BATCH * BATCH)
+
+
+def _held_out(count: int) -> int:
+    return min(round(HELD_OUT * count), MOST_HELD_OUT)
+
+
+def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """The network's input and the labels, in that order."""
+    assert data.labels is not None
+    for indices in torch.split(order, BATCH):
+        images = network_input(usable(partial(data.fetch, indices)), device)
+        yield images.contiguous(memory_format=torch.channels_last), data.labels[indices].to(device)
+
+
+def _shifted(images: Tensor, random: torch.Generator) -> Tensor:
+    """The whole batch by some pixels, its border repeated."""
+    down, right = (torch.randint(2 * SHIFT + 1, (2,), generator=random)).tolist()
+    height, width = images.shape[-2:]
+    padded = nn.functional.pad(images, (SHIFT, SHIFT, SHIFT, SHIFT), mode="replicate")
+    return padded[:, :, down : down + height, right : right + width]
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, data: DataSet, indices: Tensor, device: torch.device) -> float:
+    right = sum(
+        int((network(images).logits.argmax(dim=1) == labels).sum())
+        for images, labels in _batches(data, indices, device)
+    )
+    return right / len(indices)

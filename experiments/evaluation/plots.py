@@ -1,0 +1,165 @@
+"""Pictures of what lies behind the scores: classes, nearest reals, precision and recall by class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.errors import RunError, UsageError
+from experiments.evaluation.extracting import Meter, Reference, extract
+from experiments.evaluation.samples import DataSamples, GeneratedSamples, SampleSet
+from experiments.pictures import drawn, grid, save_png, to_pillow
+from metrics.precision_recall import PrecisionRecall
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_SAMPLES = 10_000  # of either side that are looked at
+MOST_CLASSES = 30  # bars that can still be read; of more classes, the most frequent
+FEWEST_IN_CLASS = 10  # on either side, for precision and recall to mean anything
+NEIGHBOURS, ROWS = 8, 10
+REAL, GENERATED = "0.6", "tab:blue"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the extractor sees in one side, N samples of it.
+
+    Attributes:
+        images: uint8 `(N, C, H, W)`.
+        vectors: float32 `(N, D)`.
+        probabilities: float32 `(N, K)`; None without classes.
+    """
+
+    images: Tensor
+    vectors: Tensor
+    probabilities: Tensor | None
+
+    @property
+    def classes(self) -> Tensor:
+        """The likeliest class of each, `(N,)`."""
+        assert self.probabilities is not None
+        return self.probabilities.argmax(dim=1)
+
+
+def check_plots(samples: GeneratedSamples) -> None:
+    """Raises UsageError for points."""
+    if not samples.is_images:
+        raise UsageError(
+            f"--plot draws what an extractor sees in images, and {samples.name} makes points; "
+            "gans sample RUN --out FILE.png draws them"
+        )
+
+
+def draw(
+    samples: GeneratedSamples, reference: Reference, folder: Path, step: int, meter: Meter
+) -> list[Path]:
+    """Draws into `folder/plots` and returns the files. Raises RunError where they cannot be written."""
+    count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
+    own = GeneratedSamples(samples.name, samples.generator, samples.settings, count, seed, samples.device)
+    sides = own, DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)
+    fakes, reals = (_look(side, reference, meter) for side in sides)
+    pictures = {"neighbours": neighbours(fakes, reals)}
+    if fakes.probabilities is not None:
+        names = reference.extractor.classes or range(fakes.probabilities.shape[1])
+        pictures["classes"] = drawn(class_distributions(fakes, reals, list(map(str, names))))
+        pictures["precision-recall"] = drawn(precision_recall_by_class(fakes, reals, list(map(str, names))))
+    files = {folder / "plots" / f"step-{step:08d}-{name}.png": picture for name, picture in pictures.items()}
+    try:
+        (folder / "plots").mkdir(parents=True, exist_ok=True)
+        for file, picture in files.items():
+            save_png(picture, file)
+    except OSError as error:
+        raise RunError(f"cannot write {folder / 'plots'}: {error.strerror or error}") from error
+    return list(files)
+
+
+def _look(side: SampleSet, reference: Reference, meter: Meter) -> Seen:
+    """At all of them, with features and class probabilities side by side."""
+    images, vectors, probabilities = [], [], []
+    for batch, features in zip(side.batches(), extract(side, reference.extractor, meter), strict=True):
+        images.append(batch.cpu())
+        vectors.append(features.vectors.cpu())
+        if features.logits is not None:
+            probabilities.append(features.logits.softmax(dim=1).cpu())
+    return Seen(torch.cat(images), torch.cat(vectors), torch.cat(probabilities) if probabilities else None)
+
+
+def neighbours(fakes: Seen, reals: Seen) -> Image.Image:
+    """A row for each of some samples: the sample, then the reals whose features are nearest to its own.
+
+    A generator that copies its data shows the same picture twice.
+    """
+    rows = []
+    for image, vector in zip(fakes.images[:ROWS], fakes.vectors[:ROWS], strict=True):
+        distances = (reals.vectors - vector).square().sum(dim=1)
+        nearest = distances.topk(min(NEIGHBOURS, len(distances)), largest=False).indices
+        blank = torch.full_like(image, 255)
+        rows.append(torch.cat([image[None], blank[None], reals.images[nearest]]))
+    return to_pillow(grid(torch.cat(rows), columns=len(rows[0])))
+
+
+def class_distributions(fakes: Seen, reals: Seen, names: Sequence[str]) -> "Figure":
+    """What the Inception Score weighs against each other: how evenly classes appear among all samples
+    (left), and how sure the classifier is of each (right)."""
+    from matplotlib.figure import Figure
+
+    assert fakes.probabilities is not None and reals.probabilities is not None
+    marginals = {"samples": fakes.probabilities.mean(dim=0), "reals": reals.probabilities.mean(dim=0)}
+    largest = torch.stack(list(marginals.values())).amax(dim=0)
+    shown = largest.topk(min(MOST_CLASSES, len(names))).indices.sort().values
+    figure = Figure(figsize=(11, 5), dpi=100)
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    _bars(left, [names[i] for i in shown], {side: p[shown] for side, p in marginals.items()})
+    left.set(title="marginal p(y)" + (f", {len(shown)} of {len(names)} classes" * (len(shown) < len(names))))
+    left.set_ylabel("share")
+    for side, seen, colour in (("reals", reals, REAL), ("samples", fakes, GENERATED)):
+        surest = seen.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
+        right.plot(np.linspace(0, 1, len(surest)), surest.numpy(), color=colour, label=side)
+    right.set(title="conditional: max p(y|x), sorted", xlabel="share of samples", ylim=(0, 1.02))
+    right.legend()
+    return figure
+
+
+def precision_recall_by_class(fakes: Seen, reals: Seen, names: Sequence[str]) -> "Figure":
+    """Precision and recall among the samples and reals of each class, as the classifier names them."""
+    from matplotlib.figure import Figure
+
+    counts = [torch.bincount(side.classes, minlength=len(names)) for side in (fakes, reals)]
+    common = counts[1].topk(min(MOST_CLASSES, len(names))).indices.sort().values.tolist()
+    shown = [index for index in common if counts[1][index]]
+    scores = {index: _scores_of(fakes, reals, index) for index in shown}
+    figure = Figure(figsize=(11, 5), dpi=100)
+    axes = figure.subplots()
+    labels = [f"{names[index]}\n{counts[0][index]} | {counts[1][index]}" for index in shown]
+    columns = {
+        name: torch.tensor([scores[index].get(name, float("nan")) for index in shown])
+        for name in ("precision", "recall")
+    }
+    _bars(axes, labels, columns)
+    axes.set(title="precision and recall by class (samples | reals of it)", ylim=(0, 1.02))
+    return figure
+
+
+def _scores_of(fakes: Seen, reals: Seen, index: int) -> dict[str, float]:
+    """Precision and recall within one class; empty where either side has too few."""
+    own, real = (side.vectors[side.classes == index] for side in (fakes, reals))
+    if min(len(own), len(real)) < FEWEST_IN_CLASS:
+        return {}
+    metric = PrecisionRecall(real)
+    metric.update(own)
+    return metric.compute()
+
+
+def _bars(axes: Any, names: Sequence[str], columns: dict[str, Tensor]) -> None:
+    """Two bars beside each other for every name."""
+    places = np.arange(len(names))
+    for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), (GENERATED, REAL), strict=True):
+        axes.bar(places + offset, values.numpy(), width=0.4, label=label, color=colour)
+    axes.set_xticks(places, names, rotation=45 if len(names) <= 12 else 90)
+    axes.legend()

@@ -1,0 +1,126 @@
+"""A small network trained on the data's own labels: for sets of which ImageNet's networks know little."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metrics.extractors import CPU, Features, WeightsError
+from metrics.extractors._network import NetworkExtractor, Scale
+from metrics.extractors._pictures import as_rgb
+from metrics.extractors._resize import resized
+
+METADATA_KEY = "gans-classifier"
+SIZE = 32
+WIDTHS = (32, 64, 128)  # of the stages, each on half the pixels a side of the one before
+FEATURES = WIDTHS[-1]
+SCALE = Scale(127.5, 127.5)
+
+
+class Classifier(NetworkExtractor):
+    """What `gans train-classifier` made, by `classifier:NAME` or `--weights FILE`: 128 features, and the
+    classes of the set that it was trained on."""
+
+    feature_size = FEATURES
+    has_logits = True
+    size = SIZE
+    default_rule = "clean"
+
+    @classmethod
+    def is_at_hand(cls, weights: Path | None = None) -> bool:
+        return weights is not None and weights.is_file()
+
+    def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        if weights is None:
+            raise WeightsError(
+                "classifier: of which data? gans train-classifier --data NAME makes it, and "
+                "--extractor classifier:NAME takes it"
+            )
+        description, network, digest = read_classifier(weights)
+        self.name = f"classifier:{description['name']}"
+        self.distance = f"fd-{self.name}"
+        self.classes = tuple(description["classes"])
+        self.remark = f"it names {description['accuracy']:.1%} of held-out images rightly"
+        return network, digest
+
+    def scale_of(self, rule: str) -> Scale:
+        return SCALE
+
+
+class ClassifierNetwork(nn.Module):
+    """`(N, 3, 32, 32)` in [−1, 1] → features `(N, 128)` and logits `(N, K)`.
+
+    Convolutions of stride 2 with residual blocks behind them (He et al. 2016, arXiv:1512.03385), where images
+    are small: an epoch of 60,000 takes one core half a minute.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        stages: list[nn.Module] = [_convolution(3, WIDTHS[0], stride=2), nn.ReLU()]
+        for narrow, wide in pairwise(WIDTHS):
+            stages += [_convolution(narrow, wide, stride=2), nn.ReLU(), Residual(wide)]
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, x: Tensor) -> Features:
+        vectors = self.stages(x).mean(dim=(2, 3))
+        return Features(vectors, self.head(vectors))
+
+
+class Residual(nn.Module):
+    """`x ↦ ReLU(x + f(x))` with two convolutions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(_convolution(width, width, 1), nn.ReLU(), _convolution(width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + self.change(x)).relu()
+
+
+def _convolution(narrow: int, wide: int, stride: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(narrow, wide, 3, stride, padding=1, bias=False), nn.BatchNorm2d(wide))
+
+
+def network_input(images: Tensor, device: torch.device = CPU) -> Tensor:
+    """Uint8 `(N, C, H, W)` → what the network is trained on: exactly what the extractor will show it."""
+    return SCALE(resized(as_rgb(images).to(device), Classifier.default_rule, SIZE))
+
+
+def classifier_bytes(network: ClassifierNetwork, description: Mapping[str, Any]) -> bytes:
+    """A file of the network, with its `name`, `classes`, `accuracy` and whatever else `description` holds."""
+    from safetensors.torch import save
+
+    tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
+    return save(tensors, metadata={METADATA_KEY: json.dumps(dict(description), sort_keys=True)})
+
+
+def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]:
+    """The description, the network and the SHA-256 of a file by `classifier_bytes`.
+
+    Raises WeightsError for any other file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: there is no such classifier; gans train-classifier --data NAME makes one"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[METADATA_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with torch.random.fork_rng(devices=[]):  # it draws first weights, which are nobody's concern
+            network = ClassifierNetwork(len(description["classes"]))
+        network.load_state_dict(tensors)
+        float(description["accuracy"]), str(description["name"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path}: damaged, or not a classifier that gans train-classifier made; train it anew"
+        ) from error
+    return description, network, sha256(path.read_bytes()).hexdigest()
