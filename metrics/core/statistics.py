@@ -233,7 +233,7 @@ def _trace_of_root(a: Statistics, b: Statistics) -> Tensor:
     if upper_triangular:
         product = _lower_half_of_triangular(factor.T, many.covariance)
     else:
-        product = factor @ many.covariance @ factor.T
+        product = _congruent(factor, many.covariance)
     values = torch.linalg.eigvalsh(product)  # of the lower half
     # What lies beneath the rounding of the largest is rounding too, and its root would be far larger.
     return values[values > 4 * EPSILON * values[-1].abs()].sqrt().sum()
@@ -249,3 +249,18 @@ def _lower_half_of_triangular(lower: Tensor, symmetric: Tensor) -> Tensor:
         rows = slice(start, start + TILE)
         product[rows, : start + TILE] = lower[start:, rows].T @ half[start:, : start + TILE]
     return product
+
+
+def _congruent(rows: Tensor, symmetric: Tensor) -> Tensor:
+    """`XSXᵀ` for X `(r, D)`, in two thirds of the two products' time where r is far beneath D.
+
+    With `S = U + Uᵀ`, U triangular, it is `XUXᵀ` and that transposed. U is so by tiles: of those on the
+    diagonal, which are symmetric, it has a half.
+    """
+    half = rows.new_empty(len(symmetric), len(rows))  # UᵀXᵀ
+    for start in range(0, len(symmetric), TILE):
+        tile = slice(start, start + TILE)
+        half[tile] = symmetric[tile, :start] @ rows[:, :start].T
+        half[tile] += symmetric[tile, tile] / 2 @ rows[:, tile].T
+    product = rows @ half
+    return product + product.T

@@ -143,6 +143,18 @@ def test_wide_tiles_agree_with_a_general_root() -> None:
     assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-12)
 
 
+@pytest.mark.parametrize("width", [255, 600])
+def test_few_vectors_against_more_features_than_a_tile(width: int) -> None:
+    """By the singular values of `X₁F₂ᵀ`, the square root of what the distance forms."""
+    a, b = measured(double(40, width)), measured(double(2000, width) * torch.logspace(0, -3, width) + 0.1)
+    assert a.centred is not None and b.root.upper_triangular
+    root = torch.linalg.svdvals(a.centred @ b.root.factor.T).sum()
+    means = (a.mean - b.mean).square().sum()
+    expected = (means + a.covariance.trace() + b.covariance.trace() - 2 * root).item()
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-11)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-11)
+
+
 def test_equal_statistics_have_distance_zero() -> None:
     for rows in (30, 400):
         a = measured(double(rows, 50))
