@@ -37,6 +37,7 @@ soak: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/gradient_penalty.py
 	$(VENV)/bin/python benchmarks/overhead.py
 	$(VENV)/bin/python benchmarks/evaluation.py
+	$(VENV)/bin/python benchmarks/fid_command.py
 
 $(VENV)/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }

@@ -205,6 +205,12 @@ def compare(name: str, row: Row, rounds: int) -> None:
         print(f"{name:<20}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
 
 
+def print_titles(rounds: int) -> None:
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rounds} rounds\n")
+    titles = f"{'row':<20}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
+    print(titles, flush=True)
+
+
 def judged(ratio: float, goal: Goal) -> str:
     if ratio >= goal.goal:
         return "goal"
@@ -218,9 +224,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--row", choices=ROWS, help="only this one")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds\n")
-    titles = f"{'row':<20}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
-    print(titles)
+    print_titles(options.rounds)
     for name in [options.row] if options.row else ROWS:
         compare(name, ROWS[name](), options.rounds)
 
