@@ -20,10 +20,11 @@ from experiments.evaluation.extracting import (
     path_vectors,
 )
 from experiments.evaluation.record import Scores, versions
-from experiments.evaluation.samples import GeneratedSamples, Say, data_of_run
+from experiments.evaluation.samples import DataSamples, GeneratedSamples, Say, data_of_run
 from experiments.run_folder import RunFolder
 from experiments.settings import Settings
 from metrics import Metric
+from metrics.extractors import Extractor
 
 ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
 USUAL_OF_IMAGES = ("fid", "kid", "precision-recall")
@@ -114,49 +115,40 @@ def usual_metrics(is_images: bool, has_mixture: bool) -> list[str]:
 
 def make_metric(name: str, kind: type[Metric], reference: Reference) -> Metric:
     """A metric with what it needs of the real side. Raises UsageError where it says nothing of this data."""
-    data, extractor = reference.samples, reference.extractor
-    if kind.takes == "points" and data.is_images:
-        raise UsageError(f"metric {name} judges points, and {data.name} is images")
+    fault = _misfit(kind, reference.samples, reference.extractor)
+    if fault:
+        raise UsageError(f"metric {name} {fault}")
+    needs: dict[str, Callable[[], tuple[Any, ...]]] = {
+        "none": tuple,
+        "statistics": lambda: (reference.statistics,),
+        "vectors": lambda: (reference.vectors,),
+        "class-shares": lambda: (reference.samples.class_counts,),
+        "mixture": lambda: reference.samples.data.mixture or (),
+    }
+    return usable(partial(kind, *needs[kind.reference]()))
+
+
+def _misfit(kind: type[Metric], samples: DataSamples, extractor: Extractor) -> str:
+    """Why a metric has nothing to say of this data, or nothing; with the remedy."""
+    data = samples.data
+    if kind.takes == "points" and samples.is_images:
+        return f"judges points, and {samples.name} is images"
+    if kind.reference == "mixture" and data.mixture is None:
+        return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
+    if kind.takes in ("logits", "channel-logits") and not samples.is_images:
+        return f"needs the classes of images, and {samples.name} is points"
+    train = "make one with: gans train-classifier --data"
+    if kind.reference == "class-shares" and data.labels is None:
+        return f"needs classes, which {samples.name} has not"
+    if kind.reference == "class-shares" and extractor.classes != data.classes:
+        return f"needs a classifier of {samples.name}, not {extractor.name}; {train} {samples.name}"
+    if kind.takes == "channel-logits" and not extractor.classes:
+        inner = samples.name.partition(":")[2] or "mnist"
+        return f"needs a classifier of what a channel shows, not {extractor.name}; {train} {inner}"
     if kind.takes == "logits" and not extractor.has_logits:
-        remedy = (
-            "take --extractor inception, efflite0 or classifier:NAME"
-            if data.is_images
-            else "points have none"
-        )
-        raise UsageError(
-            f"metric {name} needs class probabilities, which {_named(reference)} does not give; {remedy}"
-        )
-    if kind.takes == "channel-logits" and not (extractor.classes and data.is_images):
-        inner = data.name.partition(":")[2] or "mnist"
-        raise UsageError(
-            f"metric {name} needs a classifier of what the channels show, which {_named(reference)} is not; "
-            f"make one with: gans train-classifier --data {inner}"
-        )
-    return usable(partial(kind, *_reference_of(name, kind, reference)))
-
-
-def _reference_of(name: str, kind: type[Metric], reference: Reference) -> tuple[Any, ...]:
-    """What the constructor of a metric gets of the real data."""
-    data = reference.samples.data
-    if kind.reference == "mixture":
-        if data.mixture is None:
-            raise UsageError(f"metric {name} needs data whose modes are known: ring8 or grid25")
-        return data.mixture
-    if kind.reference == "class-shares":
-        if data.labels is None or reference.extractor.classes != data.classes:
-            raise UsageError(
-                f"metric {name} needs a classifier of the data's own classes, which {_named(reference)} is "
-                f"not; make one with: gans train-classifier --data {reference.samples.name}"
-            )
-        return (data.labels[reference.samples.order].bincount(minlength=len(data.classes)),)
-    if kind.reference == "statistics":
-        return (reference.statistics,)
-    return (reference.vectors,) if kind.reference == "vectors" else ()
-
-
-def _named(reference: Reference) -> str:
-    is_images = reference.samples.is_images
-    return f"extractor {reference.extractor.name}" if is_images else f"data {reference.samples.name}"
+        others = "--extractor inception, efflite0 or classifier:NAME"
+        return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
+    return ""
 
 
 def judged(word: str, every_checkpoint: bool) -> list[tuple[str, int]]:

@@ -66,6 +66,12 @@ class DataSamples(SampleSet):
         for indices in torch.split(self.order, BATCH):
             yield usable(partial(self.data.fetch, indices))
 
+    @property
+    def class_counts(self) -> Tensor:
+        """How many samples each class has, int64 `(K,)`, of a set with labels."""
+        assert self.data.labels is not None
+        return self.data.labels[self.order].bincount(minlength=len(self.data.classes))
+
     def content_hash(self) -> str:
         """Of every number and the order of the samples."""
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)

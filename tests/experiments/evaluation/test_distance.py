@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
+from experiments.data.shapes import Shapes
+from experiments.pictures import to_pillow
 from metrics.extractors import Features
 from metrics.extractors.random_vgg import RandomVGG
 
@@ -73,16 +75,41 @@ def test_a_set_is_at_no_distance_from_itself_and_halves_are_close(gans: Gans, wo
     assert 0 < halves < far / 3
 
 
-def test_more_noise_is_farther(gans: Gans, workplace: Path) -> None:
+def noisy(picture: Image.Image, level: int) -> Image.Image:
+    pixels = np.asarray(picture).astype(float)
+    pixels += np.random.default_rng(level).normal(0, 10 * level**2, pixels.shape)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def blurred(picture: Image.Image, level: int) -> Image.Image:
+    return picture.filter(ImageFilter.GaussianBlur(level))
+
+
+@pytest.mark.parametrize("change", [noisy, blurred])
+def test_more_damage_is_farther(
+    change: Callable[[Image.Image, int], Image.Image], gans: Gans, workplace: Path
+) -> None:
     folder_of("clean", 80, 1)
     found = []
-    for level in (0, 10, 30, 80):
-        noisy = folder_of(f"noisy{level}", 80, 1)
-        random = np.random.default_rng(level)
-        for file in noisy.iterdir():
-            pixels = np.asarray(Image.open(file)).astype(float) + random.normal(0, level, (20, 20, 3))
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file)
-        found.append(value_of(gans(f"fid folder:clean folder:{noisy} {SMALL} --json")))
+    for level in range(4):
+        damaged = folder_of(f"level{level}", 80, 1)
+        for file in damaged.iterdir():
+            change(Image.open(file), level).save(file)
+        found.append(value_of(gans(f"fid folder:clean folder:{damaged} {SMALL} --json")))
+    assert found == sorted(found) and len(set(found)) == 4
+
+
+def test_fewer_classes_are_farther(gans: Gans, workplace: Path) -> None:
+    """Shapes against those of which one, two, … classes are left out."""
+    shapes = Shapes("").open((20, 20), 3, "auto")
+    assert shapes.labels is not None
+    found = []
+    for kept in (6, 5, 3, 1):
+        folder = Path(f"kept{kept}")
+        folder.mkdir()
+        for index in (shapes.labels < kept).nonzero().flatten().tolist():
+            to_pillow(shapes.fetch(torch.tensor([index]))[0]).save(folder / f"{index:03}.png")
+        found.append(value_of(gans(f"fid folder:{folder} shapes --image-size 20 {SMALL} --json")))
     assert found == sorted(found) and len(set(found)) == 4
 
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from metrics.extractors.classifier import ClassifierNetwork, classifier_bytes
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -22,6 +24,18 @@ def _one_thread() -> Iterator[None]:
 def torch_fidelity_network(weights: Path) -> nn.Module:
     """The reference implementation on the same file; returns features and unbiased logits."""
     return torch_fidelity_inception(weights)
+
+
+@pytest.fixture(scope="session")
+def classifier_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of three classes that was never trained."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = ClassifierNetwork(3)
+    file = tmp_path_factory.mktemp("classifier") / "some.safetensors"
+    description = {"name": "some", "classes": ["a", "b", "c"], "accuracy": 0.5}
+    file.write_bytes(classifier_bytes(network, description))
+    return file
 
 
 def torch_fidelity_inception(path: Path) -> nn.Module:

@@ -32,12 +32,13 @@ def kind(stem: str) -> type[Extractor]:
 
 
 @pytest.fixture(scope="session")
-def built(weights: Path) -> Callable[[str], Extractor]:
+def built(weights: Path, classifier_file: Path) -> Callable[[str], Extractor]:
     """An extractor by its file's name, built once."""
     known: dict[str, Extractor] = {}
+    files = {"inception": weights, "classifier": classifier_file}
 
     def find(stem: str) -> Extractor:
-        own = weights if stem == "inception" else None
+        own = files.get(stem)
         if not kind(stem).is_at_hand(own):
             pytest.skip(f"{stem} is not installed")
         if stem not in known:
@@ -52,7 +53,7 @@ def built(weights: Path) -> Callable[[str], Extractor]:
 @pytest.mark.parametrize("stem", NAMES)
 def test_names_and_shapes(stem: str, built: Callable[[str], Extractor], pictures: Pictures) -> None:
     extractor = built(stem)
-    assert extractor.name == stem.replace("_", "-")
+    assert extractor.name.partition(":")[0] == stem.replace("_", "-")
     assert extractor.distance == ("fid" if stem == "inception" else f"fd-{extractor.name}")
     assert extractor.description() == {
         "extractor": extractor.name,
@@ -65,6 +66,7 @@ def test_names_and_shapes(stem: str, built: Callable[[str], Extractor], pictures
     assert vectors.shape == (2, extractor.feature_size) and vectors.dtype == torch.float32
     assert (logits is not None) == extractor.has_logits
     assert not vectors.requires_grad and (vectors[0] - vectors[1]).abs().max() > 1e-3
+    assert not extractor.classes or (logits is not None and logits.shape[1] == len(extractor.classes))
     vectors.add_(1)  # an ordinary tensor, to be used like any other
 
 
@@ -93,6 +95,20 @@ def test_grey_and_alpha(stem: str, built: Callable[[str], Extractor], pictures: 
     assert torch.equal(see(grey).vectors, seen[:1])
     layered = [torch.cat([colour, alpha], dim=1) for alpha in (opaque, torch.zeros_like(glass), half)]
     assert torch.equal(see(torch.cat(layered)).vectors, seen[1:])
+
+
+@pytest.mark.parametrize("stem", NAMES)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_unrounded_images_are_the_same_images(
+    stem: str, channels: int, built: Callable[[str], Extractor], pictures: Pictures
+) -> None:
+    extractor, images = built(stem), pictures(1, 16, channels)
+    if channels == 4:
+        images[:, 3] = 255
+    rounded = extractor(images).vectors
+    assert torch.equal(extractor(images.float()).vectors, rounded)
+    moved = extractor(images.float() * 0.999).vectors  # a quarter of a level of grey, at most
+    assert 0 < (moved - rounded).norm() < 0.1 * rounded.norm()
 
 
 @pytest.mark.parametrize("stem", NAMES)

@@ -1,0 +1,162 @@
+"""`gans train-classifier`: what it learns, what it keeps, and who takes it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from experiments.data import Held
+from experiments.data.shapes import Shapes
+from experiments.evaluation.classifying import Training, classifier_name, images_shown, train_classifier
+from metrics.extractors.classifier import Classifier
+
+Gans = Callable[..., Any]
+SMALL = "train-classifier --data shapes --image-size 16 --channels 1"
+KEPT = Path("cache/classifier/shapes.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.data.shapes.LENGTH", 700)
+
+
+class Watched(Held):
+    """Squares and stripes, which a network learns at once; remembers what was looked at."""
+
+    def __init__(self) -> None:
+        draw = torch.Generator().manual_seed(0)
+        labels = torch.randint(2, (900,), generator=draw)
+        images = torch.randint(60, (900, 1, 16, 16), generator=draw)
+        images[labels == 0, :, 4:12, 4:12] += 150
+        images[labels == 1, :, ::2] += 150
+        super().__init__(images.byte(), labels, ("square", "stripes"))
+        self.fetched: list[Tensor] = []
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        self.fetched.append(indices)
+        return super().fetch(indices)
+
+
+def test_it_learns_and_is_judged_by_what_it_was_not_shown() -> None:
+    data, told = Watched(), []
+    trained = train_classifier(data, Training(epochs=2, seed=0, device="cpu"), told.append)
+    assert trained.accuracy > 0.95 and trained.held_out == 90
+    shown, judged = torch.cat(data.fetched[:-1]), data.fetched[-1]
+    assert len(judged) == 90 and not set(judged.tolist()) & set(shown.tolist())
+    assert sum(told) == len(shown) == images_shown(900, 2) == 2 * 6 * 128
+
+
+def test_equal_training_gives_equal_weights() -> None:
+    nets = [
+        train_classifier(Watched(), Training(1, seed, "cpu"), lambda count: None).network.state_dict()
+        for seed in (1, 1, 2)
+    ]
+    assert all(torch.equal(nets[0][name], nets[1][name]) for name in nets[0])
+    assert not torch.equal(nets[0]["head.weight"], nets[2]["head.weight"])
+
+
+def test_the_command_trains_once_and_again_with_force(gans: Gans, workplace: Path) -> None:
+    first = gans(f"{SMALL} --epochs 2 --json")
+    assert first.status == 0, first.err
+    told = json.loads(first.out)
+    assert told["extractor"] == "classifier:shapes" and Path(told["file"]).samefile(KEPT)
+    assert told["held_out"] == 70 and 0 <= told["accuracy"] <= 1 and len(told["classes"]) == 6
+    kept = KEPT.read_bytes()
+    second = gans(f"{SMALL} --epochs 1")
+    assert second.status == 0 and "trained already" in second.err and "--force" in second.err
+    assert second.out == f"classifier:shapes accuracy {told['accuracy']:.4f}\n"
+    assert KEPT.read_bytes() == kept
+    assert gans(f"{SMALL} --epochs 2 --force").status == 0
+    assert KEPT.read_bytes() == kept, "equal training, equal bytes"
+    KEPT.write_bytes(kept[:1000])
+    damaged = gans(f"{SMALL} --epochs 2")
+    assert "damaged" in damaged.err and KEPT.read_bytes() == kept
+    assert gans(f"{SMALL} --epochs 1 --name mine").out.startswith("classifier:mine accuracy ")
+
+
+def test_names() -> None:
+    assert classifier_name("fashion-mnist") == "fashion-mnist"
+    assert classifier_name("folder:/data/pets/") == "folder-pets"
+    assert classifier_name("zip:cats.zip") == "zip-cats"
+    assert classifier_name("stacked:mnist") == "stacked-mnist"
+
+
+@pytest.mark.parametrize(
+    ("flags", "mentions"),
+    [
+        ("--data folder:pictures", ["folder:pictures", "no labels"]),
+        ("--data ring8", ["ring8", "points"]),
+        ("--data shapes", ["--image-size"]),
+        ("--data shpaes", ["shpaes", "shapes"]),
+        ("--data shapes --image-size 16 --epochs 0", ["--epochs"]),
+    ],
+)
+def test_bad_input(flags: str, mentions: list[str], refused: Any, pictures: Path) -> None:
+    refused(2, tuple(mentions), f"train-classifier {flags}")
+    assert not Path("cache/classifier").exists()
+
+
+def test_too_few_images(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.data.shapes.LENGTH", 100)
+    refused(2, ("shapes", "100 images", "too few"), SMALL)
+
+
+@pytest.fixture
+def shaped(gans: Gans, workplace: Path) -> Path:
+    """A run on grey shapes of 16 pixels."""
+    words = (
+        "--arch dcgan --loss bce --image-size 16 --channels 1 --width 2 --z-dim 4 --batch-size 4 --steps 2"
+    )
+    outcome = gans(f"run {words} --data shapes --out run")
+    assert outcome.status == 0, outcome.err
+    return Path("run")
+
+
+def test_it_is_chosen_for_its_data_once_it_is_there(
+    gans: Gans, refused: Any, shaped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "nothing")
+    before = gans(f"evaluate {shaped} --metrics fid -n 20")
+    assert "gans train-classifier --data shapes" in before.err
+    assert "classifier" not in before.out
+    refused(
+        2,
+        ("class-modes", "train-classifier --data shapes"),
+        f"evaluate {shaped} --metrics class-modes --extractor random-vgg",
+    )
+    gans(f"{SMALL} --epochs 2")
+    after = gans(f"evaluate {shaped} --metrics fid,is,class-modes -n 200 --json")
+    assert after.status == 0, after.err
+    assert "extractor classifier:shapes: it was trained on shapes; it names" in after.err
+    found = json.loads(after.out)
+    assert list(found) == ["fd-classifier:shapes", "is", "class-modes"]
+    assert (
+        1 <= found["class-modes"]["covered"] <= 6 and found["class-modes"]["extractor"] == "classifier:shapes"
+    )
+    assert gans(f"fid shapes {shaped} -n 20").out.startswith("fd-classifier:shapes ")
+    assert "classifier" not in gans(f"evaluate {shaped} --metrics fid -n 20 --extractor random-vgg").out
+    refused(2, ("nobody", "no such classifier"), f"evaluate {shaped} -n 20 --extractor classifier:nobody")
+
+
+def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace: Path) -> None:
+    """The true distribution is that of the labels; reals have nearly no divergence from it."""
+    from experiments.evaluation.extracting import Reference
+    from experiments.evaluation.judging import make_metric
+    from experiments.evaluation.samples import DataSamples
+    from metrics.class_modes import ClassModes
+
+    gans(f"{SMALL} --epochs 20")
+    extractor = Classifier(KEPT)
+    samples = DataSamples("shapes", Shapes("").open((16, 16), 1, "auto"), None, 0)
+    reference = Reference(samples, extractor, lambda name, total: lambda count: None)
+    metric = make_metric("class-modes", ClassModes, reference)
+    for batch in samples.batches():
+        logits = extractor(batch).logits
+        assert logits is not None
+        metric.update(logits)
+    found = metric.compute()
+    assert found["covered"] == 6 and found["kl"] < 0.01 and found["high_quality"] > 0.4

@@ -1,0 +1,176 @@
+"""`gans run --evaluate-kimg`: scores while a run trains, which change nothing, and the best kept."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.evaluation.judging import Judge
+from experiments.evaluation.record import kept_scores
+from experiments.run_folder import RunFolder
+
+Gans = Callable[..., Any]
+POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8"
+EVALUATE = "--evaluate-kimg 0.032 --evaluate-samples 200"  # every second step
+
+
+def lines(run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(run, "scores.jsonl").read_text().splitlines()]
+
+
+def scored(run: str) -> dict[int, float]:
+    return {line["step"]: line["metric/covered"] for line in lines(run) if "metric/covered" in line}
+
+
+def test_it_changes_nothing_and_scores_as_the_command_does(gans: Gans, workplace: Path) -> None:
+    assert gans(f"{POINTS} --steps 6 --out without").status == 0
+    outcome = gans(f"{POINTS} --steps 6 --keep 9 --checkpoint-kimg 0.016 --out with {EVALUATE}")
+    assert outcome.status == 0, outcome.err
+    trained = [Path(run, "generator.safetensors").read_bytes() for run in ("without", "with")]
+    assert trained[0] == trained[1]
+    assert list(scored("with")) == [2, 4, 6] and not scored("without")
+    during = json.loads(Path("with/evaluation.json").read_text())
+    after = gans("evaluate with -n 200 --every-checkpoint --json")
+    assert {step: scores for step, scores in json.loads(after.out).items() if int(step) % 2 == 0} == during
+    (terms,) = [line for line in lines("with") if line["step"] == 6 and "seconds" in line]
+    assert terms["images_per_second"] > 0
+
+
+def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow evaluation makes the run longer, but not the images a second fewer."""
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    judge = Judge.__call__
+
+    def slow(self: Judge, samples: Any) -> Any:
+        clock[0] += 1000.0
+        return judge(self, samples)
+
+    def step(*_: Any) -> Any:
+        clock[0] += 1.0
+        return real(*_)
+
+    from gans.core.duel import Duel
+
+    real = Duel.round
+    monkeypatch.setattr(Judge, "__call__", slow)
+    monkeypatch.setattr(Duel, "round", step)
+    gans(f"{POINTS} --steps 5 --out run --evaluate-kimg 0.032 --evaluate-samples 20")
+    first, last = (line for line in lines("run") if "seconds" in line)
+    assert first["images_per_second"] == last["images_per_second"] == 16
+    assert last["seconds"] == 2005
+
+
+@pytest.fixture
+def values(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the next evaluations find, in place of the modes covered."""
+    found: list[float] = []
+    judge = Judge.__call__
+
+    def pretend(self: Judge, samples: Any) -> Any:
+        scores = judge(self, samples)
+        key = next(iter(scores))
+        scores[key]["value"] = found.pop(0)
+        return scores
+
+    monkeypatch.setattr(Judge, "__call__", pretend)
+    return found
+
+
+def best(run: str = "run") -> list[str]:
+    return sorted(path.name for path in Path(run, "best").glob("*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "found", "step"),
+    [
+        ("", [3.0, 5.0, 4.0], 4),  # more modes are better
+        ("", [5.0, 5.0, 5.0], 2),  # the first of equals
+        ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 2.0], 6),  # a smaller distance is better
+        ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 4.0], 2),
+    ],
+)
+def test_the_best_is_kept(flags: str, found: list[float], step: int, values: list[float], gans: Gans) -> None:
+    values += found
+    outcome = gans(f"{POINTS} --steps 6 --out run {EVALUATE} {flags}")
+    assert outcome.status == 0, outcome.err
+    assert best() == [f"step-{step:08}.pt"]
+    assert f"run/best/step-{step:08}.pt" in outcome.err
+    sample = gans(f"sample run/best/step-{step:08}.pt -n 4 --out best.npy")
+    assert sample.status == 0, sample.err
+    at_the_end = gans("sample run -n 4 --out end.npy")
+    assert (Path("best.npy").read_bytes() == Path("end.npy").read_bytes()) == (step == 6), at_the_end.err
+
+
+def test_another_metric_may_choose(gans: Gans, workplace: Path) -> None:
+    command = f"{POINTS} --steps 6 --out run {EVALUATE} --evaluate-metrics modes,fid --best-metric fid"
+    assert gans(command).status == 0
+    distances = {
+        step: scores["fd-points"]["value"] for step, scores in kept_scores(RunFolder(Path("run"))).items()
+    }
+    assert best() == [f"step-{min(distances, key=distances.__getitem__):08}.pt"]
+
+
+def test_a_resumed_run_knows_the_best(values: list[float], gans: Gans, moody: Any) -> None:
+    """Stopped at step 5, after a good evaluation at step 2 and a bad one at 4; then a middling one at 6."""
+    values += [7.0, 1.0, 4.0]
+    moody("SIGINT 5")
+    words = f"run --plugin moody.py --arch mlp --loss moody --data ring8 --batch-size 16 --width 8 {EVALUATE}"
+    assert gans(f"{words} --steps 6 --out run").status == 130
+    moody("calm")
+    assert gans(f"{words} --steps 6 --out run").status == 0
+    assert best() == ["step-00000002.pt"] and not values
+    assert list(scored("run")) == [2, 4, 6]
+
+
+def test_other_ways_of_scoring_do_not_compare(values: list[float], gans: Gans) -> None:
+    values += [7.0, 7.0, 3.0]
+    gans(f"{POINTS} --steps 4 --out run {EVALUATE}")
+    gans(f"{POINTS} --steps 6 --out run --force --evaluate-kimg 0.096 --evaluate-samples 100")
+    assert best() == ["step-00000006.pt"]
+
+
+def test_a_killed_run_ends_with_the_same_scores_and_best(
+    gans: Gans, start: Callable[..., "subprocess.Popen[str]"], wait_for_scores: Any
+) -> None:
+    words = f"{POINTS} --steps 400 --checkpoint-kimg 0.5 --evaluate-kimg 0.8 --evaluate-samples 200"
+    assert gans(f"{words} --out whole").status == 0
+    process = start(f"{words} --out killed")
+    wait_for_scores(Path("killed"), process)
+    deadline = 200
+    while deadline and process.poll() is None and len(scored("killed")) < 3:
+        deadline -= 1
+        signal.sigtimedwait([], 0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not Path("killed/generator.safetensors").exists(), "it ended before it was killed"
+    assert gans(f"{words} --out killed").status == 0
+    for name in ("generator.safetensors", "evaluation.json"):
+        assert Path("killed", name).read_bytes() == Path("whole", name).read_bytes(), name
+    assert best("killed") == best("whole")
+    assert scored("killed") == scored("whole")
+
+
+@pytest.mark.parametrize(
+    ("flags", "mentions"),
+    [
+        ("--evaluate-kimg 0", ["--evaluate-kimg", "above 0"]),
+        ("--evaluate-samples 100", ["--evaluate-samples", "--evaluate-kimg"]),
+        ("--evaluate-metrics fid", ["--evaluate-metrics", "--evaluate-kimg"]),
+        ("--best-metric fid", ["--best-metric", "--evaluate-kimg"]),
+        ("--extractor random-vgg", ["--extractor", "--evaluate-kimg"]),
+        (f"{EVALUATE} --best-metric kid", ["--best-metric kid", "modes"]),
+        (f"{EVALUATE} --evaluate-metrics mods", ["mods", "modes"]),
+        (f"{EVALUATE} --evaluate-metrics is", ["is", "points"]),
+        (f"{EVALUATE} --extractor random-vgg", ["random-vgg", "points"]),
+        ("--evaluate-kimg 1 --evaluate-samples 1", ["--evaluate-samples"]),
+    ],
+)
+def test_bad_input(flags: str, mentions: list[str], refused: Any) -> None:
+    refused(2, tuple(mentions), f"{POINTS} --steps 4 --out run {flags}")
+    assert not Path("run").exists()
