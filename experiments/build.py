@@ -19,10 +19,11 @@ from experiments.errors import UsageError, usable
 from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.clock import RateSchedule
+from gans.core.clock import Pace, RateSchedule
 from gans.core.duel import Rules
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game, LatentNetwork
+from gans.core.growth import GrowingGenerator
 from gans.core.norms import spectral_norm
 from losses.gradient_penalty import GradientPenalty
 
@@ -118,6 +119,10 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
         raise UsageError(
             f"architecture {settings.arch}: its critic has no dropout; leave out --critic-dropout"
         )
+    if (settings.fade_kimg or settings.stable_kimg) and not isinstance(generator, GrowingGenerator):
+        raise UsageError(
+            f"architecture {settings.arch} does not grow; leave out --fade-kimg and --stable-kimg"
+        )
     if settings.critic_norm == "spectral":
         spectral_norm(critic)
     return generator, critic
@@ -153,7 +158,12 @@ def rules_of(settings: Settings) -> Rules:
         schedule=RateSchedule(
             settings.lr_schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000
         ),
+        pace=Pace(_images(settings.fade_kimg), _images(settings.stable_kimg)),
     )
+
+
+def _images(kimg: float | None) -> float | None:
+    return None if kimg is None else kimg * 1000
 
 
 def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:

@@ -235,6 +235,15 @@ class Settings:
     critic_dropout: float = setting(
         real(at_least=0.0, at_most=0.95), "Share of hidden features that the critic drops.", "P", 0.0
     )
+    fade_kimg: float | None = setting(
+        real(above=0.0),
+        "Images over which growing networks fade to the next size; default: such that 60 % of the run are "
+        "growth.",
+        "K",
+    )
+    stable_kimg: float | None = setting(
+        real(above=0.0), "Images for which they stay at each size; default: as long as they fade.", "K"
+    )
     optimizer: str = setting(choice("adam", "rmsprop", "sgd"), "Of both players.", "adam|rmsprop|sgd", "adam")
     lr_generator: float = setting(
         real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4

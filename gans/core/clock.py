@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from losses.schedules import SCHEDULES
 
+GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
+
 
 class Clock(NamedTuple):
     """What time it is, read before a batch is dealt.
@@ -42,3 +44,32 @@ class RateSchedule:
 
 
 Schedule = Callable[[Clock], float]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long growing networks fade to the next size and stay there, in images shown (ProGAN, figure 2).
+
+    Attributes:
+        fade, stable: images. One that is None is as the other; if both are, all sizes get the same share of
+            the run, such that GROWING_SHARE of it is growth.
+    """
+
+    fade: float | None = None
+    stable: float | None = None
+
+    def stage(self, clock: Clock, levels: int) -> float:
+        """In [0, levels]. The smallest size is stable first; then every other fades in, and is stable."""
+        if levels == 0:
+            return 0.0
+        fade, stable, position = self.fade or self.stable, self.stable or self.fade, float(clock.seen)
+        if fade is None or stable is None:
+            fade = stable = GROWING_SHARE / (2 * levels)
+            position = clock.progress
+        if position < stable:
+            return 0.0
+        level, rest = divmod(position - stable, fade + stable)
+        return min(level + min(1.0, rest / fade), float(levels))
+
+
+SCALED = Pace()

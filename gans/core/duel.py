@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gans.core.clock import Clock, Schedule
+from gans.core.clock import SCALED, Clock, Pace, Schedule
 from gans.core.game import Deal, Game, LatentNetwork
 from gans.core.player import CONSTANT, MakeOptimizer, Outcome, Player, Scores
 from losses.adversarial import Adversarial
 from losses.gradient_penalty import GradientPenalty
-from losses.regularizers import Constraint, Regularizer, Relabel, View
+from losses.regularizers import Constraint, Regularizer, Relabel, Term, View
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Rules:
     penalties: Sequence[GradientPenalty] = ()
     regularizers: Sequence[Regularizer] = ()
     schedule: Schedule = CONSTANT
+    pace: Pace = SCALED
 
 
 class Duel(Game):
@@ -42,6 +43,7 @@ class Duel(Game):
         for regularizer in rules.regularizers:
             if isinstance(regularizer, Relabel):
                 self.form = regularizer.wrap(self.form)
+        self.terms = {r.name: r for r in rules.regularizers if isinstance(r, Term)}
         self.views = [r for r in rules.regularizers if isinstance(r, View)]
         constraints = [r.enforce for r in rules.regularizers if isinstance(r, Constraint)]
         self.penalties = tuple(rules.penalties)
@@ -86,6 +88,7 @@ class Duel(Game):
             fake = self.generate(real)
         real_logits, fake_logits = self.look(real, clock), self.look(fake, clock)
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
+        terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
         observed = {"real": real_logits.mean(), "fake": fake_logits.mean()}
         if due := [penalty for penalty in self.penalties if penalty.due(clock.turn)]:
             penalties = [penalty(self.critic.network, real, fake, clock.progress) for penalty in due]

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+
 # Layer norm over (C, H, W) is a group norm with one group, which needs no fixed size.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": lambda channels: nn.BatchNorm2d(channels),
@@ -15,6 +17,7 @@ FLAT_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": lambda units: nn.BatchNorm1d(units),
     "layer": lambda units: nn.LayerNorm(units),
 }
+WEIGHTED = (nn.Conv2d, nn.Linear, nn.ConvTranspose2d, EqualizedConvolution, EqualizedLinear)
 BETWEEN_NO_LAYERS = ("none", "spectral")  # spectral norm acts on weights
 
 
@@ -42,6 +45,6 @@ def dropout(probability: float) -> list[nn.Module]:
 def spectral_norm(network: nn.Module) -> None:
     """Divides the weight of every convolution and linear layer by its largest singular value, estimated by
     one step of power iteration in each update (Miyato et al. 2018, algorithm 1)."""
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.ConvTranspose2d)]
+    layers = [m for m in network.modules() if isinstance(m, WEIGHTED)]
     for layer in layers:
         parametrizations.spectral_norm(layer, "weight", n_power_iterations=1, eps=1e-12)

@@ -69,6 +69,10 @@ class Player(nn.Module):
             constrain(self.network)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
 
+    def forget(self) -> None:
+        """Forgets the optimizer's moments, as at the beginning."""
+        self.optimizer.state.clear()
+
     def _set_rates(self, share: float) -> None:
         for group, full_rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
             group["lr"] = full_rate * share

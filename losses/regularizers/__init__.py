@@ -1,16 +1,17 @@
 """Regularizers: every file beside this one is one (`--NAME STRENGTH`).
 
-There are three kinds, by the place where they act; a regularizer derives from exactly one of them.
+There are four kinds, by the place where they act; a regularizer derives from exactly one of them.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from losses.adversarial import Adversarial
 
 
-class Regularizer(ABC):  # noqa: B024  (its three kinds have the abstract methods)
+class Regularizer(ABC):  # noqa: B024  (its four kinds have the abstract methods)
     """Anything with a strength. Raises ValueError where the strength is out of its range."""
 
     def __init__(self, strength: float) -> None:
@@ -30,6 +31,20 @@ class View(Regularizer):
     @abstractmethod
     def see(self, samples: Tensor, progress: float) -> Tensor:
         """Samples of any shape as the critic meets them when the share `progress` of the run is over."""
+
+
+class Term(Regularizer):
+    """Another term of the critic's loss, of its logits; it is scored under its name.
+
+    Attributes:
+        name: `critic/NAME` in the scores.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def value(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Logits `(N,)` of the step's reals and fakes → a scalar."""
 
 
 class Relabel(Regularizer):

@@ -31,6 +31,9 @@ CASES = {
     **{f"dcgan, {loss}": f"--arch dcgan --loss {loss}" for loss in catalogue.loss_names()},
     "mlp": "--arch mlp --loss wgan-gp",
     "resnet": "--arch resnet --loss hinge",
+    # Two sizes of 0.3 kimg, two fades of as many; and one that fades from its first image to its last.
+    "progan": "--arch progan --fade-kimg 0.3",
+    "progan, fading": "--arch progan --fade-kimg 1.28 --stable-kimg 0.001",
     # Everything that draws random numbers while training, or keeps something from step to step.
     "everything": "--arch dcgan --loss bce --label-flip 0.1 --instance-noise 0.1 --critic-dropout 0.3 "
     "--critic-norm spectral --augment flip,crop,jitter --lr-schedule cosine --lr-warmup-kimg 0.2 "

@@ -10,7 +10,8 @@ from experiments import catalogue
 from losses.adversarial import Adversarial, Labelled
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.lsgan import LeastSquares
-from losses.regularizers import Constraint, Relabel, View
+from losses.regularizers import Constraint, Relabel, Term, View
+from losses.regularizers.drift import Drift
 from losses.regularizers.instance_noise import InstanceNoise
 from losses.regularizers.label_flip import LabelFlip
 from losses.regularizers.label_smoothing import LabelSmoothing
@@ -23,10 +24,17 @@ STRENGTHS = {"label-smoothing": 0.9, "two-sided-label-smoothing": 0.9, "label-fl
 
 @pytest.mark.parametrize("name", NAMES)
 def test_is_of_exactly_one_kind(name: str) -> None:
-    bases = [
-        kind for kind in (Constraint, View, Relabel) if issubclass(catalogue.load("regularizer", name), kind)
-    ]
+    kinds = (Constraint, View, Relabel, Term)
+    bases = [kind for kind in kinds if issubclass(catalogue.load("regularizer", name), kind)]
     assert len(bases) == 1
+
+
+def test_drift_pulls_the_reals_logits_to_zero() -> None:
+    real = torch.tensor([3.0, -1.0], dtype=torch.float64, requires_grad=True)
+    value = Drift(0.001).value(real, torch.tensor([100.0, 100.0]))
+    assert value.item() == pytest.approx(0.001 * (9 + 1) / 2, rel=1e-14)
+    (slope,) = torch.autograd.grad(value, real)
+    assert slope.tolist() == pytest.approx([0.003, -0.001], rel=1e-14)
 
 
 def test_label_smoothing_is_one_sided() -> None:

@@ -1,0 +1,49 @@
+"""Equalized learning rate: weights of one size in every layer, scaled when used (ProGAN, section 4.1).
+
+An optimizer that normalizes its steps, as Adam does, moves every weight as far; with weights ~ N(0, 1) that
+is as far in every layer. The scale of He et al. 2015 comes in at run time.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear
+
+GAIN = 2**0.5  # for a layer that a (leaky) ReLU follows
+
+
+class EqualizedLinear(nn.Module):
+    """`x ↦ W x · gain · lr / √inputs + b · lr`, with W ~ N(0, 1 / lr).
+
+    Args:
+        lr_multiplier: makes the layer learn slower, and start as the others do (StyleGAN's mapping network).
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, gain: float = GAIN, bias: float = 0.0, lr_multiplier: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self.scale = gain * lr_multiplier / math.sqrt(inputs)
+        self.bias_scale = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, inputs)` → `(N, outputs)`."""
+        return linear(x, self.weight * self.scale, self.bias * self.bias_scale)
+
+
+class EqualizedConvolution(nn.Module):
+    """A convolution that keeps the size, `(N, inputs, H, W)` → `(N, outputs, H, W)`, with W ~ N(0, 1) and the
+    scale gain / √(inputs · k²)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int = 3, gain: float = GAIN) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = gain / math.sqrt(inputs * kernel_size**2)
+        self.padding = kernel_size // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)

@@ -1,0 +1,160 @@
+"""Progressive growing: both networks begin at 4×4 pixels, and double (Karras et al. 2018)."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.batch_statistics import MinibatchDeviation, PixelNorm
+from gans.core.equalized import GAIN, EqualizedConvolution, EqualizedLinear
+from gans.core.growth import (
+    GrowingCritic,
+    GrowingDuel,
+    GrowingGenerator,
+    Stage,
+    enlarged,
+    fade,
+    shrunk,
+)
+from gans.core.norms import dropout, norm
+from gans.core.sizes import halvings
+from losses.recipe import defaults
+
+WIDEST = 32  # channels stop doubling at this multiple of the width (512 = 32 · 16)
+
+
+class Generator(GrowingGenerator):
+    """`(N, z_dim)` → `(N, C, H, W)`, not bounded (table 2). Latents are put on a sphere first."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_outwards(blueprint)
+        self.z_dim = blueprint.z_dim
+        self.stage = Stage(len(widths) - 1)
+        scale = 2**self.stage.levels
+        self.base = (widths[0], height // scale, width // scale)
+        # The gain is the authors': a quarter of that of the other layers.
+        pixels = self.base[1] * self.base[2]
+        self.project = EqualizedLinear(self.z_dim, widths[0] * pixels, gain=GAIN / 4)
+        self.sphere = PixelNorm()
+        first = nn.Sequential(nn.LeakyReLU(0.2), PixelNorm(), *generator_layer(widths[0], widths[0]))
+        blocks = [
+            nn.Sequential(*generator_layer(wide, narrow), *generator_layer(narrow, narrow))
+            for wide, narrow in pairwise(widths)
+        ]
+        self.blocks = nn.ModuleList([first, *blocks])
+        self.to_image = nn.ModuleList(EqualizedConvolution(wide, channels, 1, gain=1.0) for wide in widths)
+
+    def forward(self, z: Tensor) -> Tensor:
+        level, share = self.stage.split()
+        x = self.blocks[0](self.project(self.sphere(z)).view(-1, *self.base))
+        small = x
+        for block in self.blocks[1 : level + 1]:
+            small, x = x, block(enlarged(x))
+        images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
+        return images if self.training else enlarged(images, self.stage.levels - level)
+
+
+class Critic(GrowingCritic):
+    """`(N, C, H, W)` → logits `(N,)`."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_outwards(blueprint)
+        self.stage = Stage(len(widths) - 1)
+        scale = 2**self.stage.levels
+        pixels = (height // scale) * (width // scale)
+        self.from_image = nn.ModuleList(
+            nn.Sequential(EqualizedConvolution(channels, wide, 1), nn.LeakyReLU(0.2)) for wide in widths
+        )
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                *critic_layer(blueprint, narrow, narrow),
+                *critic_layer(blueprint, narrow, wide),
+                nn.AvgPool2d(2),
+            )
+            for wide, narrow in pairwise(widths)
+        )
+        self.last = nn.Sequential(
+            MinibatchDeviation(),
+            *critic_layer(blueprint, widths[0] + 1, widths[0]),
+            nn.Flatten(),
+            EqualizedLinear(widths[0] * pixels, widths[0]),
+            nn.LeakyReLU(0.2),
+            EqualizedLinear(widths[0], 1, gain=1.0),
+            nn.Flatten(start_dim=0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        level, share = self.stage.split()
+        images = x if self.training else shrunk(x, self.stage.levels - level)
+        x = self.from_image[level](images)
+        if level:
+            new = self.blocks[level - 1](x)
+            x = fade(lambda: self.from_image[level - 1](shrunk(images, 1)), new, share)
+        for block in reversed(self.blocks[: max(level - 1, 0)]):
+            x = block(x)
+        return self.last(x)
+
+
+def widths_outwards(blueprint: Blueprint) -> list[int]:
+    """Channels at every size, from the smallest to the full one."""
+    _, height, width = blueprint.sample_shape
+    levels = halvings(height, width)
+    return [blueprint.width * min(2**i, WIDEST) for i in reversed(range(levels + 1))]
+
+
+def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
+    return [EqualizedConvolution(wide, narrow), nn.LeakyReLU(0.2), PixelNorm()]
+
+
+def critic_layer(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
+    """The paper has no norm and no dropout here."""
+    norms = norm(blueprint.critic_norm, wide)
+    return [
+        EqualizedConvolution(narrow, wide),
+        *norms,
+        nn.LeakyReLU(0.2),
+        *dropout(blueprint.critic_dropout),
+    ]
+
+
+architecture = Architecture(
+    paper="Karras et al. 2018, arXiv:1710.10196",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="wgan-gp",
+    default_data="shapes",
+    game=GrowingDuel,
+    settings=(
+        defaults(
+            z_dim=512,
+            width=16,
+            batch_size=16,
+            image_size=(256, 256),
+            kimg=12_000.0,
+            n_critic=1,
+            optimizer="adam",
+            lr_generator=1e-3,
+            lr_critic=1e-3,
+            betas=(0.0, 0.99),
+            ema_kimg=10.0,
+            fade_kimg=600.0,
+            stable_kimg=600.0,
+        ),
+        defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
+        defaults(
+            preset="laptop",
+            z_dim=64,
+            width=16,
+            batch_size=16,
+            image_size=(32, 32),
+            kimg=240.0,
+            fade_kimg=None,
+            stable_kimg=None,
+        ),
+    ),
+)
