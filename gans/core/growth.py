@@ -38,9 +38,8 @@ class Stage(nn.Module):
         self._now = float(levels)
 
     def set(self, stage: float) -> None:
-        if stage != self._now:
-            self._now = stage
-            self.reached.fill_(stage)
+        self._now = stage
+        self.reached.fill_(stage)
 
     @property
     def now(self) -> float:
