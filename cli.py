@@ -4,8 +4,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from typing import Any
 import click
 
 from experiments import catalogue
+from experiments.command_line import SettingType, debug_option, meters, say, setting_option
 from experiments.errors import RunError, UsageError
-from experiments.settings import FIELDS, flag, read_value
+from experiments.latents.commands import COMMANDS
+from experiments.settings import FIELDS
 
 KINDS = {
     "architectures": "architecture",
@@ -26,32 +27,6 @@ KINDS = {
     "metrics": "metric",
     "extractors": "extractor",
 }
-
-
-class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """A flag whose words are read by the table of settings."""
-
-    def __init__(self, setting: str) -> None:
-        self.setting = setting
-        self.name = FIELDS[setting].metadata["metavar"] or "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return read_value(self.setting, value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The flag of one setting."""
-    metadata = FIELDS[name].metadata
-    if isinstance(FIELDS[name].default, bool):
-        both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
-        return click.option(both, name, default=None, help=metadata["help"])
-    alone = {} if metadata["alone"] is None else {"is_flag": False, "flag_value": metadata["alone"]}
-    return click.option(
-        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **alone
-    )
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -99,10 +74,6 @@ def gans(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-def debug_option(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
 
 
 @gans.command()
@@ -347,6 +318,10 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
+for command in COMMANDS:
+    gans.add_command(command)
+
+
 def how_of(flags: dict[str, Any]) -> Any:
     """What the flags say about extraction."""
     from experiments.evaluation.extracting import How
@@ -373,42 +348,6 @@ def look_of_flags(flags: dict[str, Any]) -> tuple[Any, Any]:
 
     look = Look(flags["image_size"], flags["channels"], flags["fit"] or "auto")
     return look, access({name: value for name, value in flags.items() if value is not None})
-
-
-@contextmanager
-def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    # What goes to stdout is for programs, and must not be drawn around the bars.
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
-    ) as bars:
-
-        def meter(name: str, total: int) -> Callable[[int], None]:
-            task = bars.add_task(one_line(name), total=total)
-            return lambda count: bars.advance(task, count)
-
-        yield meter
-
-
-def say(line: str) -> None:
-    """Remarks go to stderr; results that a program reads go to stdout."""
-    click.echo(one_line(line), err=True)
-
-
-def one_line(text: str) -> str:
-    """File names and other people's messages may hold anything; a terminal obeys some of it."""
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
-    return "".join(escaped)
 
 
 def main(arguments: list[str] | None = None) -> None:

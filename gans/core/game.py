@@ -28,6 +28,28 @@ class LatentNetwork(nn.Module):
     z_dim: int
 
 
+class StyledNetwork(LatentNetwork, ABC):
+    """A generator in two parts, with a space of latents between them that is less entangled than that of
+    the noise (StyleGAN, Karras et al. 2019, section 2).
+
+    Attributes:
+        w_dim: length of the latent vector between the two.
+    """
+
+    w_dim: int
+
+    @abstractmethod
+    def map(self, z: Tensor) -> Tensor:
+        """The mapping network: `(N, z_dim)` → w `(N, w_dim)`."""
+
+    @abstractmethod
+    def synthesize(self, w: Tensor) -> Tensor:
+        """The synthesis network: w `(N, w_dim)` → samples."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesize(self.map(z))
+
+
 class Game(nn.Module, ABC):
     """Players and the rules between them. Its `state_dict` holds all that the next round depends on."""
 

@@ -1,0 +1,75 @@
+"""What commands share, wherever they stand: flags, remarks and bars. Imports nothing heavy at the top."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from experiments.settings import FIELDS, flag, read_value
+
+
+class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A flag whose words are read by the table of settings."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+        self.name = FIELDS[setting].metadata["metavar"] or "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return read_value(self.setting, value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The flag of one setting."""
+    metadata = FIELDS[name].metadata
+    if isinstance(FIELDS[name].default, bool):
+        both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
+        return click.option(both, name, default=None, help=metadata["help"])
+    alone = {} if metadata["alone"] is None else {"is_flag": False, "flag_value": metadata["alone"]}
+    return click.option(
+        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **alone
+    )
+
+
+def debug_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+@contextmanager
+def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # What goes to stdout is for programs, and must not be drawn around the bars.
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
+    ) as bars:
+
+        def meter(name: str, total: int) -> Callable[[int], None]:
+            task = bars.add_task(one_line(name), total=total)
+            return lambda count: bars.advance(task, count)
+
+        yield meter
+
+
+def say(line: str) -> None:
+    """Remarks go to stderr; results that a program reads go to stdout."""
+    click.echo(one_line(line), err=True)
+
+
+def one_line(text: str) -> str:
+    """File names and other people's messages may hold anything; a terminal obeys some of it."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+    return "".join(escaped)

@@ -1,0 +1,1 @@
+"""Tools that move in a generator's space of latents, whatever its architecture."""

@@ -1,0 +1,202 @@
+"""The commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments import catalogue
+from experiments.command_line import SettingType, debug_option, say, setting_option
+from experiments.errors import UsageError
+from experiments.settings import Read, real, whole
+
+
+class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A flag whose words are read by a function that raises ValueError with one line."""
+
+    def __init__(self, name: str, read: Read) -> None:
+        self.name, self.read = name, read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class OrderedCommand(click.Command):
+    """Remembers in which order its options were typed, as `ctx.meta["order"]`: click sorts by name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta["order"] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+
+def whole_numbers(what: str) -> Read:
+    """Reads one or more whole numbers of 0 or more, separated by commas."""
+
+    def read(value: Any) -> tuple[int, ...]:
+        parts = str(value).split(",")
+        for part in parts:
+            if not (part.isascii() and part.isdecimal() and len(part) <= 40):
+                raise ValueError(
+                    f"'{part}' is not {what}: give whole numbers of 0 or more, such as 3 or 3,5,8"
+                )
+        return tuple(map(int, parts))
+
+    return read
+
+
+SEEDS = WordType("SEEDS", whole_numbers("a seed"))
+DIMS = WordType("DIMS", whole_numbers("a dimension"))
+RANGE = WordType("NUMBER", real(above=0.0, at_most=1000.0))
+STEPS = WordType("NUMBER", whole(2, 1000))
+SEED = click.IntRange(min=0)
+
+
+def generator_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every tool takes: a generator, and where it works."""
+    for option in (
+        debug_option,
+        setting_option("plugin"),
+        click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
+        click.argument("run", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option("--out", required=required, metavar=metavar, help="Where to write.")
+
+
+def opened(flags: dict[str, Any]) -> Any:
+    """The latents of the generator that the flags name."""
+    from experiments.latents.space import open_space
+
+    for path in flags["plugin"] or ():
+        catalogue.add_plugin(path)
+    return open_space(flags["run"], flags["device"], say)
+
+
+@click.command()
+@click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Where to begin.")
+@click.option(
+    "--to", "stations", type=SEEDS, required=True, metavar="SEED,…", help="Where to go; several: past them."
+)
+@click.option(
+    "--frames", type=WordType("NUMBER", whole(2, 100_000)), default=60, show_default=True, help="How many."
+)
+@click.option(
+    "--fps", type=click.IntRange(1, 50), default=20, show_default=True, help="Frames a second of a film."
+)
+@out_option("FILE.gif|.mp4|.png")
+@generator_options
+def interpolate(
+    begin: tuple[int, ...], stations: tuple[int, ...], frames: int, fps: int, out: str, **flags: Any
+) -> None:
+    """The way from one sample of RUN to another: a film, or a grid of its frames.
+
+    A seed stands for the first picture of `gans sample RUN --seed SEED`.
+    """
+    from experiments.latents.destination import destination
+    from experiments.latents.moves import path_through
+    from experiments.latents.movies import ENDINGS, check_encoder, save_frames
+    from experiments.pictures import to_uint8
+
+    if len(begin) > 1:
+        raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
+    path = destination(out, *ENDINGS)
+    check_encoder(path)
+    space = opened(flags)
+    space.refuse_points("interpolate")
+    points = path_through(space, [*begin, *stations], frames)
+    save_frames(to_uint8(space.samples(points)), path, fps)
+    way = " to ".join(map(str, [*begin, *stations]))
+    say(f"{frames} frames from seed {way} through {space.letter} in {path}")
+    click.echo(out)
+
+
+@click.command(cls=OrderedCommand)
+@click.option(
+    "--plus", type=SEEDS, multiple=True, metavar="SEED,…", help="Add the mean of these seeds' latents."
+)
+@click.option("--minus", type=SEEDS, multiple=True, metavar="SEED,…", help="Take it away.")
+@click.option(
+    "--noise",
+    type=RANGE,
+    default=0.25,
+    show_default=True,
+    help="Of the result's neighbours: ±, in standard deviations.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@out_option("FILE.png")
+@generator_options
+@click.pass_context
+def arithmetic(
+    ctx: click.Context,
+    /,
+    plus: tuple[Any, ...],
+    minus: tuple[Any, ...],
+    noise: float,
+    seed: int,
+    out: str,
+    **flags: Any,
+) -> None:
+    """Adds and subtracts samples of RUN by their latents: each term is the mean of its seeds.
+
+    \b
+    gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
+    """
+    from experiments.latents.destination import destination, write_picture
+    from experiments.latents.moves import Term, arithmetic_sheet
+
+    rest = {"plus": iter(plus), "minus": iter(minus)}
+    terms = [
+        Term(1 if name == "plus" else -1, next(rest[name])) for name in ctx.meta["order"] if name in rest
+    ]
+    if not terms:
+        raise UsageError("nothing to add: give --plus SEEDS or --minus SEEDS, as often as there are terms")
+    path = destination(out, ".png")
+    space = opened(flags)
+    space.refuse_points("arithmetic")
+    write_picture(path, arithmetic_sheet(space, terms, noise, seed))
+    click.echo(out)
+
+
+@click.command()
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample to begin with.")
+@click.option(
+    "--dims", type=DIMS, metavar="DIM,…", help="Which dimensions, from 0; default: the first eight."
+)
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@click.option(
+    "--range",
+    "reach",
+    type=RANGE,
+    default=3.0,
+    show_default=True,
+    help="From −NUMBER to +NUMBER standard deviations.",
+)
+@out_option("FILE.png")
+@generator_options
+def traverse(
+    seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, **flags: Any
+) -> None:
+    """Changes one latent dimension of a sample of RUN at a time: a row of pictures for each."""
+    import torch
+
+    from experiments.latents.destination import destination, write_picture
+    from experiments.latents.moves import traversal_sheet
+
+    path = destination(out, ".png")
+    space = opened(flags)
+    space.refuse_points("traverse")
+    chosen = range(min(8, space.size)) if dims is None else dims
+    write_picture(path, traversal_sheet(space, seed, chosen, torch.linspace(-reach, reach, steps)))
+    click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse)

@@ -1,0 +1,46 @@
+"""Where a tool writes: checked before it works, written whole or not at all."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from experiments.checkpoint import write_atomically
+from experiments.errors import RunError, UsageError
+from experiments.pictures import save_png
+
+
+def destination(out: str, *endings: str) -> Path:
+    """The file that `--out` names. Raises UsageError for an ending that is not one of `endings`."""
+    path = Path(out)
+    if path.suffix not in endings or path.is_dir():
+        *others, last = (f"FILE{ending}" for ending in endings)
+        raise UsageError(f"--out {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
+    return path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file, and the folders above it. Raises RunError where that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """The same for a picture, as PNG."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_png(picture, path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_array(path: Path, array: Tensor) -> None:
+    """The same for an array, as NPY."""
+    buffer = io.BytesIO()
+    np.save(buffer, array.numpy())
+    write_file(path, buffer.getvalue())

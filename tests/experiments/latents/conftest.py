@@ -1,0 +1,64 @@
+"""Generators whose latents are moved: tiny trained ones, and one with a mapping network."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cli
+from experiments.latents.space import LatentSpace, space_of
+from experiments.settings import Settings
+from gans.core.game import StyledNetwork
+
+# Steps so large that samples differ by what one sees: a generator begins as grey paper.
+TINY = (
+    "--arch dcgan --loss bce --data shapes --image-size 8 --width 2 --z-dim 5 --batch-size 4 --steps 20 "
+    "--lr-generator 0.1 --ema-kimg 0 --track local"
+)
+
+
+class Styled(StyledNetwork):
+    """`w = A z + b`, of very unequal spread, and images `tanh(B w)` of one channel and 4×4 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(0)
+        self.z_dim, self.w_dim = 6, 3
+        self.spread = torch.tensor([5.0, 1.0, 0.1])
+        # Orthonormal rows: the spread of w is that of the factors, along the rows of `turn`.
+        rows = torch.linalg.qr(torch.randn(self.z_dim, self.w_dim, generator=random)).Q.T
+        self.turn = torch.linalg.qr(torch.randn(self.w_dim, self.w_dim, generator=random)).Q
+        self.matrix = self.turn.T @ (self.spread[:, None] * rows)
+        self.shift = torch.tensor([1.0, -2.0, 3.0])
+        self.paint = nn.Linear(self.w_dim, 16)
+
+    def map(self, z: Tensor) -> Tensor:
+        return z @ self.matrix.T + self.shift
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        return self.paint(w).tanh().view(-1, 1, 4, 4)
+
+
+@pytest.fixture
+def styled() -> LatentSpace:
+    """The space w of a generator with a mapping network."""
+    torch.manual_seed(0)
+    network = Styled().eval().requires_grad_(False)
+    settings = Settings(arch="styled", z_dim=6, image_size=(4, 4), channels=1)
+    return space_of(network, settings, "styled", torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("latents") / "run"
+    cli.main(["run", *TINY.split(), "--out", str(folder)])
+    return folder
+
+
+@pytest.fixture
+def trained(workplace: Path, _trained: Path) -> Path:
+    """A finished run on shapes of 8×8 pixels with latents of five numbers, in the folder `run`."""
+    shutil.copytree(_trained, workplace / "run")
+    return Path("run")
