@@ -22,7 +22,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Pace, RateSchedule
 from gans.core.duel import Rules
 from gans.core.ema import ExponentialMovingAverage
-from gans.core.game import Game, LatentNetwork
+from gans.core.game import Game, LatentNetwork, StyledNetwork
 from gans.core.growth import GrowingGenerator
 from gans.core.norms import spectral_norm
 from losses.gradient_penalty import GradientPenalty
@@ -102,7 +102,12 @@ def blueprint_of(settings: Settings) -> Blueprint:
     size, channels = settings.image_size, settings.channels
     shape = (2,) if size is None or channels is None else (channels, *size)
     return Blueprint(
-        shape, settings.z_dim, settings.width, settings.critic_norm or "none", settings.critic_dropout
+        shape,
+        settings.z_dim,
+        settings.width,
+        settings.critic_norm or "none",
+        settings.critic_dropout,
+        settings.style_mixing or 0.0,
     )
 
 
@@ -123,6 +128,8 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
         raise UsageError(
             f"architecture {settings.arch} does not grow; leave out --fade-kimg and --stable-kimg"
         )
+    if settings.style_mixing and not isinstance(generator, StyledNetwork):
+        raise UsageError(f"architecture {settings.arch} has no styles; leave out --style-mixing")
     if settings.critic_norm == "spectral":
         spectral_norm(critic)
     return generator, critic

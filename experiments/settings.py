@@ -244,6 +244,9 @@ class Settings:
     stable_kimg: float | None = setting(
         real(above=0.0), "Images for which they stay at each size; default: as long as they fade.", "K"
     )
+    style_mixing: float | None = setting(
+        real(at_least=0.0, at_most=1.0), "Probability of styles from two latents.", "P"
+    )
     optimizer: str = setting(choice("adam", "rmsprop", "sgd"), "Of both players.", "adam|rmsprop|sgd", "adam")
     lr_generator: float = setting(
         real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4

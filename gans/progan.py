@@ -17,6 +17,7 @@ from gans.core.growth import (
     shrunk,
 )
 from gans.core.norms import dropout, norm
+from gans.core.resample import Blur
 from gans.core.sizes import halvings
 from losses.recipe import defaults
 
@@ -57,21 +58,29 @@ class Generator(GrowingGenerator):
 
 
 class Critic(GrowingCritic):
-    """`(N, C, H, W)` → logits `(N,)`."""
+    """`(N, C, H, W)` → logits `(N,)`.
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    Args:
+        first: index of the size that growing begins at; the smallest of all has 0.
+        smooths: whether images are smoothed before they shrink.
+    """
+
+    def __init__(self, blueprint: Blueprint, first: int = 0, smooths: bool = False) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
         widths = widths_outwards(blueprint)
-        self.stage = Stage(len(widths) - 1)
-        scale = 2**self.stage.levels
+        self.first = first
+        self.stage = Stage(len(widths) - 1 - first)
+        scale = 2 ** (len(widths) - 1)
         pixels = (height // scale) * (width // scale)
         self.from_image = nn.ModuleList(
-            nn.Sequential(EqualizedConvolution(channels, wide, 1), nn.LeakyReLU(0.2)) for wide in widths
+            nn.Sequential(EqualizedConvolution(channels, wide, 1), nn.LeakyReLU(0.2))
+            for wide in widths[first:]
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 *critic_layer(blueprint, narrow, narrow),
+                *[Blur()] * smooths,
                 *critic_layer(blueprint, narrow, wide),
                 nn.AvgPool2d(2),
             )
@@ -90,11 +99,11 @@ class Critic(GrowingCritic):
     def forward(self, x: Tensor) -> Tensor:
         level, share = self.stage.split()
         images = x if self.training else shrunk(x, self.stage.levels - level)
-        x = self.from_image[level](images)
+        x, left = self.from_image[level](images), level + self.first
         if level:
-            new = self.blocks[level - 1](x)
+            new, left = self.blocks[left - 1](x), left - 1
             x = fade(lambda: self.from_image[level - 1](shrunk(images, 1)), new, share)
-        for block in reversed(self.blocks[: max(level - 1, 0)]):
+        for block in reversed(self.blocks[:left]):
             x = block(x)
         return self.last(x)
 

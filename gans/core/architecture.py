@@ -22,6 +22,7 @@ class Blueprint:
         critic_norm: normalization in the critic: a key of `gans.core.norms.NORMS`. Spectral norm is put on
             the weights of the finished critic, and asks nothing of an architecture.
         critic_dropout: probability with which the critic drops hidden features while it trains.
+        style_mixing: probability with which a generator with styles takes those of two latents.
     """
 
     sample_shape: tuple[int, ...]
@@ -29,6 +30,7 @@ class Blueprint:
     width: int
     critic_norm: str = "none"
     critic_dropout: float = 0.0
+    style_mixing: float = 0.0
 
     @property
     def is_image(self) -> bool:

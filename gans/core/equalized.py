@@ -38,10 +38,12 @@ class EqualizedConvolution(nn.Module):
     """A convolution that keeps the size, `(N, inputs, H, W)` → `(N, outputs, H, W)`, with W ~ N(0, 1) and the
     scale gain / √(inputs · k²)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel_size: int = 3, gain: float = GAIN) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel_size: int = 3, gain: float = GAIN, bias: bool = True
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.scale = gain / math.sqrt(inputs * kernel_size**2)
         self.padding = kernel_size // 2
 

@@ -34,9 +34,16 @@ class StyledNetwork(LatentNetwork, ABC):
 
     Attributes:
         w_dim: length of the latent vector between the two.
+        mean: of w over latents, `(w_dim,)`: what truncation draws towards.
     """
 
     w_dim: int
+    mean: Tensor
+
+    @property
+    @abstractmethod
+    def styles(self) -> int:
+        """Layers that take w, from the coarsest to the finest."""
 
     @abstractmethod
     def map(self, z: Tensor) -> Tensor:
@@ -44,10 +51,8 @@ class StyledNetwork(LatentNetwork, ABC):
 
     @abstractmethod
     def synthesize(self, w: Tensor) -> Tensor:
-        """The synthesis network: w `(N, w_dim)` → samples."""
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.synthesize(self.map(z))
+        """The synthesis network: w `(N, w_dim)`, or `(N, styles, w_dim)` with one for every layer, →
+        samples."""
 
 
 class Game(nn.Module, ABC):

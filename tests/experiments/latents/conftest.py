@@ -32,7 +32,15 @@ class Styled(StyledNetwork):
         self.turn = torch.linalg.qr(torch.randn(self.w_dim, self.w_dim, generator=random)).Q
         self.matrix = self.turn.T @ (self.spread[:, None] * rows)
         self.shift = torch.tensor([1.0, -2.0, 3.0])
+        self.mean = self.shift
         self.paint = nn.Linear(self.w_dim, 16)
+
+    @property
+    def styles(self) -> int:
+        return 1
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesize(self.map(z))
 
     def map(self, z: Tensor) -> Tensor:
         return z @ self.matrix.T + self.shift

@@ -1,0 +1,197 @@
+"""StyleGAN: a mapping network, styles at every layer, noise, and progressive growing (Karras et al. 2019)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.batch_statistics import PixelNorm
+from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.game import StyledNetwork
+from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade
+from gans.core.resample import Blur
+from gans.progan import Critic as GrowingCritic
+from gans.progan import widths_outwards
+from losses.recipe import defaults
+
+MAPPING_LAYERS = 8
+MAPPING_RATE = 0.01  # of the learning rate (appendix C)
+FIRST = 1  # index of the size that growing begins at: 8×8 pixels
+MEAN_DECAY = 0.995  # of the running mean of w, a batch
+SLOPE = 0.2
+
+
+class Generator(GrowingGenerator, StyledNetwork):
+    """`(N, z_dim)` → `(N, C, H, W)`, not bounded.
+
+    While it trains, every sample may take the styles of a second latent from some layer on (section 3.1),
+    and noise is drawn anew; in evaluation mode there is one latent, and the noise is fixed.
+    """
+
+    mean: Tensor
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_outwards(blueprint)
+        if len(widths) < FIRST + 1:
+            raise ValueError(f"image size {height}x{width}: growing begins at 8 to 15 pixels")
+        self.z_dim = self.w_dim = blueprint.z_dim
+        self.mixing = blueprint.style_mixing
+        self.stage = Stage(len(widths) - 1 - FIRST)
+        scale = 2 ** (len(widths) - 1)
+        base = height // scale, width // scale
+        self.mapping = nn.Sequential(PixelNorm(), *mapping_layers(self.z_dim))
+        self.register_buffer("mean", torch.zeros(self.w_dim))
+        self.constant = nn.Parameter(torch.ones(widths[0], *base))
+        sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
+        self.first = Epilogue(self.w_dim, widths[0], base)
+        self.second = StyledConvolution(self.w_dim, widths[0], widths[0], base)
+        pairs = list(zip(pairwise(widths), sizes[1:], strict=True))
+        self.enlarging = nn.ModuleList(
+            StyledConvolution(self.w_dim, wide, narrow, size, enlarges=True) for (wide, narrow), size in pairs
+        )
+        self.keeping = nn.ModuleList(
+            StyledConvolution(self.w_dim, narrow, narrow, size) for (_, narrow), size in pairs
+        )
+        self.to_image = nn.ModuleList(
+            EqualizedConvolution(wide, channels, 1, gain=1.0) for wide in widths[FIRST:]
+        )
+
+    @property
+    def styles(self) -> int:
+        """Layers that take a style, at the size reached."""
+        return 2 * (self.stage.split()[0] + FIRST + 1)
+
+    def map(self, z: Tensor) -> Tensor:
+        return self.mapping(z)
+
+    def forward(self, z: Tensor) -> Tensor:
+        w = self.map(z)
+        if not self.training:
+            return self.synthesize(w)
+        with torch.no_grad():
+            self.mean.lerp_(w.mean(dim=0), 1 - MEAN_DECAY)
+        return self.synthesize(self.mixed(w))
+
+    def mixed(self, w: Tensor) -> Tensor:
+        """`(N, w_dim)` → `(N, styles, w_dim)`: from a layer that is drawn for the batch on, the styles of
+        another latent, with the probability `mixing`."""
+        styles = w.unsqueeze(1).expand(-1, self.styles, -1)
+        if self.mixing <= 0 or torch.rand(()).item() >= self.mixing:
+            return styles
+        crossover = int(torch.randint(1, self.styles, ()))
+        other = self.map(torch.randn_like(w)).unsqueeze(1).expand(-1, self.styles - crossover, -1)
+        return torch.cat([styles[:, :crossover], other], dim=1)
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        level, share = self.stage.split()
+        styles = (w.unsqueeze(1).expand(-1, self.styles, -1) if w.dim() == 2 else w).unbind(dim=1)
+        x = self.first(self.constant.expand(len(w), -1, -1, -1), styles[0])
+        x = small = self.second(x, styles[1])
+        for index in range(level + FIRST):
+            small, wide = x, self.enlarging[index](x, styles[2 * index + 2])
+            x = self.keeping[index](wide, styles[2 * index + 3])
+        images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
+        return images if self.training else enlarged(images, self.stage.levels - level)
+
+
+def mapping_layers(length: int) -> list[nn.Module]:
+    """Eight fully connected layers that learn slowly."""
+    layers: list[nn.Module] = []
+    for _ in range(MAPPING_LAYERS):
+        layers += [EqualizedLinear(length, length, lr_multiplier=MAPPING_RATE), nn.LeakyReLU(SLOPE)]
+    return layers
+
+
+class Epilogue(nn.Module):
+    """What follows every convolution: noise with a learned scale, bias, leaky ReLU, AdaIN."""
+
+    noise: Tensor
+
+    def __init__(self, w_dim: int, channels: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.noise_scale = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.style = EqualizedLinear(w_dim, 2 * channels, gain=1.0)
+        self.register_buffer("noise", torch.randn(1, 1, *size))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """`(N, C, H, W)`, w `(N, w_dim)` → `(N, C, H, W)`."""
+        noise = torch.randn_like(x[:, :1]) if self.training else self.noise
+        x = nn.functional.leaky_relu(x + noise * self.noise_scale + self.bias, SLOPE)
+        return adaptive_instance_norm(x, *self.style(w).chunk(2, dim=1))
+
+
+def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """`(1 + scale) (x − μ) / σ + shift`, μ and σ of each feature map (equation 1; AdaIN, Huang & Belongie
+    2017). Scale and shift are `(N, C)`; a style of zeros leaves the normalized map."""
+    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
+    normalized = (x - mean) * torch.rsqrt(variance + 1e-8)
+    return torch.addcmul(shift[:, :, None, None], normalized, 1 + scale[:, :, None, None])
+
+
+class StyledConvolution(nn.Module):
+    """A convolution with its style; one that enlarges doubles every pixel before, and smooths after it."""
+
+    def __init__(
+        self, w_dim: int, wide: int, narrow: int, size: tuple[int, int], enlarges: bool = False
+    ) -> None:
+        super().__init__()
+        self.convolution = EqualizedConvolution(wide, narrow, bias=False)
+        self.epilogue = Epilogue(w_dim, narrow, size)
+        self.smooth = Blur()
+        self.enlarges = enlarges
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = self.smooth(self.convolution(enlarged(x))) if self.enlarges else self.convolution(x)
+        return self.epilogue(x, w)
+
+
+class Critic(GrowingCritic):
+    """`(N, C, H, W)` → logits `(N,)`: ProGAN's, which smooths before it shrinks, and begins at 8×8."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint, first=FIRST, smooths=True)
+
+
+architecture = Architecture(
+    paper="Karras et al. 2019, arXiv:1812.04948",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="r1",
+    default_data="shapes",
+    game=GrowingDuel,
+    settings=(
+        defaults(
+            z_dim=512,
+            width=16,
+            batch_size=16,
+            image_size=(256, 256),
+            kimg=25_000.0,
+            n_critic=1,
+            optimizer="adam",
+            lr_generator=1e-3,
+            lr_critic=1e-3,
+            betas=(0.0, 0.99),
+            ema_kimg=10.0,
+            fade_kimg=600.0,
+            stable_kimg=600.0,
+            style_mixing=0.9,
+        ),
+        defaults(losses=("r1",), penalty_weight=10.0),
+        defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
+        defaults(
+            preset="laptop",
+            z_dim=64,
+            width=16,
+            batch_size=16,
+            image_size=(32, 32),
+            kimg=200.0,
+            fade_kimg=None,
+            stable_kimg=None,
+        ),
+    ),
+)
