@@ -14,6 +14,7 @@ from gans.core.growth import (
     Stage,
     enlarged,
     fade,
+    shown,
     shrunk,
 )
 from gans.core.norms import dropout, norm
@@ -25,7 +26,7 @@ WIDEST = 32  # channels stop doubling at this multiple of the width (512 = 32 ·
 
 
 class Generator(GrowingGenerator):
-    """`(N, z_dim)` → `(N, C, H, W)`, not bounded (table 2). Latents are put on a sphere first."""
+    """`(N, z_dim)` → `(N, C, H, W)` (table 2). Latents are put on a sphere first."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class Generator(GrowingGenerator):
         for block in self.blocks[1 : level + 1]:
             small, x = x, block(enlarged(x))
         images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
-        return images if self.training else enlarged(images, self.stage.levels - level)
+        return images if self.training else shown(images, self.stage.levels - level)
 
 
 class Critic(GrowingCritic):

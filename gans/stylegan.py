@@ -9,7 +9,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.batch_statistics import PixelNorm
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
 from gans.core.game import StyledNetwork
-from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade
+from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade, shown
 from gans.core.resample import Blur
 from gans.progan import Critic as GrowingCritic
 from gans.progan import widths_outwards
@@ -23,7 +23,7 @@ SLOPE = 0.2
 
 
 class Generator(GrowingGenerator, StyledNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)`, not bounded.
+    """`(N, z_dim)` → `(N, C, H, W)`.
 
     While it trains, every sample may take the styles of a second latent from some layer on (section 3.1),
     and noise is drawn anew; in evaluation mode there is one latent, and the noise is fixed.
@@ -94,7 +94,7 @@ class Generator(GrowingGenerator, StyledNetwork):
             small, wide = x, self.enlarging[index](x, styles[2 * index + 2])
             x = self.keeping[index](wide, styles[2 * index + 3])
         images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
-        return images if self.training else enlarged(images, self.stage.levels - level)
+        return images if self.training else shown(images, self.stage.levels - level)
 
 
 def mapping_layers(length: int) -> list[nn.Module]:

@@ -53,8 +53,8 @@ class Stage(nn.Module):
 
 
 class GrowingGenerator(LatentNetwork):
-    """A generator with a stage. While it trains, its images have the size of the stage; in evaluation mode
-    they are enlarged to the full size, each pixel to a square."""
+    """A generator with a stage. While it trains, its images have the size of the stage and no bounds; in
+    evaluation mode they are enlarged to the full size, each pixel to a square, and cut to [−1, 1]."""
 
     stage: Stage
 
@@ -138,6 +138,11 @@ def shrunk(images: Tensor, halvings: int) -> Tensor:
 def enlarged(images: Tensor, doublings: int = 1) -> Tensor:
     """Every pixel as a square of 2^doublings pixels a side."""
     return interpolate(images, scale_factor=float(2**doublings)) if doublings else images
+
+
+def shown(images: Tensor, doublings: int) -> Tensor:
+    """At the full size, and cut to [−1, 1]: papers whose last layer is linear cut what they show."""
+    return enlarged(images, doublings).clamp(-1, 1)
 
 
 def faded(images: Tensor, share: float) -> Tensor:

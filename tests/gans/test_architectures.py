@@ -33,6 +33,7 @@ def test_images(name: str, shape: tuple[int, ...]) -> None:
     images = generator(torch.randn(6, 5))
     assert images.shape == (6, *shape)
     assert images.isfinite().all()
+    assert generator.eval()(torch.randn(6, 5)).abs().max() <= 1  # what is shown; training may go beyond
     assert critic(images).shape == (6,)
 
 

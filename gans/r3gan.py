@@ -1,0 +1,199 @@
+"""R3GAN: plain residual networks of grouped convolutions, without normalization (Huang et al. 2024).
+
+Config E of the paper, unconditional. Generator and critic are mirror images: at every scale two bottleneck
+blocks, between scales a bilinear filter, and at the smallest one a learned basis in place of a dense layer.
+At initialization every block is the identity.
+
+`--width` is the number of channels at all scales up to 32 pixels; beyond that it is halved with every
+doubling, so that the paper's 768 gives 768 throughout for CIFAR-10, 384 beside an image of 64 pixels
+and 96 beside one of 256. ImageNet's networks are wider at 64 pixels, and have groups of 32 channels.
+"""
+
+from itertools import pairwise
+from math import gcd, prod
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.game import LatentNetwork
+from gans.core.norms import dropout, norm
+from gans.core.resample import Downsample, Upsample
+from gans.core.sizes import halvings
+from losses.recipe import defaults
+
+FULL_WIDTH_UP_TO = 32  # pixels on the longer side
+BLOCKS_PER_SCALE = 2
+EXPANSION = 2  # the grouped convolution has this many times the channels of the skip path
+GROUP_WIDTH = 16  # channels
+SLOPE = 0.2  # of the leaky ReLU below zero
+GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU (He et al. 2015)
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+class Generator(LatentNetwork):
+    """`(N, z_dim)` → `(N, C, H, W)`.
+
+    As in the paper the last layer is linear: while it trains, the critic sees what lies beyond [−1, 1]. In
+    evaluation mode images are cut to that range, as those of other architectures are within it.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        widths = widths_inwards(blueprint)[::-1]
+        self.z_dim = blueprint.z_dim
+        layers: list[nn.Module] = [GenerativeBasis(self.z_dim, widths[0], smallest(blueprint))]
+        layers += blocks(widths[0], len(widths))
+        for wide, narrow in pairwise(widths):
+            layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths))]
+        layers += [PixelwiseConvolution(widths[-1], blueprint.sample_shape[0])]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        images: Tensor = self.layers(z)
+        return images if self.training else images.clamp(-1, 1)
+
+
+class Critic(nn.Sequential):
+    """`(N, C, H, W)` → logits `(N,)`.
+
+    Norms, where asked for, stand before the activations of the blocks; dropout stands behind the blocks of
+    each scale, since what a block adds is nothing at first.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        widths = widths_inwards(blueprint)
+
+        def scale(channels: int) -> list[nn.Module]:
+            same = blocks(channels, len(widths), blueprint.critic_norm)
+            return [*same, *dropout(blueprint.critic_dropout)]
+
+        layers: list[nn.Module] = [
+            PixelwiseConvolution(blueprint.sample_shape[0], widths[0]),
+            *scale(widths[0]),
+        ]
+        for narrow, wide in pairwise(widths):
+            layers += [Downsample(), *change(narrow, wide), *scale(wide)]
+        # The discriminative basis: an inner product with a learned pattern per channel.
+        basis = nn.Conv2d(widths[-1], widths[-1], smallest(blueprint), groups=widths[-1], bias=False)
+        logit = nn.Linear(widths[-1], 1, bias=False)
+        layers += [initialized(basis), nn.Flatten(), initialized(logit), nn.Flatten(start_dim=0)]
+        super().__init__(*layers)
+
+
+class GenerativeBasis(nn.Module):
+    """`(N, z_dim)` → `(N, channels, H, W)`: a learned pattern per channel, times a linear map of `z`."""
+
+    def __init__(self, z_dim: int, channels: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.patterns = nn.Parameter(torch.randn(1, channels, *size))
+        self.strengths = initialized(nn.Linear(z_dim, channels, bias=False))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.strengths(z)[:, :, None, None] * self.patterns
+
+
+class Block(nn.Module):
+    """`x ↦ x + residual(x)`, where the residual is an inverted bottleneck: a 1×1 convolution to twice the
+    channels, a 3×3 one in groups, and a 1×1 one back (the paper's figure 2c).
+
+    Args:
+        channels: of the skip path.
+        gain: of the first two layers' initial weights.
+        last_gain: of the last layer's; 0 makes the block the identity.
+        critic_norm: what stands between a layer and its activation, a key of `gans.core.norms.NORMS`.
+    """
+
+    def __init__(self, channels: int, gain: float, last_gain: float, critic_norm: str) -> None:
+        super().__init__()
+        inner = EXPANSION * channels
+        groups = inner // gcd(inner, GROUP_WIDTH)  # narrow networks have what their width allows
+        has_shift = bool(norm(critic_norm, 1))  # a norm's own shift makes a bias useless
+        self.residual = nn.Sequential(
+            PixelwiseConvolution(channels, inner, gain=gain, bias=not has_shift),
+            *norm(critic_norm, inner),
+            nn.LeakyReLU(SLOPE),
+            initialized(nn.Conv2d(inner, inner, 3, padding=1, groups=groups, bias=not has_shift), gain),
+            *norm(critic_norm, inner),
+            nn.LeakyReLU(SLOPE),
+            PixelwiseConvolution(inner, channels, gain=last_gain),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)
+
+
+def blocks(channels: int, scales: int, critic_norm: str = "none") -> list[nn.Module]:
+    """The blocks of one scale, for a network of so many scales."""
+    # Fix-up initialization (Zhang et al. 2019): with L blocks of m = 3 layers, L^(−1/(2m−2)) on all but the
+    # last layer, which starts at zero.
+    gain = GAIN * (BLOCKS_PER_SCALE * scales) ** (-1 / 4)
+    # Spectral norm divides by the length of the weights, so there they cannot be zeros.
+    last_gain = gain if critic_norm == "spectral" else 0.0
+    return [Block(channels, gain, last_gain, critic_norm) for _ in range(BLOCKS_PER_SCALE)]
+
+
+def change(before: int, after: int) -> list[nn.Module]:
+    """A 1×1 convolution where the next scale has another width; it stands beside the smaller image."""
+    return [] if before == after else [PixelwiseConvolution(before, after)]
+
+
+class PixelwiseConvolution(nn.Module):
+    """A 1×1 convolution `(N, before, H, W)` → `(N, after, H, W)`, as a linear map of every pixel's channels.
+
+    Matrix products have quick derivatives of all orders. Of a convolution the second derivative, which a
+    gradient penalty needs, takes ten times as long as the first on a CPU.
+    """
+
+    def __init__(self, before: int, after: int, *, gain: float = 1.0, bias: bool = False) -> None:
+        super().__init__()
+        self.linear = initialized(nn.Linear(before, after, bias=bias), gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def initialized(layer: Layer, gain: float = 1.0) -> Layer:
+    """Weights ~ N(0, gain² / fan in), biases 0."""
+    nn.init.normal_(layer.weight, 0.0, gain / prod(layer.weight.shape[1:]) ** 0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def widths_inwards(blueprint: Blueprint) -> list[int]:
+    """Channels at every scale, from the image inwards: one number more than there are halvings."""
+    _, height, width = blueprint.sample_shape
+    sides = [max(height, width) >> i for i in range(halvings(height, width) + 1)]
+    doublings = [((side - 1) // FULL_WIDTH_UP_TO).bit_length() for side in sides]
+    return [max(1, blueprint.width >> count) for count in doublings]
+
+
+def smallest(blueprint: Blueprint) -> tuple[int, int]:
+    """Height and width at the innermost scale: 4×4 where both sides are powers of two."""
+    _, height, width = blueprint.sample_shape
+    count = halvings(height, width)
+    return height >> count, width >> count
+
+
+architecture = Architecture(
+    paper="Huang et al. 2024, arXiv:2501.05441, config E",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="r3gan",
+    default_data="shapes",
+    settings=(
+        # The authors' FFHQ and CIFAR-10 presets. They let the rates fall to a quarter, and Adam's second
+        # beta rise from 0.9; here the rates fall to zero along the same cosine.
+        defaults(z_dim=64, width=768, batch_size=256, image_size=(32, 32), kimg=20_000.0, ema_kimg=500.0),
+        defaults(up_to=32, batch_size=512, ema_kimg=5000.0),
+        defaults(
+            optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.0, 0.99), lr_schedule="cosine"
+        ),
+        defaults(preset="laptop", width=32, batch_size=16, image_size=(32, 32), kimg=100.0, ema_kimg=10.0),
+        defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3, lr_schedule="constant"),
+    ),
+)
