@@ -258,28 +258,28 @@ def evaluate(
     from experiments.evaluation.judging import Judge, judged
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.record import keep_scores, lines_of
-    from experiments.evaluation.samples import open_generated
+    from experiments.run_folder import RunFolder
 
-    names = list(dict.fromkeys(name for name in metrics.split(",") if name))
-    generators, found = judged(run, every_checkpoint), {}
     how, count, seed = how_of(flags), flags["count"], flags["seed"]
+    samples = judged(run, every_checkpoint, count, seed, how.device, say)
+    folder, found = RunFolder(Path(run)), {}
+    if plot:
+        check_plots(samples[-1], folder)
     with meters() as meter:
-        judge = Judge(how, names, count, seed, say, meter)
-        for word, step in generators:
-            samples = open_generated(word, count, seed, how.device, say)
-            if plot:
-                check_plots(samples)
-            found[str(step)] = judge(samples)
-            keep_scores(run, step, found[str(step)])
+        judge = Judge(how, [name for name in metrics.split(",") if name], count, seed, say, meter)
+        try:
+            for each in samples:
+                found[str(each.step)] = scores = judge(each)
+                for line in [] if as_json else [f"step {each.step}"] * every_checkpoint + lines_of(scores):
+                    click.echo(line)
+                if folder.exists:
+                    keep_scores(folder, each.step or 0, scores)
+        finally:  # what was found is said, even if it cannot be kept
+            if as_json and found:
+                click.echo(json.dumps(found if every_checkpoint else scores))
         if plot:
-            for file in draw(samples, judge.reference, Path(run), step, meter):
+            for file in draw(each, judge.reference, folder.path, each.step or 0, meter):
                 say(f"drawn: {file}")
-    if as_json:
-        click.echo(json.dumps(found if every_checkpoint else found[str(step)]))
-        return
-    for at, scores in found.items():
-        for line in [f"step {at}"] * every_checkpoint + list(lines_of(scores)):
-            click.echo(line)
 
 
 @gans.command("train-classifier")
@@ -296,25 +296,16 @@ def evaluate(
 @debug_option
 def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Trains the extractor classifier:NAME on a labelled set, once, and keeps it with its accuracy."""
-    from experiments.evaluation.classifying import (
-        Training,
-        classifier_name,
-        keep_classifier,
-        kept_classifier,
-    )
+    from experiments.evaluation.classifying import Training, classifier_name, keep_classifier
     from experiments.evaluation.samples import open_data_as
 
     for path in flags["plugin"] or ():
         catalogue.add_plugin(path)
-    name = flags["name"] or classifier_name(data)
-    found = None if force else kept_classifier(name, say)
-    if found is not None:
-        say(f"{found['file']}: it is trained already; --force trains it again")
-    else:
-        training = Training(flags["epochs"], flags["seed"], flags["device"])
-        images = open_data_as(data, *look_of_flags(flags))
-        with meters() as meter:
-            found = keep_classifier(data, images, name, training, meter)
+    training = Training(flags["epochs"], flags["seed"], flags["device"])
+    images = open_data_as(data, *look_of_flags(flags))
+    with meters() as meter:
+        name = flags["name"] or classifier_name(data)
+        found = keep_classifier(data, images, name, training, force, say, meter)
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 

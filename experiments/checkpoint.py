@@ -78,6 +78,13 @@ class Checkpoints:
             hash_path(other).unlink(missing_ok=True)
         return path
 
+    def forget_after(self, step: int) -> None:
+        """Deletes the checkpoints of later steps."""
+        for path in self.paths():
+            if step_of(path) > step:
+                path.unlink(missing_ok=True)
+                hash_path(path).unlink(missing_ok=True)
+
     def newest(self, report: Any) -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None where there is none at all.
 

@@ -1,7 +1,10 @@
 """Paths as users write them, and where everything is kept that can be fetched or computed again."""
 
 import os
+import re
 from pathlib import Path
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def expanded(path: str) -> Path:
@@ -21,5 +24,9 @@ def cache_folder() -> Path:
 
 
 def kept_weights(extractor: str, name: str) -> Path:
-    """The file behind `--extractor EXTRACTOR:NAME`."""
+    """The file behind `--extractor EXTRACTOR:NAME`. Raises ValueError for what is no name."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"'{name}' is no name of an {extractor} extractor: letters, digits, '-', '_' and '.', at most 100"
+        )
     return cache_folder() / extractor / f"{name}.safetensors"

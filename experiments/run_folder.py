@@ -27,6 +27,7 @@ class RunFolder:
         self.path = path
         self.config_file = path / "config.json"
         self.scores_file = path / "scores.jsonl"
+        self.evaluation_file = path / "evaluation.jsonl"
         self.samples = path / "samples"
         self.best = Checkpoints(path / "best", keep=1)
         self.generator_file = path / "generator.safetensors"
@@ -103,25 +104,29 @@ class RunFolder:
 
     def scores(self) -> list[dict[str, Any]]:
         """The lines of scores that are whole."""
-        return [entry for _, entry in self._score_lines()]
+        return [entry for _, entry in whole_lines(self.scores_file)]
 
     def rewind_scores(self, step: int) -> None:
-        """Drops the scores after `step`, which a resumed run writes again, and a torn last line."""
-        if self.scores_file.exists():
-            kept = [line for line, entry in self._score_lines() if entry["step"] <= step]
-            write_atomically(self.scores_file, "".join(kept).encode())
+        """Drops the scores after `step`, which a resumed run writes again, and a torn last line; and what
+        was the best after it."""
+        for file in (self.scores_file, self.evaluation_file):
+            if file.exists():
+                kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
+                write_atomically(file, "".join(kept).encode())
+        self.best.forget_after(step)
 
-    def _score_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each whole line as it stands, and what it says."""
-        if not self.scores_file.exists():
-            return
-        for line in self.scores_file.read_text(encoding="utf-8").splitlines(keepends=True):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if line.endswith("\n") and "step" in entry:
-                yield line, entry
+
+def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each whole line of scores as it stands, and what it says; nothing where there is no file."""
+    if not file.exists():
+        return
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if line.endswith("\n") and isinstance(entry, dict) and isinstance(entry.get("step"), int):
+            yield line, entry
 
 
 def _dated(file: Path, step: int) -> Path:

@@ -36,7 +36,8 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     """
     changed = check_folder(config, folder, force)
     if folder.is_finished and not changed:
-        say(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
+        scores = "; gans evaluate scores it" if config.settings.evaluate_kimg else ""
+        say(f"{folder.path}: this run is finished; another --seed or --out makes a new one{scores}")
         return
     # A new folder is made only for settings that can be built; an old one is locked first.
     built = None if folder.exists else _built(config, say)

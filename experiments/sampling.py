@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,35 +22,50 @@ from experiments.settings import Settings
 BATCH = 64
 
 
+class Loaded(NamedTuple):
+    """A generator in evaluation mode on the CPU, its settings, and the step that it was trained to; None
+    where the file does not say."""
+
+    generator: nn.Module
+    settings: Settings
+    step: int | None
+
+
 def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.Module, Settings]:
-    """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an
-    exported file, in evaluation mode on the CPU, with its settings. Damaged checkpoints are told to `say`."""
+    """As `load`, without the step."""
+    return load(path, say)[:2]
+
+
+def load(path: Path, say: Callable[[str], None] = print) -> Loaded:
+    """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an exported
+    file. Damaged checkpoints are told to `say`."""
     if path.suffix == ".safetensors":
-        return import_network(path)
+        return Loaded(*import_network(path), None)
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
             raise UsageError(f"{path} is not a checkpoint in a run folder (RUN/checkpoints/step-….pt)")
         settings = folder.settings()
-        return _from_checkpoint(load_checkpoint(path), settings), settings
+        return _from_checkpoint(load_checkpoint(path), settings)
     folder = open_run(path)
     settings = folder.settings()
     if folder.is_finished:
-        return import_network(folder.generator_file)[0], settings
+        last = max((line["step"] for line in folder.scores()), default=None)
+        return Loaded(import_network(folder.generator_file)[0], settings, last)
     newest = folder.checkpoints().newest(say)
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
-    return _from_checkpoint(newest, settings), settings
+    return _from_checkpoint(newest, settings)
 
 
-def _from_checkpoint(state: dict[str, Any], settings: Settings) -> nn.Module:
+def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
     generator, _ = build_networks(settings)
     try:
         generator.load_state_dict(state["ema"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
-    return generator.eval().requires_grad_(False)
+    return Loaded(generator.eval().requires_grad_(False), settings, state["step"])
 
 
 def generate(generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto") -> Tensor:

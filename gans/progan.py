@@ -22,7 +22,7 @@ from gans.core.resample import Blur
 from gans.core.sizes import halvings
 from losses.recipe import defaults
 
-WIDEST = 32  # channels stop doubling at this multiple of the width (512 = 32 · 16)
+WIDEST = 512  # channels at which they stop doubling
 
 
 class Generator(GrowingGenerator):
@@ -113,7 +113,8 @@ def widths_outwards(blueprint: Blueprint) -> list[int]:
     """Channels at every size, from the smallest to the full one."""
     _, height, width = blueprint.sample_shape
     levels = halvings(height, width)
-    return [blueprint.width * min(2**i, WIDEST) for i in reversed(range(levels + 1))]
+    most = max(WIDEST, blueprint.width)
+    return [min(blueprint.width * 2**i, most) for i in reversed(range(levels + 1))]
 
 
 def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
@@ -142,7 +143,7 @@ architecture = Architecture(
     settings=(
         defaults(
             z_dim=512,
-            width=16,
+            width=64,
             batch_size=16,
             image_size=(256, 256),
             kimg=12_000.0,

@@ -4,21 +4,19 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.batch_statistics import PixelNorm
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
 from gans.core.game import StyledNetwork
 from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade, shown
 from gans.core.resample import Blur
+from gans.core.styles import Mapping, Noise, mixed, repeated
 from gans.progan import Critic as GrowingCritic
 from gans.progan import widths_outwards
 from losses.recipe import defaults
 
-MAPPING_LAYERS = 8
-MAPPING_RATE = 0.01  # of the learning rate (appendix C)
 FIRST = 1  # index of the size that growing begins at: 8×8 pixels
-MEAN_DECAY = 0.995  # of the running mean of w, a batch
 SLOPE = 0.2
 
 
@@ -42,7 +40,7 @@ class Generator(GrowingGenerator, StyledNetwork):
         self.stage = Stage(len(widths) - 1 - FIRST)
         scale = 2 ** (len(widths) - 1)
         base = height // scale, width // scale
-        self.mapping = nn.Sequential(PixelNorm(), *mapping_layers(self.z_dim))
+        self.mapping = Mapping(self.z_dim)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.ones(widths[0], *base))
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
@@ -68,26 +66,11 @@ class Generator(GrowingGenerator, StyledNetwork):
         return self.mapping(z)
 
     def forward(self, z: Tensor) -> Tensor:
-        w = self.map(z)
-        if not self.training:
-            return self.synthesize(w)
-        with torch.no_grad():
-            self.mean.lerp_(w.mean(dim=0), 1 - MEAN_DECAY)
-        return self.synthesize(self.mixed(w))
-
-    def mixed(self, w: Tensor) -> Tensor:
-        """`(N, w_dim)` → `(N, styles, w_dim)`: from a layer that is drawn for the batch on, the styles of
-        another latent, with the probability `mixing`."""
-        styles = w.unsqueeze(1).expand(-1, self.styles, -1)
-        if self.mixing <= 0 or torch.rand(()).item() >= self.mixing:
-            return styles
-        crossover = int(torch.randint(1, self.styles, ()))
-        other = self.map(torch.randn_like(w)).unsqueeze(1).expand(-1, self.styles - crossover, -1)
-        return torch.cat([styles[:, :crossover], other], dim=1)
+        return self.synthesize(mixed(self, z, self.mixing) if self.training else self.map(z))
 
     def synthesize(self, w: Tensor) -> Tensor:
         level, share = self.stage.split()
-        styles = (w.unsqueeze(1).expand(-1, self.styles, -1) if w.dim() == 2 else w).unbind(dim=1)
+        styles = repeated(w, self.styles).unbind(dim=1)
         x = self.first(self.constant.expand(len(w), -1, -1, -1), styles[0])
         x = small = self.second(x, styles[1])
         for index in range(level + FIRST):
@@ -97,30 +80,18 @@ class Generator(GrowingGenerator, StyledNetwork):
         return images if self.training else shown(images, self.stage.levels - level)
 
 
-def mapping_layers(length: int) -> list[nn.Module]:
-    """Eight fully connected layers that learn slowly."""
-    layers: list[nn.Module] = []
-    for _ in range(MAPPING_LAYERS):
-        layers += [EqualizedLinear(length, length, lr_multiplier=MAPPING_RATE), nn.LeakyReLU(SLOPE)]
-    return layers
-
-
 class Epilogue(nn.Module):
     """What follows every convolution: noise with a learned scale, bias, leaky ReLU, AdaIN."""
 
-    noise: Tensor
-
     def __init__(self, w_dim: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.noise_scale = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.noise = Noise(channels, size)
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.style = EqualizedLinear(w_dim, 2 * channels, gain=1.0)
-        self.register_buffer("noise", torch.randn(1, 1, *size))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """`(N, C, H, W)`, w `(N, w_dim)` → `(N, C, H, W)`."""
-        noise = torch.randn_like(x[:, :1]) if self.training else self.noise
-        x = nn.functional.leaky_relu(x + noise * self.noise_scale + self.bias, SLOPE)
+        x = leaky_relu(self.noise(x) + self.bias, SLOPE)
         return adaptive_instance_norm(x, *self.style(w).chunk(2, dim=1))
 
 
@@ -167,7 +138,7 @@ architecture = Architecture(
     settings=(
         defaults(
             z_dim=512,
-            width=16,
+            width=64,
             batch_size=16,
             image_size=(256, 256),
             kimg=25_000.0,

@@ -27,6 +27,8 @@ class DataSet(ABC):
         sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
         labels: class of every sample, int64 `(N,)`, or None without classes.
         classes: names of the classes, in the order of the labels; empty without classes.
+        channel_classes: names of the classes that each channel shows by itself; empty where channels are
+            colours.
         mixture: the centres `(M, 2)` and the deviation of the round, equally likely Gaussians that points
             are drawn from, if their modes can be told apart.
         remarks: what the user should know about how the set was read, a line each.
@@ -36,6 +38,7 @@ class DataSet(ABC):
     sample_shape: tuple[int, ...]
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
+    channel_classes: tuple[str, ...] = ()
     mixture: tuple[Tensor, float] | None = None
     remarks: tuple[str, ...] = ()
     on_demand: bool = False

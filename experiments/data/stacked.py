@@ -11,6 +11,7 @@ from experiments.data import DataSet, Fit, Kind, Native, Source
 
 LENGTH = 128_000  # as Lin et al. 2018 (PacGAN) have it
 CHANNELS = 3
+MOST_CLASSES = 50  # of the grey set: 125,000 together
 SEED = 20170215  # which pictures stand together is one fixed data set, whatever the seed of a run
 
 
@@ -26,6 +27,7 @@ class StackedImages(DataSet):
         self.sample_shape = (CHANNELS, *grey.sample_shape[1:])
         draw = torch.Generator().manual_seed(SEED)
         self.parts = torch.randint(len(grey), (LENGTH, CHANNELS), generator=draw)
+        self.channel_classes = grey.classes
         count = len(grey.classes)
         self.labels = (grey.labels[self.parts] * count ** torch.arange(CHANNELS)).sum(dim=1)
         self.classes = tuple(
@@ -71,4 +73,9 @@ class Stacked(Source):
         grey = self._grey.open(size, 1, fit)
         if grey.labels is None:
             raise ValueError(f"data 'stacked' needs classes, which {self.argument} has not; take mnist")
+        if len(grey.classes) > MOST_CLASSES:
+            raise ValueError(
+                f"data 'stacked' takes sets of at most {MOST_CLASSES} classes; {self.argument} has "
+                f"{len(grey.classes)}"
+            )
         return StackedImages(grey)

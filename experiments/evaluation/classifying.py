@@ -1,17 +1,20 @@
 """Trains the network behind the extractor `classifier`, once for a labelled set, and says how good it is."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from experiments.checkpoint import write_atomically
-from experiments.config import resolve_device
+from experiments.config import absolute_spec, resolve_device
 from experiments.data import DataSet
 from experiments.errors import RunError, UsageError, usable
 from experiments.evaluation.samples import Say
@@ -20,6 +23,7 @@ from experiments.seeds import generator_for, seed_all
 from gans.core.clock import Clock, RateSchedule
 from gans.core.player import Outcome, Player
 from metrics.extractors import WeightsError
+from metrics.extractors._pictures import SMALLEST
 from metrics.extractors.classifier import (
     ClassifierNetwork,
     classifier_bytes,
@@ -38,7 +42,8 @@ Meter = Callable[[str, int], Callable[[int], None]]
 def classifier_name(spec: str) -> str:
     """The word after `classifier:` for a data spec: `mnist`; `folder-pets` for folder:~/data/pets."""
     kind, _, argument = spec.partition(":")
-    return f"{kind}-{Path(argument).stem or 'root'}" if argument else kind
+    name = f"{kind}-{Path(argument).stem or 'root'}" if argument else kind
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100]
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,9 @@ class Trained:
     accuracy: float
     held_out: int
 
-    def save(self, path: Path, name: str, data: DataSet) -> dict[str, Any]:
+    def save(self, path: Path, made_of: Mapping[str, Any]) -> dict[str, Any]:
         """Writes it, and returns its description. Raises RunError where that fails."""
-        description = {
-            "name": name,
-            "classes": list(data.classes),
-            "accuracy": self.accuracy,
-            "held_out": self.held_out,
-        }
+        description = {**made_of, "accuracy": self.accuracy, "held_out": self.held_out}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, classifier_bytes(self.network, description))
@@ -80,29 +80,60 @@ class Training:
     device: str
 
 
-def kept_classifier(name: str, say: Say) -> dict[str, Any] | None:
-    """What is known of the classifier of that name, if it is there."""
-    file = kept_weights("classifier", name)
-    if not file.is_file():
-        return None
+def kept_classifier(name: str) -> dict[str, Any] | None:
+    """What is known of the classifier of that name, if it is there and whole."""
     try:
-        description, _, _ = read_classifier(file)
-    except WeightsError as error:
-        say(str(error))
+        description, _, _ = read_classifier(kept_weights("classifier", name))
+    except WeightsError:
         return None
-    return _told(name, description)
+    return description
 
 
-def keep_classifier(spec: str, data: DataSet, name: str, training: Training, meter: Meter) -> dict[str, Any]:
-    """Trains a classifier and keeps it. Returns what is known of it."""
+def keep_classifier(
+    spec: str, data: DataSet, name: str, training: Training, force: bool, say: Say, meter: Meter
+) -> dict[str, Any]:
+    """Trains a classifier and keeps it, unless the very same is kept already. Returns what is known of it.
+
+    Raises UsageError for data that none can be trained on, or where the name is another's, unless `force`;
+    RunError where another process is training it.
+    """
+    file = usable(partial(kept_weights, "classifier", name))
     check_labelled(spec, data)
-    advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
-    trained = train_classifier(data, training, advance)
-    return _told(name, trained.save(kept_weights("classifier", name), name, data))
+    made_of = {
+        "name": name,
+        "data": absolute_spec(spec),
+        "classes": list(data.classes),
+        "images": len(data),
+        "shape": list(data.sample_shape),
+        "epochs": training.epochs,
+        "seed": training.seed,
+    }
+    kept = None if force else kept_classifier(name)
+    if kept is not None:
+        if changed := [f"{key} {kept.get(key)}" for key in made_of if kept.get(key) != made_of[key]]:
+            raise UsageError(
+                f"classifier:{name} is there and of other making ({'; '.join(changed):.300}); "
+                "train it again with --force, or take another --name"
+            )
+        say(f"{file}: it is trained already; --force trains it again")
+    else:
+        with _only_here(file):
+            advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
+            kept = train_classifier(data, training, advance).save(file, made_of)
+    return kept | {"extractor": f"classifier:{name}", "file": str(file)}
 
 
-def _told(name: str, description: dict[str, Any]) -> dict[str, Any]:
-    return description | {"extractor": f"classifier:{name}", "file": str(kept_weights("classifier", name))}
+@contextmanager
+def _only_here(file: Path) -> Iterator[None]:
+    """Keeps other processes from training the same."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock"), timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"{file}: another process is training it") from error
+    except OSError as error:
+        raise RunError(f"cannot write {file}: {error.strerror or error}") from error
 
 
 def check_labelled(spec: str, data: DataSet) -> None:
@@ -111,6 +142,8 @@ def check_labelled(spec: str, data: DataSet) -> None:
         raise UsageError(f"data {spec} is points, and a classifier sees images")
     if data.labels is None or len(data.classes) < 2:
         raise UsageError(f"data {spec} has no labels of at least two classes: a classifier needs them")
+    if min(data.sample_shape[1:]) < SMALLEST:
+        raise UsageError(f"data {spec}: an extractor needs at least {SMALLEST} pixels a side; --image-size")
     held_out = _held_out(len(data))
     if held_out < 1 or len(data) - held_out < BATCH:
         raise UsageError(f"data {spec} has {len(data):,} images: too few to train a classifier on")

@@ -1,7 +1,8 @@
 """Evaluation while a run trains: scores over kimg, and the best generator kept."""
 
 from experiments.build import Experiment
-from experiments.errors import UsageError
+from experiments.checkpoint import step_of
+from experiments.errors import RunError, UsageError
 from experiments.evaluation.extracting import Advance, How
 from experiments.evaluation.judging import Judge
 from experiments.evaluation.record import Scores, keep_record, kept_scores, numbers_of
@@ -12,8 +13,6 @@ from experiments.trackers import Tracker
 from experiments.watchers import Checkpointer, Moment, Scoreboard
 from gans.core.player import Scores as Terms
 
-COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference")
-
 
 def open_judge(settings: Settings, say: Say) -> Judge:
     """What judges a run's generators while it trains, with the data and the extractor found.
@@ -23,18 +22,15 @@ def open_judge(settings: Settings, say: Say) -> Judge:
     how = How(settings.extractor, device=settings.device)
     count = settings.evaluate_samples
     judge = Judge(how, settings.evaluate_metrics, count, settings.seed, say, _no_meter)
-    judge.open(settings, "")
-    if settings.best_metric not in (None, *judge.metrics):
-        known = ", ".join(judge.metrics)
-        raise UsageError(f"--best-metric {settings.best_metric} is not evaluated; there are: {known}")
+    judge.open(settings, "the run", settings.best_metric)
     return judge
 
 
 class Evaluator:
     """Judges the generator's average from time to time, and keeps the checkpoint of the best.
 
-    Nothing of this changes the training. Which one is the best is a function of `evaluation.json`, so that a
-    resumed run knows it too.
+    Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the best
+    is told by what lies in the run folder, so that a resumed run knows it too.
     """
 
     def __init__(
@@ -52,48 +48,40 @@ class Evaluator:
         self.judge, self.folder, self.tracker, self.say = judge, folder, tracker, say
         self.scoreboard, self.checkpointer = scoreboard, checkpointer
         self.interval = max(1, round(settings.evaluate_kimg * 1000))
-        self.metric = settings.best_metric or next(iter(judge.metrics))
+        self.best = settings.best_metric or next(iter(judge.metrics))
         count, seed, device = settings.evaluate_samples, settings.seed, settings.device
         name, network = str(folder.path), experiment.ema.average
         self.samples = GeneratedSamples(name, network, settings, count, seed, device)
 
     def __call__(self, moment: Moment, terms: Terms) -> None:
-        if not moment.passes(self.interval):
-            return
-        with self.scoreboard.resting():
-            scores = self.judge(self.samples)
-            if self._is_best(moment.step, scores):
-                self.folder.best.folder.mkdir(exist_ok=True)
-                # First this, then the record: a process killed in between finds it best again.
-                self.folder.best.save(moment.step, self.checkpointer.content(moment.step))
-            keep_record(self.folder, moment.step, scores)
-            self.tracker.scores({"step": moment.step, "kimg": moment.kimg, **numbers_of(scores)})
-            if moment.is_last:
-                self._tell_best()
+        if moment.passes(self.interval):
+            with self.scoreboard.resting():
+                try:
+                    self._evaluate(moment)
+                except (UsageError, RunError) as error:
+                    self.say(f"step {moment.step}: not evaluated, and the run goes on: {error}")
+        if moment.is_last:
+            for path in self.folder.best.paths():
+                self.say(f"best {self.best}: {path}")
 
-    def _is_best(self, step: int, scores: Scores) -> bool:
-        """Whether no earlier generator of this run had as good a score, made in the same way."""
-        value = scores[self.judge.key_of(self.metric)]["value"]
-        sign = 1 if self._higher_is_better() else -1
-        earlier = self._values(scores, step)
-        return all(sign * value > sign * other for other in earlier.values())
+    def _evaluate(self, moment: Moment) -> None:
+        scores = self.judge(self.samples)
+        if self._is_best(scores):
+            self.folder.best.folder.mkdir(exist_ok=True)
+            # First this, then the record: a process killed in between finds it best again.
+            self.folder.best.save(moment.step, self.checkpointer.content(moment.step))
+        keep_record(self.folder, moment.step, scores)
+        self.tracker.scores({"step": moment.step, "kimg": moment.kimg, **numbers_of(scores)})
 
-    def _values(self, scores: Scores, before: int) -> dict[int, float]:
-        """Step → value, of the scores that compare with these."""
-        key = self.judge.key_of(self.metric)
-        found = {}
-        for step, kept in kept_scores(self.folder).items():
-            score = kept.get(key)
-            if step < before and score and all(score.get(k) == scores[key].get(k) for k in COMPARABLE):
-                found[step] = score["value"]
-        return found
-
-    def _higher_is_better(self) -> bool:
-        return next(iter(self.judge.metrics[self.metric].higher_is_better.values()))
-
-    def _tell_best(self) -> None:
-        for path in self.folder.best.paths():
-            self.say(f"best {self.judge.key_of(self.metric)}: {path}")
+    def _is_best(self, scores: Scores) -> bool:
+        """Whether the generator that is kept as the best had lower marks, or marks of another kind."""
+        kept = {step_of(path) for path in self.folder.best.paths()}
+        marks = self.judge.marks(self.best, scores)
+        return all(
+            marks > self.judge.marks(self.best, earlier)
+            for step, earlier in kept_scores(self.folder)
+            if step in kept and self.judge.compares(self.best, scores, earlier)
+        )
 
 
 def _no_meter(name: str, total: int) -> Advance:

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from experiments import catalogue
 from experiments.checkpoint import write_atomically
-from experiments.config import open_source, resolve_device
+from experiments.config import absolute_spec, open_source, resolve_device
 from experiments.errors import UsageError, usable
-from experiments.evaluation.classifying import classifier_name
+from experiments.evaluation.classifying import classifier_name, kept_classifier
 from experiments.evaluation.plane import Plane
 from experiments.evaluation.samples import DataSamples, GeneratedSamples, SampleSet, Say
 from experiments.paths import cache_folder, kept_weights
@@ -56,7 +56,8 @@ def open_extractor(how: How, is_images: bool, data: str, say: Say) -> Extractor:
     spec, why = (how.extractor, "") if how.extractor is not None else _chosen(how, data)
     name, _, kept = spec.partition(":")
     make = catalogue.load("extractor", name)
-    weights = kept_weights(name, kept) if kept and how.weights is None else how.weights
+    keeps = bool(kept) and how.weights is None
+    weights = usable(partial(kept_weights, name, kept)) if keeps else how.weights
     extractor: Extractor = usable(
         lambda: make(weights, resize_rule=how.resize_rule, device=place, download=how.download)
     )
@@ -73,7 +74,8 @@ def _chosen(how: How, data: str) -> tuple[str, str]:
         return "inception", "its weights are on this machine"
     better = [spec for spec in _specs_within(data) if _is_for_classifiers(spec)]
     for spec in better:
-        if kept_weights("classifier", name := classifier_name(spec)).is_file():
+        kept = kept_classifier(name := classifier_name(spec))
+        if kept is not None and kept.get("data") == absolute_spec(spec):
             return f"classifier:{name}", f"it was trained on {spec}"
     hint = (
         f"; a better judge of these is made by: gans train-classifier --data {better[-1]}" if better else ""

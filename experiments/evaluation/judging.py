@@ -1,6 +1,6 @@
 """The scores of a run's generators against the data that they were trained on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from experiments import catalogue
-from experiments.checkpoint import step_of
+from experiments.checkpoint import DamagedError
 from experiments.errors import RunError, UsageError, usable
 from experiments.evaluation.extracting import (
     How,
@@ -20,12 +20,14 @@ from experiments.evaluation.extracting import (
     path_vectors,
 )
 from experiments.evaluation.record import Scores, versions
-from experiments.evaluation.samples import DataSamples, GeneratedSamples, Say, data_of_run
+from experiments.evaluation.samples import DataSamples, GeneratedSamples, Say, data_of_run, open_generated
 from experiments.run_folder import RunFolder
 from experiments.settings import Settings
 from metrics import Metric
 from metrics.extractors import Extractor
+from metrics.kid import SUBSET_SIZE
 
+COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference")
 ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
 USUAL_OF_IMAGES = ("fid", "kid", "precision-recall")
 USUAL_OF_MIXTURES = ("modes",)
@@ -47,17 +49,66 @@ class Judge:
         self.how, self.names, self.count, self.seed = how, names, count, seed
         self.say, self.meter = say, meter
         self.metrics: dict[str, Metric] = {}
+        self._remarks: set[str] = set()  # that were told
 
-    def open(self, settings: Settings, name: str) -> None:
-        """Finds the data, the extractor and the metrics for a run with these settings."""
+    def open(self, settings: Settings, name: str, best: str | None = None) -> None:
+        """Finds the data, the extractor and the metrics for a run with these settings.
+
+        Raises UsageError for what cannot be had, before anything that takes long; and for scores that `best`
+        is to be chosen by, and that are not among them.
+        """
         if not settings.data:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
+        kinds: dict[str, type[Metric]] = {n: catalogue.load("metric", n) for n in canonical(self.names)}
         data = data_of_run(settings, self.count, self.seed)
-        names = list(self.names) or usual_metrics(data.is_images, data.data.mixture is not None)
-        kinds = {metric: catalogue.load("metric", ALIASES.get(metric, metric)) for metric in names}
+        kinds = kinds or {n: catalogue.load("metric", n) for n in self._usual(data)}
         self.extractor = open_extractor(self.how, data.is_images, settings.data, self.say)
+        for metric, kind in kinds.items():
+            if fault := _misfit(kind, data, self.extractor):
+                raise UsageError(f"metric {metric} {fault}")
+        self._check_best(best, kinds)
         self.reference = Reference(data, self.extractor, self.meter)
-        self.metrics = {metric: make_metric(metric, kind, self.reference) for metric, kind in kinds.items()}
+        if any(kind.reference == "vectors" for kind in kinds.values()):
+            _ = self.reference.vectors  # the statistics can be made of these, but not the other way round
+        self.metrics = {metric: make_metric(kind, self.reference) for metric, kind in kinds.items()}
+
+    def _usual(self, data: DataSamples) -> Sequence[str]:
+        """The metrics of a user who names none."""
+        if not data.is_images:
+            return USUAL_OF_POINTS if data.data.mixture is None else USUAL_OF_MIXTURES
+        if min(self.count, len(data)) >= SUBSET_SIZE:
+            return USUAL_OF_IMAGES
+        self.say(f"kid is left out: it needs {SUBSET_SIZE:,} samples on each side")
+        return [name for name in USUAL_OF_IMAGES if name != "kid"]
+
+    def _check_best(self, best: str | None, kinds: Mapping[str, type[Metric]]) -> None:
+        known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
+        known += [self.key_of(name) for name in kinds]
+        if best is not None and ALIASES.get(best, best) not in known:
+            raise UsageError(
+                f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}"
+            )
+
+    def marks(self, best: str, scores: Scores) -> tuple[float, ...]:
+        """What orders generators, the larger the better: one number by its name; or all numbers of a metric
+        that have a direction, of which the first counts most."""
+        key = next(key for key in scores if self._orders(best, key))
+        name = next(name for name in self.metrics if self.key_of(name) == key)
+        directions = self.metrics[name].higher_is_better
+        chosen = {best: directions[best]} if best in directions else directions
+        score = scores[key]
+        values = ((score[each] if each in score else score["value"], up) for each, up in chosen.items())
+        return tuple(value if up else -value for value, up in values)
+
+    def compares(self, best: str, scores: Scores, others: Scores) -> bool:
+        """Whether the scores that order generators are in both, and were made in the same way."""
+        key = next(key for key in scores if self._orders(best, key))
+        return key in others and all(others[key].get(part) == scores[key].get(part) for part in COMPARABLE)
+
+    def _orders(self, best: str, key: str) -> bool:
+        """Whether `best` names this score, or one of its numbers."""
+        name = next(name for name in self.metrics if self.key_of(name) == key)
+        return ALIASES.get(best, best) in (name, key, *self.metrics[name].higher_is_better)
 
     def __call__(self, samples: GeneratedSamples) -> Scores:
         """Score's name → its numbers and how they were made."""
@@ -103,21 +154,19 @@ class Judge:
     def _asked(self, name: str, metric: Metric) -> dict[str, float]:
         found = usable(metric.compute)
         for remark in metric.remarks:
-            self.say(f"{name}: {remark}")
+            if (line := f"{name}: {remark}") not in self._remarks:
+                self._remarks.add(line)
+                self.say(line)
         return found
 
 
-def usual_metrics(is_images: bool, has_mixture: bool) -> list[str]:
-    if is_images:
-        return list(USUAL_OF_IMAGES)
-    return list(USUAL_OF_MIXTURES if has_mixture else USUAL_OF_POINTS)
+def canonical(names: Sequence[str]) -> list[str]:
+    """The metrics' names in the catalogue, each once."""
+    return list(dict.fromkeys(ALIASES.get(name, name) for name in names))
 
 
-def make_metric(name: str, kind: type[Metric], reference: Reference) -> Metric:
-    """A metric with what it needs of the real side. Raises UsageError where it says nothing of this data."""
-    fault = _misfit(kind, reference.samples, reference.extractor)
-    if fault:
-        raise UsageError(f"metric {name} {fault}")
+def make_metric(kind: type[Metric], reference: Reference) -> Metric:
+    """A metric with what it needs of the real side."""
     needs: dict[str, Callable[[], tuple[Any, ...]]] = {
         "none": tuple,
         "statistics": lambda: (reference.statistics,),
@@ -129,7 +178,7 @@ def make_metric(name: str, kind: type[Metric], reference: Reference) -> Metric:
 
 
 def _misfit(kind: type[Metric], samples: DataSamples, extractor: Extractor) -> str:
-    """Why a metric has nothing to say of this data, or nothing; with the remedy."""
+    """What keeps a metric from judging this data, with the remedy; empty where it can."""
     data = samples.data
     if kind.takes == "points" and samples.is_images:
         return f"judges points, and {samples.name} is images"
@@ -142,29 +191,34 @@ def _misfit(kind: type[Metric], samples: DataSamples, extractor: Extractor) -> s
         return f"needs classes, which {samples.name} has not"
     if kind.reference == "class-shares" and extractor.classes != data.classes:
         return f"needs a classifier of {samples.name}, not {extractor.name}; {train} {samples.name}"
-    if kind.takes == "channel-logits" and not extractor.classes:
-        inner = samples.name.partition(":")[2] or "mnist"
-        return f"needs a classifier of what a channel shows, not {extractor.name}; {train} {inner}"
+    if kind.takes == "channel-logits" and not data.channel_classes:
+        return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
+    if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
+        inner = samples.name.partition(":")[2]
+        return f"needs a classifier of {inner}, not {extractor.name}; {train} {inner}"
     if kind.takes == "logits" and not extractor.has_logits:
         others = "--extractor inception, efflite0 or classifier:NAME"
         return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
     return ""
 
 
-def judged(word: str, every_checkpoint: bool) -> list[tuple[str, int]]:
-    """What is to be judged of a run, each with its step: its newest generator, or all that it still has."""
-    folder = RunFolder(Path(word))
+def judged(
+    word: str, every_checkpoint: bool, count: int, seed: int, device: str, say: Say
+) -> list[GeneratedSamples]:
+    """What is to be judged: the newest generator, or all that a run still has, without the damaged ones."""
+    if not every_checkpoint:
+        return [open_generated(word, count, seed, device, say)]
+    folder, found = RunFolder(Path(word)), []
     if not folder.exists:
-        if every_checkpoint:
-            raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
-        return [(word, 0)]
-    paths = folder.checkpoints().paths()
-    steps = [step_of(path) for path in paths]
-    if every_checkpoint and not paths:
-        raise UsageError(f"{word} has no checkpoint yet; wait for its first, or resume the run")
-    if every_checkpoint:
-        return [(str(path), step) for path, step in zip(paths, steps, strict=True)]
-    return [(word, steps[-1] if steps else 0)]
+        raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
+    for path in folder.checkpoints().paths():
+        try:
+            found.append(open_generated(str(path), count, seed, device, say))
+        except DamagedError as error:
+            say(f"{error}; it is left out")
+    if not found:
+        raise RunError(f"{word} has no checkpoint that can be read; wait for its first, or resume the run")
+    return found
 
 
 def finite_only(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

@@ -14,6 +14,7 @@ from experiments.errors import RunError, UsageError
 from experiments.evaluation.extracting import Meter, Reference, extract
 from experiments.evaluation.samples import DataSamples, GeneratedSamples, SampleSet
 from experiments.pictures import drawn, grid, save_png, to_pillow
+from experiments.run_folder import RunFolder
 from metrics.precision_recall import PrecisionRecall
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ class Seen:
         return self.probabilities.argmax(dim=1)
 
 
-def check_plots(samples: GeneratedSamples) -> None:
-    """Raises UsageError for points."""
+def check_plots(samples: GeneratedSamples, folder: RunFolder) -> None:
+    """Raises UsageError for points, and for a generator outside a run folder."""
+    if not folder.exists:
+        raise UsageError(f"--plot draws into a run folder, which {samples.name} is not")
     if not samples.is_images:
         raise UsageError(
             f"--plot draws what an extractor sees in images, and {samples.name} makes points; "

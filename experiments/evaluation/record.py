@@ -1,15 +1,14 @@
 """What stands beside a score, and where scores are kept and shown."""
 
 import json
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from experiments.checkpoint import write_atomically
-from experiments.run_folder import RunFolder
+from experiments.errors import RunError
+from experiments.run_folder import RunFolder, whole_lines
 
 Scores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
 SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
@@ -25,51 +24,54 @@ def others_of(score: dict[str, Any]) -> dict[str, float]:
 
 
 def numbers_of(scores: Scores) -> dict[str, float]:
-    """`metric/fid`; scores whose numbers have names of their own, by these: `metric/precision`."""
+    """`metric/fid`; of a metric with several scores each by its name: `metric/precision-recall/recall`."""
     numbers: dict[str, float] = {}
     for name, score in scores.items():
-        own = {key: value for key, value in others_of(score).items() if key not in SPREADS}
+        own = {f"{name}/{key}": value for key, value in others_of(score).items() if key not in SPREADS}
         numbers |= own or {name: score["value"]}
     return {f"metric/{name}": value for name, value in numbers.items()}
 
 
-def lines_of(scores: Scores) -> Iterable[str]:
+def lines_of(scores: Scores) -> list[str]:
     """`fid 12.34`, a line for every number; those that have names of their own follow by these."""
+    lines = []
     for name, score in scores.items():
         others = others_of(score)
-        yield name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"
-        yield from (f"  {key} {value:.6g}" for key, value in others.items())
+        lines += [name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"]
+        lines += [f"  {key} {value:.6g}" for key, value in others.items()]
+    return lines
 
 
-def kept_scores(folder: RunFolder) -> dict[int, Scores]:
-    """Step → scores of its generator, as `evaluation.json` has them; nothing where it cannot be read."""
-    try:
-        content = json.loads(_file(folder).read_text(encoding="utf-8"))
-        return {int(step): scores for step, scores in content.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
+def kept_scores(folder: RunFolder) -> list[tuple[int, Scores]]:
+    """Step and scores of every evaluation that `evaluation.jsonl` has, from the first to the last."""
+    found = []
+    for _, entry in whole_lines(folder.evaluation_file):
+        scores = entry.get("scores")
+        if isinstance(scores, dict) and all(_is_score(score) for score in scores.values()):
+            found.append((entry["step"], scores))
+    return found
+
+
+def _is_score(score: Any) -> bool:
+    return isinstance(score, dict) and isinstance(score.get("value"), int | float)
 
 
 def keep_record(folder: RunFolder, step: int, scores: Scores) -> None:
-    """Adds scores, with the whole record of how they were made, to `evaluation.json`."""
-    kept = kept_scores(folder)
-    kept[step] = kept.get(step, {}) | scores
-    content = {str(step): kept[step] for step in sorted(kept)}
-    write_atomically(_file(folder), (json.dumps(content, indent=2) + "\n").encode())
+    """Adds scores, with the whole record of how they were made, to `evaluation.jsonl`."""
+    _append(folder.evaluation_file, {"step": step, "scores": scores})
 
 
-def keep_scores(word: str, step: int, scores: Scores) -> None:
+def keep_scores(folder: RunFolder, step: int, scores: Scores) -> None:
     """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and to
-    `evaluation.json`. Nothing is kept of a generator outside a run folder."""
-    folder = RunFolder(Path(word))
-    if not folder.exists:
-        return
-    kimg = next((line["kimg"] for line in folder.scores() if line["step"] == step), None)
-    with folder.locked():
-        with folder.scores_file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps({"step": step, "kimg": kimg, **numbers_of(scores)}) + "\n")
+    `evaluation.jsonl`. Both only grow, so that a run may be judged while it trains."""
+    kimg = next((line.get("kimg") for line in folder.scores() if line["step"] == step), None)
+    try:
+        _append(folder.scores_file, {"step": step, "kimg": kimg, **numbers_of(scores)})
         keep_record(folder, step, scores)
+    except OSError as error:
+        raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
 
 
-def _file(folder: RunFolder) -> Path:
-    return folder.path / "evaluation.json"
+def _append(file: Path, entry: dict[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(entry) + "\n")

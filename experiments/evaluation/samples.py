@@ -15,7 +15,7 @@ from experiments.config import absolute_spec, access, open_source, resolve_devic
 from experiments.data import USUAL, Access, DataSet, Fit
 from experiments.errors import UsageError, usable
 from experiments.pictures import to_uint8
-from experiments.sampling import load_generator, sample_batches
+from experiments.sampling import load, sample_batches
 from experiments.seeds import generator_for
 from experiments.settings import Settings
 from metrics.path_length import neighbours_on_path
@@ -68,9 +68,9 @@ class DataSamples(SampleSet):
 
     @property
     def class_counts(self) -> Tensor:
-        """How many samples each class has, int64 `(K,)`, of a set with labels."""
+        """How many samples each class has in all of the data, int64 `(K,)`; it must have labels."""
         assert self.data.labels is not None
-        return self.data.labels[self.order].bincount(minlength=len(self.data.classes))
+        return self.data.labels.bincount(minlength=len(self.data.classes))
 
     def content_hash(self) -> str:
         """Of every number and the order of the samples."""
@@ -88,6 +88,7 @@ class GeneratedSamples(SampleSet):
         self, name: str, generator: torch.nn.Module, settings: Settings, count: int, seed: int, device: str
     ) -> None:
         self.name, self.generator, self.settings = name, generator, settings
+        self.step: int | None = None  # that it was trained to, where that is known
         is_images = settings.image_size is not None and settings.channels is not None
         self.shape = (settings.channels or 0, *(settings.image_size or ())) if is_images else (2,)
         self.count, self.seed, self.device = count, seed, device
@@ -159,5 +160,7 @@ def is_generator(word: str) -> bool:
 
 def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedSamples:
     """Samples of a run folder, a checkpoint or an exported generator."""
-    generator, settings = load_generator(Path(word), say)
-    return GeneratedSamples(word, generator, settings, count, seed, device)
+    generator, settings, step = load(Path(word), say)
+    samples = GeneratedSamples(word, generator, settings, count, seed, device)
+    samples.step = step
+    return samples

@@ -90,11 +90,21 @@ class Duel(Game):
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
         terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
         observed = {"real": real_logits.mean(), "fake": fake_logits.mean()}
-        if due := [penalty for penalty in self.penalties if penalty.due(clock.turn)]:
-            penalties = [penalty(self.critic.network, real, fake, clock.progress) for penalty in due]
-            terms["gradient_penalty"] = torch.stack([p.value for p in penalties]).sum()
-            observed["gradient_norm"] = torch.stack([p.gradient_norm for p in penalties]).mean()
+        if any(penalty.due(clock.turn) for penalty in self.penalties):
+            penalty, norm = self.penalized(self.penalties, clock, real, fake)
+            terms, observed = terms | penalty, observed | norm
         return Outcome(terms, observed)
+
+    def penalized(
+        self, penalties: Sequence[GradientPenalty], clock: Clock, real: Tensor, fake: Tensor
+    ) -> Outcome:
+        """The sum of those penalties that are due, and the norm of the gradients that they saw."""
+        due = [penalty for penalty in penalties if penalty.due(clock.turn)]
+        found = [penalty(self.critic.network, real, fake, clock.progress) for penalty in due]
+        return Outcome(
+            {"gradient_penalty": torch.stack([p.value for p in found]).sum()},
+            {"gradient_norm": torch.stack([p.gradient_norm for p in found]).mean()},
+        )
 
     def fool(self, clock: Clock, real: Tensor) -> Outcome:
         """The generator's objective. The reals are looked at only where the form compares with them."""

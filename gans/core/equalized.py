@@ -35,17 +35,28 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConvolution(nn.Module):
-    """A convolution that keeps the size, `(N, inputs, H, W)` → `(N, outputs, H, W)`, with W ~ N(0, 1) and the
-    scale gain / √(inputs · k²)."""
+    """`(N, inputs, H, W)` → `(N, outputs, H, W)`, with W ~ N(0, 1) and the scale gain / √(inputs · k²).
+
+    Args:
+        padding: by default what keeps the size.
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel_size: int = 3, gain: float = GAIN, bias: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        kernel_size: int = 3,
+        gain: float = GAIN,
+        bias: bool = True,
+        stride: int = 1,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.scale = gain / math.sqrt(inputs * kernel_size**2)
-        self.padding = kernel_size // 2
+        self.stride = stride
+        self.padding = kernel_size // 2 if padding is None else padding
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)
+        return conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)

@@ -73,6 +73,13 @@ class Player(nn.Module):
         """Forgets the optimizer's moments, as at the beginning."""
         self.optimizer.state.clear()
 
+    def slow_down(self, power: float) -> None:
+        """Lowers the learning rates and the betas for an optimizer that moves 1 / power times as often."""
+        self.full_rates = [rate * power for rate in self.full_rates]
+        for group in self.optimizer.param_groups:
+            if "betas" in group:
+                group["betas"] = tuple(beta**power for beta in group["betas"])
+
     def _set_rates(self, share: float) -> None:
         for group, full_rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
             group["lr"] = full_rate * share

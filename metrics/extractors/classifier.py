@@ -118,7 +118,8 @@ def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]
         with torch.random.fork_rng(devices=[]):  # it draws first weights, which are nobody's concern
             network = ClassifierNetwork(len(description["classes"]))
         network.load_state_dict(tensors)
-        float(description["accuracy"]), str(description["name"])
+        if not isinstance(description["accuracy"], float) or not isinstance(description["name"], str):
+            raise TypeError("accuracy or name")
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"{path}: damaged, or not a classifier that gans train-classifier made; train it anew"

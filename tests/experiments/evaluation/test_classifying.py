@@ -66,15 +66,15 @@ def test_the_command_trains_once_and_again_with_force(gans: Gans, workplace: Pat
     assert told["extractor"] == "classifier:shapes" and Path(told["file"]).samefile(KEPT)
     assert told["held_out"] == 70 and 0 <= told["accuracy"] <= 1 and len(told["classes"]) == 6
     kept = KEPT.read_bytes()
-    second = gans(f"{SMALL} --epochs 1")
+    second = gans(f"{SMALL} --epochs 2")
     assert second.status == 0 and "trained already" in second.err and "--force" in second.err
     assert second.out == f"classifier:shapes accuracy {told['accuracy']:.4f}\n"
     assert KEPT.read_bytes() == kept
     assert gans(f"{SMALL} --epochs 2 --force").status == 0
     assert KEPT.read_bytes() == kept, "equal training, equal bytes"
     KEPT.write_bytes(kept[:1000])
-    damaged = gans(f"{SMALL} --epochs 2")
-    assert "damaged" in damaged.err and KEPT.read_bytes() == kept
+    assert gans(f"{SMALL} --epochs 2").status == 0
+    assert KEPT.read_bytes() == kept, "what is damaged is made anew"
     assert gans(f"{SMALL} --epochs 1 --name mine").out.startswith("classifier:mine accuracy ")
 
 
@@ -83,6 +83,30 @@ def test_names() -> None:
     assert classifier_name("folder:/data/pets/") == "folder-pets"
     assert classifier_name("zip:cats.zip") == "zip-cats"
     assert classifier_name("stacked:mnist") == "stacked-mnist"
+    assert classifier_name("folder:/data/große Katzen") == "folder-gro-e-Katzen"
+
+
+def test_a_name_belongs_to_one_making(gans: Gans, refused: Any, workplace: Path) -> None:
+    assert gans(f"{SMALL} --epochs 2").status == 0
+    kept = KEPT.read_bytes()
+    for change in ("--epochs 1", "--epochs 2 --seed 1", "--epochs 2 --channels 3"):
+        refused(2, ("classifier:shapes", "--force", "--name"), f"{SMALL} {change}")
+    assert KEPT.read_bytes() == kept
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "a/b", ".hidden", "x" * 101, "", "a b"])
+def test_names_lead_nowhere_else(name: str, refused: Any, trained: Path) -> None:
+    if name:
+        refused(2, ("is no name",), "train-classifier --data shapes --image-size 16 --epochs 1 --name", name)
+        refused(2, ("is no name",), f"evaluate {trained} -n 12 --extractor", f"classifier:{name}")
+
+
+def test_two_at_once(refused: Any, workplace: Path) -> None:
+    from filelock import FileLock
+
+    KEPT.parent.mkdir(parents=True)
+    with FileLock(KEPT.with_suffix(".lock")):
+        refused(1, ("another process",), SMALL)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +115,7 @@ def test_names() -> None:
         ("--data folder:pictures", ["folder:pictures", "no labels"]),
         ("--data ring8", ["ring8", "points"]),
         ("--data shapes", ["--image-size"]),
+        ("--data shapes --image-size 4", ["8 pixels"]),
         ("--data shpaes", ["shpaes", "shapes"]),
         ("--data shapes --image-size 16 --epochs 0", ["--epochs"]),
     ],
@@ -133,7 +158,7 @@ def test_it_is_chosen_for_its_data_once_it_is_there(
     assert after.status == 0, after.err
     assert "extractor classifier:shapes: it was trained on shapes; it names" in after.err
     found = json.loads(after.out)
-    assert list(found) == ["fd-classifier:shapes", "is", "class-modes"]
+    assert list(found) == ["fd-classifier:shapes", "inception-score", "class-modes"]
     assert (
         1 <= found["class-modes"]["covered"] <= 6 and found["class-modes"]["extractor"] == "classifier:shapes"
     )
@@ -153,10 +178,50 @@ def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace:
     extractor = Classifier(KEPT)
     samples = DataSamples("shapes", Shapes("").open((16, 16), 1, "auto"), None, 0)
     reference = Reference(samples, extractor, lambda name, total: lambda count: None)
-    metric = make_metric("class-modes", ClassModes, reference)
+    metric = make_metric(ClassModes, reference)
     for batch in samples.batches():
         logits = extractor(batch).logits
         assert logits is not None
         metric.update(logits)
     found = metric.compute()
     assert found["covered"] == 6 and found["kl"] < 0.01 and found["high_quality"] > 0.4
+
+
+def test_only_its_own_data_is_judged_by_it(gans: Gans, workplace: Path) -> None:
+    """Two folders of one name have one name for their classifiers; it is the one's that was trained on."""
+    from PIL import Image
+
+    for root, level in (("one", 40), ("two", 200)):
+        for number in range(160):
+            file = Path(root, "pets", "cat" if number % 2 else "dog", f"{number}.png")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (16, 16), level + number % 2 * 20).save(file)
+    assert gans("train-classifier --data folder:one/pets --epochs 1").status == 0
+    own, other = (gans(f"fid folder:{root}/pets folder:{root}/pets -n 20") for root in ("one", "two"))
+    assert own.out.startswith("fd-classifier:folder-pets ")
+    assert "classifier:" not in other.out
+
+
+def test_stacked_data_is_judged_by_the_classifier_of_its_grey_set(
+    gans: Gans, refused: Any, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr("experiments.data.stacked.LENGTH", 200)
+    for number in range(200):
+        file = Path("grey", f"class{number % 2}", f"{number}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 + number % 2 * 150).save(file)
+    words = "--arch dcgan --loss bce --image-size 8 --width 2 --z-dim 4 --batch-size 4 --steps 2"
+    assert gans(f"run {words} --data stacked:folder:grey --out run").status == 0
+    assert gans("train-classifier --data folder:grey --epochs 4").status == 0
+    assert gans(f"{SMALL} --epochs 1").status == 0
+    found = gans("evaluate run --metrics stacked-mnist -n 50 --json")
+    assert found.status == 0, found.err
+    modes = json.loads(found.out)["stacked-mnist"]
+    assert modes["extractor"] == "classifier:folder-grey" and 1 <= modes["covered"] <= 8
+    refused(
+        2,
+        ("stacked-mnist", "not classifier:shapes"),
+        "evaluate run --metrics stacked-mnist -n 50 --extractor classifier:shapes",
+    )

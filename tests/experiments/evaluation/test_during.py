@@ -24,7 +24,9 @@ def lines(run: str) -> list[dict[str, Any]]:
 
 
 def scored(run: str) -> dict[int, float]:
-    return {line["step"]: line["metric/covered"] for line in lines(run) if "metric/covered" in line}
+    return {
+        line["step"]: line["metric/modes/covered"] for line in lines(run) if "metric/modes/covered" in line
+    }
 
 
 def test_it_changes_nothing_and_scores_as_the_command_does(gans: Gans, workplace: Path) -> None:
@@ -34,9 +36,9 @@ def test_it_changes_nothing_and_scores_as_the_command_does(gans: Gans, workplace
     trained = [Path(run, "generator.safetensors").read_bytes() for run in ("without", "with")]
     assert trained[0] == trained[1]
     assert list(scored("with")) == [2, 4, 6] and not scored("without")
-    during = json.loads(Path("with/evaluation.json").read_text())
-    after = gans("evaluate with -n 200 --every-checkpoint --json")
-    assert {step: scores for step, scores in json.loads(after.out).items() if int(step) % 2 == 0} == during
+    during = dict(kept_scores(RunFolder(Path("with"))))
+    after = json.loads(gans("evaluate with -n 200 --every-checkpoint --json").out)
+    assert {int(step): scores for step, scores in after.items() if int(step) % 2 == 0} == during
     (terms,) = [line for line in lines("with") if line["step"] == 6 and "seconds" in line]
     assert terms["images_per_second"] > 0
 
@@ -74,8 +76,8 @@ def values(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def pretend(self: Judge, samples: Any) -> Any:
         scores = judge(self, samples)
-        key = next(iter(scores))
-        scores[key]["value"] = found.pop(0)
+        score = next(iter(scores.values()))
+        score["value"] = score["covered"] = found.pop(0)
         return scores
 
     monkeypatch.setattr(Judge, "__call__", pretend)
@@ -90,7 +92,6 @@ def best(run: str = "run") -> list[str]:
     ("flags", "found", "step"),
     [
         ("", [3.0, 5.0, 4.0], 4),  # more modes are better
-        ("", [5.0, 5.0, 5.0], 2),  # the first of equals
         ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 2.0], 6),  # a smaller distance is better
         ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 4.0], 2),
     ],
@@ -110,9 +111,8 @@ def test_the_best_is_kept(flags: str, found: list[float], step: int, values: lis
 def test_another_metric_may_choose(gans: Gans, workplace: Path) -> None:
     command = f"{POINTS} --steps 6 --out run {EVALUATE} --evaluate-metrics modes,fid --best-metric fid"
     assert gans(command).status == 0
-    distances = {
-        step: scores["fd-points"]["value"] for step, scores in kept_scores(RunFolder(Path("run"))).items()
-    }
+    scores = kept_scores(RunFolder(Path("run")))
+    distances = {step: found["fd-points"]["value"] for step, found in scores}
     assert best() == [f"step-{min(distances, key=distances.__getitem__):08}.pt"]
 
 
@@ -135,6 +135,68 @@ def test_other_ways_of_scoring_do_not_compare(values: list[float], gans: Gans) -
     assert best() == ["step-00000006.pt"]
 
 
+def test_what_others_score_in_between_does_not_count(values: list[float], gans: Gans, moody: Any) -> None:
+    values += [7.0, 1.0]
+    moody("SIGINT 5")
+    words = f"run --plugin moody.py --arch mlp --loss moody --data ring8 --batch-size 16 --width 8 {EVALUATE}"
+    gans(f"{words} --steps 6 --out run")
+    values += [9.0, 9.0, 9.0, 9.0]
+    assert gans("evaluate run -n 100 --every-checkpoint").status == 0
+    values[:] = [4.0]
+    moody("calm")
+    assert gans(f"{words} --steps 6 --out run").status == 0
+    assert best() == ["step-00000002.pt"]
+
+
+def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, judge = [0.2, 0.6, 0.4], Judge.__call__
+
+    def pretend(self: Judge, samples: Any) -> Any:
+        scores = judge(self, samples)
+        scores["modes"] |= {"value": 8.0, "covered": 8.0, "high_quality": found.pop(0)}
+        return scores
+
+    monkeypatch.setattr(Judge, "__call__", pretend)
+    assert gans(f"{POINTS} --steps 6 --out run {EVALUATE}").status == 0
+    assert best() == ["step-00000004.pt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("recall", 4), ("precision", 2), ("pr", 2), ("precision-recall", 2)]
+)
+def test_a_single_number_may_choose(
+    name: str, step: int, gans: Gans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, judge = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Judge.__call__
+
+    def pretend(self: Judge, samples: Any) -> Any:
+        scores = judge(self, samples)
+        precision, recall = found.pop(0)
+        scores["precision-recall"] |= {"value": precision, "precision": precision, "recall": recall}
+        return scores
+
+    monkeypatch.setattr(Judge, "__call__", pretend)
+    metrics = f"--evaluate-metrics fid,pr --best-metric {name}"
+    assert gans(f"{POINTS} --steps 6 --out run {EVALUATE} {metrics}").status == 0
+    assert best() == [f"step-{step:08}.pt"]
+
+
+def test_an_evaluation_that_fails_does_not_end_the_run(gans: Gans, workplace: Path) -> None:
+    flags = "--evaluate-kimg 0.032 --evaluate-samples 5 --evaluate-metrics fid-infinity"
+    outcome = gans(f"{POINTS} --steps 6 --out run {flags}")
+    assert outcome.status == 0 and Path("run/generator.safetensors").exists()
+    assert outcome.err.count("not evaluated, and the run goes on: fid-infinity: 5 samples") == 3
+
+
+def test_what_is_left_of_another_run_does_not_compete(gans: Gans, workplace: Path) -> None:
+    assert gans(f"{POINTS} --steps 6 --out run {EVALUATE}").status == 0
+    for file in Path("run/checkpoints").iterdir():
+        file.unlink()
+    assert gans(f"{POINTS} --steps 4 --out run --force --lr-generator 1e-6 {EVALUATE}").status == 0
+    assert [step for step, _ in kept_scores(RunFolder(Path("run")))] == [2, 4]
+    assert best() in (["step-00000002.pt"], ["step-00000004.pt"])
+
+
 def test_a_killed_run_ends_with_the_same_scores_and_best(
     gans: Gans, start: Callable[..., "subprocess.Popen[str]"], wait_for_scores: Any
 ) -> None:
@@ -150,7 +212,7 @@ def test_a_killed_run_ends_with_the_same_scores_and_best(
     process.wait()
     assert not Path("killed/generator.safetensors").exists(), "it ended before it was killed"
     assert gans(f"{words} --out killed").status == 0
-    for name in ("generator.safetensors", "evaluation.json"):
+    for name in ("generator.safetensors", "evaluation.jsonl"):
         assert Path("killed", name).read_bytes() == Path("whole", name).read_bytes(), name
     assert best("killed") == best("whole")
     assert scored("killed") == scored("whole")

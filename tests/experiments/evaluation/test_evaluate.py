@@ -20,6 +20,10 @@ OF_FEATURES = [
 OF_POINTS = [name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "points"]
 
 
+def kept(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines()]
+
+
 def lines(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
 
@@ -35,10 +39,10 @@ def test_scores_go_where_they_belong(name: str, gans: Gans, trained: Path) -> No
     assert {"weights", "resize_rule", "quantization", "seed", "reference", "torch"} <= found[key].keys()
     *earlier, last = lines(trained)
     assert earlier == before
-    own = {name: found[key][name] for name in SEVERAL.get(key, ())} or {key: found[key]["value"]}
+    own = {f"{key}/{name}": found[key][name] for name in SEVERAL.get(key, ())} or {key: found[key]["value"]}
     numbers = {f"metric/{name}": value for name, value in own.items()}
     assert last == {"step": 3, "kimg": before[-1]["kimg"], **numbers}
-    assert json.loads((trained / "evaluation.json").read_text())["3"] == found
+    assert kept(trained) == [{"step": 3, "scores": found}]
 
 
 def test_several_metrics_at_once_and_again(gans: Gans, trained: Path) -> None:
@@ -46,7 +50,7 @@ def test_several_metrics_at_once_and_again(gans: Gans, trained: Path) -> None:
     assert list(both) == ["fd-random-vgg", "precision-recall"]
     assert {"precision", "recall"} <= both["precision-recall"].keys()
     one = json.loads(gans(f"evaluate {trained} {SMALL} --metrics density-coverage --json").out)
-    assert json.loads((trained / "evaluation.json").read_text())["3"] == both | one
+    assert kept(trained) == [{"step": 3, "scores": scores} for scores in (both, one)]
 
 
 def test_every_checkpoint(gans: Gans, trained: Path) -> None:
@@ -82,7 +86,7 @@ def test_inceptions_score_is_torch_fidelitys(gans: Gans, trained: Path, weights:
         )
     outcome = gans(f"evaluate {trained} --metrics is -n 30 --weights {weights} --json")
     assert outcome.status == 0, outcome.err
-    found = json.loads(outcome.out)["is"]
+    found = json.loads(outcome.out)["inception-score"]
     assert found["value"] == pytest.approx(expected["inception_score_mean"], rel=1e-4)
     assert found["deviation"] == pytest.approx(expected["inception_score_std"], rel=1e-2)
 
@@ -90,16 +94,16 @@ def test_inceptions_score_is_torch_fidelitys(gans: Gans, trained: Path, weights:
 @pytest.mark.parametrize(
     ("name", "mentions"),
     [
-        ("is", ["random-vgg", "inception"]),
+        ("is", ["inception-score", "random-vgg", "inception"]),
         ("inception-score", ["random-vgg", "inception"]),
         ("class-modes", ["needs classes", "pictures"]),
-        ("stacked-mnist", ["random-vgg", "gans train-classifier"]),
+        ("stacked-mnist", ["stacked:mnist", "pictures"]),
     ],
 )
 def test_classes_need_an_extractor_that_knows_some(
     name: str, mentions: list[str], refused: Any, trained: Path
 ) -> None:
-    refused(2, (name, *mentions), f"evaluate {trained} {SMALL} --metrics {name}")
+    refused(2, tuple(mentions), f"evaluate {trained} {SMALL} --metrics {name}")
 
 
 @pytest.mark.parametrize("name", OF_POINTS)
@@ -120,7 +124,7 @@ def test_bad_input(flags: str, mentions: list[str], refused: Any, trained: Path)
     before = lines(trained)
     refused(2, tuple(mentions), f"evaluate {trained} --extractor random-vgg {flags}")
     assert lines(trained) == before
-    assert not (trained / "evaluation.json").exists()
+    assert not (trained / "evaluation.jsonl").exists()
 
 
 def test_a_run_on_points_counts_its_modes(gans: Gans, refused: Any, finished: Path) -> None:
@@ -129,7 +133,9 @@ def test_a_run_on_points_counts_its_modes(gans: Gans, refused: Any, finished: Pa
     (modes,) = json.loads(outcome.out).values()
     assert modes["value"] == modes["covered"] and 0 <= modes["covered"] <= 8 and modes["kl"] > 0
     assert (modes["quantization"], modes["extractor"]) == ("none", "none")
-    assert {"metric/covered", "metric/high_quality", "metric/kl"} <= lines(finished)[-1].keys()
+    assert {"metric/modes/covered", "metric/modes/high_quality", "metric/modes/kl"} <= lines(finished)[
+        -1
+    ].keys()
     both = json.loads(gans(f"evaluate {finished} -n 500 --metrics fid,precision-recall --json").out)
     assert list(both) == ["fd-points", "precision-recall"]
     same = json.loads(gans(f"fid {finished} ring8 -n 500 --json").out)
@@ -137,3 +143,57 @@ def test_a_run_on_points_counts_its_modes(gans: Gans, refused: Any, finished: Pa
     refused(2, ("random-vgg", "points"), f"evaluate {finished} {SMALL}")
     refused(2, ("is", "ring8"), f"evaluate {finished} --metrics is")
     refused(2, ("--plot", "points"), f"evaluate {finished} --plot")
+
+
+def test_a_score_belongs_to_the_generator_that_was_judged(gans: Gans, trained: Path) -> None:
+    """Of an unfinished run whose newest checkpoint is damaged, it is the one before."""
+    expected = json.loads(gans(f"evaluate {trained} {SMALL} --metrics fid --every-checkpoint --json").out)[
+        "2"
+    ]
+    (trained / "generator.safetensors").unlink()
+    damaged = trained / "checkpoints" / "step-00000003.pt"
+    damaged.write_bytes(damaged.read_bytes() + b"x")
+    outcome = gans(f"evaluate {trained} {SMALL} --metrics fid --json")
+    assert outcome.status == 0 and "trying the one before" in outcome.err
+    assert json.loads(outcome.out) == expected
+    assert kept(trained)[-1] == {"step": 2, "scores": expected}
+    every = gans(f"evaluate {trained} {SMALL} --metrics fid --every-checkpoint --json")
+    assert list(json.loads(every.out)) == ["1", "2"] and "it is left out" in every.err
+
+
+def test_a_run_is_judged_while_another_process_trains_it(gans: Gans, trained: Path) -> None:
+    from experiments.run_folder import RunFolder
+
+    with RunFolder(trained).locked():
+        assert gans(f"evaluate {trained} {SMALL} --metrics fid").status == 0
+    assert len(kept(trained)) == 1
+
+
+def test_damaged_records_are_passed_over(gans: Gans, trained: Path) -> None:
+    (trained / "evaluation.jsonl").write_text('{"step": 1, "scores": 3}\n5\n{"step": 2}\n[1\n')
+    with (trained / "scores.jsonl").open("a") as file:
+        file.write('5\n{"step": 3}\n')
+    assert gans(f"evaluate {trained} {SMALL} --metrics fid").status == 0
+    assert gans(f"run --resume {trained} --steps 4 --force").status == 0
+
+
+def test_small_sets_have_no_kid_unless_it_is_asked_for(gans: Gans, trained: Path) -> None:
+    outcome = gans(f"evaluate {trained} {SMALL} --json")
+    assert list(json.loads(outcome.out)) == ["fd-random-vgg", "precision-recall"]
+    assert "kid is left out: it needs 1,000 samples" in outcome.err
+
+
+def test_names_are_the_catalogues_and_counted_once(gans: Gans, trained: Path) -> None:
+    outcome = gans(f"evaluate {trained} {SMALL} --metrics pr,precision-recall,pr --json")
+    assert list(json.loads(outcome.out)) == ["precision-recall"]
+
+
+def test_nothing_is_looked_at_for_what_is_refused(
+    refused: Any, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metrics.extractors.random_vgg import RandomVGG
+
+    monkeypatch.setattr(RandomVGG, "__call__", lambda *_: pytest.fail("an image was looked at"))
+    refused(2, ("modes",), f"evaluate {trained} {SMALL} --metrics fid,modes")
+    plot = f"evaluate {trained}/checkpoints/step-00000003.pt {SMALL} --metrics fid --plot"
+    refused(2, ("--plot", "run folder"), plot)

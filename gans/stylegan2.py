@@ -1,0 +1,295 @@
+"""StyleGAN2: demodulated weights, skips and residuals, no growing, path lengths (Karras et al. 2020)."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, leaky_relu
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.batch_statistics import MinibatchDeviation
+from gans.core.clock import Clock
+from gans.core.duel import Duel, Rules
+from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.game import Deal, Game, LatentNetwork, StyledNetwork
+from gans.core.modulation import ModulatedConvolution
+from gans.core.norms import dropout, norm
+from gans.core.player import Outcome, Scores
+from gans.core.resample import Downsample, Upsample, smoothing_kernel
+from gans.core.styles import Mapping, Noise, mixed, repeated
+from gans.progan import widths_outwards
+from losses.recipe import defaults
+
+SLOPE = 0.2
+LENGTH_EVERY = 4  # rounds (appendix B)
+LENGTH_WEIGHT = 2.0
+LENGTH_DECAY = 0.01  # of the running mean of path lengths, a turn
+LENGTH_SHRINK = 2  # paths are measured on a batch that is as many times smaller
+
+
+class Generator(StyledNetwork):
+    """`(N, z_dim)` → `(N, C, H, W)`: every size adds to the image (figure 7b).
+
+    While it trains, images have no bounds; in evaluation mode they are cut to [−1, 1], with one latent for
+    all layers and fixed noise.
+    """
+
+    mean: Tensor
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_outwards(blueprint)
+        self.z_dim = self.w_dim = blueprint.z_dim
+        self.mixing = blueprint.style_mixing
+        scale = 2 ** (len(widths) - 1)
+        base = height // scale, width // scale
+        sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
+        self.mapping = Mapping(self.z_dim)
+        self.register_buffer("mean", torch.zeros(self.w_dim))
+        self.constant = nn.Parameter(torch.randn(widths[0], *base))
+        self.first = StyledLayer(self.w_dim, widths[0], widths[0], base)
+        pairs = list(zip(pairwise(widths), sizes[1:], strict=True))
+        self.enlarging = nn.ModuleList(
+            StyledLayer(self.w_dim, wide, narrow, size, enlarges=True) for (wide, narrow), size in pairs
+        )
+        self.keeping = nn.ModuleList(
+            StyledLayer(self.w_dim, narrow, narrow, size) for (_, narrow), size in pairs
+        )
+        self.to_image = nn.ModuleList(ImageLayer(self.w_dim, wide, channels) for wide in widths)
+        self.enlarge = Upsample()
+
+    @property
+    def styles(self) -> int:
+        return 2 * len(self.to_image)
+
+    def map(self, z: Tensor) -> Tensor:
+        return self.mapping(z)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesize(mixed(self, z, self.mixing) if self.training else self.map(z))
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        styles = repeated(w, self.styles).unbind(dim=1)
+        x = self.first(self.constant.expand(len(w), -1, -1, -1), styles[0])
+        images = self.to_image[0](x, styles[1])
+        for index, (enlarging, keeping) in enumerate(zip(self.enlarging, self.keeping, strict=True)):
+            # The image layer of a size shares its style with the first layer of the next, as published.
+            x = keeping(enlarging(x, styles[2 * index + 1]), styles[2 * index + 2])
+            images = self.enlarge(images) + self.to_image[index + 1](x, styles[2 * index + 3])
+        return images if self.training else images.clamp(-1, 1)
+
+
+class StyledLayer(nn.Module):
+    """A demodulated convolution, noise with one learned scale, bias and leaky ReLU."""
+
+    def __init__(
+        self, w_dim: int, wide: int, narrow: int, size: tuple[int, int], enlarges: bool = False
+    ) -> None:
+        super().__init__()
+        self.convolution = ModulatedConvolution(w_dim, wide, narrow)
+        self.enlarge = Upsample() if enlarges else nn.Identity()
+        self.noise = Noise(1, size)
+        self.bias = nn.Parameter(torch.zeros(narrow, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = self.noise(self.convolution(self.enlarge(x), w)) + self.bias
+        return leaky_relu(x, SLOPE) * math.sqrt(2)
+
+
+class ImageLayer(nn.Module):
+    """What a size adds to the image: a 1×1 convolution that a style scales, without demodulation."""
+
+    def __init__(self, w_dim: int, wide: int, channels: int) -> None:
+        super().__init__()
+        self.convolution = ModulatedConvolution(w_dim, wide, channels, kernel_size=1, demodulates=False)
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return self.convolution(x, w) + self.bias
+
+
+class Critic(nn.Module):
+    """`(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c)."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        widths = widths_outwards(blueprint)
+        scale = 2 ** (len(widths) - 1)
+        pixels = (height // scale) * (width // scale)
+        self.from_image = nn.Sequential(*layer(blueprint, channels, widths[-1], kernel_size=1))
+        self.blocks = nn.Sequential(*(Halving(blueprint, n, w) for n, w in pairwise(widths[::-1])))
+        self.last = nn.Sequential(
+            MinibatchDeviation(),
+            *layer(blueprint, widths[0] + 1, widths[0]),
+            nn.Flatten(),
+            EqualizedLinear(widths[0] * pixels, widths[0]),
+            nn.LeakyReLU(SLOPE),
+            EqualizedLinear(widths[0], 1, gain=1.0),
+            nn.Flatten(start_dim=0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.blocks(self.from_image(x)))
+
+
+class Halving(nn.Module):
+    """`(N, narrow, H, W)` → `(N, wide, H/2, W/2)`: `(f(x) + g(x)) / √2`, which keeps the variance."""
+
+    def __init__(self, blueprint: Blueprint, narrow: int, wide: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            *layer(blueprint, narrow, narrow), *layer(blueprint, narrow, wide, halves=True)
+        )
+        self.skip = nn.Sequential(
+            Downsample(), EqualizedConvolution(narrow, wide, kernel_size=1, gain=1.0, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.residual(x) + self.skip(x)) / math.sqrt(2)
+
+
+class HalvingConvolution(nn.Module):
+    """Smooths, and convolves at every second pixel: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`."""
+
+    kernel: Tensor
+
+    def __init__(self, narrow: int, wide: int) -> None:
+        super().__init__()
+        self.convolution = EqualizedConvolution(narrow, wide, stride=2, padding=0)
+        self.register_buffer("kernel", smoothing_kernel(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.kernel.expand(x.shape[1], 1, -1, -1)
+        return self.convolution(conv2d(x, kernel, padding=2, groups=x.shape[1]))
+
+
+def layer(
+    blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
+) -> list[nn.Module]:
+    """A convolution and a leaky ReLU; the paper has no norm and no dropout here."""
+    return [
+        HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size),
+        *norm(blueprint.critic_norm, wide),
+        nn.LeakyReLU(SLOPE),
+        *dropout(blueprint.critic_dropout),
+    ]
+
+
+class LazyDuel(Game):
+    """A duel whose regularization takes turns of its own, not in every round (section 3.1).
+
+    Every `LENGTH_EVERY` rounds the generator's path lengths; and any gradient penalty that is not taken at
+    every update of the critic. They weigh as many times as much as they are rarer. An optimizer that moves
+    k + 1 times in k rounds has its rate and betas lowered to the power k / (k + 1).
+    """
+
+    length: Tensor
+
+    def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
+        super().__init__()
+        if not isinstance(generator, StyledNetwork):
+            raise TypeError("path lengths need a generator with a mapping network")
+        self.lazy = tuple(penalty for penalty in rules.penalties if penalty.every > 1)
+        eager = tuple(penalty for penalty in rules.penalties if penalty.every == 1)
+        self.duel = Duel(generator, critic, replace(rules, penalties=eager))
+        self.synthesis = generator
+        self.register_buffer("length", torch.zeros(()))
+        self.duel.generator.slow_down(LENGTH_EVERY / (LENGTH_EVERY + 1))
+        if self.lazy:
+            every = min(penalty.every for penalty in self.lazy)
+            self.duel.critic.slow_down(every / (every + 1))
+
+    @property
+    def generator_network(self) -> nn.Module:
+        return self.duel.generator_network
+
+    @property
+    def critic_network(self) -> nn.Module:
+        return self.duel.critic_network
+
+    @property
+    def deals_per_round(self) -> int:
+        return self.duel.deals_per_round
+
+    def round(self, deal: Deal) -> Scores:
+        scores: Scores = {}
+        first = deal.clock.turn
+        for _ in range(self.duel.n_critic):
+            clock, real = deal.clock, deal()
+            scores |= self.duel.critic.minimise(self.duel.judge, clock, real)
+            if any(penalty.due(clock.turn) for penalty in self.lazy):
+                scores |= self.duel.critic.minimise(self.penalize, clock, real)
+        scores |= self.duel.generator.minimise(self.duel.fool, clock, real)
+        if first // self.deals_per_round % LENGTH_EVERY == 0:
+            scores |= self.duel.generator.minimise(self.straighten, clock, real)
+        return scores
+
+    def penalize(self, clock: Clock, real: Tensor) -> Outcome:
+        """The critic's objective in a turn of regularization."""
+        with torch.no_grad():
+            fake = self.duel.generate(real)
+        return Outcome(*self.duel.penalized(self.lazy, clock, real, fake))
+
+    def straighten(self, clock: Clock, real: Tensor) -> Outcome:
+        """`E (|Jᵀ y|₂ − a)²` (equation 4): a step in w changes images by the same length everywhere.
+
+        J is the Jacobian of the images in w, y an image of noise, and a the running mean of the lengths.
+        """
+        count = max(1, len(real) // LENGTH_SHRINK)
+        z = torch.randn(count, self.duel.z_dim, device=real.device, dtype=real.dtype)
+        styles = repeated(self.synthesis.map(z), self.synthesis.styles)
+        lengths = path_lengths(self.synthesis, styles)
+        self.length.lerp_(lengths.detach().mean(), LENGTH_DECAY)
+        value = (lengths - self.length).square().mean() * (LENGTH_WEIGHT * LENGTH_EVERY)
+        return Outcome({"path_length": value}, {"path": self.length.clone()})
+
+
+def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
+    """`|Jᵀ y|₂` of every sample, `(N,)`, differentiable: the root of the mean over layers of the squared
+    length, for styles `(N, layers, w_dim)` and y ~ N(0, 1 / pixels)."""
+    images = synthesis.synthesize(styles)
+    noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+    (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
+    return (gradient.square().sum(dim=2).mean(dim=1) + 1e-20).sqrt()
+
+
+architecture = Architecture(
+    paper="Karras et al. 2020, arXiv:1912.04958",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    default_loss="r1",
+    default_data="shapes",
+    game=LazyDuel,
+    settings=(
+        defaults(
+            z_dim=512,
+            width=128,
+            batch_size=32,
+            image_size=(256, 256),
+            kimg=25_000.0,
+            n_critic=1,
+            optimizer="adam",
+            lr_generator=2.5e-3,
+            lr_critic=2.5e-3,
+            betas=(0.0, 0.99),
+            ema_kimg=10.0,
+            style_mixing=0.9,
+        ),
+        # γ = 0.0002 · pixels / batch: StyleGAN2-ADA's rule, for 256 pixels and a batch of 32.
+        defaults(losses=("r1",), penalty_weight=0.41, penalty_every=16),
+        defaults(
+            preset="laptop",
+            z_dim=64,
+            width=16,
+            batch_size=16,
+            image_size=(32, 32),
+            kimg=160.0,
+        ),
+        defaults(preset="laptop", losses=("r1",), penalty_weight=0.0128),
+    ),
+)
