@@ -11,7 +11,16 @@ from experiments.config import resolve
 from gans.core.architecture import Blueprint
 from gans.core.norms import NORMS, spectral_norm
 from gans.core.resample import Downsample, Upsample
-from gans.r3gan import Block, Critic, GenerativeBasis, Generator, PixelwiseConvolution, blocks, widths_inwards
+from gans.r3gan import (
+    Block,
+    Critic,
+    GenerativeBasis,
+    Generator,
+    LeakyReLU,
+    PixelwiseConvolution,
+    blocks,
+    widths_inwards,
+)
 from losses.input_gradient import input_gradient
 
 SMALL = Blueprint((3, 16, 16), z_dim=5, width=8)
@@ -148,6 +157,19 @@ def test_a_pixelwise_convolution_is_a_convolution() -> None:
     close(layer(x), conv2d(x, layer.linear.weight[:, :, None, None], layer.linear.bias))
 
 
+def test_leaky_relu_has_no_second_derivative_to_carry_along() -> None:
+    """The value and slopes of PyTorch's layer; of the slopes' own derivative nothing stays in the graph."""
+    x = draw(2, 3, 4, 5).requires_grad_(True)
+    weights = draw(2, 3, 4, 5).requires_grad_(True)
+    close(LeakyReLU()(x), leaky_relu(x, 0.2))
+    (actual,) = torch.autograd.grad(LeakyReLU()(x), x, weights, create_graph=True)
+    (expected,) = torch.autograd.grad(leaky_relu(x, 0.2), x, weights)
+    close(actual, expected)
+    by_x, by_weights = torch.autograd.grad(actual.sum(), (x, weights), allow_unused=True)
+    assert by_x is None
+    close(by_weights, torch.full_like(x, 0.2).masked_fill(x > 0, 1.0))
+
+
 def test_bases_are_patterns_weighted_by_inner_products() -> None:
     basis = GenerativeBasis(5, 6, (4, 7)).double()
     z = draw(3, 5)
@@ -267,3 +289,4 @@ def test_paper_scale(size: int, batch: int) -> None:
     assert (settings.loss, settings.z_dim, settings.width, settings.batch_size) == ("r3gan", 64, 768, batch)
     assert (settings.lr_generator, settings.lr_critic, settings.betas) == (2e-4, 2e-4, (0.0, 0.99))
     assert (settings.penalty, settings.penalty_norm, settings.n_critic) == (("real", "fake"), "zero", 1)
+    assert settings.lr_schedule == "cosine"
