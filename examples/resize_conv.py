@@ -39,6 +39,10 @@ class Generator(LatentNetwork):
             *layers, nn.Conv2d(features, channels, kernel_size=3, padding=1), nn.Tanh()
         )
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.project.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(self.project(z).view(-1, *self.base))
 

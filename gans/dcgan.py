@@ -37,6 +37,10 @@ class Generator(LatentNetwork):
         self.upsample = nn.Sequential(*layers)
         self.apply(initialize)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.project.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
         return self.upsample(self.project(z).view(-1, *self.base))
 

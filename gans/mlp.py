@@ -29,6 +29,12 @@ class Generator(LatentNetwork):
         layers += [nn.Tanh()] if blueprint.is_image else []
         self.layers = nn.Sequential(*layers)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        first = self.layers[0]
+        assert isinstance(first, nn.Linear)
+        return (first.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z).view(-1, *self.sample_shape)
 

@@ -42,6 +42,10 @@ class Generator(LatentNetwork):
             nn.Tanh(),
         )
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.project.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(self.project(z).view(-1, *self.base))
 

@@ -1,5 +1,6 @@
 """The commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def generator_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
+
+
+def reach_option(command: Callable[..., None]) -> Callable[..., None]:
+    help_line = "How far to go, to either side, in standard deviations."
+    return click.option("--range", "reach", type=RANGE, default=3.0, show_default=True, help=help_line)(
+        command
+    )
 
 
 def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -172,14 +180,7 @@ def arithmetic(
     "--dims", type=DIMS, metavar="DIM,…", help="Which dimensions, from 0; default: the first eight."
 )
 @click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
-@click.option(
-    "--range",
-    "reach",
-    type=RANGE,
-    default=3.0,
-    show_default=True,
-    help="From −NUMBER to +NUMBER standard deviations.",
-)
+@reach_option
 @out_option("FILE.png")
 @generator_options
 def traverse(
@@ -199,4 +200,49 @@ def traverse(
     click.echo(out)
 
 
-COMMANDS = (interpolate, arithmetic, traverse)
+@click.command()
+@click.option(
+    "-k", "count", type=WordType("NUMBER", whole(1)), default=8, show_default=True, help="How many."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["sefa", "pca"]),
+    default="sefa",
+    show_default=True,
+    help="pca of w, where there is a mapping network.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample that is moved.")
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@reach_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, also without --out.")
+@out_option("FILE.png", required=False)
+@generator_options
+def directions(
+    count: int, method: str, seed: int, steps: int, reach: float, as_json: bool, out: str | None, **flags: Any
+) -> None:
+    """The directions in which samples of RUN change most, found without a label: a row of pictures each.
+
+    sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from where the
+    mapping network sends noise (GANSpace, Härkönen et al. 2020).
+    """
+    import torch
+
+    from experiments.latents.destination import destination, write_picture
+    from experiments.latents.directions import FINDERS, direction_sheet
+
+    if out is None and not as_json:
+        raise UsageError("nothing to show: give --out FILE.png, --json, or both")
+    path = destination(out, ".png") if out is not None else None
+    space = opened(flags)
+    if path is not None:
+        space.refuse_points("directions --out")
+    found = FINDERS[method](space, count)
+    if path is not None:
+        write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
+    if as_json:
+        click.echo(json.dumps({"method": method, "space": space.letter, **found.to_json(), "out": out}))
+    else:
+        click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse, directions)

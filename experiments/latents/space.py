@@ -69,8 +69,13 @@ class LatentSpace(ABC):
 
     @property
     @abstractmethod
+    def covariance(self) -> Tensor:
+        """Their covariance, `(size, size)`."""
+
+    @property
     def deviation(self) -> Tensor:
         """Their standard deviation in every dimension, `(size,)`."""
+        return self.covariance.diagonal().sqrt()
 
     def of_seeds(self, seeds: Sequence[int]) -> Tensor:
         """The points of seeds, `(N, size)`."""
@@ -129,8 +134,8 @@ class NoiseSpace(LatentSpace):
         return torch.zeros(self.size)
 
     @property
-    def deviation(self) -> Tensor:
-        return torch.ones(self.size)
+    def covariance(self) -> Tensor:
+        return torch.eye(self.size)
 
 
 class StyleSpace(LatentSpace):
@@ -166,9 +171,9 @@ class StyleSpace(LatentSpace):
     def centre(self) -> Tensor:
         return self.survey.mean(dim=0)
 
-    @property
-    def deviation(self) -> Tensor:
-        return self.survey.std(dim=0)
+    @cached_property
+    def covariance(self) -> Tensor:
+        return torch.cov(self.survey.T)
 
 
 def open_space(path: Path, device: str, say: Callable[[str], None]) -> LatentSpace:

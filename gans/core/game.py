@@ -18,7 +18,7 @@ class Deal(Protocol):
     def __call__(self) -> Tensor: ...
 
 
-class LatentNetwork(nn.Module):
+class LatentNetwork(nn.Module, ABC):
     """A generator that starts from noise: `(N, z_dim)` → samples.
 
     Attributes:
@@ -27,10 +27,17 @@ class LatentNetwork(nn.Module):
 
     z_dim: int
 
+    @property
+    @abstractmethod
+    def first_layers(self) -> tuple[Tensor, ...]:
+        """The weights that the latent meets first, each `(out, z_dim)`: they decide in which directions
+        samples change most (SeFa, Shen & Zhou 2021)."""
 
-class StyledNetwork(LatentNetwork, ABC):
+
+class StyledNetwork(LatentNetwork):
     """A generator in two parts, with a space of latents between them that is less entangled than that of
-    the noise (StyleGAN, Karras et al. 2019, section 2).
+    the noise (StyleGAN, Karras et al. 2019, section 2). Its first layers are those that w meets,
+    `(out, w_dim)` each.
 
     Attributes:
         w_dim: length of the latent vector between the two.

@@ -140,6 +140,10 @@ class _Affine(LatentNetwork):
         self.z_dim = 2
         self.bias = nn.Parameter(torch.tensor([5.0, 0.0], dtype=torch.float64))
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (torch.eye(2),)
+
     def forward(self, z: Tensor) -> Tensor:
         return z + self.bias
 

@@ -42,6 +42,10 @@ class Styled(StyledNetwork):
     def forward(self, z: Tensor) -> Tensor:
         return self.synthesize(self.map(z))
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.paint.weight,)
+
     def map(self, z: Tensor) -> Tensor:
         return z @ self.matrix.T + self.shift
 
