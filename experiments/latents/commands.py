@@ -245,4 +245,33 @@ def directions(
         click.echo(out)
 
 
-COMMANDS = (interpolate, arithmetic, traverse, directions)
+@click.command()
+@click.option(
+    "--format", "form", type=click.Choice(["safetensors", "onnx"]), help="Default: the ending of FILE."
+)
+@out_option("FILE.safetensors|.onnx")
+@generator_options
+def export(form: str | None, out: str, **flags: Any) -> None:
+    """The averaged generator of RUN as one file: for gans (safetensors), or for any program (onnx).
+
+    ONNX takes z (batch, z_dim) and gives samples; they are compared with PyTorch's before the file is
+    written, and the largest difference is printed.
+    """
+    from experiments.export import export_network
+    from experiments.latents.destination import destination, folder_made, write_file
+
+    path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
+    space = opened(flags | {"device": "cpu"})
+    if path.suffix == ".safetensors":
+        with folder_made(path):
+            export_network(space.network, space.settings, path)
+    else:
+        from experiments.latents.onnx import checked_onnx
+
+        content, difference = checked_onnx(space.network, space.settings)
+        write_file(path, content)
+        say(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
+    click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse, directions, export)

@@ -1,6 +1,8 @@
 """Where a tool writes: checked before it works, written whole or not at all."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +23,26 @@ def destination(out: str, *endings: str) -> Path:
     return path
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Writes a file, and the folders above it. Raises RunError where that cannot be done."""
+@contextmanager
+def folder_made(path: Path) -> Iterator[None]:
+    """Makes the folders above a file that is written here. Raises RunError where it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        yield
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file. Raises RunError where it cannot be written."""
+    with folder_made(path):
+        write_atomically(path, content)
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
     """The same for a picture, as PNG."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with folder_made(path):
         save_png(picture, path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_array(path: Path, array: Tensor) -> None:

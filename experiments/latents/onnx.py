@@ -1,0 +1,127 @@
+"""A generator as an ONNX file that runs without PyTorch, compared with PyTorch before it is written."""
+
+import contextlib
+import importlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.errors import RunError
+from experiments.export import METADATA_KEY, NEEDED
+from experiments.seeds import generator_for
+from experiments.settings import Settings
+from gans.core.folding import folded
+from gans.core.game import LatentNetwork
+
+INPUT, OUTPUT = "z", "samples"
+TOLERANCE = 1e-4  # between the runtime's samples and PyTorch's; an 8-bit level of an image is 8e-3
+COMPARED = (1, 7, 64)  # latents in a batch: none is that of the export, so that any size is seen to work
+
+
+def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
+    """The generator in evaluation mode, `z` (batch, z_dim) → `samples`, for any batch, batch norm folded.
+
+    Equal networks give equal bytes: traces of the exporter, with the paths of this machine, are left out.
+    """
+    plain = folded(network.cpu().float())
+    example = torch.zeros(2, network.z_dim)
+    with _silence():
+        program: Any = torch.onnx.export(
+            plain,
+            (example,),
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    model = program.model_proto
+    _forget_origins(model)
+    _name_batch(model)
+    entry = model.metadata_props.add()
+    entry.key = METADATA_KEY
+    entry.value = json.dumps({name: getattr(settings, name) for name in NEEDED["generator"]})
+    return model.SerializeToString(deterministic=True)
+
+
+def largest_difference(content: bytes, network: nn.Module, z_dim: int) -> float:
+    """Between the samples of ONNX Runtime and those of PyTorch, over batches of random latents."""
+    onnxruntime = importlib.import_module("onnxruntime")  # without types
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    random = generator_for(0, "export")
+    worst = 0.0
+    for count in COMPARED:
+        z = torch.randn(count, z_dim, generator=random)
+        (found,) = session.run([OUTPUT], {INPUT: z.numpy()})
+        with torch.no_grad():
+            expected = network(z)
+        worst = max(worst, _difference(torch.from_numpy(found), expected))
+    return worst
+
+
+def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
+    """The file's content, and by how much its samples differ. Raises RunError for more than 1e-4."""
+    try:
+        content = onnx_bytes(network, settings)
+        difference = largest_difference(content, network, network.z_dim)
+    except Exception as error:  # exporter and runtime raise anything, for whatever they do not know
+        raise RunError(
+            f"architecture {settings.arch} cannot be exported to ONNX: {_first_line(error)}"
+        ) from error
+    if not difference <= TOLERANCE:
+        raise RunError(
+            f"ONNX Runtime's samples differ from PyTorch's by up to {difference:.2g}, "
+            f"more than {TOLERANCE:g}; nothing was written"
+        )
+    return content, difference
+
+
+def _difference(found: Tensor, expected: Tensor) -> float:
+    if found.shape != expected.shape:
+        raise RunError(f"samples of shape {tuple(found.shape)} instead of {tuple(expected.shape)}")
+    return float((found - expected).abs().max())
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _forget_origins(model: Any) -> None:
+    del model.metadata_props[:], model.graph.metadata_props[:]
+    for part in (model.graph.node, model.graph.input, model.graph.output, model.graph.value_info):
+        for entry in part:
+            del entry.metadata_props[:]
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+
+
+def _name_batch(model: Any) -> None:
+    """PyTorch < 2.7 calls it after a symbol of its own."""
+    symbol = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param == symbol:
+                dim.dim_param = "batch"
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """The exporter prints, warns and logs what only its authors can use."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+    finally:
+        logging.disable(before)
