@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments import catalogue
-from experiments.command_line import SettingType, debug_option, say, setting_option
+from experiments.command_line import SettingType, debug_option, meters, say, setting_option
 from experiments.errors import UsageError
 from experiments.settings import Read, real, whole
 
@@ -274,4 +274,43 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     click.echo(out)
 
 
-COMMANDS = (interpolate, arithmetic, traverse, directions, export)
+@click.command()
+@click.option(
+    "--steps",
+    type=WordType("NUMBER", whole(1, 1_000_000)),
+    default=300,
+    show_default=True,
+    help="Of the search.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the latents where it begins.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@out_option("FILE.png")
+@generator_options
+@click.argument("image", type=click.Path(path_type=Path))
+def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
+    """The sample of RUN that is nearest to IMAGE, any file: both as a picture, the latent beside as .npy."""
+    from experiments.latents.destination import destination, write_array, write_picture
+    from experiments.latents.projection import project as search
+    from experiments.latents.projection import projection_sheet, read_target
+
+    path = destination(out, ".png")
+    if path.absolute() == image.absolute():
+        raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
+    space = opened(flags)
+    space.refuse_points("project")
+    target = read_target(image, space.settings.image_size, space.settings.channels)
+    with meters() as meter:
+        found = search(space, target, steps, seed, meter(str(image), steps))
+    latent = path.with_suffix(".npy")
+    write_array(latent, found.point)
+    write_picture(path, projection_sheet(target, found))
+    scores = {"mean_squared_error": found.error, "psnr": found.psnr}
+    if as_json:
+        click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
+        return
+    for name, value in scores.items():
+        click.echo(f"{name} {value:.6g}")
+    click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse, directions, project, export)
