@@ -48,6 +48,10 @@ class Generator(GrowingGenerator):
         self.blocks = nn.ModuleList([first, *blocks])
         self.to_image = nn.ModuleList(EqualizedConvolution(wide, channels, 1, gain=1.0) for wide in widths)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.project.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
         level, share = self.stage.split()
         x = self.blocks[0](self.project(self.sphere(z)).view(-1, *self.base))

@@ -44,15 +44,19 @@ class Generator(LatentNetwork):
         super().__init__()
         widths = widths_inwards(blueprint)[::-1]
         self.z_dim = blueprint.z_dim
-        layers: list[nn.Module] = [GenerativeBasis(self.z_dim, widths[0], smallest(blueprint))]
-        layers += blocks(widths[0], len(widths))
+        self.basis = GenerativeBasis(self.z_dim, widths[0], smallest(blueprint))
+        layers: list[nn.Module] = [*blocks(widths[0], len(widths))]
         for wide, narrow in pairwise(widths):
             layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths))]
         layers += [PixelwiseConvolution(widths[-1], blueprint.sample_shape[0])]
         self.layers = nn.Sequential(*layers)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.basis.strengths.weight,)
+
     def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.layers(z)
+        images: Tensor = self.layers(self.basis(z))
         return images if self.training else images.clamp(-1, 1)
 
 

@@ -62,6 +62,10 @@ class Generator(GrowingGenerator, StyledNetwork):
         """Layers that take a style, at the size reached."""
         return 2 * (self.stage.split()[0] + FIRST + 1)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return tuple(part.style.weight for part in self.modules() if isinstance(part, Epilogue))
+
     def map(self, z: Tensor) -> Tensor:
         return self.mapping(z)
 
@@ -71,7 +75,7 @@ class Generator(GrowingGenerator, StyledNetwork):
     def synthesize(self, w: Tensor) -> Tensor:
         level, share = self.stage.split()
         styles = repeated(w, self.styles).unbind(dim=1)
-        x = self.first(self.constant.expand(len(w), -1, -1, -1), styles[0])
+        x = self.first(self.constant.expand(w.shape[0], -1, -1, -1), styles[0])
         x = small = self.second(x, styles[1])
         for index in range(level + FIRST):
             small, wide = x, self.enlarging[index](x, styles[2 * index + 2])

@@ -65,6 +65,10 @@ class Generator(StyledNetwork):
     def styles(self) -> int:
         return 2 * len(self.to_image)
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return tuple(part.style.weight for part in self.modules() if isinstance(part, ModulatedConvolution))
+
     def map(self, z: Tensor) -> Tensor:
         return self.mapping(z)
 
@@ -73,7 +77,7 @@ class Generator(StyledNetwork):
 
     def synthesize(self, w: Tensor) -> Tensor:
         styles = repeated(w, self.styles).unbind(dim=1)
-        x = self.first(self.constant.expand(len(w), -1, -1, -1), styles[0])
+        x = self.first(self.constant.expand(w.shape[0], -1, -1, -1), styles[0])
         images = self.to_image[0](x, styles[1])
         for index, (enlarging, keeping) in enumerate(zip(self.enlarging, self.keeping, strict=True)):
             # The image layer of a size shares its style with the first layer of the next, as published.

@@ -36,6 +36,7 @@ class Stage(nn.Module):
         self.levels = levels
         self.register_buffer("reached", torch.tensor(float(levels)))
         self._now = float(levels)
+        self.register_load_state_dict_post_hook(lambda stage, _: stage.set(float(stage.reached)))
 
     def set(self, stage: float) -> None:
         self._now = stage
@@ -43,8 +44,8 @@ class Stage(nn.Module):
 
     @property
     def now(self) -> float:
-        # Asking the buffer waits for an accelerator, which a step of training must not.
-        return self._now if self.training else float(self.reached)
+        # Asking the buffer waits for an accelerator, which a step of training must not, and an exporter cannot.
+        return self._now if self.training or torch.compiler.is_compiling() else float(self.reached)
 
     def split(self) -> tuple[int, float]:
         """The level that is played at, and the share in (0, 1] to which it has come in."""

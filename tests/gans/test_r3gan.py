@@ -189,7 +189,7 @@ def test_at_first_every_block_is_the_identity() -> None:
             x = torch.randn(2, 8, 6, 6)
             assert torch.equal(block(x), x)
     generator, critic = Generator(SMALL), Critic(SMALL)
-    skip = [m for m in generator.layers if not isinstance(m, Block)]
+    skip = [generator.basis, *(m for m in generator.layers if not isinstance(m, Block))]
     assert [type(m) for m in skip] == [GenerativeBasis, Upsample, Upsample, PixelwiseConvolution]
     z = torch.randn(2, 5)
     torch.testing.assert_close(generator(z), nn.Sequential(*skip)(z))
@@ -217,7 +217,7 @@ def test_initial_weights() -> None:
                 assert layer.bias is None or not layer.bias.any()
         zeros = [m for m in network.modules() if isinstance(m, nn.Linear) and not m.weight.any()]
         assert zeros == [block.residual[-1].linear for block in found]
-    patterns = Generator(blueprint).layers[0].patterns
+    patterns = Generator(blueprint).basis.patterns
     assert patterns.std().item() == pytest.approx(1.0, abs=0.1)
 
 

@@ -75,6 +75,10 @@ class Turned(Generator):
     def styles(self) -> int:
         return 3
 
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return (self.matrix,)
+
     def synthesize(self, w: Tensor) -> Tensor:
         return (repeated(w, 3).sum(dim=1) @ self.matrix.T).view(-1, 1, 4, 4)
 
