@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.latents.projection import Standing, errors, project, read_target
+from experiments.latents.projection import Standing, errors, project, read_target, refined
 from experiments.latents.space import LatentSpace, latent_of, open_space
 from experiments.pictures import to_uint8
 from tests.experiments.latents.test_moves import places, sampled
@@ -40,6 +40,19 @@ def test_an_image_of_its_own_is_found_again(space: LatentSpace, seed: int) -> No
     assert found.error < 4 * (2 / 255) ** 2 / 12
     assert found.psnr == pytest.approx(10 * np.log10(4 / found.error))
     assert (found.point - latent_of(seed, 5)).abs().max() < 0.1, "and so is its latent"
+
+
+def test_least_squares_find_the_bottom_of_the_valley(space: LatentSpace) -> None:
+    """From nearby, where Adam would still need hundreds of steps; and never upwards."""
+    goal = latent_of(3, 5)
+    image = space.samples(goal[None])[0]
+    begin = goal + 0.02
+    end = refined(space, begin, image)
+    before, after = errors(space, torch.stack([begin, end]), image)
+    assert after < 1e-4 * before and (end - goal).abs().max() < 1e-3
+    noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    before, after = errors(space, torch.stack([begin, refined(space, begin, noise)]), noise)
+    assert after < before
 
 
 def test_w_is_searched_where_there_is_a_mapping_network(styled: LatentSpace) -> None:
