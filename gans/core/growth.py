@@ -36,7 +36,7 @@ class Stage(nn.Module):
         self.levels = levels
         self.register_buffer("reached", torch.tensor(float(levels)))
         self._now = float(levels)
-        self.register_load_state_dict_post_hook(lambda stage, _: stage.set(float(stage.reached)))
+        self.register_load_state_dict_post_hook(_read_back)  # type: ignore[no-untyped-call]
 
     def set(self, stage: float) -> None:
         self._now = stage
@@ -44,13 +44,17 @@ class Stage(nn.Module):
 
     @property
     def now(self) -> float:
-        # Asking the buffer waits for an accelerator, which a step of training must not, and an exporter cannot.
+        # Asking the buffer waits for an accelerator: a step of training must not, and an exporter cannot.
         return self._now if self.training or torch.compiler.is_compiling() else float(self.reached)
 
     def split(self) -> tuple[int, float]:
         """The level that is played at, and the share in (0, 1] to which it has come in."""
         level = math.ceil(self.now)
         return level, 1.0 - (level - self.now)
+
+
+def _read_back(stage: Stage, incompatible: object) -> None:
+    stage.set(float(stage.reached))
 
 
 class GrowingGenerator(LatentNetwork):

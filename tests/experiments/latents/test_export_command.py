@@ -71,7 +71,9 @@ def test_it_says_what_it_is_and_nothing_of_this_machine(exported: Path, trained:
 
 @pytest.mark.parametrize("arch", sorted({*catalogue.names("architecture")} - {"dcgan"}))
 def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
-    gans(f"run --arch {arch} {SMALL} --track local --out run")
+    # At first stylegan's maps are constant but for rounding, which its norms enlarge.
+    trained = "--steps 30 --lr-generator 0.1" if arch == "stylegan" else ""
+    gans(f"run --arch {arch} {SMALL} {trained} --track local --out run")
     outcome = gans("export run --format onnx --out deep/one.onnx")
     assert (outcome.status, outcome.out) == (0, "deep/one.onnx\n"), outcome.err
     printed = re.fullmatch(r"largest difference between .*: (\S+)\n", outcome.err)
