@@ -160,20 +160,34 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
+@click.option("--truncation", type=click.FloatRange(0, 2), metavar="PSI", help="Nearer to the mean of w.")
+@click.option("--cutoff", type=click.IntRange(min=1), metavar="N", help="Only its first N styles.")
 @click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
 @setting_option("plugin")
 @debug_option
 def sample(
-    run: Path, count: int, seed: int, out: str, device: str, plugin: tuple[str, ...] | None, debug: bool
+    run: Path,
+    count: int,
+    seed: int,
+    truncation: float | None,
+    cutoff: int | None,
+    out: str,
+    device: str,
+    plugin: tuple[str, ...] | None,
+    debug: bool,
 ) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
-    from experiments.sampling import generate, load_generator, save_samples
+    from experiments.sampling import Truncation, generate, load_generator, save_samples
+
+    if cutoff is not None and truncation is None:
+        raise UsageError("--cutoff says where --truncation ends; give both")
 
     for path in plugin or ():
         catalogue.add_plugin(path)
     generator, settings = load_generator(run, say)
-    say(save_samples(generate(generator, settings.z_dim, count, seed, device), out))
+    near = None if truncation is None else Truncation(truncation, cutoff)
+    say(save_samples(generate(generator, settings.z_dim, count, seed, device, near), out))
     click.echo(out)
 
 

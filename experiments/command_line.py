@@ -43,6 +43,7 @@ def debug_option(command: Callable[..., None]) -> Callable[..., None]:
 def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
@@ -58,7 +59,7 @@ def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     ) as bars:
 
         def meter(name: str, total: int) -> Callable[[int], None]:
-            task = bars.add_task(one_line(name), total=total)
+            task = bars.add_task(escape(one_line(name)), total=total)
             return lambda count: bars.advance(task, count)
 
         yield meter

@@ -18,6 +18,8 @@ from experiments.pictures import picture_of, save_png, to_pillow, to_uint8
 from experiments.run_folder import RunFolder, open_run
 from experiments.seeds import generator_for
 from experiments.settings import Settings
+from gans.core.game import StyledNetwork
+from gans.core.styles import truncated
 
 BATCH = 64
 
@@ -68,16 +70,35 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
     return Loaded(generator.eval().requires_grad_(False), settings, state["step"])
 
 
-def generate(generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto") -> Tensor:
+class Truncation(NamedTuple):
+    """How far samples of a generator with styles keep to their mean; see `gans.core.styles.truncated`."""
+
+    psi: float
+    cutoff: int | None = None
+
+
+def generate(
+    generator: nn.Module,
+    z_dim: int,
+    count: int,
+    seed: int,
+    device: str = "auto",
+    truncation: Truncation | None = None,
+) -> Tensor:
     """`count` samples on the CPU: images in [−1, 1] or points."""
-    return torch.cat(list(sample_batches(generator, z_dim, count, seed, device)))
+    return torch.cat(list(sample_batches(generator, z_dim, count, seed, device, truncation)))
 
 
 @torch.no_grad()
 def sample_batches(
-    generator: nn.Module, z_dim: int, count: int, seed: int, device: str = "auto"
+    generator: nn.Module,
+    z_dim: int,
+    count: int,
+    seed: int,
+    device: str = "auto",
+    truncation: Truncation | None = None,
 ) -> Iterator[Tensor]:
-    """The same, batch by batch.
+    """The same, batch by batch. Raises UsageError for the truncation of a generator without styles.
 
     Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
     larger draw are the same to the bit.
@@ -86,8 +107,17 @@ def sample_batches(
     generator = generator.to(place)
     random = generator_for(seed, "latents")
     for start in range(0, count, BATCH):
-        samples = generator(torch.randn(BATCH, z_dim, generator=random).to(place))
+        z = torch.randn(BATCH, z_dim, generator=random).to(place)
+        samples = generator(z) if truncation is None else _truncated(generator, z, truncation)
         yield samples.float().cpu()[: count - start]
+
+
+def _truncated(generator: nn.Module, z: Tensor, truncation: Truncation) -> Tensor:
+    if not isinstance(generator, StyledNetwork):
+        raise UsageError("--truncation needs a generator with styles, such as stylegan's")
+    if truncation.cutoff is not None and truncation.cutoff > generator.styles:
+        raise UsageError(f"--cutoff {truncation.cutoff}: the generator has {generator.styles} styles")
+    return generator.synthesize(truncated(generator, generator.map(z), *truncation))
 
 
 def save_samples(samples: Tensor, out: str) -> str:

@@ -167,7 +167,7 @@ architecture = Architecture(
             width=16,
             batch_size=16,
             image_size=(32, 32),
-            kimg=240.0,
+            kimg=120.0,
             fade_kimg=None,
             stable_kimg=None,
         ),

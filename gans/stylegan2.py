@@ -292,7 +292,7 @@ architecture = Architecture(
             width=16,
             batch_size=16,
             image_size=(32, 32),
-            kimg=160.0,
+            kimg=48.0,
         ),
         defaults(preset="laptop", losses=("r1",), penalty_weight=0.0128),
     ),

@@ -313,4 +313,24 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
     click.echo(out)
 
 
-COMMANDS = (interpolate, arithmetic, traverse, directions, project, export)
+@click.command()
+@click.option("--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Coarse styles.")
+@click.option("--cols", type=click.IntRange(1, 32), default=4, show_default=True, help="Fine styles.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The first; others count on from it.")
+@click.option(
+    "--crossover", type=click.IntRange(min=1), metavar="N", help="Styles of the rows; default: half of them."
+)
+@out_option("FILE.png")
+@generator_options
+def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
+    """Mixes styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
+    from experiments.latents.destination import destination, write_picture
+    from experiments.latents.mixing import mixing_sheet
+
+    path = destination(out, ".png")
+    seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
+    write_picture(path, mixing_sheet(opened(flags), *seeds, crossover))
+    click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)

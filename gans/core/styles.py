@@ -59,3 +59,18 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + (torch.randn_like(x[:, :1]) if self.training else self.fixed) * self.scale
+
+
+def truncated(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+    """`w̄ + ψ (w − w̄)` for the styles of the first `cutoff` layers, or of all (StyleGAN, appendix B).
+
+    Args:
+        w: `(N, w_dim)`.
+        psi: 1 leaves w; 0 is the mean sample.
+
+    Returns:
+        Styles `(N, styles, w_dim)`.
+    """
+    styles = repeated(w, network.styles)
+    near = torch.lerp(network.mean.expand_as(styles), styles, psi)
+    return near if cutoff is None else torch.cat([near[:, :cutoff], styles[:, cutoff:]], dim=1)
