@@ -41,7 +41,7 @@ class Judge:
 
     Args:
         how: of the extraction.
-        names: of the metrics; None or none for those that are usual for the kind of data.
+        names: of the metrics; without any, those that are usual for the kind of data.
         count: samples on each side, at most; seed: of samples, and of the part of a larger data set.
     """
 
