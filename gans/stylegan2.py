@@ -292,8 +292,9 @@ architecture = Architecture(
             width=16,
             batch_size=16,
             image_size=(32, 32),
-            kimg=48.0,
+            kimg=64.0,
         ),
-        defaults(preset="laptop", losses=("r1",), penalty_weight=0.0128),
+        # Found by looking: the rule above, 0.013 here, leaves the critic far ahead in so short a run.
+        defaults(preset="laptop", losses=("r1",), penalty_weight=0.2),
     ),
 )
