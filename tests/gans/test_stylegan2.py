@@ -182,7 +182,7 @@ def test_the_image_is_a_sum_over_sizes() -> None:
 
 
 def test_published_sizes() -> None:
-    """Configuration F at 1024×1024 pixels, as the authors' code counts: 30,370,060 and 29,012,513."""
+    """Configuration F at 1024×1024, as the authors' code counts (memory): 30,370,060 and 29,012,513."""
     with torch.device("meta"):
         blueprint = Blueprint((3, 1024, 1024), z_dim=512, width=32)
         generator, critic = Generator(blueprint), Critic(blueprint)
