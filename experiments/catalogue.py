@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 from experiments.errors import UsageError
 from losses.recipes import RECIPES
 
+METRIC_ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -136,6 +138,17 @@ def load_recipe(loss: str) -> Any:
         # A form may borrow the settings of another's recipe, but it is the one that was asked for.
         return replace(recipe, form=loss)
     raise unknown("loss", loss, loss_names())
+
+
+def require(kind: str, name: str) -> None:
+    """Raises UsageError, with close matches, for an unknown name; imports nothing."""
+    if name not in names(kind):
+        raise unknown(kind, name, names(kind))
+
+
+def metric_names(words: Iterable[str]) -> list[str]:
+    """The names of metrics, each once, where papers' abbreviations may stand for them."""
+    return list(dict.fromkeys(METRIC_ALIASES.get(word, word) for word in words))
 
 
 def unknown(kind: str, name: str, known: list[str]) -> UsageError:

@@ -169,13 +169,10 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[
         for name in ("evaluate_metrics", "evaluate_samples"):
             if flags.get(name) is not None:
                 raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
-    for kind_of, names in (
-        ("metric", [n for n in values["evaluate_metrics"] if n not in ("is", "pr")]),
-        ("extractor", [(values["extractor"] or "").partition(":")[0]] if values["extractor"] else []),
-    ):
-        for name in names:
-            if name not in catalogue.names(kind_of):
-                raise catalogue.unknown(kind_of, name, catalogue.names(kind_of))
+    for name in catalogue.metric_names(values["evaluate_metrics"]):
+        catalogue.require("metric", name)
+    if values["extractor"] is not None:
+        catalogue.require("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
 
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.batch_statistics import MinibatchDeviation, PixelNorm
+from gans.core.batch_statistics import PixelNorm
 from gans.core.equalized import GAIN, EqualizedConvolution, EqualizedLinear
+from gans.core.equalized_critic import activated, ending, widths_outwards
 from gans.core.growth import (
     GrowingCritic,
     GrowingDuel,
@@ -17,12 +18,9 @@ from gans.core.growth import (
     shown,
     shrunk,
 )
-from gans.core.norms import dropout, norm
 from gans.core.resample import Blur
-from gans.core.sizes import halvings
+from gans.core.sizes import smallest
 from losses.recipe import defaults
-
-WIDEST = 512  # channels at which they stop doubling
 
 
 class Generator(GrowingGenerator):
@@ -34,8 +32,7 @@ class Generator(GrowingGenerator):
         widths = widths_outwards(blueprint)
         self.z_dim = blueprint.z_dim
         self.stage = Stage(len(widths) - 1)
-        scale = 2**self.stage.levels
-        self.base = (widths[0], height // scale, width // scale)
+        self.base = (widths[0], *smallest(height, width))
         # The gain is the authors': a quarter of that of the other layers.
         pixels = self.base[1] * self.base[2]
         self.project = EqualizedLinear(self.z_dim, widths[0] * pixels, gain=GAIN / 4)
@@ -72,12 +69,10 @@ class Critic(GrowingCritic):
 
     def __init__(self, blueprint: Blueprint, first: int = 0, smooths: bool = False) -> None:
         super().__init__()
-        channels, height, width = blueprint.sample_shape
+        channels = blueprint.sample_shape[0]
         widths = widths_outwards(blueprint)
         self.first = first
         self.stage = Stage(len(widths) - 1 - first)
-        scale = 2 ** (len(widths) - 1)
-        pixels = (height // scale) * (width // scale)
         self.from_image = nn.ModuleList(
             nn.Sequential(EqualizedConvolution(channels, wide, 1), nn.LeakyReLU(0.2))
             for wide in widths[first:]
@@ -91,15 +86,7 @@ class Critic(GrowingCritic):
             )
             for wide, narrow in pairwise(widths)
         )
-        self.last = nn.Sequential(
-            MinibatchDeviation(),
-            *critic_layer(blueprint, widths[0] + 1, widths[0]),
-            nn.Flatten(),
-            EqualizedLinear(widths[0] * pixels, widths[0]),
-            nn.LeakyReLU(0.2),
-            EqualizedLinear(widths[0], 1, gain=1.0),
-            nn.Flatten(start_dim=0),
-        )
+        self.last = ending(blueprint, widths[0])
 
     def forward(self, x: Tensor) -> Tensor:
         level, share = self.stage.split()
@@ -113,27 +100,12 @@ class Critic(GrowingCritic):
         return self.last(x)
 
 
-def widths_outwards(blueprint: Blueprint) -> list[int]:
-    """Channels at every size, from the smallest to the full one."""
-    _, height, width = blueprint.sample_shape
-    levels = halvings(height, width)
-    most = max(WIDEST, blueprint.width)
-    return [min(blueprint.width * 2**i, most) for i in reversed(range(levels + 1))]
-
-
 def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
     return [EqualizedConvolution(wide, narrow), nn.LeakyReLU(0.2), PixelNorm()]
 
 
 def critic_layer(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
-    """The paper has no norm and no dropout here."""
-    norms = norm(blueprint.critic_norm, wide)
-    return [
-        EqualizedConvolution(narrow, wide),
-        *norms,
-        nn.LeakyReLU(0.2),
-        *dropout(blueprint.critic_dropout),
-    ]
+    return activated(blueprint, EqualizedConvolution(narrow, wide), wide)
 
 
 architecture = Architecture(

@@ -20,7 +20,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
 from gans.core.norms import dropout, norm
 from gans.core.resample import Downsample, Upsample
-from gans.core.sizes import halvings
+from gans.core.sizes import halvings, smallest
 from losses.recipe import defaults
 
 FULL_WIDTH_UP_TO = 32  # pixels on the longer side
@@ -44,7 +44,7 @@ class Generator(LatentNetwork):
         super().__init__()
         widths = widths_inwards(blueprint)[::-1]
         self.z_dim = blueprint.z_dim
-        self.basis = GenerativeBasis(self.z_dim, widths[0], smallest(blueprint))
+        self.basis = GenerativeBasis(self.z_dim, widths[0], smallest(*blueprint.sample_shape[1:]))
         layers: list[nn.Module] = [*blocks(widths[0], len(widths))]
         for wide, narrow in pairwise(widths):
             layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths))]
@@ -81,7 +81,9 @@ class Critic(nn.Sequential):
         for narrow, wide in pairwise(widths):
             layers += [Downsample(), *change(narrow, wide), *scale(wide)]
         # The discriminative basis: an inner product with a learned pattern per channel.
-        basis = nn.Conv2d(widths[-1], widths[-1], smallest(blueprint), groups=widths[-1], bias=False)
+        basis = nn.Conv2d(
+            widths[-1], widths[-1], smallest(*blueprint.sample_shape[1:]), groups=widths[-1], bias=False
+        )
         logit = nn.Linear(widths[-1], 1, bias=False)
         layers += [initialized(basis), nn.Flatten(), initialized(logit), nn.Flatten(start_dim=0)]
         super().__init__(*layers)
@@ -185,13 +187,6 @@ def widths_inwards(blueprint: Blueprint) -> list[int]:
     sides = [max(height, width) >> i for i in range(halvings(height, width) + 1)]
     doublings = [((side - 1) // FULL_WIDTH_UP_TO).bit_length() for side in sides]
     return [max(1, blueprint.width >> count) for count in doublings]
-
-
-def smallest(blueprint: Blueprint) -> tuple[int, int]:
-    """Height and width at the innermost scale: 4×4 where both sides are powers of two."""
-    _, height, width = blueprint.sample_shape
-    count = halvings(height, width)
-    return height >> count, width >> count
 
 
 architecture = Architecture(

@@ -8,16 +8,16 @@ from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.equalized_critic import SLOPE, widths_outwards
 from gans.core.game import StyledNetwork
 from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade, shown
 from gans.core.resample import Blur
+from gans.core.sizes import smallest
 from gans.core.styles import Mapping, Noise, mixed, repeated
-from gans.progan import Critic as GrowingCritic
-from gans.progan import widths_outwards
+from gans.progan import Critic
 from losses.recipe import defaults
 
 FIRST = 1  # index of the size that growing begins at: 8×8 pixels
-SLOPE = 0.2
 
 
 class Generator(GrowingGenerator, StyledNetwork):
@@ -38,8 +38,7 @@ class Generator(GrowingGenerator, StyledNetwork):
         self.z_dim = self.w_dim = blueprint.z_dim
         self.mixing = blueprint.style_mixing
         self.stage = Stage(len(widths) - 1 - FIRST)
-        scale = 2 ** (len(widths) - 1)
-        base = height // scale, width // scale
+        base = smallest(height, width)
         self.mapping = Mapping(self.z_dim)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.ones(widths[0], *base))
@@ -124,17 +123,15 @@ class StyledConvolution(nn.Module):
         return self.epilogue(x, w)
 
 
-class Critic(GrowingCritic):
+def critic(blueprint: Blueprint) -> Critic:
     """`(N, C, H, W)` → logits `(N,)`: ProGAN's, which smooths before it shrinks, and begins at 8×8."""
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__(blueprint, first=FIRST, smooths=True)
+    return Critic(blueprint, first=FIRST, smooths=True)
 
 
 architecture = Architecture(
     paper="Karras et al. 2019, arXiv:1812.04948",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
     data=("images",),
     default_loss="r1",
     default_data="shapes",

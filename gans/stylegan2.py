@@ -6,23 +6,21 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.batch_statistics import MinibatchDeviation
 from gans.core.clock import Clock
-from gans.core.duel import Duel, Rules
-from gans.core.equalized import EqualizedConvolution, EqualizedLinear
-from gans.core.game import Deal, Game, LatentNetwork, StyledNetwork
+from gans.core.duel import AroundDuel, Duel, Rules
+from gans.core.equalized import EqualizedConvolution
+from gans.core.equalized_critic import SLOPE, activated, ending, widths_outwards
+from gans.core.game import Deal, LatentNetwork, StyledNetwork
 from gans.core.modulation import ModulatedConvolution
-from gans.core.norms import dropout, norm
 from gans.core.player import Outcome, Scores
-from gans.core.resample import Downsample, Upsample, smoothing_kernel
+from gans.core.resample import Downsample, Upsample, filtered, smoothing_kernel
+from gans.core.sizes import smallest
 from gans.core.styles import Mapping, Noise, mixed, repeated
-from gans.progan import widths_outwards
 from losses.recipe import defaults
 
-SLOPE = 0.2
 LENGTH_EVERY = 4  # rounds (appendix B)
 LENGTH_WEIGHT = 2.0
 LENGTH_DECAY = 0.01  # of the running mean of path lengths, a turn
@@ -44,8 +42,7 @@ class Generator(StyledNetwork):
         widths = widths_outwards(blueprint)
         self.z_dim = self.w_dim = blueprint.z_dim
         self.mixing = blueprint.style_mixing
-        scale = 2 ** (len(widths) - 1)
-        base = height // scale, width // scale
+        base = smallest(height, width)
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
         self.mapping = Mapping(self.z_dim)
         self.register_buffer("mean", torch.zeros(self.w_dim))
@@ -120,21 +117,11 @@ class Critic(nn.Module):
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        channels, height, width = blueprint.sample_shape
+        channels = blueprint.sample_shape[0]
         widths = widths_outwards(blueprint)
-        scale = 2 ** (len(widths) - 1)
-        pixels = (height // scale) * (width // scale)
         self.from_image = nn.Sequential(*layer(blueprint, channels, widths[-1], kernel_size=1))
         self.blocks = nn.Sequential(*(Halving(blueprint, n, w) for n, w in pairwise(widths[::-1])))
-        self.last = nn.Sequential(
-            MinibatchDeviation(),
-            *layer(blueprint, widths[0] + 1, widths[0]),
-            nn.Flatten(),
-            EqualizedLinear(widths[0] * pixels, widths[0]),
-            nn.LeakyReLU(SLOPE),
-            EqualizedLinear(widths[0], 1, gain=1.0),
-            nn.Flatten(start_dim=0),
-        )
+        self.last = ending(blueprint, widths[0])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.blocks(self.from_image(x)))
@@ -167,23 +154,17 @@ class HalvingConvolution(nn.Module):
         self.register_buffer("kernel", smoothing_kernel(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel = self.kernel.expand(x.shape[1], 1, -1, -1)
-        return self.convolution(conv2d(x, kernel, padding=2, groups=x.shape[1]))
+        return self.convolution(filtered(x, self.kernel, padding=2))
 
 
 def layer(
     blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
 ) -> list[nn.Module]:
-    """A convolution and a leaky ReLU; the paper has no norm and no dropout here."""
-    return [
-        HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size),
-        *norm(blueprint.critic_norm, wide),
-        nn.LeakyReLU(SLOPE),
-        *dropout(blueprint.critic_dropout),
-    ]
+    convolve = HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size)
+    return activated(blueprint, convolve, wide)
 
 
-class LazyDuel(Game):
+class LazyDuel(AroundDuel):
     """A duel whose regularization takes turns of its own, not in every round (section 3.1).
 
     Every `LENGTH_EVERY` rounds the generator's path lengths; and any gradient penalty that is not taken at
@@ -194,30 +175,17 @@ class LazyDuel(Game):
     length: Tensor
 
     def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__()
         if not isinstance(generator, StyledNetwork):
             raise TypeError("path lengths need a generator with a mapping network")
-        self.lazy = tuple(penalty for penalty in rules.penalties if penalty.every > 1)
         eager = tuple(penalty for penalty in rules.penalties if penalty.every == 1)
-        self.duel = Duel(generator, critic, replace(rules, penalties=eager))
+        super().__init__(Duel(generator, critic, replace(rules, penalties=eager)))
+        self.lazy = tuple(penalty for penalty in rules.penalties if penalty.every > 1)
         self.synthesis = generator
         self.register_buffer("length", torch.zeros(()))
         self.duel.generator.slow_down(LENGTH_EVERY / (LENGTH_EVERY + 1))
         if self.lazy:
             every = min(penalty.every for penalty in self.lazy)
             self.duel.critic.slow_down(every / (every + 1))
-
-    @property
-    def generator_network(self) -> nn.Module:
-        return self.duel.generator_network
-
-    @property
-    def critic_network(self) -> nn.Module:
-        return self.duel.critic_network
-
-    @property
-    def deals_per_round(self) -> int:
-        return self.duel.deals_per_round
 
     def round(self, deal: Deal) -> Scores:
         scores: Scores = {}

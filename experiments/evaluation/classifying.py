@@ -13,13 +13,13 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from experiments.checkpoint import write_atomically
 from experiments.config import absolute_spec, resolve_device
 from experiments.data import DataSet
 from experiments.errors import RunError, UsageError, usable
 from experiments.evaluation.samples import Say
 from experiments.paths import kept_weights
 from experiments.seeds import generator_for, seed_all
+from experiments.writing import write_file
 from gans.core.clock import Clock, RateSchedule
 from gans.core.player import Outcome, Player
 from metrics.extractors import WeightsError
@@ -63,11 +63,7 @@ class Trained:
     def save(self, path: Path, made_of: Mapping[str, Any]) -> dict[str, Any]:
         """Writes it, and returns its description. Raises RunError where that fails."""
         description = {**made_of, "accuracy": self.accuracy, "held_out": self.held_out}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, classifier_bytes(self.network, description))
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        write_file(path, classifier_bytes(self.network, description))
         return description
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments import catalogue
 from experiments.data import Access
-from experiments.errors import RunError, UsageError, usable
+from experiments.errors import UsageError, usable
 from experiments.evaluation.extracting import (
     How,
     Meter,
@@ -17,7 +17,7 @@ from experiments.evaluation.extracting import (
     open_extractor,
 )
 from experiments.evaluation.judging import finite_only
-from experiments.evaluation.record import Scores, versions
+from experiments.evaluation.record import Scores, quantization, versions
 from experiments.evaluation.samples import (
     GeneratedSamples,
     Look,
@@ -28,6 +28,7 @@ from experiments.evaluation.samples import (
     open_generated,
     open_samples_of,
 )
+from experiments.writing import folder_made
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors import Extractor
 
@@ -98,7 +99,7 @@ class Comparison:
 
     def _of_generator(self, samples: GeneratedSamples) -> Side:
         moments, extractor = Moments(), self._extractor_for(samples)
-        for features in extract(samples, extractor, self.meter):
+        for _, features in extract(samples, extractor, self.meter):
             finite_only(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
         return Side(samples.name, usable(moments.statistics), len(samples), record)
@@ -151,15 +152,7 @@ def distance(a: Side, b: Side, seed: int, force: bool, say: Say) -> Scores:
     return {name: score | {"seed": seed, "references": references, **versions()}}
 
 
-def quantization(record: Mapping[str, Any]) -> str:
-    """How samples were rounded before they were looked at."""
-    return "none" if record.get("extractor") == "none" else "uint8"
-
-
 def write_statistics(side: Side, path: Path) -> None:
     """Mean and covariance, with the record of how they were made. Raises RunError where that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with folder_made(path):
         side.statistics.save(path, side.record)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error

@@ -104,11 +104,11 @@ def _is_for_classifiers(spec: str) -> bool:
         return False
 
 
-def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Features]:
-    """Features of all samples, batch by batch."""
+def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[tuple[Tensor, Features]]:
+    """All samples and their features, batch by batch."""
     advance = meter(samples.name, len(samples))
     for batch in samples.batches():
-        yield usable(partial(extractor, batch))
+        yield batch, usable(partial(extractor, batch))
         advance(len(batch))
 
 
@@ -190,7 +190,7 @@ class Reference:
         return vectors
 
     def _vectors(self) -> Iterator[Tensor]:
-        for features in extract(self.samples, self.extractor, self.meter):
+        for _, features in extract(self.samples, self.extractor, self.meter):
             yield features.vectors.float().cpu()
 
     def _file(self, what: str) -> Path:

@@ -19,7 +19,7 @@ from experiments.evaluation.extracting import (
     open_extractor,
     path_vectors,
 )
-from experiments.evaluation.record import Scores, versions
+from experiments.evaluation.record import Scores, quantization, versions
 from experiments.evaluation.samples import DataSamples, GeneratedSamples, Say, data_of_run, open_generated
 from experiments.run_folder import RunFolder
 from experiments.settings import Settings
@@ -28,7 +28,6 @@ from metrics.extractors import Extractor
 from metrics.kid import SUBSET_SIZE
 
 COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference")
-ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
 USUAL_OF_IMAGES = ("fid", "kid", "precision-recall")
 USUAL_OF_MIXTURES = ("modes",)
 USUAL_OF_POINTS = ("fid", "precision-recall")
@@ -59,7 +58,9 @@ class Judge:
         """
         if not settings.data:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
-        kinds: dict[str, type[Metric]] = {n: catalogue.load("metric", n) for n in canonical(self.names)}
+        kinds: dict[str, type[Metric]] = {
+            n: catalogue.load("metric", n) for n in catalogue.metric_names(self.names)
+        }
         data = data_of_run(settings, self.count, self.seed)
         kinds = kinds or {n: catalogue.load("metric", n) for n in self._usual(data)}
         self.extractor = open_extractor(self.how, data.is_images, settings.data, self.say)
@@ -84,7 +85,7 @@ class Judge:
     def _check_best(self, best: str | None, kinds: Mapping[str, type[Metric]]) -> None:
         known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
         known += [self.key_of(name) for name in kinds]
-        if best is not None and ALIASES.get(best, best) not in known:
+        if best is not None and catalogue.METRIC_ALIASES.get(best, best) not in known:
             raise UsageError(
                 f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}"
             )
@@ -108,7 +109,7 @@ class Judge:
     def _orders(self, best: str, key: str) -> bool:
         """Whether `best` names this score, or one of its numbers."""
         name = next(name for name in self.metrics if self.key_of(name) == key)
-        return ALIASES.get(best, best) in (name, key, *self.metrics[name].higher_is_better)
+        return catalogue.METRIC_ALIASES.get(best, best) in (name, key, *self.metrics[name].higher_is_better)
 
     def __call__(self, samples: GeneratedSamples) -> Scores:
         """Score's name → its numbers and how they were made."""
@@ -116,7 +117,7 @@ class Judge:
             self.open(samples.settings, samples.name)
         record: dict[str, Any] = {**self.extractor.description()}
         record |= {"n": [len(samples), len(self.reference.samples)]}
-        record |= {"quantization": "uint8" if samples.is_images else "none", "seed": self.seed}
+        record |= {"quantization": quantization(record), "seed": self.seed}
         record |= {"reference": self.reference.hash, **versions()}
         scores: Scores = {}
         for name, numbers in self._numbers(samples).items():
@@ -136,7 +137,7 @@ class Judge:
             metric.reset()
         takers = {takes: self._takers(takes) for takes in ("points", "vectors", "logits")}
         if any(takers.values()):
-            for features in extract(samples, self.extractor, self.meter):
+            for _, features in extract(samples, self.extractor, self.meter):
                 found = {"points": features.vectors, "vectors": features.vectors, "logits": features.logits}
                 for takes, metrics in takers.items():
                     for metric in metrics:
@@ -158,11 +159,6 @@ class Judge:
                 self._remarks.add(line)
                 self.say(line)
         return found
-
-
-def canonical(names: Sequence[str]) -> list[str]:
-    """The metrics' names in the catalogue, each once."""
-    return list(dict.fromkeys(ALIASES.get(name, name) for name in names))
 
 
 def make_metric(kind: type[Metric], reference: Reference) -> Metric:

@@ -85,7 +85,7 @@ def draw(
 def _look(side: SampleSet, reference: Reference, meter: Meter) -> Seen:
     """At all of them, with features and class probabilities side by side."""
     images, vectors, probabilities = [], [], []
-    for batch, features in zip(side.batches(), extract(side, reference.extractor, meter), strict=True):
+    for batch, features in extract(side, reference.extractor, meter):
         images.append(batch.cpu())
         vectors.append(features.vectors.cpu())
         if features.logits is not None:

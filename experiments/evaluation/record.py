@@ -1,6 +1,7 @@
 """What stands beside a score, and where scores are kept and shown."""
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
 
 def versions() -> dict[str, str]:
     return {"torch": torch.__version__, "pillow": version("pillow")}
+
+
+def quantization(record: Mapping[str, Any]) -> str:
+    """How samples were rounded before they were looked at."""
+    return "none" if record.get("extractor") == "none" else "uint8"
 
 
 def others_of(score: dict[str, Any]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.build import blueprint_of
 from experiments.config import absolute_spec, access, open_source, resolve_device
 from experiments.data import USUAL, Access, DataSet, Fit
 from experiments.errors import UsageError, usable
@@ -89,8 +90,7 @@ class GeneratedSamples(SampleSet):
     ) -> None:
         self.name, self.generator, self.settings = name, generator, settings
         self.step: int | None = None  # that it was trained to, where that is known
-        is_images = settings.image_size is not None and settings.channels is not None
-        self.shape = (settings.channels or 0, *(settings.image_size or ())) if is_images else (2,)
+        self.shape = blueprint_of(settings).sample_shape
         self.count, self.seed, self.device = count, seed, device
 
     def __len__(self) -> int:

@@ -109,10 +109,10 @@ def interpolate(
 
     A seed stands for the first picture of `gans sample RUN --seed SEED`.
     """
-    from experiments.latents.destination import destination
     from experiments.latents.moves import path_through
     from experiments.latents.movies import ENDINGS, check_encoder, save_frames
     from experiments.pictures import to_uint8
+    from experiments.writing import destination
 
     if len(begin) > 1:
         raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
@@ -158,8 +158,8 @@ def arithmetic(
     \b
     gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
     """
-    from experiments.latents.destination import destination, write_picture
     from experiments.latents.moves import Term, arithmetic_sheet
+    from experiments.writing import destination, write_picture
 
     rest = {"plus": iter(plus), "minus": iter(minus)}
     terms = [
@@ -189,8 +189,8 @@ def traverse(
     """Changes one latent dimension of a sample of RUN at a time: a row of pictures for each."""
     import torch
 
-    from experiments.latents.destination import destination, write_picture
     from experiments.latents.moves import traversal_sheet
+    from experiments.writing import destination, write_picture
 
     path = destination(out, ".png")
     space = opened(flags)
@@ -227,8 +227,8 @@ def directions(
     """
     import torch
 
-    from experiments.latents.destination import destination, write_picture
     from experiments.latents.directions import FINDERS, direction_sheet
+    from experiments.writing import destination, write_picture
 
     if out is None and not as_json:
         raise UsageError("nothing to show: give --out FILE.png, --json, or both")
@@ -258,7 +258,7 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     written, and the largest difference is printed.
     """
     from experiments.export import export_network
-    from experiments.latents.destination import destination, folder_made, write_file
+    from experiments.writing import destination, folder_made, write_file
 
     path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
     space = opened(flags | {"device": "cpu"})
@@ -289,9 +289,9 @@ def export(form: str | None, out: str, **flags: Any) -> None:
 @click.argument("image", type=click.Path(path_type=Path))
 def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
     """The sample of RUN that is nearest to IMAGE, any file: both as a picture, the latent beside as .npy."""
-    from experiments.latents.destination import destination, write_array, write_picture
     from experiments.latents.projection import project as search
     from experiments.latents.projection import projection_sheet, read_target
+    from experiments.writing import destination, write_array, write_picture
 
     path = destination(out, ".png")
     if path.absolute() == image.absolute():
@@ -324,8 +324,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
 @generator_options
 def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
     """Mixes styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
-    from experiments.latents.destination import destination, write_picture
     from experiments.latents.mixing import mixing_sheet
+    from experiments.writing import destination, write_picture
 
     path = destination(out, ".png")
     seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)

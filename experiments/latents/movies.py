@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.errors import RunError, UsageError
-from experiments.latents.destination import write_file, write_picture
 from experiments.latents.sheets import on_white
 from experiments.pictures import grid, to_pillow
+from experiments.writing import write_file, write_picture
 
 ENDINGS = (".gif", ".mp4", ".png")
 COLUMNS = 10

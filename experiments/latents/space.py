@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from experiments.build import blueprint_of
 from experiments.config import resolve_device
 from experiments.errors import UsageError
 from experiments.sampling import BATCH, load_generator
@@ -96,7 +97,7 @@ class LatentSpace(ABC):
 
     @property
     def is_images(self) -> bool:
-        return self.settings.image_size is not None and self.settings.channels is not None
+        return blueprint_of(self.settings).is_image
 
     def refuse_points(self, tool: str) -> None:
         """Raises UsageError for a generator of points in the plane."""

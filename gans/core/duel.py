@@ -111,3 +111,23 @@ class Duel(Game):
         fake_logits = self.look(self.generate(real), clock)
         real_logits = self.look(real, clock) if self.form.relativistic else None
         return Outcome({"adversarial": self.form.generator(fake_logits, real_logits)})
+
+
+class AroundDuel(Game):
+    """A game that plays a duel by further rules: it has the duel's players, and brings its own round."""
+
+    def __init__(self, duel: Duel) -> None:
+        super().__init__()
+        self.duel = duel
+
+    @property
+    def generator_network(self) -> nn.Module:
+        return self.duel.generator_network
+
+    @property
+    def critic_network(self) -> nn.Module:
+        return self.duel.critic_network
+
+    @property
+    def deals_per_round(self) -> int:
+        return self.duel.deals_per_round

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.clock import Clock
-from gans.core.duel import Duel, Rules
-from gans.core.game import Deal, Game, LatentNetwork
+from gans.core.duel import AroundDuel, Duel, Rules
+from gans.core.game import Deal, LatentNetwork
 from gans.core.player import Scores
 
 
@@ -71,29 +71,16 @@ class GrowingCritic(nn.Module):
     stage: Stage
 
 
-class GrowingDuel(Game):
+class GrowingDuel(AroundDuel):
     """A duel whose players grow, and whose reals fade with them. At a new size the optimizers begin anew."""
 
     def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__()
         if not isinstance(generator, GrowingGenerator) or not isinstance(critic, GrowingCritic):
             raise TypeError("a growing game needs a growing generator and a growing critic")
-        self.duel = Duel(generator, critic, rules)
+        super().__init__(Duel(generator, critic, rules))
         self.stages = (generator.stage, critic.stage)
         self.pace = rules.pace
         self.level = 0
-
-    @property
-    def generator_network(self) -> nn.Module:
-        return self.duel.generator_network
-
-    @property
-    def critic_network(self) -> nn.Module:
-        return self.duel.critic_network
-
-    @property
-    def deals_per_round(self) -> int:
-        return self.duel.deals_per_round
 
     def round(self, deal: Deal) -> Scores:
         for stage in self.stages:

@@ -20,6 +20,12 @@ def smoothing_kernel(taps: tuple[float, ...] = BILINEAR) -> Tensor:
     return torch.outer(row, row)
 
 
+def filtered(x: Tensor, kernel: Tensor, padding: int, stride: int = 1) -> Tensor:
+    """Each of the C maps of `(N, C, H, W)` with the kernel `(T, T)`; zeros lie beyond the border."""
+    channels = x.shape[1]
+    return conv2d(x, kernel.expand(channels, 1, -1, -1), stride=stride, padding=padding, groups=channels)
+
+
 def upsample(x: Tensor, kernel: Tensor) -> Tensor:
     """`(N, C, H, W)` → `(N, C, 2H, 2W)`: zeros between the pixels, then the kernel four times as strong.
 
@@ -33,9 +39,7 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
 def downsample(x: Tensor, kernel: Tensor) -> Tensor:
     """`(N, C, H, W)` → `(N, C, H/2, W/2)`: the kernel, then every second pixel. A quarter of the transpose
     of `upsample`, with zeros beyond the border likewise."""
-    channels = x.shape[1]
-    weight = kernel.expand(channels, 1, -1, -1)
-    return conv2d(x, weight, stride=2, padding=len(kernel) // 2 - 1, groups=channels)
+    return filtered(x, kernel, padding=len(kernel) // 2 - 1, stride=2)
 
 
 class Upsample(nn.Module):
@@ -76,4 +80,4 @@ class Blur(nn.Module):
         self.register_buffer("kernel", torch.outer(row, row), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv2d(x, self.kernel.expand(x.shape[1], 1, -1, -1), padding=1, groups=x.shape[1])
+        return filtered(x, self.kernel, padding=1)

@@ -16,3 +16,9 @@ def halvings(height: int, width: int) -> int:
             "--image-size 28, 32, 48 or 64"
         )
     return count
+
+
+def smallest(height: int, width: int) -> tuple[int, int]:
+    """The size that is left after all halvings. Raises ValueError as they do."""
+    count = halvings(height, width)
+    return height >> count, width >> count

@@ -12,11 +12,11 @@ from gans.core.architecture import Blueprint
 from gans.core.resample import Blur
 from gans.core.styles import MAPPING_RATE, mixed
 from gans.stylegan import (
-    Critic,
     Epilogue,
     Generator,
     StyledConvolution,
     adaptive_instance_norm,
+    critic,
 )
 
 SMALL = Blueprint((3, 32, 32), z_dim=6, width=4, style_mixing=0.5)  # 8 → 16 → 32 pixels
@@ -138,7 +138,7 @@ def test_the_mean_of_w_follows_what_is_mapped() -> None:
 
 
 def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
-    generator, critic = Generator(Blueprint((3, 32, 32), z_dim=6, width=4)).double(), Critic(SMALL).double()
+    generator, judge = Generator(Blueprint((3, 32, 32), z_dim=6, width=4)).double(), critic(SMALL).double()
     z = draw(2, 6)
     for level in (0, 1):
         torch.manual_seed(1)  # the same noise
@@ -148,10 +148,10 @@ def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
         generator.stage.set(level + 1e-12)
         torch.testing.assert_close(generator(z), interpolate(small, scale_factor=2.0), rtol=0, atol=1e-9)
         x = draw(2, 3, 16 * 2**level, 16 * 2**level)
-        critic.stage.set(float(level))
-        judged = critic(avg_pool2d(x, 2))
-        critic.stage.set(level + 1e-12)
-        torch.testing.assert_close(critic(x), judged, rtol=0, atol=1e-9)
+        judge.stage.set(float(level))
+        judged = judge(avg_pool2d(x, 2))
+        judge.stage.set(level + 1e-12)
+        torch.testing.assert_close(judge(x), judged, rtol=0, atol=1e-9)
     assert small.shape[-1] == 16
 
 

@@ -1,4 +1,4 @@
-"""Where a tool writes: checked before it works, written whole or not at all."""
+"""Where commands write: checked before they work, written whole or not at all."""
 
 import io
 from collections.abc import Iterator

@@ -1,0 +1,43 @@
+"""What the critics of ProGAN and its successors share: widths, layers and the end, with equalized weights."""
+
+from torch import nn
+
+from gans.core.architecture import Blueprint
+from gans.core.batch_statistics import MinibatchDeviation
+from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.norms import dropout, norm
+from gans.core.sizes import halvings, smallest
+
+SLOPE = 0.2  # of the leaky ReLU below zero
+WIDEST = 512  # channels at which they stop doubling
+
+
+def widths_outwards(blueprint: Blueprint) -> list[int]:
+    """Channels at every size, from the smallest to the full one; the generator has the same."""
+    _, height, width = blueprint.sample_shape
+    most = max(WIDEST, blueprint.width)
+    return [min(blueprint.width * 2**i, most) for i in reversed(range(halvings(height, width) + 1))]
+
+
+def activated(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:
+    """A convolution to `wide` channels and a leaky ReLU; the papers have no norm and no dropout here."""
+    return [
+        convolution,
+        *norm(blueprint.critic_norm, wide),
+        nn.LeakyReLU(SLOPE),
+        *dropout(blueprint.critic_dropout),
+    ]
+
+
+def ending(blueprint: Blueprint, wide: int) -> nn.Sequential:
+    """`(N, wide, H, W)` at the smallest size → logits `(N,)`."""
+    height, width = smallest(*blueprint.sample_shape[1:])
+    return nn.Sequential(
+        MinibatchDeviation(),
+        *activated(blueprint, EqualizedConvolution(wide + 1, wide), wide),
+        nn.Flatten(),
+        EqualizedLinear(wide * height * width, wide),
+        nn.LeakyReLU(SLOPE),
+        EqualizedLinear(wide, 1, gain=1.0),
+        nn.Flatten(start_dim=0),
+    )
