@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from experiments import catalogue
-from experiments.command_line import SettingType, debug_option, meters, say, setting_option
+from experiments.command_line import SettingType, debug_option, label_option, meters, say, setting_option
 from experiments.errors import RunError, UsageError
 from experiments.latents.commands import COMMANDS
 from experiments.settings import FIELDS
@@ -32,7 +32,8 @@ KINDS = {
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds a flag for every setting."""
     for name in reversed(FIELDS):
-        command = setting_option(name)(command)
+        if not FIELDS[name].metadata["derived"]:
+            command = setting_option(name)(command)
         if name == "regularizers":
             command = regularizer_options(command)
     return command
@@ -161,6 +162,7 @@ def list_plugins(kind: str | None, plugin: tuple[str, ...] | None, as_json: bool
 @click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--truncation", type=click.FloatRange(0, 2), metavar="PSI", help="Nearer to the mean of w.")
+@label_option("Of one class, by a conditional generator; default: as the data has them.")
 @click.option("--cutoff", type=click.IntRange(min=1), metavar="N", help="Only its first N styles.")
 @click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
@@ -172,20 +174,21 @@ def sample(
     seed: int,
     truncation: float | None,
     cutoff: int | None,
+    label: int | None,
     out: str,
     device: str,
     plugin: tuple[str, ...] | None,
     debug: bool,
 ) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
-    from experiments.sampling import Truncation, generate, load_generator, save_samples
+    from experiments.sampling import Truncation, generate, load_generator, of_class, save_samples
 
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")
-
     for path in plugin or ():
         catalogue.add_plugin(path)
     generator, settings = load_generator(run, say)
+    generator = of_class(generator, label, str(run))
     near = None if truncation is None else Truncation(truncation, cutoff)
     say(save_samples(generate(generator, settings.z_dim, count, seed, device, near), out))
     click.echo(out)

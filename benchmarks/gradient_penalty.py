@@ -17,13 +17,12 @@ import time
 from unittest import mock
 
 import torch
-from torch import Tensor
 
 from experiments.build import Experiment, build
 from experiments.config import resolve
 from experiments.seeds import seed_all
 from gans.core.clock import Clock
-from gans.core.game import Deal
+from gans.core.game import Batch, Deal
 from losses import input_gradient
 
 CASES = [{"width": 24, "batch_size": 16}, {"width": 64, "batch_size": 64}]
@@ -40,8 +39,9 @@ class InDouble:
     def clock(self) -> Clock:
         return self.deal.clock
 
-    def __call__(self) -> Tensor:
-        return self.deal().double()
+    def __call__(self) -> Batch:
+        batch = self.deal()
+        return batch._replace(samples=batch.samples.double())
 
 
 class Contestant:

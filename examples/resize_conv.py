@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
-from gans.dcgan import Critic, halvings
+from gans.core.sizes import halvings
+from gans.dcgan import critic
 from losses.recipe import defaults
 
 
@@ -18,10 +19,9 @@ class Generator(LatentNetwork):
     so there is no checkerboard."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim)
         channels, height, width = blueprint.sample_shape
         steps = halvings(height, width)
-        self.z_dim = blueprint.z_dim
         self.base = (4 * blueprint.width, height >> steps, width >> steps)
         self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2])
         layers: list[nn.Module] = []
@@ -50,7 +50,7 @@ class Generator(LatentNetwork):
 architecture = Architecture(
     paper="Odena et al. 2016, doi:10.23915/distill.00003",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
     data=("images",),
     default_loss="wgan-gp",
     default_data="shapes",

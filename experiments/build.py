@@ -108,12 +108,15 @@ def blueprint_of(settings: Settings) -> Blueprint:
         settings.critic_norm or "none",
         settings.critic_dropout,
         settings.style_mixing or 0.0,
+        settings.classes or 0,
     )
 
 
 def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
     """Generator and critic on the current default device, with weights from the global random generator."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
+    if settings.classes and not architecture.takes_labels:
+        raise UsageError(f"architecture {settings.arch} takes no labels; leave out --conditional")
     blueprint = blueprint_of(settings)
     generator, critic = usable(
         lambda: (architecture.generator(blueprint), architecture.critic(blueprint)),
@@ -196,12 +199,15 @@ def build(config: Config) -> Experiment:
     make_deterministic()
     device = torch.device(settings.device)
     seed_all(settings.seed, "weights")
-    game = place(build_game(settings, *build_networks(settings)), device)
+    generator, critic = build_networks(settings)
+    data = open_data(settings)
+    if generator.classes:
+        generator.shares.copy_(class_shares(data, generator.classes))
+    game = place(build_game(settings, generator, critic), device)
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
-    deal = Dealer(
-        open_data(settings), settings.batch_size, settings.seed, device, steps * images, settings.augment
-    )
+    total, is_told = steps * images, settings.conditional
+    deal = Dealer(data, settings.batch_size, settings.seed, device, total, settings.augment, is_told)
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     critic_ema = (
         ExponentialMovingAverage(game.critic_network, settings.critic_ema_kimg)
@@ -209,6 +215,12 @@ def build(config: Config) -> Experiment:
         else None
     )
     return Experiment(config, game, deal, deal.first(), ema, critic_ema, steps)
+
+
+def class_shares(data: DataSet, classes: int) -> Tensor:
+    """How often each class appears in the data, float32 `(classes,)`."""
+    assert data.labels is not None
+    return data.labels.bincount(minlength=classes) / len(data.labels)
 
 
 def total_steps(settings: Settings, images_per_step: int) -> int:

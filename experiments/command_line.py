@@ -39,6 +39,10 @@ def debug_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
 
 
+def label_option(help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option("--label", type=click.IntRange(min=0), metavar="N", help=help)
+
+
 @contextmanager
 def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""

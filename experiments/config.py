@@ -91,6 +91,7 @@ def resolve(
     chosen = lay(max(size) if size else None)
     if strengths:
         chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
+    chosen.put(*_told_classes(chosen.values, source))
     _derive(chosen, source.kind, asked, flags)
     if source.kind not in architecture.data:
         raise UsageError(
@@ -99,6 +100,19 @@ def resolve(
         )
     check_trackers(chosen.values["track"])
     return Config(Settings(**chosen.values), chosen.sources)
+
+
+def _told_classes(values: Mapping[str, Any], source: Source) -> tuple[str, dict[str, int | None]]:
+    """How many classes both players are told, and where the number comes from."""
+    if not values["conditional"]:
+        return "without --conditional", {"classes": None}
+    names = usable(source.class_names)
+    if not names:
+        raise UsageError(
+            f"--conditional: data {values['data']} has no labels; leave it out, or take data with classes "
+            "(a folder with one subfolder for each, shapes, cifar10)"
+        )
+    return f"data {values['data']}", {"classes": len(names)}
 
 
 def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from experiments.errors import RunError
 from experiments.memory import memory_for_data
 from experiments.seeds import generator_for
 from gans.core.clock import Clock
+from gans.core.game import Batch
 
 CPU = torch.device("cpu")
 GRID_SAMPLES, SCATTER_SAMPLES = 64, 2000  # that a picture shows: images, points
@@ -22,7 +23,8 @@ BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
 
 
 class Dealer:
-    """`dealer()` is the next batch: float32 on `device`, images in [−1, 1], points as they are.
+    """`dealer()` is the next batch: float32 on `device`, images in [−1, 1], points as they are; with their
+    labels, where the players are told them.
 
     The samples form one endless sequence, epoch after epoch, each in its own permutation; a batch may span
     two epochs. The position in it is `seen`, the number of samples dealt: setting it reaches any step.
@@ -34,6 +36,7 @@ class Dealer:
         device: where batches are wanted.
         total: samples that the whole run deals.
         augment: names and strengths of random changes to images, drawn from torch's global generator.
+        conditional: whether labels are dealt; the data must have them.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Dealer:
         device: torch.device,
         total: int = 0,
         augment: Sequence[tuple[str, float]] = (),
+        conditional: bool = False,
     ) -> None:
         self.data = _held_if_it_fits(data, device)
         self.batch_size = batch_size
@@ -51,6 +55,7 @@ class Dealer:
         self.device = device
         self.total = total
         self.augment = [(AUGMENTATIONS[name], strength) for name, strength in augment]
+        self.labels = data.labels if conditional else None
         self.seen = 0
         self._orders: dict[int, Tensor] = {}
         self._ahead = None if isinstance(self.data, Held) else _Ahead(self.data)
@@ -59,14 +64,16 @@ class Dealer:
     def clock(self) -> Clock:
         return Clock(self.seen, self.seen // self.batch_size, self.seen / self.total if self.total else 0.0)
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Batch:
+        indices = self._indices(self.seen)
         with _told():
-            samples = self._next()
+            samples = self.prepare(self._next(indices))
         self.seen += self.batch_size
-        batch = self.prepare(samples)
         for change, strength in self.augment:
-            batch = change(batch, strength)
-        return batch
+            samples = change(samples, strength)
+        if self.labels is None:
+            return Batch(samples)
+        return Batch(samples, (self.labels[indices].to(self.device, non_blocking=True),))
 
     @property
     def shown(self) -> int:
@@ -87,9 +94,9 @@ class Dealer:
             return samples.div_(127.5).sub_(1.0)
         return samples
 
-    def _next(self) -> Tensor:
+    def _next(self, indices: Tensor) -> Tensor:
         if self._ahead is None:
-            return self.data.fetch(self._indices(self.seen))
+            return self.data.fetch(indices)
         positions = range(self.seen, self.seen + (BATCHES_AHEAD + 1) * self.batch_size, self.batch_size)
         for position in positions[len(self._ahead.waiting(self.seen)) :]:
             self._ahead.ask(position, self._indices(position))
@@ -107,8 +114,9 @@ class Dealer:
 
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._orders:
-            order = torch.randperm(len(self.data), generator=generator_for(self.seed, "order", epoch))
-            self._orders = {epoch: order}
+            self._orders = {known: order for known, order in self._orders.items() if abs(known - epoch) < 2}
+            random = generator_for(self.seed, "order", epoch)
+            self._orders[epoch] = torch.randperm(len(self.data), generator=random)
         return self._orders[epoch]
 
 

@@ -15,8 +15,8 @@ METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in 
 Player = Literal["generator", "critic"]
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 NEEDED: dict[Player, tuple[str, ...]] = {
-    "generator": ("arch", "image_size", "channels", "z_dim", "width"),
-    "critic": ("arch", "image_size", "channels", "width", "critic_norm", "critic_dropout"),
+    "generator": ("arch", "image_size", "channels", "z_dim", "width", "classes"),
+    "critic": ("arch", "image_size", "channels", "width", "critic_norm", "critic_dropout", "classes"),
 }
 
 
@@ -38,7 +38,7 @@ def import_network(path: Path, player: Player = "generator") -> tuple[nn.Module,
 
     try:
         with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[METADATA_KEY])
+            description = {"classes": None, **json.loads((file.metadata() or {})[METADATA_KEY])}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values = {name: read_value(name, description[name]) for name in NEEDED[player]}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

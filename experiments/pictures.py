@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CELL_SIDE = 64  # pixels: smaller images are enlarged by a whole factor, so that a person can see them
 GAP = 2
+GRID_COLUMNS = 8
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def grid(images: Tensor, columns: int = 8) -> Tensor:
+def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
     """uint8 `(N, C, H, W)` → one uint8 picture `(C, H', W')`, row by row, on white."""
     count, channels, height, width = images.shape
     columns = min(columns, count)
@@ -82,9 +83,9 @@ def save_png(picture: Image.Image, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def picture_of(samples: Tensor, reals: Tensor | None = None) -> Image.Image:
+def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
     """A grid of images in [−1, 1] `(N, C, H, W)`, or a scatter plot of points `(N, 2)` over reals."""
     samples = samples.detach().float().cpu()
     if samples.dim() == 2:
         return scatter(samples, reals)
-    return to_pillow(grid(to_uint8(samples)))
+    return to_pillow(grid(to_uint8(samples), columns))

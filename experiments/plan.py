@@ -35,7 +35,12 @@ def estimate(config: Config) -> Estimate:
         networks = build_networks(settings)
         z = torch.empty(settings.batch_size, settings.z_dim)
         samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
-    activations = _peak_activations(*networks, z, samples, bool(settings.penalty))
+        labels = torch.zeros(settings.batch_size, dtype=torch.int64)
+    told = (labels,) if settings.classes else ()
+    kept = _activations(networks[0], z, *told), _activations(networks[1], samples, *told)
+    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
+    # and its graph as well; the generator's step keeps both networks once.
+    activations = max(kept[1] * (5 if settings.penalty else 2), sum(kept))
     game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
     images = settings.batch_size * game.deals_per_round
     steps = total_steps(settings, images)
@@ -46,17 +51,7 @@ def estimate(config: Config) -> Estimate:
     return Estimate(generator, critic, steps, steps * images / 1000, (fixed + activations) * BYTES)
 
 
-def _peak_activations(
-    generator_network: nn.Module, critic_network: nn.Module, z: Tensor, samples: Tensor, has_penalty: bool
-) -> int:
-    """Numbers kept for the backward pass in the larger of the two players' steps."""
-    generator, critic = _activations(generator_network, z), _activations(critic_network, samples)
-    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
-    # and its graph as well; the generator's step keeps both networks once.
-    return max(critic * (5 if has_penalty else 2), generator + critic)
-
-
-def _activations(network: nn.Module, inputs: Tensor) -> int:
+def _activations(network: nn.Module, *inputs: Tensor) -> int:
     """Numbers that autograd keeps, weights left out."""
     kept: dict[int, Tensor] = {}
 
@@ -65,8 +60,8 @@ def _activations(network: nn.Module, inputs: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(inputs)
-    known = {id(tensor) for tensor in [inputs, *network.parameters(), *network.buffers()]}
+        network(*inputs)
+    known = {id(tensor) for tensor in [*inputs, *network.parameters(), *network.buffers()]}
     return sum(tensor.numel() for key, tensor in kept.items() if key not in known)
 
 

@@ -18,7 +18,8 @@ from experiments.pictures import picture_of, save_png, to_pillow, to_uint8
 from experiments.run_folder import RunFolder, open_run
 from experiments.seeds import generator_for
 from experiments.settings import Settings
-from gans.core.game import StyledNetwork
+from gans.core.game import Condition, LatentNetwork, StyledNetwork
+from gans.core.one_class import one_class
 from gans.core.styles import truncated
 
 BATCH = 64
@@ -36,6 +37,33 @@ class Loaded(NamedTuple):
 def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.Module, Settings]:
     """As `load`, without the step."""
     return load(path, say)[:2]
+
+
+def of_class(network: nn.Module, label: int | None, name: str, needed: bool = False) -> nn.Module:
+    """The generator, or the part of it that makes one class.
+
+    Raises UsageError for a label of a generator that is told none, for one that is none of its classes, and
+    where one is needed.
+    """
+    classes = network.classes if isinstance(network, LatentNetwork) else 0
+    if label is None:
+        if classes and needed:
+            raise UsageError(
+                f"{name} makes {classes} classes; say which with --label, from 0 to {classes - 1}"
+            )
+        return network
+    if not classes or not isinstance(network, LatentNetwork):
+        raise UsageError(f"--label {label}: {name} was not trained with --conditional, and takes no label")
+    if label >= classes:
+        raise UsageError(f"--label {label}: {name} has classes 0 to {classes - 1}")
+    return one_class(network, label)
+
+
+def drawn_labels(network: nn.Module, count: int, random: torch.Generator) -> Condition:
+    """What the generator is told of that many samples: labels as frequent as in its data, if any."""
+    if not isinstance(network, LatentNetwork) or not network.classes:
+        return ()
+    return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
 
 
 def load(path: Path, say: Callable[[str], None] = print) -> Loaded:
@@ -98,26 +126,28 @@ def sample_batches(
     device: str = "auto",
     truncation: Truncation | None = None,
 ) -> Iterator[Tensor]:
-    """The same, batch by batch. Raises UsageError for the truncation of a generator without styles.
+    """The same, batch by batch; of every class as many as in its data, about, where the generator is told
+    labels. Raises UsageError for the truncation of a generator without styles.
 
     Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
     larger draw are the same to the bit.
     """
     place = torch.device(resolve_device(device))
     generator = generator.to(place)
-    random = generator_for(seed, "latents")
+    random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
     for start in range(0, count, BATCH):
         z = torch.randn(BATCH, z_dim, generator=random).to(place)
-        samples = generator(z) if truncation is None else _truncated(generator, z, truncation)
+        told = tuple(label.to(place) for label in drawn_labels(generator, BATCH, of_labels))
+        samples = generator(z, *told) if truncation is None else _truncated(generator, truncation, z, *told)
         yield samples.float().cpu()[: count - start]
 
 
-def _truncated(generator: nn.Module, z: Tensor, truncation: Truncation) -> Tensor:
+def _truncated(generator: nn.Module, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
     if not isinstance(generator, StyledNetwork):
         raise UsageError("--truncation needs a generator with styles, such as stylegan's")
     if truncation.cutoff is not None and truncation.cutoff > generator.styles:
         raise UsageError(f"--cutoff {truncation.cutoff}: the generator has {generator.styles} styles")
-    return generator.synthesize(truncated(generator, generator.map(z), *truncation))
+    return generator.synthesize(truncated(generator, generator.map(z, *label), *truncation))
 
 
 def save_samples(samples: Tensor, out: str) -> str:

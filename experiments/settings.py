@@ -168,14 +168,18 @@ def setting(
     *,
     alone: str | None = None,
     changes_nothing: bool = False,
+    derived: bool = False,
 ) -> Any:
     """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
 
     `alone` is what its flag means without a value. `changes_nothing` marks what has no effect on the
-    numbers, so that a resumed run may have it otherwise.
+    numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and has
+    no flag.
     """
-    metadata = {"read": read, "help": help, "metavar": metavar}
-    return field(default=default, metadata=metadata | {"alone": alone, "changes_nothing": changes_nothing})
+    metadata = {"read": read, "help": help, "metavar": metavar, "alone": alone}
+    return field(
+        default=default, metadata=metadata | {"changes_nothing": changes_nothing, "derived": derived}
+    )
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,8 @@ class Settings:
         "flip,crop,jitter[=STRENGTH]",
         (),
     )
+    conditional: bool = setting(switch, "Tell both players the labels of the data.", default=False)
+    classes: int | None = setting(whole(1), "How many classes they are told.", derived=True)
     z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)
     critic_norm: str | None = setting(

@@ -17,11 +17,13 @@ from torch import Tensor
 from experiments.build import Experiment
 from experiments.checkpoint import Checkpoints
 from experiments.errors import RunError
-from experiments.pictures import picture_of, save_png
+from experiments.pictures import GRID_COLUMNS, picture_of, save_png
 from experiments.seeds import generator_for
 from experiments.trackers import Tracker
+from gans.core.game import Condition
 from gans.core.player import Scores
 
+MOST_COLUMNS = 16  # of a grid of samples with a column for each class
 SCORE_STEPS = 25  # between score lines: one synchronization with the device each
 
 
@@ -143,6 +145,14 @@ class Sampler:
         shape = experiment.deal.shown, settings.z_dim
         self.latents = torch.randn(shape, generator=generator_for(settings.seed, "samples"))
         self.latents = self.latents.to(settings.device)
+        self.condition: Condition = ()
+        self.columns = GRID_COLUMNS
+        if settings.classes:
+            if settings.classes <= MOST_COLUMNS:  # each column shows one class
+                self.columns = settings.classes * max(1, GRID_COLUMNS // settings.classes)
+            self.latents = self.latents[: len(self.latents) // self.columns * self.columns]
+            labels = torch.arange(len(self.latents)) % settings.classes
+            self.condition = (labels.to(settings.device),)
 
     def save_reals(self) -> None:
         save_png(picture_of(self.experiment.reals), self.folder / "real.png")
@@ -150,10 +160,10 @@ class Sampler:
     def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
             with torch.no_grad():
-                samples = self.experiment.ema.average(self.latents)
+                samples = self.experiment.ema.average(self.latents, *self.condition)
             file = self.folder / f"kimg-{moment.seen // 1000:06d}.png"
             reals = self.experiment.reals
-            save_png(picture_of(samples, reals if reals.dim() == 2 else None), file)
+            save_png(picture_of(samples, reals if reals.dim() == 2 else None, self.columns), file)
             self.tracker.images("samples", file, moment.kimg)
 
 

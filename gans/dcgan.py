@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
+from gans.core.labels import WithLabel, judging
 from gans.core.norms import dropout, norm
 from gans.core.sizes import halvings
 from losses.recipe import defaults
@@ -17,15 +18,17 @@ class Generator(LatentNetwork):
     """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
         steps = halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in reversed(range(steps))]
-        self.z_dim = blueprint.z_dim
         self.base = (widths[0], height >> steps, width >> steps)
+        self.with_label = WithLabel(self.z_dim, self.classes)
         # "Project and reshape" of the paper's figure 1. A norm follows every layer but the last, so only
         # the last has a bias.
-        self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2], bias=False)
+        self.project = nn.Linear(
+            self.with_label.total, self.base[0] * self.base[1] * self.base[2], bias=False
+        )
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
         for wide, narrow in pairwise(widths):
             layers += [
@@ -39,32 +42,32 @@ class Generator(LatentNetwork):
 
     @property
     def first_layers(self) -> tuple[Tensor, ...]:
-        return (self.project.weight,)
+        return (self.project.weight[:, : self.z_dim],)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.upsample(self.project(z).view(-1, *self.base))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.upsample(self.project(self.with_label(z, *label)).view(-1, *self.base))
 
 
-class Critic(nn.Sequential):
+def critic(blueprint: Blueprint) -> nn.Module:
     """`(N, C, H, W)` → logits `(N,)`; the first layer has no norm.
 
     A plain chain of layers, which makes a gradient penalty cheaper (losses/input_gradient.py).
     """
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        channels, height, width = blueprint.sample_shape
-        steps = halvings(height, width)
-        widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
-        has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
-        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
-        for narrow, wide in pairwise(widths):
-            layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
-            layers += [nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_shift)]
-            layers += norm(blueprint.critic_norm, wide)
-        layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout), nn.Flatten()]
-        layers += [nn.Linear(widths[-1] * (height >> steps) * (width >> steps), 1), nn.Flatten(start_dim=0)]
-        super().__init__(*layers)
-        self.apply(initialize)
+    channels, height, width = blueprint.sample_shape
+    steps = halvings(height, width)
+    widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
+    has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
+    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
+    for narrow, wide in pairwise(widths):
+        layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
+        layers += [nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_shift)]
+        layers += norm(blueprint.critic_norm, wide)
+    layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout), nn.Flatten()]
+    features = widths[-1] * (height >> steps) * (width >> steps)
+    vectors = nn.Embedding(blueprint.classes, features) if blueprint.classes else None
+    if vectors is not None:
+        nn.init.normal_(vectors.weight, 0.0, 0.02)
+    return judging(layers, nn.Linear(features, 1), vectors).apply(initialize)
 
 
 def initialize(module: nn.Module) -> None:
@@ -82,7 +85,8 @@ def initialize(module: nn.Module) -> None:
 architecture = Architecture(
     paper="Radford et al. 2015, arXiv:1511.06434",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
+    takes_labels=True,
     data=("images",),
     default_loss="bce",
     default_data="shapes",

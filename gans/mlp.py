@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
+from gans.core.labels import WithLabel
 from gans.core.norms import dropout, flat_norm
 from losses.recipe import defaults
 
@@ -14,11 +15,11 @@ class Generator(LatentNetwork):
     """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1], or `(N, 2)` without bounds."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
-        self.z_dim = blueprint.z_dim
+        super().__init__(blueprint.z_dim, blueprint.classes)
         self.sample_shape = blueprint.sample_shape
+        self.with_label = WithLabel(self.z_dim, self.classes)
         layers: list[nn.Module] = []
-        units = self.z_dim
+        units = self.with_label.total
         for _ in range(HIDDEN_LAYERS):
             # Batch norm helps on images, and blurs the sharp modes of points.
             layers += [nn.Linear(units, blueprint.width, bias=not blueprint.is_image)]
@@ -33,30 +34,42 @@ class Generator(LatentNetwork):
     def first_layers(self) -> tuple[Tensor, ...]:
         first = self.layers[0]
         assert isinstance(first, nn.Linear)
-        return (first.weight,)
+        return (first.weight[:, : self.z_dim],)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).view(-1, *self.sample_shape)
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.layers(self.with_label(z, *label)).view(-1, *self.sample_shape)
 
 
-class Critic(nn.Sequential):
+class LabelledCritic(nn.Module):
+    """Samples and labels `(N,)`, side by side from the first layer on → logits `(N,)`."""
+
+    def __init__(self, with_label: WithLabel, layers: nn.Module) -> None:
+        super().__init__()
+        self.with_label, self.layers = with_label, layers
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        return self.layers(self.with_label(x.flatten(1), label))
+
+
+def critic(blueprint: Blueprint) -> nn.Module:
     """Samples → logits `(N,)`; the first layer has no norm. A plain chain of layers, as dcgan's."""
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        width = blueprint.width
-        layers: list[nn.Module] = [nn.Flatten(), nn.Linear(blueprint.sample_size, width)]
-        for _ in range(HIDDEN_LAYERS - 1):
-            layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
-            layers += [nn.Linear(width, width), *flat_norm(blueprint.critic_norm, width)]
+    width = blueprint.width
+    with_label = WithLabel(blueprint.sample_size, blueprint.classes)
+    layers: list[nn.Module] = [nn.Flatten(), nn.Linear(with_label.total, width)]
+    for _ in range(HIDDEN_LAYERS - 1):
         layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
-        layers += [nn.Linear(width, 1), nn.Flatten(start_dim=0)]
-        super().__init__(*layers)
+        layers += [nn.Linear(width, width), *flat_norm(blueprint.critic_norm, width)]
+    layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
+    layers += [nn.Linear(width, 1), nn.Flatten(start_dim=0)]
+    chain = nn.Sequential(*layers)
+    return LabelledCritic(with_label, chain) if blueprint.classes else chain
 
 
 architecture = Architecture(
     paper="Goodfellow et al. 2014, arXiv:1406.2661",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
+    takes_labels=True,
     data=("images", "points"),
     default_loss="bce",
     default_data="ring8",

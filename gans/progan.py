@@ -18,6 +18,7 @@ from gans.core.growth import (
     shown,
     shrunk,
 )
+from gans.core.labels import WithLabel
 from gans.core.resample import Blur
 from gans.core.sizes import smallest
 from losses.recipe import defaults
@@ -27,15 +28,15 @@ class Generator(GrowingGenerator):
     """`(N, z_dim)` → `(N, C, H, W)` (table 2). Latents are put on a sphere first."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
         widths = widths_outwards(blueprint)
-        self.z_dim = blueprint.z_dim
+        self.with_label = WithLabel(self.z_dim, self.classes)
         self.stage = Stage(len(widths) - 1)
         self.base = (widths[0], *smallest(height, width))
         # The gain is the authors': a quarter of that of the other layers.
         pixels = self.base[1] * self.base[2]
-        self.project = EqualizedLinear(self.z_dim, widths[0] * pixels, gain=GAIN / 4)
+        self.project = EqualizedLinear(self.with_label.total, widths[0] * pixels, gain=GAIN / 4)
         self.sphere = PixelNorm()
         first = nn.Sequential(nn.LeakyReLU(0.2), PixelNorm(), *generator_layer(widths[0], widths[0]))
         blocks = [
@@ -47,11 +48,11 @@ class Generator(GrowingGenerator):
 
     @property
     def first_layers(self) -> tuple[Tensor, ...]:
-        return (self.project.weight,)
+        return (self.project.weight[:, : self.z_dim],)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
         level, share = self.stage.split()
-        x = self.blocks[0](self.project(self.sphere(z)).view(-1, *self.base))
+        x = self.blocks[0](self.project(self.sphere(self.with_label(z, *label))).view(-1, *self.base))
         small = x
         for block in self.blocks[1 : level + 1]:
             small, x = x, block(enlarged(x))
@@ -88,7 +89,7 @@ class Critic(GrowingCritic):
         )
         self.last = ending(blueprint, widths[0])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         level, share = self.stage.split()
         images = x if self.training else shrunk(x, self.stage.levels - level)
         x, left = self.from_image[level](images), level + self.first
@@ -97,7 +98,7 @@ class Critic(GrowingCritic):
             x = fade(lambda: self.from_image[level - 1](shrunk(images, 1)), new, share)
         for block in reversed(self.blocks[:left]):
             x = block(x)
-        return self.last(x)
+        return self.last(x, *label)
 
 
 def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
@@ -112,6 +113,7 @@ architecture = Architecture(
     paper="Karras et al. 2018, arXiv:1710.10196",
     generator=Generator,
     critic=Critic,
+    takes_labels=True,
     data=("images",),
     default_loss="wgan-gp",
     default_data="shapes",

@@ -1,6 +1,6 @@
 """R3GAN: plain residual networks of grouped convolutions, without normalization (Huang et al. 2024).
 
-Config E of the paper, unconditional. Generator and critic are mirror images: at every scale two bottleneck
+Config E of the paper. Generator and critic are mirror images: at every scale two bottleneck
 blocks, between scales a bilinear filter, and at the smallest one a learned basis in place of a dense layer.
 At initialization every block is the identity.
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
+from gans.core.labels import WithLabel, judging
 from gans.core.norms import dropout, norm
 from gans.core.resample import Downsample, Upsample
 from gans.core.sizes import halvings, smallest
@@ -30,7 +31,7 @@ GROUP_WIDTH = 16  # channels
 SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU (He et al. 2015)
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 class Generator(LatentNetwork):
@@ -41,10 +42,10 @@ class Generator(LatentNetwork):
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         widths = widths_inwards(blueprint)[::-1]
-        self.z_dim = blueprint.z_dim
-        self.basis = GenerativeBasis(self.z_dim, widths[0], smallest(*blueprint.sample_shape[1:]))
+        self.with_label = WithLabel(self.z_dim, self.classes)
+        self.basis = GenerativeBasis(self.with_label.total, widths[0], smallest(*blueprint.sample_shape[1:]))
         layers: list[nn.Module] = [*blocks(widths[0], len(widths))]
         for wide, narrow in pairwise(widths):
             layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths))]
@@ -53,40 +54,37 @@ class Generator(LatentNetwork):
 
     @property
     def first_layers(self) -> tuple[Tensor, ...]:
-        return (self.basis.strengths.weight,)
+        return (self.basis.strengths.weight[:, : self.z_dim],)
 
-    def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.layers(self.basis(z))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        images: Tensor = self.layers(self.basis(self.with_label(z, *label)))
         return images if self.training else images.clamp(-1, 1)
 
 
-class Critic(nn.Sequential):
+def critic(blueprint: Blueprint) -> nn.Module:
     """`(N, C, H, W)` → logits `(N,)`.
 
     Norms, where asked for, stand before the activations of the blocks; dropout stands behind the blocks of
     each scale, since what a block adds is nothing at first.
     """
+    widths = widths_inwards(blueprint)
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        widths = widths_inwards(blueprint)
+    def scale(channels: int) -> list[nn.Module]:
+        same = blocks(channels, len(widths), blueprint.critic_norm)
+        return [*same, *dropout(blueprint.critic_dropout)]
 
-        def scale(channels: int) -> list[nn.Module]:
-            same = blocks(channels, len(widths), blueprint.critic_norm)
-            return [*same, *dropout(blueprint.critic_dropout)]
-
-        layers: list[nn.Module] = [
-            PixelwiseConvolution(blueprint.sample_shape[0], widths[0]),
-            *scale(widths[0]),
-        ]
-        for narrow, wide in pairwise(widths):
-            layers += [Downsample(), *change(narrow, wide), *scale(wide)]
-        # The discriminative basis: an inner product with a learned pattern per channel.
-        basis = nn.Conv2d(
-            widths[-1], widths[-1], smallest(*blueprint.sample_shape[1:]), groups=widths[-1], bias=False
-        )
-        logit = nn.Linear(widths[-1], 1, bias=False)
-        layers += [initialized(basis), nn.Flatten(), initialized(logit), nn.Flatten(start_dim=0)]
-        super().__init__(*layers)
+    layers: list[nn.Module] = [
+        PixelwiseConvolution(blueprint.sample_shape[0], widths[0]),
+        *scale(widths[0]),
+    ]
+    for narrow, wide in pairwise(widths):
+        layers += [Downsample(), *change(narrow, wide), *scale(wide)]
+    # The discriminative basis: an inner product with a learned pattern per channel.
+    wide = widths[-1]
+    basis = nn.Conv2d(wide, wide, smallest(*blueprint.sample_shape[1:]), groups=wide, bias=False)
+    logit = initialized(nn.Linear(wide, 1, bias=False))
+    vectors = initialized(nn.Embedding(blueprint.classes, wide)) if blueprint.classes else None
+    return judging([*layers, initialized(basis), nn.Flatten()], logit, vectors)
 
 
 class GenerativeBasis(nn.Module):
@@ -176,7 +174,7 @@ class PixelwiseConvolution(nn.Module):
 def initialized(layer: Layer, gain: float = 1.0) -> Layer:
     """Weights ~ N(0, gain² / fan in), biases 0."""
     nn.init.normal_(layer.weight, 0.0, gain / prod(layer.weight.shape[1:]) ** 0.5)
-    if layer.bias is not None:
+    if not isinstance(layer, nn.Embedding) and layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
 
@@ -192,7 +190,8 @@ def widths_inwards(blueprint: Blueprint) -> list[int]:
 architecture = Architecture(
     paper="Huang et al. 2024, arXiv:2501.05441, config E",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
+    takes_labels=True,
     data=("images",),
     default_loss="r3gan",
     default_data="shapes",

@@ -7,12 +7,14 @@ halving of the image. SNGAN's STL-10 networks of 48 pixels (table 6) are wider t
 """
 
 from itertools import pairwise
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.game import LatentNetwork
+from gans.core.labels import Chain, TakesLabel, batch_norm, judging
 from gans.core.norms import dropout, norm
 from gans.core.sizes import halvings
 from losses.recipe import defaults
@@ -21,20 +23,21 @@ FLAT_UP_TO = 32  # pixels: the longest side for which all layers have the same w
 WIDEST = 16  # channels stop doubling at this multiple of the width (1,024 = 16 · 64)
 RESIDUAL_GAIN = 2**0.5  # for a convolution that reads the output of a ReLU
 
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
 
 class Generator(LatentNetwork):
     """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
         widths = widths_inwards(blueprint)[::-1]
-        self.z_dim = blueprint.z_dim
         self.base = (widths[0], height >> len(widths), width >> len(widths))
-        self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2])
-        initialize(self.project)
-        blocks = [upsampling_block(wide, narrow) for wide, narrow in pairwise([widths[0], *widths])]
-        self.layers = nn.Sequential(
+        self.project = initialized(nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2]))
+        pairs = pairwise([widths[0], *widths])
+        blocks = [upsampling_block(wide, narrow, self.classes) for wide, narrow in pairs]
+        self.layers = Chain(
             *blocks,
             nn.BatchNorm2d(widths[-1]),
             nn.ReLU(inplace=True),
@@ -46,28 +49,32 @@ class Generator(LatentNetwork):
     def first_layers(self) -> tuple[Tensor, ...]:
         return (self.project.weight,)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(self.project(z).view(-1, *self.base))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.layers(self.project(z).view(-1, *self.base), *label)
 
 
-class Critic(nn.Module):
+def critic(blueprint: Blueprint) -> nn.Module:
     """`(N, C, H, W)` → logits `(N,)`; the first block has no norm."""
+    widths = widths_inwards(blueprint)
+    # The CIFAR-10 table halves twice and keeps 8×8 pixels in two more blocks; the other one halves
+    # down to 4×4 and has one block there.
+    halving, keeping = (widths[:2], 2) if is_flat(blueprint) else (widths, 1)
+    wide = halving[-1]
+    blocks: list[nn.Module] = [first_block(blueprint, halving[0])]
+    blocks += [critic_block(blueprint, narrow, wide, halves=True) for narrow, wide in pairwise(halving)]
+    blocks += [critic_block(blueprint, wide, wide, halves=False) for _ in range(keeping)]
+    vectors = nn.Embedding(blueprint.classes, wide) if blueprint.classes else None
+    if vectors is not None:
+        nn.init.xavier_uniform_(vectors.weight)
+    logit = initialized(nn.Linear(wide, 1))
+    return judging([*blocks, *activation(blueprint), SumPool()], logit, vectors)
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
-        widths = widths_inwards(blueprint)
-        # The CIFAR-10 table halves twice and keeps 8×8 pixels in two more blocks; the other one halves
-        # down to 4×4 and has one block there.
-        halving, keeping = (widths[:2], 2) if is_flat(blueprint) else (widths, 1)
-        blocks = [first_block(blueprint, halving[0])]
-        blocks += [critic_block(blueprint, narrow, wide, halves=True) for narrow, wide in pairwise(halving)]
-        blocks += [critic_block(blueprint, halving[-1], halving[-1], halves=False) for _ in range(keeping)]
-        self.blocks = nn.Sequential(*blocks, *activation(blueprint))
-        self.logit = nn.Linear(halving[-1], 1)
-        initialize(self.logit)
+
+class SumPool(nn.Module):
+    """`(N, C, H, W)` → `(N, C)`, as in SNGAN."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.logit(self.blocks(x).sum(dim=(2, 3))).flatten()  # global sum pooling, as in SNGAN
+        return x.sum(dim=(2, 3))
 
 
 def is_flat(blueprint: Blueprint) -> bool:
@@ -82,25 +89,26 @@ def widths_inwards(blueprint: Blueprint) -> list[int]:
     return [blueprint.width * min(growth**i, WIDEST) for i in range(halvings(height, width))]
 
 
-class Block(nn.Module):
+class Block(TakesLabel):
     """`x ↦ shortcut(x) + residual(x)`, where no layers stand for the identity."""
 
     def __init__(self, shortcut: list[nn.Module], residual: list[nn.Module]) -> None:
         super().__init__()
         self.shortcut = nn.Sequential(*shortcut)
-        self.residual = nn.Sequential(*residual)
+        self.residual = Chain(*residual)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.residual(x)
+    def forward(self, x: Tensor, *label: Tensor) -> Tensor:
+        return self.shortcut(x) + self.residual(x, *label)
 
 
-def upsampling_block(wide: int, narrow: int) -> Block:
-    """The generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`."""
+def upsampling_block(wide: int, narrow: int, classes: int = 0) -> Block:
+    """The generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`. With classes, its norms are
+    conditional, as in SNGAN's networks with labels (Miyato & Koyama 2018)."""
     residual: list[nn.Module] = [
-        nn.BatchNorm2d(wide),
+        batch_norm(wide, classes),
         nn.ReLU(inplace=True),
         EnlargingConvolution(convolution(wide, narrow, bias=False)),  # the norm that follows has a shift
-        nn.BatchNorm2d(narrow),
+        batch_norm(narrow, classes),
         nn.ReLU(inplace=True),
         convolution(narrow, narrow),
     ]
@@ -182,23 +190,23 @@ def convolution(
     narrow: int, wide: int, *, kernel_size: int = 3, gain: float = RESIDUAL_GAIN, bias: bool = True
 ) -> nn.Conv2d:
     """A convolution that keeps the size, with the papers' initial weights."""
-    layer = nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias)
-    initialize(layer, gain)
-    return layer
+    return initialized(nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias), gain)
 
 
-def initialize(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+def initialized(layer: Layer, gain: float = 1.0) -> Layer:
     """Glorot's uniform weights, with gain √2 in residual branches and 1 elsewhere; biases 0 (the code of
     both papers)."""
     nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
+    return layer
 
 
 architecture = Architecture(
     paper="Gulrajani et al. 2017, arXiv:1704.00028; Miyato et al. 2018, arXiv:1802.05957",
     generator=Generator,
-    critic=Critic,
+    critic=critic,
+    takes_labels=True,
     data=("images",),
     default_loss="hinge",
     default_data="shapes",

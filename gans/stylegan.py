@@ -30,16 +30,16 @@ class Generator(GrowingGenerator, StyledNetwork):
     mean: Tensor
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
         widths = widths_outwards(blueprint)
         if len(widths) < FIRST + 1:
             raise ValueError(f"image size {height}x{width}: growing begins at 8 to 15 pixels")
-        self.z_dim = self.w_dim = blueprint.z_dim
+        self.w_dim = self.z_dim
         self.mixing = blueprint.style_mixing
         self.stage = Stage(len(widths) - 1 - FIRST)
         base = smallest(height, width)
-        self.mapping = Mapping(self.z_dim)
+        self.mapping = Mapping(self.z_dim, self.classes)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.ones(widths[0], *base))
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
@@ -65,11 +65,11 @@ class Generator(GrowingGenerator, StyledNetwork):
     def first_layers(self) -> tuple[Tensor, ...]:
         return tuple(part.style.weight for part in self.modules() if isinstance(part, Epilogue))
 
-    def map(self, z: Tensor) -> Tensor:
-        return self.mapping(z)
+    def map(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.mapping(z, *label)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.synthesize(mixed(self, z, self.mixing) if self.training else self.map(z))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.synthesize(mixed(self, self.mixing, z, *label) if self.training else self.map(z, *label))
 
     def synthesize(self, w: Tensor) -> Tensor:
         level, share = self.stage.split()
@@ -132,6 +132,7 @@ architecture = Architecture(
     paper="Karras et al. 2019, arXiv:1812.04948",
     generator=Generator,
     critic=critic,
+    takes_labels=True,
     data=("images",),
     default_loss="r1",
     default_data="shapes",

@@ -13,7 +13,7 @@ from gans.core.clock import Clock
 from gans.core.duel import AroundDuel, Duel, Rules
 from gans.core.equalized import EqualizedConvolution
 from gans.core.equalized_critic import SLOPE, activated, ending, widths_outwards
-from gans.core.game import Deal, LatentNetwork, StyledNetwork
+from gans.core.game import Batch, Deal, LatentNetwork, StyledNetwork
 from gans.core.modulation import ModulatedConvolution
 from gans.core.player import Outcome, Scores
 from gans.core.resample import Downsample, Upsample, filtered, smoothing_kernel
@@ -37,14 +37,14 @@ class Generator(StyledNetwork):
     mean: Tensor
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
+        super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
         widths = widths_outwards(blueprint)
-        self.z_dim = self.w_dim = blueprint.z_dim
+        self.w_dim = self.z_dim
         self.mixing = blueprint.style_mixing
         base = smallest(height, width)
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
-        self.mapping = Mapping(self.z_dim)
+        self.mapping = Mapping(self.z_dim, self.classes)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
         self.first = StyledLayer(self.w_dim, widths[0], widths[0], base)
@@ -66,11 +66,11 @@ class Generator(StyledNetwork):
     def first_layers(self) -> tuple[Tensor, ...]:
         return tuple(part.style.weight for part in self.modules() if isinstance(part, ModulatedConvolution))
 
-    def map(self, z: Tensor) -> Tensor:
-        return self.mapping(z)
+    def map(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.mapping(z, *label)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.synthesize(mixed(self, z, self.mixing) if self.training else self.map(z))
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.synthesize(mixed(self, self.mixing, z, *label) if self.training else self.map(z, *label))
 
     def synthesize(self, w: Tensor) -> Tensor:
         styles = repeated(w, self.styles).unbind(dim=1)
@@ -123,8 +123,8 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(*(Halving(blueprint, n, w) for n, w in pairwise(widths[::-1])))
         self.last = ending(blueprint, widths[0])
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.blocks(self.from_image(x)))
+    def forward(self, x: Tensor, *label: Tensor) -> Tensor:
+        return self.last(self.blocks(self.from_image(x)), *label)
 
 
 class Halving(nn.Module):
@@ -200,20 +200,22 @@ class LazyDuel(AroundDuel):
             scores |= self.duel.generator.minimise(self.straighten, clock, real)
         return scores
 
-    def penalize(self, clock: Clock, real: Tensor) -> Outcome:
+    def penalize(self, clock: Clock, real: Batch) -> Outcome:
         """The critic's objective in a turn of regularization."""
         with torch.no_grad():
             fake = self.duel.generate(real)
         return Outcome(*self.duel.penalized(self.lazy, clock, real, fake))
 
-    def straighten(self, clock: Clock, real: Tensor) -> Outcome:
+    def straighten(self, clock: Clock, real: Batch) -> Outcome:
         """`E (|Jᵀ y|₂ − a)²` (equation 4): a step in w changes images by the same length everywhere.
 
         J is the Jacobian of the images in w, y an image of noise, and a the running mean of the lengths.
         """
-        count = max(1, len(real) // LENGTH_SHRINK)
-        z = torch.randn(count, self.duel.z_dim, device=real.device, dtype=real.dtype)
-        styles = repeated(self.synthesis.map(z), self.synthesis.styles)
+        like = real.samples
+        count = max(1, len(like) // LENGTH_SHRINK)
+        z = torch.randn(count, self.duel.z_dim, device=like.device, dtype=like.dtype)
+        w = self.synthesis.map(z, *(each[:count] for each in real.condition))
+        styles = repeated(w, self.synthesis.styles)
         lengths = path_lengths(self.synthesis, styles)
         self.length.lerp_(lengths.detach().mean(), LENGTH_DECAY)
         value = (lengths - self.length).square().mean() * (LENGTH_WEIGHT * LENGTH_EVERY)
@@ -233,6 +235,7 @@ architecture = Architecture(
     paper="Karras et al. 2020, arXiv:1912.04958",
     generator=Generator,
     critic=Critic,
+    takes_labels=True,
     data=("images",),
     default_loss="r1",
     default_data="shapes",

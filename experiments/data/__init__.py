@@ -143,5 +143,10 @@ class Source(ABC):
         """The shape of the samples as they come, found without reading them all."""
 
     @abstractmethod
+    def class_names(self) -> Sequence[str]:
+        """The classes that samples are labelled with, found without reading the samples; none without
+        labels."""
+
+    @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """The data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""

@@ -1,6 +1,7 @@
 """The CIFAR sets: pictures in pickles, which are read without running what a pickle may ask for."""
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,13 +37,20 @@ class CifarSet(HeldSet):
         datasets.utils.download_url(published.url, root, published.filename, published.tgz_md5)
         datasets.utils.extract_archive(root / published.filename, below)
 
+    def class_names(self) -> Sequence[str]:
+        return self.names_in(self.found()[-1])
+
+    def names_in(self, file: Path) -> list[str]:
+        """The names of the classes. Raises ValueError where the file does not hold them."""
+        names = unpickled(file, self.classes_key)[self.classes_key]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{file} does not hold the names of classes")
+        return names
+
     def read(self, files: Files) -> Pictures:
-        *batches, names = files
-        contents = [unpickled(file, "data", self.labels_key) for file in batches]
-        classes = unpickled(names, self.classes_key)[self.classes_key]
-        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-            raise ValueError(f"{names} does not hold the names of classes")
-        for file, content in zip(batches, contents, strict=True):
+        contents = [unpickled(file, "data", self.labels_key) for file in files[:-1]]
+        classes = self.names_in(files[-1])
+        for file, content in zip(files, contents, strict=False):
             pixels, labels = content["data"], content[self.labels_key]
             if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):
                 raise ValueError(f"{file} does not hold pictures of 3×32×32 bytes")

@@ -13,7 +13,10 @@ def gaussians(centres: Tensor, sigma: float) -> Held:
     """`LENGTH` points float32 `(N, 2)` around `centres` `(M, 2)`: mode i mod M is the label of point i."""
     labels = torch.arange(LENGTH) % len(centres)
     noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
-    names = [f"mode {mode}" for mode in range(len(centres))]
-    points = Held(centres[labels] + sigma * noise, labels, names)
+    points = Held(centres[labels] + sigma * noise, labels, mode_names(centres))
     points.mixture = centres, sigma
     return points
+
+
+def mode_names(centres: Tensor) -> list[str]:
+    return [f"mode {mode}" for mode in range(len(centres))]

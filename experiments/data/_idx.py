@@ -27,7 +27,6 @@ class IdxSet(HeldSet):
 
     Attributes:
         published: the name of torchvision's class.
-        classes: the names of the classes.
     """
 
     size: ClassVar[tuple[int, int]] = (28, 28)
@@ -35,7 +34,6 @@ class IdxSet(HeldSet):
     files: ClassVar[tuple[str, ...]] = (IMAGES, LABELS)
     endings: ClassVar[tuple[str, ...]] = ("", ".gz")
     published: ClassVar[str]
-    classes: ClassVar[tuple[str, ...]]
 
     def fault(self, files: Files) -> str:
         """Which other set these are; damaged files are for `read` to complain of."""

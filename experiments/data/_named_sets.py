@@ -40,6 +40,7 @@ class NamedSet(Source):
         endings: what may follow these names.
         installed: folders where a package of the system puts it.
         remedy: how else it can be had, in words.
+        classes: the names of its classes; empty without labels.
     """
 
     kind: ClassVar[Kind] = "images"
@@ -51,6 +52,7 @@ class NamedSet(Source):
     endings: ClassVar[tuple[str, ...]] = ("",)
     installed: ClassVar[tuple[Path, ...]] = ()
     remedy: ClassVar[str] = ""
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def fault(self, files: Files) -> str:
@@ -69,6 +71,9 @@ class NamedSet(Source):
         if not self.access.download:
             self.found()
         return Native(self.size, self.channels)
+
+    def class_names(self) -> Sequence[str]:
+        return self.classes
 
     def found(self) -> Files:
         """The files of the set, in the order of `files`; fetched first where they are missing and may be.

@@ -54,6 +54,9 @@ class Folder(Source):
         header = first_header(self._store, self._names, self.access.skip_bad)
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
+    def class_names(self) -> Sequence[str]:
+        return classes_of(self._names)[1]
+
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""
         labels, classes = classes_of(self._names)

@@ -1,5 +1,6 @@
 """Points: 25 Gaussians at {−4, −2, 0, 2, 4}², σ 0.05 (PacGAN, Lin et al. 2018)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from experiments.data import Fit, Held, Kind, Native, Source
 from experiments.data._arguments import refuse_argument
-from experiments.data._gaussians import gaussians
+from experiments.data._gaussians import gaussians, mode_names
 
 _STEPS = torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0])
 
@@ -28,6 +29,9 @@ class Grid25(Source):
     def native(self) -> Native:
         refuse_argument("grid25", self.argument)
         return Native()
+
+    def class_names(self) -> Sequence[str]:
+        return mode_names(self.centres)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""

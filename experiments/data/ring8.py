@@ -1,6 +1,7 @@
 """Points: 8 Gaussians on a circle of radius 1, σ 0.01; shows mode collapse at a glance."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from experiments.data import Fit, Held, Kind, Native, Source
 from experiments.data._arguments import refuse_argument
-from experiments.data._gaussians import gaussians
+from experiments.data._gaussians import gaussians, mode_names
 
 _ANGLES = torch.arange(8) * (2 * math.pi / 8)
 
@@ -29,6 +30,9 @@ class Ring8(Source):
     def native(self) -> Native:
         refuse_argument("ring8", self.argument)
         return Native()
+
+    def class_names(self) -> Sequence[str]:
+        return mode_names(self.centres)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""

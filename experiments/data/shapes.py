@@ -1,5 +1,6 @@
 """Coloured shapes in six classes, with known hue, size, rotation and position; any image size."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -46,6 +47,9 @@ class Shapes(Source):
     def native(self) -> Native:
         refuse_argument("shapes", self.argument)
         return Native(size=None, channels=3)
+
+    def class_names(self) -> Sequence[str]:
+        return CLASSES
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> ShapeImages:
         """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""

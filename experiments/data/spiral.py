@@ -1,6 +1,7 @@
 """Points: two spiral arms of one turn around each other, σ 0.02; a thin curve instead of separate modes."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -43,6 +44,9 @@ class Spiral(Source):
     def native(self) -> Native:
         refuse_argument("spiral", self.argument)
         return Native()
+
+    def class_names(self) -> Sequence[str]:
+        return ARMS
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""

@@ -1,5 +1,6 @@
 """stacked:NAME: three grey pictures of a set in the three channels of one, for counting 1,000 modes."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -30,12 +31,7 @@ class StackedImages(DataSet):
         self.channel_classes = grey.classes
         count = len(grey.classes)
         self.labels = (grey.labels[self.parts] * count ** torch.arange(CHANNELS)).sum(dim=1)
-        self.classes = tuple(
-            " + ".join((first, second, third))
-            for third in grey.classes
-            for second in grey.classes
-            for first in grey.classes
-        )
+        self.classes = stacked_names(grey.classes)
 
     def __len__(self) -> int:
         return LENGTH
@@ -43,6 +39,11 @@ class StackedImages(DataSet):
     def fetch(self, indices: Tensor) -> Tensor:
         parts = self.parts[indices.cpu()].flatten().to(indices.device)
         return self.grey.fetch(parts).view(-1, *self.sample_shape)
+
+
+def stacked_names(grey: Sequence[str]) -> tuple[str, ...]:
+    """Names of the classes of three channels, in the order of the labels."""
+    return tuple(" + ".join((first, second, third)) for third in grey for second in grey for first in grey)
 
 
 class Stacked(Source):
@@ -65,6 +66,9 @@ class Stacked(Source):
     def native(self) -> Native:
         native = self._grey.native()
         return Native(native.size, CHANNELS, native.first)
+
+    def class_names(self) -> Sequence[str]:
+        return stacked_names(self._grey.class_names())
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> StackedImages:
         """Pictures at `size`, as the grey set brings them there."""

@@ -17,6 +17,7 @@ class Svhn(HeldSet):
     channels: ClassVar[int] = 3
     folder: ClassVar[str] = ""
     files: ClassVar[tuple[str, ...]] = ("train_32x32.mat",)
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
     def fault(self, files: Files) -> str:
         """None that is cheaply seen: a file that was cut off cannot be unpacked."""
@@ -48,4 +49,4 @@ class Svhn(HeldSet):
             raise ValueError(f"{file} holds labels that are not from 1 to 10")
         images = torch.from_numpy(pixels.transpose(3, 2, 0, 1))
         # The files are Matlab's, where classes start at 1: there the digit 0 is class 10.
-        return Pictures(images, torch.from_numpy(labels.astype(np.int64) % 10), tuple("0123456789"))
+        return Pictures(images, torch.from_numpy(labels.astype(np.int64) % 10), self.classes)

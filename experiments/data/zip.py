@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
@@ -73,6 +74,9 @@ class Zip(Source):
         """Any size; the channels of the first image."""
         header = first_header(self._store, self._names, self.access.skip_bad)
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
+
+    def class_names(self) -> Sequence[str]:
+        return classes_of(_without_common_folder(self._names))[1]
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""

@@ -16,7 +16,7 @@ from experiments.config import absolute_spec, access, open_source, resolve_devic
 from experiments.data import USUAL, Access, DataSet, Fit
 from experiments.errors import UsageError, usable
 from experiments.pictures import to_uint8
-from experiments.sampling import load, sample_batches
+from experiments.sampling import drawn_labels, load, sample_batches
 from experiments.seeds import generator_for
 from experiments.settings import Settings
 from metrics.path_length import neighbours_on_path
@@ -107,10 +107,13 @@ class GeneratedSamples(SampleSet):
         rounded, because neighbours differ by less than a level of grey."""
         place = torch.device(resolve_device(self.device))
         generator, random = self.generator.to(place), generator_for(self.seed, "path")
+        of_labels = generator_for(self.seed, "labels")
         for start in range(0, self.count, BATCH):
             begin, end = torch.randn(2, BATCH, self.settings.z_dim, generator=random)
             latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random))
-            pairs = generator(latents.flatten(0, 1).to(place)).float().cpu()
+            labels = drawn_labels(generator, BATCH, of_labels)
+            told = tuple(label.repeat_interleave(2).to(place) for label in labels)
+            pairs = generator(latents.flatten(0, 1).to(place), *told).float().cpu()
             pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
             yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
 

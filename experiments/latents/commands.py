@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments import catalogue
-from experiments.command_line import SettingType, debug_option, meters, say, setting_option
+from experiments.command_line import SettingType, debug_option, label_option, meters, say, setting_option
 from experiments.errors import UsageError
 from experiments.settings import Read, real, whole
 
@@ -62,6 +62,7 @@ def generator_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         debug_option,
         setting_option("plugin"),
+        label_option("Its class, of a conditional generator."),
         click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
         click.argument("run", type=click.Path(path_type=Path)),
     ):
@@ -86,7 +87,7 @@ def opened(flags: dict[str, Any]) -> Any:
 
     for path in flags["plugin"] or ():
         catalogue.add_plugin(path)
-    return open_space(flags["run"], flags["device"], say)
+    return open_space(flags["run"], flags["device"], flags["label"], say)
 
 
 @click.command()
@@ -254,21 +255,27 @@ def directions(
 def export(form: str | None, out: str, **flags: Any) -> None:
     """The averaged generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
-    ONNX takes z (batch, z_dim) and gives samples; they are compared with PyTorch's before the file is
-    written, and the largest difference is printed.
+    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
+    compared with PyTorch's before the file is written, and the largest difference is printed.
     """
     from experiments.export import export_network
+    from experiments.sampling import load_generator, of_class
     from experiments.writing import destination, folder_made, write_file
 
     path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
-    space = opened(flags | {"device": "cpu"})
+    for plugin in flags["plugin"] or ():
+        catalogue.add_plugin(plugin)
+    network, settings = load_generator(flags["run"], say)
     if path.suffix == ".safetensors":
+        if flags["label"] is not None:
+            raise UsageError("--label has no meaning for safetensors, which keep all classes")
         with folder_made(path):
-            export_network(space.network, space.settings, path)
+            export_network(network, settings, path)
     else:
         from experiments.latents.onnx import checked_onnx
 
-        content, difference = checked_onnx(space.network, space.settings)
+        network = of_class(network, flags["label"], str(flags["run"]))
+        content, difference = checked_onnx(network, settings)
         write_file(path, content)
         say(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
     click.echo(out)

@@ -12,33 +12,35 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from experiments.errors import RunError
+from experiments.errors import RunError, UsageError
 from experiments.export import METADATA_KEY, NEEDED
+from experiments.sampling import drawn_labels
 from experiments.seeds import generator_for
 from experiments.settings import Settings
 from gans.core.folding import folded
 from gans.core.game import LatentNetwork
 
-INPUT, OUTPUT = "z", "samples"
+INPUTS, OUTPUT = ("z", "label"), "samples"
 TOLERANCE = 1e-4  # between the runtime's samples and PyTorch's; an 8-bit level of an image is 8e-3
 COMPARED = (1, 7, 64)  # latents in a batch: none is that of the export, so that any size is seen to work
 
 
 def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
-    """The generator in evaluation mode, `z` (batch, z_dim) → `samples`, for any batch, batch norm folded.
+    """The generator in evaluation mode, `z` (batch, z_dim) → `samples`, for any batch, batch norm folded; one
+    that is told labels takes `label` (batch) besides.
 
     Equal networks give equal bytes: traces of the exporter, with the paths of this machine, are left out.
     """
     plain = folded(network.cpu().float())
-    example = torch.zeros(2, network.z_dim)
+    example = inputs_for(network, 2, generator_for(0, "example"))
     with _silence():
         program: Any = torch.onnx.export(
             plain,
-            (example,),
+            example,
             dynamo=True,
-            input_names=[INPUT],
+            input_names=INPUTS[: len(example)],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=_batches(len(example)),
             verbose=False,
         )
     model = program.model_proto
@@ -50,7 +52,12 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def largest_difference(content: bytes, network: nn.Module, z_dim: int) -> float:
+def inputs_for(network: LatentNetwork, count: int, random: torch.Generator) -> tuple[Tensor, ...]:
+    """That many random latents, and labels where the generator is told any."""
+    return torch.randn(count, network.z_dim, generator=random), *drawn_labels(network, count, random)
+
+
+def largest_difference(content: bytes, network: LatentNetwork) -> float:
     """Between the samples of ONNX Runtime and those of PyTorch, over batches of random latents."""
     onnxruntime = importlib.import_module("onnxruntime")  # without types
     options = onnxruntime.SessionOptions()
@@ -60,19 +67,22 @@ def largest_difference(content: bytes, network: nn.Module, z_dim: int) -> float:
     random = generator_for(0, "export")
     worst = 0.0
     for count in COMPARED:
-        z = torch.randn(count, z_dim, generator=random)
-        (found,) = session.run([OUTPUT], {INPUT: z.numpy()})
+        inputs = inputs_for(network, count, random)
+        fed = {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=False)}
+        (found,) = session.run([OUTPUT], fed)
         with torch.no_grad():
-            expected = network(z)
+            expected = network(*inputs)
         worst = max(worst, _difference(torch.from_numpy(found), expected))
     return worst
 
 
-def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
+def checked_onnx(network: nn.Module, settings: Settings) -> tuple[bytes, float]:
     """The file's content, and by how much its samples differ. Raises RunError for more than 1e-4."""
+    if not isinstance(network, LatentNetwork):
+        raise UsageError(f"the generator of architecture {settings.arch} does not start from latents")
     try:
         content = onnx_bytes(network, settings)
-        difference = largest_difference(content, network, network.z_dim)
+        difference = largest_difference(content, network)
     except Exception as error:  # exporter and runtime raise anything, for whatever they do not know
         raise RunError(
             f"architecture {settings.arch} cannot be exported to ONNX: {_first_line(error)}"
@@ -83,6 +93,12 @@ def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, flo
             f"more than {TOLERANCE:g}; nothing was written"
         )
     return content, difference
+
+
+def _batches(inputs: int) -> Any:
+    """That the first dimension of every input is the batch. Inputs behind the first are one `*label`."""
+    batch = {0: torch.export.Dim("batch")}
+    return (batch, (batch,)) if inputs > 1 else (batch,)
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:

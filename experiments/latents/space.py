@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.build import blueprint_of
 from experiments.config import resolve_device
 from experiments.errors import UsageError
-from experiments.sampling import BATCH, load_generator
+from experiments.sampling import BATCH, load_generator, of_class
 from experiments.seeds import generator_for
 from experiments.settings import Settings
 from gans.core.game import LatentNetwork, StyledNetwork
@@ -177,10 +177,12 @@ class StyleSpace(LatentSpace):
         return torch.cov(self.survey.T)
 
 
-def open_space(path: Path, device: str, say: Callable[[str], None]) -> LatentSpace:
-    """The latents of a run folder, a checkpoint or an exported generator. Raises UsageError or RunError as
-    `load_generator` does, and for a generator that does not start from noise."""
+def open_space(path: Path, device: str, label: int | None, say: Callable[[str], None]) -> LatentSpace:
+    """The latents of a run folder, a checkpoint or an exported generator; of one class, if it is told
+    labels. Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
+    not start from noise."""
     network, settings = load_generator(path, say)
+    network = of_class(network, label, str(path), needed=True)
     return space_of(network, settings, str(path), torch.device(resolve_device(device)))
 
 

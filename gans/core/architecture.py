@@ -23,6 +23,7 @@ class Blueprint:
             the weights of the finished critic, and asks nothing of an architecture.
         critic_dropout: probability with which the critic drops hidden features while it trains.
         style_mixing: probability with which a generator with styles takes those of two latents.
+        classes: whose labels both networks are told; 0 for none.
     """
 
     sample_shape: tuple[int, ...]
@@ -31,6 +32,7 @@ class Blueprint:
     critic_norm: str = "none"
     critic_dropout: float = 0.0
     style_mixing: float = 0.0
+    classes: int = 0
 
     @property
     def is_image(self) -> bool:
@@ -53,6 +55,7 @@ class Architecture:
         paper: where it was published.
         generator: builds the network `(N, z_dim)` → samples.
         critic: builds the network samples → logits `(N,)`.
+        takes_labels: whether both can be built for classes, and then take labels `(N,)` as well.
         data: kinds of data that it can make ("images", "points").
         default_loss: the loss of `gans run --arch NAME` alone.
         default_data: the embedded data of `gans run --arch NAME` alone.
@@ -69,4 +72,5 @@ class Architecture:
     default_data: str
     settings: tuple[Defaults, ...]
     critic_norm: str = "none"
+    takes_labels: bool = False
     game: Callable[[LatentNetwork, nn.Module, Rules], Game] = Duel

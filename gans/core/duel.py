@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import SCALED, Clock, Pace, Schedule
-from gans.core.game import Deal, Game, LatentNetwork
+from gans.core.game import Batch, Condition, Deal, Game, LatentNetwork, told
 from gans.core.player import CONSTANT, MakeOptimizer, Outcome, Player, Scores
 from losses.adversarial import Adversarial
 from losses.gradient_penalty import GradientPenalty
@@ -33,7 +33,8 @@ class Duel(Game):
 
     Args:
         generator: `(N, z_dim)` → samples.
-        critic: samples → logits `(N,)`.
+        critic: samples → logits `(N,)`. With classes, both take the labels of the samples too; the fakes of
+            a batch have the labels of its reals.
         rules: form, penalties, regularizers and optimizers.
     """
 
@@ -71,22 +72,24 @@ class Duel(Game):
             scores |= self.critic.minimise(self.judge, clock, real)
         return scores | self.generator.minimise(self.fool, clock, real)
 
-    def generate(self, like: Tensor) -> Tensor:
-        """As many fresh samples as `like` has, from `z ~ N(0, 1)`."""
-        z = torch.randn(len(like), self.z_dim, device=like.device, dtype=like.dtype)
-        return self.generator.network(z)
+    def generate(self, like: Batch) -> Tensor:
+        """As many fresh samples as `like` has, of its labels, from `z ~ N(0, 1)`."""
+        samples = like.samples
+        z = torch.randn(len(samples), self.z_dim, device=samples.device, dtype=samples.dtype)
+        return self.generator.network(z, *like.condition)
 
-    def look(self, samples: Tensor, clock: Clock) -> Tensor:
+    def look(self, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
         """The critic's logits, through whatever the regularizers put before its eyes."""
         for view in self.views:
             samples = view.see(samples, clock.progress)
-        return self.critic.network(samples)
+        return self.critic.network(samples, *condition)
 
-    def judge(self, clock: Clock, real: Tensor) -> Outcome:
+    def judge(self, clock: Clock, real: Batch) -> Outcome:
         """The critic's objective: the form's term and one summed loss with the penalties that are due."""
         with torch.no_grad():
             fake = self.generate(real)
-        real_logits, fake_logits = self.look(real, clock), self.look(fake, clock)
+        real_logits = self.look(real.samples, real.condition, clock)
+        fake_logits = self.look(fake, real.condition, clock)
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
         terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
         observed = {"real": real_logits.mean(), "fake": fake_logits.mean()}
@@ -96,20 +99,21 @@ class Duel(Game):
         return Outcome(terms, observed)
 
     def penalized(
-        self, penalties: Sequence[GradientPenalty], clock: Clock, real: Tensor, fake: Tensor
+        self, penalties: Sequence[GradientPenalty], clock: Clock, real: Batch, fake: Tensor
     ) -> Outcome:
         """The sum of those penalties that are due, and the norm of the gradients that they saw."""
         due = [penalty for penalty in penalties if penalty.due(clock.turn)]
-        found = [penalty(self.critic.network, real, fake, clock.progress) for penalty in due]
+        critic = told(self.critic.network, real.condition)
+        found = [penalty(critic, real.samples, fake, clock.progress) for penalty in due]
         return Outcome(
             {"gradient_penalty": torch.stack([p.value for p in found]).sum()},
             {"gradient_norm": torch.stack([p.gradient_norm for p in found]).mean()},
         )
 
-    def fool(self, clock: Clock, real: Tensor) -> Outcome:
+    def fool(self, clock: Clock, real: Batch) -> Outcome:
         """The generator's objective. The reals are looked at only where the form compares with them."""
-        fake_logits = self.look(self.generate(real), clock)
-        real_logits = self.look(real, clock) if self.form.relativistic else None
+        fake_logits = self.look(self.generate(real), real.condition, clock)
+        real_logits = self.look(*real, clock) if self.form.relativistic else None
         return Outcome({"adversarial": self.form.generator(fake_logits, real_logits)})
 
 

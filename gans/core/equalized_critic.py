@@ -5,6 +5,7 @@ from torch import nn
 from gans.core.architecture import Blueprint
 from gans.core.batch_statistics import MinibatchDeviation
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.labels import EqualizedEmbedding, judging
 from gans.core.norms import dropout, norm
 from gans.core.sizes import halvings, smallest
 
@@ -29,15 +30,15 @@ def activated(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[n
     ]
 
 
-def ending(blueprint: Blueprint, wide: int) -> nn.Sequential:
+def ending(blueprint: Blueprint, wide: int) -> nn.Module:
     """`(N, wide, H, W)` at the smallest size → logits `(N,)`."""
     height, width = smallest(*blueprint.sample_shape[1:])
-    return nn.Sequential(
+    features = [
         MinibatchDeviation(),
         *activated(blueprint, EqualizedConvolution(wide + 1, wide), wide),
         nn.Flatten(),
         EqualizedLinear(wide * height * width, wide),
         nn.LeakyReLU(SLOPE),
-        EqualizedLinear(wide, 1, gain=1.0),
-        nn.Flatten(start_dim=0),
-    )
+    ]
+    vectors = EqualizedEmbedding(blueprint.classes, wide) if blueprint.classes else None
+    return judging(features, EqualizedLinear(wide, 1, gain=1.0), vectors)

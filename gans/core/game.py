@@ -1,12 +1,39 @@
 """A game: the paper's algorithm as `round(deal)`. It owns the order of the moves and nothing of time."""
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
 from gans.core.player import Scores
+
+Condition = tuple[Tensor, ...]
+
+
+class Batch(NamedTuple):
+    """Real samples, and what both players are told of each.
+
+    Attributes:
+        samples: `(N, …)`.
+        condition: further arguments of both networks, `(N, …)` each: none, or the labels, int64 `(N,)`.
+    """
+
+    samples: Tensor
+    condition: Condition = ()
+
+
+def told(network: nn.Module, condition: Condition) -> Callable[[Tensor], Tensor]:
+    """The network as a function of samples alone."""
+    return partial(_tell, network, condition) if condition else network
+
+
+def _tell(network: nn.Module, condition: Condition, samples: Tensor) -> Tensor:
+    answer: Tensor = network(samples, *condition)
+    return answer
 
 
 class Deal(Protocol):
@@ -15,17 +42,29 @@ class Deal(Protocol):
     @property
     def clock(self) -> Clock: ...
 
-    def __call__(self) -> Tensor: ...
+    def __call__(self) -> Batch: ...
 
 
 class LatentNetwork(nn.Module, ABC):
-    """A generator that starts from noise: `(N, z_dim)` → samples.
+    """A generator that starts from noise: `(N, z_dim)` → samples; with classes, `(N, z_dim)` and labels
+    `(N,)` → samples of these classes.
+
+    Args:
+        z_dim: length of the latent vector.
+        classes: how many; 0 for a generator that is told no labels.
 
     Attributes:
-        z_dim: length of the latent vector.
+        shares: of each class in the data, float32 `(classes,)`, by which labels are drawn that nobody names.
     """
 
-    z_dim: int
+    shares: Tensor
+
+    def __init__(self, z_dim: int, classes: int = 0) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.classes = classes
+        if classes:
+            self.register_buffer("shares", torch.full((classes,), 1 / classes))
 
     @property
     @abstractmethod
@@ -53,8 +92,8 @@ class StyledNetwork(LatentNetwork):
         """Layers that take w, from the coarsest to the finest."""
 
     @abstractmethod
-    def map(self, z: Tensor) -> Tensor:
-        """The mapping network: `(N, z_dim)` → w `(N, w_dim)`."""
+    def map(self, z: Tensor, *label: Tensor) -> Tensor:
+        """The mapping network: `(N, z_dim)` and, with classes, labels `(N,)` → w `(N, w_dim)`."""
 
     @abstractmethod
     def synthesize(self, w: Tensor) -> Tensor:
@@ -68,7 +107,7 @@ class Game(nn.Module, ABC):
     @property
     @abstractmethod
     def generator_network(self) -> nn.Module:
-        """The network whose average is kept, sampled and exported: `(N, z_dim)` → samples."""
+        """The network whose average is kept, sampled and exported."""
 
     @property
     @abstractmethod

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.clock import Clock
 from gans.core.duel import AroundDuel, Duel, Rules
-from gans.core.game import Deal, LatentNetwork
+from gans.core.game import Batch, Deal, LatentNetwork
 from gans.core.player import Scores
 
 
@@ -118,8 +118,9 @@ class FadedDeal:
     def clock(self) -> Clock:
         return self.deal.clock
 
-    def __call__(self) -> Tensor:
-        return faded(shrunk(self.deal(), self.halvings), self.share)
+    def __call__(self) -> Batch:
+        batch = self.deal()
+        return batch._replace(samples=faded(shrunk(batch.samples, self.halvings), self.share))
 
 
 def shrunk(images: Tensor, halvings: int) -> Tensor:

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
+from gans.core.labels import EqualizedEmbedding
 
 # Layer norm over (C, H, W) is a group norm with one group, which needs no fixed size.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -17,7 +18,10 @@ FLAT_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": lambda units: nn.BatchNorm1d(units),
     "layer": lambda units: nn.LayerNorm(units),
 }
-WEIGHTED = (nn.Conv2d, nn.Linear, nn.ConvTranspose2d, EqualizedConvolution, EqualizedLinear)
+WEIGHTED = (
+    *(nn.Conv2d, nn.Linear, nn.ConvTranspose2d, nn.Embedding),
+    *(EqualizedConvolution, EqualizedLinear, EqualizedEmbedding),
+)
 BETWEEN_NO_LAYERS = ("none", "spectral")  # spectral norm acts on weights
 
 
@@ -43,8 +47,9 @@ def dropout(probability: float) -> list[nn.Module]:
 
 
 def spectral_norm(network: nn.Module) -> None:
-    """Divides the weight of every convolution and linear layer by its largest singular value, estimated by
-    one step of power iteration in each update (Miyato et al. 2018, algorithm 1)."""
+    """Divides the weight of every convolution, linear layer and table of labels' vectors by its largest
+    singular value, estimated by one step of power iteration in each update (Miyato et al. 2018, algorithm 1).
+    """
     layers = [m for m in network.modules() if isinstance(m, WEIGHTED)]
     for layer in layers:
         parametrizations.spectral_norm(layer, "weight", n_power_iterations=1, eps=1e-12)

@@ -55,7 +55,7 @@ class Player(nn.Module):
         self.weights = list(network.parameters())
         self._ask_for_gradients(False)
 
-    def minimise(self, objective: Callable[..., Outcome], clock: Clock, *batch: Tensor) -> Scores:
+    def minimise(self, objective: Callable[..., Outcome], clock: Clock, *batch: Any) -> Scores:
         """One step down the sum of `objective(clock, *batch)`; returns terms and observations by name."""
         self._ask_for_gradients(True)
         self._set_rates(self.schedule(clock))

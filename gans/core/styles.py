@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from gans.core.batch_statistics import PixelNorm
 from gans.core.equalized import EqualizedLinear
 from gans.core.game import StyledNetwork
+from gans.core.labels import WithLabel
 
 MAPPING_LAYERS = 8
 MAPPING_RATE = 0.01  # of the learning rate (StyleGAN, appendix C)
@@ -13,14 +14,20 @@ MEAN_DECAY = 0.995  # of the running mean of w, a batch
 SLOPE = 0.2
 
 
-class Mapping(nn.Sequential):
-    """z `(N, length)` → w: onto a sphere, then eight fully connected layers that learn slowly."""
+class Mapping(nn.Module):
+    """z `(N, length)` → w: onto a sphere, then eight fully connected layers that learn slowly. With classes,
+    a vector of the label stands behind z on the sphere, as in the authors' code."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, classes: int = 0) -> None:
+        super().__init__()
+        self.with_label = WithLabel(length, classes)
         layers: list[nn.Module] = [PixelNorm()]
-        for _ in range(MAPPING_LAYERS):
-            layers += [EqualizedLinear(length, length, lr_multiplier=MAPPING_RATE), nn.LeakyReLU(SLOPE)]
-        super().__init__(*layers)
+        for inputs in [self.with_label.total, *[length] * (MAPPING_LAYERS - 1)]:
+            layers += [EqualizedLinear(inputs, length, lr_multiplier=MAPPING_RATE), nn.LeakyReLU(SLOPE)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.layers(self.with_label(z, *label))
 
 
 def repeated(w: Tensor, styles: int) -> Tensor:
@@ -28,10 +35,11 @@ def repeated(w: Tensor, styles: int) -> Tensor:
     return w.unsqueeze(1).expand(-1, styles, -1) if w.dim() == 2 else w
 
 
-def mixed(network: StyledNetwork, z: Tensor, probability: float) -> Tensor:
-    """The styles of a training batch, `(N, styles, w_dim)`: with that probability those of another latent,
-    from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running mean of w is kept."""
-    w = network.map(z)
+def mixed(network: StyledNetwork, probability: float, z: Tensor, *label: Tensor) -> Tensor:
+    """The styles of a training batch, `(N, styles, w_dim)`: with that probability those of another latent
+    of the same label, from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running mean
+    of w is kept."""
+    w = network.map(z, *label)
     with torch.no_grad():
         network.mean.lerp_(w.mean(dim=0), 1 - MEAN_DECAY)
     styles = repeated(w, network.styles)
@@ -39,7 +47,7 @@ def mixed(network: StyledNetwork, z: Tensor, probability: float) -> Tensor:
     if probability <= 0 or torch.rand(()).item() >= probability:
         return styles
     crossover = int(torch.randint(1, network.styles, ()))
-    other = repeated(network.map(torch.randn_like(z)), network.styles)
+    other = repeated(network.map(torch.randn_like(z), *label), network.styles)
     return torch.cat([styles[:, :crossover], other[:, crossover:]], dim=1)
 
 

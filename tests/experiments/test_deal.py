@@ -19,7 +19,7 @@ def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48
 
 
 def numbers(deal: Dealer, batches: int) -> list[int]:
-    return torch.cat([deal()[:, 0] for _ in range(batches)]).int().tolist()
+    return torch.cat([deal().samples[:, 0] for _ in range(batches)]).int().tolist()
 
 
 def test_an_epoch_is_a_permutation_and_batches_may_span_two() -> None:
@@ -91,18 +91,18 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
     small = Lazy(50)
     held = Dealer(small, 10, 0, CPU)
     asked = len(small.fetched)
-    first = held()
+    first = held().samples
     assert len(small.fetched) == asked, "nothing is fetched twice"
     small.on_demand = True
-    assert torch.equal(Dealer(small, 10, 0, CPU)(), first), "streamed because it asks for it"
+    assert torch.equal(Dealer(small, 10, 0, CPU)().samples, first), "streamed because it asks for it"
     assert len(small.fetched) > asked
     monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     large = Lazy(50)
     streamed = Dealer(large, 10, 0, CPU)
-    assert torch.equal(streamed(), first), "both ways deal the same"
+    assert torch.equal(streamed().samples, first), "both ways deal the same"
     streamed()
     streamed.seen = 0
-    assert torch.equal(streamed(), first), "what was fetched for another position is thrown away"
+    assert torch.equal(streamed().samples, first), "what was fetched for another position is thrown away"
     assert len(large.fetched) < 50 * 5
 
 
@@ -129,7 +129,7 @@ def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def numbers_of(deal: Dealer, batches: int) -> list[int]:
-    return torch.cat([to_uint8(deal())[:, 0, 0, 0] for _ in range(batches)]).tolist()
+    return torch.cat([to_uint8(deal().samples)[:, 0, 0, 0] for _ in range(batches)]).tolist()
 
 
 def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

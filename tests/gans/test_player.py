@@ -11,7 +11,7 @@ from experiments import catalogue
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock, RateSchedule
 from gans.core.duel import Duel, Rules
-from gans.core.game import LatentNetwork
+from gans.core.game import Batch, LatentNetwork
 from gans.core.player import Outcome, Player
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.wgan import Wasserstein
@@ -42,11 +42,11 @@ class Deal:
     def clock(self) -> Clock:
         return Clock(self.seen, self.seen // self.batch_size, self.seen / 1000)
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Batch:
         generator = torch.Generator().manual_seed(self.seen)
         self.seen += self.batch_size
         batch = torch.rand(self.batch_size, *self.shape, generator=generator, dtype=self.dtype)
-        return batch * 2 - 1
+        return Batch(batch * 2 - 1)
 
 
 def make_duel(arch: str = "dcgan", rules: str = "wgan-gp", seed: int = 0) -> Duel:
@@ -115,7 +115,7 @@ def test_each_critic_update_has_fresh_reals_and_fakes() -> None:
     duel.judge = lambda clock, real: (reals.append(real), judge(clock, real))[1]  # type: ignore
     duel.round(deal)
     assert deal.clock.turn == duel.n_critic == duel.deals_per_round == 2
-    assert not torch.equal(reals[0], reals[1])
+    assert not torch.equal(reals[0].samples, reals[1].samples)
 
 
 def test_clipping_follows_every_critic_step() -> None:
@@ -136,8 +136,7 @@ class _Affine(LatentNetwork):
     """`G(z) = z + b`, for a duel that can be worked out by hand."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.z_dim = 2
+        super().__init__(z_dim=2)
         self.bias = nn.Parameter(torch.tensor([5.0, 0.0], dtype=torch.float64))
 
     @property
@@ -162,7 +161,7 @@ def test_a_round_worked_out_by_hand() -> None:
     generator, critic = _Affine(), _Slope()
     duel = Duel(generator, critic, Rules(Wasserstein(), SGD, SGD, n_critic=1, penalties=[PENALTY]))
     deal = Deal((2,), 8, torch.float64)
-    real = Deal((2,), 8, torch.float64)()
+    real = Deal((2,), 8, torch.float64)().samples
     torch.manual_seed(1)
     scores = duel.round(deal)
     torch.manual_seed(1)

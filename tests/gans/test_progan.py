@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock, Pace
 from gans.core.duel import Rules
+from gans.core.game import Batch
 from gans.core.growth import FadedDeal, GrowingDuel, Stage
 from gans.progan import Critic, Generator
 from losses.adversarial.bce import BinaryCrossEntropy
@@ -79,14 +79,14 @@ def test_reals_fade_by_the_same_share() -> None:
     class Deal:
         clock = Clock()
 
-        def __call__(self) -> Tensor:
-            return images
+        def __call__(self) -> Batch:
+            return Batch(images)
 
     small, half = avg_pool2d(images, 4), avg_pool2d(images, 2)
-    torch.testing.assert_close(FadedDeal(Deal(), 1, 1.0)(), half)
-    found = FadedDeal(Deal(), 1, 0.25)()
+    torch.testing.assert_close(FadedDeal(Deal(), 1, 1.0)().samples, half)
+    found = FadedDeal(Deal(), 1, 0.25)().samples
     torch.testing.assert_close(found, 0.75 * interpolate(small, scale_factor=2.0) + 0.25 * half)
-    torch.testing.assert_close(FadedDeal(Deal(), 0, 1.0)(), images)
+    torch.testing.assert_close(FadedDeal(Deal(), 0, 1.0)().samples, images)
 
 
 def test_out_of_training_images_have_the_full_size() -> None:
@@ -130,9 +130,9 @@ def test_optimizers_begin_anew_at_a_new_size_only() -> None:
         def clock(self) -> Clock:
             return Clock(self.seen, self.seen // 2, 0.0)
 
-        def __call__(self) -> Tensor:
+        def __call__(self) -> Batch:
             self.seen += 2
-            return torch.randn(2, 3, 16, 16)
+            return Batch(torch.randn(2, 3, 16, 16))
 
     deal, steps = Deal(), []
     for _ in range(9):

@@ -80,7 +80,7 @@ def test_enlarging_doubles_pixels_convolves_and_smooths() -> None:
 
 
 def test_the_mapping_network_learns_a_hundred_times_slower() -> None:
-    layers = [layer for layer in Generator(SMALL).mapping if hasattr(layer, "weight")]
+    layers = [layer for layer in Generator(SMALL).mapping.layers if hasattr(layer, "weight")]
     assert len(layers) == 8
     for layer in layers:
         assert layer.weight.std().item() == pytest.approx(1 / MAPPING_RATE, rel=0.4)
@@ -108,7 +108,7 @@ def test_mixing_takes_late_styles_of_another_latent() -> None:
     z, crossovers = torch.randn(3, 6), []
     w = generator.map(z)
     for _ in range(400):
-        styles = mixed(generator, z, 0.5)
+        styles = mixed(generator, 0.5, z)
         assert styles.shape == (3, 8, 6)
         own = (styles == w.unsqueeze(1)).all(dim=2).all(dim=0)
         count = int(own.sum())

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
 from gans.core.duel import Rules
+from gans.core.game import Batch
 from gans.core.modulation import ModulatedConvolution
 from gans.core.styles import repeated
 from gans.stylegan2 import LENGTH_EVERY, Critic, Generator, HalvingConvolution, LazyDuel, path_lengths
@@ -115,9 +116,9 @@ class Deal:
     def clock(self) -> Clock:
         return Clock(self.seen, self.seen // 4, 0.0)
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Batch:
         self.seen += 4
-        return torch.randn(4, 3, 16, 16)
+        return Batch(torch.randn(4, 3, 16, 16))
 
 
 def test_regularization_takes_turns_of_its_own() -> None:
@@ -148,7 +149,7 @@ def test_optimizers_that_move_more_often_are_slower() -> None:
 
 def test_rarer_penalties_have_the_same_expected_gradient() -> None:
     duel, real = game(every=16), torch.randn(4, 3, 16, 16)
-    lazy = duel.penalize(Clock(), real).terms["gradient_penalty"]
+    lazy = duel.penalize(Clock(), Batch(real)).terms["gradient_penalty"]
     (plain,) = game(every=1).duel.penalties
     value = plain(duel.critic_network, real, real).value
     assert lazy.item() / 16 == pytest.approx(value.item(), rel=1e-5)
@@ -159,7 +160,7 @@ def test_path_lengths_have_the_same_expected_gradient() -> None:
     duel = game().train()
     duel.generator_network.requires_grad_(True)
     state = torch.get_rng_state()
-    terms = duel.straighten(Clock(), torch.randn(4, 3, 16, 16)).terms
+    terms = duel.straighten(Clock(), Batch(torch.randn(4, 3, 16, 16))).terms
     mean = duel.length.item()
     torch.set_rng_state(state)
     torch.randn(4, 3, 16, 16)

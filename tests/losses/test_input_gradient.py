@@ -15,6 +15,7 @@ from experiments.build import build_game, build_networks
 from experiments.config import resolve
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
+from gans.core.game import Batch
 from losses import input_gradient as module
 from losses.gradient_penalty import NORMS, GradientPenalty
 from losses.input_gradient import input_gradient, piecewise_linear_layers
@@ -336,10 +337,10 @@ class Deal:
     def clock(self) -> Clock:
         return Clock(self.turn * 4, self.turn, self.turn / 100)
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Batch:
         self.turn += 1
         generator = torch.Generator().manual_seed(self.turn)
-        return torch.rand(4, *self.shape, generator=generator, dtype=torch.float64) * 2 - 1
+        return Batch(torch.rand(4, *self.shape, generator=generator, dtype=torch.float64) * 2 - 1)
 
 
 def _play(arch: str) -> dict[str, Tensor]:

@@ -23,9 +23,9 @@ class Styled(StyledNetwork):
     """`w = A z + b`, of very unequal spread, and images `tanh(B w)` of one channel and 4×4 pixels."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(z_dim=6)
         random = torch.Generator().manual_seed(0)
-        self.z_dim, self.w_dim = 6, 3
+        self.w_dim = 3
         self.spread = torch.tensor([5.0, 1.0, 0.1])
         # Orthonormal rows: the spread of w is that of the factors, along the rows of `turn`.
         rows = torch.linalg.qr(torch.randn(self.z_dim, self.w_dim, generator=random)).Q.T

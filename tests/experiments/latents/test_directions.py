@@ -84,7 +84,7 @@ def test_the_picture_has_the_sample_in_the_middle(gans: Gans, trained: Path) -> 
 
 
 def test_rows_go_from_minus_to_plus(trained: Path) -> None:
-    space = open_space(trained, "cpu", print)
+    space = open_space(trained, "cpu", None, print)
     vector = torch.eye(5)[1:2]
     found = Directions(vector, torch.ones(1), torch.ones(1), "singular_values")
     values = torch.tensor([-2.0, 0.0, 2.0])

@@ -30,7 +30,7 @@ CELL = 64  # an image of 8×8 pixels is shown eight times as large
 
 @pytest.fixture
 def space(trained: Path) -> LatentSpace:
-    return open_space(trained, "cpu", print)
+    return open_space(trained, "cpu", None, print)
 
 
 def sampled(gans: Gans, seed: int) -> np.ndarray[Any, Any]:

@@ -26,7 +26,7 @@ def quiet(count: int) -> None:
 
 @pytest.fixture
 def space(trained: Path) -> LatentSpace:
-    return open_space(trained, "cpu", print)
+    return open_space(trained, "cpu", None, print)
 
 
 def own_image(space: LatentSpace, seed: int) -> Tensor:

@@ -12,7 +12,9 @@ from gans.core.game import LatentNetwork
 class Identity(LatentNetwork):
     """`G(z) = z`: points in the plane."""
 
-    z_dim = 2
+    def __init__(self) -> None:
+        super().__init__(z_dim=2)
+
     first_layers = (torch.eye(2),)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,60 @@
+"""One class of a generator that is told labels, as a generator that is told nothing."""
+
+import torch
+from torch import Tensor
+
+from gans.core.game import LatentNetwork, StyledNetwork
+
+
+class OneClass(LatentNetwork):
+    """`(N, z_dim)` → samples of one class."""
+
+    label: Tensor
+
+    def __init__(self, network: LatentNetwork, label: int) -> None:
+        super().__init__(network.z_dim)
+        self.network = network
+        self.register_buffer("label", torch.tensor(label))
+
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return self.network.first_layers
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.network(z, self.label.expand(z.shape[0]))
+
+
+class StyledOneClass(StyledNetwork):
+    """The same of a generator with styles."""
+
+    label: Tensor
+
+    def __init__(self, network: StyledNetwork, label: int) -> None:
+        super().__init__(network.z_dim)
+        self.network, self.w_dim = network, network.w_dim
+        self.register_buffer("label", torch.tensor(label))
+        self.register_buffer("mean", network.mean)
+
+    @property
+    def styles(self) -> int:
+        return self.network.styles
+
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return self.network.first_layers
+
+    def map(self, z: Tensor, *label: Tensor) -> Tensor:
+        return self.network.map(z, self.label.expand(z.shape[0]))
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        return self.network.synthesize(w)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesize(self.map(z))
+
+
+def one_class(network: LatentNetwork, label: int) -> LatentNetwork:
+    """Samples of that class only, in evaluation mode."""
+    if isinstance(network, StyledNetwork):
+        return StyledOneClass(network, label).eval()
+    return OneClass(network, label).eval()
