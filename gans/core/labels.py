@@ -22,6 +22,10 @@ class WithLabel(nn.Module):
         super().__init__()
         self.total = length * (2 if classes else 1)
         self.vectors = nn.Embedding(classes, length) if classes else None
+        if self.vectors is not None:
+            # Of length 1 at first, as one-hot vectors are. As long as latents, they drown them: dcgan then
+            # makes the same picture of a class from every latent.
+            nn.init.normal_(self.vectors.weight, 0.0, length**-0.5)
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         """`(N, length)` and labels `(N,)` → `(N, total)`."""

@@ -50,6 +50,7 @@ CHOICES: dict[str, list[Any]] = {
     "optimizer": [None, "adam", "rmsprop", "sgd"],
     "augment": [None, (("crop", 0.3), ("flip", 0.5), ("jitter", 0.2))],
     "critic_ema_kimg": [None, 0.1],
+    "conditional": [None, True],
 }
 
 
@@ -86,6 +87,8 @@ def reason_against(row: Row) -> str | None:
         return "one by one"
     if row.get("critic_norm") == "instance" and row["player"][0] == "mlp":
         return "needs feature maps"
+    if row.get("conditional") and not catalogue.load("architecture", row["player"][0]).takes_labels:
+        return "takes no labels"
     if regularizer and regularizer[0] in RELABEL and row["loss"] not in LABELLED:
         return "has no labels|no labels to change"
     return None
