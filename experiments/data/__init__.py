@@ -14,6 +14,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from experiments.data._attributes import AttributeGroup as AttributeGroup  # known from here, too
+from experiments.data._attributes import Attributes as Attributes
+
 Kind = Literal["images", "points"]
 # How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
 # files differ in size or in channels; "error" refuses any other size than the one asked for.
@@ -31,6 +34,7 @@ class DataSet(ABC):
             colours.
         mixture: the centres `(M, 2)` and the deviation of the round, equally likely Gaussians that points
             are drawn from, if their modes can be told apart.
+        attributes: what is known of every sample beside its class; None where nothing is.
         remarks: what the user should know about how the set was read, a line each.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
@@ -40,6 +44,7 @@ class DataSet(ABC):
     classes: tuple[str, ...] = ()
     channel_classes: tuple[str, ...] = ()
     mixture: tuple[Tensor, float] | None = None
+    attributes: Attributes | None = None
     remarks: tuple[str, ...] = ()
     on_demand: bool = False
 
@@ -79,8 +84,44 @@ def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
         indices = torch.split(torch.arange(len(data)), chunk)
         samples = torch.cat([data.fetch(part).to(device) for part in indices])
     held = Held(samples, data.labels, data.classes)
-    held.remarks = data.remarks
+    held.attributes, held.remarks = data.attributes, data.remarks
     return held
+
+
+def attributes_of(data: DataSet) -> Attributes:
+    """The attributes of `data`, or else its classes as the only one, called `class`.
+
+    Raises ValueError for data without either, and for a class that no sample has.
+    """
+    if data.attributes is not None:
+        return data.attributes
+    if data.labels is None:
+        raise ValueError(
+            "the data has neither attributes nor classes: put its images into a folder for each class, "
+            "or an attributes.csv beside them"
+        )
+    group = AttributeGroup("class", tuple(data.classes))
+    return Attributes((group,), group.encoded(data.labels)).require_all_used()
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Two sets of images, between which a game translates.
+
+    Attributes:
+        a, b: the sets.
+        names: of the two.
+        paired: whether sample i of `a` and sample i of `b` show the same; else nothing joins them.
+    """
+
+    a: DataSet
+    b: DataSet
+    names: tuple[str, str] = ("A", "B")
+    paired: bool = False
+
+    def __post_init__(self) -> None:
+        if self.paired and len(self.a) != len(self.b):
+            raise ValueError(f"{len(self.a)} and {len(self.b)} images are no pairs")
 
 
 @dataclass(frozen=True)
@@ -150,3 +191,26 @@ class Source(ABC):
     @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """The data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
+
+
+class DomainSource(Source, ABC):
+    """A source of two sets of images. As a plain source it gives one set, as any other does."""
+
+    @abstractmethod
+    def native_domains(self) -> Native:
+        """The shape in which both sets can be had: with the channels of the richer one."""
+
+    @abstractmethod
+    def open_domains(
+        self,
+        size: tuple[int, int] | None,
+        channels: int | None,
+        fit: Fit,
+        paired: bool,
+        held_out: bool = False,
+    ) -> Domains:
+        """Both sets at `size`, in pairs if these are asked for; with `held_out`, images for judging that are
+        never among those for training.
+
+        Raises ValueError where there are no pairs, or no such images.
+        """

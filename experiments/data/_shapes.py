@@ -46,7 +46,7 @@ class Factors:
 
 def factors_at(indices: Tensor) -> Factors:
     """The factors of the pictures at `indices` (int64, `(B,)`): a pure function of each index alone."""
-    label, hue, size, rotation, x, y = (_uniform(indices, stream) for stream in range(6))
+    label, hue, size, rotation, x, y = (uniform(indices, stream) for stream in range(6))
     return Factors(
         label=(label * len(CLASSES)).long(),
         hue=hue,
@@ -82,6 +82,12 @@ def coverage(distance: Tensor) -> Tensor:
     return (0.5 - distance).clamp_(0, 1)
 
 
+def outline(distance: Tensor, width: float | Tensor, outside: float = 0.0) -> Tensor:
+    """How much of each pixel a line along the edge covers, in [0, 1]. It lies inside of the shape, but for
+    what is to lie `outside`; both in pixels."""
+    return coverage((distance + (width / 2 - outside)).abs() - width / 2)
+
+
 def colours(hue: Tensor) -> Tensor:
     """Vivid RGB colours `(B, 3)` in [0, 1] of hues `(B,)` in [0, 1): HSV at full value."""
     sixths = 6 * hue[:, None]
@@ -98,22 +104,27 @@ def paint(cover: Tensor, colour: Tensor, channels: int) -> Tensor:
     """
     if channels == 4:
         plain = colour[:, :, None, None].expand(-1, -1, *cover.shape[1:])
-        return _bytes(torch.cat([plain, cover[:, None]], dim=1))
+        return quantized(torch.cat([plain, cover[:, None]], dim=1))
     background = torch.tensor(BACKGROUND, device=cover.device).expand_as(colour)
     if channels == 1:
-        luma = torch.tensor(LUMA, device=cover.device)
-        colour, background = ((c * luma).sum(1, keepdim=True) for c in (colour, background))
+        colour, background = luma_of(colour), luma_of(background)
     elif channels != 3:
         raise ValueError(f"shapes are drawn with 1, 3 or 4 channels, not {channels}")
     span = (colour - background)[:, :, None, None]
-    return _bytes(background[:, :, None, None] + span * cover[:, None])
+    return quantized(background[:, :, None, None] + span * cover[:, None])
 
 
-def _bytes(values: Tensor) -> Tensor:
+def luma_of(colour: Tensor) -> Tensor:
+    """RGB `(B, 3)` → grey `(B, 1)`."""
+    return (colour * torch.tensor(LUMA, device=colour.device)).sum(1, keepdim=True)
+
+
+def quantized(values: Tensor) -> Tensor:
+    """[0, 1] → uint8, in the place of the values."""
     return values.mul_(255).add_(0.5).to(torch.uint8)  # the cast cuts off, so this rounds
 
 
-def _uniform(indices: Tensor, stream: int) -> Tensor:
+def uniform(indices: Tensor, stream: int) -> Tensor:
     """Float32 in [0, 1), from splitmix64 (Steele et al. 2014) of the counter `indices` in one stream of 8."""
     z = (8 * indices.long() + stream + 1) * _signed(0x9E3779B97F4A7C15)
     z = (z ^ _shift_right(z, 30)) * _signed(0xBF58476D1CE4E5B9)

@@ -1,0 +1,100 @@
+"""Attributes: what is known of every image, as columns of zeros and ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+NO_YES = ("0", "1")
+
+
+@dataclass(frozen=True)
+class AttributeGroup:
+    """One thing that is known of every image.
+
+    Attributes:
+        name: as `hue`.
+        values: one of which holds for each image, as `("red", "green", "blue")`. `("0", "1")` is binary.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def is_binary(self) -> bool:
+        return self.values == NO_YES
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The name of the group's only column where it is binary; else of one for each value: `hue=red`."""
+        return (self.name,) if self.is_binary else tuple(f"{self.name}={value}" for value in self.values)
+
+    def encoded(self, numbers: Tensor) -> Tensor:
+        """Float32 `(N, columns)` that say which value holds, from its numbers, int64 `(N,)`."""
+        rows = torch.eye(len(self.values), device=numbers.device)[numbers]
+        return rows[:, 1:] if self.is_binary else rows
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes:
+    """What is known of N images.
+
+    Attributes:
+        groups: in the order of their columns.
+        table: zeros and ones, float32 `(N, D)`: a row for each image.
+    """
+
+    groups: tuple[AttributeGroup, ...]
+    table: Tensor
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """D names, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
+        return tuple(name for group in self.groups for name in group.columns)
+
+    def columns_of(self, name: str) -> slice:
+        """Where the columns of a group are. Raises ValueError for a name that no group has."""
+        start = 0
+        for group in self.groups:
+            if group.name == name:
+                return slice(start, start + len(group.columns))
+            start += len(group.columns)
+        names = listed([group.name for group in self.groups])
+        raise ValueError(f"there is no attribute {name!r}: choose {names}")
+
+    def changed(self, rows: Tensor, name: str, value: str) -> Tensor:
+        """Copies of rows `(B, D)` in which this value holds, and no other of its group.
+
+        Raises ValueError, with what there is, for an attribute or a value that is unknown.
+        """
+        columns = self.columns_of(name)
+        group = next(group for group in self.groups if group.name == name)
+        if value not in group.values:
+            raise ValueError(f"attribute {name} is never {value!r}: choose {listed(group.values)}")
+        rows = rows.clone()
+        rows[:, columns] = group.encoded(torch.tensor([group.values.index(value)])).to(rows)
+        return rows
+
+    def at(self, places: Tensor) -> "Attributes":
+        """Those of the images at these places, int64 `(M,)`."""
+        return Attributes(self.groups, self.table[places])
+
+    def require_all_used(self) -> "Attributes":
+        """These attributes. Raises ValueError for the first column that holds for no image, since nothing
+        can be learned of it."""
+        for name, count in zip(self.column_names, self.table.sum(dim=0).tolist(), strict=True):
+            if count == 0:
+                raise ValueError(f"no image has the attribute {name}: add such images, or leave it out")
+        return self
+
+
+def encoded(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
+    """Attributes from the number of the value that holds in each group, int64 `(N, groups)`."""
+    parts = [group.encoded(numbers[:, place]) for place, group in enumerate(groups)]
+    return Attributes(tuple(groups), torch.cat(parts, dim=1))
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b or c`"""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
