@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import PIL
@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from experiments.data import USUAL, Access, DataSet, Fit, Held
+from experiments.data import USUAL, Access, Attributes, DataSet, Fit, Held
 from experiments.data._decoded import (
     Decoded,
     Pixels,
@@ -34,6 +34,7 @@ KINDS = {1: "is grey", 3: "is in colour", 4: "has transparency"}
 BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
 WINDOW = 1024  # images handed to the threads at a time
 NAMED = 5  # files that a remark names
+Half = Literal["left", "right"]  # of a file that shows two images side by side
 REMEDY = " (--skip-bad leaves such files out)"
 
 
@@ -74,15 +75,36 @@ def open_images(
     access: Access = USUAL,
     labels: Tensor | None = None,
     classes: Sequence[str] = (),
+    attributes: Attributes | None = None,
 ) -> DataSet:
+    """All images at `size`, as `open_files` does it, with what is known of the files.
+
+    Raises ValueError where that does, and for an attribute that no image has.
+    """
+    data, kept = open_files(store, names, size, channels, fit, access)
+    data.labels, data.classes = None if labels is None else labels[kept], tuple(classes)
+    data.attributes = None if attributes is None else attributes.at(kept).require_all_used()
+    return data
+
+
+def open_files(
+    store: Store,
+    names: Sequence[str],
+    size: tuple[int, int] | None,
+    channels: int | None,
+    fit: Fit,
+    access: Access = USUAL,
+    half: Half | None = None,
+) -> tuple["Held | ImageFiles", Tensor]:
     """All images at `size`: in memory where they fit into 4 GiB and what is free, else decoded when they are
-    first fetched, which `access` may also ask of fewer.
+    first fetched, which `access` may also ask of fewer. With them, which of the names they are, int64 `(N,)`.
 
-    Where it says so, files that cannot be read are left out, with their labels, and a remark counts them;
-    that decodes every file once, into memory or into the cache.
+    Where it says so, files that cannot be read are left out, and a remark counts them; that decodes every
+    file once, into memory or into the cache.
 
-    Raises ValueError without a size, for a file that cannot be read, for the first file that `fit` refuses,
-    and where every file is bad. A file that is decoded on fetch may be found damaged only then.
+    Raises ValueError without a size, for a file that cannot be read, for the first file that `fit` refuses
+    or that has no halves, and where every file is bad. A file that is decoded on fetch may be found damaged
+    only then.
     """
     if size is None:
         raise ValueError("image files have no size of their own: give one with --image-size")
@@ -91,12 +113,21 @@ def open_images(
         channels = header.channels if header else 3
     if channels not in KINDS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
-    images = ImageFiles(store, names, size, channels, fit, labels, classes)
+    images = ImageFiles(store, names, size, channels, fit, half)
     limit = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
     if not access.stream and len(names) * channels * size[0] * size[1] <= limit:
-        return images.held(access.skip_bad)
+        data = images.held(access.skip_bad)
+        return data, images.kept
     images.use_cache(access.skip_bad)
-    return images
+    return images, images.kept
+
+
+def restrict(data: "Held | ImageFiles", places: Tensor) -> None:
+    """Leaves all others out of what `open_files` has opened; places: int64 `(M,)`."""
+    if isinstance(data, Held):
+        data.samples = data.samples[places]
+    else:
+        data.keep(places)
 
 
 def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
@@ -121,7 +152,7 @@ class ImageFiles(DataSet):
         store: where the files lie; names: which of its files are the samples, in that order.
         size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha.
         fit: how a file of another size is brought to `size`; "error" refuses it.
-        labels: int64 `(N,)`, the class of every file; classes: the names of the classes.
+        half: which half of every file is the image; all of it if there is none.
     """
 
     on_demand = True
@@ -133,12 +164,10 @@ class ImageFiles(DataSet):
         size: tuple[int, int],
         channels: int,
         fit: Fit,
-        labels: Tensor | None = None,
-        classes: Sequence[str] = (),
+        half: Half | None = None,
     ) -> None:
-        self.store, self.names, self.fit = store, tuple(names), fit
+        self.store, self.names, self.fit, self.half = store, tuple(names), fit, half
         self.sample_shape = (channels, *size)
-        self.labels, self.classes = labels, tuple(classes)
         self._kept: Sequence[int] = range(len(names))
         self._skipped: tuple[str, ...] = ()  # the remark on the others
         self._first: tuple[str, Header] | None = None  # what every file is compared with
@@ -147,6 +176,15 @@ class ImageFiles(DataSet):
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def kept(self) -> Tensor:
+        """Which of the names are the samples, int64 `(N,)`."""
+        return torch.tensor(self._kept)
+
+    def keep(self, places: Tensor) -> None:
+        """Leaves all other samples out."""
+        self._kept = self.kept[places].tolist()
 
     def fetch(self, indices: Tensor) -> Tensor:
         """Samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
@@ -169,14 +207,15 @@ class ImageFiles(DataSet):
         for place, index in enumerate(self._kept):
             if place != index:
                 samples[place] = samples[index]  # closes the gaps without a second copy of all
-        data = Held(torch.from_numpy(samples[: len(self)]), self.labels, self.classes)
+        data = Held(torch.from_numpy(samples[: len(self)]))
         data.remarks = self.remarks
         return data
 
     def use_cache(self, skip_bad: bool) -> None:
         """From now on decoded images are kept on disk. What `fit` refuses, and bad files, are found here,
         except among the files that are in the cache: these were checked before they came there."""
-        decoder = (PIL.__version__, str(self.sample_shape), self.fit)  # another Pillow, other pixels
+        decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
+        decoder += [self.half] if self.half else []
         key = digest([*decoder, *(self.store.stamp(name) for name in self.names)])
         self._cache = Decoded(key, len(self.names), int(np.prod(self.sample_shape)))
         present = self._cache.present
@@ -187,20 +226,36 @@ class ImageFiles(DataSet):
             if skip_bad and not present[index]:
                 self._decode(index, np.empty(self.sample_shape, dtype=np.uint8))
             else:
-                self._compare(self.names[index], read_header(self.store, self.names[index]))
+                header = read_header(self.store, self.names[index])
+                self._compare(self.names[index], self._shown(self.names[index], header))
 
-        if skip_bad or self.fit in ("auto", "error"):
+        if skip_bad or self.half or self.fit in ("auto", "error"):
             self._survey(check, skip_bad)
         self._remark()
 
     def _decode(self, index: int, out: Pixels) -> None:
-        header, image = read_image(self.store, self.names[index], self.sample_shape[0])
+        whole, image = read_image(self.store, self.names[index], self.sample_shape[0])
+        header = self._shown(self.names[index], whole)
         self._compare(self.names[index], header)
+        if self.half:
+            left = 0 if self.half == "left" else header.width
+            image = image.crop((left, 0, left + header.width, header.height))
         channels, height, width = self.sample_shape
         pixels = np.asarray(resize(image, (height, width), self.fit))
         out[...] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
         if self._cache is not None:
             self._cache.save(index, out)
+
+    def _shown(self, name: str, header: Header) -> Header:
+        """The header of what is shown of a file. Raises ValueError where there are no equal halves."""
+        if not self.half:
+            return header
+        if header.width % 2:
+            raise ValueError(
+                f"{self.store.name_of(name)} is {header.width} pixels wide, so it is not two images side by "
+                "side: make the width even"
+            )
+        return header._replace(width=header.width // 2)
 
     def _compare(self, name: str, header: Header) -> None:
         """Raises ValueError for a file that `fit` refuses."""
@@ -253,7 +308,6 @@ class ImageFiles(DataSet):
         if bad:
             named = ", ".join(bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
             self._skipped = (f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}",)
-            self.labels = None if self.labels is None else self.labels[torch.tensor(self._kept)]
         self._remark()
 
     def _remark(self) -> None:

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from experiments.data import DataSet, Fit, Native
 from experiments.data._arguments import refuse_argument
+from experiments.data._attribute_files import CELEBA as ATTRIBUTES
+from experiments.data._attribute_files import read_celeba
 from experiments.data._images import open_images
 from experiments.data._named_sets import Files, NamedSet, torchvision_datasets
 from experiments.data._pixels import refuse_shape
@@ -17,7 +19,8 @@ TRAIN, SPLITS = "0", ("0", "1", "2")  # as the partition calls them: train, vali
 
 
 class Celeba(NamedSet):
-    """The training split of the aligned and cropped images (Liu et al. 2015), in their order."""
+    """The training split of the aligned and cropped images (Liu et al. 2015), in their order, with their 40
+    attributes where the list of these lies beside the partition."""
 
     name: ClassVar[str] = "celeba"
     size: ClassVar[tuple[int, int]] = (218, 178)
@@ -32,7 +35,8 @@ class Celeba(NamedSet):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it; "auto" crops.
 
-        Raises ValueError when files are missing or damaged, and for another size than 218×178 with `fit`
+        Raises ValueError when files are missing or damaged, for an image without attributes where there is a
+        list of these, and for another size than 218×178 with `fit`
         "error"; RunError when a download fails.
         """
         refuse_argument(self.name, self.argument)
@@ -41,7 +45,11 @@ class Celeba(NamedSet):
         partition, images = self.found()
         fit = "crop" if fit == "auto" else fit
         names = _train_names(partition)
-        return open_images(FolderStore(images), names, size, channels, fit, self.access)
+        listed = partition.with_name(ATTRIBUTES)
+        attributes = read_celeba(listed).of(names) if listed.exists() else None
+        return open_images(
+            FolderStore(images), names, size, channels, fit, self.access, attributes=attributes
+        )
 
     def fault(self, files: Files) -> str:
         """Images that the partition names, but that are not there."""
@@ -58,7 +66,9 @@ class Celeba(NamedSet):
         datasets = torchvision_datasets()
         there = root / self.folder
         for file_id, checksum, name in datasets.CelebA.file_list:
-            if name not in (PARTITION, ARCHIVE) or datasets.utils.check_integrity(there / name, checksum):
+            if name not in (PARTITION, ATTRIBUTES, ARCHIVE) or datasets.utils.check_integrity(
+                there / name, checksum
+            ):
                 continue
             try:
                 datasets.utils.download_file_from_google_drive(file_id, there, name, checksum)

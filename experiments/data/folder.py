@@ -1,4 +1,4 @@
-"""folder:PATH: every image below a folder, of any size and kind; subfolders are classes."""
+"""folder:PATH: every image below a folder, of any size and kind; subfolders are classes or domains."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,8 +9,10 @@ from typing import BinaryIO, ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import DataSet, Fit, Kind, Native, Source
-from experiments.data._images import Store, first_header, open_images
+from experiments.data import DataSet, Domains, DomainSource, Fit, Kind, Native
+from experiments.data._attribute_files import read_attributes
+from experiments.data._images import Header, Store, first_header, open_images
+from experiments.data._layouts import Side, open_sides, partners, sides_of
 from experiments.paths import expanded
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
@@ -41,10 +43,12 @@ class FolderStore(Store):
         return f"{file.absolute()} {status.st_size} {status.st_mtime_ns}"
 
 
-class Folder(Source):
+class Folder(DomainSource):
     """Images below the folder, subfolders included, in the order of their paths; hidden ones are skipped.
 
-    Where every image lies in a subfolder and there are at least two of these, they are the classes.
+    Where every image lies in a subfolder and there are at least two of these, they are the classes. Where
+    subfolders are domains, all images are one set, unless both domains are asked for. A list of attributes
+    in the folder tells what is known of each image.
     """
 
     kind: ClassVar[Kind] = "images"
@@ -60,7 +64,42 @@ class Folder(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""
         labels, classes = classes_of(self._names)
-        return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes)
+        known = read_attributes(self._store.root, self._names)
+        return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes, known)
+
+    def native_domains(self) -> Native:
+        """Any size; the channels of the first images, the larger number of both."""
+        headers = [header for side in self._sides() if (header := self._first_header(side))]
+        if not headers:
+            return Native(channels=3)
+        return Native(channels=max(header.channels for header in headers), first=headers[0][:2])
+
+    def open_domains(
+        self,
+        size: tuple[int, int] | None,
+        channels: int | None,
+        fit: Fit,
+        paired: bool,
+        held_out: bool = False,
+    ) -> Domains:
+        """The images of both domains at `size`, where `sides_of` finds them; pairs by their names.
+
+        Raises ValueError where `open_images` does, for a domain that is not there, and for images without a
+        partner.
+        """
+        sides = self._sides(held_out)
+        channels = channels or self.native_domains().channels or 3
+        if paired:
+            sides = partners(self._store.root, *sides)
+        a, b = open_sides(self._store, sides, size, channels, fit, self.access, paired)
+        return Domains(a, b, paired=paired)
+
+    def _sides(self, held_out: bool = False) -> tuple[Side, Side]:
+        return sides_of(self._store.root, self._names, held_out)
+
+    def _first_header(self, side: Side) -> Header | None:
+        header = first_header(self._store, side.names, self.access.skip_bad)
+        return header._replace(width=header.width // 2) if header and side.half else header
 
     @cached_property
     def _store(self) -> FolderStore:

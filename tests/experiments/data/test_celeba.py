@@ -66,6 +66,8 @@ def install(root: Path) -> Path:
     images.mkdir(parents=True)
     for name in SPLITS:
         face(int(name[:6])).save(images / name, quality=100, subsampling=0)
+    rows = [f"{name} {'1' if int(name[:6]) % 2 else '-1'}  1\n" for name in SPLITS]
+    (root / "celeba/list_attr_celeba.txt").write_text("".join([f"{len(SPLITS)}\n", "Odd Face\n", *rows]))
     lines = [f"{name} {split}\n" for name, split in SPLITS.items()]
     (root / "celeba/list_eval_partition.txt").write_text("".join(lines))
     return images
@@ -95,6 +97,21 @@ def test_training_images_are_read_in_their_order(tmp_path: Path, drive: Drive) -
     assert levels(data) == [1, 2, 5]
     assert data.labels is None
     assert not drive.asked
+
+
+def test_attributes_are_those_of_the_training_images(tmp_path: Path) -> None:
+    install(tmp_path)
+    attributes = opened(tmp_path).attributes
+    assert attributes is not None
+    assert attributes.column_names == ("Odd", "Face")
+    assert attributes.table.tolist() == [[1, 1], [0, 1], [1, 1]]
+    listed = tmp_path / "celeba/list_attr_celeba.txt"
+    rows = listed.read_text().splitlines()
+    listed.write_text("\n".join(["4", rows[1], *rows[3:]]))
+    with pytest.raises(ValueError, match=r"list_attr_celeba\.txt has no row for 000001\.jpg"):
+        opened(tmp_path)
+    listed.unlink()
+    assert opened(tmp_path).attributes is None
 
 
 def test_fit_auto_crops(tmp_path: Path) -> None:
@@ -164,7 +181,12 @@ def published(drive: Drive, monkeypatch: pytest.MonkeyPatch, folder: Path) -> di
         for name in SPLITS:
             archive.write(images / name, f"img_align_celeba/{name}")
     partition = (folder / "celeba/list_eval_partition.txt").read_bytes()
-    contents = {"img_align_celeba.zip": stream.getvalue(), "list_eval_partition.txt": partition}
+    attributes = (folder / "celeba/list_attr_celeba.txt").read_bytes()
+    contents = {
+        "img_align_celeba.zip": stream.getvalue(),
+        "list_eval_partition.txt": partition,
+        "list_attr_celeba.txt": attributes,
+    }
     known = []
     for file_id, _, name in torchvision.datasets.CelebA.file_list:
         content = contents.get(name)
@@ -181,7 +203,7 @@ def test_download_into_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     source.native()
     assert not drive.asked, "a plan must not wait for the network"
     assert levels(source.open(None, None, "auto")) == [1, 2, 5]
-    assert len(drive.asked) == 2, "what is not needed is not fetched"
+    assert len(drive.asked) == 3, "what is not needed is not fetched"
     assert levels(opened(tmp_path / "root")) == [1, 2, 5]
 
 
