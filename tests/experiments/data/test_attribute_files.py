@@ -48,7 +48,7 @@ def test_a_csv_says_what_is_known_of_each_image(root: Path) -> None:
 
 def test_a_mark_at_the_start_and_other_line_ends_do_no_harm(root: Path) -> None:
     """As spreadsheets write them."""
-    text = "file,x\r\na.png,1\r\nb/1.png,0\r\nc.png,0\r\n"
+    text = '"file, below the folder",x\r\n' + "a.png,1\r\nb/1.png,0\r\nc.png,0\r\n"
     (root / "attributes.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert rows_by_level(opened(root)) == {0: [0], 1: [1], 2: [0]}
 

@@ -48,7 +48,9 @@ def test_pairs_have_the_same_name_whatever_the_ending(
 ) -> None:
     """Where the order of the paths is another one in either folder."""
     monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
-    for level, (first, second) in enumerate([("x.png", "x.bmp"), ("x-1.bmp", "x-1.png"), ("s/y.1.png",) * 2]):
+    for level, (first, second) in enumerate(
+        [("x.bmp", "x.png"), ("x.c.png",) * 2, ("s/y.1.png", "s/y.1.bmp")]
+    ):
         write(tmp_path, f"A/{first}", level)
         write(tmp_path, f"B/{second}", 100 + level)
     domains = opened(tmp_path)
