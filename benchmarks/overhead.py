@@ -53,7 +53,7 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     progress, stop = Progress(experiment.total_steps, 0), StopSignal()
     tracker = LocalTracker(TrackedRun(run.path))
     scoreboard = Scoreboard(tracker, progress.show)
-    images = experiment.total_steps * experiment.images_per_step
+    images = experiment.total_images
     watchers: list[Watcher] = [
         progress.advance,
         scoreboard,

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
-from math import ceil
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from experiments.deal import Dealer
 from experiments.errors import UsageError, usable
 from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
+from experiments.timetable import Growth, growth_of, timetable
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Pace, RateSchedule
 from gans.core.duel import Rules
@@ -50,14 +50,11 @@ class Experiment:
     ema: ExponentialMovingAverage
     critic_ema: ExponentialMovingAverage | None
     total_steps: int
+    total_images: int
 
     @property
     def averages(self) -> list[ExponentialMovingAverage]:
         return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
-
-    @property
-    def images_per_step(self) -> int:
-        return self.deal.batch_size * self.game.deals_per_round
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, beside the config and the step's number."""
@@ -90,11 +87,14 @@ def open_data(settings: Settings) -> DataSet:
     source = open_source(settings.data, access(asdict(settings)))
     fit: Any = settings.fit or "auto"
     data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
-    if len(data) < settings.batch_size:
-        raise UsageError(
-            f"data {settings.data} has {len(data)} samples, fewer than a batch of {settings.batch_size}; "
-            f"take --batch-size {len(data)} or smaller"
-        )
+    named = [("--batch-size ", settings.batch_size)]
+    named += [(f"--stage-batch-sizes {side}:", size) for side, size in settings.stage_batch_sizes]
+    for words, size in named:
+        if len(data) < size:
+            raise UsageError(
+                f"data {settings.data} has {len(data)} samples, fewer than a batch of {size}; "
+                f"take {words}{len(data)} or smaller"
+            )
     return data
 
 
@@ -131,6 +131,8 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
         raise UsageError(
             f"architecture {settings.arch} does not grow; leave out --fade-kimg and --stable-kimg"
         )
+    if settings.stage_batch_sizes and not isinstance(generator, GrowingGenerator):
+        raise UsageError(f"architecture {settings.arch} does not grow; leave out --stage-batch-sizes")
     if settings.style_mixing and not isinstance(generator, StyledNetwork):
         raise UsageError(f"architecture {settings.arch} has no styles; leave out --style-mixing")
     if settings.critic_norm == "spectral":
@@ -141,10 +143,16 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
 def build_game(settings: Settings, generator: LatentNetwork, critic: nn.Module) -> Game:
     """Brings the networks and the rules together."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
-    return usable(lambda: architecture.game(generator, critic, rules_of(settings)))
+    rules = rules_of(settings, growth_in(settings, generator).pace)
+    return usable(lambda: architecture.game(generator, critic, rules))
 
 
-def rules_of(settings: Settings) -> Rules:
+def growth_in(settings: Settings, generator: LatentNetwork) -> Growth:
+    """How far this generator grows, how fast, and on what batches."""
+    return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
+
+
+def rules_of(settings: Settings, pace: Pace) -> Rules:
     """The loss in all its parts, as objects."""
     form = catalogue.load("form", catalogue.load_recipe(settings.loss).form)()
     penalties = [
@@ -168,12 +176,8 @@ def rules_of(settings: Settings) -> Rules:
         schedule=RateSchedule(
             settings.lr_schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000
         ),
-        pace=Pace(_images(settings.fade_kimg), _images(settings.stable_kimg)),
+        pace=pace,
     )
-
-
-def _images(kimg: float | None) -> float | None:
-    return None if kimg is None else kimg * 1000
 
 
 def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
@@ -204,28 +208,21 @@ def build(config: Config) -> Experiment:
     if generator.classes:
         generator.shares.copy_(class_shares(data, generator.classes))
     game = place(build_game(settings, generator, critic), device)
-    images = settings.batch_size * game.deals_per_round
-    steps = total_steps(settings, images)
-    total, is_told = steps * images, settings.conditional
-    deal = Dealer(data, settings.batch_size, settings.seed, device, total, settings.augment, is_told)
+    plan = timetable(settings, growth_in(settings, generator), game.deals_per_round)
+    deal = Dealer(data, plan, settings.seed, device, settings.augment, settings.conditional)
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     critic_ema = (
         ExponentialMovingAverage(game.critic_network, settings.critic_ema_kimg)
         if settings.critic_ema_kimg
         else None
     )
-    return Experiment(config, game, deal, deal.first(), ema, critic_ema, steps)
+    return Experiment(config, game, deal, deal.first(), ema, critic_ema, plan.steps, plan.images)
 
 
 def class_shares(data: DataSet, classes: int) -> Tensor:
     """How often each class appears in the data, float32 `(classes,)`."""
     assert data.labels is not None
     return data.labels.bincount(minlength=classes) / len(data.labels)
-
-
-def total_steps(settings: Settings, images_per_step: int) -> int:
-    """The length of a run in steps, whichever way it was given."""
-    return settings.steps or ceil((settings.kimg or 0.0) * 1000 / images_per_step)
 
 
 def place(game: Game, device: torch.device) -> Game:

@@ -14,6 +14,7 @@ from experiments.data import DataSet, Held, hold
 from experiments.errors import RunError
 from experiments.memory import memory_for_data
 from experiments.seeds import generator_for
+from experiments.timetable import Timetable
 from gans.core.clock import Clock
 from gans.core.game import Batch
 
@@ -31,10 +32,9 @@ class Dealer:
 
     Args:
         data: what is dealt.
-        batch_size: samples in a batch.
+        timetable: the size of every batch, and the length of the run.
         seed: of the order.
         device: where batches are wanted.
-        total: samples that the whole run deals.
         augment: names and strengths of random changes to images, drawn from torch's global generator.
         conditional: whether labels are dealt; the data must have them.
     """
@@ -42,18 +42,16 @@ class Dealer:
     def __init__(
         self,
         data: DataSet,
-        batch_size: int,
+        timetable: Timetable,
         seed: int,
         device: torch.device,
-        total: int = 0,
         augment: Sequence[tuple[str, float]] = (),
         conditional: bool = False,
     ) -> None:
         self.data = _held_if_it_fits(data, device)
-        self.batch_size = batch_size
+        self.timetable = timetable
         self.seed = seed
         self.device = device
-        self.total = total
         self.augment = [(AUGMENTATIONS[name], strength) for name, strength in augment]
         self.labels = data.labels if conditional else None
         self.seen = 0
@@ -62,13 +60,14 @@ class Dealer:
 
     @property
     def clock(self) -> Clock:
-        return Clock(self.seen, self.seen // self.batch_size, self.seen / self.total if self.total else 0.0)
+        total = self.timetable.images
+        return Clock(self.seen, self.timetable.turn(self.seen), self.seen / total if total else 0.0)
 
     def __call__(self) -> Batch:
         indices = self._indices(self.seen)
         with _told():
             samples = self.prepare(self._next(indices))
-        self.seen += self.batch_size
+        self.seen += len(indices)
         for change, strength in self.augment:
             samples = change(samples, strength)
         if self.labels is None:
@@ -97,14 +96,16 @@ class Dealer:
     def _next(self, indices: Tensor) -> Tensor:
         if self._ahead is None:
             return self.data.fetch(indices)
-        positions = range(self.seen, self.seen + (BATCHES_AHEAD + 1) * self.batch_size, self.batch_size)
-        for position in positions[len(self._ahead.waiting(self.seen)) :]:
-            self._ahead.ask(position, self._indices(position))
+        waiting, position = len(self._ahead.waiting(self.seen)), self.seen
+        for number in range(BATCHES_AHEAD + 1):
+            if number >= waiting:
+                self._ahead.ask(position, self._indices(position))
+            position += self.timetable.batch_size(position)
         return self._ahead.take()
 
     def _indices(self, position: int) -> Tensor:
         """Indices of the batch that begins at that place of the endless sequence."""
-        parts, missing = [], self.batch_size
+        parts, missing = [], self.timetable.batch_size(position)
         while missing:
             epoch, start = divmod(position, len(self.data))
             part = self._order(epoch)[start : start + missing]

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from experiments.build import blueprint_of, build_game, build_networks, total_steps
+from experiments.build import blueprint_of, build_game, build_networks, growth_in
 from experiments.config import Config
-from experiments.settings import FIELDS
+from experiments.settings import FIELDS, Settings
+from experiments.timetable import Growth, timetable
+from gans.core.game import LatentNetwork
+from gans.core.growth import Stage
 
 BYTES = 4  # float32
 OPTIMIZER_COPIES = {"adam": 2, "rmsprop": 1, "sgd": 0}
@@ -33,22 +36,43 @@ def estimate(config: Config) -> Estimate:
     settings = config.settings
     with torch.device("meta"):
         networks = build_networks(settings)
-        z = torch.empty(settings.batch_size, settings.z_dim)
-        samples = torch.empty(settings.batch_size, *blueprint_of(settings).sample_shape)
-        labels = torch.zeros(settings.batch_size, dtype=torch.int64)
-    told = (labels,) if settings.classes else ()
-    kept = _activations(networks[0], z, *told), _activations(networks[1], samples, *told)
-    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
-    # and its graph as well; the generator's step keeps both networks once.
-    activations = max(kept[1] * (5 if settings.penalty else 2), sum(kept))
+        growth = growth_in(settings, networks[0])
+        activations = max(_activations_at(level, settings, growth, *networks) for level in _costly(growth))
     game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
-    images = settings.batch_size * game.deals_per_round
-    steps = total_steps(settings, images)
+    plan = timetable(settings, growth, game.deals_per_round)
     generator = sum(p.numel() for p in game.generator_network.parameters())
     critic = sum(p.numel() for p in game.critic_network.parameters())
     copies = 2 + OPTIMIZER_COPIES[settings.optimizer]  # weights, gradients, moments
     fixed = (generator + critic) * copies + generator + (critic if settings.critic_ema_kimg else 0)
-    return Estimate(generator, critic, steps, steps * images / 1000, (fixed + activations) * BYTES)
+    return Estimate(generator, critic, plan.steps, plan.images / 1000, (fixed + activations) * BYTES)
+
+
+def _costly(growth: Growth) -> list[int]:
+    """Levels at which a run may need most: at a smaller size only where the batch is larger."""
+    last = len(growth.sides) - 1
+    return [
+        level
+        for level in range(last + 1)
+        if level == last or growth.batch_sizes[level] > growth.batch_sizes[last]
+    ]
+
+
+def _activations_at(
+    level: int, settings: Settings, growth: Growth, generator: LatentNetwork, critic: nn.Module
+) -> int:
+    """Numbers that a step keeps while growing networks are at this level. They are left at it."""
+    for module in [*generator.modules(), *critic.modules()]:
+        if isinstance(module, Stage):
+            module.set(float(level))
+    count, halvings = growth.batch_sizes[level], len(growth.sides) - 1 - level
+    shape = blueprint_of(settings).sample_shape
+    size = [pixels >> halvings for pixels in shape[1:]]
+    z, samples = torch.empty(count, settings.z_dim), torch.empty(count, shape[0], *size)
+    told = (torch.zeros(count, dtype=torch.int64),) if settings.classes else ()
+    kept = _activations(generator, z, *told), _activations(critic, samples, *told)
+    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
+    # and its graph as well; the generator's step keeps both networks once.
+    return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
 
 
 def _activations(network: nn.Module, *inputs: Tensor) -> int:
@@ -90,5 +114,9 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ",".join(f"{v[0]}={v[1]:g}" if isinstance(v, tuple) else show(v) for v in value)
+        return ",".join(_pair(*v) if isinstance(v, tuple) else show(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _pair(key: str | int, value: float) -> str:
+    return f"{key}={value:g}" if isinstance(key, str) else f"{key}:{value}"

@@ -137,7 +137,7 @@ def _play(
 ) -> int | None:
     """From step `start` to the last, with all that watches. Returns the step where Ctrl-C stopped it."""
     settings = experiment.config.settings
-    total_images = experiment.total_steps * experiment.images_per_step
+    total_images = experiment.total_images
     with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
         scoreboard = Scoreboard(tracker, progress.show)
         if state is not None:

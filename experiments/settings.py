@@ -143,6 +143,20 @@ def _strength(name: str, value: Any) -> float:
         raise ValueError(f"{name}={value}: the strength must be a number") from error
 
 
+def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
+    """`SIDE:N,…`, a mapping, or pairs → pairs of an image side and a batch size, sorted by side."""
+    if isinstance(value, str):
+        value = [part.partition(":")[::2] for part in value.split(",") if part]
+    try:
+        pairs = [(side, count) for side, count in (value.items() if isinstance(value, dict) else value)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a list of SIDE:N, such as 4:64,8:32") from error
+    found = sorted((whole(1)(side), whole(1)(count)) for side, count in pairs)
+    if len({side for side, _ in found}) < len(found):
+        raise ValueError(f"'{','.join(str(side) for side, _ in found)}' names one twice")
+    return tuple(found)
+
+
 def channel_count(value: Any) -> int:
     number: int = whole(1, 4)(value)
     if number == 2:
@@ -202,6 +216,13 @@ class Settings:
         real(above=0.0), "Length in thousands of real images shown to the critic.", "K"
     )
     batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
+    stage_batch_sizes: tuple[tuple[int, int], ...] = setting(
+        batch_sizes,
+        "Images in a batch while growing networks are at these sizes (longer side in pixels); at others "
+        "--batch-size.",
+        "SIDE:N,…",
+        (),
+    )
     image_size: Size | None = setting(height_and_width, "Size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(

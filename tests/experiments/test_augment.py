@@ -8,6 +8,7 @@ from experiments.data import Held
 from experiments.deal import Dealer
 from experiments.settings import AUGMENTATIONS as USUAL
 from experiments.settings import read_value
+from experiments.timetable import even
 
 
 def ramps(count: int = 400) -> torch.Tensor:
@@ -74,8 +75,8 @@ def test_jitter_of_grey_stays_grey() -> None:
 
 def test_a_dealt_batch_is_augmented_and_a_shown_one_is_not() -> None:
     samples = torch.arange(8 * 4, dtype=torch.uint8).view(8, 1, 2, 2)
-    deal = Dealer(Held(samples), 8, 0, torch.device("cpu"), 8, (("flip", 1.0),))
-    plain = Dealer(Held(samples), 8, 0, torch.device("cpu"), 8)
+    deal = Dealer(Held(samples), even(8, 8), 0, torch.device("cpu"), (("flip", 1.0),))
+    plain = Dealer(Held(samples), even(8, 8), 0, torch.device("cpu"))
     assert torch.equal(deal().samples, plain().samples.flip(3))
     assert torch.equal(deal.prepare(samples), plain.prepare(samples))
 

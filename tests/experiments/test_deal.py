@@ -9,13 +9,14 @@ from experiments.data import DataSet, Held, hold
 from experiments.deal import BATCHES_AHEAD, Dealer
 from experiments.errors import RunError
 from experiments.pictures import to_uint8
+from experiments.timetable import Stretch, Timetable, even
 
 CPU = torch.device("cpu")
 
 
 def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Dealer:
     """Deals points (i, i)."""
-    return Dealer(Held(torch.arange(float(length)).repeat(2, 1).T), batch_size, seed, CPU, total)
+    return Dealer(Held(torch.arange(float(length)).repeat(2, 1).T), even(batch_size, total), seed, CPU)
 
 
 def numbers(deal: Dealer, batches: int) -> list[int]:
@@ -63,7 +64,7 @@ def test_global_random_state_is_not_touched() -> None:
 def test_every_grey_value_survives_the_way_to_the_network_and_back() -> None:
     """[16] Truncation instead of rounding would lose some; a stretch to the batch's range, all."""
     values = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
-    deal = Dealer(Held(values), 256, 0, CPU)
+    deal = Dealer(Held(values), even(256), 0, CPU)
     images = deal.prepare(values)
     assert images.min() == -1.0
     assert images.max() == 1.0
@@ -89,16 +90,16 @@ class Lazy(DataSet):
 
 def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     small = Lazy(50)
-    held = Dealer(small, 10, 0, CPU)
+    held = Dealer(small, even(10), 0, CPU)
     asked = len(small.fetched)
     first = held().samples
     assert len(small.fetched) == asked, "nothing is fetched twice"
     small.on_demand = True
-    assert torch.equal(Dealer(small, 10, 0, CPU)().samples, first), "streamed because it asks for it"
+    assert torch.equal(Dealer(small, even(10), 0, CPU)().samples, first), "streamed because it asks for it"
     assert len(small.fetched) > asked
     monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     large = Lazy(50)
-    streamed = Dealer(large, 10, 0, CPU)
+    streamed = Dealer(large, even(10), 0, CPU)
     assert torch.equal(streamed().samples, first), "both ways deal the same"
     streamed()
     streamed.seen = 0
@@ -109,7 +110,7 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
 def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
     data = Lazy(1000)
-    deal = Dealer(data, 10, 0, CPU)
+    deal = Dealer(data, even(10), 0, CPU)
     deal()
     deadline = time.monotonic() + 10
     while len(data.fetched) < 10 * (1 + BATCHES_AHEAD) and time.monotonic() < deadline:
@@ -119,13 +120,29 @@ def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pyt
 
 def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ends of epochs, from the start and from any position."""
-    held = numbers_of(Dealer(Lazy(23), 5, 3, CPU), 30)
+    held = numbers_of(Dealer(Lazy(23), even(5), 3, CPU), 30)
     monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
-    streamed = Dealer(Lazy(23), 5, 3, CPU)
+    streamed = Dealer(Lazy(23), even(5), 3, CPU)
     assert numbers_of(streamed, 30) == held
-    late = Dealer(Lazy(23), 5, 3, CPU)
+    late = Dealer(Lazy(23), even(5), 3, CPU)
     late.seen = 45
     assert numbers_of(late, 10) == held[45:95]
+
+
+def test_batches_of_changing_sizes_are_dealt_the_same_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the start and from any position, over changes that are fetched ahead of their time."""
+    plan = Timetable((Stretch(0, 0, 5), Stretch(30, 6, 3), Stretch(42, 10, 8)), 13, 66)
+    held = Dealer(Lazy(23), plan, 3, CPU)
+    batches = [numbers_of(held, 1) for _ in range(13)]
+    assert [len(batch) for batch in batches] == [5] * 6 + [3] * 4 + [8] * 3
+    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
+    for turn, seen in ((0, 0), (4, 20), (6, 30), (9, 39), (11, 50)):
+        data = Lazy(23)
+        streamed = Dealer(data, plan, 3, CPU)
+        streamed.seen = seen
+        assert streamed.clock.turn == turn
+        assert [numbers_of(streamed, 1) for _ in batches[turn:]] == batches[turn:]
+        assert len(data.fetched) <= 66 - seen + 8 * BATCHES_AHEAD, "nothing is fetched twice"
 
 
 def numbers_of(deal: Dealer, batches: int) -> list[int]:
@@ -139,7 +156,7 @@ def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.Monke
         def fetch(self, indices: torch.Tensor) -> torch.Tensor:
             raise ValueError("seven.png is damaged")
 
-    deal = Dealer(Broken(50), 10, 0, CPU)
+    deal = Dealer(Broken(50), even(10), 0, CPU)
     for fetch in (deal, deal.first):
         with pytest.raises(RunError, match=r"seven\.png"):
             fetch()

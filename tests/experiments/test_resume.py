@@ -34,6 +34,7 @@ CASES = {
     # Two sizes of 0.3 kimg, two fades of as many; and one that fades from its first image to its last.
     "progan": "--arch progan --fade-kimg 0.3",
     "progan, fading": "--arch progan --fade-kimg 1.28 --stable-kimg 0.001",
+    "progan, batches of three sizes": "--arch progan --stage-batch-sizes 4:24,16:4 --penalty-every 3",
     # Everything that draws random numbers while training, or keeps something from step to step.
     "everything": "--arch dcgan --loss bce --label-flip 0.1 --instance-noise 0.1 --critic-dropout 0.3 "
     "--critic-norm spectral --augment flip,crop,jitter --lr-schedule cosine --lr-warmup-kimg 0.2 "

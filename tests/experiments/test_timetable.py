@@ -1,0 +1,167 @@
+"""Batches of another size at each image size: what is dealt when, how long a run is, what is refused."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from experiments.build import Experiment, build
+from experiments.config import resolve
+from experiments.deal import Dealer
+from experiments.plan import describe_plan, estimate
+from experiments.settings import read_value
+from experiments.train import StopSignal, train
+from experiments.watchers import Moment
+from gans.core.clock import Clock
+from gans.core.ema import ExponentialMovingAverage
+from gans.core.game import Batch
+from gans.core.player import Scores
+
+TINY = {"arch": "progan", "image_size": (16, 16), "width": 2, "z_dim": 3, "batch_size": 4, "device": "cpu"}
+SIZES = {"stage_batch_sizes": ((4, 16), (8, 6))}  # and 4 at 16 pixels
+LENGTHS: dict[str, dict[str, Any]] = {
+    "steps": {"steps": 40},
+    "kimg": {"kimg": 0.7},
+    "steps, own pace": {"steps": 60, "fade_kimg": 0.1, "stable_kimg": 0.06},
+    "kimg, own pace": {"kimg": 0.7, "fade_kimg": 0.1},
+    "two critic updates": {"steps": 30, "n_critic": 2},
+    "small, then large": {"steps": 60, "stage_batch_sizes": ((4, 2), (16, 24))},
+}
+
+
+def experiment_of(**flags: Any) -> Experiment:
+    return build(resolve({**TINY, **SIZES, **flags}))
+
+
+class Played(NamedTuple):
+    """What a whole run was seen to do."""
+
+    stages: list[float]  # of every round
+    batches: list[list[tuple[int, Clock]]]  # of every round: their sizes, and the clock before
+    seen: list[int]  # after every round
+    averaged: int  # images that the average was told of
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
+    deal, follow = Dealer.__call__, ExponentialMovingAverage.follow
+
+    def call(experiment: Experiment) -> Played:
+        dealt: list[tuple[int, Clock]] = []
+        averaged: list[int] = []
+        played = Played([], [], [], 0)
+
+        def note_batch(self: Dealer) -> Batch:
+            clock, batch = self.clock, deal(self)
+            dealt.append((len(batch.samples), clock))
+            return batch
+
+        def note_average(self: ExponentialMovingAverage, seen: int, images: int) -> None:
+            averaged.append(images)
+            follow(self, seen, images)
+
+        def note_round(moment: Moment, scores: Scores) -> None:
+            game: Any = experiment.game
+            played.stages.append(game.stages[0].now)
+            played.batches.append(dealt.copy())
+            played.seen.append(moment.seen)
+            dealt.clear()
+
+        monkeypatch.setattr(Dealer, "__call__", note_batch)
+        monkeypatch.setattr(ExponentialMovingAverage, "follow", note_average)
+        train(experiment, 0, [note_round], StopSignal())
+        return played._replace(averaged=sum(averaged))
+
+    return call
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_every_batch_has_the_size_of_its_stage(length: str, play: Callable[[Experiment], Played]) -> None:
+    """During a fade the new size decides, and a round never mixes two."""
+    experiment = experiment_of(**LENGTHS[length])
+    settings, played = experiment.config.settings, play(experiment)
+    wanted = dict.fromkeys((4, 8, 16), settings.batch_size) | dict(settings.stage_batch_sizes)
+    sides = [4 * 2 ** math.ceil(stage) for stage in played.stages]
+    assert set(sides) == {4, 8, 16} and sides == sorted(sides)
+    assert {stage % 1 for stage in played.stages} != {0.0}, "none was in a fade"
+    for side, batches in zip(sides, played.batches, strict=True):
+        assert [size for size, _ in batches] == [wanted[side]] * settings.n_critic
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_the_clock_counts_every_batch_and_image_once(
+    length: str, play: Callable[[Experiment], Played]
+) -> None:
+    experiment = experiment_of(**LENGTHS[length])
+    settings, played = experiment.config.settings, play(experiment)
+    shown = 0
+    for turn, (size, clock) in enumerate(batch for batches in played.batches for batch in batches):
+        assert clock == (shown, turn, shown / experiment.total_images)
+        shown += size
+    assert len(played.seen) == experiment.total_steps
+    assert shown == played.seen[-1] == experiment.total_images == played.averaged
+    if settings.kimg:
+        assert played.seen[-2] < settings.kimg * 1000 <= shown
+    else:
+        assert experiment.total_steps == settings.steps
+
+
+@pytest.mark.parametrize("length", [{"steps": 1000}, {"kimg": 20.0}])
+@pytest.mark.parametrize("sizes", [((4, 64), (8, 16)), ((8, 2), (16, 64))])
+def test_every_size_has_its_share_of_the_images(sizes: Any, length: dict[str, Any]) -> None:
+    """60 % of the images are growth, as with even batches, also where the run is given in steps."""
+    experiment = experiment_of(**length, stage_batch_sizes=sizes)
+    begins = [each.seen / experiment.total_images for each in experiment.deal.timetable.stretches]
+    assert begins == pytest.approx([0.0, 0.15, 0.45], abs=0.01)
+
+
+def test_sizes_that_are_all_the_same_change_nothing(play: Callable[[Experiment], Played]) -> None:
+    plain = play(experiment_of(steps=30, stage_batch_sizes=()))
+    named = play(experiment_of(steps=30, stage_batch_sizes=((4, 4), (8, 4), (16, 4))))
+    assert named.batches == plain.batches
+    assert named.stages == pytest.approx(plain.stages)
+
+
+def test_a_plan_knows_the_length_and_the_largest_need() -> None:
+    flags = {**TINY, "kimg": 2.0, "image_size": (32, 32), "width": 8}
+    plain = estimate(resolve(flags))
+    early = estimate(resolve({**flags, "stage_batch_sizes": ((4, 128), (8, 64))}))
+    assert early.steps < plain.steps and early.kimg == pytest.approx(2.0, abs=0.004)
+    experiment = build(resolve({**flags, "stage_batch_sizes": ((4, 128), (8, 64))}))
+    assert (early.steps, early.kimg) == (experiment.total_steps, experiment.total_images / 1000)
+    late = estimate(resolve({**flags, "stage_batch_sizes": ((32, 16),)}))
+    assert estimate(resolve({**flags, "batch_size": 16})).memory_bytes == late.memory_bytes
+    small = estimate(resolve({**flags, "stage_batch_sizes": ((4, 8),)}))
+    assert small.memory_bytes == plain.memory_bytes, "4×4 pixels need little"
+    crowd = estimate(resolve({**flags, "stage_batch_sizes": ((4, 4000),)}))
+    assert crowd.memory_bytes > 2 * plain.memory_bytes
+
+
+def test_words_of_the_flag() -> None:
+    assert read_value("stage_batch_sizes", "8:32,4:64") == ((4, 64), (8, 32))
+    assert read_value("stage_batch_sizes", [[8, 32], [4, 64]]) == ((4, 64), (8, 32))
+    assert read_value("stage_batch_sizes", {"4": 64}) == ((4, 64),)
+    plan = describe_plan(resolve({**TINY, "stage_batch_sizes": ((4, 64), (8, 32))}))
+    assert any(line.split() == ["stage_batch_sizes", "4:64,8:32", "flag"] for line in plan.splitlines())
+
+
+@pytest.mark.parametrize("words", ["4", "4:", "4:0", "0:4", "4:8,4:9", "a:4", "4:8:2", "4=8"])
+def test_impossible_words(words: str, refused: Any) -> None:
+    refused(2, ("--stage-batch-sizes",), "run --arch progan --out run --stage-batch-sizes", words)
+
+
+def test_what_is_refused(refused: Any) -> None:
+    small = "--image-size 16 --width 2 --z-dim 3 --batch-size 4 --out run"
+    for arch in ("dcgan", "stylegan2"):
+        refused(2, (arch, "does not grow"), f"run --arch {arch} {small} --stage-batch-sizes 4:8")
+    line = f"run --arch progan {small} --steps 9"
+    for dry in ("", " --dry-run"):
+        refused(2, ("32", "4, 8, 16"), f"{line} --stage-batch-sizes 32:8{dry}")
+        refused(2, ("never at 4 ", "8, 16"), f"run --arch stylegan {small} --stage-batch-sizes 4:8{dry}")
+        # The run ends before it has 16 pixels.
+        slow = "--stage-batch-sizes 8:2,16:2 --fade-kimg 0.02"
+        refused(2, ("never at 16 ", "4, 8"), f"{line} {slow}{dry}")
+    refused(2, ("5000", "--stage-batch-sizes 4:"), f"{line} --data shapes --stage-batch-sizes 4:9999999")
+    assert not Path("run").exists()
