@@ -181,16 +181,16 @@ def sample(
     debug: bool,
 ) -> None:
     """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
-    from experiments.sampling import Truncation, generate, load_generator, of_class, save_samples
+    from experiments.sampling import Truncation, from_noise, generate, load_generator, of_class, save_samples
 
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")
     for path in plugin or ():
         catalogue.add_plugin(path)
-    generator, settings = load_generator(run, say)
-    generator = of_class(generator, label, str(run))
+    network, _ = load_generator(run, say)
+    generator = of_class(from_noise(network, str(run)), label, str(run))
     near = None if truncation is None else Truncation(truncation, cutoff)
-    say(save_samples(generate(generator, settings.z_dim, count, seed, device, near), out))
+    say(save_samples(generate(generator, count, seed, device, near), out))
     click.echo(out)
 
 

@@ -17,7 +17,7 @@ from experiments import catalogue
 from experiments.config import open_source, resolve
 from experiments.run_folder import RunFolder
 from experiments.running import run
-from experiments.sampling import generate, load_generator
+from experiments.sampling import from_noise, generate, load_generator
 from metrics.modes import Modes
 
 SAMPLES = 10_000
@@ -33,7 +33,7 @@ def count(folder: Path) -> dict[str, float]:
     generator, settings = load_generator(folder)
     source = open_source(settings.data)
     metric = Modes(source.centres, source.sigma)
-    metric.update(generate(generator, settings.z_dim, SAMPLES, seed=0))
+    metric.update(generate(from_noise(generator, str(folder)), SAMPLES, seed=0))
     return metric.compute() | {"modes": len(source.centres)}
 
 

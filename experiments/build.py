@@ -1,28 +1,29 @@
 """From a config to the things that train: networks, game, data and the generator's average."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from experiments import catalogue
-from experiments.config import Config, access, open_source
-from experiments.data import DataSet
+from experiments.config import Config
 from experiments.deal import Dealer
 from experiments.errors import UsageError, usable
+from experiments.opening import open_data
 from experiments.seeds import make_deterministic, seed_all
 from experiments.settings import Settings
 from experiments.timetable import Growth, growth_of, timetable
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.attributes import groups_of
 from gans.core.clock import Pace, RateSchedule
-from gans.core.duel import Rules
+from gans.core.contest import Rules
 from gans.core.ema import ExponentialMovingAverage
-from gans.core.game import Game, LatentNetwork, StyledNetwork
+from gans.core.game import Batch, Game, GeneratorNetwork, LatentNetwork, StyledNetwork
 from gans.core.growth import GrowingGenerator
 from gans.core.norms import spectral_norm
 from losses.gradient_penalty import GradientPenalty
@@ -46,7 +47,7 @@ class Experiment:
     config: Config
     game: Game
     deal: Dealer
-    reals: Tensor  # the first of the data, to look at
+    reals: Batch  # the first of the data, to look at
     ema: ExponentialMovingAverage
     critic_ema: ExponentialMovingAverage | None
     total_steps: int
@@ -71,7 +72,8 @@ class Experiment:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What tells this data from another: the number of samples, and a hash of the first of them."""
-        first = self.reals.contiguous().numpy().tobytes()
+        sources = [each for each in self.reals.condition if each.dim() == 4]
+        first = b"".join(each.contiguous().numpy().tobytes() for each in (self.reals.samples, *sources))
         return {"count": len(self.deal.data), "first": blake2b(first, digest_size=8).hexdigest()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -82,37 +84,22 @@ class Experiment:
             self.critic_ema.average.load_state_dict(state["critic_ema"])
 
 
-def open_data(settings: Settings) -> DataSet:
-    """The data of a run. Raises UsageError where it cannot be had or is smaller than a batch."""
-    source = open_source(settings.data, access(asdict(settings)))
-    fit: Any = settings.fit or "auto"
-    data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
-    named = [("--batch-size ", settings.batch_size)]
-    named += [(f"--stage-batch-sizes {side}:", size) for side, size in settings.stage_batch_sizes]
-    for words, size in named:
-        if len(data) < size:
-            raise UsageError(
-                f"data {settings.data} has {len(data)} samples, fewer than a batch of {size}; "
-                f"take {words}{len(data)} or smaller"
-            )
-    return data
-
-
 def blueprint_of(settings: Settings) -> Blueprint:
     size, channels = settings.image_size, settings.channels
     shape = (2,) if size is None or channels is None else (channels, *size)
     return Blueprint(
         shape,
-        settings.z_dim,
+        settings.z_dim or 0,
         settings.width,
         settings.critic_norm or "none",
         settings.critic_dropout,
         settings.style_mixing or 0.0,
         settings.classes or 0,
+        groups_of(settings.attributes),
     )
 
 
-def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
+def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
     """Generator and critic on the current default device, with weights from the global random generator."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
     if settings.classes and not architecture.takes_labels:
@@ -140,14 +127,14 @@ def build_networks(settings: Settings) -> tuple[LatentNetwork, nn.Module]:
     return generator, critic
 
 
-def build_game(settings: Settings, generator: LatentNetwork, critic: nn.Module) -> Game:
+def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
     """Brings the networks and the rules together."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
     rules = rules_of(settings, growth_in(settings, generator).pace)
     return usable(lambda: architecture.game(generator, critic, rules))
 
 
-def growth_in(settings: Settings, generator: LatentNetwork) -> Growth:
+def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
     """How far this generator grows, how fast, and on what batches."""
     return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
@@ -177,6 +164,7 @@ def rules_of(settings: Settings, pace: Pace) -> Rules:
             settings.lr_schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000
         ),
         pace=pace,
+        weights=dict(settings.term_weights),
     )
 
 
@@ -204,12 +192,12 @@ def build(config: Config) -> Experiment:
     device = torch.device(settings.device)
     seed_all(settings.seed, "weights")
     generator, critic = build_networks(settings)
-    data = open_data(settings)
-    if generator.classes:
-        generator.shares.copy_(class_shares(data, generator.classes))
+    data, told = open_data(settings)
+    if told is not None and isinstance(generator, LatentNetwork):
+        generator.shares.copy_(told.bincount(minlength=generator.classes) / len(told))
     game = place(build_game(settings, generator, critic), device)
     plan = timetable(settings, growth_in(settings, generator), game.deals_per_round)
-    deal = Dealer(data, plan, settings.seed, device, settings.augment, settings.conditional)
+    deal = Dealer(data, plan, settings.seed, device, settings.augment, told)
     ema = ExponentialMovingAverage(game.generator_network, settings.ema_kimg)
     critic_ema = (
         ExponentialMovingAverage(game.critic_network, settings.critic_ema_kimg)
@@ -217,12 +205,6 @@ def build(config: Config) -> Experiment:
         else None
     )
     return Experiment(config, game, deal, deal.first(), ema, critic_ema, plan.steps, plan.images)
-
-
-def class_shares(data: DataSet, classes: int) -> Tensor:
-    """How often each class appears in the data, float32 `(classes,)`."""
-    assert data.labels is not None
-    return data.labels.bincount(minlength=classes) / len(data.labels)
 
 
 def place(game: Game, device: torch.device) -> Game:

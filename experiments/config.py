@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
-from experiments.data import USUAL, Access, Source
+from experiments.data import USUAL, Access, DomainSource, Source
 from experiments.errors import UsageError, usable
 from experiments.settings import FIELDS, Settings, flag, read_value
 from experiments.trackers._several import check_trackers
+from gans.core.architecture import Architecture
 
 FORMAT = 1
 
@@ -59,7 +60,15 @@ def resolve(
     recipe = catalogue.load_recipe(loss)
     data = absolute_spec(asked.get("data") or architecture.default_data)
     source = open_source(data, access(asked))
-    native = usable(source.native)
+    translates = architecture.task in ("pairs", "domains")
+    if translates and not isinstance(source, DomainSource):
+        raise UsageError(
+            f"architecture {arch} translates between two domains, which data {data} has not; take "
+            "shapes-paired, shapes-styles, or folder:PATH with A/ and B/"
+        )
+    native = usable(
+        source.native_domains if isinstance(source, DomainSource) and translates else source.native
+    )
     shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
     device = resolve_device(asked.get("device", "auto"))
     preset = asked.get("preset", "auto")
@@ -92,6 +101,7 @@ def resolve(
     if strengths:
         chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
     chosen.put(*_told_classes(chosen.values, source))
+    _derive_task(chosen, architecture, source, flags)
     _derive(chosen, source.kind, asked, flags)
     if source.kind not in architecture.data:
         raise UsageError(
@@ -188,6 +198,39 @@ def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[
     if values["extractor"] is not None:
         catalogue.require("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
+
+
+def _derive_task(
+    chosen: Layers, architecture: Architecture, source: Source, flags: Mapping[str, Any]
+) -> None:
+    """Settles what depends on what a generator starts from, and refuses what has no meaning there."""
+    arch, values = chosen.values["arch"], chosen.values
+    if architecture.task != "noise":
+        for name in ("z_dim", "conditional"):
+            if flags.get(name):
+                raise UsageError(f"{flag(name)} has no meaning for {arch}, which starts from images")
+        chosen.put(f"no meaning for {arch}", {"z_dim": None, "conditional": False, "classes": None})
+    elif values["z_dim"] is None:
+        chosen.put("default of latents", {"z_dim": 100})
+    if architecture.task == "pairs" and "jitter" in dict(values["augment"]):
+        raise UsageError(f"--augment jitter has no meaning for {arch}: partners must change alike")
+    groups = usable(source.attribute_groups) if architecture.task == "attributes" else ()
+    columns = tuple(column for group in groups for column in group.columns)
+    chosen.put(f"data {values['data']}" if columns else f"no meaning for {arch}", {"attributes": columns})
+    if architecture.task == "attributes" and not columns:
+        raise UsageError(
+            f"architecture {arch} changes attributes, of which data {values['data']} has none; take "
+            "shapes-attributes, or folder:PATH with an attributes.csv or a folder for each class"
+        )
+    own = next(
+        (dict(d.values["term_weights"]) for d in architecture.settings if "term_weights" in d.values), {}
+    )
+    if unknown := [name for name, _ in values["term_weights"] if name not in own]:
+        known = f"has {', '.join(own)}" if own else "has none"
+        raise UsageError(f"--term-weights {unknown[0]}: architecture {arch} {known}")
+    if negative := [name for name, weight in values["term_weights"] if weight < 0]:
+        raise UsageError(f"--term-weights {negative[0]}: weights must be 0 or more")
+    chosen.values["term_weights"] = read_value("term_weights", {**own, **dict(values["term_weights"])})
 
 
 def _derive_penalty(

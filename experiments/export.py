@@ -15,8 +15,17 @@ METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in 
 Player = Literal["generator", "critic"]
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 NEEDED: dict[Player, tuple[str, ...]] = {
-    "generator": ("arch", "image_size", "channels", "z_dim", "width", "classes"),
-    "critic": ("arch", "image_size", "channels", "width", "critic_norm", "critic_dropout", "classes"),
+    "generator": ("arch", "image_size", "channels", "z_dim", "width", "classes", "attributes"),
+    "critic": (
+        "arch",
+        "image_size",
+        "channels",
+        "width",
+        "critic_norm",
+        "critic_dropout",
+        "classes",
+        "attributes",
+    ),
 }
 
 
@@ -38,7 +47,11 @@ def import_network(path: Path, player: Player = "generator") -> tuple[nn.Module,
 
     try:
         with safe_open(path, framework="pt") as file:
-            description = {"classes": None, **json.loads((file.metadata() or {})[METADATA_KEY])}
+            description = {
+                "classes": None,
+                "attributes": (),
+                **json.loads((file.metadata() or {})[METADATA_KEY]),
+            }
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values = {name: read_value(name, description[name]) for name in NEEDED[player]}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

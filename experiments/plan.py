@@ -3,16 +3,19 @@
 Everything is built on the meta device, which has shapes but no memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from experiments.build import blueprint_of, build_game, build_networks, growth_in
 from experiments.config import Config
+from experiments.opening import task_of
 from experiments.settings import FIELDS, Settings
 from experiments.timetable import Growth, timetable
-from gans.core.game import LatentNetwork
+from gans.core.game import Batch, Condition, GeneratorNetwork
 from gans.core.growth import Stage
 
 BYTES = 4  # float32
@@ -58,7 +61,7 @@ def _costly(growth: Growth) -> list[int]:
 
 
 def _activations_at(
-    level: int, settings: Settings, growth: Growth, generator: LatentNetwork, critic: nn.Module
+    level: int, settings: Settings, growth: Growth, generator: GeneratorNetwork, critic: nn.Module
 ) -> int:
     """Numbers that a step keeps while growing networks are at this level. They are left at it."""
     for module in [*generator.modules(), *critic.modules()]:
@@ -67,16 +70,28 @@ def _activations_at(
     count, halvings = growth.batch_sizes[level], len(growth.sides) - 1 - level
     shape = blueprint_of(settings).sample_shape
     size = [pixels >> halvings for pixels in shape[1:]]
-    z, samples = torch.empty(count, settings.z_dim), torch.empty(count, shape[0], *size)
-    told = (torch.zeros(count, dtype=torch.int64),) if settings.classes else ()
-    kept = _activations(generator, z, *told), _activations(critic, samples, *told)
+    samples = torch.empty(count, shape[0], *size)
+    batch = Batch(samples, _told(settings, samples))
+    is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
+    seen = batch.condition if is_told else ()
+    kept = _activations(generator, generator.generate, batch), _activations(critic, critic, samples, *seen)
     # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
 
 
-def _activations(network: nn.Module, *inputs: Tensor) -> int:
-    """Numbers that autograd keeps, weights left out."""
+def _told(settings: Settings, samples: Tensor) -> Condition:
+    """What a generator is told of each sample."""
+    count = len(samples)
+    if settings.classes:
+        return (torch.zeros(count, dtype=torch.int64),)
+    if settings.attributes:
+        return (torch.zeros(count, len(settings.attributes)),)
+    return () if task_of(settings) == "noise" else (samples,)
+
+
+def _activations(network: nn.Module, use: Callable[..., Tensor], *inputs: Any) -> int:
+    """Numbers that autograd keeps of a use of the network, weights left out."""
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -84,7 +99,7 @@ def _activations(network: nn.Module, *inputs: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(*inputs)
+        use(*inputs)
     known = {id(tensor) for tensor in [*inputs, *network.parameters(), *network.buffers()]}
     return sum(tensor.numel() for key, tensor in kept.items() if key not in known)
 

@@ -108,10 +108,10 @@ def _train_in(
 
 def _tell_remarks(experiment: Experiment, say: Say, told: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Says what the data has to remark, beyond what was told before."""
-    for remark in experiment.deal.data.remarks:
+    for remark in experiment.deal.remarks:
         if remark not in told:
             say(f"data {experiment.config.settings.data}: {remark}")
-    return experiment.deal.data.remarks
+    return experiment.deal.remarks
 
 
 def _tracked(folder: RunFolder, experiment: Experiment, start: int) -> TrackedRun:

@@ -39,29 +39,36 @@ def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.M
     return load(path, say)[:2]
 
 
-def of_class(network: nn.Module, label: int | None, name: str, needed: bool = False) -> nn.Module:
+def from_noise(network: nn.Module, name: str) -> LatentNetwork:
+    """The generator, if it starts from noise. Raises UsageError for one that does not."""
+    if not isinstance(network, LatentNetwork):
+        raise UsageError(f"{name} makes images from images, not from noise; gans translate applies it")
+    return network
+
+
+def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool = False) -> LatentNetwork:
     """The generator, or the part of it that makes one class.
 
     Raises UsageError for a label of a generator that is told none, for one that is none of its classes, and
     where one is needed.
     """
-    classes = network.classes if isinstance(network, LatentNetwork) else 0
+    classes = network.classes
     if label is None:
         if classes and needed:
             raise UsageError(
                 f"{name} makes {classes} classes; say which with --label, from 0 to {classes - 1}"
             )
         return network
-    if not classes or not isinstance(network, LatentNetwork):
+    if not classes:
         raise UsageError(f"--label {label}: {name} was not trained with --conditional, and takes no label")
     if label >= classes:
         raise UsageError(f"--label {label}: {name} has classes 0 to {classes - 1}")
     return one_class(network, label)
 
 
-def drawn_labels(network: nn.Module, count: int, random: torch.Generator) -> Condition:
+def drawn_labels(network: LatentNetwork, count: int, random: torch.Generator) -> Condition:
     """What the generator is told of that many samples: labels as frequent as in its data, if any."""
-    if not isinstance(network, LatentNetwork) or not network.classes:
+    if not network.classes:
         return ()
     return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
 
@@ -106,21 +113,19 @@ class Truncation(NamedTuple):
 
 
 def generate(
-    generator: nn.Module,
-    z_dim: int,
+    generator: LatentNetwork,
     count: int,
     seed: int,
     device: str = "auto",
     truncation: Truncation | None = None,
 ) -> Tensor:
     """`count` samples on the CPU: images in [−1, 1] or points."""
-    return torch.cat(list(sample_batches(generator, z_dim, count, seed, device, truncation)))
+    return torch.cat(list(sample_batches(generator, count, seed, device, truncation)))
 
 
 @torch.no_grad()
 def sample_batches(
-    generator: nn.Module,
-    z_dim: int,
+    generator: LatentNetwork,
     count: int,
     seed: int,
     device: str = "auto",
@@ -136,13 +141,13 @@ def sample_batches(
     generator = generator.to(place)
     random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
     for start in range(0, count, BATCH):
-        z = torch.randn(BATCH, z_dim, generator=random).to(place)
+        z = torch.randn(BATCH, generator.z_dim, generator=random).to(place)
         told = tuple(label.to(place) for label in drawn_labels(generator, BATCH, of_labels))
         samples = generator(z, *told) if truncation is None else _truncated(generator, truncation, z, *told)
         yield samples.float().cpu()[: count - start]
 
 
-def _truncated(generator: nn.Module, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
+def _truncated(generator: LatentNetwork, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
     if not isinstance(generator, StyledNetwork):
         raise UsageError("--truncation needs a generator with styles, such as stylegan's")
     if truncation.cutoff is not None and truncation.cutoff > generator.styles:

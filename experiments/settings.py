@@ -252,7 +252,10 @@ class Settings:
     )
     conditional: bool = setting(switch, "Tell both players the labels of the data.", default=False)
     classes: int | None = setting(whole(1), "How many classes they are told.", derived=True)
-    z_dim: int = setting(whole(1), "Length of the latent vector.", "N", 100)
+    attributes: tuple[str, ...] = setting(
+        words, "What they are told of every image.", default=(), derived=True
+    )
+    z_dim: int | None = setting(whole(1), "Length of the latent vector.", "N")
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)
     critic_norm: str | None = setting(
         choice("none", "batch", "layer", "instance", "spectral"),
@@ -313,6 +316,12 @@ class Settings:
         strengths,
         "All of them (gans list regularizers), instead of the loss's own; one more is --NAME STRENGTH.",
         "NAME=STRENGTH,…",
+        (),
+    )
+    term_weights: tuple[tuple[str, float], ...] = setting(
+        strengths,
+        "Weights of the generator's other terms, such as cycle and identity; those not named stay.",
+        "TERM=WEIGHT,…",
         (),
     )
     ema_kimg: float = setting(

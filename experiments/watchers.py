@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from experiments.build import Experiment
 from experiments.checkpoint import Checkpoints
 from experiments.errors import RunError
-from experiments.pictures import GRID_COLUMNS, picture_of, save_png
-from experiments.seeds import generator_for
+from experiments.pictures import picture_of, save_png
+from experiments.sample_pictures import Samples, Translations
+from experiments.sampling import from_noise
 from experiments.trackers import Tracker
-from gans.core.game import Condition
 from gans.core.player import Scores
+from gans.core.translation import Translator
 
-MOST_COLUMNS = 16  # of a grid of samples with a column for each class
 SCORE_STEPS = 25  # between score lines: one synchronization with the device each
 
 
@@ -137,33 +138,26 @@ def _stack(values: Sequence[Tensor]) -> Tensor:
 
 
 class Sampler:
-    """Grids of fixed latents through the generator's average, with a grid of reals beside them."""
+    """Pictures of what the generator's average makes, with a grid of reals beside them."""
 
     def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
         self.experiment, self.folder, self.interval, self.tracker = experiment, folder, interval, tracker
-        settings = experiment.config.settings
-        shape = experiment.deal.shown, settings.z_dim
-        self.latents = torch.randn(shape, generator=generator_for(settings.seed, "samples"))
-        self.latents = self.latents.to(settings.device)
-        self.condition: Condition = ()
-        self.columns = GRID_COLUMNS
-        if settings.classes:
-            if settings.classes <= MOST_COLUMNS:  # each column shows one class
-                self.columns = settings.classes * max(1, GRID_COLUMNS // settings.classes)
-            self.latents = self.latents[: len(self.latents) // self.columns * self.columns]
-            labels = torch.arange(len(self.latents)) % settings.classes
-            self.condition = (labels.to(settings.device),)
+        network = experiment.ema.average
+        settings, reals = experiment.config.settings, experiment.reals
+        if isinstance(network, Translator):
+            self.draw: Callable[[], Image] = Translations(network, reals, settings)
+        else:
+            self.draw = Samples(
+                from_noise(network, settings.arch), reals.samples, experiment.deal.shown, settings
+            )
 
     def save_reals(self) -> None:
-        save_png(picture_of(self.experiment.reals), self.folder / "real.png")
+        save_png(picture_of(self.experiment.reals.samples), self.folder / "real.png")
 
     def __call__(self, moment: Moment, scores: Scores) -> None:
         if moment.passes(self.interval):
-            with torch.no_grad():
-                samples = self.experiment.ema.average(self.latents, *self.condition)
             file = self.folder / f"kimg-{moment.seen // 1000:06d}.png"
-            reals = self.experiment.reals
-            save_png(picture_of(samples, reals if reals.dim() == 2 else None, self.columns), file)
+            save_png(self.draw(), file)
             self.tracker.images("samples", file, moment.kimg)
 
 

@@ -10,7 +10,8 @@ from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
-from gans.core.duel import AroundDuel, Duel, Rules
+from gans.core.contest import Rules, penalized
+from gans.core.duel import AroundDuel, Duel
 from gans.core.equalized import EqualizedConvolution
 from gans.core.equalized_critic import SLOPE, activated, ending, widths_outwards
 from gans.core.game import Batch, Deal, LatentNetwork, StyledNetwork
@@ -204,7 +205,7 @@ class LazyDuel(AroundDuel):
         """The critic's objective in a turn of regularization."""
         with torch.no_grad():
             fake = self.duel.generate(real)
-        return Outcome(*self.duel.penalized(self.lazy, clock, real, fake))
+        return penalized(self.lazy, self.duel.critic_network, clock, real, fake)
 
     def straighten(self, clock: Clock, real: Batch) -> Outcome:
         """`E (|Jᵀ y|₂ − a)²` (equation 4): a step in w changes images by the same length everywhere.
@@ -213,7 +214,7 @@ class LazyDuel(AroundDuel):
         """
         like = real.samples
         count = max(1, len(like) // LENGTH_SHRINK)
-        z = torch.randn(count, self.duel.z_dim, device=like.device, dtype=like.dtype)
+        z = torch.randn(count, self.synthesis.z_dim, device=like.device, dtype=like.dtype)
         w = self.synthesis.map(z, *(each[:count] for each in real.condition))
         styles = repeated(w, self.synthesis.styles)
         lengths = path_lengths(self.synthesis, styles)

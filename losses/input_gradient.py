@@ -19,7 +19,8 @@ Transpose = Callable[[nn.Module, Tensor, Tensor, torch.Size], Tensor]
 
 
 def input_gradient(critic: Critic, points: Tensor) -> Tensor:
-    """`∇C(x̂)` of every sample, in the shape of `points`, differentiable in the critic's weights.
+    """`∇C(x̂)` of every sample, in the shape of `points`, differentiable in the critic's weights. C is the
+    mean of a sample's logits where the critic has several, one for each patch.
 
     One sum over the logits gives every sample's own gradient, because a critic without batch statistics
     judges each sample by itself.
@@ -43,7 +44,9 @@ def through_autograd(critic: Critic, points: Tensor) -> Tensor:
     """Double backward, for any critic."""
     points = points.detach().requires_grad_(True)
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+        logits = critic(points)
+        judged = logits if logits.dim() == 1 else logits.flatten(1).mean(dim=1)
+        (gradient,) = torch.autograd.grad(judged.sum(), points, create_graph=True)
     return gradient
 
 

@@ -14,8 +14,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from experiments.data._attributes import AttributeGroup as AttributeGroup  # known from here, too
-from experiments.data._attributes import Attributes as Attributes
+from gans.core.attributes import AttributeGroup as AttributeGroup  # known from here, too
+from gans.core.attributes import Attributes as Attributes
 
 Kind = Literal["images", "points"]
 # How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
@@ -187,6 +187,11 @@ class Source(ABC):
     def class_names(self) -> Sequence[str]:
         """The classes that samples are labelled with, found without reading the samples; none without
         labels."""
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        """What is known of every sample, found without reading the samples: by default its class."""
+        names = self.class_names()
+        return [AttributeGroup("class", tuple(names))] if names else []
 
     @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:

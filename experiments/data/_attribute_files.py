@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from experiments.data._attributes import NO_YES, AttributeGroup, Attributes, encoded
+from gans.core.attributes import NO_YES, AttributeGroup, Attributes, encoded
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
 BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}

@@ -1,10 +1,11 @@
 """CelebA: 162,770 RGB photographs of faces, aligned, 218 high and 178 wide."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.data import DataSet, Fit, Native
+from experiments.data import AttributeGroup, DataSet, Fit, Native
 from experiments.data._arguments import refuse_argument
 from experiments.data._attribute_files import CELEBA as ATTRIBUTES
 from experiments.data._attribute_files import read_celeba
@@ -50,6 +51,10 @@ class Celeba(NamedSet):
         return open_images(
             FolderStore(images), names, size, channels, fit, self.access, attributes=attributes
         )
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        listed = self.found()[0].with_name(ATTRIBUTES)
+        return read_celeba(listed).groups if listed.exists() else ()
 
     def fault(self, files: Files) -> str:
         """Images that the partition names, but that are not there."""

@@ -9,7 +9,7 @@ from typing import BinaryIO, ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import DataSet, Domains, DomainSource, Fit, Kind, Native
+from experiments.data import AttributeGroup, DataSet, Domains, DomainSource, Fit, Kind, Native
 from experiments.data._attribute_files import read_attributes
 from experiments.data._images import Header, Store, first_header, open_images
 from experiments.data._layouts import Side, open_sides, partners, sides_of
@@ -60,6 +60,10 @@ class Folder(DomainSource):
 
     def class_names(self) -> Sequence[str]:
         return classes_of(self._names)[1]
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        known = read_attributes(self._store.root, self._names)
+        return super().attribute_groups() if known is None else known.groups
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """All images at `size`, as `open_images` does it."""

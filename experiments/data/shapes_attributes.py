@@ -9,7 +9,6 @@ from torch import Tensor
 
 from experiments.data import Attributes, DataSet, Fit, Kind, Native, Source
 from experiments.data._arguments import refuse_argument
-from experiments.data._attributes import NO_YES, AttributeGroup, encoded
 from experiments.data._drawn import held_out_scenes, shape_of, trained_scenes
 from experiments.data._shapes import (
     CLASSES,
@@ -21,6 +20,7 @@ from experiments.data._shapes import (
     paint,
     uniform,
 )
+from gans.core.attributes import NO_YES, AttributeGroup, encoded
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", NO_YES)
@@ -111,6 +111,9 @@ class ShapesAttributes(Source):
 
     def class_names(self) -> Sequence[str]:
         return CLASSES
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        return GROUPS
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> AttributeShapes:
         """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""

@@ -8,6 +8,7 @@ from experiments.evaluation.judging import Judge
 from experiments.evaluation.record import Scores, keep_record, kept_scores, numbers_of
 from experiments.evaluation.samples import GeneratedSamples, Say
 from experiments.run_folder import RunFolder
+from experiments.sampling import from_noise
 from experiments.settings import Settings
 from experiments.trackers import Tracker
 from experiments.watchers import Checkpointer, Moment, Scoreboard
@@ -51,7 +52,7 @@ class Evaluator:
         self.best = settings.best_metric or next(iter(judge.metrics))
         count, seed, device = settings.evaluate_samples, settings.seed, settings.device
         name, network = str(folder.path), experiment.ema.average
-        self.samples = GeneratedSamples(name, network, settings, count, seed, device)
+        self.samples = GeneratedSamples(name, from_noise(network, name), settings, count, seed, device)
 
     def __call__(self, moment: Moment, terms: Terms) -> None:
         if moment.passes(self.interval):

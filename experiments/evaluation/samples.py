@@ -16,9 +16,10 @@ from experiments.config import absolute_spec, access, open_source, resolve_devic
 from experiments.data import USUAL, Access, DataSet, Fit
 from experiments.errors import UsageError, usable
 from experiments.pictures import to_uint8
-from experiments.sampling import drawn_labels, load, sample_batches
+from experiments.sampling import drawn_labels, from_noise, load, sample_batches
 from experiments.seeds import generator_for
 from experiments.settings import Settings
+from gans.core.game import LatentNetwork
 from metrics.path_length import neighbours_on_path
 
 BATCH = 64
@@ -86,7 +87,7 @@ class GeneratedSamples(SampleSet):
     each time, to the same bits."""
 
     def __init__(
-        self, name: str, generator: torch.nn.Module, settings: Settings, count: int, seed: int, device: str
+        self, name: str, generator: LatentNetwork, settings: Settings, count: int, seed: int, device: str
     ) -> None:
         self.name, self.generator, self.settings = name, generator, settings
         self.step: int | None = None  # that it was trained to, where that is known
@@ -97,8 +98,7 @@ class GeneratedSamples(SampleSet):
         return self.count
 
     def batches(self) -> Iterator[Tensor]:
-        latent = self.settings.z_dim
-        for batch in sample_batches(self.generator, latent, self.count, self.seed, self.device):
+        for batch in sample_batches(self.generator, self.count, self.seed, self.device):
             yield to_uint8(batch) if self.is_images else batch
 
     @torch.no_grad()
@@ -109,7 +109,7 @@ class GeneratedSamples(SampleSet):
         generator, random = self.generator.to(place), generator_for(self.seed, "path")
         of_labels = generator_for(self.seed, "labels")
         for start in range(0, self.count, BATCH):
-            begin, end = torch.randn(2, BATCH, self.settings.z_dim, generator=random)
+            begin, end = torch.randn(2, BATCH, generator.z_dim, generator=random)
             latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random))
             labels = drawn_labels(generator, BATCH, of_labels)
             told = tuple(label.repeat_interleave(2).to(place) for label in labels)
@@ -164,6 +164,6 @@ def is_generator(word: str) -> bool:
 def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedSamples:
     """Samples of a run folder, a checkpoint or an exported generator."""
     generator, settings, step = load(Path(word), say)
-    samples = GeneratedSamples(word, generator, settings, count, seed, device)
+    samples = GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)
     samples.step = step
     return samples

@@ -259,7 +259,7 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     compared with PyTorch's before the file is written, and the largest difference is printed.
     """
     from experiments.export import export_network
-    from experiments.sampling import load_generator, of_class
+    from experiments.sampling import from_noise, load_generator, of_class
     from experiments.writing import destination, folder_made, write_file
 
     path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
@@ -274,8 +274,10 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     else:
         from experiments.latents.onnx import checked_onnx
 
-        network = of_class(network, flags["label"], str(flags["run"]))
-        content, difference = checked_onnx(network, settings)
+        name = str(flags["run"])
+        content, difference = checked_onnx(
+            of_class(from_noise(network, name), flags["label"], name), settings
+        )
         write_file(path, content)
         say(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
     click.echo(out)

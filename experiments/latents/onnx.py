@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from experiments.errors import RunError, UsageError
+from experiments.errors import RunError
 from experiments.export import METADATA_KEY, NEEDED
 from experiments.sampling import drawn_labels
 from experiments.seeds import generator_for
@@ -76,10 +76,8 @@ def largest_difference(content: bytes, network: LatentNetwork) -> float:
     return worst
 
 
-def checked_onnx(network: nn.Module, settings: Settings) -> tuple[bytes, float]:
+def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
     """The file's content, and by how much its samples differ. Raises RunError for more than 1e-4."""
-    if not isinstance(network, LatentNetwork):
-        raise UsageError(f"the generator of architecture {settings.arch} does not start from latents")
     try:
         content = onnx_bytes(network, settings)
         difference = largest_difference(content, network)

@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.build import blueprint_of
 from experiments.config import resolve_device
 from experiments.errors import UsageError
-from experiments.sampling import BATCH, load_generator, of_class
+from experiments.sampling import BATCH, from_noise, load_generator, of_class
 from experiments.seeds import generator_for
 from experiments.settings import Settings
 from gans.core.game import LatentNetwork, StyledNetwork
@@ -182,14 +182,12 @@ def open_space(path: Path, device: str, label: int | None, say: Callable[[str], 
     labels. Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
     not start from noise."""
     network, settings = load_generator(path, say)
-    network = of_class(network, label, str(path), needed=True)
-    return space_of(network, settings, str(path), torch.device(resolve_device(device)))
+    chosen = of_class(from_noise(network, str(path)), label, str(path), needed=True)
+    return space_of(chosen, settings, str(path), torch.device(resolve_device(device)))
 
 
-def space_of(network: torch.nn.Module, settings: Settings, name: str, device: torch.device) -> LatentSpace:
+def space_of(network: LatentNetwork, settings: Settings, name: str, device: torch.device) -> LatentSpace:
     """The space of a network that is at hand, in evaluation mode."""
     if isinstance(network, StyledNetwork):
         return StyleSpace(name, network, settings, device)
-    if isinstance(network, LatentNetwork):
-        return NoiseSpace(name, network, settings, device)
-    raise UsageError(f"{name}: the generator of architecture {settings.arch} does not start from latents")
+    return NoiseSpace(name, network, settings, device)

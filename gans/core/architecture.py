@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Any, Literal
 
 from torch import nn
 
-from gans.core.duel import Duel, Rules
-from gans.core.game import Game, LatentNetwork
+from gans.core.attributes import AttributeGroup
+from gans.core.contest import Rules
+from gans.core.duel import Duel
+from gans.core.game import Game, GeneratorNetwork
 from losses.recipe import Defaults
+
+Task = Literal["noise", "pairs", "domains", "attributes"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Blueprint:
         critic_dropout: probability with which the critic drops hidden features while it trains.
         style_mixing: probability with which a generator with styles takes those of two latents.
         classes: whose labels both networks are told; 0 for none.
+        attributes: what is known of every image, for generators that change it.
     """
 
     sample_shape: tuple[int, ...]
@@ -33,6 +39,7 @@ class Blueprint:
     critic_dropout: float = 0.0
     style_mixing: float = 0.0
     classes: int = 0
+    attributes: tuple[AttributeGroup, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -53,10 +60,12 @@ class Architecture:
 
     Attributes:
         paper: where it was published.
-        generator: builds the network `(N, z_dim)` → samples.
-        critic: builds the network samples → logits `(N,)`.
+        generator: builds the network that makes samples.
+        critic: builds the network that judges them.
         takes_labels: whether both can be built for classes, and then take labels `(N,)` as well.
         data: kinds of data that it can make ("images", "points").
+        task: what a generator starts from: noise, one image of each pair, images of either of two domains,
+            or images whose attributes it changes.
         default_loss: the loss of `gans run --arch NAME` alone.
         default_data: the embedded data of `gans run --arch NAME` alone.
         settings: its own defaults.
@@ -65,7 +74,7 @@ class Architecture:
     """
 
     paper: str
-    generator: Callable[[Blueprint], LatentNetwork]
+    generator: Callable[[Blueprint], GeneratorNetwork]
     critic: Callable[[Blueprint], nn.Module]
     data: tuple[str, ...]
     default_loss: str
@@ -73,4 +82,5 @@ class Architecture:
     settings: tuple[Defaults, ...]
     critic_norm: str = "none"
     takes_labels: bool = False
-    game: Callable[[LatentNetwork, nn.Module, Rules], Game] = Duel
+    task: Task = "noise"
+    game: Callable[[Any, nn.Module, Rules], Game] = Duel

@@ -19,7 +19,8 @@ class Batch(NamedTuple):
 
     Attributes:
         samples: `(N, …)`.
-        condition: further arguments of both networks, `(N, …)` each: none, or the labels, int64 `(N,)`.
+        condition: further arguments of both networks, `(N, …)` each: none; the labels, int64 `(N,)`;
+            attributes, float32 `(N, D)`; or the images that the samples are translations of.
     """
 
     samples: Tensor
@@ -45,7 +46,15 @@ class Deal(Protocol):
     def __call__(self) -> Batch: ...
 
 
-class LatentNetwork(nn.Module, ABC):
+class GeneratorNetwork(nn.Module, ABC):
+    """A network that makes samples."""
+
+    @abstractmethod
+    def generate(self, like: Batch) -> Tensor:
+        """As many fresh samples as the batch has, of the same condition."""
+
+
+class LatentNetwork(GeneratorNetwork):
     """A generator that starts from noise: `(N, z_dim)` → samples; with classes, `(N, z_dim)` and labels
     `(N,)` → samples of these classes.
 
@@ -65,6 +74,13 @@ class LatentNetwork(nn.Module, ABC):
         self.classes = classes
         if classes:
             self.register_buffer("shares", torch.full((classes,), 1 / classes))
+
+    def generate(self, like: Batch) -> Tensor:
+        """From `z ~ N(0, 1)`."""
+        samples = like.samples
+        z = torch.randn(len(samples), self.z_dim, device=samples.device, dtype=samples.dtype)
+        made: Tensor = self(z, *like.condition)
+        return made
 
     @property
     @abstractmethod

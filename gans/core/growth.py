@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.clock import Clock
-from gans.core.duel import AroundDuel, Duel, Rules
+from gans.core.contest import Rules
+from gans.core.duel import AroundDuel, Duel
 from gans.core.game import Batch, Deal, LatentNetwork
 from gans.core.player import Scores
 

@@ -22,6 +22,7 @@ from experiments.errors import UsageError
 from experiments.evaluation.samples import GeneratedSamples
 from experiments.sampling import drawn_labels, generate, load_generator, of_class
 from experiments.seeds import generator_for
+from experiments.timetable import even
 from gans.core.game import LatentNetwork
 
 Gans = Callable[..., Any]
@@ -57,19 +58,19 @@ class _Streamed(DataSet):
 @pytest.mark.parametrize("on_demand", [False, True])
 def test_every_sample_is_dealt_with_its_own_label(on_demand: bool) -> None:
     """Through held and prefetched data, over the ends of epochs, and after a jump."""
-    deal = Dealer(_Streamed(on_demand), 5, 0, CPU, conditional=True)
+    deal = Dealer(_Streamed(on_demand), even(5), 0, CPU, conditional=True)
     for turn in range(20):
         if turn == 12:
             deal.seen = 1000
         samples, (labels,) = deal()
         numbers = samples[:, 0, 0, 0].add(1).mul(127.5).round().long()
         assert torch.equal(labels, numbers % 3)
-    assert Dealer(_Streamed(on_demand), 5, 0, CPU)().condition == ()
+    assert Dealer(_Streamed(on_demand), even(5), 0, CPU)().condition == ()
 
 
 def test_labels_change_nothing_of_the_order_and_of_augmentations() -> None:
-    plain = Dealer(_Streamed(False), 5, 0, CPU, augment=[("flip", 0.5)])
-    told = Dealer(_Streamed(False), 5, 0, CPU, augment=[("flip", 0.5)], conditional=True)
+    plain = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)])
+    told = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)], conditional=True)
     assert "flip" in AUGMENTATIONS
     assert all(torch.equal(plain().samples, told().samples) for _ in range(9))
 
@@ -111,11 +112,11 @@ class _Echo(LatentNetwork):
 
 
 def test_samples_have_drawn_labels_or_the_one_that_is_named() -> None:
-    mixed = generate(_Echo(), 2, 200, seed=3, device="cpu")
+    mixed = generate(_Echo(), 200, seed=3, device="cpu")
     assert set(mixed[:, 1].tolist()) == {0.0, 1.0, 2.0, 3.0}
-    assert torch.equal(mixed[:70], generate(_Echo(), 2, 70, seed=3, device="cpu")), "the first n of more"
-    assert not torch.equal(mixed[:, 1], generate(_Echo(), 2, 200, seed=4, device="cpu")[:, 1])
-    single = generate(of_class(_Echo(), 2, "echo"), 2, 200, seed=3, device="cpu")
+    assert torch.equal(mixed[:70], generate(_Echo(), 70, seed=3, device="cpu")), "the first n of more"
+    assert not torch.equal(mixed[:, 1], generate(_Echo(), 200, seed=4, device="cpu")[:, 1])
+    single = generate(of_class(_Echo(), 2, "echo"), 200, seed=3, device="cpu")
     assert single[:, 1].eq(2).all()
     assert torch.equal(single[:, 0], mixed[:, 0]), "the label changes nothing of the latents"
 

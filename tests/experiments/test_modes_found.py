@@ -20,8 +20,8 @@ def test_modes(data: str, kimg: float, expected: int, tmp_path: Path) -> None:
         RunFolder(tmp_path / "run"),
         print,
     )
-    generator, settings = load_generator(tmp_path / "run")
+    generator, _ = load_generator(tmp_path / "run")
     source = open_source(data)
     metric = Modes(source.centres, source.sigma)
-    metric.update(generate(generator, settings.z_dim, 10_000, seed=0))
+    metric.update(generate(generator, 10_000, seed=0))
     assert metric.compute()["covered"] >= expected

@@ -14,7 +14,8 @@ from experiments.data.ring8 import Ring8
 from experiments.train import StopSignal, train
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
-from gans.core.duel import Duel, Rules
+from gans.core.contest import Rules
+from gans.core.duel import Duel
 from gans.core.game import Batch, LatentNetwork, StyledNetwork
 from gans.core.labels import (
     ConditionalBatchNorm,

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from experiments import catalogue
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock, RateSchedule
-from gans.core.duel import Duel, Rules
+from gans.core.contest import Rules
+from gans.core.duel import Duel
 from gans.core.game import Batch, LatentNetwork
 from gans.core.player import Outcome, Player
 from losses.adversarial.bce import BinaryCrossEntropy

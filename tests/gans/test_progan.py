@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock, Pace
-from gans.core.duel import Rules
+from gans.core.contest import Rules
 from gans.core.game import Batch
 from gans.core.growth import FadedDeal, GrowingDuel, Stage
 from gans.progan import Critic, Generator

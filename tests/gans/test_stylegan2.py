@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
-from gans.core.duel import Rules
+from gans.core.contest import Rules
 from gans.core.game import Batch
 from gans.core.modulation import ModulatedConvolution
 from gans.core.styles import repeated
@@ -150,7 +150,7 @@ def test_optimizers_that_move_more_often_are_slower() -> None:
 def test_rarer_penalties_have_the_same_expected_gradient() -> None:
     duel, real = game(every=16), torch.randn(4, 3, 16, 16)
     lazy = duel.penalize(Clock(), Batch(real)).terms["gradient_penalty"]
-    (plain,) = game(every=1).duel.penalties
+    (plain,) = game(every=1).duel.contest.penalties
     value = plain(duel.critic_network, real, real).value
     assert lazy.item() / 16 == pytest.approx(value.item(), rel=1e-5)
 

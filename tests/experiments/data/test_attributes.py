@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments.data import AttributeGroup, Attributes, Domains, Held, attributes_of, hold
-from experiments.data._attributes import encoded
+from gans.core.attributes import encoded
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", ("0", "1"))

@@ -55,26 +55,11 @@ class Attributes:
 
     def columns_of(self, name: str) -> slice:
         """Where the columns of a group are. Raises ValueError for a name that no group has."""
-        start = 0
-        for group in self.groups:
-            if group.name == name:
-                return slice(start, start + len(group.columns))
-            start += len(group.columns)
-        names = listed([group.name for group in self.groups])
-        raise ValueError(f"there is no attribute {name!r}: choose {names}")
+        return columns_of(self.groups, name)
 
     def changed(self, rows: Tensor, name: str, value: str) -> Tensor:
-        """Copies of rows `(B, D)` in which this value holds, and no other of its group.
-
-        Raises ValueError, with what there is, for an attribute or a value that is unknown.
-        """
-        columns = self.columns_of(name)
-        group = next(group for group in self.groups if group.name == name)
-        if value not in group.values:
-            raise ValueError(f"attribute {name} is never {value!r}: choose {listed(group.values)}")
-        rows = rows.clone()
-        rows[:, columns] = group.encoded(torch.tensor([group.values.index(value)])).to(rows)
-        return rows
+        """As `changed`."""
+        return changed(self.groups, rows, name, value)
 
     def at(self, places: Tensor) -> "Attributes":
         """Those of the images at these places, int64 `(M,)`."""
@@ -87,6 +72,43 @@ class Attributes:
             if count == 0:
                 raise ValueError(f"no image has the attribute {name}: add such images, or leave it out")
         return self
+
+
+Groups = Sequence[AttributeGroup]
+
+
+def columns_of(groups: Groups, name: str) -> slice:
+    """Where the columns of a group are. Raises ValueError for a name that no group has."""
+    start = 0
+    for group in groups:
+        if group.name == name:
+            return slice(start, start + len(group.columns))
+        start += len(group.columns)
+    names = listed([group.name for group in groups])
+    raise ValueError(f"there is no attribute {name!r}: choose {names}")
+
+
+def changed(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
+    """Copies of rows `(B, D)` in which this value holds, and no other of its group.
+
+    Raises ValueError, with what there is, for an attribute or a value that is unknown.
+    """
+    columns = columns_of(groups, name)
+    group = next(group for group in groups if group.name == name)
+    if value not in group.values:
+        raise ValueError(f"attribute {name} is never {value!r}: choose {listed(group.values)}")
+    rows = rows.clone()
+    rows[:, columns] = group.encoded(torch.tensor([group.values.index(value)])).to(rows)
+    return rows
+
+
+def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
+    """The groups that have these columns, as `("hue=red", "hue=green", "filled")`."""
+    values: dict[str, list[str]] = {}
+    for column in columns:
+        name, is_value, value = column.partition("=")
+        values.setdefault(name, []).extend([value] if is_value else NO_YES)
+    return tuple(AttributeGroup(name, tuple(of)) for name, of in values.items())
 
 
 def encoded(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:

@@ -1,0 +1,63 @@
+"""The data of a run, in the form that its architecture's task asks for."""
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from experiments import catalogue
+from experiments.config import access, open_source
+from experiments.data import DataSet, Domains, DomainSource, attributes_of
+from experiments.errors import UsageError, usable
+from experiments.settings import Settings
+from gans.core.architecture import Task
+
+
+def task_of(settings: Settings) -> Task:
+    task: Task = catalogue.load("architecture", settings.arch).task
+    return task
+
+
+def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
+    """The data, and what both players are told of each sample. Raises UsageError where it cannot be had or is
+    smaller than a batch."""
+    task = task_of(settings)
+    if task in ("pairs", "domains"):
+        domains = open_domains(settings, paired=task == "pairs")
+        check_length(settings, domains.a)
+        check_length(settings, domains.b)
+        return domains, None
+    source = open_source(settings.data, access(asdict(settings)))
+    fit: Any = settings.fit or "auto"
+    data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
+    check_length(settings, data)
+    if task == "attributes":
+        attributes = usable(lambda: attributes_of(data))
+        if attributes.column_names != settings.attributes:
+            raise UsageError(
+                f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "
+                f"{', '.join(settings.attributes)}; take another --out"
+            )
+        return data, attributes.table
+    return data, data.labels if settings.conditional else None
+
+
+def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) -> Domains:
+    """Both domains of a run's data; those images that are kept from training, if there are any."""
+    source = open_source(settings.data, access(asdict(settings)))
+    fit: Any = settings.fit or "auto"
+    assert isinstance(source, DomainSource)  # the config was resolved
+    size, channels = settings.image_size, settings.channels
+    return usable(lambda: source.open_domains(size, channels, fit, paired, held_out))
+
+
+def check_length(settings: Settings, data: DataSet) -> None:
+    """Raises UsageError for a batch that is larger than the data."""
+    named = [("--batch-size ", settings.batch_size)]
+    named += [(f"--stage-batch-sizes {side}:", size) for side, size in settings.stage_batch_sizes]
+    for words, size in named:
+        if len(data) < size:
+            raise UsageError(
+                f"data {settings.data} has {len(data)} samples, fewer than a batch of {size}; "
+                f"take {words}{len(data)} or smaller"
+            )

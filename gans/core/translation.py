@@ -1,0 +1,142 @@
+"""Generators that start from images, and the layers that their papers share."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.architecture import Blueprint
+from gans.core.game import Batch, GeneratorNetwork
+from gans.core.norms import dropout, norm
+
+LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
+
+
+class Translator(GeneratorNetwork):
+    """Images in [−1, 1] → images in [−1, 1].
+
+    Attributes:
+        multiple: sides of images must be multiples of it; None where they must be those of the training.
+    """
+
+    multiple: int | None
+
+    @abstractmethod
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        """What a picture of a batch shows: a column of images for each word."""
+
+
+class DomainTranslator(Translator):
+    """Translates between two domains, A and B; a batch has images of B, and those of A as its condition."""
+
+    @property
+    @abstractmethod
+    def targets(self) -> tuple[str, ...]:
+        """The domains that it translates to."""
+
+    @abstractmethod
+    def translate(self, images: Tensor, to: str) -> Tensor:
+        """Images `(N, C, H, W)` of the other domain → of domain `to`."""
+
+
+class AttributeTranslator(Translator):
+    """Changes attributes; a batch has images, and their attributes as its condition: float32 `(N, D)`."""
+
+    @abstractmethod
+    def translate(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Images `(N, C, H, W)` → images with these attributes."""
+
+
+class PatchCritic(nn.Module):
+    """`(N, channels, H, W)` → logits `(N, h, w)`, each of a patch (Isola et al. 2017, section 3.2.2).
+
+    With `layers` strided convolutions a patch has 16, 34 or 70 pixels a side for 1, 2 or 3. Conditional
+    critics see the images that the samples are translations of beside them.
+
+    Args:
+        channels: of all images that it sees side by side.
+    """
+
+    def __init__(self, blueprint: Blueprint, channels: int) -> None:
+        super().__init__()
+        layers = patch_layers(blueprint)
+        widths = [blueprint.width * min(2**i, 8) for i in range(layers + 1)]
+        chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]
+        for index, wide in enumerate(widths[1:], 1):
+            chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
+            stride = 2 if index < layers else 1
+            chain += [nn.Conv2d(widths[index - 1], wide, 4, stride=stride, padding=1)]
+            chain += norm(blueprint.critic_norm, wide)
+        chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
+        chain += [nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1), nn.Flatten(1, 2)]
+        self.chain = nn.Sequential(*chain)
+        self.apply(initialize)
+
+    def forward(self, x: Tensor, *sources: Tensor) -> Tensor:
+        return self.chain(beside(x, *sources))
+
+
+def beside(*images: Tensor) -> Tensor:
+    """Images of one size as one with all their channels."""
+    return torch.cat(images, dim=1) if len(images) > 1 else images[0]
+
+
+def patch_layers(blueprint: Blueprint) -> int:
+    """Strided convolutions of a critic of patches: the paper's three at 256 pixels, fewer below."""
+    side = min(blueprint.sample_shape[1:])
+    return max(1, min(LARGEST_PATCH, side.bit_length() - 6))
+
+
+class ResidualBlock(nn.Module):
+    """`x ↦ x + f(x)`, f two 3×3 convolutions with reflected borders and instance norm (Johnson et al.
+    2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(*convolved(channels, channels), *convolved(channels, channels)[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)
+
+
+def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
+    """A convolution with reflected borders, instance norm and ReLU."""
+    return [
+        nn.Conv2d(narrow, wide, kernel_size, stride, kernel_size // 2, padding_mode="reflect"),
+        nn.InstanceNorm2d(wide, affine=True),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def residual_translator(inputs: int, outputs: int, width: int, blocks: int) -> nn.Sequential:
+    """`(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1], H and W multiples of 4: two halvings, residual
+    blocks, two doublings (Johnson et al. 2016). Pixels are repeated and then convolved, not spread by a
+    transposed convolution, which leaves a checkerboard (Odena et al. 2016)."""
+    layers = [*convolved(inputs, width, 7), *convolved(width, 2 * width, stride=2)]
+    layers += convolved(2 * width, 4 * width, stride=2)
+    layers += [ResidualBlock(4 * width) for _ in range(blocks)]
+    for wide in (4 * width, 2 * width):
+        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2)]
+    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+    return nn.Sequential(*layers).apply(initialize)
+
+
+def blocks_for(size: Sequence[int]) -> int:
+    """Residual blocks: 6, and 9 from 256 pixels on (CycleGAN, appendix 7.2)."""
+    return 9 if min(size) >= 256 else 6
+
+
+def refuse_odd(blueprint: Blueprint, multiple: int) -> None:
+    """Raises ValueError for an image size that cannot be halved so often."""
+    _, height, width = blueprint.sample_shape
+    if height % multiple or width % multiple or min(height, width) < 2 * multiple:
+        raise ValueError(f"image size {height}x{width}: sides must be multiples of {multiple}, twice or more")
+
+
+def initialize(module: nn.Module) -> None:
+    """Weights ~ N(0, 0.02), biases 0 (CycleGAN, section 4, and pix2pix's code)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

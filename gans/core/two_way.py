@@ -1,0 +1,137 @@
+"""Games between two domains: one player with the generators, one with a critic in each domain."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.architecture import Blueprint
+from gans.core.clock import Clock
+from gans.core.contest import Contest, Rules, together
+from gans.core.game import Batch, Deal, Game, GeneratorNetwork
+from gans.core.player import Outcome, Player, Scores
+from gans.core.translation import PatchCritic
+
+Pair = tuple[Tensor, Tensor]
+
+
+class DomainCritics(nn.Module):
+    """A critic of patches for A, and one for B."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels = blueprint.sample_shape[0]
+        self.a, self.b = PatchCritic(blueprint, channels), PatchCritic(blueprint, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits of both, `(N, 2, h, w)`."""
+        return torch.stack([self.a(x), self.b(x)], dim=1)
+
+
+class TwoWayGame(Game):
+    """The generators move first, then the critics on fakes that are detached; with `n_critic` > 1 further
+    updates of the critics follow, on fresh images.
+
+    Args:
+        generator: makes images of both domains.
+        critic: judges them.
+        rules: form, penalties, regularizers and optimizers.
+    """
+
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
+        if not isinstance(critic, DomainCritics):
+            raise TypeError("a game between two domains needs a critic in each")
+        super().__init__()
+        self.contest, self.weights = Contest(rules), rules.weights
+        self.critics = (critic.a, critic.b)
+        self.n_critic = rules.n_critic
+        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
+        self.critic = Player("critic", critic, rules.critic_optimizer, rules.constraints, rules.schedule)
+
+    @property
+    def critic_network(self) -> nn.Module:
+        return self.critic.network
+
+    @property
+    def deals_per_round(self) -> int:
+        return self.n_critic
+
+    @abstractmethod
+    def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
+        """Fakes of both domains, and the generators' other terms, weighted, for when they are wanted."""
+
+    def remembered(self, fakes: Pair) -> Pair:
+        """What the critics are shown in their place."""
+        return fakes
+
+    def round(self, deal: Deal) -> Scores:
+        clock, real = deal.clock, domains(deal())
+        fakes: list[Tensor] = []
+        scores = self.generator.minimise(self.fool, clock, real, fakes)
+        for turn in range(self.n_critic):
+            if turn:
+                clock, real = deal.clock, domains(deal())
+                with torch.no_grad():
+                    fakes = list(self.make(real)[0])
+            shown = self.remembered((fakes[0].detach(), fakes[1].detach()))
+            scores |= self.critic.minimise(self.judge, clock, real, shown)
+        return scores
+
+    def fool(self, clock: Clock, real: Pair, made: list[Tensor]) -> Outcome:
+        """The generators' objective; what they made is kept in `made`."""
+        fakes, others = self.make(real)
+        made.extend(fakes)
+        sides = zip(self.critics, real, fakes, strict=True)
+        fooling = [self.contest.fool(critic, clock, Batch(x), fake) for critic, x, fake in sides]
+        return Outcome({"adversarial": torch.stack(fooling).sum(), **others()})
+
+    def judge(self, clock: Clock, real: Pair, fakes: Pair) -> Outcome:
+        """The critics' objective."""
+        sides = zip(self.critics, real, fakes, strict=True)
+        return together([self.contest.judge(critic, clock, Batch(x), fake) for critic, x, fake in sides])
+
+
+def domains(batch: Batch) -> Pair:
+    """The images of A and those of B."""
+    (a,) = batch.condition
+    return a, batch.samples
+
+
+class ImagePool(nn.Module):
+    """Fakes of earlier rounds, so that a critic does not forget them (Shrivastava et al. 2017, section 2.3).
+
+    Each image that comes is kept while there is room; after that it takes, with probability ½, the place of
+    one that is handed out for it.
+    """
+
+    images: Tensor
+
+    def __init__(self, size: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("images", torch.zeros(size, *shape))
+        self.filled = 0
+
+    def forward(self, fresh: Tensor) -> Tensor:
+        """`(N, C, H, W)` → as many, some of them from before."""
+        given = []
+        for image in fresh:
+            place = self.filled
+            if place < len(self.images):
+                self.images[place] = image
+                self.filled += 1
+                given.append(image)
+            elif torch.rand(()).item() < 0.5:  # drawn on the CPU, so that an accelerator is not waited for
+                place = int(torch.randint(len(self.images), ()))
+                given.append(self.images[place].clone())
+                self.images[place] = image
+            else:
+                given.append(image)
+        return torch.stack(given)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"filled": self.filled}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        self.filled = state["filled"]

@@ -1,0 +1,101 @@
+"""CycleGAN: between two sets of images that are no pairs, there and back again (Zhu et al. 2017)."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.contest import Rules
+from gans.core.game import Batch, GeneratorNetwork
+from gans.core.player import Scores
+from gans.core.translation import DomainTranslator, blocks_for, refuse_odd, residual_translator
+from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, domains
+from losses.recipe import defaults
+
+POOL = 50  # images of each domain (section 4)
+
+
+class Generators(DomainTranslator):
+    """Two residual networks, A → B and B → A; sides of images are multiples of 4."""
+
+    multiple = 4
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        refuse_odd(blueprint, self.multiple)
+        channels, *size = blueprint.sample_shape
+        self.shape = blueprint.sample_shape
+        self.to_a, self.to_b = (
+            residual_translator(channels, channels, blueprint.width, blocks_for(size)) for _ in range(2)
+        )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ("A", "B")
+
+    def translate(self, images: Tensor, to: str) -> Tensor:
+        made: Tensor = self.to_a(images) if to == "A" else self.to_b(images)
+        return made
+
+    def generate(self, like: Batch) -> Tensor:
+        return self.translate(like.condition[0], "B")
+
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        a, b = domains(batch)
+        to_b, to_a = self.to_b(a), self.to_a(b)
+        there = {"A": a, "to B": to_b, "back to A": self.to_a(to_b)}
+        return there | {"B": b, "to A": to_a, "back to B": self.to_b(to_a)}
+
+
+class CycleGame(TwoWayGame):
+    """Adversarial, cycle (equation 2) and identity terms (section 5.2), with a pool of fakes on each side."""
+
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
+        super().__init__(generator, critic, rules)
+        shape = self.generator_network.shape
+        self.pools = nn.ModuleList(ImagePool(POOL, shape) for _ in range(2))
+
+    @property
+    def generator_network(self) -> Generators:
+        network = self.generator.network
+        assert isinstance(network, Generators)
+        return network
+
+    def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
+        (a, b), generators = real, self.generator_network
+        fake_a, fake_b = generators.to_a(b), generators.to_b(a)
+
+        def others() -> Scores:
+            cycle = l1_loss(generators.to_a(fake_b), a) + l1_loss(generators.to_b(fake_a), b)
+            terms = {"cycle": self.weights["cycle"] * cycle}
+            if self.weights["identity"]:
+                identity = l1_loss(generators.to_a(a), a) + l1_loss(generators.to_b(b), b)
+                terms["identity"] = self.weights["identity"] * identity
+            return terms
+
+        return (fake_a, fake_b), others
+
+    def remembered(self, fakes: Pair) -> Pair:
+        return self.pools[0](fakes[0]), self.pools[1](fakes[1])
+
+
+architecture = Architecture(
+    paper="Zhu et al. 2017, arXiv:1703.10593",
+    generator=Generators,
+    critic=DomainCritics,
+    data=("images",),
+    task="domains",
+    default_loss="lsgan",
+    default_data="shapes-styles",
+    critic_norm="instance",
+    game=CycleGame,
+    settings=(
+        defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
+        defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
+        defaults(lr_schedule="linear", lr_decay_from=0.5),
+        defaults(term_weights=(("cycle", 10.0), ("identity", 5.0))),
+        defaults(preset="laptop", width=16, batch_size=4, image_size=(32, 32), kimg=16.0),
+        defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
+    ),
+)

@@ -1,0 +1,139 @@
+"""pix2pix: a U-Net that learns from pairs of images, before a critic that sees both (Isola et al. 2017)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, l1_loss
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.clock import Clock
+from gans.core.contest import Rules
+from gans.core.duel import AroundDuel, Duel
+from gans.core.game import Batch, Deal, GeneratorNetwork
+from gans.core.player import Outcome, Scores
+from gans.core.translation import DomainTranslator, PatchCritic, initialize, refuse_odd
+from gans.core.two_way import domains
+from losses.recipe import defaults
+
+NOISY = 3  # innermost layers of the decoder that drop half of their features
+DEEPEST = 8  # halvings
+WIDEST = 8  # channels stop doubling at this multiple of the width
+
+
+class UNet(DomainTranslator):
+    """Images of A `(N, C, H, W)` → of B, in [−1, 1] (appendix 6.1.1).
+
+    The encoder halves the image until nothing is left to halve, eight times at most. Its noise is dropout,
+    which the paper leaves on when the network is used: what it makes is random, as a seed says.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        refuse_odd(blueprint, 4)
+        depth = min(DEEPEST, _halvings(height, width))
+        self.multiple = 2**depth
+        widths = [blueprint.width * min(2**i, WIDEST) for i in range(depth)]
+        self.down = nn.ModuleList()
+        for index, wide in enumerate(widths):
+            narrow = widths[index - 1] if index else channels
+            # Neither the first layer nor the last, which may be a single pixel, has a norm.
+            self.down.append(_halving(narrow, wide, has_norm=0 < index < depth - 1, begins=index == 0))
+        self.up = nn.ModuleList()
+        for index in reversed(range(1, depth)):
+            inputs = widths[index] * (1 if index == depth - 1 else 2)
+            self.up.append(_doubling(inputs, widths[index - 1]))
+        self.last = nn.Sequential(
+            nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], channels, 4, stride=2, padding=1), nn.Tanh()
+        )
+        self.apply(initialize)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ("B",)
+
+    def forward(self, a: Tensor) -> Tensor:
+        kept = [a]
+        for halve in self.down:
+            kept.append(halve(kept[-1]))
+        x = kept.pop()
+        for index, double in enumerate(self.up):
+            x = double(x)
+            x = dropout(x, 0.5) if index < min(NOISY, len(self.up) - 1) else x
+            x = torch.cat([x, kept.pop()], dim=1)
+        images: Tensor = self.last(x)
+        return images
+
+    def translate(self, images: Tensor, to: str) -> Tensor:
+        return self(images)
+
+    def generate(self, like: Batch) -> Tensor:
+        return self.translate(like.condition[0], "B")
+
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        a, b = domains(batch)
+        return {"input": a, "output": self(a), "target": b}
+
+
+def _halvings(height: int, width: int) -> int:
+    count = 0
+    while height % 2 == 0 and width % 2 == 0:
+        height, width, count = height // 2, width // 2, count + 1
+    return count
+
+
+def _halving(narrow: int, wide: int, has_norm: bool, begins: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [] if begins else [nn.LeakyReLU(0.2)]
+    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1)]
+    return nn.Sequential(*layers, *[nn.InstanceNorm2d(wide, affine=True)] * has_norm)
+
+
+def _doubling(wide: int, narrow: int) -> nn.Sequential:
+    transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1)
+    return nn.Sequential(nn.ReLU(), transposed, nn.InstanceNorm2d(narrow, affine=True))
+
+
+def critic(blueprint: Blueprint) -> PatchCritic:
+    """Sees input and output side by side (section 3.2.2)."""
+    return PatchCritic(blueprint, 2 * blueprint.sample_shape[0])
+
+
+class PairedDuel(AroundDuel):
+    """A duel whose generator is also held to the target of each input (equations 3 and 4)."""
+
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
+        super().__init__(Duel(generator, critic, rules))
+        self.weights = rules.weights
+
+    def round(self, deal: Deal) -> Scores:
+        scores: Scores = {}
+        for _ in range(self.duel.n_critic):
+            clock, real = deal.clock, deal()
+            scores |= self.duel.critic.minimise(self.duel.judge, clock, real)
+        return scores | self.duel.generator.minimise(self.fool, clock, real)
+
+    def fool(self, clock: Clock, real: Batch) -> Outcome:
+        """The duel's term, and λ times the mean distance from the target."""
+        fake = self.duel.generate(real)
+        adversarial = self.duel.contest.fool(self.duel.critic_network, clock, real, fake)
+        distance = self.weights["l1"] * l1_loss(fake, real.samples)
+        return Outcome({"adversarial": adversarial, "l1": distance})
+
+
+architecture = Architecture(
+    paper="Isola et al. 2017, arXiv:1611.07004",
+    generator=UNet,
+    critic=critic,
+    data=("images",),
+    task="pairs",
+    default_loss="bce",
+    default_data="shapes-paired",
+    critic_norm="instance",
+    game=PairedDuel,
+    settings=(
+        defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
+        defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
+        defaults(term_weights=(("l1", 100.0),)),
+        defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0),
+        defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
+    ),
+)

@@ -1,0 +1,179 @@
+"""StarGAN: one generator changes any attribute of an image, and keeps the rest (Choi et al. 2018)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.attributes import Groups, changed, columns_of
+from gans.core.clock import Clock
+from gans.core.contest import Contest, Rules
+from gans.core.game import Batch, Deal, Game, GeneratorNetwork
+from gans.core.norms import dropout, norm
+from gans.core.player import Outcome, Player, Scores
+from gans.core.translation import AttributeTranslator, blocks_for, initialize, refuse_odd, residual_translator
+from losses.recipe import defaults
+
+SLOPE = 0.01  # of the critic's leaky ReLU
+MOST_COLUMNS = 8  # of changed images in a picture
+
+
+class Generator(AttributeTranslator):
+    """Images `(N, C, H, W)` and attributes `(N, D)`, each spread over a plane of its own → images (table 4,
+    with pixels that are repeated and convolved in place of transposed convolutions)."""
+
+    multiple = 4
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        refuse_odd(blueprint, self.multiple)
+        channels, *size = blueprint.sample_shape
+        self.groups = blueprint.attributes
+        inputs = channels + sum(len(group.columns) for group in self.groups)
+        self.layers = residual_translator(inputs, channels, blueprint.width, blocks_for(size))
+
+    def forward(self, images: Tensor, rows: Tensor) -> Tensor:
+        planes = rows[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        made: Tensor = self.layers(torch.cat([images, planes], dim=1))
+        return made
+
+    def translate(self, images: Tensor, rows: Tensor) -> Tensor:
+        return self(images, rows)
+
+    def generate(self, like: Batch) -> Tensor:
+        """The images, with attributes of other images of the batch."""
+        return self(like.samples, shuffled(*like.condition))
+
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        images, (rows,) = batch
+        changes = [(group.name, value) for group in self.groups for value in group.values]
+        return {"input": images, "the same": self(images, rows)} | {
+            f"{name}={value}": self(images, changed(self.groups, rows, name, value))
+            for name, value in changes[:MOST_COLUMNS]
+        }
+
+
+class Critic(nn.Module):
+    """`(N, C, H, W)` → logits `(N, h, w)` of patches; and, with `classify`, of attributes (table 5)."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        halvings = min(height, width).bit_length() - 2  # down to two pixels
+        widths = [channels, *(blueprint.width * 2**i for i in range(halvings))]
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise(widths):
+            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1)]
+            layers += norm(blueprint.critic_norm, wide) if narrow != channels else []
+            layers += [nn.LeakyReLU(SLOPE), *dropout(blueprint.critic_dropout)]
+        self.features = nn.Sequential(*layers)
+        columns = sum(len(group.columns) for group in blueprint.attributes)
+        left = (height >> halvings, width >> halvings)
+        self.patches = nn.Sequential(nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False), nn.Flatten(1, 2))
+        self.attributes = nn.Sequential(nn.Conv2d(widths[-1], columns, left, bias=False), nn.Flatten())
+        self.apply(initialize)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.patches(self.features(x))
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits `(N, D)` of the attributes."""
+        return self.attributes(self.features(x))
+
+
+class StarGame(Game):
+    """Adversarial, classification (equations 2 and 3) and reconstruction terms (equation 4): `n_critic`
+    updates of the critic, then one of the generator."""
+
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
+        super().__init__()
+        self.contest, self.weights, self.n_critic = Contest(rules), rules.weights, rules.n_critic
+        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
+        self.critic = Player("critic", critic, rules.critic_optimizer, rules.constraints, rules.schedule)
+
+    @property
+    def generator_network(self) -> Generator:
+        network = self.generator.network
+        assert isinstance(network, Generator)
+        return network
+
+    @property
+    def critic_network(self) -> Critic:
+        network = self.critic.network
+        assert isinstance(network, Critic)
+        return network
+
+    @property
+    def deals_per_round(self) -> int:
+        return self.n_critic
+
+    def round(self, deal: Deal) -> Scores:
+        scores: Scores = {}
+        for _ in range(self.n_critic):
+            clock, real = deal.clock, deal()
+            scores |= self.critic.minimise(self.judge, clock, real)
+        return scores | self.generator.minimise(self.fool, clock, real)
+
+    def judge(self, clock: Clock, real: Batch) -> Outcome:
+        """The critic's objective: what is real, and which attributes the reals have."""
+        (rows,), critic, plain = real.condition, self.critic_network, Batch(real.samples)
+        with torch.no_grad():
+            fake = self.generator_network.generate(real)
+        features = critic.features(self.contest.shown(real.samples, clock))
+        fake_logits = self.contest.look(critic, fake, (), clock)
+        outcome = self.contest.weighed(critic, clock, plain, fake, critic.patches(features), fake_logits)
+        return Outcome(outcome.terms | self.classified(critic.attributes(features), rows), outcome.observed)
+
+    def fool(self, clock: Clock, real: Batch) -> Outcome:
+        """The generator's objective: to look real, with the attributes asked for, and to find back."""
+        (images, (rows,)), generator, critic = real, self.generator_network, self.critic_network
+        asked = shuffled(rows)
+        fake = generator(images, asked)
+        features = critic.features(self.contest.shown(fake, clock))
+        real_logits = self.contest.look(critic, images, (), clock) if self.contest.form.relativistic else None
+        adversarial = self.contest.form.generator(critic.patches(features), real_logits)
+        back = self.weights["reconstruction"] * l1_loss(generator(fake, rows), images)
+        classified = self.classified(critic.attributes(features), asked)
+        return Outcome({"adversarial": adversarial, **classified, "reconstruction": back})
+
+    def classified(self, logits: Tensor, rows: Tensor) -> Scores:
+        loss = attribute_loss(self.generator_network.groups, logits, rows)
+        return {"classification": self.weights["classification"] * loss}
+
+
+def shuffled(rows: Tensor) -> Tensor:
+    """Attributes of the batch in another order: combinations that there are."""
+    return rows[torch.randperm(len(rows)).to(rows.device)]
+
+
+def attribute_loss(groups: Groups, logits: Tensor, rows: Tensor) -> Tensor:
+    """The sum over groups of the cross-entropy between their logits `(N, D)` and the truth `(N, D)`."""
+    parts = []
+    for group in groups:
+        columns = columns_of(groups, group.name)
+        said, truth = logits[:, columns], rows[:, columns]
+        entropy = binary_cross_entropy_with_logits if group.is_binary else cross_entropy
+        parts.append(entropy(said, truth))
+    return torch.stack(parts).sum()
+
+
+architecture = Architecture(
+    paper="Choi et al. 2018, arXiv:1711.09020",
+    generator=Generator,
+    critic=Critic,
+    data=("images",),
+    task="attributes",
+    default_loss="wgan-gp",
+    default_data="shapes-attributes",
+    game=StarGame,
+    settings=(
+        defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
+        defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),
+        defaults(lr_schedule="linear", lr_decay_from=0.5),
+        defaults(term_weights=(("classification", 1.0), ("reconstruction", 10.0))),
+        defaults(preset="laptop", width=16, batch_size=16, image_size=(32, 32), kimg=200.0, n_critic=2),
+        defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
+    ),
+)

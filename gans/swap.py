@@ -1,0 +1,124 @@
+"""Swap: one encoder for two domains, a decoder for each, trained to undo random warps of their own.
+
+The autoencoder of face-swapping tools (no paper; deepfakes 2017, in public since), with an adversarial term:
+what a decoder never saw it draws in its own manner, so the other domain's decoder translates.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import grid_sample, interpolate, l1_loss
+
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.game import Batch
+from gans.core.player import Scores
+from gans.core.sizes import halvings, smallest
+from gans.core.translation import DomainTranslator, initialize
+from gans.core.two_way import DomainCritics, Pair, TwoWayGame, domains
+from losses.recipe import defaults
+
+CODE = 16  # multiple of the width: numbers in the code that both domains share
+WIDEST = 8  # channels stop doubling at this multiple of the width
+NODES = 5  # of the warp, a side
+WARP = 0.1  # deviation of each node, in half sides of the image
+
+
+class Autoencoders(DomainTranslator):
+    """Images of the training's size → a code that both domains share → images of A or of B."""
+
+    multiple = None
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        channels, height, width = blueprint.sample_shape
+        steps = halvings(height, width)
+        widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
+        base, code = (widths[-1], *smallest(height, width)), CODE * blueprint.width
+        self.encoder = encoder(channels, widths, base, code)
+        self.to_a, self.to_b = (decoder(channels, widths[::-1], base) for _ in range(2))
+        self.apply(initialize)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ("A", "B")
+
+    def translate(self, images: Tensor, to: str) -> Tensor:
+        decode = self.to_a if to == "A" else self.to_b
+        made: Tensor = decode(self.encoder(images))
+        return made
+
+    def generate(self, like: Batch) -> Tensor:
+        return self.translate(like.condition[0], "B")
+
+    def columns(self, batch: Batch) -> dict[str, Tensor]:
+        a, b = domains(batch)
+        there = {"A": a, "A again": self.translate(a, "A"), "to B": self.translate(a, "B")}
+        return there | {"B": b, "B again": self.translate(b, "B"), "to A": self.translate(b, "A")}
+
+
+def encoder(channels: int, widths: list[int], base: tuple[int, int, int], code: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for narrow, wide in zip([channels, *widths], widths, strict=False):
+        layers += [nn.Conv2d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.1)]
+    features = base[0] * base[1] * base[2]
+    layers += [nn.Flatten(), nn.Linear(features, code), nn.Linear(code, features), nn.Unflatten(1, base)]
+    return nn.Sequential(*layers)
+
+
+def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    wide = base[0]
+    for narrow in [*widths[1:], widths[-1]]:
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(wide, narrow, 3, padding=1), nn.LeakyReLU(0.1)]
+        wide = narrow
+    return nn.Sequential(*layers, nn.Conv2d(wide, channels, 5, padding=2), nn.Tanh())
+
+
+class SwapGame(TwoWayGame):
+    """Each autoencoder undoes warps of its own domain; critics see what they rebuild."""
+
+    @property
+    def generator_network(self) -> Autoencoders:
+        network = self.generator.network
+        assert isinstance(network, Autoencoders)
+        return network
+
+    def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
+        (a, b), autoencoders = real, self.generator_network
+        rebuilt = autoencoders.translate(warped(a), "A"), autoencoders.translate(warped(b), "B")
+
+        def others() -> Scores:
+            distance = l1_loss(rebuilt[0], a) + l1_loss(rebuilt[1], b)
+            return {"reconstruction": self.weights["reconstruction"] * distance}
+
+        return rebuilt, others
+
+
+def warped(images: Tensor) -> Tensor:
+    """Each image pulled at a coarse grid of nodes, differently; what is missing repeats the border."""
+    nodes = torch.randn(len(images), 2, NODES, NODES).to(images) * WARP
+    pull = interpolate(nodes, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+    identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)
+    grid = nn.functional.affine_grid(identity, list(images.shape), align_corners=False)
+    return grid_sample(images, grid + pull, padding_mode="border", align_corners=False)
+
+
+architecture = Architecture(
+    paper="deepfakes 2017 (no paper)",
+    generator=Autoencoders,
+    critic=DomainCritics,
+    data=("images",),
+    task="domains",
+    default_loss="lsgan",
+    default_data="shapes-styles",
+    critic_norm="instance",
+    game=SwapGame,
+    settings=(
+        defaults(width=64, batch_size=64, image_size=(64, 64), kimg=6400.0, n_critic=1, ema_kimg=0.0),
+        defaults(optimizer="adam", lr_generator=5e-5, lr_critic=5e-5, betas=(0.5, 0.999)),
+        defaults(term_weights=(("reconstruction", 10.0),)),
+        defaults(preset="laptop", width=16, batch_size=16, image_size=(32, 32), kimg=200.0),
+        defaults(preset="laptop", lr_generator=5e-4, lr_critic=5e-4),
+    ),
+)
