@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from experiments import catalogue
 from experiments.build import Experiment, build
 from experiments.config import resolve
 from experiments.deal import Dealer
@@ -137,6 +138,11 @@ def test_a_plan_knows_the_length_and_the_largest_need() -> None:
     assert small.memory_bytes == plain.memory_bytes, "4×4 pixels need little"
     crowd = estimate(resolve({**flags, "stage_batch_sizes": ((4, 4000),)}))
     assert crowd.memory_bytes > 2 * plain.memory_bytes
+
+
+@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+def test_every_architecture_has_a_plan_at_its_paper_scale(arch: str) -> None:
+    assert estimate(resolve({"arch": arch, "preset": "paper", "device": "cpu"})).memory_bytes > 2**20
 
 
 def test_words_of_the_flag() -> None:
