@@ -13,6 +13,7 @@ from experiments.errors import UsageError, usable
 from experiments.settings import FIELDS, Settings, flag, read_value
 from experiments.trackers._several import check_trackers
 from gans.core.architecture import Architecture
+from losses.recipe import Rule
 
 FORMAT = 1
 
@@ -100,6 +101,7 @@ def resolve(
     chosen = lay(max(size) if size else None)
     if strengths:
         chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
+    chosen.follow_rules()
     chosen.put(*_told_classes(chosen.values, source))
     _derive_task(chosen, architecture, source, flags)
     _derive(chosen, source.kind, asked, flags)
@@ -146,10 +148,19 @@ class Layers:
             if name not in FIELDS:
                 raise unknown_setting(origin, name)
             try:
-                self.values[name] = read_value(name, value) if value not in ("", ()) else value
+                is_read = value in ("", ()) or isinstance(value, Rule)  # a rule waits for all layers
+                self.values[name] = value if is_read else read_value(name, value)
             except (ValueError, TypeError) as error:
                 raise UsageError(f"{origin}: {name}: {error}") from error
             self.sources[name] = origin
+
+    def follow_rules(self) -> None:
+        """Puts their values in the place of rules that no later layer replaced."""
+        height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
+        pixels, batch_size = height * width, self.values["batch_size"]
+        for name, rule in list(self.values.items()):
+            if isinstance(rule, Rule):
+                self.put(f"{self.sources[name]}: {rule.words}", {name: rule.value(pixels, batch_size)})
 
 
 def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:

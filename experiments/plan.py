@@ -70,19 +70,12 @@ def _activations_at(
     count, halvings = growth.batch_sizes[level], len(growth.sides) - 1 - level
     shape = blueprint_of(settings).sample_shape
     size = [pixels >> halvings for pixels in shape[1:]]
-<<<<<<< ours
-    samples = torch.empty(count, shape[0], *size)
+    # Made one by one: on this device by default, a network could not draw lots on the way.
+    samples = torch.empty(count, shape[0], *size, device="meta")
     batch = Batch(samples, _told(settings, samples))
     is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
     seen = batch.condition if is_told else ()
     kept = _activations(generator, generator.generate, batch), _activations(critic, critic, samples, *seen)
-=======
-    # Made one by one: on this device by default, a network could not draw lots on the way.
-    z = torch.empty(count, settings.z_dim, device="meta")
-    samples = torch.empty(count, shape[0], *size, device="meta")
-    told = (torch.zeros(count, dtype=torch.int64, device="meta"),) if settings.classes else ()
-    kept = _activations(generator, z, *told), _activations(critic, samples, *told)
->>>>>>> theirs
     # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
@@ -92,9 +85,9 @@ def _told(settings: Settings, samples: Tensor) -> Condition:
     """What a generator is told of each sample."""
     count = len(samples)
     if settings.classes:
-        return (torch.zeros(count, dtype=torch.int64),)
+        return (torch.zeros(count, dtype=torch.int64, device="meta"),)
     if settings.attributes:
-        return (torch.zeros(count, len(settings.attributes)),)
+        return (torch.zeros(count, len(settings.attributes), device="meta"),)
     return () if task_of(settings) == "noise" else (samples,)
 
 

@@ -20,12 +20,15 @@ from gans.core.player import Outcome, Scores
 from gans.core.resample import Downsample, Upsample, filtered, smoothing_kernel
 from gans.core.sizes import smallest
 from gans.core.styles import Mapping, Noise, mixed, repeated
-from losses.recipe import defaults
+from losses.recipe import Rule, defaults
 
 LENGTH_EVERY = 4  # rounds (appendix B)
 LENGTH_WEIGHT = 2.0
 LENGTH_DECAY = 0.01  # of the running mean of path lengths, a turn
 LENGTH_SHRINK = 2  # paths are measured on a batch that is as many times smaller
+
+# R1's γ, in StyleGAN2-ADA (Karras et al. 2020, arXiv:2006.06676, appendix C).
+GAMMA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels / batch)
 
 
 class Generator(StyledNetwork):
@@ -256,8 +259,7 @@ architecture = Architecture(
             ema_kimg=10.0,
             style_mixing=0.9,
         ),
-        # γ = 0.0002 · pixels / batch: StyleGAN2-ADA's rule, for 256 pixels and a batch of 32.
-        defaults(losses=("r1",), penalty_weight=0.41, penalty_every=16),
+        defaults(losses=("r1",), penalty_weight=GAMMA, penalty_every=16),
         defaults(
             preset="laptop",
             z_dim=64,

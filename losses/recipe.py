@@ -1,8 +1,21 @@
 """Default settings as data: a recipe is a sequence of them, and the later one wins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A default that follows from the size of images and of batches, whoever sets these.
+
+    Attributes:
+        words: the formula, for people.
+        value: the formula; its arguments are the pixels of an image, height times width, and the batch size.
+    """
+
+    words: str
+    value: Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -10,7 +23,7 @@ class Defaults:
     """Settings that hold where every stated condition does; a condition that is None always holds.
 
     Attributes:
-        values: setting name → value, in the words of the command line (`lr_critic`, `n_critic`).
+        values: setting name → value, in the words of the command line (`lr_critic`, `n_critic`), or a Rule.
         preset: "paper" or "laptop". Defaults with a preset win over all those without one.
         data: "images" or "points".
         losses: names of the losses (the words after `--loss`).

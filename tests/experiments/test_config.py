@@ -76,6 +76,33 @@ def test_r3gans_weight_depends_on_the_size(side: tuple[int, int], weight: float)
     assert settings_of(arch="mlp", loss="r3gan", data="ring8")["penalty_weight"] == 1.0, "points have no size"
 
 
+@pytest.mark.parametrize(
+    ("flags", "weight"),
+    [
+        ({}, 0.4096),
+        ({"image_size": (128, 128), "batch_size": 16}, 0.2048),
+        ({"image_size": (128, 64)}, 0.0512),
+        ({"batch_size": 64}, 0.2048),
+    ],
+    ids=str,
+)
+def test_stylegan2s_weight_follows_from_pixels_and_batch(flags: dict[str, Any], weight: float) -> None:
+    """γ = 0.0002 · pixels / batch, of whatever size and batch the run has in the end."""
+    base = {"arch": "stylegan2", "preset": "paper"}
+    config = resolve({**base, **flags})
+    assert config.settings.penalty_weight == pytest.approx(weight)
+    assert config.sources["penalty_weight"] == "architecture stylegan2: 0.0002 · pixels / batch"
+    assert resolve(base, flags, "f.json").settings.penalty_weight == pytest.approx(weight)
+    given = resolve({**base, **flags, "penalty_weight": 7.0})
+    assert (given.settings.penalty_weight, given.sources["penalty_weight"]) == (7.0, "flag")
+    own = asdict(config.settings)
+    again = resolve({"batch_size": 4, "image_size": (64, 64)}, own, "config.json").settings
+    assert again.penalty_weight == config.settings.penalty_weight, "a run's own config stays"
+    assert resolve({**base, **flags, "penalty": ()}).settings.penalty_weight is None
+    laptop = resolve({**flags, "arch": "stylegan2", "preset": "laptop"}).settings
+    assert laptop.penalty_weight == 0.2
+
+
 def test_a_loss_brings_its_norm_where_the_architecture_has_none_to_insist_on() -> None:
     """The architecture's norm < the loss's < a per-sample penalty < the user."""
     assert settings_of(arch="dcgan", loss="hinge")["critic_norm"] == "spectral"

@@ -283,10 +283,13 @@ def test_depth_is_counted_over_the_whole_network() -> None:
     torch.testing.assert_close(deep.residual[0].linear.weight, shallow.residual[0].linear.weight * 2**-0.25)
 
 
-@pytest.mark.parametrize(("size", "batch"), [(32, 512), (64, 256), (256, 256)])
-def test_paper_scale(size: int, batch: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "batch", "weight"), [(32, 512, 0.05), (64, 256, 2.0), (256, 256, 150.0), (128, 256, 150.0)]
+)
+def test_paper_scale(size: int, batch: int, weight: float) -> None:
     settings = resolve({"arch": "r3gan", "preset": "paper", "image_size": (size, size)}).settings
     assert (settings.loss, settings.z_dim, settings.width, settings.batch_size) == ("r3gan", 64, 768, batch)
     assert (settings.lr_generator, settings.lr_critic, settings.betas) == (2e-4, 2e-4, (0.0, 0.99))
     assert (settings.penalty, settings.penalty_norm, settings.n_critic) == (("real", "fake"), "zero", 1)
     assert settings.lr_schedule == "cosine"
+    assert (settings.penalty_weight, settings.penalty_anneal) == (weight, 0.1)
