@@ -20,6 +20,7 @@ from experiments.settings import Settings
 from experiments.timetable import Growth, growth_of, timetable
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_of
+from gans.core.batch_statistics import MinibatchStatistic
 from gans.core.clock import Pace, RateSchedule
 from gans.core.contest import Rules
 from gans.core.ema import ExponentialMovingAverage
@@ -96,6 +97,7 @@ def blueprint_of(settings: Settings) -> Blueprint:
         settings.style_mixing or 0.0,
         settings.classes or 0,
         groups_of(settings.attributes),
+        settings.minibatch_statistic,
     )
 
 
@@ -113,6 +115,11 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
     if settings.critic_dropout and not has(critic, nn.modules.dropout._DropoutNd):
         raise UsageError(
             f"architecture {settings.arch}: its critic has no dropout; leave out --critic-dropout"
+        )
+    if settings.minibatch_statistic and not has(critic, MinibatchStatistic):
+        raise UsageError(
+            f"architecture {settings.arch}: its critic has no place for a statistic of the batch; "
+            "leave out --minibatch-statistic"
         )
     if (settings.fade_kimg or settings.stable_kimg) and not isinstance(generator, GrowingGenerator):
         raise UsageError(

@@ -265,6 +265,11 @@ class Settings:
     critic_dropout: float = setting(
         real(at_least=0.0, at_most=0.95), "Share of hidden features that the critic drops.", "P", 0.0
     )
+    minibatch_statistic: str | None = setting(
+        choice("deviation", "discrimination", "none"),
+        "What critics that look at whole batches are told of them; default: the architecture's.",
+        "deviation|discrimination|none",
+    )
     fade_kimg: float | None = setting(
         real(above=0.0),
         "Images over which growing networks fade to the next size; default: such that 60 % of the run are "

@@ -28,6 +28,8 @@ class Blueprint:
             the weights of the finished critic, and asks nothing of an architecture.
         critic_dropout: probability with which the critic drops hidden features while it trains.
         style_mixing: probability with which a generator with styles takes those of two latents.
+        minibatch_statistic: what the critic is told of the batch that a sample is in: a key of
+            `gans.core.batch_statistics.STATISTICS`; None for the architecture's own.
         classes: whose labels both networks are told; 0 for none.
         attributes: what is known of every image, for generators that change it.
     """
@@ -40,6 +42,7 @@ class Blueprint:
     style_mixing: float = 0.0
     classes: int = 0
     attributes: tuple[AttributeGroup, ...] = ()
+    minibatch_statistic: str | None = None
 
     @property
     def is_image(self) -> bool:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from gans.core.architecture import Blueprint
-from gans.core.batch_statistics import MinibatchDeviation
+from gans.core.batch_statistics import STATISTICS
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
 from gans.core.labels import EqualizedEmbedding, judging
 from gans.core.norms import dropout, norm
@@ -33,9 +33,10 @@ def activated(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[n
 def ending(blueprint: Blueprint, wide: int) -> nn.Module:
     """`(N, wide, H, W)` at the smallest size → logits `(N,)`."""
     height, width = smallest(*blueprint.sample_shape[1:])
+    statistic = STATISTICS[blueprint.minibatch_statistic or "deviation"](wide * height * width)
     features = [
-        MinibatchDeviation(),
-        *activated(blueprint, EqualizedConvolution(wide + 1, wide), wide),
+        statistic,
+        *activated(blueprint, EqualizedConvolution(wide + statistic.added, wide), wide),
         nn.Flatten(),
         EqualizedLinear(wide * height * width, wide),
         nn.LeakyReLU(SLOPE),

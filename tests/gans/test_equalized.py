@@ -8,7 +8,7 @@ import torch
 from scipy.signal import correlate2d
 from torch import Tensor, nn
 
-from gans.core.batch_statistics import MinibatchDeviation, PixelNorm
+from gans.core.batch_statistics import MinibatchDeviation, MinibatchDiscrimination, PixelNorm
 from gans.core.equalized import EqualizedConvolution, EqualizedLinear
 from gans.core.norms import spectral_norm
 
@@ -91,6 +91,30 @@ def test_minibatch_deviation(count: int, group: int, used: int) -> None:
 def test_equal_samples_have_no_deviation() -> None:
     x = draw(1, 3, 2, 2).expand(4, -1, -1, -1)
     assert MinibatchDeviation()(x)[:, 3].max() <= 1.01e-4
+
+
+def test_minibatch_discrimination() -> None:
+    """Salimans et al. 2016, section 3.2, as the paper has it: for every sample, space and other sample."""
+    count, spaces, dimensions = 5, 4, 3
+    x = draw(count, 3, 2, 2)
+    layer = MinibatchDiscrimination(12, spaces, dimensions).double()
+    found = layer(x).detach()
+    assert found.shape == (count, 3 + spaces, 2, 2) and torch.equal(found[:, :3], x)
+    assert torch.equal(found[:, 3:], found[:, 3:, :1, :1].expand(-1, -1, 2, 2)), "one number a map"
+    tensor = (layer.weight.detach().numpy() * layer.scale).reshape(12, spaces, dimensions)
+    matrices = [np.einsum("a,abc->bc", sample.numpy().reshape(-1), tensor) for sample in x]
+    for i in range(count):
+        for b in range(spaces):
+            expected = sum(np.exp(-np.abs(matrices[i][b] - matrices[j][b]).sum()) for j in range(count))
+            np.testing.assert_allclose(found[i, 3 + b, 0, 0].item(), expected, rtol=1e-12)
+
+
+def test_discrimination_of_a_collapsed_batch_is_its_size_and_has_two_derivatives() -> None:
+    layer = MinibatchDiscrimination(12, 4).double()
+    assert layer(draw(1, 3, 2, 2).expand(6, -1, -1, -1))[:, 3:].unique().item() == 6
+    assert layer(draw(64, 3, 2, 2))[:, 3:].mean() < 40, "apart at first, but not out of sight"
+    assert layer(draw(64, 3, 2, 2))[:, 3:].mean() > 8
+    assert torch.autograd.gradgradcheck(layer, draw(3, 3, 2, 2).requires_grad_(True))
 
 
 def test_spectral_norm_acts_on_equalized_weights() -> None:
