@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -14,19 +14,13 @@ from experiments.settings import FIELDS, Settings, read_value
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 Player = Literal["generator", "critic"]
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
+SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
 NEEDED: dict[Player, tuple[str, ...]] = {
-    "generator": ("arch", "image_size", "channels", "z_dim", "width", "classes", "attributes"),
-    "critic": (
-        "arch",
-        "image_size",
-        "channels",
-        "width",
-        "critic_norm",
-        "critic_dropout",
-        "classes",
-        "attributes",
-    ),
+    "generator": (*SHARED, "z_dim"),
+    "critic": (*SHARED, "critic_norm", "critic_dropout", "minibatch_statistic"),
 }
+# What files of older versions do not say.
+LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
 
 
 def export_network(network: nn.Module, settings: Settings, path: Path, player: Player = "generator") -> None:
@@ -47,13 +41,10 @@ def import_network(path: Path, player: Player = "generator") -> tuple[nn.Module,
 
     try:
         with safe_open(path, framework="pt") as file:
-            description = {
-                "classes": None,
-                "attributes": (),
-                **json.loads((file.metadata() or {})[METADATA_KEY]),
-            }
+            description = {**LATER, **json.loads((file.metadata() or {})[METADATA_KEY])}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values = {name: read_value(name, description[name]) for name in NEEDED[player]}
+        values: dict[str, Any] = {"z_dim": 100}  # of the generator that is built beside a critic
+        values |= {name: read_value(name, description[name]) for name in NEEDED[player]}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a {player} exported by gans") from error
     settings = Settings(**{name: values.get(name, f.default) for name, f in FIELDS.items()})

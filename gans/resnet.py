@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.folding import OverConvolution
 from gans.core.game import LatentNetwork
 from gans.core.labels import Chain, TakesLabel, batch_norm, judging
 from gans.core.norms import dropout, norm
@@ -147,32 +148,24 @@ def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
     return [*norms, nn.ReLU(inplace=bool(norms)), *dropout(blueprint.critic_dropout)]
 
 
-class EnlargingConvolution(nn.Module):
+class EnlargingConvolution(OverConvolution):
     """A 3×3 convolution of the image that nearest neighbours made twice as large.
 
     An output pixel sees at most 2×2 different pixels of the small image, so the same function is a strided
     4×4 convolution, transposed, with 4/9 of the products.
     """
 
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
-
     def forward(self, x: Tensor) -> Tensor:
         weight = over_neighbours(self.convolution.weight).flip(2, 3).transpose(0, 1)
         return conv_transpose2d(x, weight, self.convolution.bias, stride=2, padding=1)
 
 
-class PooledConvolution(nn.Module):
+class PooledConvolution(OverConvolution):
     """A 3×3 convolution followed by the mean over 2×2 pixels.
 
     The mean of four shifted convolutions is a strided 4×4 convolution with the mean of four shifted kernels:
     the same function with 4/9 of the products.
     """
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
 
     def forward(self, x: Tensor) -> Tensor:
         weight = over_neighbours(self.convolution.weight) / 4

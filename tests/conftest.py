@@ -23,6 +23,15 @@ import cli
 from experiments import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURES = {name: catalogue.load("architecture", name) for name in catalogue.names("architecture")}
+FROM_NOISE = [name for name, architecture in ARCHITECTURES.items() if architecture.task == "noise"]
+# Embedded data for each of an architecture's tasks.
+DATA = {
+    "noise": "shapes",
+    "pairs": "shapes-paired",
+    "domains": "shapes-styles",
+    "attributes": "shapes-attributes",
+}
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 8"
 
 # A form that follows bce and, at the n-th update of a player, does what the environment says ("nan 5").

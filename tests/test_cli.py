@@ -21,6 +21,7 @@ from PIL import Image
 import cli
 from experiments import catalogue
 from experiments.settings import FIELDS
+from tests.conftest import FROM_NOISE
 
 ROOT = Path(__file__).resolve().parent.parent
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 8"
@@ -476,7 +477,7 @@ def test_sizes_and_channels(flags: str, shape: tuple[int, ...], gans: Gans, pict
     assert Image.open("run/samples/real.png").mode == mode
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", FROM_NOISE)
 def test_every_architecture_trains_and_is_sampled(arch: str, gans: Gans) -> None:
     """Their composition with losses and the rest is another test's, without the command line."""
     small = "--data shapes --image-size 8 --width 2 --z-dim 3 --batch-size 4 --n-critic 1 --steps 2"

@@ -14,17 +14,27 @@ PAIRS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
+class OverConvolution(nn.Module):
+    """A layer that computes by the weight of a convolution, such that outputs which are scaled and shifted
+    are those of a weight that is scaled and of a bias that is shifted."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+
 def folded(network: nn.Module) -> nn.Module:
     """A copy in evaluation mode, in which every batch norm that directly follows a convolution, a transposed
-    convolution or a linear layer in an `nn.Sequential` has become part of that layer: the same function but
-    for rounding. Other norms stay; so do those after a layer that is used twice, or whose weight is computed
-    from others (spectral norm). The Linear layers' inputs are vectors `(N, D)`.
+    convolution, a layer over a convolution or a linear layer in an `nn.Sequential` has become part of that
+    layer: the same function but for rounding. Other norms stay; so do those after a layer that is used twice,
+    or whose weight is computed from others (spectral norm). The Linear layers' inputs are vectors `(N, D)`.
     """
     network = copy.deepcopy(network).eval()
     uses = [module for _, module in network.named_modules(remove_duplicate=False)]
     for chain in uses:
         if isinstance(chain, nn.Sequential):
-            for (_, layer), (name, norm) in pairwise(list(chain.named_children())):
+            for (_, outer), (name, norm) in pairwise(list(chain.named_children())):
+                layer = outer.convolution if isinstance(outer, OverConvolution) else outer
                 alone = all(sum(other is module for other in uses) == 1 for module in (layer, norm))
                 if alone and _belong_together(layer, norm):
                     _fold(layer, norm)

@@ -41,12 +41,15 @@ def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.data.shapes.LENGTH", 600)
 
 
+LABELS = torch.arange(23) % 3
+
+
 class _Streamed(DataSet):
     """Sample i is full of the number i, and has the label i mod 3."""
 
     def __init__(self, on_demand: bool) -> None:
         self.sample_shape, self.on_demand = (1, 2, 2), on_demand
-        self.labels, self.classes = torch.arange(23) % 3, ("a", "b", "c")
+        self.labels, self.classes = LABELS, ("a", "b", "c")
 
     def __len__(self) -> int:
         return 23
@@ -58,7 +61,7 @@ class _Streamed(DataSet):
 @pytest.mark.parametrize("on_demand", [False, True])
 def test_every_sample_is_dealt_with_its_own_label(on_demand: bool) -> None:
     """Through held and prefetched data, over the ends of epochs, and after a jump."""
-    deal = Dealer(_Streamed(on_demand), even(5), 0, CPU, conditional=True)
+    deal = Dealer(_Streamed(on_demand), even(5), 0, CPU, told=LABELS)
     for turn in range(20):
         if turn == 12:
             deal.seen = 1000
@@ -70,7 +73,7 @@ def test_every_sample_is_dealt_with_its_own_label(on_demand: bool) -> None:
 
 def test_labels_change_nothing_of_the_order_and_of_augmentations() -> None:
     plain = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)])
-    told = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)], conditional=True)
+    told = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)], told=LABELS)
     assert "flip" in AUGMENTATIONS
     assert all(torch.equal(plain().samples, told().samples) for _ in range(9))
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from experiments.data import DataSet, Held, hold
-from experiments.deal import BATCHES_AHEAD, Dealer
+from experiments.deal import Dealer
 from experiments.errors import RunError
 from experiments.pictures import to_uint8
+from experiments.stream import BATCHES_AHEAD
 from experiments.timetable import Stretch, Timetable, even
 
 CPU = torch.device("cpu")

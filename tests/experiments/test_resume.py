@@ -20,6 +20,7 @@ from torch import Tensor
 import cli
 from experiments import catalogue
 from experiments.checkpoint import Checkpoints, load_checkpoint
+from tests.conftest import ARCHITECTURES, DATA
 
 # Children are forked from a process that has imported everything and computed nothing.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -112,11 +113,13 @@ def killed_and_resumed(words: list[str], cut: Path, moments: random.Random) -> N
     finish(words)
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_stopped_between_checkpoints(arch: str, tmp_path: Path) -> None:
     """By Ctrl-C, in the middle of a score interval."""
-    words = ["--n-critic", "2", "--steps", "7", "--data", "shapes", "--image-size", "8", "--width", "2"]
-    words = ["run", "--arch", arch, *words, "--z-dim", "3", "--batch-size", "4", "--out"]
+    task = ARCHITECTURES[arch].task
+    words = ["--n-critic", "2", "--steps", "7", "--data", DATA[task], "--image-size", "8", "--width", "2"]
+    words += ["--z-dim", "3"] if task == "noise" else []
+    words = ["run", "--arch", arch, *words, "--batch-size", "4", "--out"]
     call([*words, str(tmp_path / "whole")])
     stop_after(3, [*words, str(tmp_path / "cut")])
     call([*words, str(tmp_path / "cut")])

@@ -11,8 +11,9 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.batch_statistics import MinibatchDeviation
 from gans.core.growth import GrowingGenerator
 from gans.dcgan import halvings
+from tests.conftest import FROM_NOISE
 
-ARCHITECTURES = catalogue.names("architecture")
+ARCHITECTURES = FROM_NOISE
 SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
 
 

@@ -6,23 +6,28 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from torch import Tensor, nn
+from torch import Tensor
 
 from experiments.evaluation.extracting import path_vectors
 from experiments.evaluation.plane import Plane
 from experiments.evaluation.samples import GeneratedSamples
 from experiments.settings import Settings
+from gans.core.game import LatentNetwork
 from metrics.extractors import Extractor
 from metrics.extractors.random_vgg import RandomVGG
 from metrics.path_length import PathLength
 
 
-class Linear(nn.Module):
+class Linear(LatentNetwork):
     """`z ↦ scale · z`, as points or as the levels of a grey image."""
 
     def __init__(self, scale: float, shape: tuple[int, ...]) -> None:
-        super().__init__()
+        super().__init__(z_dim=64)
         self.scale, self.shape = scale, shape
+
+    @property
+    def first_layers(self) -> tuple[Tensor, ...]:
+        return ()
 
     def forward(self, z: Tensor) -> Tensor:
         return (self.scale * z).view(-1, *self.shape)

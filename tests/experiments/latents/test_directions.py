@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments import catalogue
 from experiments.build import build_networks
 from experiments.errors import UsageError
 from experiments.latents.directions import Directions, direction_sheet, factorized, principal
 from experiments.latents.space import LatentSpace, open_space, space_of
 from experiments.settings import Settings
 from gans.core.game import LatentNetwork
+from tests.conftest import FROM_NOISE
 from tests.experiments.latents.test_moves import places, sampled
 
 Gans = Callable[..., Any]
@@ -28,7 +28,7 @@ def of_architecture(arch: str) -> tuple[LatentNetwork, LatentSpace]:
     return network, space_of(network, settings, arch, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", FROM_NOISE)
 def test_they_are_the_singular_vectors_of_the_first_layer(arch: str) -> None:
     network, space = of_architecture(arch)
     weight = torch.cat(network.first_layers).double()
@@ -41,7 +41,7 @@ def test_they_are_the_singular_vectors_of_the_first_layer(arch: str) -> None:
     assert (found.vectors.amax(dim=1) == found.vectors.abs().amax(dim=1)).all(), "the sign is settled"
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", FROM_NOISE)
 def test_the_first_layers_are_all_that_the_latent_meets(arch: str) -> None:
     """A shift that they cannot see changes no sample: without them, nothing of the latent is left."""
     network, space = of_architecture(arch)

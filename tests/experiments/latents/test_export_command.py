@@ -15,11 +15,10 @@ import torch
 from torch import nn
 
 import cli
-from experiments import catalogue
 from experiments.latents import onnx as exporting
 from experiments.latents.space import latent_of
 from experiments.sampling import load_generator
-from tests.conftest import ROOT
+from tests.conftest import FROM_NOISE, ROOT
 
 Gans = Callable[..., Any]
 SMALL = "--data shapes --image-size 8 --width 4 --z-dim 3 --batch-size 4 --n-critic 1 --steps 2 --ema-kimg 0"
@@ -69,7 +68,7 @@ def test_it_says_what_it_is_and_nothing_of_this_machine(exported: Path, trained:
     assert str(ROOT).encode() not in content and b"site-packages" not in content
 
 
-@pytest.mark.parametrize("arch", sorted({*catalogue.names("architecture")} - {"dcgan"}))
+@pytest.mark.parametrize("arch", sorted({*FROM_NOISE} - {"dcgan"}))
 def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     # At first stylegan's maps are constant but for rounding, which its norms enlarge.
     trained = "--steps 30 --lr-generator 0.1" if arch == "stylegan" else ""
