@@ -1,19 +1,18 @@
 """From flags, files and recipes to one resolved config, every value with where it came from."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from experiments import catalogue
 from experiments.data import USUAL, Access, DomainSource, Source
+from experiments.derive import derive, derive_task, told_classes
 from experiments.errors import UsageError, usable
+from experiments.layers import Layers, unknown_setting
 from experiments.settings import FIELDS, Settings, flag, read_value
 from experiments.trackers._several import check_trackers
-from gans.core.architecture import Architecture
-from losses.recipe import Rule
 
 FORMAT = 1
 
@@ -102,9 +101,9 @@ def resolve(
     if strengths:
         chosen.put("flag", {"regularizers": _adjusted(chosen.values["regularizers"], strengths)})
     chosen.follow_rules()
-    chosen.put(*_told_classes(chosen.values, source))
-    _derive_task(chosen, architecture, source, flags)
-    _derive(chosen, source.kind, asked, flags)
+    chosen.put(*told_classes(chosen.values, source))
+    derive_task(chosen, architecture, source, flags)
+    derive(chosen, source.kind, asked, flags)
     if source.kind not in architecture.data:
         raise UsageError(
             f"architecture {arch} makes {' and '.join(architecture.data)}, "
@@ -114,152 +113,9 @@ def resolve(
     return Config(Settings(**chosen.values), chosen.sources)
 
 
-def _told_classes(values: Mapping[str, Any], source: Source) -> tuple[str, dict[str, int | None]]:
-    """How many classes both players are told, and where the number comes from."""
-    if not values["conditional"]:
-        return "without --conditional", {"classes": None}
-    names = usable(source.class_names)
-    if not names:
-        raise UsageError(
-            f"--conditional: data {values['data']} has no labels; leave it out, or take data with classes "
-            "(a folder with one subfolder for each, shapes, cifar10)"
-        )
-    return f"data {values['data']}", {"classes": len(names)}
-
-
 def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:
     """Regularizers with further ones; a strength of 0 takes one away."""
     return {name: strength for name, strength in {**dict(present), **strengths}.items() if strength != 0}
-
-
-class Layers:
-    """Values and their sources, laid one over the other."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.sources: dict[str, str] = {}
-
-    def put(self, origin: str, values: Mapping[str, Any]) -> None:
-        if values.get("steps") is not None and values.get("kimg") is None:
-            values = {**values, "kimg": None}
-        elif values.get("kimg") is not None and values.get("steps") is None:
-            values = {**values, "steps": None}
-        for name, value in values.items():
-            if name not in FIELDS:
-                raise unknown_setting(origin, name)
-            try:
-                is_read = value in ("", ()) or isinstance(value, Rule)  # a rule waits for all layers
-                self.values[name] = value if is_read else read_value(name, value)
-            except (ValueError, TypeError) as error:
-                raise UsageError(f"{origin}: {name}: {error}") from error
-            self.sources[name] = origin
-
-    def follow_rules(self) -> None:
-        """Puts their values in the place of rules that no later layer replaced."""
-        height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
-        pixels, batch_size = height * width, self.values["batch_size"]
-        for name, rule in list(self.values.items()):
-            if isinstance(rule, Rule):
-                self.put(f"{self.sources[name]}: {rule.words}", {name: rule.value(pixels, batch_size)})
-
-
-def _derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
-    """Settles what depends on other values, and refuses what has no meaning with them.
-
-    A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
-    for in vain is refused.
-    """
-    values = chosen.values
-
-    def without_meaning(names: tuple[str, ...], reason: str) -> None:
-        for name in names:
-            if flags.get(name) is not None:
-                raise UsageError(f"{flag(name)} has no meaning {reason}")
-        chosen.put(f"no meaning {reason}", dict.fromkeys(names))
-
-    if values["steps"] is not None and values["kimg"] is not None:
-        raise UsageError("--steps and --kimg exclude each other; give one")
-    if kind == "points":
-        without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
-        if flags.get("augment"):
-            raise UsageError(f"--augment has no meaning for points ({values['data']})")
-    elif values["fit"] is None:
-        chosen.put("default of images", {"fit": "auto"})
-    if values["optimizer"] != "adam":
-        without_meaning(("betas",), f"for {values['optimizer']}")
-    elif values["betas"] is None:
-        chosen.put("default of adam", {"betas": (0.9, 0.999)})
-    if values["lr_schedule"] == "constant":
-        without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
-    elif values["lr_decay_from"] is None:
-        chosen.put("default of schedules", {"lr_decay_from": 0.0})
-    if flags.get("ttur") is not None and flags.get("lr_critic") is not None:
-        raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
-    if flags.get("lr_critic") is not None:
-        chosen.put("--lr-critic", {"ttur": None})
-    elif values["ttur"] is not None:
-        chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
-    if values["evaluate_kimg"] is None:
-        without_meaning(("extractor", "best_metric"), "without evaluations; add --evaluate-kimg")
-        for name in ("evaluate_metrics", "evaluate_samples"):
-            if flags.get(name) is not None:
-                raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
-    for name in catalogue.metric_names(values["evaluate_metrics"]):
-        catalogue.require("metric", name)
-    if values["extractor"] is not None:
-        catalogue.require("extractor", values["extractor"].partition(":")[0])
-    _derive_penalty(chosen, asked, flags, without_meaning)
-
-
-def _derive_task(
-    chosen: Layers, architecture: Architecture, source: Source, flags: Mapping[str, Any]
-) -> None:
-    """Settles what depends on what a generator starts from, and refuses what has no meaning there."""
-    arch, values = chosen.values["arch"], chosen.values
-    if architecture.task != "noise":
-        for name in ("z_dim", "conditional"):
-            if flags.get(name):
-                raise UsageError(f"{flag(name)} has no meaning for {arch}, which starts from images")
-        chosen.put(f"no meaning for {arch}", {"z_dim": None, "conditional": False, "classes": None})
-    elif values["z_dim"] is None:
-        chosen.put("default of latents", {"z_dim": 100})
-    if architecture.task == "pairs" and "jitter" in dict(values["augment"]):
-        raise UsageError(f"--augment jitter has no meaning for {arch}: partners must change alike")
-    groups = usable(source.attribute_groups) if architecture.task == "attributes" else ()
-    columns = tuple(column for group in groups for column in group.columns)
-    chosen.put(f"data {values['data']}" if columns else f"no meaning for {arch}", {"attributes": columns})
-    if architecture.task == "attributes" and not columns:
-        raise UsageError(
-            f"architecture {arch} changes attributes, of which data {values['data']} has none; take "
-            "shapes-attributes, or folder:PATH with an attributes.csv or a folder for each class"
-        )
-    own = next(
-        (dict(d.values["term_weights"]) for d in architecture.settings if "term_weights" in d.values), {}
-    )
-    if unknown := [name for name, _ in values["term_weights"] if name not in own]:
-        known = f"has {', '.join(own)}" if own else "has none"
-        raise UsageError(f"--term-weights {unknown[0]}: architecture {arch} {known}")
-    if negative := [name for name, weight in values["term_weights"] if weight < 0]:
-        raise UsageError(f"--term-weights {negative[0]}: weights must be 0 or more")
-    chosen.values["term_weights"] = read_value("term_weights", {**own, **dict(values["term_weights"])})
-
-
-def _derive_penalty(
-    chosen: Layers, asked: Mapping[str, Any], flags: Mapping[str, Any], without_meaning: Callable[..., None]
-) -> None:
-    usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
-    if not chosen.values["penalty"]:
-        without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
-        return
-    chosen.put("default of penalties", {k: v for k, v in usual.items() if chosen.values[k] is None})
-    norm_is_older = "penalty" in flags and "critic_norm" not in flags  # from the config of another run
-    if asked.get("critic_norm") is None or (norm_is_older and asked["critic_norm"] == "batch"):
-        chosen.put("a per-sample penalty", {"critic_norm": "none"})
-    elif chosen.values["critic_norm"] == "batch":
-        raise UsageError(
-            "--critic-norm batch mixes the samples whose gradients the penalty holds one by one; "
-            "take layer, instance, spectral or none"
-        )
 
 
 def absolute_spec(spec: str) -> str:
@@ -335,13 +191,6 @@ def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> 
                 f"{flag(name)} {flags[name]} with the config of a {file[name]} run, resolved for "
                 f"{file[name]}; give the settings that you want to keep as flags"
             )
-
-
-def unknown_setting(origin: str, name: str) -> UsageError:
-    close = get_close_matches(name, FIELDS, n=1)
-    return UsageError(
-        f"{origin}: unknown setting '{name}'" + (f"; did you mean {close[0]}?" if close else "")
-    )
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

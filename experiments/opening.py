@@ -11,6 +11,7 @@ from experiments.data import DataSet, Domains, DomainSource, attributes_of
 from experiments.errors import UsageError, usable
 from experiments.settings import Settings
 from gans.core.architecture import Task
+from gans.core.attributes import group_names
 
 
 def task_of(settings: Settings) -> Task:
@@ -32,7 +33,8 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
     data = usable(lambda: source.open(settings.image_size, settings.channels, fit))
     check_length(settings, data)
     if task == "attributes":
-        attributes = usable(lambda: attributes_of(data))
+        names = group_names(settings.attributes)
+        attributes = usable(lambda: attributes_of(data).of_groups(names).require_all_used())
         if attributes.column_names != settings.attributes:
             raise UsageError(
                 f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "

@@ -253,7 +253,7 @@ class Settings:
     conditional: bool = setting(switch, "Tell both players the labels of the data.", default=False)
     classes: int | None = setting(whole(1), "How many classes they are told.", derived=True)
     attributes: tuple[str, ...] = setting(
-        words, "What they are told of every image.", default=(), derived=True
+        words, "Which attributes a generator changes; default: all that the data has.", "NAME,…", ()
     )
     z_dim: int | None = setting(whole(1), "Length of the latent vector.", "N")
     width: int = setting(whole(1), "Channels (or hidden units) of the networks.", "N", 64)

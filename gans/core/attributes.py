@@ -61,6 +61,11 @@ class Attributes:
         """As `changed`."""
         return changed(self.groups, rows, name, value)
 
+    def of_groups(self, names: Sequence[str]) -> "Attributes":
+        """Only those groups."""
+        table = torch.cat([self.table[:, self.columns_of(name)] for name in names], dim=1)
+        return Attributes(chosen(self.groups, names), table)
+
     def at(self, places: Tensor) -> "Attributes":
         """Those of the images at these places, int64 `(M,)`."""
         return Attributes(self.groups, self.table[places])
@@ -100,6 +105,19 @@ def changed(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
     rows = rows.clone()
     rows[:, columns] = group.encoded(torch.tensor([group.values.index(value)])).to(rows)
     return rows
+
+
+def chosen(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup, ...]:
+    """Those groups, in the order of the names. Raises ValueError for a name that no group has."""
+    known = {group.name: group for group in groups}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"there is no attribute {unknown[0]!r}: choose {listed([*known])}")
+    return tuple(known[name] for name in names)
+
+
+def group_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of the groups that have these columns, or are named themselves."""
+    return tuple(dict.fromkeys(column.partition("=")[0] for column in columns))
 
 
 def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
