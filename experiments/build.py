@@ -72,10 +72,12 @@ class Experiment:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this data from another: the number of samples, and a hash of the first of them."""
-        sources = [each for each in self.reals.condition if each.dim() == 4]
+        """What tells this data from another: the number of images in it, and a hash of the first of them,
+        with their attributes."""
+        sources = [each for each in self.reals.condition if each.dim() > 1]
         first = b"".join(each.contiguous().numpy().tobytes() for each in (self.reals.samples, *sources))
-        return {"count": len(self.deal.data), "first": blake2b(first, digest_size=8).hexdigest()}
+        count = len(self.deal.data) + (len(self.deal.sources.data) if self.deal.sources else 0)
+        return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.deal.seen = state["seen"]

@@ -75,7 +75,8 @@ def _activations_at(
     batch = Batch(samples, _told(settings, samples))
     is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
     seen = batch.condition if is_told else ()
-    kept = _activations(generator, generator.generate, batch), _activations(critic, critic, samples, *seen)
+    made = _activations(generator, generator.generate, batch) * generator.passes
+    kept = made, _activations(critic, critic, samples, *seen)
     # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))

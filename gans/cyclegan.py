@@ -20,6 +20,7 @@ class Generators(DomainTranslator):
     """Two residual networks, A → B and B → A; sides of images are multiples of 4."""
 
     multiple = 4
+    passes = 6  # there, back again, and of images that need no translation
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class Generators(DomainTranslator):
         return ("A", "B")
 
     def translate(self, images: Tensor, to: str) -> Tensor:
-        made: Tensor = self.to_a(images) if to == "A" else self.to_b(images)
+        made: Tensor = {"A": self.to_a, "B": self.to_b}[to](images)
         return made
 
     def generate(self, like: Batch) -> Tensor:

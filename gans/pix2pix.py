@@ -56,9 +56,10 @@ class UNet(DomainTranslator):
         for halve in self.down:
             kept.append(halve(kept[-1]))
         x = kept.pop()
+        noisy = min(NOISY, max(1, len(self.up) - 1))
         for index, double in enumerate(self.up):
             x = double(x)
-            x = dropout(x, 0.5) if index < min(NOISY, len(self.up) - 1) else x
+            x = dropout(x, 0.5) if index < noisy else x
             x = torch.cat([x, kept.pop()], dim=1)
         images: Tensor = self.last(x)
         return images
@@ -83,12 +84,12 @@ def _halvings(height: int, width: int) -> int:
 
 def _halving(narrow: int, wide: int, has_norm: bool, begins: bool) -> nn.Sequential:
     layers: list[nn.Module] = [] if begins else [nn.LeakyReLU(0.2)]
-    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1)]
+    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not has_norm)]
     return nn.Sequential(*layers, *[nn.InstanceNorm2d(wide, affine=True)] * has_norm)
 
 
 def _doubling(wide: int, narrow: int) -> nn.Sequential:
-    transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1)
+    transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(nn.ReLU(), transposed, nn.InstanceNorm2d(narrow, affine=True))
 
 

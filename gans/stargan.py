@@ -13,26 +13,29 @@ from gans.core.contest import Contest, Rules
 from gans.core.game import Batch, Deal, Game, GeneratorNetwork
 from gans.core.norms import dropout, norm
 from gans.core.player import Outcome, Player, Scores
-from gans.core.translation import AttributeTranslator, blocks_for, initialize, refuse_odd, residual_translator
+from gans.core.translation import AttributeTranslator, initialize, refuse_odd, residual_translator
 from losses.recipe import defaults
 
+BLOCKS = 6
+DEEPEST = 6  # halvings of the critic
 SLOPE = 0.01  # of the critic's leaky ReLU
 MOST_COLUMNS = 8  # of changed images in a picture
 
 
 class Generator(AttributeTranslator):
     """Images `(N, C, H, W)` and attributes `(N, D)`, each spread over a plane of its own → images (table 4,
-    with pixels that are repeated and convolved in place of transposed convolutions)."""
+    where halvings have kernels of 4×4, and doublings are transposed convolutions)."""
 
     multiple = 4
+    passes = 2  # there, and back again
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         refuse_odd(blueprint, self.multiple)
-        channels, *size = blueprint.sample_shape
+        channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
         inputs = channels + sum(len(group.columns) for group in self.groups)
-        self.layers = residual_translator(inputs, channels, blueprint.width, blocks_for(size))
+        self.layers = residual_translator(inputs, channels, blueprint.width, BLOCKS)
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
         planes = rows[:, :, None, None].expand(-1, -1, *images.shape[2:])
@@ -61,12 +64,12 @@ class Critic(nn.Module):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
-        halvings = min(height, width).bit_length() - 2  # down to two pixels
+        halvings = min(DEEPEST, min(height, width).bit_length() - 2)  # down to two pixels, or three
         widths = [channels, *(blueprint.width * 2**i for i in range(halvings))]
         layers: list[nn.Module] = []
-        for narrow, wide in pairwise(widths):
-            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1)]
-            layers += norm(blueprint.critic_norm, wide) if narrow != channels else []
+        for index, (narrow, wide) in enumerate(pairwise(widths)):
+            normalized = norm(blueprint.critic_norm, wide) if index else []
+            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not normalized), *normalized]
             layers += [nn.LeakyReLU(SLOPE), *dropout(blueprint.critic_dropout)]
         self.features = nn.Sequential(*layers)
         columns = sum(len(group.columns) for group in blueprint.attributes)

@@ -28,6 +28,7 @@ class Autoencoders(DomainTranslator):
     """Images of the training's size → a code that both domains share → images of A or of B."""
 
     multiple = None
+    passes = 2  # both domains
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -44,8 +45,7 @@ class Autoencoders(DomainTranslator):
         return ("A", "B")
 
     def translate(self, images: Tensor, to: str) -> Tensor:
-        decode = self.to_a if to == "A" else self.to_b
-        made: Tensor = decode(self.encoder(images))
+        made: Tensor = {"A": self.to_a, "B": self.to_b}[to](self.encoder(images))
         return made
 
     def generate(self, like: Batch) -> Tensor:
@@ -95,9 +95,9 @@ class SwapGame(TwoWayGame):
         return rebuilt, others
 
 
-def warped(images: Tensor) -> Tensor:
+def warped(images: Tensor, deviation: float = WARP) -> Tensor:
     """Each image pulled at a coarse grid of nodes, differently; what is missing repeats the border."""
-    nodes = torch.randn(len(images), 2, NODES, NODES).to(images) * WARP
+    nodes = torch.randn(len(images), 2, NODES, NODES).to(images) * deviation
     pull = interpolate(nodes, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
     identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)
     grid = nn.functional.affine_grid(identity, list(images.shape), align_corners=False)

@@ -51,7 +51,8 @@ def through_autograd(critic: Critic, points: Tensor) -> Tensor:
 
 
 def through_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
-    """`Wᵀ₁ S₁ Wᵀ₂ S₂ … 1`, with S the slopes that the activations have at `points`."""
+    """`Wᵀ₁ S₁ Wᵀ₂ S₂ … 1/n`, with S the slopes that the activations have at `points`, and n the number of a
+    sample's logits."""
     passed: list[tuple[nn.Module, Tensor, torch.Size]] = []
     with torch.no_grad():
         signal = points
@@ -59,7 +60,7 @@ def through_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
             shape = signal.shape
             signal = layer(signal)
             passed.append((layer, signal, shape))
-    gradient = torch.ones_like(signal)
+    gradient = torch.full_like(signal, len(signal) / max(1, signal.numel()))
     for layer, output, shape in reversed(passed):
         gradient = TRANSPOSES[type(layer)](layer, gradient, output, shape)
     return gradient

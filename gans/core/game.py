@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,13 @@ class Deal(Protocol):
 
 
 class GeneratorNetwork(nn.Module, ABC):
-    """A network that makes samples."""
+    """A network that makes samples.
+
+    Attributes:
+        passes: how often its step in its game makes as many samples as one `generate`: what memory it needs.
+    """
+
+    passes: ClassVar[int] = 1
 
     @abstractmethod
     def generate(self, like: Batch) -> Tensor:
@@ -128,7 +134,7 @@ class Game(nn.Module, ABC):
     @property
     @abstractmethod
     def critic_network(self) -> nn.Module:
-        """The network that judges: samples → logits `(N,)`."""
+        """The network that judges: samples → logits `(N,)`, or `(N, …)` with one for each patch."""
 
     @property
     @abstractmethod

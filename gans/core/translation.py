@@ -62,11 +62,13 @@ class PatchCritic(nn.Module):
         super().__init__()
         layers = patch_layers(blueprint)
         widths = [blueprint.width * min(2**i, 8) for i in range(layers + 1)]
+        has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
         chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]
         for index, wide in enumerate(widths[1:], 1):
             chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
             stride = 2 if index < layers else 1
-            chain += [nn.Conv2d(widths[index - 1], wide, 4, stride=stride, padding=1)]
+            narrow = widths[index - 1]
+            chain += [nn.Conv2d(narrow, wide, 4, stride=stride, padding=1, bias=not has_shift)]
             chain += norm(blueprint.critic_norm, wide)
         chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
         chain += [nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1), nn.Flatten(1, 2)]
@@ -101,9 +103,10 @@ class ResidualBlock(nn.Module):
 
 
 def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """A convolution with reflected borders, instance norm and ReLU."""
+    """A convolution with reflected borders, instance norm, whose shift is the bias, and ReLU."""
+    padding = kernel_size // 2
     return [
-        nn.Conv2d(narrow, wide, kernel_size, stride, kernel_size // 2, padding_mode="reflect"),
+        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode="reflect"),
         nn.InstanceNorm2d(wide, affine=True),
         nn.ReLU(inplace=True),
     ]
@@ -128,10 +131,12 @@ def blocks_for(size: Sequence[int]) -> int:
 
 
 def refuse_odd(blueprint: Blueprint, multiple: int) -> None:
-    """Raises ValueError for an image size that cannot be halved so often."""
+    """Raises ValueError for an image size whose sides are no multiples, or leave less than two pixels."""
     _, height, width = blueprint.sample_shape
     if height % multiple or width % multiple or min(height, width) < 2 * multiple:
-        raise ValueError(f"image size {height}x{width}: sides must be multiples of {multiple}, twice or more")
+        raise ValueError(
+            f"image size {height}x{width}: sides must be multiples of {multiple}, and {2 * multiple} or more"
+        )
 
 
 def initialize(module: nn.Module) -> None:

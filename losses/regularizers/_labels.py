@@ -76,4 +76,6 @@ class Flip:
         self.probability = probability
 
     def __call__(self, told: Tensor, other: Tensor) -> Tensor:
-        return torch.where(torch.rand_like(told) < self.probability, other, told)
+        each = (len(told), *[1] * (told.dim() - 1))  # all patches of a sample have its label
+        flipped = torch.rand(each, device=told.device, dtype=told.dtype) < self.probability
+        return torch.where(flipped, other, told)
