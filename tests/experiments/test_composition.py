@@ -17,8 +17,8 @@ from experiments.errors import UsageError
 from experiments.train import StopSignal, train
 from losses.adversarial import Labelled
 from losses.regularizers import Relabel
+from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
-DATA = {"images": "shapes", "points": "ring8"}
 Row = dict[str, Any]
 
 
@@ -34,9 +34,9 @@ def usual_strength(name: str) -> float:
 
 
 PLAYERS = [
-    (arch, DATA[kind])
-    for arch in catalogue.names("architecture")
-    for kind in catalogue.load("architecture", arch).data
+    (name, "ring8" if kind == "points" else DATA[architecture.task])
+    for name, architecture in ARCHITECTURES.items()
+    for kind in architecture.data
 ]
 LOSSES = catalogue.loss_names()
 # The first value of each is what the loss or the architecture would have by itself.
@@ -48,7 +48,7 @@ CHOICES: dict[str, list[Any]] = {
     "critic_dropout": [None, 0.3],
     "lr_schedule": [None, "linear", "cosine"],
     "optimizer": [None, "adam", "rmsprop", "sgd"],
-    "augment": [None, (("crop", 0.3), ("flip", 0.5), ("jitter", 0.2))],
+    "augment": [None, (("crop", 0.3), ("flip", 0.5)), (("jitter", 0.2),)],
     "critic_ema_kimg": [None, 0.1],
     "conditional": [None, True],
 }
@@ -59,8 +59,9 @@ def flags_of(row: Row) -> Row:
     flags = {"arch": arch, "data": data, "loss": row["loss"], "device": "cpu"}
     flags |= {name: row[name] for name in CHOICES if row.get(name) is not None and name != "regularizers"}
     # Tiny, and with every second penalty left out, so that turns matter.
-    tiny = {"width": 4, "z_dim": 3, "batch_size": 4, "n_critic": 2, "steps": 3, "ema_kimg": 0.1}
-    images = {"image_size": (8, 8)} if data == "shapes" else {}
+    tiny = {"width": 4, "batch_size": 4, "n_critic": 2, "steps": 3, "ema_kimg": 0.1}
+    tiny |= {"z_dim": 3} if arch in FROM_NOISE else {}
+    images = {} if data == "ring8" else {"image_size": (8, 8)}
     every = {"penalty_every": 2} if "penalty" in flags else {}
     return {**tiny, **images, **every, **flags}
 
@@ -87,8 +88,12 @@ def reason_against(row: Row) -> str | None:
         return "one by one"
     if row.get("critic_norm") == "instance" and row["player"][0] == "mlp":
         return "needs feature maps"
-    if row.get("conditional") and not catalogue.load("architecture", row["player"][0]).takes_labels:
+    if row.get("conditional") and row["player"][0] not in FROM_NOISE:
+        return "which starts from images"
+    if row.get("conditional") and not ARCHITECTURES[row["player"][0]].takes_labels:
         return "takes no labels"
+    if "jitter" in dict(row.get("augment") or ()) and ARCHITECTURES[row["player"][0]].task == "pairs":
+        return "partners must change alike"
     if regularizer and regularizer[0] in RELABEL and row["loss"] not in LABELLED:
         return "has no labels|no labels to change"
     return None
@@ -166,8 +171,10 @@ def test_the_cover_is_one() -> None:
 
 @pytest.fixture(autouse=True)
 def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the rounds."""
+    """Drawing all of them takes longer than the rounds, and few rounds fill no pool of 50."""
     monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
+    monkeypatch.setattr("experiments.data._drawn.LENGTH", 64)
+    monkeypatch.setattr("gans.cyclegan.POOL", 3)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
