@@ -36,6 +36,8 @@ CASES = {
     "progan": "--arch progan --fade-kimg 0.3",
     "progan, fading": "--arch progan --fade-kimg 1.28 --stable-kimg 0.001",
     "progan, batches of three sizes": "--arch progan --stage-batch-sizes 4:24,16:4 --penalty-every 3",
+    # Pools of 50 that are full after seven updates, of images that change by themselves.
+    "cyclegan": "--arch cyclegan --augment flip",
     # Everything that draws random numbers while training, or keeps something from step to step.
     "everything": "--arch dcgan --loss bce --label-flip 0.1 --instance-noise 0.1 --critic-dropout 0.3 "
     "--critic-norm spectral --augment flip,crop,jitter --lr-schedule cosine --lr-warmup-kimg 0.2 "
@@ -44,7 +46,8 @@ CASES = {
 
 
 def arguments(case: str, out: Path, data: str = "shapes") -> list[str]:
-    size = ["--data", data, "--image-size", "16", "--width", "4", "--z-dim", "8", "--batch-size", "8"]
+    start = ["--data", "shapes-styles"] if "cyclegan" in case else ["--data", data, "--z-dim", "8"]
+    size = [*start, "--image-size", "16", "--width", "4", "--batch-size", "8"]
     length = ["--n-critic", "2", "--steps", str(STEPS), "--keep", "3"]
     every = ["--checkpoint-kimg", str(9 * 16 / 1000), "--sample-kimg", str(50 * 16 / 1000)]
     return ["run", *case.split(), *size, *length, *every, "--out", str(out)]

@@ -84,10 +84,8 @@ def test_the_generators_term(form: Adversarial) -> None:
     critic = Linear()
     value = contest_of(form).fool(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
     real, fake = (x @ critic.weight.T + TOLD[:, None] for x in (REAL, FAKE))
-    if form.relativistic:
-        expected = (1 + (real - fake).exp()).log().mean()
-    else:
-        expected = ((fake - 1) ** 2).mean() / 2
+    least_squares, compared = ((fake - 1) ** 2).mean() / 2, (1 + (real - fake).exp()).log().mean()
+    expected = compared if form.relativistic else least_squares
     assert value.item() == pytest.approx(expected.item(), rel=1e-12)
     assert len(critic.asked) == 1 + form.relativistic
 

@@ -71,7 +71,7 @@ def test_sides_may_be_other_multiples(arch: str) -> None:
 
 @pytest.mark.parametrize("arch", TRANSLATORS)
 def test_every_parameter_is_used(arch: str) -> None:
-    """A layer that is built and forgotten gets no gradient, and a bias before a norm gets none that counts."""
+    """A layer that is built and forgotten gets no gradient, and a bias before a norm none that counts."""
     shape = (3, 16, 16)
     generator, critic = networks_of(arch, shape=shape, critic_norm="instance")
     batch = batch_of(arch, 4, shape=shape)

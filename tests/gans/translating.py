@@ -95,9 +95,10 @@ class Deal:
 
 
 def moved(game: Game, name: str, before: Any, objective: Tensor) -> None:
-    """Fails unless the player took one step of plain gradient descent from `before` down this objective."""
+    """Fails unless the player, "generator" or "critic", took one step of plain gradient descent from `before`
+    down this objective."""
     slopes = torch.autograd.grad(objective, list(before.parameters()), allow_unused=True)
-    after = getattr(game, name).network
+    after = game.generator_network if name == "generator" else game.critic_network
     for (label, new), old, slope in zip(after.named_parameters(), before.parameters(), slopes, strict=True):
         expected = old if slope is None else old - RATE * slope
         torch.testing.assert_close(new, expected, rtol=1e-9, atol=1e-12, msg=f"{name}: {label}")

@@ -20,6 +20,7 @@ from losses import input_gradient as module
 from losses.gradient_penalty import NORMS, GradientPenalty
 from losses.input_gradient import input_gradient, piecewise_linear_layers
 from losses.penalties.interpolates import Interpolates
+from losses.penalties.real import Real
 
 Gradient = Callable[[Any, Tensor], Tensor]
 BLUEPRINT = Blueprint((3, 8, 8), z_dim=4, width=4)
@@ -371,3 +372,53 @@ def test_rounds_of_wgan_gp_are_the_same_game(arch: str, monkeypatch: pytest.Monk
     for name, value in without.items():
         difference = (with_chain[name] - value).abs().max().item()
         assert difference <= 5e-13 * max(1.0, value.abs().max().item()), name
+
+
+class Patches(nn.Module):
+    """A critic of patches that is no chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chain = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Tanh(), nn.Conv2d(3, 1, 2, stride=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.chain(x).squeeze(1)
+
+
+def chain_of_patches() -> nn.Module:
+    layers = nn.Conv2d(2, 3, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(3, 1, 2, stride=2), nn.Flatten(1, 2)
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("make", [Patches, chain_of_patches], ids=["module", "chain"])
+def test_critics_of_patches_are_held_at_the_mean_of_their_logits(
+    make: Callable[[], nn.Module], norm: str, request: pytest.FixtureRequest
+) -> None:
+    """Sample by sample and patch by patch, both ways: value, gradients at the input and at every weight. The
+    sum over patches, or one sample's norm over the batch, would be another number [2]."""
+    request.getfixturevalue("chain_only" if make is chain_of_patches else "fallback_only")
+    critic = make().double()
+    for parameter in critic.parameters():
+        nn.init.normal_(parameter)
+    points = torch.randn(3, 2, 4, 6, dtype=torch.float64)
+    assert critic(points).shape == (3, 2, 3)
+    penalty = GradientPenalty(Real(), norm, 10.0)(critic, points, points)
+    slopes = []
+    for point in points:
+        x = point[None].clone().requires_grad_()
+        patches = [
+            torch.autograd.grad(critic(x)[0, row, column], x, create_graph=True)[0]
+            for row in range(2)
+            for column in range(3)
+        ]
+        slopes.append(torch.stack(patches).sum(dim=0)[0] / 6)
+    squared = torch.stack([slope.square().sum() for slope in slopes])
+    expected = 10 * NORMS[norm](squared).mean()
+    torch.testing.assert_close(input_gradient(critic, points), torch.stack(slopes))
+    torch.testing.assert_close(penalty.value, expected, rtol=1e-10, atol=0)
+    torch.testing.assert_close(penalty.gradient_norm, squared.sqrt().mean(), rtol=1e-10, atol=0)
+    weights = [parameter for parameter in critic.parameters() if parameter.dim() > 1]
+    found, true = (torch.autograd.grad(value, weights) for value in (penalty.value, expected))
+    for one, other in zip(found, true, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
