@@ -100,6 +100,16 @@ def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
     assert torch.equal(flipped.fool(logits), form.fool(logits)), "the generator's target stays"
 
 
+def test_all_patches_of_a_sample_have_its_label() -> None:
+    torch.manual_seed(0)
+    form, logits = LeastSquares(), torch.zeros(4000, 2, 3)
+    flipped = LabelFlip(0.25).wrap(form)
+    assert isinstance(flipped, Labelled)
+    changed = flipped.real(logits) != form.real(logits)
+    assert torch.equal(changed.flatten(1).all(dim=1), changed.flatten(1).any(dim=1))
+    assert changed[:, 0, 0].float().mean().item() == pytest.approx(0.25, abs=4 * 0.007)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if issubclass(catalogue.load("regularizer", n), Relabel)])
 @pytest.mark.parametrize("form", catalogue.names("form"))
 def test_labels_are_changed_where_there_are_any_and_refused_elsewhere(name: str, form: str) -> None:

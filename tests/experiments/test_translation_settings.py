@@ -1,0 +1,186 @@
+"""The settings of translators: those of their papers, and what is refused with the reason."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.build import build
+from experiments.config import resolve
+from experiments.plan import estimate
+from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
+
+Gans = Callable[..., Any]
+Refused = Callable[..., str]
+TRANSLATORS = [name for name in ARCHITECTURES if name not in FROM_NOISE]
+ADAM = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999), "n_critic": 1}
+HALF = {"lr_schedule": "linear", "lr_decay_from": 0.5}
+PAPERS: dict[str, dict[str, Any]] = {
+    "cyclegan": ADAM
+    | HALF
+    | {"loss": "lsgan", "batch_size": 1, "image_size": (256, 256), "width": 64, "penalty": ()}
+    | {"critic_norm": "instance", "term_weights": (("cycle", 10.0), ("identity", 5.0))},
+    "pix2pix": ADAM
+    | {"loss": "bce", "batch_size": 1, "image_size": (256, 256), "width": 64, "lr_schedule": "constant"}
+    | {"critic_norm": "instance", "term_weights": (("l1", 100.0),), "penalty": ()},
+    "stargan": HALF
+    | {"loss": "wgan-gp", "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4}
+    | {"betas": (0.5, 0.999), "n_critic": 5, "batch_size": 16, "image_size": (128, 128), "width": 64}
+    | {"penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "critic_norm": "none"}
+    | {"term_weights": (("classification", 1.0), ("reconstruction", 10.0))},
+}
+
+
+@pytest.mark.parametrize("arch", PAPERS)
+def test_the_papers_settings(arch: str) -> None:
+    """On whatever data; but a loss of another kind brings its penalty along."""
+    settings = vars(resolve({"arch": arch, "preset": "paper"}).settings)
+    assert {name: settings[name] for name in PAPERS[arch]} == PAPERS[arch]
+    assert settings["data"] == DATA[ARCHITECTURES[arch].task]
+    other = resolve({"arch": arch, "preset": "paper", "loss": "r1"}).settings
+    assert (other.penalty, other.critic_norm) == (("real",), "none")
+    assert (other.betas, other.term_weights) == (PAPERS[arch]["betas"], PAPERS[arch]["term_weights"])
+
+
+@pytest.mark.parametrize("preset", ["paper", "laptop"])
+@pytest.mark.parametrize("arch", TRANSLATORS)
+def test_their_name_alone_is_a_plan(arch: str, preset: str, gans: Gans) -> None:
+    outcome = gans(f"run --arch {arch} --preset {preset} --dry-run")
+    assert outcome.status == 0, outcome.err
+    rows = {line.split()[0]: line.split()[1] for line in outcome.out.splitlines() if line.strip()}
+    assert rows["data"] == DATA[ARCHITECTURES[arch].task]
+    assert (rows["z_dim"], rows["conditional"], rows["classes"]) == ("–", "no", "–")
+    assert int(rows["memory"].replace(",", "")) > 1
+
+
+@pytest.mark.parametrize("arch", TRANSLATORS)
+def test_a_weight_that_is_given_leaves_the_others(arch: str) -> None:
+    own = dict(resolve({"arch": arch}).settings.term_weights)
+    first = next(iter(own))
+    found = dict(resolve({"arch": arch, "term_weights": f"{first}=0.25"}).settings.term_weights)
+    assert found == own | {first: 0.25}
+    again = resolve({}, {"arch": arch, "term_weights": {first: 0.5}}, "mine.json").settings.term_weights
+    assert dict(again) == own | {first: 0.5}
+
+
+def test_the_weight_of_a_term_reaches_the_game(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.data._drawn.LENGTH", 8)
+    tiny = {"arch": "cyclegan", "image_size": (8, 8), "width": 2, "batch_size": 2, "steps": 1}
+    game: Any = build(resolve({**tiny, "term_weights": "cycle=5"})).game
+    assert game.weights == {"cycle": 5.0, "identity": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "mentions"),
+    [
+        ("--arch cyclegan --term-weights cicle=5", ("cicle", "cyclegan has cycle, identity")),
+        ("--arch pix2pix --term-weights cycle=5", ("cycle", "pix2pix has l1")),
+        ("--arch dcgan --term-weights cycle=5", ("cycle", "dcgan has none")),
+        ("--arch cyclegan --term-weights cycle=-1", ("--term-weights cycle", "0 or more")),
+        ("--arch cyclegan --term-weights cycle=much", ("cycle=much", "number")),
+        ("--arch cyclegan --term-weights cycle=1,cycle=2", ("cycle", "twice")),
+        ("--arch cyclegan --z-dim 4", ("--z-dim", "cyclegan", "starts from images")),
+        ("--arch stargan --conditional", ("--conditional", "stargan", "starts from images")),
+        ("--arch swap --style-mixing 0.5", ("swap", "no styles", "--style-mixing")),
+        ("--arch pix2pix --fade-kimg 1", ("pix2pix", "does not grow", "--fade-kimg")),
+        ("--arch cyclegan --stage-batch-sizes 8:4", ("cyclegan", "does not grow", "--stage-batch-sizes")),
+        ("--arch stargan --minibatch-statistic deviation", ("stargan", "--minibatch-statistic")),
+        ("--arch pix2pix --augment jitter", ("--augment jitter", "alike")),
+        ("--arch stargan --critic-norm batch", ("--critic-norm batch", "one by one")),
+        ("--arch cyclegan --image-size 30", ("30x30", "multiples of 4")),
+        ("--arch pix2pix --image-size 4", ("4x4", "8 or more")),
+        ("--arch cyclegan --data shapes", ("cyclegan", "two domains", "shapes-styles")),
+        ("--arch swap --data ring8", ("swap", "two domains")),
+        ("--arch pix2pix --data shapes-attributes", ("pix2pix", "two domains", "shapes-paired")),
+        ("--arch stargan --data ring8", ("stargan", "ring8")),
+        ("--arch stargan --data folder:pictures", ("changes attributes", "attributes.csv")),
+    ],
+)
+def test_refused_before_anything_is_read(
+    words: str, mentions: tuple[str, ...], refused: Refused, pictures: Path
+) -> None:
+    for dry in ("", " --dry-run"):
+        refused(2, mentions, f"run {words} --out run{dry}")
+    assert not Path("run").exists()
+
+
+def test_refused_when_the_data_is_opened(refused: Refused, workplace: Path) -> None:
+    """Sets that are no pairs; folders that are no two domains; fewer images of A than in a batch."""
+    small = "--image-size 8 --width 2 --batch-size 4 --steps 1 --out run"
+    refused(2, ("no pairs",), f"run --arch pix2pix --data shapes-styles {small}")
+    for folder, count in (("A", 3), ("B", 9)):
+        (workplace / "sets" / folder).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8)).save(workplace / "sets" / folder / f"{folder}{number}.png")
+    refused(2, ("3 samples", "--batch-size 3"), f"run --arch cyclegan --data folder:sets {small}")
+    refused(2, ("without a partner of the same name",), f"run --arch pix2pix --data folder:sets {small}")
+    assert not Path("run/checkpoints").exists()
+
+
+def test_a_set_that_grew_is_another(gans: Gans, refused: Refused, workplace: Path) -> None:
+    """Of A as well as of B, of which all other images are as they were."""
+    for folder in ("A", "B"):
+        (workplace / "sets" / folder).mkdir(parents=True)
+        for number in range(70):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(workplace / "sets" / folder / f"{number:03}.png")
+    words = "run --arch cyclegan --data folder:sets --image-size 8 --width 2 --batch-size 4 --out run"
+    assert gans(f"{words} --steps 2 --checkpoint-kimg 0.004").status == 0
+    (workplace / "run" / "generator.safetensors").unlink()
+    Image.new("RGB", (8, 8)).save(workplace / "sets" / "A" / "999.png")
+    refused(2, ("140 samples then, 141 now",), f"{words} --steps 2 --checkpoint-kimg 0.004")
+
+
+@pytest.mark.parametrize("arch", TRANSLATORS)
+def test_the_estimate_of_memory_is_that_of_the_games_objectives(
+    arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What autograd keeps of either player's objective, as it is played, without the weights; to a third,
+    since losses keep something too."""
+    monkeypatch.setattr("experiments.data._drawn.LENGTH", 8)
+    config = resolve(
+        {"arch": arch, "image_size": (32, 32), "width": 4, "batch_size": 4, "penalty": (), "steps": 1}
+        | {"optimizer": "sgd", "loss": "lsgan", "device": "cpu"}
+    )
+    planned, experiment = estimate(config), build(config)
+    copies = 3 * planned.generator_parameters + 2 * planned.critic_parameters  # weights, gradients, average
+    kept: list[int] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storages.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+        return tensor
+
+    for name in ("generator", "critic"):
+        game: Any = getattr(experiment.game, "duel", experiment.game)
+        player = getattr(game, name)
+        minimise = player.minimise
+
+        def measure(*arguments: Any, minimise: Any = minimise) -> Any:
+            storages.clear()
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                scores = minimise(*arguments)
+            kept.append(sum(tensor.numel() for at, tensor in storages.items() if at not in weights))
+            return scores
+
+        monkeypatch.setattr(player, "minimise", measure)
+    storages: dict[int, Tensor] = {}
+    weights = {parameter.untyped_storage().data_ptr() for parameter in experiment.game.parameters()}
+    experiment.game.round(experiment.deal)
+    assert max(kept) == pytest.approx(planned.memory_bytes / 4 - copies, rel=1 / 3)
+
+
+def test_the_config_of_a_run_repeats_it(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.data._drawn.LENGTH", 16)
+    small = "--image-size 8 --width 2 --batch-size 4 --steps 2"
+    for arch in TRANSLATORS:
+        assert gans(f"run --arch {arch} {small} --out {arch}").status == 0
+        outcome = gans(f"run --config {arch}/config.json --out {arch}-again")
+        assert outcome.status == 0, outcome.err
+        exported = [Path(run, "generator.safetensors").read_bytes() for run in (arch, f"{arch}-again")]
+        assert exported[0] == exported[1]
+        settings = json.loads(Path(arch, "config.json").read_text())["settings"]
+        assert settings["z_dim"] == {"value": None, "from": f"no meaning for {arch}"}
