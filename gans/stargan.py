@@ -24,7 +24,8 @@ MOST_COLUMNS = 8  # of changed images in a picture
 
 class Generator(AttributeTranslator):
     """Images `(N, C, H, W)` and attributes `(N, D)`, each spread over a plane of its own → images (table 4,
-    where halvings have kernels of 4×4, and doublings are transposed convolutions)."""
+    where halvings have kernels of 4×4, and doublings are transposed convolutions; borders are zeros there as
+    here)."""
 
     multiple = 4
     passes = 2  # there, and back again
@@ -35,7 +36,7 @@ class Generator(AttributeTranslator):
         channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
         inputs = channels + sum(len(group.columns) for group in self.groups)
-        self.layers = residual_translator(inputs, channels, blueprint.width, BLOCKS)
+        self.layers = residual_translator(inputs, channels, blueprint.width, BLOCKS, "zeros")
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
         planes = rows[:, :, None, None].expand(-1, -1, *images.shape[2:])

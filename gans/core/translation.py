@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from gans.core.architecture import Blueprint
 from gans.core.game import Batch, GeneratorNetwork
 from gans.core.norms import dropout, norm
 
+Border = Literal["reflect", "zeros"]
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
@@ -91,37 +93,45 @@ def patch_layers(blueprint: Blueprint) -> int:
 
 
 class ResidualBlock(nn.Module):
-    """`x ↦ x + f(x)`, f two 3×3 convolutions with reflected borders and instance norm (Johnson et al.
-    2016)."""
+    """`x ↦ x + f(x)`, f two 3×3 convolutions with instance norm (Johnson et al. 2016)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, border: Border = "reflect") -> None:
         super().__init__()
-        self.residual = nn.Sequential(*convolved(channels, channels), *convolved(channels, channels)[:-1])
+        first, second = (convolved(channels, channels, border=border) for _ in range(2))
+        self.residual = nn.Sequential(*first, *second[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.residual(x)
 
 
-def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """A convolution with reflected borders, instance norm, whose shift is the bias, and ReLU."""
+def convolved(
+    narrow: int, wide: int, kernel_size: int = 3, stride: int = 1, border: Border = "reflect"
+) -> list[nn.Module]:
+    """A convolution, instance norm, whose shift is the bias, and ReLU."""
     padding = kernel_size // 2
     return [
-        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode="reflect"),
+        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode=border),
         nn.InstanceNorm2d(wide, affine=True),
         nn.ReLU(inplace=True),
     ]
 
 
-def residual_translator(inputs: int, outputs: int, width: int, blocks: int) -> nn.Sequential:
+def residual_translator(
+    inputs: int, outputs: int, width: int, blocks: int, border: Border = "reflect"
+) -> nn.Sequential:
     """`(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1], H and W multiples of 4: two halvings, residual
     blocks, two doublings (Johnson et al. 2016). Pixels are repeated and then convolved, not spread by a
-    transposed convolution, which leaves a checkerboard (Odena et al. 2016)."""
-    layers = [*convolved(inputs, width, 7), *convolved(width, 2 * width, stride=2)]
-    layers += convolved(2 * width, 4 * width, stride=2)
-    layers += [ResidualBlock(4 * width) for _ in range(blocks)]
+    transposed convolution, which leaves a checkerboard (Odena et al. 2016).
+
+    Of planes that are the same everywhere, nothing passes a norm behind a convolution with reflected borders:
+    they need a border of zeros.
+    """
+    layers = [*convolved(inputs, width, 7, border=border), *convolved(width, 2 * width, 3, 2, border)]
+    layers += convolved(2 * width, 4 * width, 3, 2, border)
+    layers += [ResidualBlock(4 * width, border) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
-        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2)]
-    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2, border=border)]
+    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode=border), nn.Tanh()]
     return nn.Sequential(*layers).apply(initialize)
 
 

@@ -103,6 +103,7 @@ def test_the_generators_turn_by_hand(form: Any) -> None:
     }
     for name, value in terms.items():
         assert scores[f"generator/{name}"].item() == pytest.approx(value.item(), rel=1e-9), name
+    assert (generator(fake, rows) - generator(fake, asked)).abs().max() > 1e-3, "which it is asked for counts"
     moved(game, "generator", generator, sum(terms.values(), torch.zeros(())))
 
 
@@ -159,6 +160,19 @@ def test_attributes_are_planes_beside_the_colours() -> None:
     generator(x, rows)
     assert torch.equal(seen[0][:, :3], x)
     assert all(torch.equal(seen[0][:, 3:, i, j], rows) for i in range(12) for j in range(8))
+
+
+@pytest.mark.parametrize("group", [slice(0, 3), slice(3, 4)], ids=["hue", "filled"])
+def test_attributes_reach_the_whole_image(group: slice) -> None:
+    """A plane that is the same everywhere is a constant behind a convolution with reflected borders, and
+    instance norm takes constants away: whatever was asked for, the image would be the same."""
+    generator, _ = networks_of("stargan", shape=(3, 32, 32), width=4)
+    x, rows = images(2, 0, (3, 32, 32)), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]], dtype=torch.float64)
+    others = rows.clone()
+    others[:, group] = others.flip(0)[:, group]
+    change = (generator(x, rows) - generator(x, others)).abs().amax(dim=1)
+    assert change.flatten(1).amax(dim=1).min() > 0.01
+    assert (change > 1e-4).double().mean() > 0.9, "not the border alone"
 
 
 def test_a_picture_shows_each_change() -> None:

@@ -47,7 +47,8 @@ def test_translations_go_where_they_say(arch: str) -> None:
     if isinstance(generator, AttributeTranslator):
         rows = batch.condition[0]
         assert torch.equal(generator.translate(batch.samples, rows), generator(batch.samples, rows))
-        assert not torch.equal(generator.translate(batch.samples, 1 - rows), generator(batch.samples, rows))
+        other = generator.translate(batch.samples, 1 - rows)
+        assert (other - generator(batch.samples, rows)).abs().max() > 1e-3, "more than rounding"
         return
     assert isinstance(generator, DomainTranslator)
     torch.manual_seed(1)
