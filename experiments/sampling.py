@@ -21,6 +21,7 @@ from experiments.settings import Settings
 from gans.core.game import Condition, LatentNetwork, StyledNetwork
 from gans.core.one_class import one_class
 from gans.core.styles import truncated
+from gans.core.translation import AttributeTranslator, DomainTranslator
 
 BATCH = 64
 
@@ -43,6 +44,13 @@ def from_noise(network: nn.Module, name: str) -> LatentNetwork:
     """The generator, if it starts from noise. Raises UsageError for one that does not."""
     if not isinstance(network, LatentNetwork):
         raise UsageError(f"{name} makes images from images, not from noise; gans translate applies it")
+    return network
+
+
+def from_images(network: nn.Module, name: str) -> DomainTranslator | AttributeTranslator:
+    """The generator, if it starts from images. Raises UsageError for one that does not."""
+    if not isinstance(network, DomainTranslator | AttributeTranslator):
+        raise UsageError(f"{name} makes images from noise, not from images; gans sample draws them")
     return network
 
 

@@ -8,7 +8,8 @@ import torch
 def derive_seed(*parts: int | str) -> int:
     """A 63-bit seed from its parts, the same on every machine: `derive_seed(0, "order", epoch)`."""
     text = "/".join(str(part) for part in parts)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    name = text.encode("utf-8", "surrogateescape")  # parts may be file names
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
 
 
 def seed_all(*parts: int | str) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.attributes import Groups, changed, columns_of
+from gans.core.attributes import AttributeCritic, Groups, changed, columns_of
 from gans.core.clock import Clock
 from gans.core.contest import Contest, Rules
 from gans.core.game import Batch, Deal, Game, GeneratorNetwork
@@ -59,7 +59,7 @@ class Generator(AttributeTranslator):
         }
 
 
-class Critic(nn.Module):
+class Critic(AttributeCritic):
     """`(N, C, H, W)` → logits `(N, h, w)` of patches; and, with `classify`, of attributes (table 5)."""
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -83,7 +83,6 @@ class Critic(nn.Module):
         return self.patches(self.features(x))
 
     def classify(self, x: Tensor) -> Tensor:
-        """Logits `(N, D)` of the attributes."""
         return self.attributes(self.features(x))
 
 

@@ -120,10 +120,16 @@ class Folder(DomainSource):
 
     @cached_property
     def _names(self) -> list[str]:
-        names = sorted_images(_walk(self._store.root))
-        if not names:
-            raise ValueError(f"no images below {self._store.root} (looked for {' '.join(ENDINGS)})")
-        return names
+        return images_below(self._store.root)
+
+
+def images_below(root: Path) -> list[str]:
+    """Image files in a folder and its subfolders, by their paths below it. Raises ValueError where there are
+    none, and for a subfolder that cannot be read."""
+    names = sorted_images(_walk(root))
+    if not names:
+        raise ValueError(f"no images below {root} (looked for {' '.join(ENDINGS)})")
+    return names
 
 
 def sorted_images(paths: Iterable[str]) -> list[str]:

@@ -1,10 +1,11 @@
 """Attributes: what is known of every image, as columns of zeros and ones."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 NO_YES = ("0", "1")
 
@@ -82,6 +83,14 @@ class Attributes:
 Groups = Sequence[AttributeGroup]
 
 
+class AttributeCritic(nn.Module, ABC):
+    """A critic that also tells which attributes an image has."""
+
+    @abstractmethod
+    def classify(self, x: Tensor) -> Tensor:
+        """Images `(N, C, H, W)` of the training's size → logits `(N, D)` of the attributes."""
+
+
 def columns_of(groups: Groups, name: str) -> slice:
     """Where the columns of a group are. Raises ValueError for a name that no group has."""
     start = 0
@@ -118,6 +127,16 @@ def chosen(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup, ...]:
 def group_names(columns: Sequence[str]) -> tuple[str, ...]:
     """The names of the groups that have these columns, or are named themselves."""
     return tuple(dict.fromkeys(column.partition("=")[0] for column in columns))
+
+
+def decided(groups: Groups, logits: Tensor) -> Tensor:
+    """Rows of zeros and ones `(B, D)`: of each group the value that logits `(B, D)` make the likeliest."""
+    parts = []
+    for group in groups:
+        said = logits[:, columns_of(groups, group.name)]
+        numbers = (said[:, 0] > 0).long() if group.is_binary else said.argmax(dim=1)
+        parts.append(group.encoded(numbers))
+    return torch.cat(parts, dim=1)
 
 
 def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
