@@ -16,6 +16,7 @@ from experiments.command_line import SettingType, debug_option, label_option, me
 from experiments.errors import RunError, UsageError
 from experiments.latents.commands import COMMANDS
 from experiments.settings import FIELDS
+from experiments.translation_command import translate
 
 KINDS = {
     "architectures": "architecture",
@@ -326,7 +327,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, translate):
     gans.add_command(command)
 
 
