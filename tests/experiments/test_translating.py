@@ -129,7 +129,7 @@ def test_networks_of_one_size_see_it_and_the_result_is_brought_back() -> None:
         return x
 
     frame = Frame((16, 24), 3, None, torch.device("cpu"))
-    smooth = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+    smooth = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
     made = np.asarray(frame.through(Target("same", same), Image.fromarray(smooth)))
     assert seen == [(1, 3, 16, 24)] and made.shape == smooth.shape
     assert np.abs(made.astype(int) - smooth).max() <= 4, "stretched there and back, nothing is cut off"
@@ -346,7 +346,7 @@ def test_an_export_has_no_critic(gans: Gans, refused: Refused, runs: Path) -> No
 
 
 def test_a_checkpoint_without_its_critic_is_named(
-    refused: Refused, seal: Callable[[Path], None], runs: Path
+    gans: Gans, refused: Refused, seal: Callable[[Path], None], runs: Path
 ) -> None:
     newest = sorted(Path("stargan/checkpoints").glob("*.pt"))[-1]
     state = load_checkpoint(newest)
@@ -355,6 +355,7 @@ def test_a_checkpoint_without_its_critic_is_named(
     seal(newest)
     paint("x.png", 16, 16)
     refused(1, ("critic", newest.name), "translate stargan x.png --to hue=red --out out")
+    translated(gans, "stargan x.png --to hue=red,filled=1,size=small --out out")  # where it is not asked
 
 
 # --- noise -------------------------------------------------------------------------------------------
