@@ -9,7 +9,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.contest import Rules
 from gans.core.game import Batch, GeneratorNetwork
 from gans.core.player import Scores
-from gans.core.translation import DomainTranslator, blocks_for, refuse_odd, residual_translator
+from gans.core.translation import DomainTranslator, blocks_for, initialize, refuse_odd, residual_translator
 from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, domains
 from losses.recipe import defaults
 
@@ -30,6 +30,7 @@ class Generators(DomainTranslator):
         self.to_a, self.to_b = (
             residual_translator(channels, channels, blueprint.width, blocks_for(size)) for _ in range(2)
         )
+        self.apply(initialize)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gans.core.contest import Contest, Rules
 from gans.core.game import Batch, Deal, Game, GeneratorNetwork
 from gans.core.norms import dropout, norm
 from gans.core.player import Outcome, Player, Scores
-from gans.core.translation import AttributeTranslator, initialize, refuse_odd, residual_translator
+from gans.core.translation import AttributeTranslator, refuse_odd, residual_translator
 from losses.recipe import defaults
 
 BLOCKS = 6
@@ -77,7 +77,6 @@ class Critic(AttributeCritic):
         left = (height >> halvings, width >> halvings)
         self.patches = nn.Sequential(nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False), nn.Flatten(1, 2))
         self.attributes = nn.Sequential(nn.Conv2d(widths[-1], columns, left, bias=False), nn.Flatten())
-        self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.patches(self.features(x))

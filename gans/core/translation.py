@@ -132,7 +132,7 @@ def residual_translator(
     for wide in (4 * width, 2 * width):
         layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2, border=border)]
     layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode=border), nn.Tanh()]
-    return nn.Sequential(*layers).apply(initialize)
+    return nn.Sequential(*layers)
 
 
 def blocks_for(size: Sequence[int]) -> int:
