@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors"]
+Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors", "pairs"]
 Reference = Literal["none", "statistics", "vectors", "class-shares", "mixture"]
 
 
@@ -18,8 +18,9 @@ class Metric(ABC):
 
     Attributes:
         takes: what `update` gets of N samples: points in the plane `(N, 2)`; an extractor's feature vectors
-            `(N, D)`; its logits `(N, K)`; its logits of each channel as a grey picture `(N, C, K)`; or the
-            vectors of both ends of N small steps in latent space `(N, 2, D)`.
+            `(N, D)`; its logits `(N, K)`; its logits of each channel as a grey picture `(N, C, K)`; the
+            vectors of both ends of N small steps in latent space `(N, 2, D)`; or images in [−1, 1], each
+            beside the one that it should be `(N, 2, C, H, W)`.
         reference: what the constructor gets of the real data: nothing; `Statistics` of its feature vectors;
             these vectors `(M, D)`; how frequent each class is `(K,)`; or, as two arguments, the centres
             `(M, D)` and the deviation of a mixture of round Gaussians.

@@ -16,7 +16,14 @@ SPECIAL = {  # what a metric needs beyond its reference, or samples of another s
     "kid": ((torch.randn(400, 8), 10, 100), torch.randn(400, 8)),
 }
 
-SHAPES = {"points": (2,), "vectors": (8,), "logits": (8,), "channel-logits": (3, 4), "path-vectors": (2, 8)}
+SHAPES = {
+    "points": (2,),
+    "vectors": (8,),
+    "logits": (8,),
+    "channel-logits": (3, 4),
+    "path-vectors": (2, 8),
+    "pairs": (2, 3, 8, 8),
+}
 
 
 def metric_of(name: str) -> type[Metric]:

@@ -1,0 +1,44 @@
+"""Scores of images beside the images that they should be: the mean over images of a number for each."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from metrics import Metric, Reference, Takes
+from metrics.core.batches import Rows, checked
+
+
+class PairMetric(Metric):
+    """Takes `(N, 2, C, H, W)` in [−1, 1]: each image, and its target.
+
+    Attributes:
+        name: of the metric and of its only score.
+    """
+
+    takes: ClassVar[Takes] = "pairs"
+    reference: ClassVar[Reference] = "none"
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.values = Rows(self.name, 1)
+
+    @abstractmethod
+    def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
+        """The number of each image, `(N,)`, from float32 or float64 `(N, C, H, W)` twice."""
+
+    def update(self, samples: Tensor) -> None:
+        if samples.dim() != 5 or samples.shape[1] != 2:
+            raise ValueError(f"{self.name}: takes pairs (N, 2, C, H, W), not shape {tuple(samples.shape)}")
+        whole = checked(samples.flatten(1), self.name).view(samples.shape)
+        self.values.add(self.of_each(*whole.unbind(dim=1)).double()[:, None])
+
+    def compute(self) -> dict[str, float]:
+        return {self.name: self.values.all().mean().item()}
+
+    def reset(self) -> None:
+        self.values.clear()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()

@@ -1,0 +1,23 @@
+"""Mean absolute error between images and their targets, on [−1, 1]."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from metrics.core.pairs import PairMetric
+
+
+class L1(PairMetric):
+    """What pix2pix and CycleGAN train on as reconstruction and cycle.
+
+    Scores: `l1`, 0 for equal images and at most 2 for such in [−1, 1].
+    """
+
+    name: ClassVar[str] = "l1"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"l1": False}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"l1": (0.0, math.inf)}
+
+    def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
+        return (made.double() - targets.double()).abs().flatten(1).mean(dim=1)

@@ -1,0 +1,29 @@
+"""Peak signal-to-noise ratio between images and their targets, in decibels."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from metrics.core.pairs import PairMetric
+
+PEAK = 2.0  # from −1 to 1
+# An error as small as that of rounding to 256 levels, a twelfth of a squared level, cannot be told from it.
+LARGEST = 10 * math.log10(12 * 255**2)
+
+
+class PeakSignalNoiseRatio(PairMetric):
+    """`10 log₁₀(2² / e)` of each image, e its mean squared error on [−1, 1]; then the mean over images.
+
+    Scores: `psnr`, at most 58.9 dB, which equal images have: images that are equal to all levels but a few
+    would otherwise be infinitely good, and any mean with them.
+    """
+
+    name: ClassVar[str] = "psnr"
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"psnr": True}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"psnr": (-math.inf, LARGEST)}
+
+    def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
+        errors = (made.double() - targets.double()).square().flatten(1).mean(dim=1)
+        return (10 * (PEAK**2 / errors).log10()).clamp(max=LARGEST)
