@@ -264,7 +264,8 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
     "--metrics",
     default="",
     metavar="NAME,…",
-    help="gans list metrics; default: fid,kid,precision-recall for images, modes for ring8 and grid25.",
+    help="gans list metrics; default: fid,kid,precision-recall for images, with l1,psnr,ssim where a run "
+    "translates and the truth is known; modes for ring8 and grid25.",
 )
 @click.option("--every-checkpoint", is_flag=True, help="All checkpoints that the run still has.")
 @click.option("--plot", is_flag=True, help="Draw classes, nearest reals and scores by class into RUN/plots.")
@@ -279,14 +280,14 @@ def evaluate(
     from experiments.run_folder import RunFolder
 
     how, count, seed = how_of(flags), flags["count"], flags["seed"]
-    samples = judged(run, every_checkpoint, count, seed, how.device, say)
+    candidates = judged(run, every_checkpoint, say)
     folder, found = RunFolder(Path(run)), {}
     if plot:
-        check_plots(samples[-1], folder)
+        check_plots(candidates[-1], folder)
     with meters() as meter:
         judge = Judge(how, [name for name in metrics.split(",") if name], count, seed, say, meter)
         try:
-            for each in samples:
+            for each in candidates:
                 found[str(each.step)] = scores = judge(each)
                 for line in [] if as_json else [f"step {each.step}"] * every_checkpoint + lines_of(scores):
                     click.echo(line)
@@ -296,7 +297,7 @@ def evaluate(
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
         if plot:
-            for file in draw(each, judge.reference, folder.path, each.step or 0, meter):
+            for file in draw(each, judge.trials[0], folder.path, meter):
                 say(f"drawn: {file}")
 
 

@@ -1,13 +1,16 @@
 """The data of a run, in the form that its architecture's task asks for."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from experiments import catalogue
 from experiments.config import access, open_source
-from experiments.data import DataSet, Domains, DomainSource, attributes_of
+from experiments.data import DataSet, Domains, DomainSource, KnownChanges, NothingHeldOut, attributes_of
 from experiments.errors import UsageError, usable
 from experiments.settings import Settings
 from gans.core.architecture import Task
@@ -46,11 +49,45 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
 
 def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) -> Domains:
     """Both domains of a run's data; those images that are kept from training, if there are any."""
+    _, open_at = _domain_source(settings)
+    return usable(lambda: open_at(paired, held_out))
+
+
+def open_held_out(settings: Settings, say: Callable[[str], None]) -> tuple[Domains, bool]:
+    """Both domains for judging, and whether no training has seen them: else they are those of the training,
+    and `say` is told. In pairs where the task asks for these, or where scenes are drawn in both ways."""
+    source, open_at = _domain_source(settings)
+    paired = task_of(settings) == "pairs"
+
+    def found() -> tuple[Domains, bool]:
+        if source.is_embedded:
+            with suppress(ValueError):
+                return open_at(True, True), True
+        try:
+            return open_at(paired, True), True
+        except NothingHeldOut as error:
+            say(f"{error}; until then the training images are judged")
+        return open_at(paired, False), False
+
+    return usable(found)
+
+
+def open_with_attributes(settings: Settings, say: Callable[[str], None]) -> tuple[DataSet, bool]:
+    """The same of images with attributes."""
+    data, _ = open_data(settings)
+    assert isinstance(data, DataSet)
+    if isinstance(data, KnownChanges):
+        return data.held_out(), True
+    say(f"data {settings.data} keeps no images with attributes from training: the training images are judged")
+    return data, False
+
+
+def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bool], Domains]]:
+    """The source of a run's two domains, and what opens it, in pairs or not, held out or not."""
     source = open_source(settings.data, access(asdict(settings)))
     fit: Any = settings.fit or "auto"
     assert isinstance(source, DomainSource)  # the config was resolved
-    size, channels = settings.image_size, settings.channels
-    return usable(lambda: source.open_domains(size, channels, fit, paired, held_out))
+    return source, partial(source.open_domains, settings.image_size, settings.channels, fit)
 
 
 def check_length(settings: Settings, data: DataSet) -> None:

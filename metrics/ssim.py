@@ -12,8 +12,8 @@ SMALLEST = 6  # pixels a side that can be reflected at the border by half a wind
 
 
 class StructuralSimilarity(PairMetric):
-    """Luminance, contrast and structure in Gaussian windows of σ = 1.5 (equation 13), the mean over windows and
-    channels of each image; then the mean over images. Luminance is compared on [0, 1], where black is 0.
+    """Luminance, contrast and structure in Gaussian windows of σ = 1.5 (equation 13), the mean over windows
+    and channels of each image; then the mean over images. Luminance is compared on [0, 1], black is 0.
 
     Scores: `ssim` in [−1, 1], 1 for equal images.
     """
@@ -26,6 +26,8 @@ class StructuralSimilarity(PairMetric):
         height, width = made.shape[2:]
         if min(height, width) < SMALLEST:
             raise ValueError(f"ssim: images of {height}x{width}, needs at least {SMALLEST} pixels a side")
-        return structural_similarity_index_measure(
+        found = structural_similarity_index_measure(
             (made + 1) / 2, (targets + 1) / 2, data_range=1.0, reduction="none"
-        ).clamp(-1, 1)
+        )
+        assert isinstance(found, Tensor)
+        return found.clamp(-1, 1)

@@ -76,6 +76,23 @@ class Held(DataSet):
         return self.samples[indices.to(self.samples.device)]
 
 
+class KnownChanges(DataSet, ABC):
+    """Samples of which is known what each would be with other attributes, and that has more of them for
+    judging."""
+
+    @abstractmethod
+    def fetch_with(self, indices: Tensor, rows: Tensor) -> Tensor:
+        """As `fetch`, had the samples the attributes of `rows` `(B, D)`."""
+
+    @abstractmethod
+    def held_out(self) -> "KnownChanges":
+        """More samples; none of them is in this set."""
+
+
+class NothingHeldOut(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
+    """A source keeps no images from training. Its one line says how it would have some."""
+
+
 def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
     """All of `data` in one tensor on `device`, fetched in chunks that stay in the cache."""
     if isinstance(data, Held):
@@ -217,5 +234,5 @@ class DomainSource(Source, ABC):
         """Both sets at `size`, in pairs if these are asked for; with `held_out`, images for judging that are
         never among those for training.
 
-        Raises ValueError where there are no pairs, or no such images.
+        Raises ValueError where there are no pairs, NothingHeldOut where no images are held out.
         """

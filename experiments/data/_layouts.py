@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from experiments.data import Access, DataSet, Fit
+from experiments.data import Access, DataSet, Fit, NothingHeldOut
 from experiments.data._images import Half, Store, open_files, restrict
 
 NAMED = 3  # images that an error names
@@ -27,7 +27,8 @@ class Side(NamedTuple):
 
 
 def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[Side, Side]:
-    """The two domains among all images below `root`. Raises ValueError where one lacks, or both."""
+    """The two domains among all images below `root`. Raises ValueError where one lacks, or both;
+    NothingHeldOut where both lack for judging."""
     for part in HELD_OUT if held_out else TRAIN:
         for first, second in _two_folders(part):
             sides = _side(first, names), _side(second, names)
@@ -43,7 +44,7 @@ def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[Side, Si
             if found := _side(folder, names).names:
                 return Side(folder, found, "left"), Side(folder, found, "right")
     if held_out:
-        raise ValueError(
+        raise NothingHeldOut(
             f"{root} has no images for judging: put them into testA/ and testB/, or side by side into test/"
         )
     raise ValueError(f"{root} has no two domains: put images into A/ and B/, or side by side into AB/")

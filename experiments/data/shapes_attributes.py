@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import Attributes, DataSet, Fit, Kind, Native, Source
+from experiments.data import Attributes, Fit, Kind, KnownChanges, Native, Source
 from experiments.data._arguments import refuse_argument
 from experiments.data._drawn import held_out_scenes, shape_of, trained_scenes
 from experiments.data._shapes import (
@@ -72,7 +72,7 @@ def _choice(draws: Tensor, group: AttributeGroup) -> tuple[Tensor, Tensor]:
     return number.long(), scaled - number
 
 
-class AttributeShapes(DataSet):
+class AttributeShapes(KnownChanges):
     """One shape a picture, drawn when it is fetched, on the device of the indices."""
 
     def __init__(self, scenes: range, size: tuple[int, int], channels: int) -> None:

@@ -16,7 +16,6 @@ from experiments.evaluation.extracting import (
     extract,
     open_extractor,
 )
-from experiments.evaluation.judging import finite_only
 from experiments.evaluation.record import Scores, quantization, versions
 from experiments.evaluation.samples import (
     GeneratedSamples,
@@ -28,6 +27,7 @@ from experiments.evaluation.samples import (
     open_generated,
     open_samples_of,
 )
+from experiments.evaluation.trial import finite_only
 from experiments.writing import folder_made
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors import Extractor

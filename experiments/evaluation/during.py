@@ -6,9 +6,8 @@ from experiments.errors import RunError, UsageError
 from experiments.evaluation.extracting import Advance, How
 from experiments.evaluation.judging import Judge
 from experiments.evaluation.record import Scores, keep_record, kept_scores, numbers_of
-from experiments.evaluation.samples import GeneratedSamples, Say
+from experiments.evaluation.samples import Candidate, Say
 from experiments.run_folder import RunFolder
-from experiments.sampling import from_noise
 from experiments.settings import Settings
 from experiments.trackers import Tracker
 from experiments.watchers import Checkpointer, Moment, Scoreboard
@@ -50,9 +49,7 @@ class Evaluator:
         self.scoreboard, self.checkpointer = scoreboard, checkpointer
         self.interval = max(1, round(settings.evaluate_kimg * 1000))
         self.best = settings.best_metric or next(iter(judge.metrics))
-        count, seed, device = settings.evaluate_samples, settings.seed, settings.device
-        name, network = str(folder.path), experiment.ema.average
-        self.samples = GeneratedSamples(name, from_noise(network, name), settings, count, seed, device)
+        self.candidate = Candidate(str(folder.path), experiment.ema.average, settings)
 
     def __call__(self, moment: Moment, terms: Terms) -> None:
         if moment.passes(self.interval):
@@ -66,7 +63,7 @@ class Evaluator:
                 self.say(f"best {self.best}: {path}")
 
     def _evaluate(self, moment: Moment) -> None:
-        scores = self.judge(self.samples)
+        scores = self.judge(self.candidate)
         if self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
             # First this, then the record: a process killed in between finds it best again.

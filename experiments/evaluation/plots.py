@@ -12,9 +12,11 @@ from torch import Tensor
 
 from experiments.errors import RunError, UsageError
 from experiments.evaluation.extracting import Meter, Reference, extract
-from experiments.evaluation.samples import DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.samples import Candidate, DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.trial import Trial
 from experiments.pictures import drawn, grid, save_png, to_pillow
 from experiments.run_folder import RunFolder
+from gans.core.translation import Translator
 from metrics.precision_recall import PrecisionRecall
 
 if TYPE_CHECKING:
@@ -48,21 +50,24 @@ class Seen:
         return self.probabilities.argmax(dim=1)
 
 
-def check_plots(samples: GeneratedSamples, folder: RunFolder) -> None:
-    """Raises UsageError for points, and for a generator outside a run folder."""
+def check_plots(candidate: Candidate, folder: RunFolder) -> None:
+    """Raises UsageError for points, for translations, and for a generator outside a run folder."""
+    name = candidate.name
     if not folder.exists:
-        raise UsageError(f"--plot draws into a run folder, which {samples.name} is not")
-    if not samples.is_images:
+        raise UsageError(f"--plot draws into a run folder, which {name} is not")
+    if candidate.settings.image_size is None:
         raise UsageError(
-            f"--plot draws what an extractor sees in images, and {samples.name} makes points; "
+            f"--plot draws what an extractor sees in images, and {name} makes points; "
             "gans sample RUN --out FILE.png draws them"
         )
+    if isinstance(candidate.network, Translator):
+        raise UsageError(f"--plot draws samples from noise, and {name} translates; see {name}/samples")
 
 
-def draw(
-    samples: GeneratedSamples, reference: Reference, folder: Path, step: int, meter: Meter
-) -> list[Path]:
+def draw(candidate: Candidate, trial: Trial, folder: Path, meter: Meter) -> list[Path]:
     """Draws into `folder/plots` and returns the files. Raises RunError where they cannot be written."""
+    samples, reference, step = trial.direction.samples(candidate), trial.reference, candidate.step or 0
+    assert isinstance(samples, GeneratedSamples)  # the plots were checked
     count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
     own = GeneratedSamples(samples.name, samples.generator, samples.settings, count, seed, samples.device)
     sides = own, DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)

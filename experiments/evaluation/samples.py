@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from experiments.build import blueprint_of
 from experiments.config import absolute_spec, access, open_source, resolve_device
@@ -54,7 +54,7 @@ class DataSamples(SampleSet):
     """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
 
     def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
-        self.name, self.data, self.shape = name, data, data.sample_shape
+        self.name, self.data, self.shape, self.seed = name, data, data.sample_shape, seed
         order = torch.arange(len(data))
         if count is not None and count < len(data):
             random = generator_for(seed, "evaluation")
@@ -90,7 +90,6 @@ class GeneratedSamples(SampleSet):
         self, name: str, generator: LatentNetwork, settings: Settings, count: int, seed: int, device: str
     ) -> None:
         self.name, self.generator, self.settings = name, generator, settings
-        self.step: int | None = None  # that it was trained to, where that is known
         self.shape = blueprint_of(settings).sample_shape
         self.count, self.seed, self.device = count, seed, device
 
@@ -161,9 +160,29 @@ def is_generator(word: str) -> bool:
     return path.suffix in (".safetensors", ".pt") or (path / "config.json").is_file()
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A generator that is to be judged.
+
+    Attributes:
+        name: how messages name it.
+        network: in evaluation mode.
+        settings: of its run.
+        step: that it was trained to, where that is known.
+    """
+
+    name: str
+    network: nn.Module
+    settings: Settings
+    step: int | None = None
+
+
+def open_candidate(word: str, say: Say) -> Candidate:
+    """The generator of a run folder, a checkpoint or an exported file."""
+    return Candidate(word, *load(Path(word), say))
+
+
 def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedSamples:
     """Samples of a run folder, a checkpoint or an exported generator."""
-    generator, settings, step = load(Path(word), say)
-    samples = GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)
-    samples.step = step
-    return samples
+    generator, settings, _ = load(Path(word), say)
+    return GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)

@@ -170,8 +170,8 @@ def test_it_is_chosen_for_its_data_once_it_is_there(
 def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace: Path) -> None:
     """The true distribution is that of the labels; reals have nearly no divergence from it."""
     from experiments.evaluation.extracting import Reference
-    from experiments.evaluation.judging import make_metric
     from experiments.evaluation.samples import DataSamples
+    from experiments.evaluation.trial import make_metric
     from metrics.class_modes import ClassModes
 
     gans(f"{SMALL} --epochs 20")

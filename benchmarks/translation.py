@@ -1,0 +1,208 @@
+"""Do translations look like the domain, or have the attributes, that were asked for; and what survives them?
+
+    OMP_NUM_THREADS=1 python benchmarks/translation.py RUN [-n 1000] [--seed 0]
+
+RUN is a run of cyclegan or swap on two drawn styles, of stargan on shapes-attributes, or of pix2pix on
+shapes-paired. Small classifiers are trained on reals first, in about a minute on one thread; how many of the
+held-out reals they name rightly stands beside what they say of translations of these.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from experiments.build import blueprint_of
+from experiments.data import DataSet, KnownChanges, attributes_of
+from experiments.errors import RunError, UsageError
+from experiments.evaluation.classifying import Training, train_classifier
+from experiments.evaluation.directions import Direction, ToAttributes, ToDomain, directions_of, from_uint8
+from experiments.evaluation.samples import Candidate, open_candidate
+from experiments.opening import open_data, open_domains, task_of
+from experiments.pictures import to_uint8
+from gans.core.attributes import NO_YES, AttributeGroup, Groups, changed, columns_of
+from gans.core.translation import AttributeTranslator, DomainTranslator
+from metrics.extractors.classifier import network_input
+from metrics.psnr import PeakSignalNoiseRatio
+
+BATCH = 100
+MANY, FEW = 20_000, 12_000  # reals that a classifier is trained on: of six shapes, or of two or three values
+Name = Callable[[Tensor], Tensor]  # uint8 images → int64 labels
+
+
+class Labelled(DataSet):
+    """The first images of several sets in turn, with labels of their own."""
+
+    def __init__(self, sets: Sequence[DataSet], labels: Sequence[Tensor], classes: Sequence[str]) -> None:
+        self.sets, self.each = sets, len(labels[0])
+        self.labels, self.classes = torch.cat(list(labels)), tuple(classes)
+        self.sample_shape = sets[0].sample_shape
+
+    def __len__(self) -> int:
+        return len(self.sets) * self.each
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        images = torch.empty(len(indices), *self.sample_shape, dtype=torch.uint8)
+        for number, data in enumerate(self.sets):
+            own = indices // self.each == number
+            images[own] = data.fetch(indices[own] % self.each)
+        return images
+
+
+def trained(data: Labelled, epochs: int, seed: int) -> Name:
+    """Names images of the same kind."""
+    network = train_classifier(data, Training(epochs, seed, "cpu"), lambda count: None).network
+
+    @torch.no_grad()
+    def name(images: Tensor) -> Tensor:
+        return torch.cat([network(network_input(part)).logits.argmax(1) for part in images.split(BATCH)])
+
+    return name
+
+
+def of_shapes(sets: Sequence[DataSet], seed: int) -> Name:
+    """Names the class of a shape, however it is drawn."""
+    count = MANY // len(sets)
+    return trained(Labelled(sets, [labels_of(data)[:count] for data in sets], sets[0].classes), 2, seed)
+
+
+def labels_of(data: DataSet) -> Tensor:
+    assert data.labels is not None, "drawn shapes have labels"
+    return data.labels
+
+
+def share(right: Tensor) -> str:
+    return f"{right.double().mean().item():7.1%}"
+
+
+def row(words: str, *values: str) -> None:
+    print(f"{words:<44}" + "".join(f"{value:>12}" for value in values), flush=True)
+
+
+@torch.no_grad()
+def translated(translate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Images in [−1, 1] from such, batch by batch."""
+    return torch.cat([translate(part) for part in images.split(BATCH)])
+
+
+def of_styles(candidate: Candidate, directions: Sequence[Direction], seed: int) -> None:
+    """The target's style, the shape's class, and the way back, in both directions."""
+    network = candidate.network
+    assert isinstance(network, DomainTranslator)
+    training = open_domains(candidate.settings, paired=False)
+    sets = [training.a, training.b]
+    labels = [torch.full((FEW // 2,), number) for number in range(2)]
+    style, shape = trained(Labelled(sets, labels, training.names), 2, seed), of_shapes(sets, seed)
+    row("", *(f"to {name}" for name in training.names))
+    columns: list[dict[str, str]] = [{}, {}]
+    for direction in directions:
+        assert isinstance(direction, ToDomain)
+        number = "AB".index(direction.to)
+        inputs, reals = direction.inputs, direction.reals
+        truth = labels_of(inputs.data)[inputs.order]
+        images, real = (side.data.fetch(side.order) for side in (inputs, reals))
+        made = torch.cat(list(direction.samples(candidate).batches()))
+        start = from_uint8(images)
+        there = translated(lambda part, to=direction.to: network.translate(part, to), start)
+        back = translated(lambda part, to=direction.to: network.translate(part, "AB"[to == "A"]), there)
+        columns[number] = {
+            "held-out reals of it that are named so": share(style(real) == number),
+            "translations that are named so": share(style(made) == number),
+            "held-out reals of it whose shape is named": share(
+                shape(real) == labels_of(reals.data)[reals.order]
+            ),
+            "translations whose shape is still named": share(shape(made) == truth),
+            "there and back: mean L1 on [-1, 1]": f"{(back - start).abs().mean().item():.4f}",
+        }
+    for words in columns[1]:
+        row(words, *(column.get(words, "-") for column in columns))
+
+
+def of_attributes(candidate: Candidate, direction: Direction, seed: int) -> None:
+    """Every change of a single attribute: is it made, and what of the rest survives it?"""
+    network = candidate.network
+    assert isinstance(network, AttributeTranslator) and isinstance(direction, ToAttributes)
+    training, _ = open_data(candidate.settings)
+    held_out, places = direction.reals.data, direction.reals.order
+    assert isinstance(training, DataSet) and isinstance(held_out, KnownChanges)
+    groups = attributes_of(training).groups
+    images, rows = held_out.fetch(places), attributes_of(held_out).table[places]
+    table = attributes_of(training).table[:FEW]
+    tell = {
+        group.name: trained(Labelled([training], [numbers(groups, group, table)], group.values), 2, seed)
+        for group in groups
+    }
+    shape, shapes = of_shapes([training], seed), labels_of(held_out)[places]
+    own = {group.name: numbers(groups, group, rows) for group in groups}
+    row("named rightly", *tell, "shape")
+    row(
+        "held-out reals",
+        *(share(tell[name](images) == own[name]) for name in tell),
+        share(shape(images) == shapes),
+    )
+    for changing in groups:
+        found: dict[str, list[Tensor]] = {name: [] for name in (*tell, "shape")}
+        for number, value in enumerate(changing.values):
+            others = own[changing.name] != number
+            asked = changed(groups, rows[others], changing.name, value)
+            start = from_uint8(images[others])
+            pairs = zip(start.split(BATCH), asked.split(BATCH), strict=True)
+            with torch.no_grad():
+                made = to_uint8(torch.cat([network.translate(*pair) for pair in pairs]))
+            for group in groups:
+                found[group.name].append(tell[group.name](made) == numbers(groups, group, asked))
+            found["shape"].append(shape(made) == shapes[others])
+        row(f"{changing.name} changed", *(share(torch.cat(right)) for right in found.values()))
+
+
+def numbers(groups: Groups, group: AttributeGroup, rows: Tensor) -> Tensor:
+    """Which value of a group holds in each row, int64 `(N,)`."""
+    columns = rows[:, columns_of(groups, group.name)]
+    return columns[:, 0].long() if group.values == NO_YES else columns.argmax(dim=1)
+
+
+def of_pairs(candidate: Candidate, direction: Direction) -> None:
+    """The ratio of signal to noise, beside that of the inputs themselves."""
+    assert isinstance(direction, ToDomain)
+    samples, begin = direction.samples(candidate), 0
+    ours, identity = PeakSignalNoiseRatio(), PeakSignalNoiseRatio()
+    for made in samples.batches():
+        inputs = direction.inputs.data.fetch(direction.inputs.order[begin : begin + len(made)])
+        ours.update(samples.pairs(begin, made))
+        identity.update(samples.pairs(begin, inputs))
+        begin += len(made)
+    row("PSNR in dB of held-out translations", f"{ours.compute()['psnr']:.2f}")
+    row("PSNR in dB of the inputs as they are", f"{identity.compute()['psnr']:.2f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run")
+    parser.add_argument("-n", type=int, default=1000, help="held-out images")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    try:
+        candidate = open_candidate(options.run, print)
+    except (UsageError, RunError) as error:
+        parser.error(str(error))
+    settings, task = candidate.settings, task_of(candidate.settings)
+    if task == "noise" or not settings.data.startswith("shapes"):
+        parser.error(
+            f"{options.run} is {settings.arch} on {settings.data}; give a translation between shapes"
+        )
+    directions = directions_of(settings, options.n, options.seed, "cpu", print)
+    size = "x".join(map(str, blueprint_of(settings).sample_shape[1:]))
+    print(f"{settings.arch} on {settings.data} at {size}, {options.n:,} held-out images at most")
+    if task == "attributes":
+        of_attributes(candidate, directions[0], options.seed)
+    elif task == "pairs":
+        of_pairs(candidate, directions[0])
+    else:
+        of_styles(candidate, directions, options.seed)
+
+
+if __name__ == "__main__":
+    main()
