@@ -7,7 +7,8 @@ ARGS ?= --arch dcgan --loss wgan-gp
 TESTS ?= tests
 VENV := .venv
 # The tests' networks are tiny, and processes with more threads than cores wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest
+PROCESSES ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES)
 
 .PHONY: run test test-oldest check format soak clean
 
@@ -21,7 +22,7 @@ test: $(VENV)/ready
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[dev]"
-	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest $(TESTS)
+	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest -n $(PROCESSES) $(TESTS)
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .

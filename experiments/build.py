@@ -139,8 +139,8 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
 def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
     """Brings the networks and the rules together."""
     architecture: Architecture = catalogue.load("architecture", settings.arch)
-    rules = rules_of(settings, growth_in(settings, generator).pace)
-    return usable(lambda: architecture.game(generator, critic, rules))
+    pace = growth_in(settings, generator).pace
+    return usable(lambda: architecture.game(generator, critic, rules_of(settings, pace)))
 
 
 def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
