@@ -7,7 +7,7 @@ from experiments import catalogue
 from experiments.data import Source
 from experiments.errors import UsageError, usable
 from experiments.layers import Layers
-from experiments.settings import flag, read_value
+from experiments.settings import flag
 from gans.core.architecture import Architecture
 from gans.core.attributes import chosen as chosen_groups
 from gans.core.attributes import group_names
@@ -97,15 +97,12 @@ def derive_task(chosen: Layers, architecture: Architecture, source: Source, flag
         chosen.put(f"no meaning for {arch}", {"attributes": ()})
     else:
         _derive_attributes(chosen, source)
-    own = next(
-        (dict(d.values["term_weights"]) for d in architecture.settings if "term_weights" in d.values), {}
-    )
+    own = {name for entry in architecture.settings for name, _ in entry.values.get("term_weights", ())}
     if unknown := [name for name, _ in values["term_weights"] if name not in own]:
-        known = f"has {', '.join(own)}" if own else "has none"
+        known = f"has {', '.join(sorted(own))}" if own else "has none"
         raise UsageError(f"--term-weights {unknown[0]}: architecture {arch} {known}")
     if negative := [name for name, weight in values["term_weights"] if weight < 0]:
         raise UsageError(f"--term-weights {negative[0]}: weights must be 0 or more")
-    chosen.values["term_weights"] = read_value("term_weights", {**own, **dict(values["term_weights"])})
 
 
 def _derive_attributes(chosen: Layers, source: Source) -> None:

@@ -26,10 +26,12 @@ class Layers:
                 raise unknown_setting(origin, name)
             try:
                 is_read = value in ("", ()) or isinstance(value, Rule)  # a rule waits for all layers
-                self.values[name] = value if is_read else read_value(name, value)
+                read = value if is_read else read_value(name, value)
             except (ValueError, TypeError) as error:
                 raise UsageError(f"{origin}: {name}: {error}") from error
-            self.sources[name] = origin
+            if FIELDS[name].metadata["merges"]:
+                read = tuple(sorted({**dict(self.values.get(name, ())), **dict(read)}.items()))
+            self.values[name], self.sources[name] = read, origin
 
     def follow_rules(self) -> None:
         """Puts their values in the place of rules that no later layer replaced."""

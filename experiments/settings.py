@@ -183,16 +183,18 @@ def setting(
     alone: str | None = None,
     changes_nothing: bool = False,
     derived: bool = False,
+    merges: bool = False,
 ) -> Any:
     """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
 
     `alone` is what its flag means without a value. `changes_nothing` marks what has no effect on the
     numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and has
-    no flag.
+    no flag. `merges` marks pairs of which a later layer replaces only those that it names.
     """
     metadata = {"read": read, "help": help, "metavar": metavar, "alone": alone}
     return field(
-        default=default, metadata=metadata | {"changes_nothing": changes_nothing, "derived": derived}
+        default=default,
+        metadata=metadata | {"changes_nothing": changes_nothing, "derived": derived, "merges": merges},
     )
 
 
@@ -328,6 +330,7 @@ class Settings:
         "Weights of the generator's other terms, such as cycle and identity; those not named stay.",
         "TERM=WEIGHT,…",
         (),
+        merges=True,
     )
     ema_kimg: float = setting(
         real(at_least=0.0), "Half-life of the generator's average in kimg; 0: none.", "K", 10.0
