@@ -24,7 +24,6 @@ from typing import Any
 
 from PIL import Image
 
-REGISTRY = "https://registry.npmjs.org"
 VARIANT = re.compile("-(1f3f[b-f]|fe0f)", re.IGNORECASE)  # skin tones, and "as a picture"
 
 
@@ -87,11 +86,11 @@ def tarball(package: str, version: str) -> bytes:
 
 
 def registry() -> str:
-    """The registry of npm's environment. (npm itself knows its other settings, too.)"""
+    """The registry of npm's environment. (npm itself knows its other settings, and the usual one.)"""
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if os.environ.get(name):
             return os.environ[name].rstrip("/")
-    return REGISTRY
+    raise ScriptError("npm is not installed: install it, or name a registry in npm_config_registry")
 
 
 def check(content: bytes, integrity: str, what: str) -> None:

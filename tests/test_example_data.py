@@ -174,11 +174,12 @@ def test_npm_itself_is_asked_where_it_is(
         fetch.npm_files("thing", "2.0.0", "folder")
 
 
-def test_the_registry_is_npms_own(script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_npm_the_registry_is_that_of_its_environment(script, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = script("_fetch")
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
-    assert fetch.registry() == "https://registry.npmjs.org"
+    with pytest.raises(fetch.ScriptError, match="install it, or name a registry in npm_config_registry"):
+        fetch.registry()
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://npm.example/here/")
     assert fetch.registry() == "https://npm.example/here"
 
