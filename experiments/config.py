@@ -60,15 +60,15 @@ def resolve(
     recipe = catalogue.load_recipe(loss)
     data = absolute_spec(asked.get("data") or architecture.default_data)
     source = open_source(data, access(asked))
-    translates = architecture.task in ("pairs", "domains")
-    if translates and not isinstance(source, DomainSource):
+    if architecture.task not in ("pairs", "domains"):
+        native = usable(source.native)
+    elif isinstance(source, DomainSource):
+        native = usable(source.native_domains)
+    else:
         raise UsageError(
             f"architecture {arch} translates between two domains, which data {data} has not; take "
             "shapes-paired, shapes-styles, or folder:PATH with A/ and B/"
         )
-    native = usable(
-        source.native_domains if isinstance(source, DomainSource) and translates else source.native
-    )
     shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
     device = resolve_device(asked.get("device", "auto"))
     preset = asked.get("preset", "auto")

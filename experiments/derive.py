@@ -10,7 +10,7 @@ from experiments.layers import Layers
 from experiments.settings import flag
 from gans.core.architecture import Architecture
 from gans.core.attributes import chosen as chosen_groups
-from gans.core.attributes import group_names
+from gans.core.attributes import column_names, group_names
 
 
 def derive(chosen: Layers, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _derive_attributes(chosen: Layers, source: Source) -> None:
         )
     if asked:
         groups = usable(lambda: chosen_groups(groups, group_names(asked)), "--attributes")
-    columns = tuple(column for group in groups for column in group.columns)
+    columns = column_names(groups)
     chosen.put(chosen.sources["attributes"] if asked else f"data {data}", {"attributes": columns})
 
 

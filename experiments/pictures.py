@@ -25,6 +25,11 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def from_uint8(images: Tensor) -> Tensor:
+    """[0, 255] → [−1, 1], as the networks see images."""
+    return images.float().div(127.5).sub(1.0)
+
+
 def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
     """uint8 `(N, C, H, W)` → one uint8 picture `(C, H', W')`, row by row, on white."""
     count, channels, height, width = images.shape

@@ -14,9 +14,19 @@ from experiments.build import build_networks
 from experiments.checkpoint import checkpoint_name, load_checkpoint
 from experiments.data._decoded import resize
 from experiments.errors import RunError, UsageError, usable
+from experiments.pictures import from_uint8
 from experiments.run_folder import RunFolder
 from experiments.settings import Settings
-from gans.core.attributes import AttributeCritic, Groups, changed, columns_of, decided, groups_of, listed
+from gans.core.attributes import (
+    AttributeCritic,
+    Groups,
+    changed,
+    column_names,
+    columns_of,
+    decided,
+    groups_of,
+    listed,
+)
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
 CRITIC = "critic.network."  # before the names of its weights in a game's state
@@ -79,7 +89,7 @@ def attributes_asked(groups: Groups, words: Sequence[str], name: str) -> dict[st
     if not words:
         raise UsageError(f"{name} changes attributes: say which with --to NAME=VALUE, of {names}")
     asked: dict[str, str] = {}
-    none = torch.zeros(1, sum(len(group.columns) for group in groups))
+    none = torch.zeros(1, len(column_names(groups)))
     for word in words:
         attribute, equals, value = word.partition("=")
         usable(partial(columns_of, groups, attribute), f"--to {word}")
@@ -116,7 +126,7 @@ class AttributeChange:
 
     def rows(self, image: Image.Image, device: torch.device) -> Tensor:
         """All attributes, `(1, D)`."""
-        rows = torch.zeros(1, sum(len(group.columns) for group in self.groups), device=device)
+        rows = torch.zeros(1, len(column_names(self.groups)), device=device)
         if self.critic is not None and self.size is not None:
             seen: Any = self.fit or "crop"  # as the run brought its own images to its size
             shown = as_input(resize(image, self.size, seen)).to(device)
@@ -149,4 +159,4 @@ def critic_of(path: Path, settings: Settings, say: Callable[[str], None]) -> Att
 def as_input(image: Image.Image) -> Tensor:
     """An image in 8 bits → what networks see of it, `(1, C, H, W)` in [−1, 1]."""
     pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
-    return pixels.permute(2, 0, 1)[None].float().div(127.5).sub(1)
+    return from_uint8(pixels.permute(2, 0, 1)[None])

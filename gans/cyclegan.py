@@ -50,19 +50,13 @@ class Generators(DomainTranslator):
         return there | {"B": b, "to A": to_a, "back to B": self.to_b(to_a)}
 
 
-class CycleGame(TwoWayGame):
+class CycleGame(TwoWayGame[Generators]):
     """Adversarial, cycle (equation 2) and identity terms (section 5.2), with a pool of fakes on each side."""
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
         super().__init__(generator, critic, rules)
         shape = self.generator_network.shape
         self.pools = nn.ModuleList(ImagePool(POOL, shape) for _ in range(2))
-
-    @property
-    def generator_network(self) -> Generators:
-        network = self.generator.network
-        assert isinstance(network, Generators)
-        return network
 
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
         (a, b), generators = real, self.generator_network

@@ -103,20 +103,15 @@ class PairedDuel(AroundDuel):
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
         super().__init__(Duel(generator, critic, rules))
-        self.weights = rules.weights
 
     def round(self, deal: Deal) -> Scores:
-        scores: Scores = {}
-        for _ in range(self.duel.n_critic):
-            clock, real = deal.clock, deal()
-            scores |= self.duel.critic.minimise(self.duel.judge, clock, real)
-        return scores | self.duel.generator.minimise(self.fool, clock, real)
+        return self.duel.alternate(deal, self.duel.judge, self.fool)
 
     def fool(self, clock: Clock, real: Batch) -> Outcome:
         """The duel's term, and λ times the mean distance from the target."""
         fake = self.duel.generate(real)
         adversarial = self.duel.contest.fool(self.duel.critic_network, clock, real, fake)
-        distance = self.weights["l1"] * l1_loss(fake, real.samples)
+        distance = self.duel.weights["l1"] * l1_loss(fake, real.samples)
         return Outcome({"adversarial": adversarial, "l1": distance})
 
 

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.attributes import AttributeCritic, Groups, changed, columns_of
+from gans.core.attributes import AttributeCritic, Groups, changed, column_names, columns_of
 from gans.core.clock import Clock
-from gans.core.contest import Contest, Rules
-from gans.core.game import Batch, Deal, Game, GeneratorNetwork
+from gans.core.game import Batch, Deal
 from gans.core.norms import dropout, norm
-from gans.core.player import Outcome, Player, Scores
+from gans.core.opponents import Opponents
+from gans.core.player import Outcome, Scores
 from gans.core.translation import AttributeTranslator, refuse_odd, residual_translator
 from losses.recipe import defaults
 
@@ -35,7 +35,7 @@ class Generator(AttributeTranslator):
         refuse_odd(blueprint, self.multiple)
         channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
-        inputs = channels + sum(len(group.columns) for group in self.groups)
+        inputs = channels + len(column_names(self.groups))
         self.layers = residual_translator(inputs, channels, blueprint.width, BLOCKS, "zeros")
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class Critic(AttributeCritic):
             layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not normalized), *normalized]
             layers += [nn.LeakyReLU(SLOPE), *dropout(blueprint.critic_dropout)]
         self.features = nn.Sequential(*layers)
-        columns = sum(len(group.columns) for group in blueprint.attributes)
+        columns = len(column_names(blueprint.attributes))
         left = (height >> halvings, width >> halvings)
         self.patches = nn.Sequential(nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False), nn.Flatten(1, 2))
         self.attributes = nn.Sequential(nn.Conv2d(widths[-1], columns, left, bias=False), nn.Flatten())
@@ -85,38 +85,12 @@ class Critic(AttributeCritic):
         return self.attributes(self.features(x))
 
 
-class StarGame(Game):
+class StarGame(Opponents[Generator, Critic]):
     """Adversarial, classification (equations 2 and 3) and reconstruction terms (equation 4): `n_critic`
     updates of the critic, then one of the generator."""
 
-    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__()
-        self.contest, self.weights, self.n_critic = Contest(rules), rules.weights, rules.n_critic
-        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
-        self.critic = Player("critic", critic, rules.critic_optimizer, rules.constraints, rules.schedule)
-
-    @property
-    def generator_network(self) -> Generator:
-        network = self.generator.network
-        assert isinstance(network, Generator)
-        return network
-
-    @property
-    def critic_network(self) -> Critic:
-        network = self.critic.network
-        assert isinstance(network, Critic)
-        return network
-
-    @property
-    def deals_per_round(self) -> int:
-        return self.n_critic
-
     def round(self, deal: Deal) -> Scores:
-        scores: Scores = {}
-        for _ in range(self.n_critic):
-            clock, real = deal.clock, deal()
-            scores |= self.critic.minimise(self.judge, clock, real)
-        return scores | self.generator.minimise(self.fool, clock, real)
+        return self.alternate(deal, self.judge, self.fool)
 
     def judge(self, clock: Clock, real: Batch) -> Outcome:
         """The critic's objective: what is real, and which attributes the reals have."""

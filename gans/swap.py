@@ -75,14 +75,8 @@ def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.
     return nn.Sequential(*layers, nn.Conv2d(wide, channels, 5, padding=2), nn.Tanh())
 
 
-class SwapGame(TwoWayGame):
+class SwapGame(TwoWayGame[Autoencoders]):
     """Each autoencoder undoes warps of its own domain; critics see what they rebuild."""
-
-    @property
-    def generator_network(self) -> Autoencoders:
-        network = self.generator.network
-        assert isinstance(network, Autoencoders)
-        return network
 
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
         (a, b), autoencoders = real, self.generator_network

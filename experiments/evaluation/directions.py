@@ -22,7 +22,7 @@ from experiments.evaluation.samples import (
     data_of_run,
 )
 from experiments.opening import open_held_out, open_with_attributes, task_of
-from experiments.pictures import to_uint8
+from experiments.pictures import from_uint8, to_uint8
 from experiments.sampling import from_noise
 from experiments.seeds import generator_for, seed_all
 from experiments.settings import Settings
@@ -77,11 +77,6 @@ class TranslatedSamples(SampleSet):
         images = from_uint8(usable(partial(self.inputs.data.fetch, places)).to(self.device))
         seed_all(self.seed, "translations", int(places[0]))
         return to_uint8(self.translate(images, places).float()).cpu()
-
-
-def from_uint8(images: Tensor) -> Tensor:
-    """[0, 255] → [−1, 1], as the networks see images."""
-    return images.float().div(127.5).sub(1.0)
 
 
 class Direction(ABC):

@@ -148,7 +148,7 @@ class Reference:
             **self.extractor.description(),
             "n": len(self.samples),
             "shape": list(self.samples.shape),
-            "samples": self.samples.content_hash(),
+            "samples": self.samples.content_hash,
         }
 
     @property

@@ -134,10 +134,8 @@ class Judge:
             for name, numbers in trial.numbers(samples).items():
                 self._remark(name, trial.metrics[name])
                 (first, value), *rest = numbers.items()
-                is_several = (
-                    len(self.metrics[name].higher_is_better) > 1
-                )  # whose scores have names of their own
-                own = {first: value} if is_several else {}
+                # Of a metric with several, each has a name of its own.
+                own = {first: value} if len(self.metrics[name].higher_is_better) > 1 else {}
                 record = trial.record(name, samples, self.seed)
                 scores[self.key_of(name, trial.direction.key)] = {
                     "value": value,

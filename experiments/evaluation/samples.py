@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class DataSamples(SampleSet):
         assert self.data.labels is not None
         return self.data.labels.bincount(minlength=len(self.data.classes))
 
+    @cached_property
     def content_hash(self) -> str:
         """Of every number and the order of the samples."""
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)

@@ -38,7 +38,7 @@ class Trial:
         of_pixels = self.metrics[name].takes == "pairs"
         looked = {} if of_pixels else self.extractor.description()
         numbers = {"n": [len(samples), len(self.reference.samples)], "quantization": quantization(looked)}
-        reals = self.reference.samples.content_hash() if of_pixels else self.reference.hash
+        reals = self.reference.samples.content_hash if of_pixels else self.reference.hash
         return looked | numbers | {"seed": seed, "reference": reals, **versions(), **self.direction.record}
 
     def numbers(self, samples: SampleSet) -> dict[str, Numbers]:

@@ -16,7 +16,7 @@ from experiments.data.folder import FolderStore
 from experiments.errors import UsageError
 from experiments.latents.sheets import Row, sheet
 from experiments.latents.space import LatentSpace
-from experiments.pictures import to_uint8
+from experiments.pictures import from_uint8, to_uint8
 from experiments.seeds import generator_for
 from gans.core.clock import Clock, RateSchedule
 from gans.core.player import Outcome, Player
@@ -87,7 +87,7 @@ def project(
 ) -> Projection:
     """Searches for `target`, uint8 `(C, H, W)`, by Adam on the latents (Lipton & Tripathi 2017; Karras et
     al. 2020, appendix D), from the nearest of random samples. `advance` is told of every step."""
-    image = target.float().div(127.5).sub(1)
+    image = from_uint8(target)
     points = space.from_noise(
         torch.randn(CANDIDATES, space.network.z_dim, generator=generator_for(seed, "projection"))
     )

@@ -52,7 +52,7 @@ class Attributes:
     @property
     def column_names(self) -> tuple[str, ...]:
         """D names, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
-        return tuple(name for group in self.groups for name in group.columns)
+        return column_names(self.groups)
 
     def columns_of(self, name: str) -> slice:
         """Where the columns of a group are. Raises ValueError for a name that no group has."""
@@ -89,6 +89,11 @@ class AttributeCritic(nn.Module, ABC):
     @abstractmethod
     def classify(self, x: Tensor) -> Tensor:
         """Images `(N, C, H, W)` of the training's size → logits `(N, D)` of the attributes."""
+
+
+def column_names(groups: Groups) -> tuple[str, ...]:
+    """D names, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
+    return tuple(name for group in groups for name in group.columns)
 
 
 def columns_of(groups: Groups, name: str) -> slice:

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
-from gans.core.contest import Contest, Rules
 from gans.core.game import Batch, Deal, Game, GeneratorNetwork
-from gans.core.player import Outcome, Player, Scores
+from gans.core.opponents import Opponents
+from gans.core.player import Outcome, Scores
 
 
-class Duel(Game):
+class Duel(Opponents[GeneratorNetwork, nn.Module]):
     """`n_critic` updates of the critic on fresh reals and fresh fakes, then one of the generator.
 
     Args:
@@ -18,37 +18,12 @@ class Duel(Game):
         rules: form, penalties, regularizers and optimizers.
     """
 
-    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__()
-        self.contest = Contest(rules)
-        self.n_critic = rules.n_critic
-        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
-        self.critic = Player("critic", critic, rules.critic_optimizer, rules.constraints, rules.schedule)
-
-    @property
-    def generator_network(self) -> nn.Module:
-        return self.generator.network
-
-    @property
-    def critic_network(self) -> nn.Module:
-        return self.critic.network
-
-    @property
-    def deals_per_round(self) -> int:
-        return self.n_critic
-
     def round(self, deal: Deal) -> Scores:
-        scores: Scores = {}
-        for _ in range(self.n_critic):
-            clock, real = deal.clock, deal()
-            scores |= self.critic.minimise(self.judge, clock, real)
-        return scores | self.generator.minimise(self.fool, clock, real)
+        return self.alternate(deal, self.judge, self.fool)
 
     def generate(self, like: Batch) -> Tensor:
         """As many fresh samples as the batch has, of the same condition."""
-        generator = self.generator.network
-        assert isinstance(generator, GeneratorNetwork)
-        return generator.generate(like)
+        return self.generator_network.generate(like)
 
     def judge(self, clock: Clock, real: Batch) -> Outcome:
         """The critic's objective."""

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Contest, Rules, together
-from gans.core.game import Batch, Deal, Game, GeneratorNetwork
-from gans.core.player import Outcome, Player, Scores
+from gans.core.contest import Rules, together
+from gans.core.game import Batch, Deal, GeneratorNetwork
+from gans.core.opponents import Generator, Opponents
+from gans.core.player import Outcome, Scores
 from gans.core.translation import PatchCritic
 
 Pair = tuple[Tensor, Tensor]
@@ -30,7 +31,7 @@ class DomainCritics(nn.Module):
         return torch.stack([self.a(x), self.b(x)], dim=1)
 
 
-class TwoWayGame(Game):
+class TwoWayGame(Opponents[Generator, DomainCritics]):
     """The generators move first, then the critics on fakes that are detached; with `n_critic` > 1 further
     updates of the critics follow, on fresh images.
 
@@ -43,20 +44,11 @@ class TwoWayGame(Game):
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
         if not isinstance(critic, DomainCritics):
             raise TypeError("a game between two domains needs a critic in each")
-        super().__init__()
-        self.contest, self.weights = Contest(rules), rules.weights
-        self.critics = (critic.a, critic.b)
-        self.n_critic = rules.n_critic
-        self.generator = Player("generator", generator, rules.generator_optimizer, (), rules.schedule)
-        self.critic = Player("critic", critic, rules.critic_optimizer, rules.constraints, rules.schedule)
+        super().__init__(generator, critic, rules)
 
     @property
-    def critic_network(self) -> nn.Module:
-        return self.critic.network
-
-    @property
-    def deals_per_round(self) -> int:
-        return self.n_critic
+    def critics(self) -> tuple[PatchCritic, PatchCritic]:
+        return self.critic_network.a, self.critic_network.b
 
     @abstractmethod
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
