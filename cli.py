@@ -1,7 +1,6 @@
 """The command line: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,10 +11,21 @@ from typing import Any
 import click
 
 from experiments import catalogue
-from experiments.command_line import SettingType, debug_option, label_option, meters, say, setting_option
-from experiments.errors import RunError, UsageError
+from experiments.command_line import (
+    SettingType,
+    asked_settings,
+    debug_option,
+    describe,
+    label_option,
+    meters,
+    say,
+    setting_option,
+    settings_options,
+)
+from experiments.comparison.commands import compare
+from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
-from experiments.settings import FIELDS
+from experiments.sweeping.commands import sweep
 from experiments.translation_command import translate
 
 KINDS = {
@@ -28,24 +38,6 @@ KINDS = {
     "metrics": "metric",
     "extractors": "extractor",
 }
-
-
-def settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds a flag for every setting."""
-    for name in reversed(FIELDS):
-        if not FIELDS[name].metadata["derived"]:
-            command = setting_option(name)(command)
-        if name == "regularizers":
-            command = regularizer_options(command)
-    return command
-
-
-def regularizer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`--NAME STRENGTH` for every regularizer that comes with the laboratory; 0 takes it away."""
-    for name in sorted(catalogue.built_in("regularizer"), reverse=True):
-        line = catalogue.summary("regularizer", name)
-        command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
-    return command
 
 
 class Commands(click.Group):
@@ -79,7 +71,7 @@ def gans(ctx: click.Context) -> None:
 
 
 @gans.command()
-@settings_options
+@settings_options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Continue the run in DIR.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
@@ -103,9 +95,7 @@ def run(
     from experiments.config import read_config, refuse_another_recipe, resolve
     from experiments.run_folder import RunFolder, choose_folder, open_run
 
-    given = {name: value for name, value in flags.items() if value is not None}
-    asked = {name: value for name, value in given.items() if name in FIELDS}
-    strengths = {name.replace("_", "-"): value for name, value in given.items() if name not in FIELDS}
+    asked, strengths = asked_settings(flags)
     file = open_run(resume).config_file if resume is not None else config
     values = read_config(file) if file else {}
     if file is not None:
@@ -328,7 +318,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate):
+for command in (*COMMANDS, translate, sweep, compare):
     gans.add_command(command)
 
 
@@ -371,21 +361,6 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             traceback.print_exc()
         fail(describe(error), 2 if isinstance(error, click.UsageError | UsageError) else 1)
-
-
-def describe(error: Exception) -> str:
-    """One line, whatever the error."""
-    if isinstance(error, click.ClickException):
-        line = error.format_message()
-    elif isinstance(error, UsageError | RunError):
-        line = str(error)
-    elif isinstance(error, OSError) and error.filename:
-        line = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, MemoryError) or re.search(r"allocate memory|out of memory|overflowed", str(error)):
-        line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
-    else:
-        line = f"{type(error).__name__}: {error} (--debug shows where)"
-    return line
 
 
 def fail(line: str, status: int) -> None:

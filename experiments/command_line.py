@@ -1,11 +1,14 @@
 """What commands share, wherever they stand: flags, remarks and bars. Imports nothing heavy at the top."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from experiments import catalogue
+from experiments.errors import RunError, UsageError
 from experiments.settings import FIELDS, flag, read_value
 
 
@@ -33,6 +36,36 @@ def setting_option(name: str) -> Callable[[Callable[..., None]], Callable[..., N
     return click.option(
         flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **alone
     )
+
+
+def settings_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds a flag for every setting that is not left out."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for name in reversed(FIELDS):
+            if not FIELDS[name].metadata["derived"] and name not in left_out:
+                command = setting_option(name)(command)
+            if name == "regularizers":
+                command = regularizer_options(command)
+        return command
+
+    return add
+
+
+def regularizer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--NAME STRENGTH` for every regularizer that comes with the laboratory; 0 takes it away."""
+    for name in sorted(catalogue.built_in("regularizer"), reverse=True):
+        line = catalogue.summary("regularizer", name)
+        command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
+    return command
+
+
+def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """What was given among the flags of `settings_options`: settings, and strengths of regularizers."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    asked = {name: value for name, value in given.items() if name in FIELDS}
+    words = {name: name.replace("-", "_") for name in catalogue.built_in("regularizer")}
+    return asked, {name: given[word] for name, word in words.items() if word in given}
 
 
 def debug_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -78,3 +111,18 @@ def one_line(text: str) -> str:
     """File names and other people's messages may hold anything; a terminal obeys some of it."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
     return "".join(escaped)
+
+
+def describe(error: Exception) -> str:
+    """One line, whatever the error."""
+    if isinstance(error, click.ClickException):
+        line = error.format_message()
+    elif isinstance(error, UsageError | RunError):
+        line = str(error)
+    elif isinstance(error, OSError) and error.filename:
+        line = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, MemoryError) or re.search(r"allocate memory|out of memory|overflowed", str(error)):
+        line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
+    else:
+        line = f"{type(error).__name__}: {error} (--debug shows where)"
+    return line

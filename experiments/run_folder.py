@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from experiments.config import FORMAT, Config, differences, read_config
 from experiments.errors import RunError, UsageError
 from experiments.settings import FIELDS, Settings
 
-MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial"}
+MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
 
 
 class RunFolder:
@@ -32,6 +32,8 @@ class RunFolder:
         self.best = Checkpoints(path / "best", keep=1)
         self.generator_file = path / "generator.safetensors"
         self.critic_file = path / "critic.safetensors"
+        self.ended_file = path / "ended.txt"
+        self.log_file = path / "log.txt"
 
     @property
     def exists(self) -> bool:
@@ -51,6 +53,27 @@ class RunFolder:
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         return Checkpoints(self.path / "checkpoints", keep)
+
+    @property
+    def state(self) -> str:
+        """ "finished", "running" or "unfinished"; or what a sweep wrote down when it ended the run:
+        "failed: …", "stopped early: …"."""
+        if self.ended_file.is_file():
+            return self.ended_file.read_text(encoding="utf-8", errors="replace").strip()
+        if self.is_finished:
+            return "finished"
+        return "running" if self.is_locked else "unfinished"
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process works here."""
+        try:
+            with (
+                FileLock(self.path / ".lock", timeout=0) if (self.path / ".lock").exists() else nullcontext()
+            ):
+                return False
+        except (Timeout, OSError):
+            return True
 
     def prepare(self) -> None:
         """Makes the folders. Raises RunError where that is not possible."""

@@ -28,8 +28,14 @@ class Interrupted(Exception):  # noqa: N818  (an event, not an error)
     """The run was asked to stop, has saved and said so."""
 
 
-def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> None:
+def run(
+    config: Config, folder: RunFolder, say: Say, force: bool = False, until_kimg: float | None = None
+) -> None:
     """Trains until the end, continuing from the newest good checkpoint where there is one.
+
+    Args:
+        force: goes on although settings differ.
+        until_kimg: where it pauses, with a checkpoint; the same call again goes on.
 
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
     Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
@@ -45,7 +51,7 @@ def run(config: Config, folder: RunFolder, say: Say, force: bool = False) -> Non
     with folder.locked():
         changed = check_folder(config, folder, force)  # again: another process may have been here since
         experiment, judge = built or _built(config, say)
-        _train_in(folder, experiment, judge, changed, say, force)
+        _train_in(folder, experiment, judge, changed, say, force, until_kimg)
 
 
 def _built(config: Config, say: Say) -> tuple[Experiment, Judge | None]:
@@ -79,6 +85,7 @@ def _train_in(
     changed: list[str],
     say: Say,
     force: bool,
+    until_kimg: float | None,
 ) -> None:
     settings = experiment.config.settings
     start, state = 0, folder.checkpoints(settings.keep).newest(say)
@@ -91,7 +98,11 @@ def _train_in(
     tracker, status = open_trackers(settings.track, _tracked(folder, experiment, start), say), 1
     try:
         evaluate = partial(Evaluator, judge, experiment, folder, tracker, say) if judge else None
-        stopped_at = _play(folder, experiment, start, state, tracker, evaluate)
+        stopped_at, was_asked = _play(folder, experiment, start, state, tracker, evaluate, until_kimg)
+        if stopped_at is not None and not was_asked:
+            say(f"paused and saved at step {stopped_at:,}")
+            status = 0
+            return
         if stopped_at is not None:
             again = f"gans run --resume {quote(str(folder.path))}"
             say(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
@@ -134,8 +145,10 @@ def _play(
     state: dict[str, Any] | None,
     tracker: Tracker,
     evaluate: Callable[[Scoreboard, Checkpointer], Watcher] | None,
-) -> int | None:
-    """From step `start` to the last, with all that watches. Returns the step where Ctrl-C stopped it."""
+    until_kimg: float | None,
+) -> tuple[int | None, bool]:
+    """From step `start` to the last, with all that watches. Returns the step where it stopped short of that,
+    and whether by Ctrl-C."""
     settings = experiment.config.settings
     total_images = experiment.total_images
     with Progress(experiment.total_steps, start) as progress, StopSignal() as stop:
@@ -154,11 +167,11 @@ def _play(
         sampler.save_reals()
         evaluator = [evaluate(scoreboard, checkpointer)] if evaluate else []
         watchers: list[Watcher] = [progress.advance, scoreboard, sampler, *evaluator, checkpointer]
-        step = train(experiment, start, watchers, stop)
+        step = train(experiment, start, watchers, stop, until_kimg)
         if step < experiment.total_steps:
             checkpointer.save(step)
-            return step
-    return None
+            return step, stop.requested
+    return None, False
 
 
 def _restore(experiment: Experiment, state: dict[str, Any], changed: list[str], force: bool) -> int:

@@ -35,8 +35,15 @@ class StopSignal:
         self.requested = True
 
 
-def train(experiment: Experiment, start: int, watchers: Sequence[Watcher], stop: StopSignal) -> int:
-    """Plays rounds `start + 1` to the last; returns the step it reached, short of the last when stopped.
+def train(
+    experiment: Experiment,
+    start: int,
+    watchers: Sequence[Watcher],
+    stop: StopSignal,
+    until_kimg: float | None = None,
+) -> int:
+    """Plays rounds `start + 1` to the last; returns the step it reached, short of the last when stopped, or
+    when so many images were shown.
 
     What a step draws at random is a function of (seed, step), and what it is dealt of (seed, images
     shown), so a resumed run continues bit by bit without any stored random state.
@@ -52,6 +59,6 @@ def train(experiment: Experiment, start: int, watchers: Sequence[Watcher], stop:
         moment = Moment(step, deal.seen, previous, step == experiment.total_steps)
         for watch in watchers:
             watch(moment, scores)
-        if stop.requested:
+        if stop.requested or (until_kimg is not None and deal.seen >= until_kimg * 1000):
             return step
     return experiment.total_steps

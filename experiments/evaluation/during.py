@@ -21,7 +21,8 @@ def open_judge(settings: Settings, say: Say) -> Judge:
     """
     how = How(settings.extractor, device=settings.device)
     count = settings.evaluate_samples
-    judge = Judge(how, settings.evaluate_metrics, count, settings.seed, say, _no_meter)
+    # The seed of gans evaluate, and not the run's: runs that are compared are judged beside the same reals.
+    judge = Judge(how, settings.evaluate_metrics, count, 0, say, _no_meter)
     judge.open(settings, "the run", settings.best_metric)
     return judge
 

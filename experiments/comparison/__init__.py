@@ -1,0 +1,1 @@
+"""Experiments beside each other: read, grouped, tested, shown."""

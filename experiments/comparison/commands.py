@@ -1,0 +1,59 @@
+"""`gans compare`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+
+import click
+
+from experiments.command_line import debug_option
+from experiments.errors import UsageError
+
+METRIC_HELP = "The score (gans evaluate makes them); default: the first that all have."
+BY_HELP = "Settings that make groups; default: those that tell the runs apart."
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.option("--metric", metavar="NAME", help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option(
+    "--test",
+    type=click.Choice(["welch", "paired"]),
+    default="welch",
+    show_default=True,
+    help="Paired: the i-th seeds of two groups are partners.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line for every run.")
+@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@debug_option
+def compare(
+    runs: tuple[str, ...],
+    metric: str | None,
+    by: str,
+    test: str,
+    as_json: bool,
+    as_csv: bool,
+    force: bool,
+    debug: bool,
+) -> None:
+    """Which setting is better, and do the seeds show it? RUN is a run folder, a sweep's folder, or
+    wandb:ENTITY/PROJECT."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other; give one")
+    from experiments.comparison.reading import read_records
+    from experiments.comparison.table import compare as compared
+    from experiments.comparison.table import lines_of, to_csv, to_json
+
+    found = compared(
+        read_records(runs), metric, settings_of(by), "paired" if test == "paired" else "welch", force
+    )
+    if as_csv:
+        click.echo(to_csv(found), nl=False)
+        return
+    for line in [json.dumps(to_json(found))] if as_json else lines_of(found):
+        click.echo(line)
+
+
+def settings_of(words: str) -> list[str]:
+    """`loss,lr-generator` → names of settings."""
+    return [word.replace("-", "_") for word in words.split(",") if word]

@@ -1,0 +1,144 @@
+"""One score of every experiment: the same one, made alike, at equal kimg."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments import catalogue
+from experiments.comparison.records import Record
+from experiments.errors import UsageError
+from experiments.evaluation.record import numbers_of
+
+PROVENANCE = ("extractor", "weights", "resize_rule", "n", "quantization", "reference", "split")
+SAME_KIMG = 0.01  # of the kimg, beside a round of each: a run ends with a whole round
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A number of one evaluation: when it was taken, and how."""
+
+    kimg: float | None
+    value: float
+    made: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One score of every experiment.
+
+    Attributes:
+        metric: its name, such as `fid` or `precision-recall/recall`.
+        higher_is_better: its direction.
+        kimg: at which all were scored; None where nobody kept that.
+        values: in the order of the experiments.
+        provenance: what all have in common.
+    """
+
+    metric: str
+    higher_is_better: bool
+    kimg: float | None
+    values: tuple[float, ...]
+    provenance: Mapping[str, Any]
+
+
+def marks_of(record: Record) -> dict[str, list[Mark]]:
+    """Every number of every evaluation by its name, in the order of steps."""
+    found: dict[str, list[Mark]] = {}
+    for kimg, scores in record.evaluations:
+        for key, made in scores.items():
+            for name, value in numbers_of({key: made}).items():
+                found.setdefault(name.removeprefix("metric/"), []).append(Mark(kimg, value, made))
+    return found
+
+
+def scored(records: Sequence[Record], metric: str | None, force: bool = False) -> Chosen:
+    """The score of every experiment, where all were trained on as many images.
+
+    Raises UsageError for an experiment without it, for none at equal kimg, and for scores that were not made
+    alike, unless `force`.
+    """
+    marks = [marks_of(record) for record in records]
+    metric = metric or _first_common(records, marks)
+    for record, own in zip(records, marks, strict=True):
+        if metric not in own:
+            has = f"it has {', '.join(own)}" if own else "it has none"
+            raise UsageError(
+                f"{record.name} has no score {metric} ({has}); make it with: gans evaluate {record.name}"
+            )
+    rows = [own[metric] for own in marks]
+    kimg = _common_kimg(records, metric, rows)
+    slack = max(map(_round_kimg, records))
+    chosen = [[mark for mark in row if kimg is None or _same(kimg, mark, slack)][-1] for row in rows]
+    if not force:
+        _refuse_mixed(records, metric, chosen)
+    better = direction(metric, chosen[0].made)
+    if better is None:
+        raise UsageError(f"--metric {metric} has no direction, so none can be the best")
+    provenance = {key: chosen[0].made[key] for key in PROVENANCE if key in chosen[0].made}
+    return Chosen(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
+
+
+def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
+    for name, own in marks[0].items():
+        if direction(name, own[-1].made) is not None and all(name in others for others in marks):
+            return name
+    missing = next((r.name for r, own in zip(records, marks, strict=True) if not own), records[0].name)
+    raise UsageError(
+        f"no score that all have, and loss terms compare nothing; score them with: gans evaluate {missing}"
+    )
+
+
+def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence[Mark]]) -> float | None:
+    """The last at which all were scored, as the one says that has the longest rounds."""
+    if all(mark.kimg is None for row in rows for mark in row):
+        return None
+    longest = max(range(len(records)), key=lambda index: _round_kimg(records[index]))
+    for kimg in sorted({mark.kimg for mark in rows[longest] if mark.kimg is not None}, reverse=True):
+        slack = _round_kimg(records[longest])
+        if all(any(_same(kimg, mark, slack) for mark in row) for row in rows):
+            return kimg
+    ends = [(record.name, row[-1].kimg) for record, row in zip(records, rows, strict=True)]
+    least, most = (pick(ends, key=lambda end: end[1] or 0.0) for pick in (min, max))
+    raise UsageError(
+        f"{metric} was taken at no kimg that all share (the last of {least[0]}: {least[1] or 0:g}, of "
+        f"{most[0]}: {most[1] or 0:g}); train them for as long, or score them on the way with --evaluate-kimg"
+    )
+
+
+def _same(kimg: float, mark: Mark, slack: float) -> bool:
+    return mark.kimg is not None and abs(kimg - mark.kimg) <= max(slack, SAME_KIMG * kimg)
+
+
+def _round_kimg(record: Record) -> float:
+    return float(record.settings.get("batch_size", 0) * record.settings.get("n_critic", 1)) / 1000
+
+
+def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Mark]) -> None:
+    first = chosen[0].made
+    for record, mark in zip(records[1:], chosen[1:], strict=True):
+        different = [key for key in PROVENANCE if first.get(key) != mark.made.get(key)]
+        if different:
+            parts = [f"{key}: {_short(first.get(key))}, {_short(mark.made.get(key))}" for key in different]
+            raise UsageError(
+                f"{metric} of {records[0].name} and of {record.name} were not made alike "
+                f"({'; '.join(parts)}); evaluate them alike, or compare them all the same with --force"
+            )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.24}" if isinstance(value, str) else str(value)
+
+
+def direction(metric: str, made: Mapping[str, Any]) -> bool | None:
+    """Whether more of it is better; None for what is no mark, or of a metric that nobody here knows.
+
+    Args:
+        made: the record of the score.
+    """
+    first, *rest = metric.split("/")
+    # Distances between the features of other networks than Inception are called by these.
+    name = first.replace(str(made.get("distance")), "fid", 1)
+    if name not in catalogue.names_of("metric"):
+        return None
+    better: Mapping[str, bool] = catalogue.load("metric", name).higher_is_better
+    return next(iter(better.values())) if len(better) == 1 else better.get(rest[-1] if rest else "")

@@ -1,0 +1,101 @@
+"""What few runs can say: intervals, tests, their correction, and what they could have shown.
+
+All of it assumes that the score of a run with a random seed is about normal. Three values are too few for
+anything that assumes less, such as a percentile bootstrap.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
+
+LEVEL = 0.95  # of intervals; tests find at most 1 − LEVEL of equal settings different
+SPREADS = 4000  # over which a power is averaged
+POWER = 0.8  # with which a difference that "could have been shown" would have been found
+Values = Sequence[float]
+
+
+def interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
+    """Student's interval of the mean: `m ± t s / √n` with n − 1 degrees of freedom.
+
+    Raises ValueError for fewer than two values.
+    """
+    if len(values) < 2:
+        raise ValueError("one value has no spread, so no interval can be given")
+    mean, half = float(np.mean(values)), _t(level, len(values) - 1) * _standard_error(values)
+    return mean - half, mean + half
+
+
+def welch(ours: Values, theirs: Values) -> float:
+    """p of Welch's two-sided t test: equal means, spreads of their own (Welch 1947)."""
+    return _p(*_welch_parts(ours, theirs))
+
+
+def paired(ours: Values, theirs: Values) -> float:
+    """p of the two-sided t test of the differences, of which the i-th have something in common."""
+    return _p(*_paired_parts(ours, theirs))
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """p values such that one below α is no false alarm with probability 1 − α, among all of them together
+    (Holm 1979): the k-th smallest of m times `m − k + 1`, and none below a smaller one's."""
+    adjusted, highest = [1.0] * len(chances), 0.0
+    for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
+        highest = max(highest, min(1.0, chances[place] * (len(chances) - rank)))
+        adjusted[place] = highest
+    return adjusted
+
+
+def smallest_difference(
+    ours: Values, theirs: Values, is_paired: bool = False, tests: int = 1, power: float = POWER
+) -> float:
+    """The difference of means that the test would have found with this power, given the spread seen.
+
+    Args:
+        tests: how many are made together; each then has to reach 1 / tests of the level.
+    """
+    _, error, degrees = (_paired_parts if is_paired else _welch_parts)(ours, theirs)
+    if error == 0:
+        return 0.0
+    critical = _t(1 - (1 - LEVEL) / tests, degrees)
+    # The noncentral t, as a mean over equally likely spreads: scipy's own gives NaN for few degrees.
+    shares = (np.arange(SPREADS) + 0.5) / SPREADS
+    thresholds = critical * np.sqrt(stats.chi2.ppf(shares, degrees) / degrees)
+
+    def missing(shift: float) -> float:
+        found = stats.norm.cdf(shift - thresholds) + stats.norm.cdf(-shift - thresholds)
+        return float(found.mean()) - power
+
+    return float(brentq(missing, 0, thresholds[-1] + 10)) * error
+
+
+def _standard_error(values: Values) -> float:
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
+def _welch_parts(ours: Values, theirs: Values) -> tuple[float, float, float]:
+    """The difference of means, its standard error, and Satterthwaite's degrees of freedom."""
+    difference = float(np.mean(ours) - np.mean(theirs))
+    parts = [(_standard_error(values) ** 2, len(values) - 1) for values in (ours, theirs)]
+    total = sum(part for part, _ in parts)
+    if total == 0:
+        return difference, 0.0, float(len(ours) + len(theirs) - 2)
+    return difference, math.sqrt(total), total**2 / sum(part**2 / n for part, n in parts)
+
+
+def _paired_parts(ours: Values, theirs: Values) -> tuple[float, float, float]:
+    differences = np.subtract(ours, theirs)
+    return float(differences.mean()), _standard_error(differences), len(differences) - 1.0  # type: ignore[arg-type]
+
+
+def _p(difference: float, error: float, degrees: float) -> float:
+    """Without any spread, equal means are equal and others are not."""
+    if error == 0:
+        return float(difference == 0)
+    return float(2 * stats.t.sf(abs(difference) / error, degrees))
+
+
+def _t(level: float, degrees: float) -> float:
+    return float(stats.t.ppf((1 + level) / 2, degrees))

@@ -1,0 +1,218 @@
+"""The comparison of groups of experiments: means, intervals, tests against the best, in words and numbers."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from experiments.comparison.groups import Group, grouped, settings_that_differ, telling
+from experiments.comparison.records import Record
+from experiments.comparison.scoring import Chosen, scored
+from experiments.comparison.statistics import LEVEL, POWER, holm, interval, paired, smallest_difference, welch
+from experiments.errors import UsageError
+from experiments.settings import FIELDS
+
+Test = Literal["welch", "paired"]
+BEST = "best"
+NO_DIFFERENCE = "no significant difference"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group beside the best.
+
+    Attributes:
+        group: its experiments.
+        mean: of their scores; low, high: the ends of its interval, None for a single experiment.
+        p: that equal settings look as different as this and the best, corrected for all pairs of groups that
+            are compared; None for the best, and where no test can be made.
+        difference: from the best, positive where it is worse.
+        detectable: the difference that this number of experiments would have shown.
+        verdict: in words.
+    """
+
+    group: Group
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    difference: float
+    detectable: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups from the best to the worst.
+
+    Attributes:
+        chosen: the score.
+        by: the settings that groups differ in.
+        within: settings that differ within groups, beside the seed.
+        differing: every setting that is not the same everywhere, with its values.
+        test: which t test.
+        left_out: names and states of experiments that failed or have not ended, and have no score.
+    """
+
+    chosen: Chosen
+    by: Sequence[str]
+    within: Sequence[str]
+    differing: dict[str, list[Any]]
+    test: Test
+    rows: Sequence[Row]
+    left_out: Sequence[tuple[str, str]]
+
+
+def compare(
+    records: Sequence[Record],
+    metric: str | None = None,
+    by: Sequence[str] = (),
+    test: Test = "welch",
+    force: bool = False,
+) -> Comparison:
+    """Raises UsageError for what cannot be compared, and says why."""
+    for name in by:
+        if name not in FIELDS:
+            raise UsageError(f"--by {name}: there is no such setting; gans run --help names them")
+    left_out = [(r.name, r.state) for r in records if not r.evaluations and r.state != "finished"]
+    names = {name for name, _ in left_out}
+    records = [record for record in records if record.name not in names]
+    if not records:
+        states = "; ".join(f"{name}: {state}" for name, state in left_out[:3])
+        raise UsageError(f"nothing to compare: no experiment has a score ({states})")
+    chosen = scored(records, metric, force)
+    names_by = list(by) or telling(records)
+    groups = grouped(records, names_by, chosen.values)
+    groups.sort(key=lambda group: np.mean(group.scores), reverse=chosen.higher_is_better)
+    return Comparison(
+        chosen,
+        names_by,
+        telling(records, names_by),
+        settings_that_differ(records),
+        test,
+        rows_of(groups, chosen.higher_is_better, test),
+        left_out,
+    )
+
+
+def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch") -> list[Row]:
+    """Every group beside the first, which is the best.
+
+    Which one is the best is seen from the same scores that are tested. So the correction is for all pairs of
+    groups, not only for those with the best: of equal settings, the seeming best is far from some by chance.
+    """
+    if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
+        raise UsageError("--test paired needs the same seeds in every group; take --test welch")
+    scores = [_ordered(group) for group in groups]
+    pairs = list(combinations([index for index, own in enumerate(scores) if len(own) > 1], 2))
+    chances = holm([(paired if test == "paired" else welch)(scores[i], scores[j]) for i, j in pairs])
+    found = dict(zip(pairs, chances, strict=True))
+    rows: list[Row] = []
+    for index, group in enumerate(groups):
+        mean, p, detectable = float(np.mean(group.scores)), found.get((0, index)), None
+        low, high = interval(group.scores) if len(group.scores) > 1 else (None, None)
+        if p is not None:
+            detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs))
+        difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
+        verdict = _verdict(index, p, difference)
+        rows.append(Row(group, mean, low, high, p, difference, detectable, verdict))
+    return rows
+
+
+def _ordered(group: Group) -> list[float]:
+    """By seeds, so that a paired test has partners."""
+    return [score for _, score in sorted(zip(group.seeds, group.scores, strict=True))]
+
+
+def _verdict(index: int, p: float | None, difference: float) -> str:
+    if index == 0:
+        return BEST
+    if p is None:
+        return "one seed alone: no test can be made"
+    return f"worse by {difference:.4g}" if p < 1 - LEVEL else NO_DIFFERENCE
+
+
+def lines_of(comparison: Comparison) -> list[str]:
+    """The comparison as a reader wants it on a terminal."""
+    chosen = comparison.chosen
+    which = "higher is better" if chosen.higher_is_better else "lower is better"
+    at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
+    made = ", ".join(f"{key} {_short(value)}" for key, value in chosen.provenance.items())
+    lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
+    head = (*comparison.by, "seeds", "mean", "95 % interval", "p", "could show", "against the best")
+    lines += _aligned([head, *(_cells(row) for row in comparison.rows)])
+    lines += ["", *notes_of(comparison)]
+    if comparison.differing:
+        lines += ["", "settings that differ", *_aligned(_differing_cells(comparison))]
+    return lines
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """What a reader must know to read the table rightly."""
+    rows, notes = comparison.rows, []
+    if len(rows) == 1:
+        notes.append("One setting alone: there is nothing to compare it with.")
+    alone = [row.group.label for row in rows if len(row.group.scores) == 1]
+    if alone:
+        notes.append(f"One seed alone ({', '.join(alone)}): no interval can be given; add --seeds 3.")
+    pairs = len(rows) * (len(rows) - 1) // 2
+    if any(row.p is not None for row in rows):
+        name = "Welch's" if comparison.test == "welch" else "Paired"
+        corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
+        notes.append(
+            f"{name} t test against the best{corrected}; with p below {1 - LEVEL:.2g} they differ."
+            f" A difference as large as under “could show” is found in {POWER:.0%} of such comparisons."
+        )
+    if rows[1:] and all(row.verdict == NO_DIFFERENCE for row in rows[1:]):
+        notes.append("No significant difference between the best and any other.")
+    if comparison.within:
+        notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")
+    if comparison.left_out:
+        listed = "; ".join(f"{name} ({state})" for name, state in comparison.left_out)
+        notes.append(f"Left out, without a score: {listed}.")
+    return notes
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
+    p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
+    could = "–" if row.detectable is None else f"{row.detectable:.3g}"
+    settings = (_short(value) for value in row.group.settings.values())
+    return (*settings, str(len(row.group.scores)), f"{row.mean:.4g}", between, p, could, row.verdict)
+
+
+def _differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    return [(name, ", ".join(map(_short, values))) for name, values in comparison.differing.items()]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "/".join(map(_short, value)) or "–"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, for programs."""
+    return {**asdict(comparison), "notes": notes_of(comparison)}
+
+
+def to_csv(comparison: Comparison) -> str:
+    """A line for every experiment, with its group's settings."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*comparison.by, "seed", "run", comparison.chosen.metric, "kimg"])
+    for row in comparison.rows:
+        group = row.group
+        for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
+            settings = map(_short, group.settings.values())
+            writer.writerow([*settings, seed, name, score, comparison.chosen.kimg])
+    return text.getvalue()

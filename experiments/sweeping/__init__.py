@@ -1,0 +1,1 @@
+"""Sweeps: many runs from one command, interrupted and resumed as a whole."""

@@ -1,0 +1,194 @@
+"""`gans sweep`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.command_line import asked_settings, debug_option, say, settings_options
+from experiments.errors import RunError, UsageError
+from experiments.settings import Settings
+
+ENGINES = ("local", "ray")
+
+
+@click.command()
+@click.option("--arch", "architectures", metavar="NAME,…", default=Settings.arch, help="Architectures.")
+@click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
+@click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
+@click.option("--seeds", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Of each.")
+@click.option(
+    "--set", "sets_of", multiple=True, metavar="NAME=V,…", help="Values of any setting; repeatable."
+)
+@click.option("--grid", is_flag=True, help="The whole product, as without --random.")
+@click.option("--random", "draws", type=click.IntRange(min=1), metavar="N", help="N random draws instead.")
+@click.option("--log-uniform", "ranges", multiple=True, metavar="NAME=LOW:HIGH", help="Drawn on a log scale.")
+@click.option(
+    "--refine", type=click.IntRange(min=1), metavar="TOP", help="A finer round around the TOP best."
+)
+@click.option("--early-stop", metavar="METRIC", help="Train all a little, and go on with the better halves.")
+@click.option("--metric", metavar="NAME", help="What is the best; default: the first that is scored.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
+@click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Where.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/sweep-….")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
+@click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Score every member at its end.")
+@click.option("--skip-impossible", is_flag=True, help="Leave out members that cannot be.")
+@click.option("--dry-run", is_flag=True, help="List the members; stop.")
+@click.option("--wandb-config", is_flag=True, help="Print the same sweep as a file for wandb sweep; stop.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@settings_options("arch", "loss", "data")
+@debug_option
+def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
+    """Many runs: the product of settings or draws of them, with several seeds each. The same command again
+    goes on where it was interrupted."""
+    from experiments.config import read_config
+    from experiments.sweeping.engines import Engine, LocalEngine, RayEngine
+    from experiments.sweeping.running import Laboratory, check
+
+    plan = read_sweep(flags)
+    if wandb_config:
+        print_wandb_config(plan, flags["early_stop"] or flags["metric"])
+        return
+    members = plan.members()
+    if dry_run:
+        for member in members:
+            click.echo(member.name)
+        return
+    out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
+    threads = kept_threads(out, flags["jobs"])
+    engine: Engine
+    if flags["engine"] == "ray":
+        engine = RayEngine(flags["jobs"], threads)
+    else:
+        engine = LocalEngine(flags["jobs"] or usual_jobs(plan.base), threads)
+    file = read_config(flags["config"]) if flags["config"] else {}
+    from experiments.sweeping.board import Board
+
+    with Board(out.absolute(), say) as board:
+        laboratory = Laboratory(out.absolute(), plan, file, evaluation_of(flags), engine, board.show, say)
+        lengths = check(laboratory, members, flags["skip_impossible"])
+        say(f"gans sweep: {len(lengths)} members in {out}, {engine.jobs} at once")
+        members = play(laboratory, [m for m in members if m.name in lengths], lengths, flags)
+    finish(laboratory, members, out, flags["metric"] or flags["early_stop"], as_json)
+
+
+def read_sweep(flags: dict[str, Any]) -> Any:
+    """What varies, from the flags. Raises UsageError for what has no meaning."""
+    from experiments.sweeping.plan import Sweep, read_choices, read_range
+
+    draws = flags["draws"]
+    if flags["grid"] and draws:
+        raise UsageError("--grid and --random exclude each other; give one")
+    ranges = dict(read_range(text) for text in flags["ranges"])
+    if ranges and draws is None:
+        raise UsageError("--log-uniform has no end; say how many to draw with --random N")
+    if flags["refine"] and not ranges:
+        raise UsageError("--refine narrows ranges; give --random N and --log-uniform")
+    if flags["refine"] and flags["early_stop"]:
+        raise UsageError("--refine and --early-stop exclude each other; give one")
+    if not flags["evaluates"] and (flags["refine"] or flags["early_stop"]):
+        raise UsageError("--no-evaluate leaves nothing to choose the best by; leave it out")
+    words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
+    choices = {name: read_choices(name, text) for name, text in words.items() if text}
+    for text in flags["sets_of"]:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: give SETTING=VALUE,…")
+        if name.replace("-", "_") in (*choices, *ranges, "seed"):
+            raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
+        choices[name.replace("-", "_")] = read_choices(name, values)
+    base, strengths = asked_settings(flags)
+    first = base.pop("seed", 0)
+    if twice := [name for name in base if name in (*choices, *ranges)]:
+        raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
+    if base.get("evaluate_kimg") is None:  # then these say how members are scored at their end
+        for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
+            base.pop(name, None)
+    base.setdefault("group", flags["out"].name if flags["out"] else None)
+    base = {name: value for name, value in base.items() if value is not None}
+    return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths)
+
+
+def evaluation_of(flags: dict[str, Any]) -> Any:
+    from experiments.sweeping.member import Evaluation
+
+    count = flags["evaluate_samples"] or Settings.evaluate_samples
+    return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
+
+
+def usual_jobs(base: dict[str, Any]) -> int:
+    """A process for each core; an accelerator takes one at a time."""
+    from experiments.config import resolve_device
+
+    return (os.cpu_count() or 1) if resolve_device(base.get("device", "auto")) == "cpu" else 1
+
+
+def kept_threads(out: Path, jobs: int | None) -> int:
+    """Threads of each member. Sums of floating-point numbers depend on it, so that a sweep that goes on has
+    as many as it began with."""
+    file = out / "sweep.json"
+    try:
+        return int(json.loads(file.read_text(encoding="utf-8"))["threads"])
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read; take another --out") from error
+    from experiments.checkpoint import write_atomically
+
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // (jobs or cores))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps({"format": 1, "threads": threads}).encode())
+    except OSError as error:
+        raise RunError(f"cannot make {out}: {error.strerror or error}; take another --out") from error
+    return threads
+
+
+def play(laboratory: Any, members: list[Any], kimg: dict[str, float], flags: dict[str, Any]) -> list[Any]:
+    """All rounds. Returns the members that went to their end."""
+    from experiments.sweeping.running import halve, refine, run_all
+
+    if flags["early_stop"]:
+        return halve(laboratory, members, flags["early_stop"], kimg)
+    run_all(laboratory, members)
+    if flags["refine"]:
+        members += refine(laboratory, members, flags["refine"], flags["metric"])
+    return members
+
+
+def finish(laboratory: Any, members: list[Any], out: Path, metric: str | None, as_json: bool) -> None:
+    """The comparison of the members, and an exit status of 1 where one failed."""
+    from experiments.comparison.reading import record_of
+    from experiments.comparison.table import compare, lines_of, to_json
+
+    folders = [laboratory.folder(member) for member in members]
+    failed = [folder for folder in folders if folder.state.startswith("failed")]
+    result: dict[str, Any] = {"folder": str(out)}
+    result["members"] = [{"folder": str(folder.path), "state": folder.state} for folder in folders]
+    lines: list[str] = []
+    if laboratory.evaluation.count and len(failed) < len(folders):
+        found = compare([record_of(folder) for folder in folders], metric)
+        lines, result["comparison"] = lines_of(found), to_json(found)
+    for line in [json.dumps(result)] if as_json else [*lines, str(out)]:
+        click.echo(line)
+    if failed:
+        first = f"{failed[0].path.name} {failed[0].state}"
+        raise RunError(
+            f"{len(failed)} of {len(folders)} members failed ({first}); the same command tries again"
+        )
+
+
+def print_wandb_config(plan: Any, metric: str | None) -> None:
+    import yaml  # type: ignore[import-untyped]
+
+    from experiments.comparison.scoring import direction
+    from experiments.sweeping.wandb_config import wandb_config
+
+    better = bool(metric and direction(metric, {"distance": metric} if metric.startswith("fd-") else {}))
+    click.echo(yaml.safe_dump(wandb_config(plan, metric, better), sort_keys=False), nl=False)

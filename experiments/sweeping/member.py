@@ -1,0 +1,149 @@
+"""One member of a sweep, in a process of its own: trained, evaluated, and stopped with the sweep.
+
+    python -m experiments.sweeping.member < TASK
+
+The task is one line of JSON. When standard input ends, as it does when the sweep's process dies in whatever
+way, the run saves and stops.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.command_line import describe, say
+from experiments.config import Config, resolve
+from experiments.errors import UsageError
+from experiments.run_folder import RunFolder
+
+INTERRUPTED = 130
+HANDOVER_SECONDS = 60.0  # in which an earlier process of this member has to save and stop
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How members are judged when they end or pause; a count of 0: not at all."""
+
+    metrics: tuple[str, ...] = ()
+    count: int = 5000
+    extractor: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done in a run folder.
+
+    Attributes:
+        folder: of the run.
+        flags: its settings; strengths: its further regularizers; file: settings from a config file.
+        evaluation: after the training.
+        until_kimg: where it pauses; None: at its end.
+    """
+
+    folder: str
+    flags: dict[str, Any]
+    strengths: dict[str, float]
+    file: dict[str, Any]
+    evaluation: Evaluation
+    until_kimg: float | None = None
+
+    def to_line(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Task":
+        values = json.loads(line)
+        return cls(**{**values, "evaluation": Evaluation(**values["evaluation"])})
+
+    def config(self) -> Config:
+        return resolve(self.flags, self.file, "of the sweep", self.strengths)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left to do."""
+        folder = RunFolder(Path(self.folder))
+        if folder.state.startswith("failed") or not (folder.is_finished or self.until_kimg):
+            return False
+        if self.evaluation.count == 0:
+            return folder.is_finished
+        evaluated = evaluated_kimg(folder)
+        if self.until_kimg is not None:
+            return any(kimg >= self.until_kimg for kimg in evaluated)
+        trained = [line["kimg"] for line in folder.scores() if line.get("kimg") is not None]
+        return bool(evaluated) and evaluated[-1] == trained[-1]
+
+
+def evaluated_kimg(folder: RunFolder) -> list[float]:
+    from experiments.comparison.reading import record_of
+
+    return [kimg for kimg, _ in record_of(folder).evaluations if kimg is not None]
+
+
+def work(task: Task) -> None:
+    """Trains and evaluates. Raises what these raise."""
+    from experiments.running import run
+
+    folder = RunFolder(Path(task.folder))
+    folder.ended_file.unlink(missing_ok=True)
+    _wait_for(folder)
+    config = task.config()
+    run(config, folder, say, until_kimg=task.until_kimg)
+    if task.evaluation.count and not task.is_done:
+        _evaluate(folder, config, task.evaluation)
+
+
+def _wait_for(folder: RunFolder) -> None:
+    """A process of this member that was left alone saves and stops by itself, but not at once."""
+    end = time.monotonic() + HANDOVER_SECONDS
+    while folder.is_locked and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def _evaluate(folder: RunFolder, config: Config, evaluation: Evaluation) -> None:
+    from experiments.evaluation.extracting import How
+    from experiments.evaluation.judging import Judge
+    from experiments.evaluation.record import keep_scores
+    from experiments.evaluation.samples import open_candidate
+
+    how = How(evaluation.extractor, device=config.settings.device)
+    judge = Judge(how, evaluation.metrics, evaluation.count, 0, say, lambda name, total: lambda count: None)
+    candidate = open_candidate(str(folder.path), say)
+    keep_scores(folder, candidate.step or folder.scores()[-1]["step"], judge(candidate))
+
+
+def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
+    """Calls `stop` when the other end of a pipe is gone."""
+
+    def wait() -> None:
+        while lifeline.readline():
+            pass
+        stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main() -> int:
+    task = Task.from_line(sys.stdin.readline())
+    stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
+    from experiments.running import Interrupted
+
+    try:
+        work(task)
+    except (Interrupted, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:
+        line = describe(error)
+        say(f"gans: {line}")
+        Path(task.folder).mkdir(parents=True, exist_ok=True)
+        RunFolder(Path(task.folder)).ended_file.write_text(f"failed: {line}\n", encoding="utf-8")
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

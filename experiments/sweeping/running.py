@@ -1,0 +1,188 @@
+"""A sweep at work: starts members, watches them, writes down how they end, and says which are the best."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.comparison.reading import record_of
+from experiments.comparison.scoring import direction, marks_of
+from experiments.errors import RunError, UsageError
+from experiments.run_folder import RunFolder
+from experiments.sweeping.engines import Engine, Job
+from experiments.sweeping.member import INTERRUPTED, Evaluation, Task
+from experiments.sweeping.plan import Member, Sweep
+from experiments.train import StopSignal
+
+POLL_SECONDS = 0.2
+Show = Callable[[Mapping[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What a sweep needs to run.
+
+    Attributes:
+        out: its folder, of which each member has a subfolder.
+        sweep: what varies; file: settings from a config file.
+        evaluation: of every member.
+        engine: where members run.
+        show: told each member's state whenever one changes, and now and then.
+        say: where remarks go.
+    """
+
+    out: Path
+    sweep: Sweep
+    file: Mapping[str, Any]
+    evaluation: Evaluation
+    engine: Engine
+    show: Show
+    say: Callable[[str], None]
+
+    def task(self, member: Member, until_kimg: float | None = None) -> Task:
+        flags = {**self.sweep.base, **member.settings, "seed": member.seed}
+        folder = str(self.out / member.name)
+        return Task(folder, flags, dict(self.sweep.strengths), dict(self.file), self.evaluation, until_kimg)
+
+    def folder(self, member: Member) -> RunFolder:
+        return RunFolder(self.out / member.name)
+
+
+def run_all(laboratory: Laboratory, members: Sequence[Member], shares: Mapping[str, float] = {}) -> None:
+    """Brings every member to its end, or to the kimg that `shares` has for its name; those that are there
+    are left alone, and one that fails does not stop the others.
+
+    Raises KeyboardInterrupt after Ctrl-C, when all have saved and stopped.
+    """
+    tasks = {member.name: laboratory.task(member, shares.get(member.name)) for member in members}
+    states = {name: "done" if task.is_done else "waiting" for name, task in tasks.items()}
+    at_work: dict[str, Job] = {}
+    with StopSignal() as stop:
+        while "waiting" in states.values() or at_work:
+            for name in [name for name, state in states.items() if state == "waiting"]:
+                if len(at_work) < laboratory.engine.jobs and not stop.requested:
+                    at_work[name], states[name] = laboratory.engine.start(tasks[name]), "running"
+            laboratory.show(states)
+            time.sleep(POLL_SECONDS)
+            if stop.requested:
+                for job in at_work.values():
+                    job.stop()
+                states |= {name: "stopped" for name, state in states.items() if state == "waiting"}
+            for name, job in list(at_work.items()):
+                if (status := job.poll()) is not None:
+                    del at_work[name]
+                    states[name] = _ended(tasks[name], status)
+        laboratory.show(states)
+        if stop.requested:
+            raise KeyboardInterrupt
+
+
+def _ended(task: Task, status: int) -> str:
+    """How a member ended, in words, which its folder keeps where it failed."""
+    if status in (0, INTERRUPTED):
+        return "done" if status == 0 else "stopped"
+    folder = RunFolder(Path(task.folder))
+    if status < 0 or not folder.ended_file.exists():
+        reason = f"ended by signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        folder.ended_file.write_text(f"failed: {reason}; see {folder.log_file}\n", encoding="utf-8")
+    return folder.state
+
+
+def ranked(
+    laboratory: Laboratory, members: Sequence[Member], metric: str | None, kimg: float = 0.0
+) -> list[tuple[float, list[Member]]]:
+    """The mean score of each setting over its seeds, and its members, from the best to the worst: of the
+    first evaluation at so many images or more. Settings all of whose members failed are none of them.
+
+    Raises RunError where none has such a score.
+    """
+    settings: dict[str, list[Member]] = {}
+    for member in members:
+        settings.setdefault(str(member.settings), []).append(member)
+    found, is_better_higher = [], False
+    for own in settings.values():
+        values = []
+        for member in own:
+            marks = marks_of(record_of(laboratory.folder(member)))
+            name = metric or next((n for n, m in marks.items() if direction(n, m[-1].made) is not None), "")
+            after = [mark for mark in marks.get(name, []) if (mark.kimg or 0.0) >= kimg]
+            if after:
+                values.append(after[0].value)
+                is_better_higher = bool(direction(name, after[0].made))
+        if values:
+            found.append((float(np.mean(values)), own))
+    if not found:
+        raise RunError(
+            f"no member has a score {metric or 'to choose the best by'}; see log.txt in their folders"
+        )
+    return sorted(found, key=lambda pair: pair[0], reverse=is_better_higher)
+
+
+def refine(laboratory: Laboratory, members: Sequence[Member], top: int, metric: str | None) -> list[Member]:
+    """The finer round around the best settings, run to its end."""
+    best = [own[0].settings for _, own in ranked(laboratory, members, metric)[:top]]
+    laboratory.say(f"a finer round around the best {len(best)}")
+    finer = laboratory.sweep.finer(best)
+    run_all(laboratory, finer)
+    return finer
+
+
+def halve(
+    laboratory: Laboratory, members: Sequence[Member], metric: str, kimg: Mapping[str, float]
+) -> list[Member]:
+    """Successive halving (Jamieson & Talwalkar 2016): all train for a while, the better half of the settings
+    goes on, for twice as long, and so forth, so that each rung shows as many images in all.
+
+    Args:
+        kimg: of every member's whole run.
+
+    Returns:
+        The members that trained to their end.
+    """
+    left = list(members)
+    count = len({str(member.settings) for member in members})
+    rungs = max(1, math.ceil(math.log2(count)) + 1)
+    for rung in range(rungs - 1):
+        share = (2 ** (rung + 1) - 1) / (2**rungs - 1)
+        until = {member.name: kimg[member.name] * share for member in left}
+        laboratory.say(f"rung {rung + 1} of {rungs}: {len(left)} members, to {share:.0%} of their length")
+        run_all(laboratory, left, until)
+        order = ranked(laboratory, left, metric, min(until.values()) * 0.999)
+        kept = order[: math.ceil(len(order) / 2)]
+        for mean, own in order[len(kept) :]:
+            for member in own:
+                words = f"stopped early: {metric} {mean:.4g} after {until[member.name]:.4g} kimg\n"
+                laboratory.folder(member).ended_file.write_text(words, encoding="utf-8")
+        left = [member for _, own in kept for member in own]
+    laboratory.say(f"rung {rungs} of {rungs}: {len(left)} members, to their end")
+    run_all(laboratory, left)
+    return left
+
+
+def check(laboratory: Laboratory, members: Sequence[Member], skips: bool) -> dict[str, float]:
+    """The kimg of every member's run, by name, of those that can be; the others are said, one by one.
+
+    Raises UsageError for any of these, unless it `skips` them, and where none is left.
+    """
+    from experiments.plan import estimate
+
+    possible: dict[str, float] = {}
+    faults = {}
+    for member in members:
+        try:
+            possible[member.name] = estimate(laboratory.task(member).config()).kimg
+        except UsageError as error:
+            faults[member.name] = str(error)
+    for name, fault in faults.items():
+        laboratory.say(f"{name}: {fault}")
+    if faults and not (skips and possible):
+        raise UsageError(
+            f"{len(faults)} of {len(members)} members cannot be, and none was started; change the settings"
+            + ("" if not possible else ", or leave these out with --skip-impossible")
+        )
+    return possible
