@@ -282,7 +282,7 @@ def evaluate(
                 for line in [] if as_json else [f"step {each.step}"] * every_checkpoint + lines_of(scores):
                     click.echo(line)
                 if folder.exists:
-                    keep_scores(folder, each.step or 0, scores)
+                    keep_scores(folder, each.step or 0, each.kimg, scores)
         finally:  # what was found is said, even if it cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))

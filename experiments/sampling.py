@@ -27,12 +27,13 @@ BATCH = 64
 
 
 class Loaded(NamedTuple):
-    """A generator in evaluation mode on the CPU, its settings, and the step that it was trained to; None
-    where the file does not say."""
+    """A generator in evaluation mode on the CPU, its settings, and the step and the kimg that it was trained
+    to; None where the file does not say."""
 
     generator: nn.Module
     settings: Settings
-    step: int | None
+    step: int | None = None
+    kimg: float | None = None
 
 
 def load_generator(path: Path, say: Callable[[str], None] = print) -> tuple[nn.Module, Settings]:
@@ -85,7 +86,7 @@ def load(path: Path, say: Callable[[str], None] = print) -> Loaded:
     """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an exported
     file. Damaged checkpoints are told to `say`."""
     if path.suffix == ".safetensors":
-        return Loaded(*import_network(path), None)
+        return Loaded(*import_network(path))
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -95,8 +96,9 @@ def load(path: Path, say: Callable[[str], None] = print) -> Loaded:
     folder = open_run(path)
     settings = folder.settings()
     if folder.is_finished:
-        last = max((line["step"] for line in folder.scores()), default=None)
-        return Loaded(import_network(folder.generator_file)[0], settings, last)
+        last = max(folder.scores(), key=lambda line: line["step"], default={})
+        generator = import_network(folder.generator_file)[0]
+        return Loaded(generator, settings, last.get("step"), last.get("kimg"))
     newest = folder.checkpoints().newest(say)
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
@@ -110,7 +112,7 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
-    return Loaded(generator.eval().requires_grad_(False), settings, state["step"])
+    return Loaded(generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000)
 
 
 class Truncation(NamedTuple):

@@ -20,7 +20,7 @@ def read_records(words: Sequence[str]) -> list[Record]:
     records: list[Record] = []
     for word in words:
         if word.startswith(WANDB):
-            from experiments.comparison.wandb_projects import read_project
+            from experiments.comparison.wandb_reader import read_project
 
             records += read_project(word.removeprefix(WANDB))
         else:

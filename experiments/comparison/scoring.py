@@ -58,7 +58,7 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
     alike, unless `force`.
     """
     marks = [marks_of(record) for record in records]
-    metric = metric or _first_common(records, marks)
+    metric = named(metric, marks[0]) if metric else _first_common(records, marks)
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
@@ -76,6 +76,18 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].made[key] for key in PROVENANCE if key in chosen[0].made}
     return Chosen(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
+
+
+def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
+    """The name among these marks that a user means: `fid` is also said of the Fréchet distance between the
+    features of another network, where there is one alone, whose own name then stands beside every number."""
+    alike = [name for name, own in marks.items() if usual_name(name, own[-1].made) == metric]
+    return alike[0] if metric not in marks and len(alike) == 1 else metric
+
+
+def usual_name(metric: str, made: Mapping[str, Any]) -> str:
+    """`fd-random-vgg/to-B` → `fid/to-B`."""
+    return metric.replace(str(made.get("distance")), "fid", 1)
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
@@ -135,9 +147,7 @@ def direction(metric: str, made: Mapping[str, Any]) -> bool | None:
     Args:
         made: the record of the score.
     """
-    first, *rest = metric.split("/")
-    # Distances between the features of other networks than Inception are called by these.
-    name = first.replace(str(made.get("distance")), "fid", 1)
+    name, *rest = usual_name(metric, made).split("/")
     if name not in catalogue.names_of("metric"):
         return None
     better: Mapping[str, bool] = catalogue.load("metric", name).higher_is_better

@@ -67,10 +67,9 @@ def keep_record(folder: RunFolder, step: int, scores: Scores) -> None:
     _append(folder.evaluation_file, {"step": step, "scores": scores})
 
 
-def keep_scores(folder: RunFolder, step: int, scores: Scores) -> None:
+def keep_scores(folder: RunFolder, step: int, kimg: float | None, scores: Scores) -> None:
     """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and to
     `evaluation.jsonl`. Both only grow, so that a run may be judged while it trains."""
-    kimg = next((line.get("kimg") for line in folder.scores() if line["step"] == step), None)
     try:
         _append(folder.scores_file, {"step": step, "kimg": kimg, **numbers_of(scores)})
         keep_record(folder, step, scores)

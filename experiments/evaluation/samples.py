@@ -169,13 +169,14 @@ class Candidate:
         name: how messages name it.
         network: in evaluation mode.
         settings: of its run.
-        step: that it was trained to, where that is known.
+        step, kimg: that it was trained to, where they are known.
     """
 
     name: str
     network: nn.Module
     settings: Settings
     step: int | None = None
+    kimg: float | None = None
 
 
 def open_candidate(word: str, say: Say) -> Candidate:
@@ -185,5 +186,5 @@ def open_candidate(word: str, say: Say) -> Candidate:
 
 def open_generated(word: str, count: int, seed: int, device: str, say: Say) -> GeneratedSamples:
     """Samples of a run folder, a checkpoint or an exported generator."""
-    generator, settings, _ = load(Path(word), say)
+    generator, settings, *_ = load(Path(word), say)
     return GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)

@@ -173,8 +173,11 @@ def finish(laboratory: Any, members: list[Any], out: Path, metric: str | None, a
     result["members"] = [{"folder": str(folder.path), "state": folder.state} for folder in folders]
     lines: list[str] = []
     if laboratory.evaluation.count and len(failed) < len(folders):
-        found = compare([record_of(folder) for folder in folders], metric)
-        lines, result["comparison"] = lines_of(found), to_json(found)
+        try:
+            found = compare([record_of(folder) for folder in folders], metric)
+            lines, result["comparison"] = lines_of(found), to_json(found)
+        except UsageError as error:  # the runs are there all the same
+            say(f"not compared: {error}")
     for line in [json.dumps(result)] if as_json else [*lines, str(out)]:
         click.echo(line)
     if failed:

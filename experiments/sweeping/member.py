@@ -113,7 +113,7 @@ def _evaluate(folder: RunFolder, config: Config, evaluation: Evaluation) -> None
     how = How(evaluation.extractor, device=config.settings.device)
     judge = Judge(how, evaluation.metrics, evaluation.count, 0, say, lambda name, total: lambda count: None)
     candidate = open_candidate(str(folder.path), say)
-    keep_scores(folder, candidate.step or folder.scores()[-1]["step"], judge(candidate))
+    keep_scores(folder, candidate.step or 0, candidate.kimg, judge(candidate))
 
 
 def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:

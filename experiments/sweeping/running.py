@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.reading import record_of
-from experiments.comparison.scoring import direction, marks_of
+from experiments.comparison.scoring import direction, marks_of, named
 from experiments.errors import RunError, UsageError
 from experiments.run_folder import RunFolder
 from experiments.sweeping.engines import Engine, Job
@@ -109,7 +109,11 @@ def ranked(
         values = []
         for member in own:
             marks = marks_of(record_of(laboratory.folder(member)))
-            name = metric or next((n for n, m in marks.items() if direction(n, m[-1].made) is not None), "")
+            name = (
+                named(metric, marks)
+                if metric
+                else next((n for n, m in marks.items() if direction(n, m[-1].made) is not None), "")
+            )
             after = [mark for mark in marks.get(name, []) if (mark.kimg or 0.0) >= kimg]
             if after:
                 values.append(after[0].value)

@@ -1,0 +1,169 @@
+"""`gans compare`: what is grouped, what is said, and what is refused."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from experiments.comparison.groups import telling
+from experiments.comparison.reading import read_records
+
+FD = "fd-random-vgg"
+
+
+@pytest.fixture
+def sweep(make_run, tmp_path):
+    """Two losses that differ by far more than their seeds, and a third like the first."""
+    values = {"bce": (30.0, 31.0, 32.0), "wgan-gp": (60.0, 61.0, 62.5), "hinge": (30.5, 31.5, 31.0)}
+    for loss, scores in values.items():
+        for seed, score in enumerate(scores):
+            make_run(f"{loss}-{seed}", {FD: score}, loss=loss, seed=seed)
+    return tmp_path
+
+
+def rows_of(outcome):
+    assert outcome.status == 0, outcome
+    found = json.loads(outcome.out)
+    return {row["group"]["settings"]["loss"]: row for row in found["rows"]}, found
+
+
+def test_three_losses_with_three_seeds(gans, sweep):
+    rows, found = rows_of(gans("compare --json", sweep))
+    assert list(rows) == ["bce", "hinge", "wgan-gp"] and found["by"] == ["loss"]
+    assert rows["bce"]["mean"] == 31.0 and rows["bce"]["verdict"] == "best"
+    assert (rows["bce"]["low"], rows["bce"]["high"]) == pytest.approx((28.5159, 33.4841), abs=1e-4)
+    assert rows["hinge"]["verdict"] == "no significant difference"
+    assert rows["wgan-gp"]["verdict"] == "worse by 30.17" and rows["wgan-gp"]["p"] < 0.001
+    # These seeds could have shown a difference of some units, but not of one.
+    assert 1.0 < rows["hinge"]["detectable"] < 10.0
+
+
+def test_what_a_reader_sees(gans, sweep):
+    text = gans("compare", sweep).out
+    assert f"{FD} (lower is better), at 8 kimg" in text
+    assert "extractor random-vgg" in text and "n 500/500" in text
+    assert "no significant difference" in text and "Holm-corrected for 3 pairs" in text
+    differing = text.partition("settings that differ")[2]
+    assert "penalty " in differing and "interpolates" in differing and "seed" not in differing
+
+
+def test_fid_is_said_of_the_only_distance_and_shown_by_its_own_name(gans, sweep):
+    assert gans("compare --metric fid", sweep).out.startswith(f"{FD} (lower is better)")
+
+
+def test_a_line_for_every_run(gans, sweep):
+    lines = list(csv.DictReader(io.StringIO(gans("compare --csv", sweep).out)))
+    assert len(lines) == 9
+    assert {line["seed"] for line in lines} == {"0", "1", "2"}
+    assert sorted(float(line[FD]) for line in lines if line["loss"] == "bce") == [30.0, 31.0, 32.0]
+
+
+def test_higher_is_better_for_scores_that_are_so(gans, make_run, tmp_path):
+    for loss, value in (("bce", 0.2), ("hinge", 0.9)):
+        for seed in range(2):
+            made = {"precision": value + seed / 100, "recall": 0.5}
+            scores = {"precision-recall": value + seed / 100}
+            make_run(f"{loss}-{seed}", scores, made=made, loss=loss, seed=seed)
+    rows, found = rows_of(gans("compare --json", tmp_path))
+    assert found["chosen"]["metric"] == "precision-recall/precision"
+    assert list(rows) == ["hinge", "bce"] and rows["bce"]["difference"] == pytest.approx(0.7)
+
+
+def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
+    for seed, score in enumerate((10.0, 30.0, 50.0, 80.0)):
+        make_run(f"bce-{seed}", {FD: score}, loss="bce", seed=seed)
+        make_run(f"hinge-{seed}", {FD: score + 5 + seed / 10}, loss="hinge", seed=seed)
+    apart, _ = rows_of(gans("compare --json", tmp_path))
+    together, _ = rows_of(gans("compare --json --test paired", tmp_path))
+    assert apart["hinge"]["verdict"] == "no significant difference"
+    assert together["hinge"]["verdict"] == "worse by 5.15"
+
+
+def test_a_setting_that_was_swept_makes_groups(gans, make_run, tmp_path):
+    for rate in (1e-4, 2e-4):
+        for loss in ("bce", "hinge"):
+            make_run(f"{loss}-{rate}", {FD: 30.0 + rate}, loss=loss, lr_generator=rate, lr_critic=1e-4)
+    assert telling(read_records([str(tmp_path)])) == ["loss", "lr_generator"]
+    by_loss = gans("compare --by loss", tmp_path).out
+    assert "Within groups also differ: lr_generator" in by_loss
+
+
+def test_scores_at_equal_kimg(gans, make_run, tmp_path):
+    """The last that both have; a run may end with a round that the other does not know."""
+    make_run("a", {FD: 30.0}, loss="bce")
+    late = make_run("b", {FD: 20.0}, kimg=16.0, loss="hinge")
+    lines = late.scores_file.read_text() + json.dumps({"step": 250, "kimg": 8.03}) + "\n"
+    late.scores_file.write_text(lines)
+    early = json.loads(late.evaluation_file.read_text())
+    early["step"], early["scores"][FD]["value"] = 250, 40.0
+    late.evaluation_file.write_text(json.dumps(early) + "\n" + late.evaluation_file.read_text())
+    rows, found = rows_of(gans("compare --json", tmp_path))
+    assert rows["hinge"]["mean"] == 40.0 and found["chosen"]["kimg"] == pytest.approx(8.0, abs=0.1)
+    late.evaluation_file.write_text(late.evaluation_file.read_text().splitlines()[1] + "\n")
+    refused = gans("compare", tmp_path)
+    assert refused.status == 2 and "at no kimg that all share" in refused.err
+
+
+@pytest.mark.parametrize(
+    "made", [{"n": [100, 500]}, {"extractor": "inception"}, {"weights": "0"}, {"reference": "0"}]
+)
+def test_mixed_provenance_is_refused(gans, refused, make_run, tmp_path, made):
+    make_run("a", {FD: 30.0}, loss="bce")
+    make_run("b", {FD: 31.0}, loss="hinge", made=made)
+    refused(2, ("not made alike", next(iter(made)), "--force"), "compare", tmp_path)
+    assert gans("compare --force", tmp_path).status == 0
+
+
+def test_seeds_of_samples_are_no_provenance(gans, make_run, tmp_path):
+    make_run("a", {FD: 30.0}, loss="bce")
+    make_run("b", {FD: 31.0}, loss="hinge", made={"seed": 5})
+    assert gans("compare", tmp_path).status == 0
+
+
+def test_one_seed_has_no_interval(gans, make_run, tmp_path):
+    make_run("a", {FD: 30.0}, loss="bce")
+    make_run("b", {FD: 31.0}, loss="hinge")
+    text = gans("compare", tmp_path).out
+    assert "no interval can be given" in text and "one seed alone" in text
+
+
+def test_one_setting_alone(gans, make_run, tmp_path):
+    for seed in range(2):
+        make_run(f"a-{seed}", {FD: 30.0 + seed}, seed=seed)
+    assert "nothing to compare it with" in gans("compare", tmp_path).out
+
+
+def test_failed_members_are_left_out_and_named(gans, sweep, make_run):
+    broken = make_run("broken", loss="bce", seed=9)
+    broken.ended_file.write_text("failed: step 3: critic/adversarial is not finite\n")
+    text = gans("compare", sweep).out
+    assert "Left out" in text and "step 3: critic/adversarial is not finite" in text
+
+
+def test_nothing_to_compare(refused, make_run, tmp_path):
+    refused(2, ("nothing to compare", "run folders"), "compare")
+    refused(2, ("absent", "not a run folder"), "compare", tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    refused(2, ("empty", "config.json"), "compare", tmp_path / "empty")
+    make_run("a", loss="bce", root=tmp_path / "sweep")
+    refused(2, ("no score that all have", "gans evaluate"), "compare", tmp_path / "sweep")
+
+
+def test_words_that_cannot_be(refused, sweep):
+    refused(2, ("bce-0 has no score kid", FD), "compare --metric kid", sweep)
+    refused(2, ("--by lose", "no such setting"), "compare --by lose", sweep)
+    refused(2, ("--json and --csv",), "compare --json --csv", sweep)
+    (sweep / "bce-0" / "config.json").write_text("[]")
+    refused(2, ("bce-0", "cannot be read"), "compare", sweep)
+
+
+def test_paired_without_partners(refused, sweep):
+    (sweep / "bce-0").rename(sweep.parent / "elsewhere")
+    refused(2, ("--test paired", "same seeds"), "compare --test paired", sweep)
+
+
+def test_a_copy_of_a_run_says_nothing_new(refused, make_run, tmp_path):
+    make_run("a", {FD: 30.0})
+    make_run("b", {FD: 30.0})
+    refused(2, ("are the same experiment",), "compare", tmp_path)

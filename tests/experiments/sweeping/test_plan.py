@@ -1,0 +1,89 @@
+"""Which members a sweep has, what they are called, and which words are refused."""
+
+import math
+
+import pytest
+
+from experiments.errors import UsageError
+from experiments.sweeping.plan import Range, Sweep, read_choices, read_range
+
+
+def test_the_product_with_seeds():
+    sweep = Sweep({"arch": ["dcgan"], "loss": ["bce", "hinge"], "lr_generator": [1e-4, 2e-4]}, range(5, 7))
+    names = [member.name for member in sweep.members()]
+    assert names[:3] == ["bce-lr_generator=0.0001-seed-5", "bce-lr_generator=0.0001-seed-6", names[2]]
+    assert len(set(names)) == 8
+    first = sweep.members()[0]
+    assert first.settings == {"arch": "dcgan", "loss": "bce", "lr_generator": 1e-4} and first.seed == 5
+
+
+def test_one_setting_is_named_by_its_seed_alone():
+    assert [m.name for m in Sweep({"arch": ["dcgan"]}, range(2)).members()] == ["seed-0", "seed-1"]
+
+
+def test_names_that_any_file_system_takes():
+    (member,) = Sweep({"data": ["folder:/a/b c", "shapes"]}, [0]).members()[:1]
+    assert member.name == "folder_a_b_c-seed-0"
+
+
+def test_draws_are_uniform_on_a_log_scale_and_follow_from_the_seed():
+    sweep = Sweep({"loss": ["bce", "hinge"]}, [3], {"lr_generator": Range(1e-5, 1e-3)}, draws=400)
+    drawn = [member.settings["lr_generator"] for member in sweep.members()]
+    assert drawn == [member.settings["lr_generator"] for member in sweep.members()]
+    assert all(1e-5 <= rate <= 1e-3 for rate in drawn)
+    assert sum(rate < 1e-4 for rate in drawn) / len(drawn) == pytest.approx(0.5, abs=0.08)
+    assert {member.settings["loss"] for member in sweep.members()} == {"bce", "hinge"}
+    other = Sweep({}, [4], {"lr_generator": Range(1e-5, 1e-3)}, draws=400)
+    assert drawn[0] != other.members()[0].settings["lr_generator"]
+
+
+def test_a_longer_sweep_begins_with_the_same_draws():
+    few, many = (Sweep({}, [0], {"lr_critic": Range(1e-5, 1e-3)}, draws=n).members() for n in (3, 9))
+    assert many[:3] == few
+
+
+def test_the_finer_round_is_a_quarter_as_wide_around_the_best():
+    sweep = Sweep({"loss": ["bce"]}, [0], {"lr_generator": Range(1e-6, 1e-2)}, draws=60)
+    finer = sweep.finer([{"loss": "bce", "lr_generator": 1e-4}])
+    logs = [math.log10(member.settings["lr_generator"]) for member in finer]
+    assert -4.51 < min(logs) < -4.4 and -3.6 < max(logs) < -3.49
+    edge = sweep.finer([{"loss": "bce", "lr_generator": 1e-6}])
+    assert all(member.settings["lr_generator"] >= 1e-6 for member in edge)
+
+
+def test_values_between_commas_and_lists_between_semicolons():
+    assert read_choices("lr-generator", "1e-4,2e-4") == [1e-4, 2e-4]
+    assert read_choices("betas", "0.0,0.9;0.5,0.999") == [(0.0, 0.9), (0.5, 0.999)]
+    assert read_choices("conditional", "true,false") == [True, False]
+    assert read_choices("penalty", "none;interpolates,real") == [(), ("interpolates", "real")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mentions"),
+    [
+        ("lr_generatr", "1", "did you mean lr_generator"),
+        ("lr_generator", "fast", "'fast' is not a number"),
+        ("lr_generator", "1e-4,1e-4", "twice"),
+        ("lr_generator", "", "at least one"),
+        ("classes", "3", "unknown setting"),
+        ("conditional", "perhaps", "true or false"),
+    ],
+)
+def test_refused_choices(name, text, mentions):
+    with pytest.raises(UsageError, match=mentions):
+        read_choices(name, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["lr_generator=1", "lr_generator=1e-3:1e-5", "lr_generator=0:1", "seed=1:9.5"]
+)
+def test_refused_ranges(text):
+    with pytest.raises(UsageError, match="LOW:HIGH"):
+        read_range(text)
+    with pytest.raises(UsageError, match="did you mean width"):
+        read_range("widht=1:2")
+
+
+def test_two_sweeps_have_two_folders_whatever_their_seeds():
+    one, same = (Sweep({"loss": ["bce"]}, range(n)) for n in (2, 3))
+    assert one.digest == same.digest != Sweep({"loss": ["hinge"]}, range(2)).digest

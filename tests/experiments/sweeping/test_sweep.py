@@ -1,0 +1,237 @@
+"""`gans sweep`: members that fail, are cut off, are skipped and resumed; halving and refining."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.comparison.reading import record_of, run_folders
+from experiments.run_folder import RunFolder
+from experiments.sweeping import commands, engines
+from experiments.sweeping.engines import Engine, Job
+from experiments.sweeping.member import work
+from tests.conftest import MOODY
+
+POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
+TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
+
+
+class Here(Engine):
+    """Members in this process: what a sweep decides is the same, without starting others."""
+
+    def __init__(self, jobs, threads):
+        self.jobs, self.started = jobs, []
+
+    def start(self, task):
+        self.started.append((Path(task.folder).name, task.until_kimg))
+        work(task)
+        return Ended()
+
+
+class Ended(Job):
+    def poll(self):
+        return 0
+
+    def stop(self):
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch):
+    made = []
+
+    def make(jobs, threads):
+        made.append(Here(jobs, threads))
+        return made[-1]
+
+    monkeypatch.setattr(engines, "LocalEngine", make)
+    monkeypatch.setattr("experiments.sweeping.running.POLL_SECONDS", 0.0)
+    return made
+
+
+def generators(folder):
+    return {run.path.name: run.generator_file.read_bytes() for run in run_folders(folder)}
+
+
+def test_a_sweep_its_table_and_the_same_command_again(gans, here, tmp_path):
+    line = f"sweep {TINY} --loss bce,wgan-gp"
+    first = gans(f"{line} --json --out", tmp_path / "sweep")
+    found = json.loads(first.out)
+    assert first.status == 0, first
+    assert [member["state"] for member in found["members"]] == ["finished"] * 4
+    rows = found["comparison"]["rows"]
+    assert {row["group"]["settings"]["loss"] for row in rows} == {"bce", "wgan-gp"}
+    assert len(here[0].started) == 4
+    again = gans(f"{line} --out", tmp_path / "sweep")
+    assert again.status == 0 and here[1].started == []
+    assert "could show" in again.out and again.out.splitlines()[-1] == str(tmp_path / "sweep")
+    more = gans(f"{line.replace('--seeds 2', '--seeds 3')} --out", tmp_path / "sweep")
+    assert more.status == 0 and [name for name, _ in here[2].started] == ["bce-seed-2", "wgan-gp-seed-2"]
+
+
+def test_every_member_is_the_run_that_its_flags_make(gans, here, tmp_path):
+    gans(f"sweep {TINY} --loss bce --set lr_generator=1e-3 --out", tmp_path / "sweep")
+    alone = (
+        f"run {POINTS.rpartition('--evaluate')[0]} --kimg 0.096 --loss bce --lr-generator 1e-3 --seed 1 --out"
+    )
+    assert gans(alone, tmp_path / "alone").status == 0
+    own = RunFolder(tmp_path / "sweep" / "seed-1")
+    assert own.generator_file.read_bytes() == RunFolder(tmp_path / "alone").generator_file.read_bytes()
+    assert own.settings().group == "sweep"
+
+
+def test_the_better_half_goes_on_and_each_rung_costs_the_same(gans, here, tmp_path):
+    rates = "lr_generator=1e-6,1e-5,1e-4,1e-3"
+    line = f"sweep {POINTS} --steps 60 --seeds 1 --jobs 1 --set {rates} --early-stop fid"
+    first = gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep")
+    assert first.status == 0, first
+    rungs = [until and round(until, 3) for _, until in here[0].started]
+    # 0.96 kimg in all: a seventh of it, then two sevenths more, then four.
+    assert rungs == [0.137] * 4 + [0.411] * 2 + [None]
+    states = sorted(folder.state.partition(":")[0] for folder in run_folders(tmp_path / "sweep"))
+    assert states == ["finished", "stopped early", "stopped early", "stopped early"]
+    shown = {run.path.name: record_of(run).lines[-1]["kimg"] for run in run_folders(tmp_path / "sweep")}
+    assert sorted(shown.values()) == pytest.approx([0.144, 0.144, 0.416, 0.96])
+    again = gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep")
+    assert again.status == 0 and here[1].started == []
+
+
+def test_a_paused_member_ends_with_the_bits_of_one_that_never_paused(gans, here, tmp_path):
+    line = f"sweep {POINTS} --steps 60 --seeds 1 --jobs 1 --set lr_generator=1e-4,1e-3 --evaluate-metrics fid"
+    assert gans(f"{line} --early-stop fid --out", tmp_path / "halved").status == 0
+    assert gans(f"{line} --out", tmp_path / "whole").status == 0
+    (name,) = (run.path.name for run in run_folders(tmp_path / "halved") if run.is_finished)
+    whole = generators(tmp_path / "whole")[name]
+    assert RunFolder(tmp_path / "halved" / name).generator_file.read_bytes() == whole
+
+
+def test_a_finer_round_around_the_best(gans, here, tmp_path):
+    line = f"sweep {POINTS} --steps 6 --seeds 1 --jobs 1 --random 3 --log-uniform lr_generator=1e-6:1e-2"
+    outcome = gans(f"{line} --refine 1 --evaluate-metrics fid --json --out", tmp_path / "sweep")
+    assert outcome.status == 0, outcome
+    rows = json.loads(outcome.out)["comparison"]["rows"]
+    assert len(here[0].started) == len(rows) == 6
+    coarse = [float(name.split("=")[1].rpartition("-seed")[0]) for name, _ in here[0].started[:3]]
+    finer = [float(name.split("=")[1].rpartition("-seed")[0]) for name, _ in here[0].started[3:]]
+    scores = {row["group"]["settings"]["lr_generator"]: row["mean"] for row in rows}
+    best = min(coarse, key=lambda rate: scores[rate])
+    assert all(10**-0.51 < rate / best < 10**0.51 for rate in finer)
+
+
+def test_impossible_members_are_listed_before_anything_runs(gans, here, tmp_path):
+    line = f"sweep {TINY.replace('mlp', 'mlp,dcgan')} --loss bce --out"
+    refused = gans(line, tmp_path / "sweep")
+    assert refused.status == 2 and here[0].started == []
+    assert "dcgan-seed-0: architecture dcgan makes images" in refused.err
+    assert "2 of 4 members cannot be" in refused.err and "--skip-impossible" in refused.err
+    assert gans(f"{line} {tmp_path / 'sweep'} --skip-impossible").status == 0
+    assert len(here[1].started) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "mentions"),
+    [
+        ("--loss nonsense", "unknown loss"),
+        ("--set colour=red", "unknown setting"),
+        ("--set width=4 --width 8", "exclude each other"),
+        ("--set seed=1,2", "--seeds"),
+        ("--log-uniform lr_generator=1e-4:1e-3", "--random"),
+        ("--random 2 --grid", "exclude each other"),
+        ("--refine 2", "--log-uniform"),
+        ("--no-evaluate --early-stop fid", "--no-evaluate"),
+        ("--set width", "SETTING=VALUE"),
+    ],
+)
+def test_refused(gans, here, words, mentions):
+    outcome = gans(f"sweep --arch mlp --data ring8 --steps 2 {words}")
+    assert outcome.status == 2 and mentions in outcome.err, outcome
+    assert len([line for line in outcome.err.splitlines() if line.startswith("gans: ")]) == 1
+
+
+def test_a_folder_with_other_things_is_left_alone(refused, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    refused(2, ("notes", "not empty"), f"sweep {TINY} --out", tmp_path / "notes")
+
+
+def test_dry_run_lists_members(gans):
+    outcome = gans(f"sweep {TINY} --loss bce,hinge --dry-run")
+    assert outcome.out.split() == ["bce-seed-0", "bce-seed-1", "hinge-seed-0", "hinge-seed-1"]
+
+
+def test_one_failing_member_does_not_stop_the_rest(start, monkeypatch, tmp_path):
+    (tmp_path / "moody.py").write_text(MOODY)
+    line = f"sweep {TINY} --loss bce,moody --plugin moody.py --out sweep"
+    monkeypatch.setenv("MOOD", "nan 5")
+    failing = start(line)
+    _, err = failing.communicate(timeout=120)
+    assert failing.returncode == 1, err
+    states = {run.path.name: run.state for run in run_folders(tmp_path / "sweep")}
+    assert states["bce-seed-0"] == states["bce-seed-1"] == "finished"
+    assert "not finite" in states["moody-seed-0"] and states["moody-seed-0"].startswith("failed: step")
+    assert "2 of 4 members failed" in err.splitlines()[-1]
+    monkeypatch.delenv("MOOD")
+    calm = start(line)
+    _, err = calm.communicate(timeout=120)
+    assert calm.returncode == 0, err
+    assert {run.state for run in run_folders(tmp_path / "sweep")} == {"finished"}
+
+
+def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, start, tmp_path):
+    line = f"sweep {POINTS} --kimg 24 --checkpoint-kimg 2 --seeds 2 --jobs 2 --loss bce,lsgan --out"
+    cut = start(line, tmp_path / "cut", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    # In the middle: one member has ended, another is at work.
+    while not (done := _finished(tmp_path / "cut")) or not _at_work(tmp_path / "cut"):
+        assert cut.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    cut.kill()
+    cut.wait()
+    stamps = {name: RunFolder(tmp_path / "cut" / name).generator_file.stat().st_mtime_ns for name in done}
+    again = start(line, tmp_path / "cut")
+    _, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    for name, stamp in stamps.items():
+        assert RunFolder(tmp_path / "cut" / name).generator_file.stat().st_mtime_ns == stamp, "run twice"
+    assert gans(line, tmp_path / "whole").status == 0
+    assert generators(tmp_path / "cut") == generators(tmp_path / "whole")
+    runs = run_folders(tmp_path / "cut")
+    assert any("resuming" in run.log_file.read_text() for run in runs)
+    assert [len(record_of(run).evaluations) for run in runs] == [1] * 4, "each is evaluated once"
+
+
+def _finished(folder):
+    return [run.name for run in folder.glob("*-seed-*") if (run / "evaluation.jsonl").exists()]
+
+
+def _at_work(folder):
+    return [
+        run
+        for run in folder.glob("*-seed-*")
+        if not (run / "generator.safetensors").exists() and list(run.glob("checkpoints/*.sha256"))
+    ]
+
+
+def test_ctrl_c_saves_and_stops_all(start, tmp_path):
+    line = f"sweep {POINTS} --steps 100000 --seeds 2 --jobs 2 --loss bce --out"
+    process = start(line, tmp_path / "sweep")
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "sweep").glob("*/scores.jsonl"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err.splitlines()[-1] == "gans: interrupted"
+    for run in run_folders(tmp_path / "sweep"):
+        assert run.checkpoints().paths() and run.state == "unfinished"
+
+
+def test_threads_stay_what_they_were(gans, here, tmp_path):
+    gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep")
+    content = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert commands.kept_threads(tmp_path / "sweep", 1) == content["threads"]
+    (tmp_path / "sweep" / "sweep.json").write_text("{}")
+    assert gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep").status == 2
