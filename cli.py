@@ -22,7 +22,7 @@ from experiments.command_line import (
     setting_option,
     settings_options,
 )
-from experiments.comparison.commands import compare
+from experiments.comparison.commands import compare, report
 from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
 from experiments.sweeping.commands import sweep
@@ -318,7 +318,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate, sweep, compare):
+for command in (*COMMANDS, translate, sweep, compare, report):
     gans.add_command(command)
 
 

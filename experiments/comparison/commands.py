@@ -1,10 +1,11 @@
-"""`gans compare`: parse, call, print. Nothing heavy is imported at the top."""
+"""`gans compare` and `gans report`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
+from pathlib import Path
 
 import click
 
-from experiments.command_line import debug_option
+from experiments.command_line import debug_option, say
 from experiments.errors import UsageError
 
 METRIC_HELP = "The score (gans evaluate makes them); default: the first that all have."
@@ -57,3 +58,31 @@ def compare(
 def settings_of(words: str) -> list[str]:
     """`loss,lr-generator` → names of settings."""
     return [word.replace("-", "_") for word in words.split(",") if word]
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="Where to.")
+@click.option("--metric", metavar="NAME", help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@debug_option
+def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force: bool, debug: bool) -> None:
+    """One HTML file with the comparison of RUNs, their curves and samples, that opens without a network."""
+    if out.suffix != ".html":
+        raise UsageError(f"--out {out}: give FILE.html")
+    from experiments.comparison.reading import read_records
+    from experiments.comparison.report import report as page_of
+    from experiments.comparison.report import write_report
+    from experiments.comparison.table import compare as compared
+
+    records, comparison, why_not = read_records(runs), None, ""
+    try:
+        comparison = compared(records, metric, settings_of(by), force=force)
+    except UsageError as error:
+        if metric or by:
+            raise
+        why_not = str(error)  # curves and samples show something all the same
+        say(f"not compared: {why_not}")
+    write_report(out, page_of(records, comparison, why_not))
+    click.echo(out)

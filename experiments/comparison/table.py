@@ -141,7 +141,7 @@ def lines_of(comparison: Comparison) -> list[str]:
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
     at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
-    made = ", ".join(f"{key} {_short(value)}" for key, value in chosen.provenance.items())
+    made = ", ".join(f"{key} {short(value)}" for key, value in chosen.provenance.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
     head = (*comparison.by, "seeds", "mean", "95 % interval", "p", "could show", "against the best")
     lines += _aligned([head, *(_cells(row) for row in comparison.rows)])
@@ -181,17 +181,17 @@ def _cells(row: Row) -> tuple[str, ...]:
     between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
     p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
     could = "–" if row.detectable is None else f"{row.detectable:.3g}"
-    settings = (_short(value) for value in row.group.settings.values())
+    settings = (short(value) for value in row.group.settings.values())
     return (*settings, str(len(row.group.scores)), f"{row.mean:.4g}", between, p, could, row.verdict)
 
 
 def _differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
-    return [(name, ", ".join(map(_short, values))) for name, values in comparison.differing.items()]
+    return [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return "/".join(map(_short, value)) or "–"
+        return "/".join(map(short, value)) or "–"
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
 
 
@@ -213,6 +213,6 @@ def to_csv(comparison: Comparison) -> str:
     for row in comparison.rows:
         group = row.group
         for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
-            settings = map(_short, group.settings.values())
+            settings = map(short, group.settings.values())
             writer.writerow([*settings, seed, name, score, comparison.chosen.kimg])
     return text.getvalue()
