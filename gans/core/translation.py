@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,6 @@ from gans.core.architecture import Blueprint
 from gans.core.game import Batch, GeneratorNetwork
 from gans.core.norms import dropout, norm
 
-Border = Literal["reflect", "zeros"]
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
@@ -87,51 +85,53 @@ def beside(*images: Tensor) -> Tensor:
 
 
 def patch_layers(blueprint: Blueprint) -> int:
-    """Strided convolutions of a critic of patches: the paper's three at 256 pixels, fewer below."""
+    """Strided convolutions of a critic of patches: the paper's three from 64 pixels on, fewer below. A patch
+    has about the size of such a small image, which is one thing: half of it does not show its shape."""
     side = min(blueprint.sample_shape[1:])
-    return max(1, min(LARGEST_PATCH, side.bit_length() - 6))
+    return max(1, min(LARGEST_PATCH, side.bit_length() - 4))
 
 
 class ResidualBlock(nn.Module):
     """`x ↦ x + f(x)`, f two 3×3 convolutions with instance norm (Johnson et al. 2016)."""
 
-    def __init__(self, channels: int, border: Border = "reflect") -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        first, second = (convolved(channels, channels, border=border) for _ in range(2))
+        first, second = (convolved(channels, channels) for _ in range(2))
         self.residual = nn.Sequential(*first, *second[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.residual(x)
 
 
-def convolved(
-    narrow: int, wide: int, kernel_size: int = 3, stride: int = 1, border: Border = "reflect"
-) -> list[nn.Module]:
+def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
     """A convolution, instance norm, whose shift is the bias, and ReLU."""
     padding = kernel_size // 2
     return [
-        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode=border),
+        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode="reflect"),
         nn.InstanceNorm2d(wide, affine=True),
         nn.ReLU(inplace=True),
     ]
 
 
 def residual_translator(
-    inputs: int, outputs: int, width: int, blocks: int, border: Border = "reflect"
+    inputs: int, outputs: int, width: int, blocks: int, is_told: bool = False
 ) -> nn.Sequential:
     """`(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1], H and W multiples of 4: two halvings, residual
     blocks, two doublings (Johnson et al. 2016). Pixels are repeated and then convolved, not spread by a
     transposed convolution, which leaves a checkerboard (Odena et al. 2016).
 
-    Of planes that are the same everywhere, nothing passes a norm behind a convolution with reflected borders:
-    they need a border of zeros.
+    Args:
+        is_told: whether some inputs are planes that are the same everywhere. A norm behind the first
+            convolution would take them away, so it has a bias instead.
     """
-    layers = [*convolved(inputs, width, 7, border=border), *convolved(width, 2 * width, 3, 2, border)]
-    layers += convolved(2 * width, 4 * width, 3, 2, border)
-    layers += [ResidualBlock(4 * width, border) for _ in range(blocks)]
+    layers = convolved(inputs, width, 7)
+    if is_told:
+        layers = [nn.Conv2d(inputs, width, 7, padding=3, padding_mode="reflect"), nn.ReLU(inplace=True)]
+    layers += [*convolved(width, 2 * width, stride=2), *convolved(2 * width, 4 * width, stride=2)]
+    layers += [ResidualBlock(4 * width) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
-        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2, border=border)]
-    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode=border), nn.Tanh()]
+        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2)]
+    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
     return nn.Sequential(*layers)
 
 

@@ -164,8 +164,8 @@ def test_attributes_are_planes_beside_the_colours() -> None:
 
 @pytest.mark.parametrize("group", [slice(0, 3), slice(3, 4)], ids=["hue", "filled"])
 def test_attributes_reach_the_whole_image(group: slice) -> None:
-    """A plane that is the same everywhere is a constant behind a convolution with reflected borders, and
-    instance norm takes constants away: whatever was asked for, the image would be the same."""
+    """A plane that is the same everywhere is a constant behind the first convolution, and an instance norm
+    there would take constants away: whatever was asked for, the image would be the same."""
     generator, _ = networks_of("stargan", shape=(3, 32, 32), width=4)
     x, rows = images(2, 0, (3, 32, 32)), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]], dtype=torch.float64)
     others = rows.clone()
@@ -195,12 +195,13 @@ def count(network: nn.Module) -> int:
 
 def test_sizes_of_the_paper() -> None:
     """128 pixels, five attributes. The critic is the authors', 44.76 million. Their generator has 8,430,528:
-    kernels of 4×4 where it halves and doubles, here 3×3; and the last layer has a bias here."""
+    kernels of 4×4 where it halves and doubles, here 3×3; a norm with scale and shift behind the first layer,
+    which has a bias here; and the last layer has a bias here."""
     blueprint = Blueprint((3, 128, 128), 0, 64, attributes=FIVE)
     with torch.device("meta"):
         generator = ARCHITECTURES["stargan"].generator(blueprint)
         critic: Any = ARCHITECTURES["stargan"].critic(blueprint)
-    assert count(generator) == 8_430_528 - 2 * (64 * 128 + 128 * 256) * (16 - 9) + 3
+    assert count(generator) == 8_430_528 - 2 * (64 * 128 + 128 * 256) * (16 - 9) - 64 + 3
     assert count(critic) == 44_762_048
     assert [m.out_channels for m in critic.features if isinstance(m, nn.Conv2d)] == [
         2**i for i in range(6, 12)
