@@ -155,8 +155,8 @@ architecture = Architecture(
         defaults(term_weights=(("classification", 1.0), ("reconstruction", 10.0))),
         defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0, n_critic=1),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
-        # Found by looking: with fewer pixels the mean distance has the steeper slope (1 / √pixels), but pictures
-        # that are mostly background need more of it to keep their shapes.
+        # Found by looking: small pictures that are mostly background need more of both than the paper's 1
+        # and 10, or their shapes are lost.
         defaults(preset="laptop", term_weights=(("classification", 2.0), ("reconstruction", 50.0))),
     ),
 )
