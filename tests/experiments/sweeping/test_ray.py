@@ -1,0 +1,66 @@
+"""`gans sweep --engine ray` on a real cluster of two nodes, one of which dies."""
+
+import os
+import time
+
+import pytest
+
+from experiments.comparison.reading import run_folders
+from experiments.run_folder import RunFolder
+
+POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
+LINE = f"sweep {POINTS} --kimg 60 --checkpoint-kimg 2 --seeds 2 --loss bce --jobs 2 --out"
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head that computes nothing, and two nodes with one core each."""
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    soon = {
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 4,
+        "health_check_timeout_ms": 2000,
+    }
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": soon}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    cluster.wait_for_nodes()
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    yield cluster, nodes
+    import ray
+
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_members_survive_the_death_of_a_node(cluster, start, gans, tmp_path):
+    running, nodes = cluster
+    process = start(f"{LINE} {tmp_path / 'sweep'} --engine ray")
+    deadline = time.monotonic() + 120
+    while len({file.parts[-3] for file in (tmp_path / "sweep").glob("*/checkpoints/*.sha256")}) < 2:
+        assert process.poll() is None and time.monotonic() < deadline, (
+            "no member came to its first checkpoint"
+        )
+        time.sleep(0.05)
+    running.remove_node(nodes[0], allow_graceful=False)
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    runs = run_folders(tmp_path / "sweep")
+    assert [run.state for run in runs] == ["finished", "finished"]
+    assert sum("resuming" in run.log_file.read_text() for run in runs) == 1, "one went on elsewhere"
+    os.environ.pop("RAY_ADDRESS")
+    assert gans(LINE, tmp_path / "whole").status == 0
+    for run in runs:
+        whole = RunFolder(tmp_path / "whole" / run.path.name)
+        assert run.generator_file.read_bytes() == whole.generator_file.read_bytes()
+
+
+def test_without_a_cluster(gans, monkeypatch, tmp_path):
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    refused = gans(f"{LINE} {tmp_path / 'sweep'} --engine ray")
+    assert refused.status == 1 and "ray start --head" in refused.err
