@@ -13,6 +13,7 @@ from experiments.run_folder import RunFolder, whole_lines
 
 Scores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
 SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
+NUMBER, RECORD = "metric/", "evaluation/"  # what names begin with in lines of scores, and in trackers
 
 
 def versions() -> dict[str, str]:
@@ -35,7 +36,26 @@ def numbers_of(scores: Scores) -> dict[str, float]:
     for name, score in scores.items():
         own = {f"{name}/{key}": value for key, value in others_of(score).items() if key not in SPREADS}
         numbers |= own or {name: score["value"]}
-    return {f"metric/{name}": value for name, value in numbers.items()}
+    return {f"{NUMBER}{name}": value for name, value in numbers.items()}
+
+
+def flat_record(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
+    """How the scores in a line were made, as the run folder knows it, for trackers that have flat names:
+    `evaluation/fid/extractor`. Nothing for a line without scores of an evaluation."""
+    if not any(name.startswith(NUMBER) for name in line):
+        return {}
+    scores = dict(kept_scores(folder)).get(line["step"], {})
+    return {f"{RECORD}{name}/{key}": value for name, score in scores.items() for key, value in score.items()}
+
+
+def scores_in(line: Mapping[str, Any]) -> Scores:
+    """The scores with their whole record, from a line that has them by flat names."""
+    scores: Scores = {}
+    for flat, value in line.items():
+        name, _, key = flat.removeprefix(RECORD).rpartition("/")
+        if flat.startswith(RECORD):
+            scores.setdefault(name, {})[key] = value
+    return {name: score for name, score in scores.items() if _is_score(score)}
 
 
 def lines_of(scores: Scores) -> list[str]:

@@ -12,6 +12,8 @@ from threading import Thread
 from types import ModuleType
 from typing import Any
 
+from experiments.evaluation.record import RECORD, flat_record
+from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun, Tracker
 from experiments.trackers._login import is_logged_in, mode, server
 
@@ -33,6 +35,7 @@ class WandbTracker(Tracker):
         asked = mode()
         if asked == "disabled":
             raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
+        self._folder = RunFolder(run.folder)
         self._home = run.folder.resolve() / "wandb"
         self._home.mkdir(exist_ok=True)
         self._identity = _identity(self._home, is_new=run.step == 0)
@@ -44,12 +47,13 @@ class WandbTracker(Tracker):
             self._run = self._start(run, asked)
             self._process = _process_of(self._wandb)
             self._run.define_metric("*", step_metric="kimg")
+            self._run.define_metric(f"{RECORD}*", hidden=True)  # columns to compare runs by, but no curves
         except BaseException:
             self._leave()
             raise
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        self._run.log(dict(scores))
+        self._run.log({**scores, **flat_record(self._folder, scores)})
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})

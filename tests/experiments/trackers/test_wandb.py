@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from experiments.evaluation.record import kept_scores, scores_in
+from experiments.run_folder import RunFolder
 from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]
@@ -60,6 +62,23 @@ def test_sample_grids_are_pictures(data: str, gans: Gans, parts: Parts) -> None:
     assert last["samples.sha256"] == hashlib.sha256(newest.read_bytes()).hexdigest()
     (kept,) = Path("run/wandb").glob(f"*/files/{last['samples.path']}")
     assert kept.read_bytes() == newest.read_bytes()
+
+
+def test_how_scores_were_made_stands_beside_them(gans: Gans, parts: Parts) -> None:
+    """W&B's own comparison has columns only for what is in the lines; a reader gets the whole record."""
+    evaluate = "--evaluate-kimg 0.24 --evaluate-samples 20"
+    assert gans(f"{SHORT} {evaluate} --track wandb --out run").status == 0
+    (part,) = parts(Path("run"))
+    judged = [line for line in part.scores if "metric/modes/covered" in line]
+    kept = kept_scores(RunFolder(Path("run")))
+    assert [(line["step"], scores_in(line)) for line in judged] == kept
+    assert [step for step, _ in kept] == [15, 30]
+    newest = kept[-1][1]["modes"]
+    assert part.summary["metric/modes/covered"] == newest["covered"]
+    for name in ("n", "extractor", "seed", "reference", "quantization"):
+        assert part.summary[f"evaluation/modes/{name}"] == newest[name]
+    hidden = next(metric for metric in part.metrics if metric.get("glob_name") == "evaluation/*")
+    assert hidden["options"]["hidden"] is True
 
 
 def test_tracking_changes_no_bit(gans: Gans) -> None:

@@ -117,7 +117,9 @@ def test_who_is_logged_in_is_tracked(gans: Gans, server: Server) -> None:
     asked = server.run
     assert (asked["project"], asked["groupName"], asked["displayName"]) == ("p", "g", "run")
     assert sorted(asked["tags"]) == ["a", "b"]
-    assert json.loads(asked["config"])["batch_size"] == {"value": 16}
+    config = json.loads(asked["config"])
+    assert config["batch_size"] == {"value": 16}
+    assert {"python_version", "cli_version"} <= config["_wandb"]["value"].keys(), "what readers look for"
 
 
 def test_offline_asks_nobody(gans: Gans, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
