@@ -26,6 +26,7 @@ from experiments.comparison.commands import compare, report
 from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
 from experiments.sweeping.commands import sweep
+from experiments.sync_command import sync
 from experiments.translation_command import translate
 
 KINDS = {
@@ -267,6 +268,7 @@ def evaluate(
     from experiments.evaluation.judging import Judge, judged
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.record import keep_scores, lines_of
+    from experiments.evaluation.telling import tell_trackers
     from experiments.run_folder import RunFolder
 
     how, count, seed = how_of(flags), flags["count"], flags["seed"]
@@ -286,6 +288,8 @@ def evaluate(
         finally:  # what was found is said, even if it cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
+        if folder.exists:
+            tell_trackers(folder, {each.step or 0: found[str(each.step)] for each in candidates}, say)
         if plot:
             for file in draw(each, judge.trials[0], folder.path, meter):
                 say(f"drawn: {file}")
@@ -318,7 +322,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate, sweep, compare, report):
+for command in (*COMMANDS, translate, sweep, compare, report, sync):
     gans.add_command(command)
 
 

@@ -11,6 +11,7 @@ from experiments.settings import FIELDS, read_value
 from experiments.trackers._login import is_logged_in, server
 
 TIMEOUT_SECONDS = 20  # for each answer of the server
+RETRIES = 2
 RUNNING = ("pending", "preempting", "running")
 
 
@@ -27,7 +28,8 @@ def read_project(path: str) -> list[Record]:
         raise UsageError(f"{place}: not logged in to {server()}; log in with: wandb login")
     import wandb
 
-    wandb.setup(wandb.Settings(silent=True))  # what its API says on the way is not for the terminal
+    # What its API says on the way is not for the terminal, and its own patience is without end.
+    wandb.setup(wandb.Settings(silent=True, x_graphql_retry_max=RETRIES))
     try:
         found = records_of(wandb.Api(timeout=TIMEOUT_SECONDS).runs(path, lazy=False))
     except Exception as error:

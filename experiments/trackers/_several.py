@@ -38,7 +38,19 @@ def open_trackers(names: Sequence[str], run: TrackedRun, say: Say) -> Tracker:
     """
     run = replace(run, say=say)
     local = LocalTracker(run)
-    return _Several(local, [_Guarded(name, _load(name), run) for name in chosen(names)])
+    return _Several([local], [_Guarded(name, _load(name), run) for name in chosen(names)])
+
+
+def followers(names: Sequence[str], folder: Path) -> list[str]:
+    """The trackers beside the local one that have followed the run in this folder: each of them left a
+    folder of its own name there."""
+    return [name for name in chosen(names) if (folder / name).is_dir()]
+
+
+def reopen_trackers(names: Sequence[str], run: TrackedRun, say: Say) -> Tracker:
+    """Those that have followed the run, as one, to tell them what came later."""
+    run = replace(run, say=say)
+    return _Several([], [_Guarded(name, _load(name), run) for name in followers(names, run.folder)])
 
 
 def chosen(names: Sequence[str]) -> list[str]:
@@ -59,23 +71,26 @@ def _load(name: str) -> type[Tracker]:
 
 @final
 class _Several(Tracker):
-    def __init__(self, local: Tracker, others: Sequence["_Guarded"]) -> None:
-        self._local, self._others = local, others
+    def __init__(self, own: Sequence[Tracker], others: Sequence["_Guarded"]) -> None:
+        self._own, self._others = own, others
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        self._local.scores(scores)
-        for other in self._others:
-            other.do(lambda tracker: tracker.scores(scores))
+        self._do(lambda tracker: tracker.scores(scores))
 
     def images(self, name: str, file: Path, kimg: float) -> None:
-        self._local.images(name, file, kimg)
-        for other in self._others:
-            other.do(lambda tracker: tracker.images(name, file, kimg))
+        self._do(lambda tracker: tracker.images(name, file, kimg))
 
     def close(self, exit_status: int = 0) -> None:
         for other in self._others:
             other.close(exit_status)
-        self._local.close(exit_status)
+        for tracker in self._own:
+            tracker.close(exit_status)
+
+    def _do(self, action: Callable[[Tracker], None]) -> None:
+        for tracker in self._own:
+            action(tracker)
+        for other in self._others:
+            other.do(action)
 
 
 @final

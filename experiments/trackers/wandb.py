@@ -26,7 +26,7 @@ GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
 class WandbTracker(Tracker):
     """A run of W&B in the run folder's `wandb/`, under the id that the folder keeps.
 
-    Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `wandb sync`.
+    Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `gans sync`.
     W&B's own counter of lines is left alone: a resumed run writes scores again that its killed process
     had already sent, and W&B drops in silence what comes with an earlier step. Charts are over `kimg`.
     """
@@ -84,8 +84,9 @@ class WandbTracker(Tracker):
                 self._teardown()  # else its settings would outlive it
                 why = " ".join(str(error).split())
         started = self._init(run, "offline")
-        parts = f"{quote(str(self._home))}/offline-run-*"  # one of each process that worked on this run
-        run.say(f"tracker wandb: {why}, so it writes offline; upload with: wandb sync {parts}")
+        run.say(
+            f"tracker wandb: {why}, so it writes offline; upload with: gans sync {quote(str(run.folder))}"
+        )
         return started
 
     def _init(self, run: TrackedRun, way: str) -> Any:

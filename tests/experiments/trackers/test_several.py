@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun
 from experiments.trackers._several import chosen, open_trackers
 
@@ -93,6 +94,36 @@ def test_the_product_comes_before_the_last_upload(gans: Gans, plugins: str, work
     )
     gans(f"{POINTS} {plugins} --track recorder --out run")
     assert told("run")[-1] == "close True"
+
+
+# --- gans evaluate after the training ----------------------------------------------------------------
+
+
+def test_who_followed_a_run_is_told_what_it_was_judged_to_be(gans: Gans, plugins: str) -> None:
+    gans(f"{POINTS} {plugins} --track recorder,faulty --out run")
+    Path("run/recorder").mkdir()
+    outcome = gans("evaluate run -n 20 --every-checkpoint")
+    assert outcome.status == 0 and "step 3: no line of scores says its kimg" in outcome.err
+    assert told("run")[-4:] == ["close 0", "open 4 0.064 gans None () 8", "scores 4 0.064", "close 0"]
+    scores = [json.loads(line) for line in Path("run/scores.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in scores] == [1, 4, 3, 4], "and the local one only once"
+
+
+def test_who_did_not_follow_it_is_not(gans: Gans, plugins: str) -> None:
+    gans(f"{POINTS} {plugins} --track recorder --out run")
+    before = told("run")
+    assert gans("evaluate run -n 20").status == 0
+    assert told("run") == before
+
+
+def test_trackers_are_not_told_while_the_run_trains(gans: Gans, plugins: str) -> None:
+    gans(f"{POINTS} {plugins} --track recorder --out run")
+    Path("run/recorder").mkdir()
+    before = told("run")
+    with RunFolder(Path("run")).locked():
+        outcome = gans("evaluate run -n 20")
+    assert (outcome.status, told("run")) == (0, before)
+    assert "run: another process is working on this run folder: its trackers are not told" in outcome.err
 
 
 # --- the words after --track -------------------------------------------------------------------------

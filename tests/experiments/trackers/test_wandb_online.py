@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from experiments.run_folder import RunFolder
+from experiments.trackers import _sync
 from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]
@@ -65,7 +67,9 @@ class Answer(BaseHTTPRequestHandler):
     def data(self, operation: str | None, asked: dict[str, Any]) -> dict[str, Any]:
         entity = {"id": "RQ==", "name": "me"}
         if operation == "RunResumeStatus":
-            return {"model": {"id": "UA==", "name": asked["project"], "entity": entity, "bucket": None}}
+            return {
+                "model": {"id": "UA==", "name": asked["project"], "entity": entity, "bucket": self.known()}
+            }
         if operation == "UpsertBucket":
             self.server.run |= {name: value for name, value in asked.items() if value is not None}
             project = {"name": asked["project"], "entity": entity}
@@ -75,6 +79,26 @@ class Answer(BaseHTTPRequestHandler):
             files = [{"name": n, "uploadUrl": f"{self.server.address}/upload/{n}"} for n in asked["files"]]
             return {"createRunFiles": {"runID": "QQ==", "uploadHeaders": [], "files": files}}
         return {"serverInfo": None, "viewer": {"id": "VQ==", "entity": "me", "flags": "{}"}}
+
+    def known(self) -> dict[str, Any] | None:
+        """What a process that goes on with the run must know of it: above all, how many lines there are."""
+        history = self.server.history
+        if not history:
+            return None
+        counts = {f"{kind}LineCount": 0 for kind in ("log", "events")}
+        tail = json.dumps([json.dumps(history[-1])])
+        return {
+            "id": "QQ==",
+            "name": self.server.run["name"],
+            **counts,
+            "historyLineCount": len(history),
+            "historyTail": tail,
+            "eventsTail": "[]",
+            "summaryMetrics": "{}",
+            "config": "{}",
+            "wandbConfig": json.dumps({"t": 1}),
+            "tags": [],
+        }
 
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -165,3 +189,55 @@ def test_a_run_does_not_wait_for_an_upload_that_does_not_end(
     assert "did not end within 1 s" in warnings(outcome.err)[-1]
     remedy = warnings(outcome.err)[-1].partition("wandb sync --include-online ")[2].partition(";")[0]
     assert len(list(Path(remedy).glob("*.wandb"))) == 1
+
+
+# --- gans sync ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offline(gans: Gans, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sweep's folder with two runs: one judged after its end, and one not tracked at all."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert gans(f"{SHORT} --track wandb --out sweep/one").status == 0
+    assert gans("evaluate sweep/one -n 20").status == 0
+    assert gans(f"{SHORT} --track local --out sweep/two").status == 0
+    return Path("sweep")
+
+
+def test_what_was_written_offline_is_uploaded_once(gans: Gans, server: Server, offline: Path) -> None:
+    outcome = gans("sync", offline)
+    url = f"{server.address}/me/gans/runs/{Path('sweep/one/wandb/run-id').read_text().strip()}"
+    assert (outcome.status, outcome.out) == (0, f"sweep/one 2 parts uploaded {url}\n"), outcome.err
+    scores = [json.loads(line) for line in Path("sweep/one/scores.jsonl").read_text().splitlines()]
+    sent = [line for line in server.history if "step" in line]
+    assert [{name: line[name] for name in score} for score, line in zip(scores, sent, strict=True)] == scores
+    assert sent[-1]["evaluation/modes/n"] == [20, 20]
+    assert [line["_step"] for line in server.history] == list(range(len(server.history))), (
+        "none in another's place"
+    )
+    assert {path.name for path in Path().iterdir()} <= {"home", "cache", "sweep"}
+    again = json.loads(gans("sync", offline, "sweep/one", "--json").out)
+    assert again == {"runs": [{"run": "sweep/one", "parts": 0, "url": ""}], "failures": []}
+
+
+def test_what_a_server_does_not_take_stays(gans: Gans, server: Server, offline: Path, refused: Gans) -> None:
+    server.mood = "refuse"
+    refused(1, ("sweep/one: not uploaded", server.address, "permission denied"), "sync", offline)
+    server.mood = ""
+    assert gans("sync", offline).status == 0
+
+
+def test_a_server_that_is_not_there(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sync, "RETRIES", 1)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    refused(1, ("sweep/one: not uploaded", "connection refused"), "sync", offline)
+
+
+def test_what_cannot_be_uploaded(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(2, ("home is not a run folder", "holds none"), "sync sweep/one home")
+    refused(2, ("nowhere is not a run folder",), "sync nowhere")
+    refused(2, ("sweep/two: nothing to upload", "--track wandb"), "sync sweep/two")
+    with RunFolder(offline / "one").locked():
+        refused(1, ("sweep/one: another process",), "sync", offline)
+    monkeypatch.delenv("WANDB_API_KEY")
+    refused(2, ("not logged in to http://127.0.0.1", "wandb login"), "sync", offline)

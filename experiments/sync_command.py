@@ -1,0 +1,46 @@
+"""`gans sync`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from experiments.command_line import debug_option, say
+from experiments.errors import RunError
+
+if TYPE_CHECKING:
+    from experiments.trackers._sync import Upload
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUNS…", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@debug_option
+def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
+    """Uploads what W&B wrote offline into RUNS; a sweep's folder stands for its members."""
+    from experiments.trackers._sync import check_uploads, runs_in, upload
+
+    done, failures = [], []
+    for run in check_uploads(runs_in(list(runs))):
+        try:
+            done.append(upload(run))
+        except RunError as error:
+            failures.append(str(error))
+            continue
+        if not as_json:
+            click.echo(_line(done[-1]))
+    if as_json:
+        uploads = [{**asdict(each), "run": str(each.run)} for each in done]
+        click.echo(json.dumps({"runs": uploads, "failures": failures}))
+    for failure in failures[:-1]:
+        say(failure)
+    if failures:
+        raise RunError(failures[-1])
+
+
+def _line(upload: "Upload") -> str:
+    if not upload.parts:
+        return f"{upload.run} was uploaded before"
+    return f"{upload.run} {upload.parts} part{'s' * (upload.parts > 1)} uploaded {upload.url}".rstrip()
