@@ -25,6 +25,7 @@ from experiments.command_line import (
 from experiments.comparison.commands import compare, report
 from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
+from experiments.reproduction.command import reproduce
 from experiments.sweeping.commands import sweep
 from experiments.sync_command import sync
 from experiments.translation_command import translate
@@ -322,7 +323,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate, sweep, compare, report, sync):
+for command in (*COMMANDS, translate, sweep, compare, report, reproduce, sync):
     gans.add_command(command)
 
 

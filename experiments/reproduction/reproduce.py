@@ -1,0 +1,91 @@
+"""Runs a published row in ordinary run folders, and evaluates it as `gans evaluate` does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from experiments.catalogue import add_plugin
+from experiments.checkpoint import step_of
+from experiments.config import Config, resolve
+from experiments.errors import RunError, UsageError
+from experiments.evaluation.extracting import How, Meter
+from experiments.evaluation.judging import Judge
+from experiments.evaluation.record import Scores, keep_scores, kept_scores
+from experiments.evaluation.samples import open_candidate
+from experiments.evaluation.telling import tell_trackers
+from experiments.reproduction.rows import Row
+from experiments.run_folder import RunFolder
+from experiments.running import run
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a row is to be run, and where what it needs is found: a kimg of None is the row's own length."""
+
+    seeds: int
+    kimg: float | None = None
+    device: str = "auto"
+    download: bool = False
+    data_root: str | None = None
+    weights: Path | None = None
+
+
+def prepare(name: str, row: Row, asked: Asked, say: Say, meter: Meter) -> tuple[list[Config], Judge]:
+    """The config of every seed, and what judges them.
+
+    Raises RunError with what is missing on this machine, before anything runs.
+    """
+    for plugin in row.flags.get("plugin", ()):
+        add_plugin(plugin)
+    flags = dict(row.flags) | {"device": asked.device, "download": asked.download, "group": name}
+    flags |= {"data_root": asked.data_root} if asked.data_root else {}
+    if asked.kimg is not None:
+        flags = {key: value for key, value in flags.items() if key != "steps"} | {"kimg": asked.kimg}
+    how = How(row.extractor, asked.weights, device=asked.device, download=asked.download)
+    judge = Judge(how, [row.metric], row.samples, 0, say, meter)
+    try:
+        configs = [resolve({**flags, "seed": seed}) for seed in range(asked.seeds)]
+        if row.needs_gpu and asked.kimg is None and not torch.cuda.is_available():
+            raise UsageError(
+                "needs a GPU at the published length; --kimg K is a shorter run without a verdict"
+            )
+        judge.open(configs[0].settings, name)
+    except UsageError as error:
+        raise RunError(f"{name} cannot run here: {error}") from error
+    return configs, judge
+
+
+def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say) -> list[float]:
+    """The row's number of every seed. Whatever was done before, in this folder, is not done again."""
+    values = []
+    for config in configs:
+        folder = RunFolder(out / f"seed-{config.settings.seed}")
+        say(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
+        run(config, folder, say)
+        scores = _kept(folder, judge) or _judged(folder, judge, say)
+        (score,) = scores.values()
+        values.append(float(score[row.number]))
+    return values
+
+
+def _judged(folder: RunFolder, judge: Judge, say: Say) -> Scores:
+    candidate = open_candidate(str(folder.path), say)
+    scores, step = judge(candidate), candidate.step or 0
+    keep_scores(folder, step, scores)
+    tell_trackers(folder, {step: scores}, say)
+    return scores
+
+
+def _kept(folder: RunFolder, judge: Judge) -> Scores | None:
+    """What the same judge found here before, of the newest generator."""
+    newest = max(map(step_of, folder.checkpoints().paths()), default=None)
+    (name,) = (judge.key_of(metric) for metric in judge.metrics)
+    for step, scores in reversed(kept_scores(folder)):
+        score = scores.get(name, {})
+        if step == newest and score.get("n", [0])[0] == judge.count and score.get("seed") == judge.seed:
+            return {name: score}
+    return None
