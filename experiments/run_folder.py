@@ -40,6 +40,11 @@ class RunFolder:
         return self.config_file.is_file()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is a run, or why none came of it."""
+        return self.exists or self.ended_file.is_file()
+
+    @property
     def is_free(self) -> bool:
         """Whether a new run may begin here: nothing is here, or only what a run makes before its config."""
         if not self.path.exists():
@@ -162,6 +167,18 @@ def open_run(path: Path) -> RunFolder:
     if not folder.exists:
         raise UsageError(f"{path} is not a run folder (it has no config.json)")
     return folder
+
+
+def run_folders(path: Path) -> list[RunFolder]:
+    """A run folder itself, or those in a folder, such as a sweep's. Raises UsageError where there is none."""
+    if RunFolder(path).exists:
+        return [RunFolder(path)]
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a run folder, nor a folder of runs")
+    within = [folder for folder in map(RunFolder, sorted(path.iterdir())) if folder.has_begun]
+    if not within:
+        raise UsageError(f"{path} is not a run folder (it has no config.json), and there is none in it")
+    return within
 
 
 def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:

@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.comparison.records import Record
 from experiments.errors import UsageError
 from experiments.evaluation.record import kept_scores
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, run_folders
 
 WANDB = "wandb:"
 
@@ -28,22 +28,6 @@ def read_records(words: Sequence[str]) -> list[Record]:
     if not records:
         raise UsageError("nothing to compare; give run folders, or folders of runs")
     return list({record.name: record for record in records}.values())
-
-
-def run_folders(path: Path) -> list[RunFolder]:
-    """A run folder itself, or those within a folder. Raises UsageError where there is none."""
-    if RunFolder(path).exists:
-        return [RunFolder(path)]
-    if not path.is_dir():
-        raise UsageError(f"{path} is not a run folder, nor a folder of runs")
-    within = [RunFolder(each) for each in sorted(path.iterdir()) if _is_run(each)]
-    if not within:
-        raise UsageError(f"{path} is not a run folder (it has no config.json), and there is none in it")
-    return within
-
-
-def _is_run(path: Path) -> bool:
-    return RunFolder(path).exists or RunFolder(path).ended_file.is_file()
 
 
 def record_of(folder: RunFolder) -> Record:

@@ -21,8 +21,6 @@ def tell_trackers(folder: RunFolder, found: Mapping[int, Scores], say: Say) -> N
     settings = folder.settings()
     if not steps or not followers(settings.track, folder.path):
         return
-    for step in sorted(found.keys() - kimg.keys()):
-        say(f"step {step}: no line of scores says its kimg, so trackers are not told of its scores")
     run = TrackedRun(
         folder=folder.path,
         settings=json.loads(json.dumps(asdict(settings))),

@@ -75,7 +75,7 @@ def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say
 def _judged(folder: RunFolder, judge: Judge, say: Say) -> Scores:
     candidate = open_candidate(str(folder.path), say)
     scores, step = judge(candidate), candidate.step or 0
-    keep_scores(folder, step, scores)
+    keep_scores(folder, step, candidate.kimg, scores)
     tell_trackers(folder, {step: scores}, say)
     return scores
 

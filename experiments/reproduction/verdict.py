@@ -1,16 +1,13 @@
 """Whether a published number was reached, and under the same protocol."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Literal
 
-from scipy import stats  # type: ignore[import-untyped]
-
+from experiments.comparison.statistics import interval
 from experiments.reproduction.rows import Row
 
-CONFIDENCE = 0.95
 Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
 
 
@@ -25,11 +22,9 @@ class Reached:
 
 def reached(values: Sequence[float]) -> Reached:
     """Of one number or more."""
-    count, margin = len(values), None
-    if count > 1:
-        quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
-        margin = quantile * stdev(values) / math.sqrt(count)
-    return Reached(tuple(values), fmean(values), margin)
+    mean = fmean(values)
+    margin = interval(values)[1] - mean if len(values) > 1 else None
+    return Reached(tuple(values), mean, margin)
 
 
 def changes(row: Row, seeds: int, kimg: float | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Where members run: processes of this machine, or tasks of a Ray cluster."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -103,10 +104,12 @@ class RayEngine(Engine):
         self.ray, self.threads = ray, threads
         if not ray.is_initialized():
             try:
-                ray.init(address="auto", log_to_driver=False, logging_level="error", configure_logging=False)
+                ray.init(
+                    address="auto", log_to_driver=False, logging_level=logging.ERROR, configure_logging=False
+                )
             except ConnectionError as error:
                 raise RunError("--engine ray: no cluster found; start one with: ray start --head") from error
-        cores = int(ray.cluster_resources().get("CPU", 1))
+        cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call,unused-ignore]
         self.jobs = jobs or max(1, cores // threads)
         self._member = ray.remote(num_cpus=threads, max_retries=RETRIES)(_in_ray)
 

@@ -109,11 +109,14 @@ def _evaluate(folder: RunFolder, config: Config, evaluation: Evaluation) -> None
     from experiments.evaluation.judging import Judge
     from experiments.evaluation.record import keep_scores
     from experiments.evaluation.samples import open_candidate
+    from experiments.evaluation.telling import tell_trackers
 
     how = How(evaluation.extractor, device=config.settings.device)
     judge = Judge(how, evaluation.metrics, evaluation.count, 0, say, lambda name, total: lambda count: None)
     candidate = open_candidate(str(folder.path), say)
-    keep_scores(folder, candidate.step or 0, candidate.kimg, judge(candidate))
+    step, scores = candidate.step or 0, judge(candidate)
+    keep_scores(folder, step, candidate.kimg, scores)
+    tell_trackers(folder, {step: scores}, say)
 
 
 def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import RunError, UsageError
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, run_folders
 from experiments.trackers._login import is_logged_in, server
 
 RETRIES = 2  # of a request to a server that does not answer; W&B's own patience is without end
@@ -31,14 +31,9 @@ class Upload:
 
 
 def runs_in(paths: list[Path]) -> list[RunFolder]:
-    """The run folders that these are or, as a sweep's folder does, hold. Raises UsageError for others."""
-    found: dict[Path, RunFolder] = {}
-    for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        members = [each for each in map(RunFolder, [path, *inside]) if each.exists]
-        if not members:
-            raise UsageError(f"{path} is not a run folder (it has no config.json) and holds none")
-        found |= {each.path.resolve(): each for each in members}
+    """The run folders that these are or, as a sweep's folder does, hold, each once. Raises UsageError for
+    others."""
+    found = {folder.path.resolve(): folder for path in paths for folder in run_folders(path) if folder.exists}
     return list(found.values())
 
 

@@ -5,8 +5,7 @@ import time
 
 import pytest
 
-from experiments.comparison.reading import run_folders
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, run_folders
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 LINE = f"sweep {POINTS} --kimg 60 --checkpoint-kimg 2 --seeds 2 --loss bce --jobs 2 --out"

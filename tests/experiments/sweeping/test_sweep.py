@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.comparison.reading import record_of, run_folders
-from experiments.run_folder import RunFolder
+from experiments.comparison.reading import record_of
+from experiments.run_folder import RunFolder, run_folders
 from experiments.sweeping import commands, engines
 from experiments.sweeping.engines import Engine, Job
 from experiments.sweeping.member import work
