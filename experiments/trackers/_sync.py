@@ -76,9 +76,9 @@ def _is_uploaded(part: Path) -> bool:
 
 
 def _environment(run: RunFolder) -> dict[str, str]:
-    """Whoever asks for an upload is not offline; and W&B's own files stay in the run folder."""
-    asked = {name: value for name, value in os.environ.items() if name != "WANDB_MODE"}
-    return asked | {
+    """W&B's own files stay in the run folder, and its patience has an end."""
+    return {
+        **os.environ,
         "WANDB_DIR": str(run.path.resolve()),
         "WANDB_ERROR_REPORTING": "false",
         "WANDB_X_GRAPHQL_RETRY_MAX": str(RETRIES),

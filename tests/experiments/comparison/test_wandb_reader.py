@@ -14,8 +14,9 @@ from experiments.comparison.wandb_reader import read_project, records_of
 from experiments.errors import RunError, UsageError
 
 SCORE = {"value": 8.0, "covered": 8.0, "n": [200, 100000], "extractor": "none", "seed": 0}
-NUMBERS = {"metric/modes/covered": 8.0}
+NUMBERS = {"metric/modes/covered": 8.0, "metric/fid/to-B": 3.5}
 EVALUATED = {f"evaluation/modes/{name}": value for name, value in SCORE.items()}
+EVALUATED |= {"evaluation/fid/to-B/value": 3.5, "evaluation/fid/to-B/extractor": "inception"}
 CONFIG = {"arch": "mlp", "betas": [0.0, 0.9], "lr_critic": 1e-3, "width": 8, "novel": [1]}
 ROWS: tuple[dict[str, Any], ...] = (
     {"step": 1, "kimg": 0.016, "critic/adversarial": 1.5},
@@ -88,7 +89,9 @@ def test_a_run_is_read_as_it_was_written(fake: type[FakeApi]) -> None:
         {"step": 30, "kimg": 0.48, "critic/adversarial": 0.5},
         {"step": 30, "kimg": 0.48, **NUMBERS},
     ]
-    assert record.evaluations == [(0.48, {"modes": SCORE})]
+    assert record.evaluations == [
+        (0.48, {"modes": SCORE, "fid/to-B": {"value": 3.5, "extractor": "inception"}})
+    ]
 
 
 def test_what_a_resumed_run_wrote_again_counts_once() -> None:
