@@ -112,7 +112,7 @@ architecture = Architecture(
         defaults(width=64, batch_size=64, image_size=(64, 64), kimg=6400.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=5e-5, lr_critic=5e-5, betas=(0.5, 0.999)),
         defaults(term_weights=(("reconstruction", 10.0),)),
-        defaults(preset="laptop", width=16, batch_size=16, image_size=(32, 32), kimg=200.0),
+        defaults(preset="laptop", width=16, batch_size=16, image_size=(32, 32), kimg=120.0),
         defaults(preset="laptop", lr_generator=5e-4, lr_critic=5e-4),
     ),
 )
