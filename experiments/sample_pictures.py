@@ -1,5 +1,7 @@
 """The pictures of a run's progress: fixed latents, or fixed images that are translated."""
 
+from typing import NamedTuple
+
 import torch
 from PIL.Image import Image
 from torch import Tensor
@@ -13,6 +15,13 @@ from gans.core.translation import Translator
 
 MOST_COLUMNS = 16  # of a grid of samples with a column for each class
 TRANSLATED = 8  # rows of a picture of translations
+
+
+class Drawn(NamedTuple):
+    """A picture, and the samples that it shows, `(N, …)`."""
+
+    picture: Image
+    samples: Tensor
 
 
 class Samples:
@@ -32,9 +41,10 @@ class Samples:
         self.latents = latents.to(settings.device)
 
     @torch.no_grad()
-    def __call__(self) -> Image:
+    def __call__(self) -> Drawn:
         samples = self.network(self.latents, *self.condition)
-        return picture_of(samples, self.reals if self.reals.dim() == 2 else None, self.columns)
+        reals = self.reals if self.reals.dim() == 2 else None
+        return Drawn(picture_of(samples, reals, self.columns), samples)
 
 
 class Translations:
@@ -46,9 +56,10 @@ class Translations:
         self.batch = Batch(samples.to(settings.device), tuple(each.to(settings.device) for each in condition))
 
     @torch.no_grad()
-    def __call__(self) -> Image:
+    def __call__(self) -> Drawn:
         seed_all(self.seed, "translations")  # of networks whose dropout stays on
         columns = self.network.columns(self.batch)
         images = to_uint8(torch.stack(list(columns.values()), dim=1).float().cpu())
         above = [tuple(columns)] + [()] * (len(images) - 1)
-        return sheet([Row("", row, words) for row, words in zip(images, above, strict=True)])
+        picture = sheet([Row("", row, words) for row, words in zip(images, above, strict=True)])
+        return Drawn(picture, self.network.generate(self.batch))

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from experiments.build import Experiment
 from experiments.checkpoint import Checkpoints
+from experiments.diversity import pairwise_distance
 from experiments.errors import RunError
 from experiments.pictures import picture_of, save_png
-from experiments.sample_pictures import Samples, Translations
+from experiments.sample_pictures import Drawn, Samples, Translations
 from experiments.sampling import from_noise
 from experiments.trackers import Tracker
 from gans.core.player import Scores
@@ -49,9 +49,13 @@ class Moment:
 Watcher = Callable[[Moment, Scores], None]
 
 
-def not_finite(step: int, name: str) -> RunError:
+class NotFiniteError(RunError):
+    """A score or a weight is not finite."""
+
+
+def not_finite(step: int, name: str) -> NotFiniteError:
     weight = "lower" if name.endswith("gradient_penalty") else "raise"
-    return RunError(
+    return NotFiniteError(
         f"step {step}: {name} is not finite, so training stopped without saving it; "
         f"lower the learning rates or {weight} --penalty-weight"
     )
@@ -67,6 +71,7 @@ class Scoreboard:
         self.tracker = tracker
         self.show = show
         self.pending: list[Scores] = []
+        self.line: dict[str, float] = {}  # the last
         self.seconds = 0.0
         self._images = 0
         self._rested = 0.0
@@ -98,7 +103,7 @@ class Scoreboard:
     def _line(self, moment: Moment) -> None:
         means = {name: values.mean().item() for name, values in self.check(moment.step).items()}
         elapsed, self._rested = self._advance_clock() - self._rested, 0.0
-        line = {
+        self.line = line = {
             "step": moment.step,
             "kimg": moment.kimg,
             "seconds": round(self.seconds, 3),
@@ -138,14 +143,19 @@ def _stack(values: Sequence[Tensor]) -> Tensor:
 
 
 class Sampler:
-    """Pictures of what the generator's average makes, with a grid of reals beside them."""
+    """Pictures of what the generator's average makes, with a grid of reals beside them, and how far the
+    samples in them are apart.
+
+    It goes before the scoreboard, whose next line has the distance among the scores of its steps, and whose
+    first has that of the reals.
+    """
 
     def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
         self.experiment, self.folder, self.interval, self.tracker = experiment, folder, interval, tracker
         network = experiment.ema.average
         settings, reals = experiment.config.settings, experiment.reals
         if isinstance(network, Translator):
-            self.draw: Callable[[], Image] = Translations(network, reals, settings)
+            self.draw: Callable[[], Drawn] = Translations(network, reals, settings)
         else:
             self.draw = Samples(
                 from_noise(network, settings.arch), reals.samples, experiment.deal.shown, settings
@@ -155,10 +165,18 @@ class Sampler:
         save_png(picture_of(self.experiment.reals.samples), self.folder / "real.png")
 
     def __call__(self, moment: Moment, scores: Scores) -> None:
+        if moment.step == 1:
+            self._note(scores, "real_distance", self.experiment.reals.samples)
         if moment.passes(self.interval):
             file = self.folder / f"kimg-{moment.seen // 1000:06d}.png"
-            save_png(self.draw(), file)
+            picture, samples = self.draw()
+            save_png(picture, file)
             self.tracker.images("samples", file, moment.kimg)
+            self._note(scores, "pairwise_distance", samples)
+
+    def _note(self, scores: Scores, name: str, samples: Tensor) -> None:
+        if len(samples) > 1:
+            scores[f"samples/{name}"] = pairwise_distance(samples)
 
 
 class Checkpointer:

@@ -135,7 +135,8 @@ def test_who_is_logged_in_is_tracked(gans: Gans, server: Server) -> None:
     (line,) = warnings(outcome.err)
     assert line.startswith(f"tracker wandb: {server.address}/me/p/runs/")
     scores = [json.loads(line) for line in Path("run/scores.jsonl").read_text().splitlines()]
-    assert [{n: line[n] for n in scores[0]} for line in server.history if "step" in line] == scores
+    uploaded = [line for line in server.history if "step" in line]
+    assert [{n: line[n] for n in own} for line, own in zip(uploaded, scores, strict=True)] == scores
     (picture,) = [line["samples"] for line in server.history if "samples" in line]
     assert server.files[picture["path"]] == Path("run/samples/kimg-000000.png").read_bytes()
     asked = server.run
