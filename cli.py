@@ -23,6 +23,7 @@ from experiments.command_line import (
     settings_options,
 )
 from experiments.comparison.commands import compare, report
+from experiments.doctor.commands import doctor
 from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
 from experiments.reproduction.command import reproduce
@@ -323,7 +324,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate, sweep, compare, report, reproduce, sync):
+for command in (*COMMANDS, translate, sweep, compare, report, doctor, reproduce, sync):
     gans.add_command(command)
 
 

@@ -21,12 +21,14 @@ from experiments.timetable import Growth, growth_of, timetable
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_of
 from gans.core.batch_statistics import MinibatchStatistic
-from gans.core.clock import Pace, RateSchedule
+from gans.core.clock import Pace, RateSchedule, Slowed
 from gans.core.contest import Rules
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Batch, Game, GeneratorNetwork, LatentNetwork, StyledNetwork
 from gans.core.growth import GrowingGenerator
 from gans.core.norms import spectral_norm
+from gans.core.player import Player
+from losses.adversarial import Adversarial
 from losses.gradient_penalty import GradientPenalty
 
 
@@ -53,6 +55,23 @@ class Experiment:
     critic_ema: ExponentialMovingAverage | None
     total_steps: int
     total_images: int
+    rollbacks: int = 0
+
+    @property
+    def players(self) -> list[Player]:
+        return [module for module in self.game.modules() if isinstance(module, Player)]
+
+    @property
+    def stream(self) -> tuple[int | str, ...]:
+        """What all random draws of training are a function of, beside the step."""
+        seed = self.config.settings.seed
+        return (seed, "rollback", self.rollbacks) if self.rollbacks else (seed,)
+
+    def go_on_as(self, rollbacks: int) -> None:
+        """As a run that was rolled back so often: with other random draws, and half the rates each time."""
+        for player in self.players:
+            player.schedule = Slowed(player.schedule, 0.5 ** (rollbacks - self.rollbacks))
+        self.rollbacks = rollbacks
 
     @property
     def averages(self) -> list[ExponentialMovingAverage]:
@@ -63,6 +82,7 @@ class Experiment:
         state = {
             "seen": self.deal.seen,
             "data": self.fingerprint,
+            "rollbacks": self.rollbacks,
             "game": self.game.state_dict(),
             "ema": self.ema.average.state_dict(),
         }
@@ -85,6 +105,7 @@ class Experiment:
         self.ema.average.load_state_dict(state["ema"])
         if self.critic_ema is not None:
             self.critic_ema.average.load_state_dict(state["critic_ema"])
+        self.go_on_as(state.get("rollbacks", 0))  # checkpoints of older versions have none
 
 
 def blueprint_of(settings: Settings) -> Blueprint:
@@ -148,9 +169,14 @@ def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
     return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
 
+def form_of(settings: Settings) -> Adversarial:
+    """What the players want, without what regularizers make of it."""
+    form: Adversarial = catalogue.load("form", catalogue.load_recipe(settings.loss).form)()
+    return form
+
+
 def rules_of(settings: Settings, pace: Pace) -> Rules:
     """The loss in all its parts, as objects."""
-    form = catalogue.load("form", catalogue.load_recipe(settings.loss).form)()
     penalties = [
         GradientPenalty(
             catalogue.load("penalty", place)(),
@@ -163,7 +189,7 @@ def rules_of(settings: Settings, pace: Pace) -> Rules:
     ]
     regularizers = [catalogue.load("regularizer", name)(strength) for name, strength in settings.regularizers]
     return Rules(
-        form=form,
+        form=form_of(settings),
         generator_optimizer=partial(make_optimizer, settings, settings.lr_generator),
         critic_optimizer=partial(make_optimizer, settings, settings.lr_critic),
         n_critic=settings.n_critic,

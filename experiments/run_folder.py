@@ -30,6 +30,7 @@ class RunFolder:
         self.evaluation_file = path / "evaluation.jsonl"
         self.samples = path / "samples"
         self.best = Checkpoints(path / "best", keep=1)
+        self.healthy = Checkpoints(path / "healthy", keep=1)
         self.generator_file = path / "generator.safetensors"
         self.critic_file = path / "critic.safetensors"
         self.ended_file = path / "ended.txt"
@@ -129,6 +130,18 @@ class RunFolder:
                 yield
         except Timeout as error:
             raise RunError(f"{self.path}: another process is working on this run folder") from error
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process is working here."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            # For no longer than it takes to ask: a run that begins meanwhile is told of another process.
+            with FileLock(self.path / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def scores(self) -> list[dict[str, Any]]:
         """The lines of scores that are whole."""

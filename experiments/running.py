@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.build import Experiment, build
 from experiments.checkpoint import checkpoint_name
+from experiments.collapse import Collapsed, Guard, roll_back
 from experiments.config import Config
 from experiments.errors import RunError, UsageError
 from experiments.evaluation.during import Evaluator, open_judge
@@ -19,7 +20,7 @@ from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun, Tracker
 from experiments.trackers._several import open_trackers
 from experiments.train import StopSignal, train
-from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
+from experiments.watchers import Checkpointer, NotFiniteError, Sampler, Scoreboard, Watcher
 
 Say = Callable[[str], None]
 
@@ -94,11 +95,34 @@ def _train_in(
         say(f"resuming {folder.path} at step {start:,} of {experiment.total_steps:,}")
     folder.begin(experiment.config, start, bool(changed))
     told = _tell_remarks(experiment, say)
+    while True:
+        try:
+            _train_from(folder, experiment, start, state, judge, say, until_kimg)
+            break
+        except (Collapsed, NotFiniteError) as reason:
+            if settings.on_collapse != "rollback":
+                raise
+            state = roll_back(experiment, folder, reason, say)
+            start = int(state["step"])
+    _tell_remarks(experiment, say, told)
+
+
+def _train_from(
+    folder: RunFolder,
+    experiment: Experiment,
+    start: int,
+    state: dict[str, Any] | None,
+    judge: Judge | None,
+    say: Say,
+    until_kimg: float | None,
+) -> None:
+    """To the end and the export. `state` is the checkpoint of step `start`, if there is one."""
+    settings = experiment.config.settings
     # The trackers are closed last, and in any case: an upload that takes long holds up nothing else.
     tracker, status = open_trackers(settings.track, _tracked(folder, experiment, start), say), 1
     try:
         evaluate = partial(Evaluator, judge, experiment, folder, tracker, say) if judge else None
-        stopped_at, was_asked = _play(folder, experiment, start, state, tracker, evaluate, until_kimg)
+        stopped_at, was_asked = _play(folder, experiment, start, state, tracker, evaluate, say, until_kimg)
         if stopped_at is not None and not was_asked:
             say(f"paused and saved at step {stopped_at:,}")
             status = 0
@@ -111,7 +135,6 @@ def _train_in(
         if experiment.critic_ema is not None:
             export_network(experiment.critic_ema.average, settings, folder.critic_file, "critic")
         export_network(experiment.ema.average, settings, folder.generator_file)
-        _tell_remarks(experiment, say, told)
         status = 0
     finally:
         tracker.close(status)
@@ -145,6 +168,7 @@ def _play(
     state: dict[str, Any] | None,
     tracker: Tracker,
     evaluate: Callable[[Scoreboard, Checkpointer], Watcher] | None,
+    say: Say,
     until_kimg: float | None,
 ) -> tuple[int | None, bool]:
     """From step `start` to the last, with all that watches. Returns the step where it stopped short of that,
@@ -164,9 +188,12 @@ def _play(
             _interval(settings.checkpoint_kimg, total_images // 10),
             scoreboard,
         )
+        guard = Guard(experiment, folder, scoreboard, checkpointer, say)
+        guard.begin(start)
         sampler.save_reals()
         evaluator = [evaluate(scoreboard, checkpointer)] if evaluate else []
-        watchers: list[Watcher] = [progress.advance, scoreboard, sampler, *evaluator, checkpointer]
+        watchers: list[Watcher] = [progress.advance, sampler, scoreboard, *evaluator, guard]
+        watchers += [checkpointer]  # last: it saves what the others have done
         step = train(experiment, start, watchers, stop, until_kimg)
         if step < experiment.total_steps:
             checkpointer.save(step)

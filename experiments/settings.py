@@ -344,6 +344,13 @@ class Settings:
     sample_kimg: float | None = setting(
         real(above=0.0), "Between sample grids; default: an eighth of the run.", "K"
     )
+    on_collapse: str = setting(
+        choice("warn", "stop", "rollback"),
+        "When samples become alike or terms explode: say so, end the run, or go back to before it, with half "
+        "the rates.",
+        "warn|stop|rollback",
+        "warn",
+    )
     evaluate_kimg: float | None = setting(
         real(above=0.0),
         "Between evaluations of the generator's average; default: none.",

@@ -49,10 +49,9 @@ def train(
     shown), so a resumed run continues bit by bit without any stored random state.
     """
     game, deal = experiment.game, experiment.deal
-    seed = experiment.config.settings.seed
     for step in range(start + 1, experiment.total_steps + 1):
         previous = deal.seen
-        seed_all(seed, "step", step)
+        seed_all(*experiment.stream, "step", step)
         scores = game.round(deal)
         for average in experiment.averages:
             average.follow(deal.seen, deal.seen - previous)

@@ -47,6 +47,17 @@ Schedule = Callable[[Clock], float]
 
 
 @dataclass(frozen=True)
+class Slowed:
+    """A schedule at a share of its height."""
+
+    schedule: Schedule
+    share: float
+
+    def __call__(self, clock: Clock) -> float:
+        return self.share * self.schedule(clock)
+
+
+@dataclass(frozen=True)
 class Pace:
     """How long growing networks fade to the next size and stay there, in images shown (ProGAN, figure 2).
 
