@@ -26,6 +26,7 @@ from experiments.comparison.commands import compare, report
 from experiments.doctor.commands import doctor
 from experiments.errors import UsageError
 from experiments.latents.commands import COMMANDS
+from experiments.rates.commands import find_lr
 from experiments.reproduction.command import reproduce
 from experiments.sweeping.commands import sweep
 from experiments.sync_command import sync
@@ -324,7 +325,8 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-for command in (*COMMANDS, translate, sweep, compare, report, doctor, reproduce, sync):
+LABORATORY = (sweep, compare, report, doctor, find_lr, reproduce, sync)
+for command in (*COMMANDS, translate, *LABORATORY):
     gans.add_command(command)
 
 

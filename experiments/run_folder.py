@@ -131,18 +131,6 @@ class RunFolder:
         except Timeout as error:
             raise RunError(f"{self.path}: another process is working on this run folder") from error
 
-    @property
-    def is_locked(self) -> bool:
-        """Whether a process is working here."""
-        if not (self.path / ".lock").exists():
-            return False
-        try:
-            # For no longer than it takes to ask: a run that begins meanwhile is told of another process.
-            with FileLock(self.path / ".lock", timeout=0):
-                return False
-        except Timeout:
-            return True
-
     def scores(self) -> list[dict[str, Any]]:
         """The lines of scores that are whole."""
         return [entry for _, entry in whole_lines(self.scores_file)]

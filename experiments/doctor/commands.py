@@ -41,9 +41,7 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
     history = history_of(folder)
     found = diagnose(history)
     if not history.is_young and not history.names("samples/"):
-        say(
-            f"{run} has no distances of samples, as runs of older versions: collapse shows in evaluations only"
-        )
+        say(f"{run} is of an older version, without the distances of its samples that show a collapse")
     if as_json:
         state = {"step": history.step, "kimg": history.kimg, "too_early": history.is_young}
         click.echo(json.dumps({"run": str(run), **state, "findings": [f.to_json() for f in found]}))

@@ -1,0 +1,1 @@
+"""Learning rates found by trying: the range test for both players."""
