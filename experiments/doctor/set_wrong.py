@@ -100,8 +100,11 @@ def average_lags(history: History) -> Finding | None:
 
 def _newest_level_kimg(settings: Settings, kimg: float) -> float | None:
     """When the level of now began; None for networks that do not grow, or that are still at their first."""
-    with torch.device("meta"):
-        networks = build_networks(settings)
+    try:
+        with torch.device("meta"):
+            networks = build_networks(settings)
+    except UsageError:  # a config that this version refuses has other faults
+        return None
     growth = growth_in(settings, networks[0])
     levels = len(growth.sides) - 1
     if levels == 0:

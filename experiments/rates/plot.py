@@ -16,7 +16,7 @@ def plot(tests: Sequence[RangeTest]) -> Image:
 
     figure = Figure(figsize=(11, 4.2), dpi=100)
     for axes, test in zip(figure.subplots(1, len(tests), squeeze=False)[0], tests, strict=True):
-        shown = test.terms if test.unstable is None else test.terms[: test.unstable + 1]
+        shown = test.terms if test.unstable is None else test.terms[: test.unstable]
         axes.plot(test.rates, test.terms, color=RAW, linewidth=1)
         axes.plot(test.rates, smoothed(test.terms), color=SMOOTH, label="its terms, smoothed")
         for rate, colour, words in (

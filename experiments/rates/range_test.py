@@ -3,8 +3,8 @@
 A player's rate rises exponentially from round to round while the other's stays at its recipe's. Smith stops
 where the loss rises again; but a GAN's loss is no measure of progress, because the opponent answers. What can
 be told from a player's own terms is whether its steps are still small beside what it has learned: below some
-rate the terms drift, above it every round throws them farther than the whole test moved them before. That is
-where the player loses stability, whatever the form, its sign or its scale; a term that is not finite has lost
+rate the terms drift, above it single rounds throw them half as far as the whole test moved them before. There
+the player loses stability, whatever the form, its sign or its scale; a term that is not finite has lost
 it too. The suggestion is a tenth of that rate, the usual margin of range tests.
 """
 
@@ -23,7 +23,8 @@ from gans.core.clock import Clock
 from gans.core.player import Scores
 
 PLAYERS = ("generator", "critic")
-SMOOTHING = 0.9  # of the exponential mean of the terms, and of their jumps
+SMOOTHING, JUMP_SMOOTHING = 0.9, 0.8  # of the exponential means of the terms, and of their jumps
+THROWN = 0.5  # of what the smoothed terms have travelled
 NOISE_SHARE = 0.2  # of the rounds, whose rates are too small to matter: what they jump by is noise
 OVER_NOISE = 4.0
 MARGIN = 10.0
@@ -105,27 +106,27 @@ def _is_minimised(name: str, player: str) -> bool:
     return owner == player and term not in OBSERVED
 
 
-def smoothed(values: Sequence[float]) -> list[float]:
+def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
     """Exponential means, without the pull of their beginning towards 0 (Adam's correction)."""
     means, total, weight = [], 0.0, 0.0
     for value in values:
-        total = SMOOTHING * total + (1 - SMOOTHING) * value
-        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        total = share * total + (1 - share) * value
+        weight = share * weight + (1 - share)
         means.append(total / weight)
     return means
 
 
 def first_unstable(terms: Sequence[float]) -> int | None:
-    """The first round from which a round's jump, smoothed, is larger than all that the smoothed term has
-    travelled before, and clearly larger than noise; None where there is none."""
+    """The first round from which a round's jump, smoothed, is more than half of what the smoothed terms
+    have travelled before, and clearly larger than noise; None where there is none."""
     quiet = max(2, round(NOISE_SHARE * len(terms)))
     if len(terms) <= quiet:
         return None
     jumps = [abs(after - before) for before, after in pairwise(terms)]
-    noise, means, sizes = mean(jumps[:quiet]), smoothed(terms), smoothed(jumps)
+    noise, means, sizes = mean(jumps[:quiet]), smoothed(terms), smoothed(jumps, JUMP_SMOOTHING)
     low, high = min(means[:quiet]), max(means[:quiet])
     for index in range(quiet, len(terms)):
-        if sizes[index - 1] > max(high - low, OVER_NOISE * noise):
+        if sizes[index - 1] > max(THROWN * (high - low), OVER_NOISE * noise):
             return index
         low, high = min(low, means[index]), max(high, means[index])
     return None

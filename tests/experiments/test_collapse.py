@@ -1,0 +1,63 @@
+"""`--on-collapse`: a run that collapses says so, stops, or goes back to before it, to the same bits."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.experiments.test_resume import assert_equal_runs, stop_after
+
+Gans = Callable[..., Any]
+STEEP = "--loss bce-saturating --lr-critic 5e-3 --n-critic 5"
+RUN = f"run --arch mlp --data ring8 --width 16 --batch-size 64 --steps 200 --track local {STEEP}"
+
+
+def test_warn_says_it_once(gans: Gans) -> None:
+    outcome = gans(f"{RUN} --out run")
+    assert outcome.status == 0
+    (line,) = [line for line in outcome.err.splitlines() if "mode collapse" in line]
+    assert line.startswith("step 175: mode collapse: samples of fixed latents never spread")
+
+
+def test_stop_saves_and_fails(gans: Gans, refused: Callable[..., str]) -> None:
+    refused(1, ("step 175", "mode collapse", "--on-collapse"), f"{RUN} --on-collapse stop --out run")
+    assert Path("run/checkpoints/step-00000175.pt").is_file()
+    assert not Path("run/generator.safetensors").exists()
+    assert gans(f"{RUN} --on-collapse warn --force --out run").status == 0
+
+
+def test_rollbacks_are_few(refused: Callable[..., str]) -> None:
+    """The generator never learns against this critic, at half of its rate as little."""
+    steeper = RUN.replace("5e-3", "5e-2")
+    refused(1, ("3 rollbacks did not help",), f"{steeper} --on-collapse rollback --out run")
+
+
+def test_a_rollback_may_help_and_is_repeated_to_the_bit(gans: Gans, moody: Callable[[str], None]) -> None:
+    """One term of the process is not finite, and nothing is wrong with those after it."""
+    moody("nan 40")
+    words = "--plugin moody.py --loss moody --arch mlp --data ring8 --width 8 --batch-size 16 --steps 60"
+    line = f"run {words} --track local --sample-kimg 0.32 --on-collapse rollback"
+    for name in ("one", "two"):
+        outcome = gans(line, "--out", name)
+        assert outcome.status == 0, outcome.err
+        assert "rollback 1 of 3 to step-00000025.pt, with 0.5 of the learning rates" in outcome.err
+    assert_equal_runs(Path("one"), Path("two"))
+    moody("calm")
+    gans(line, "--out", "calm")
+    lines = [Path(run, "scores.jsonl").read_text().splitlines()[-1] for run in ("one", "calm")]
+    assert json.loads(lines[0])["critic/adversarial"] != json.loads(lines[1])["critic/adversarial"]
+
+
+def test_a_run_that_was_rolled_back_is_resumed(gans: Gans, moody: Callable[[str], None]) -> None:
+    """Stopped after its rollback, it goes on with the rates and the draws that it had."""
+    moody("nan 40")
+    words = "--plugin moody.py --loss moody --arch mlp --data ring8 --width 8 --batch-size 16 --steps 60"
+    line = f"run {words} --track local --sample-kimg 0.32 --on-collapse rollback --out"
+    assert gans(f"{line} whole").status == 0
+    from experiments import catalogue
+
+    catalogue._from_files.clear()
+    stop_after(55, [*line.split(), "cut"])
+    moody("calm")
+    assert gans(f"{line} cut").status == 0
+    assert_equal_runs(Path("whole"), Path("cut"))

@@ -1,0 +1,75 @@
+"""`gans find-lr`: where a player loses stability, and that asking twice gives one answer."""
+
+import json
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.config import resolve
+from experiments.rates.range_test import Rising, first_unstable, range_test
+from gans.core.clock import Clock
+
+Gans = Callable[..., Any]
+FIND = "find-lr --arch mlp --data ring8 --loss bce --width 16 --batch-size 32 --steps 60"
+
+
+def test_rates_rise_by_equal_factors() -> None:
+    rising = Rising(1e-6, 1.0)
+    assert [rising(Clock(progress=p)) for p in (0.0, 0.5, 1.0)] == pytest.approx([1e-6, 1e-3, 1.0])
+
+
+def drifting(length: int, scale: float = 1.0) -> list[float]:
+    noise = random.Random(0)
+    return [scale * (math.tanh(i / length - 0.5) + noise.gauss(0, 0.01)) for i in range(length)]
+
+
+@pytest.mark.parametrize(("scale", "level"), [(1.0, 0.0), (1000.0, -500.0), (-1.0, 3.0)])
+def test_where_stability_is_lost(scale: float, level: float) -> None:
+    """Whatever the scale, the sign and the level of the terms."""
+    terms = [level + value for value in drifting(200, scale)]
+    assert first_unstable(terms) is None
+    thrown = [v + (-1) ** i * scale * (2 if i >= 150 else 0) for i, v in enumerate(terms)]
+    found = first_unstable(thrown)
+    assert found is not None and 150 <= found <= 155
+
+
+def test_only_one_player_moves_faster() -> None:
+    """The other's rate stays, so that its first term is that of an ordinary run."""
+    flags = {"arch": "mlp", "data": "ring8", "loss": "bce", "width": 8, "batch_size": 16, "steps": 50}
+    found = range_test(resolve({**flags, "track": ("local",)}), "critic", 1e-6, 10.0)
+    assert found.rates[0] == 1e-6 and found.rates[-1] < 10.0
+    assert found.limit is not None and found.suggestion == pytest.approx(found.limit / 10)
+
+
+def test_it_is_drawn_and_repeated(gans: Gans) -> None:
+    outcome = gans(f"{FIND} --json --out one.png")
+    assert outcome.status == 0, outcome.err
+    numbers = json.loads(outcome.out)
+    assert numbers["critic"]["unstable_at"] == pytest.approx(10 * numbers["critic"]["suggestion"])
+    assert numbers["generator"]["set"] == numbers["critic"]["set"] == 2e-4
+    again = gans(f"{FIND} --json --out two.png")
+    assert json.loads(again.out)["critic"] == numbers["critic"]
+    assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
+    other = gans(f"{FIND} --seed 1 --out other.png")
+    assert other.status == 0 and "--lr-critic" in other.out
+    assert Path("one.png").read_bytes() != Path("other.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "mentions"),
+    [
+        ("--from 1 --to 0.1 --out a.png", ("--from", "--to")),
+        ("--steps 5 --out a.png", ("--steps", "50")),
+        ("--to 99 --out a.png", ("--to", "99")),
+        ("--out a.gif", ("a.gif", ".png")),
+        ("", ("--out",)),
+        ("--kimg 3 --out a.png", ("--kimg",)),
+    ],
+)
+def test_what_cannot_be_tested(words: str, mentions: tuple[str, ...], refused: Callable[..., str]) -> None:
+    refused(2, mentions, f"find-lr --arch mlp {words}")
+    assert not list(Path.cwd().iterdir())
