@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.build import build
+from experiments.config import resolve
+from gans.core.clock import Clock
 from tests.experiments.test_resume import assert_equal_runs, stop_after
 
 Gans = Callable[..., Any]
@@ -61,3 +64,17 @@ def test_a_run_that_was_rolled_back_is_resumed(gans: Gans, moody: Callable[[str]
     moody("calm")
     assert gans(f"{line} cut").status == 0
     assert_equal_runs(Path("whole"), Path("cut"))
+
+
+def test_every_rollback_halves_the_rates() -> None:
+    flags = {"arch": "mlp", "data": "ring8", "width": 8, "track": ("local",), "steps": 9, "batch_size": 4}
+    experiment = build(resolve({**flags, "lr_schedule": "linear"}))
+    once = experiment.state_dict() | {"rollbacks": 1}
+    streams = [experiment.stream]
+    for rollbacks, share in ((1, 0.5), (3, 0.125)):
+        experiment.go_on_as(rollbacks)
+        assert [player.schedule(Clock(progress=0.5)) for player in experiment.players] == [share / 2] * 2
+        streams.append(experiment.stream)
+    assert len(set(streams)) == 3, "other random draws each time"
+    experiment.load_state_dict(once)
+    assert experiment.players[0].schedule(Clock()) == 0.5

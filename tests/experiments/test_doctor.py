@@ -87,8 +87,8 @@ def rules_for(loss: str, *columns: tuple[str, list[float]], **settings: Any) -> 
 
 def test_how_perfect_a_critic_may_be() -> None:
     chance = 2 * torch.tensor(2.0).log().item()
-    assert rules_for("bce", ("critic/adversarial", [0.051 * chance])) == []
-    assert rules_for("bce", ("critic/adversarial", [0.049 * chance])) == ["critic too strong"]
+    assert rules_for("bce", ("critic/adversarial", [0.021 * chance])) == []
+    assert rules_for("bce", ("critic/adversarial", [0.019 * chance])) == ["critic too strong"]
     assert rules_for("wgan", ("critic/adversarial", [-50.0])) == [], "there a stronger critic is a better one"
 
 

@@ -37,6 +37,11 @@ def test_where_stability_is_lost(scale: float, level: float) -> None:
     assert found is not None and 150 <= found <= 155
 
 
+def test_terms_that_grow_steadily_are_stable() -> None:
+    """Jumps far above the noise of the beginning, but small beside what was travelled."""
+    assert first_unstable([1.05**i for i in range(200)]) is None
+
+
 def test_only_one_player_moves_faster() -> None:
     """The other's rate stays, so that its first term is that of an ordinary run."""
     flags = {"arch": "mlp", "data": "ring8", "loss": "bce", "width": 8, "batch_size": 16, "steps": 50}
