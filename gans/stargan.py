@@ -27,8 +27,8 @@ class Generator(AttributeTranslator):
 
     In the paper halvings have kernels of 4×4, doublings are transposed convolutions, and a norm follows the
     first convolution, which leaves of constant planes what borders of zeros make of them. Of small images
-    these borders are much, and the image is lost in them. Here borders are reflected, and the first layer has
-    no norm.
+    these borders are much, and the image is lost in them. Here the first layer has no norm, and the borders
+    of the others are reflected.
     """
 
     multiple = 4

@@ -122,11 +122,12 @@ def residual_translator(
 
     Args:
         is_told: whether some inputs are planes that are the same everywhere. A norm behind the first
-            convolution would take them away, so it has a bias instead.
+            convolution would take them away, so it has a bias instead. Its border of zeros and its leaky
+            ReLU keep maps from being the same everywhere, whose norms have slopes that multiply to infinity.
     """
     layers = convolved(inputs, width, 7)
     if is_told:
-        layers = [nn.Conv2d(inputs, width, 7, padding=3, padding_mode="reflect"), nn.ReLU(inplace=True)]
+        layers = [nn.Conv2d(inputs, width, 7, padding=3), nn.LeakyReLU(0.2)]
     layers += [*convolved(width, 2 * width, stride=2), *convolved(2 * width, 4 * width, stride=2)]
     layers += [ResidualBlock(4 * width) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):

@@ -229,3 +229,16 @@ def test_all_layers_but_the_first_are_normalized(width: int) -> None:
     critic: Any = ARCHITECTURES["stargan"].critic(blueprint)
     kinds = [type(module) for module in critic.features]
     assert kinds == [nn.Conv2d, nn.LeakyReLU, *[nn.Conv2d, nn.GroupNorm, nn.LeakyReLU] * 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_image_of_one_colour_has_slopes_too(seed: int) -> None:
+    """Of maps that are the same everywhere every norm multiplies the slope by 1 / √ε = 316, and there are
+    nineteen: in single precision the product would be infinite, and the weights not numbers."""
+    torch.manual_seed(seed)
+    generator, _ = networks_of("stargan", shape=(3, 8, 8), width=2)
+    generator.float()
+    x, rows = torch.full((2, 3, 8, 8), -0.8), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]])
+    generator(x, rows).mean().backward()
+    sizes = [parameter.grad.abs().max() for parameter in generator.parameters() if parameter.grad is not None]
+    assert max(sizes) < 1e6
