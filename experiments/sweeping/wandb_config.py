@@ -31,7 +31,7 @@ def wandb_config(sweep: Sweep, metric: str | None, is_better_higher: bool) -> di
         "method": "grid" if sweep.draws is None else "random",
         "parameters": parameters,
         # Not ${program}, which agents look for as a file of the current folder.
-        "command": ["gans", "run", "${args}"],
+        "command": ["gans", "run", "${args_no_boolean_flags}"],
     }
     if metric is not None:
         goal = "maximize" if is_better_higher else "minimize"

@@ -161,10 +161,12 @@ def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
 
 
 def _identity(home: Path, is_new: bool) -> str:
-    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked."""
+    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked. An agent
+    of a W&B sweep has given it one."""
     file = home / "run-id"
     if is_new or not file.exists():
-        file.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
+        given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+        file.write_text((given or secrets.token_hex(4)) + "\n", encoding="utf-8")
     return file.read_text(encoding="utf-8").strip()
 
 

@@ -114,6 +114,18 @@ def test_switched_off(asked: str, gans: Gans, monkeypatch: pytest.MonkeyPatch) -
     assert len(warnings(outcome.err)) == (asked == "wandb")
 
 
+def test_a_run_of_an_agent_has_the_id_that_it_was_given(
+    gans: Gans, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As WANDB_RUN_ID alone would give every run of a shell the same one, it counts with a sweep's only."""
+    monkeypatch.setenv("WANDB_RUN_ID", "chosen")
+    gans(f"{POINTS} --steps 1 --track wandb --out alone")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    gans(f"{POINTS} --steps 1 --track wandb --out member")
+    (alone,), (member,) = parts(Path("alone")), parts(Path("member"))
+    assert member.run["run_id"] == "chosen" != alone.run["run_id"]
+
+
 # --- resume ------------------------------------------------------------------------------------------
 
 

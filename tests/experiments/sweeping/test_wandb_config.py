@@ -1,0 +1,43 @@
+"""The sweep file for W&B, read as its agents read it."""
+
+import yaml
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
+
+
+def test_an_agents_command_is_a_run_with_these_settings(gans):
+    outcome = gans(f"{LINE} --data shapes --set width=8,16 --wandb-config")
+    assert outcome.status == 0, outcome
+    config = yaml.safe_load(outcome.out)
+    assert config["method"] == "grid" and config["parameters"]["seed"] == {"values": [0, 1]}
+    # What the server chooses and sends to an agent: one value for each parameter.
+    chosen = {
+        name: {"value": own["values"][-1] if "values" in own else own["value"]}
+        for name, own in config["parameters"].items()
+    }
+    known = create_sweep_command_args({"args": chosen})
+    program, *words = config["command"]
+    flags = [flag for word in words for flag in known.get(word.strip("${}"), [word])]
+    assert program == "gans"
+    plan = gans(" ".join(flags), "--dry-run")
+    assert plan.status == 0, plan
+    values = dict(line.split()[:2] for line in plan.out.splitlines() if line)
+    expected = {"loss": "hinge", "width": "16", "seed": "1", "betas": "0,0.9", "tags": "a,b"}
+    assert values.items() >= (expected | {"conditional": "yes", "kimg": "20", "track": "wandb"}).items()
+
+
+def test_draws_are_log_uniform_and_end(gans):
+    line = f"{LINE} --random 5 --log-uniform lr_critic=1e-5:1e-3 --metric fid --wandb-config"
+    config = yaml.safe_load(gans(line).out)
+    assert config["parameters"]["lr-critic"] == {
+        "distribution": "log_uniform_values",
+        "min": 1e-5,
+        "max": 1e-3,
+    }
+    assert config["method"] == "random" and config["run_cap"] == 10
+    assert config["metric"] == {"name": "metric/fid", "goal": "minimize"}
+
+
+def test_regularizers_by_name_are_refused_with_the_flag_that_says_the_same(refused):
+    refused(2, ("--drift", "--regularizers drift=0.001"), f"{LINE} --drift 0.001 --wandb-config")
