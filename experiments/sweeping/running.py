@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,37 +94,46 @@ def _ended(task: Task, status: int) -> str:
 
 
 def ranked(
-    laboratory: Laboratory, members: Sequence[Member], metric: str | None, kimg: float = 0.0
+    laboratory: Laboratory, members: Sequence[Member], metric: str | None, kimg: float | None = None
 ) -> list[tuple[float, list[Member]]]:
-    """The mean score of each setting over its seeds, and its members, from the best to the worst: of the
-    first evaluation at so many images or more. Settings all of whose members failed are none of them.
+    """The mean score of each setting over its seeds, and its members, from the best to the worst. Settings
+    all of whose members failed are none of them.
+
+    Args:
+        kimg: the scores are those of the first evaluation at so many images or more; None: of the last.
 
     Raises RunError where none has such a score.
     """
     settings: dict[str, list[Member]] = {}
     for member in members:
         settings.setdefault(str(member.settings), []).append(member)
-    found, is_better_higher = [], False
+    found, is_higher_better = [], False
     for own in settings.values():
-        values = []
-        for member in own:
-            marks = marks_of(record_of(laboratory.folder(member)))
-            name = (
-                named(metric, marks)
-                if metric
-                else next((n for n, m in marks.items() if direction(n, m[-1].made) is not None), "")
-            )
-            after = [mark for mark in marks.get(name, []) if (mark.kimg or 0.0) >= kimg]
-            if after:
-                values.append(after[0].value)
-                is_better_higher = bool(direction(name, after[0].made))
+        scores = [_score(laboratory.folder(member), metric, kimg) for member in own]
+        values = [score.value for score in scores if score]
+        is_higher_better = is_higher_better or any(score.is_higher_better for score in scores if score)
         if values:
             found.append((float(np.mean(values)), own))
     if not found:
-        raise RunError(
-            f"no member has a score {metric or 'to choose the best by'}; see log.txt in their folders"
-        )
-    return sorted(found, key=lambda pair: pair[0], reverse=is_better_higher)
+        score = metric or "to choose the best by"
+        raise RunError(f"no member has a score {score}; see log.txt in their folders")
+    return sorted(found, key=lambda pair: pair[0], reverse=is_higher_better)
+
+
+class _Score(NamedTuple):
+    value: float
+    is_higher_better: bool
+
+
+def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score | None:
+    marks = marks_of(record_of(folder))
+    with_direction = [name for name, own in marks.items() if direction(name, own[-1].made) is not None]
+    name = named(metric, marks) if metric else next(iter(with_direction), "")
+    if name not in with_direction:
+        return None
+    own = marks[name]
+    later = own[-1:] if kimg is None else [mark for mark in own if (mark.kimg or 0.0) >= kimg]
+    return _Score(later[0].value, bool(direction(name, later[0].made))) if later else None
 
 
 def refine(laboratory: Laboratory, members: Sequence[Member], top: int, metric: str | None) -> list[Member]:
