@@ -161,8 +161,8 @@ def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
 
 
 def _identity(home: Path, is_new: bool) -> str:
-    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked. An agent
-    of a W&B sweep has given it one."""
+    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked. To an
+    agent of a W&B sweep one was given."""
     file = home / "run-id"
     if is_new or not file.exists():
         given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
