@@ -107,8 +107,6 @@ def read_sweep(flags: dict[str, Any]) -> Any:
     if base.get("evaluate_kimg") is None:  # then these say how members are scored at their end
         for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
             base.pop(name, None)
-    base.setdefault("group", flags["out"].name if flags["out"] else None)
-    base = {name: value for name, value in base.items() if value is not None}
     return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths)
 
 

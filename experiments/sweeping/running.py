@@ -45,7 +45,7 @@ class Laboratory:
     say: Callable[[str], None]
 
     def task(self, member: Member, until_kimg: float | None = None) -> Task:
-        flags = {**self.sweep.base, **member.settings, "seed": member.seed}
+        flags = {"group": self.out.name, **self.sweep.base, **member.settings, "seed": member.seed}
         folder = str(self.out / member.name)
         return Task(folder, flags, dict(self.sweep.strengths), dict(self.file), self.evaluation, until_kimg)
 
