@@ -293,8 +293,10 @@ def test_scores_are_as_described(loss: str, gans: Gans) -> None:
     assert steps == sorted(set(steps))
     adversarial = {"critic/adversarial", "critic/real", "critic/fake", "generator/adversarial"}
     penalty = {"critic/gradient_penalty", "critic/gradient_norm"} if loss == "wgan-gp" else set()
+    distances = {1: {"samples/real_distance"}, 30: {"samples/pairwise_distance"}}  # where a picture is drawn
     for line in lines:
-        assert set(line) == {"step", "kimg", "seconds", "images_per_second"} | adversarial | penalty
+        usual = {"step", "kimg", "seconds", "images_per_second"} | adversarial | penalty
+        assert set(line) == usual | distances.get(line["step"], set())
         assert line["kimg"] == line["step"] * 2 * 16 / 1000
         assert all(np.isfinite(value) for value in line.values())
     assert lines[-1]["seconds"] > lines[0]["seconds"]

@@ -56,9 +56,7 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
         averages = (Still(),)
         total_steps = 4
 
-        class config:  # noqa: N801
-            class settings:  # noqa: N801
-                seed = 7
+        stream = (7,)
 
     monkeypatch.setattr(loop, "seed_all", lambda *parts: seeded.append(parts))  # type: ignore[attr-defined]
     loop.train(Quiet(), 1, [], loop.StopSignal())  # type: ignore[arg-type]
