@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,33 +46,28 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     """Many runs: the product of settings or draws of them, with several seeds each. The same command again
     goes on where it was interrupted."""
     from experiments.config import read_config
-    from experiments.sweeping.engines import Engine, LocalEngine, RayEngine
     from experiments.sweeping.running import Laboratory, check
 
     plan = read_sweep(flags)
     if wandb_config:
         print_wandb_config(plan, flags["early_stop"] or flags["metric"])
         return
-    members = plan.members()
+    out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
+    file = read_config(flags["config"]) if flags["config"] else {}
+    laboratory = Laboratory(out.absolute(), plan, file, evaluation_of(flags), say)
+    lengths = check(laboratory, plan.members(), flags["skip_impossible"])
+    members = [member for member in plan.members() if member.name in lengths]
     if dry_run:
         for member in members:
             click.echo(member.name)
         return
-    out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
-    threads = kept_threads(out, flags["jobs"])
-    engine: Engine
-    if flags["engine"] == "ray":
-        engine = RayEngine(flags["jobs"], threads)
-    else:
-        engine = LocalEngine(flags["jobs"] or usual_jobs(plan.base), threads)
-    file = read_config(flags["config"]) if flags["config"] else {}
+    engine = engine_of(flags, out, plan)
     from experiments.sweeping.board import Board
 
-    with Board(out.absolute(), say) as board:
-        laboratory = Laboratory(out.absolute(), plan, file, evaluation_of(flags), engine, board.show, say)
-        lengths = check(laboratory, members, flags["skip_impossible"])
-        say(f"gans sweep: {len(lengths)} members in {out}, {engine.jobs} at once")
-        members = play(laboratory, [m for m in members if m.name in lengths], lengths, flags)
+    say(f"gans sweep: {len(members)} members in {out}, {engine.jobs} at once")
+    with Board(laboratory.out, say) as board:
+        laboratory = replace(laboratory, engine=engine, show=board.show)
+        members = play(laboratory, members, lengths, flags)
     finish(laboratory, members, out, flags["metric"] or flags["early_stop"], as_json)
 
 
@@ -115,6 +111,16 @@ def evaluation_of(flags: dict[str, Any]) -> Any:
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
     return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
+
+
+def engine_of(flags: dict[str, Any], out: Path, plan: Any) -> Any:
+    """Where members run, with as many threads as those that ran before."""
+    from experiments.sweeping.engines import LocalEngine, RayEngine
+
+    threads = kept_threads(out, flags["jobs"])
+    if flags["engine"] == "ray":
+        return RayEngine(flags["jobs"], threads)
+    return LocalEngine(flags["jobs"] or usual_jobs(plan.base), threads)
 
 
 def usual_jobs(base: dict[str, Any]) -> int:

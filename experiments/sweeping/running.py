@@ -31,18 +31,18 @@ class Laboratory:
         out: its folder, of which each member has a subfolder.
         sweep: what varies; file: settings from a config file.
         evaluation: of every member.
-        engine: where members run.
-        show: told each member's state whenever one changes, and now and then.
         say: where remarks go.
+        engine: where members run; None until they are to run.
+        show: told each member's state whenever one changes, and now and then.
     """
 
     out: Path
     sweep: Sweep
     file: Mapping[str, Any]
     evaluation: Evaluation
-    engine: Engine
-    show: Show
     say: Callable[[str], None]
+    engine: Engine | None = None
+    show: Show = lambda states: None
 
     def task(self, member: Member, until_kimg: float | None = None) -> Task:
         flags = {"group": self.out.name, **self.sweep.base, **member.settings, "seed": member.seed}
@@ -61,12 +61,13 @@ def run_all(laboratory: Laboratory, members: Sequence[Member], shares: Mapping[s
     """
     tasks = {member.name: laboratory.task(member, shares.get(member.name)) for member in members}
     states = {name: "done" if task.is_done else "waiting" for name, task in tasks.items()}
-    at_work: dict[str, Job] = {}
+    engine, at_work = laboratory.engine, dict[str, Job]()
+    assert engine is not None
     with StopSignal() as stop:
         while "waiting" in states.values() or at_work:
             for name in [name for name, state in states.items() if state == "waiting"]:
-                if len(at_work) < laboratory.engine.jobs and not stop.requested:
-                    at_work[name], states[name] = laboratory.engine.start(tasks[name]), "running"
+                if len(at_work) < engine.jobs and not stop.requested:
+                    at_work[name], states[name] = engine.start(tasks[name]), "running"
             laboratory.show(states)
             time.sleep(POLL_SECONDS)
             if stop.requested:
