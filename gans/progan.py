@@ -141,7 +141,7 @@ architecture = Architecture(
             width=16,
             batch_size=16,
             image_size=(32, 32),
-            kimg=120.0,
+            kimg=80.0,
             fade_kimg=None,
             stable_kimg=None,
         ),
