@@ -16,7 +16,7 @@ from PIL import Image
 
 from experiments.comparison.curves import figures_of
 from experiments.comparison.records import Record
-from experiments.comparison.table import Comparison, Row, notes_of, short
+from experiments.comparison.table import COLUMNS, Comparison, Row, cells, differing_cells, notes_of, short
 from experiments.errors import RunError
 
 PAGE = Path(__file__).with_name("page")
@@ -86,25 +86,18 @@ def _comparison(comparison: Comparison) -> str:
     chosen = comparison.chosen
     which = "higher" if chosen.higher_is_better else "lower"
     at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
-    head = [*comparison.by, "seeds", "mean", "95 % interval", "p", "could show", "against the best"]
+    head = [*comparison.by, *COLUMNS]
     rows = [_cells(row) for row in comparison.rows]
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in notes_of(comparison))
     return f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(head, rows)}{notes}"
 
 
 def _cells(row: Row) -> list[tuple[str, float | str]]:
-    """What a cell shows, and what it is sorted by."""
-    between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
-    numbers = [(row.p, ".3f"), (row.detectable, ".3g")]
-    verdict = (row.verdict, row.difference)
-    return [
-        *((short(value), short(value)) for value in row.group.settings.values()),
-        (str(len(row.group.scores)), len(row.group.scores)),
-        (f"{row.mean:.4g}", row.mean),
-        (between, -1.0 if row.low is None else row.low),
-        *(("–", 2.0) if value is None else (f"{value:{form}}", value) for value, form in numbers),
-        verdict,
-    ]
+    """What a cell shows, and what it is sorted by: what is not known comes first or last."""
+    texts = cells(row)
+    keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
+    keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
+    return list(zip(texts, [*texts[: len(row.group.settings)], *keys, row.difference], strict=True))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:
@@ -164,7 +157,7 @@ def grids_of(folder: Path) -> list[tuple[int, str]]:
 
 
 def _differences(comparison: Comparison) -> str:
-    rows = [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
+    rows = differing_cells(comparison)
     return _table(["setting", "values"], _plain(rows)) if rows else "<p class=note>none but the seed</p>"
 
 

@@ -19,6 +19,7 @@ from experiments.settings import FIELDS
 Test = Literal["welch", "paired"]
 BEST = "best"
 NO_DIFFERENCE = "no significant difference"
+COLUMNS = ("seeds", "mean", "95 % interval", "p", "could show", "against the best")  # behind the settings
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,10 @@ def lines_of(comparison: Comparison) -> list[str]:
     at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
     made = ", ".join(f"{key} {short(value)}" for key, value in chosen.provenance.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
-    head = (*comparison.by, "seeds", "mean", "95 % interval", "p", "could show", "against the best")
-    lines += _aligned([head, *(_cells(row) for row in comparison.rows)])
+    lines += _aligned([(*comparison.by, *COLUMNS), *(cells(row) for row in comparison.rows)])
     lines += ["", *notes_of(comparison)]
     if comparison.differing:
-        lines += ["", "settings that differ", *_aligned(_differing_cells(comparison))]
+        lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
     return lines
 
 
@@ -177,7 +177,8 @@ def notes_of(comparison: Comparison) -> list[str]:
     return notes
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """A line of the table: the settings, and COLUMNS."""
     between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
     p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
     could = "–" if row.detectable is None else f"{row.detectable:.3g}"
@@ -185,7 +186,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (*settings, str(len(row.group.scores)), f"{row.mean:.4g}", between, p, could, row.verdict)
 
 
-def _differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Each setting that differs, and its values."""
     return [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
 
 
