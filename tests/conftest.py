@@ -34,14 +34,16 @@ DATA = {
 }
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 8"
 
-# A form that follows bce and, at the n-th update of a player, does what the environment says ("nan 5").
+# A form that follows bce and, at the n-th update of a player, does what the environment says: "nan 5", or
+# "hold 5 FILE", which waits for as long as there is that file.
 MOODY = '''"""Moody: bce until it is not."""
 import os
 import signal
+import time
 from losses.adversarial.bce import BinaryCrossEntropy as _Usual
 from losses.recipe import Recipe
 
-MOOD, _, WHEN = os.environ.get("MOOD", "calm").partition(" ")
+MOOD, WHEN, FILE = (os.environ.get("MOOD", "calm") + "  ").split(" ")[:3]
 
 class Moody(_Usual):
     recipe = Recipe(paper="none", form="moody", settings=_Usual.recipe.settings)
@@ -56,6 +58,8 @@ class Moody(_Usual):
             number = getattr(signal, MOOD)
             assert callable(signal.getsignal(number)), "nobody listens: this would end the tests"
             signal.raise_signal(number)
+        while MOOD == "hold" and os.path.exists(FILE):
+            time.sleep(0.05)
         if MOOD == "fail":
             raise RuntimeError("a fault\\nin two lines")
         return value * float("nan") if MOOD == "nan" else value
