@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def resolve(
     if architecture.task not in ("pairs", "domains"):
         native = usable(source.native)
     elif isinstance(source, DomainSource):
-        native = usable(source.native_domains)
+        native = usable(partial(source.native_domains, architecture.task == "pairs"))
     else:
         raise UsageError(
             f"architecture {arch} translates between two domains, which data {data} has not; take "

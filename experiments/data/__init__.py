@@ -219,8 +219,11 @@ class DomainSource(Source, ABC):
     """A source of two sets of images. As a plain source it gives one set, as any other does."""
 
     @abstractmethod
-    def native_domains(self) -> Native:
-        """The shape in which both sets can be had: with the channels of the richer one."""
+    def native_domains(self, paired: bool) -> Native:
+        """The shape in which both sets can be had: with the channels of the richer one.
+
+        Raises ValueError where there are no pairs, and these are asked for.
+        """
 
     @abstractmethod
     def open_domains(

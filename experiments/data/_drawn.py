@@ -78,7 +78,9 @@ class DrawnDomains(DomainSource):
         refuse_argument(self.name, self.argument)
         return Native(channels=3)
 
-    def native_domains(self) -> Native:
+    def native_domains(self, paired: bool) -> Native:
+        if paired and not self.has_pairs:
+            raise ValueError(f"data {self.name!r} has no pairs: take --data shapes-paired")
         return self.native()
 
     def class_names(self) -> Sequence[str]:
@@ -99,10 +101,8 @@ class DrawnDomains(DomainSource):
         """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size, for
         other than 1 or 3 channels, and for pairs where training has none."""
         del fit
-        refuse_argument(self.name, self.argument)
+        self.native_domains(paired and not held_out)
         size, channels = shape_of(self.name, size, channels)
-        if paired and not (self.has_pairs or held_out):
-            raise ValueError(f"data {self.name!r} has no pairs: take --data shapes-paired")
         scenes = held_out_scenes() if held_out else trained_scenes()
         partners = scenes if paired or held_out else trained_scenes(second=True)
         draw_a, draw_b = self.drawings()

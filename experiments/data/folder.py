@@ -71,9 +71,9 @@ class Folder(DomainSource):
         known = read_attributes(self._store.root, self._names)
         return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes, known)
 
-    def native_domains(self) -> Native:
+    def native_domains(self, paired: bool) -> Native:
         """Any size; the channels of the first images, the larger number of both."""
-        headers = [header for side in self._sides() if (header := self._first_header(side))]
+        headers = [header for side in self._sides(paired) if (header := self._first_header(side))]
         if not headers:
             return Native(channels=3)
         return Native(channels=max(header.channels for header in headers), first=headers[0][:2])
@@ -91,15 +91,14 @@ class Folder(DomainSource):
         Raises ValueError where `open_images` does, for a domain that is not there, and for images without a
         partner.
         """
-        sides = self._sides(held_out)
-        channels = channels or self.native_domains().channels or 3
-        if paired:
-            sides = partners(self._store.root, *sides)
+        channels = channels or self.native_domains(paired).channels or 3
+        sides = self._sides(paired, held_out)
         a, b = open_sides(self._store, sides, size, channels, fit, self.access, paired)
         return Domains(a, b, paired=paired)
 
-    def _sides(self, held_out: bool = False) -> tuple[Side, Side]:
-        return sides_of(self._store.root, self._names, held_out)
+    def _sides(self, paired: bool, held_out: bool = False) -> tuple[Side, Side]:
+        sides = sides_of(self._store.root, self._names, held_out)
+        return partners(self._store.root, *sides) if paired else sides
 
     def _first_header(self, side: Side) -> Header | None:
         header = first_header(self._store, side.names, self.access.skip_bad)

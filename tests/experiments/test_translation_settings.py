@@ -109,16 +109,19 @@ def test_refused_before_anything_is_read(
     assert not Path("run").exists()
 
 
-def test_refused_when_the_data_is_opened(refused: Refused, workplace: Path) -> None:
-    """Sets that are no pairs; folders that are no two domains; fewer images of A than in a batch."""
+def test_refused_for_what_the_data_is(refused: Refused, workplace: Path) -> None:
+    """Sets that are no pairs; fewer images of A than in a batch, which a dry run does not count."""
     small = "--image-size 8 --width 2 --batch-size 4 --steps 1 --out run"
-    refused(2, ("no pairs",), f"run --arch pix2pix --data shapes-styles {small}")
+    no_pairs = "run --arch pix2pix --data"
+    for dry in ("", " --dry-run"):
+        refused(2, ("no pairs",), f"{no_pairs} shapes-styles {small}{dry}")
     for folder, count in (("A", 3), ("B", 9)):
         (workplace / "sets" / folder).mkdir(parents=True)
         for number in range(count):
             Image.new("RGB", (8, 8)).save(workplace / "sets" / folder / f"{folder}{number}.png")
     refused(2, ("3 samples", "--batch-size 3"), f"run --arch cyclegan --data folder:sets {small}")
-    refused(2, ("without a partner of the same name",), f"run --arch pix2pix --data folder:sets {small}")
+    for dry in ("", " --dry-run"):
+        refused(2, ("without a partner of the same name",), f"{no_pairs} folder:sets {small}{dry}")
     assert not Path("run/checkpoints").exists()
 
 

@@ -121,7 +121,7 @@ def test_halves_are_brought_to_size_by_themselves(
     for number in range(3):
         write(tmp_path, f"AB/{number}.png", 10 + number, 200 + number, width=24)
     source = Folder(str(tmp_path))
-    native = source.native_domains()
+    native = source.native_domains(True)
     assert (native.size, native.channels, native.first) == (None, 1, (8, 24))
     for _ in range(2):
         domains = source.open_domains((8, 8), None, "auto", True)
@@ -149,7 +149,7 @@ def test_the_richer_domain_decides_on_the_channels(tmp_path: Path) -> None:
     (tmp_path / "B").mkdir()
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "B/1.png")
     assert Folder(str(tmp_path)).native().channels == 1
-    assert Folder(str(tmp_path)).native_domains().channels == 3
+    assert Folder(str(tmp_path)).native_domains(False).channels == 3
     domains = opened(tmp_path, channels=None)
     assert domains.a.sample_shape == domains.b.sample_shape == (3, 8, 8)
     assert domains.b.fetch(torch.tensor([0]))[0, :, 0, 0].tolist() == [255, 0, 0]

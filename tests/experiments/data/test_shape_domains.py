@@ -75,7 +75,7 @@ def test_sources_open_both_domains_with_their_classes(source: type[DrawnDomains]
         assert data.labels is not None
         assert isinstance(data, DrawnShapes)
         assert torch.equal(data.factors(INDICES).label, data.labels[:300])
-    assert source().native_domains() == source().native() == Shapes().native()
+    assert source().native_domains(False) == source().native() == Shapes().native()
 
 
 @EACH
