@@ -1,5 +1,6 @@
 """Scores over kimg: the mean of each group, and a band from its lowest to its highest seed."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,9 +55,11 @@ def _figure(name: str, groups: Groups) -> dict[str, Any]:
 
 
 def curve_of(record: Record, name: str) -> tuple[list[float], list[float]]:
-    """Kimg, rising, and the score there."""
+    """Kimg, rising, and the score there, where it is a finite number: a browser reads no other."""
     points = {
-        line["kimg"]: line[name] for line in record.lines if name in line and line.get("kimg") is not None
+        line["kimg"]: line[name]
+        for line in record.lines
+        if line.get("kimg") is not None and math.isfinite(line.get(name, math.nan))
     }
     kimg = sorted(points)
     return kimg, [points[each] for each in kimg]

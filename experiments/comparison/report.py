@@ -111,10 +111,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]
     return f"<table class=sortable><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(text: str, value: float | str) -> str:
-    return f'<td data-value="{escape(str(value))}">{escape(text)}</td>'
-
-
 def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]:
     return [[(cell, cell) for cell in row] for row in rows]
 

@@ -79,10 +79,25 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
 
 
 def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
-    """The name among these marks that a user means: `fid` is also said of the Fréchet distance between the
-    features of another network, where there is one alone, whose own name then stands beside every number."""
-    alike = [name for name, own in marks.items() if usual_name(name, own[-1].made) == metric]
-    return alike[0] if metric not in marks and len(alike) == 1 else metric
+    """The name among these marks that a user means; as it stands where it is none, or may be several.
+
+    `fid` is also said of the Fréchet distance between the features of another network, whose own name then
+    stands beside every number; `precision-recall` of its first number, and `recall` of that one.
+    """
+
+    def words(name: str) -> tuple[str, str, str]:
+        usual = usual_name(name, marks[name][-1].made)
+        metric_of, _, number = usual.rpartition("/")
+        return usual, metric_of, number
+
+    alike = [name for name in directed(marks) if metric in words(name)]
+    evaluations = {id(marks[name][-1].made) for name in alike}
+    return alike[0] if metric not in marks and len(evaluations) == 1 else metric
+
+
+def directed(marks: Mapping[str, Sequence[Mark]]) -> list[str]:
+    """Those of which more is better, or less; the first is what is compared where nobody says more."""
+    return [name for name, own in marks.items() if direction(name, own[-1].made) is not None]
 
 
 def usual_name(metric: str, made: Mapping[str, Any]) -> str:
@@ -91,8 +106,8 @@ def usual_name(metric: str, made: Mapping[str, Any]) -> str:
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
-    for name, own in marks[0].items():
-        if direction(name, own[-1].made) is not None and all(name in others for others in marks):
+    for name in directed(marks[0]):
+        if all(name in others for others in marks):
             return name
     missing = next((r.name for r, own in zip(records, marks, strict=True) if not own), records[0].name)
     raise UsageError(

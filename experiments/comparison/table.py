@@ -2,8 +2,9 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -56,7 +57,7 @@ class Comparison:
         within: settings that differ within groups, beside the seed.
         differing: every setting that is not the same everywhere, with its values.
         test: which t test.
-        left_out: names and states of experiments that failed or have not ended, and have no score.
+        left_out: names of experiments without a score, or with one that is no finite number; and why.
     """
 
     chosen: Chosen
@@ -86,6 +87,12 @@ def compare(
         states = "; ".join(f"{name}: {state}" for name, state in left_out[:3])
         raise UsageError(f"nothing to compare: no experiment has a score ({states})")
     chosen = scored(records, metric, force)
+    broken = [(r.name, v) for r, v in zip(records, chosen.values, strict=True) if not math.isfinite(v)]
+    left_out += [(name, f"{chosen.metric} is {value}") for name, value in broken]
+    records = [record for record in records if record.name not in dict(broken)]
+    if not records:
+        raise UsageError(f"nothing to compare: {chosen.metric} is a finite number nowhere")
+    chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
     names_by = list(by) or telling(records)
     groups = grouped(records, names_by, chosen.values)
     groups.sort(key=lambda group: np.mean(group.scores), reverse=chosen.higher_is_better)
@@ -109,7 +116,7 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
     if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
         raise UsageError("--test paired needs the same seeds in every group; take --test welch")
     scores = [_ordered(group) for group in groups]
-    pairs = list(combinations([index for index, own in enumerate(scores) if len(own) > 1], 2))
+    pairs = _testable(scores, test)
     chances = holm([(paired if test == "paired" else welch)(scores[i], scores[j]) for i, j in pairs])
     found = dict(zip(pairs, chances, strict=True))
     rows: list[Row] = []
@@ -119,7 +126,7 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
         if p is not None:
             detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs))
         difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
-        verdict = _verdict(index, p, difference)
+        verdict = _verdict(index, p, difference, min(len(scores[0]), len(scores[index])))
         rows.append(Row(group, mean, low, high, p, difference, detectable, verdict))
     return rows
 
@@ -129,11 +136,31 @@ def _ordered(group: Group) -> list[float]:
     return [score for _, score in sorted(zip(group.seeds, group.scores, strict=True))]
 
 
-def _verdict(index: int, p: float | None, difference: float) -> str:
+def _testable(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, int]]:
+    """Pairs of groups that have several seeds, and a spread or equal means.
+
+    Counts of a few things are often equal for all seeds. A t test calls any two such groups different, with
+    certainty, which two or three seeds do not show.
+    """
+
+    def spreads(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+        if test == "paired":
+            return len({a - b for a, b in zip(ours, theirs, strict=True)}) > 1
+        return len({*ours}) > 1 or len({*theirs}) > 1
+
+    several = [index for index, own in enumerate(scores) if len(own) > 1]
+    return [
+        (i, j)
+        for i, j in combinations(several, 2)
+        if spreads(scores[i], scores[j]) or np.mean(scores[i]) == np.mean(scores[j])
+    ]
+
+
+def _verdict(index: int, p: float | None, difference: float, seeds: int) -> str:
     if index == 0:
         return BEST
     if p is None:
-        return "one seed alone: no test can be made"
+        return f"{'no spread' if seeds > 1 else 'one seed alone'}: no test can be made"
     return f"worse by {difference:.4g}" if p < 1 - LEVEL else NO_DIFFERENCE
 
 
@@ -159,7 +186,7 @@ def notes_of(comparison: Comparison) -> list[str]:
     alone = [row.group.label for row in rows if len(row.group.scores) == 1]
     if alone:
         notes.append(f"One seed alone ({', '.join(alone)}): no interval can be given; add --seeds 3.")
-    pairs = len(rows) * (len(rows) - 1) // 2
+    pairs = len(_testable([_ordered(row.group) for row in rows], comparison.test))
     if any(row.p is not None for row in rows):
         name = "Welch's" if comparison.test == "welch" else "Paired"
         corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
