@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -122,14 +122,9 @@ class RunFolder:
         mine = {name: getattr(settings, name) for name in FIELDS}
         return differences(read_config(self.config_file), mine)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes out; a killed process leaves no lock behind."""
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise RunError(f"{self.path}: another process is working on this run folder") from error
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps other processes out."""
+        return locked(self.path, "run folder")
 
     def scores(self) -> list[dict[str, Any]]:
         """The lines of scores that are whole."""
@@ -143,6 +138,16 @@ class RunFolder:
                 kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
                 write_atomically(file, "".join(kept).encode())
         self.best.forget_after(step)
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keeps other processes out of a folder; a killed process leaves no lock behind."""
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"{folder}: another process is working on this {what}") from error
 
 
 def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -25,6 +25,7 @@ class Board:
         self.out, self.say = out, say
         self.console = Console(stderr=True)
         self.states: dict[str, str] = {}
+        self.ended: dict[str, str] = {}  # how far those came that do not work any more
         self.live = Live(console=self.console, auto_refresh=False, transient=False, redirect_stdout=False)
         self._drawn = 0.0
 
@@ -43,13 +44,15 @@ class Board:
     def show(self, states: Mapping[str, str]) -> None:
         changed = {name: state for name, state in states.items() if self.states.get(name, "waiting") != state}
         self.states |= states
+        for name in changed:
+            self.ended.pop(name, None)
         if self.console.is_terminal:
             if changed or time.monotonic() - self._drawn > REFRESH_SECONDS:
                 self._drawn = time.monotonic()
                 self.live.update(self.table(), refresh=True)
             return
         for name, state in changed.items():
-            self.say(f"{name}: {state}" + (f", {last}" if (last := self.progress(name)) else ""))
+            self.say(f"{name}: {state}" + (f" ({last})" if (last := self.progress(name)) else ""))
 
     def table(self) -> Table:
         counts = Counter(state.partition(":")[0] for state in self.states.values())
@@ -69,11 +72,17 @@ class Board:
         return ["running", "failed", "stopped", "done", "waiting"].index(word)
 
     def progress(self, name: str) -> str:
-        """The last score of a member, or how far it is."""
-        folder = RunFolder(self.out / name)
-        if self.states.get(name) == "waiting" or not folder.exists:
-            return ""
-        lines = folder.scores()
+        """The last score of a member, or how far it is. Files of those that have ended are read once: there
+        may be hundreds of them."""
+        state = self.states[name]
+        if state in ("waiting", "running"):
+            return "" if state == "waiting" else self._read(name)
+        if name not in self.ended:
+            self.ended[name] = self._read(name)
+        return self.ended[name]
+
+    def _read(self, name: str) -> str:
+        lines = RunFolder(self.out / name).scores()
         if not lines:
             return ""
         metrics = {key: value for line in lines for key, value in line.items() if key.startswith("metric/")}

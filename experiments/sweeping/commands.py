@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,17 @@ from experiments.command_line import asked_settings, debug_option, say, settings
 from experiments.errors import RunError, UsageError
 from experiments.settings import Settings
 
+if TYPE_CHECKING:
+    from experiments.sweeping.engines import Engine
+    from experiments.sweeping.member import Evaluation
+    from experiments.sweeping.plan import Member, Sweep
+    from experiments.sweeping.running import Laboratory
+
 ENGINES = ("local", "ray")
 
 
 @click.command()
-@click.option("--arch", "architectures", metavar="NAME,…", default=Settings.arch, help="Architectures.")
+@click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
 @click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
 @click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
 @click.option("--seeds", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Of each.")
@@ -45,34 +51,36 @@ ENGINES = ("local", "ray")
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
     """Many runs: the product of settings or draws of them, with several seeds each. The same command again
     goes on where it was interrupted."""
-    from experiments.config import read_config
     from experiments.sweeping.running import Laboratory, check
 
     plan = read_sweep(flags)
     if wandb_config:
-        print_wandb_config(plan, flags["early_stop"] or flags["metric"])
+        print_wandb_config(plan, flags, as_json)
         return
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
-    file = read_config(flags["config"]) if flags["config"] else {}
-    laboratory = Laboratory(out.absolute(), plan, file, evaluation_of(flags), say)
-    lengths = check(laboratory, plan.members(), flags["skip_impossible"])
+    laboratory = Laboratory(out.absolute(), plan, evaluation_of(flags), say)
+    asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
+    lengths = check(laboratory, plan.members(), flags["skip_impossible"], asked)
     members = [member for member in plan.members() if member.name in lengths]
     if dry_run:
-        for member in members:
-            click.echo(member.name)
+        names = [member.name for member in members]
+        for line in [json.dumps({"members": names})] if as_json else names:
+            click.echo(line)
         return
     engine = engine_of(flags, out, plan)
+    from experiments.run_folder import locked
     from experiments.sweeping.board import Board
 
     say(f"gans sweep: {len(members)} members in {out}, {engine.jobs} at once")
-    with Board(laboratory.out, say) as board:
+    with locked(out, "sweep"), Board(laboratory.out, say) as board:
         laboratory = replace(laboratory, engine=engine, show=board.show)
-        members = play(laboratory, members, lengths, flags)
-    finish(laboratory, members, out, flags["metric"] or flags["early_stop"], as_json)
+        members, ended = play(laboratory, members, lengths, flags)
+    finish(laboratory, members, ended, out, flags["metric"] or flags["early_stop"], as_json)
 
 
-def read_sweep(flags: dict[str, Any]) -> Any:
+def read_sweep(flags: dict[str, Any]) -> "Sweep":
     """What varies, from the flags. Raises UsageError for what has no meaning."""
+    from experiments.config import read_config
     from experiments.sweeping.plan import Sweep, read_choices, read_range
 
     draws = flags["draws"]
@@ -85,7 +93,7 @@ def read_sweep(flags: dict[str, Any]) -> Any:
         raise UsageError("--refine narrows ranges; give --random N and --log-uniform")
     if flags["refine"] and flags["early_stop"]:
         raise UsageError("--refine and --early-stop exclude each other; give one")
-    if not flags["evaluates"] and (flags["refine"] or flags["early_stop"]):
+    if not flags["evaluates"] and (flags["refine"] or flags["early_stop"] or flags["metric"]):
         raise UsageError("--no-evaluate leaves nothing to choose the best by; leave it out")
     words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
     choices = {name: read_choices(name, text) for name, text in words.items() if text}
@@ -103,31 +111,32 @@ def read_sweep(flags: dict[str, Any]) -> Any:
     if base.get("evaluate_kimg") is None:  # then these say how members are scored at their end
         for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
             base.pop(name, None)
-    return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths)
+    file = read_config(flags["config"]) if flags["config"] else {}
+    return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
 
 
-def evaluation_of(flags: dict[str, Any]) -> Any:
+def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
     from experiments.sweeping.member import Evaluation
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
     return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
 
 
-def engine_of(flags: dict[str, Any], out: Path, plan: Any) -> Any:
+def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
     """Where members run, with as many threads as those that ran before."""
     from experiments.sweeping.engines import LocalEngine, RayEngine
 
     threads = kept_threads(out, flags["jobs"])
     if flags["engine"] == "ray":
         return RayEngine(flags["jobs"], threads)
-    return LocalEngine(flags["jobs"] or usual_jobs(plan.base), threads)
+    return LocalEngine(flags["jobs"] or usual_jobs({**plan.file, **plan.base}), threads)
 
 
-def usual_jobs(base: dict[str, Any]) -> int:
+def usual_jobs(settings: dict[str, Any]) -> int:
     """A process for each core; an accelerator takes one at a time."""
     from experiments.config import resolve_device
 
-    return (os.cpu_count() or 1) if resolve_device(base.get("device", "auto")) == "cpu" else 1
+    return (os.cpu_count() or 1) if resolve_device(settings.get("device", "auto")) == "cpu" else 1
 
 
 def kept_threads(out: Path, jobs: int | None) -> int:
@@ -154,20 +163,29 @@ def kept_threads(out: Path, jobs: int | None) -> int:
     return threads
 
 
-def play(laboratory: Any, members: list[Any], kimg: dict[str, float], flags: dict[str, Any]) -> list[Any]:
-    """All rounds. Returns the members that went to their end."""
+def play(
+    laboratory: "Laboratory", members: "list[Member]", kimg: dict[str, float], flags: dict[str, Any]
+) -> "tuple[list[Member], list[Member]]":
+    """All rounds. Returns all members, and those that were to go to their end."""
     from experiments.sweeping.running import halve, refine, run_all
 
     if flags["early_stop"]:
-        return halve(laboratory, members, flags["early_stop"], kimg)
+        return members, halve(laboratory, members, flags["early_stop"], kimg)
     run_all(laboratory, members)
     if flags["refine"]:
-        members += refine(laboratory, members, flags["refine"], flags["metric"])
-    return members
+        members = members + refine(laboratory, members, flags["refine"], flags["metric"])
+    return members, members
 
 
-def finish(laboratory: Any, members: list[Any], out: Path, metric: str | None, as_json: bool) -> None:
-    """The comparison of the members, and an exit status of 1 where one failed."""
+def finish(
+    laboratory: "Laboratory",
+    members: "list[Member]",
+    ended: "list[Member]",
+    out: Path,
+    metric: str | None,
+    as_json: bool,
+) -> None:
+    """The comparison of the members that went to their end, and an exit status of 1 where any failed."""
     from experiments.comparison.reading import record_of
     from experiments.comparison.table import compare, lines_of, to_json
 
@@ -178,7 +196,7 @@ def finish(laboratory: Any, members: list[Any], out: Path, metric: str | None, a
     lines: list[str] = []
     if laboratory.evaluation.count and len(failed) < len(folders):
         try:
-            found = compare([record_of(folder) for folder in folders], metric)
+            found = compare([record_of(laboratory.folder(member)) for member in ended], metric)
             lines, result["comparison"] = lines_of(found), to_json(found)
         except UsageError as error:  # the runs are there all the same
             say(f"not compared: {error}")
@@ -191,11 +209,18 @@ def finish(laboratory: Any, members: list[Any], out: Path, metric: str | None, a
         )
 
 
-def print_wandb_config(plan: Any, metric: str | None) -> None:
+def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> None:
     import yaml  # type: ignore[import-untyped]
 
-    from experiments.comparison.scoring import direction
     from experiments.sweeping.wandb_config import wandb_config
 
-    better = bool(metric and direction(metric, {"distance": metric} if metric.startswith("fd-") else {}))
-    click.echo(yaml.safe_dump(wandb_config(plan, metric, better), sort_keys=False), nl=False)
+    for name in ("early_stop", "refine", "skip_impossible"):
+        if flags[name]:
+            word = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{word} with --wandb-config: W&B's agents train all members to their end; leave it out"
+            )
+    if not (plan.base.get("evaluate_kimg") or plan.file.get("evaluate_kimg")):
+        say("W&B's agents call gans run, which scores on the way alone; for scores add --evaluate-kimg K")
+    config = wandb_config(plan, flags["config"], flags["metric"])
+    click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.command_line import describe, say
 from experiments.config import Config, resolve
 from experiments.errors import UsageError
 from experiments.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from experiments.evaluation.judging import Judge
 
 INTERRUPTED = 130
 HANDOVER_SECONDS = 60.0  # in which an earlier process of this member has to save and stop
@@ -32,6 +35,13 @@ class Evaluation:
     metrics: tuple[str, ...] = ()
     count: int = 5000
     extractor: str | None = None
+
+    def judge(self, device: str, say: Callable[[str], None]) -> "Judge":
+        from experiments.evaluation.extracting import How
+        from experiments.evaluation.judging import Judge
+
+        how = How(self.extractor, device=device)
+        return Judge(how, self.metrics, self.count, 0, say, lambda name, total: lambda count: None)
 
 
 @dataclass(frozen=True)
@@ -105,16 +115,12 @@ def _wait_for(folder: RunFolder) -> None:
 
 
 def _evaluate(folder: RunFolder, config: Config, evaluation: Evaluation) -> None:
-    from experiments.evaluation.extracting import How
-    from experiments.evaluation.judging import Judge
     from experiments.evaluation.record import keep_scores
     from experiments.evaluation.samples import open_candidate
     from experiments.evaluation.telling import tell_trackers
 
-    how = How(evaluation.extractor, device=config.settings.device)
-    judge = Judge(how, evaluation.metrics, evaluation.count, 0, say, lambda name, total: lambda count: None)
     candidate = open_candidate(str(folder.path), say)
-    step, scores = candidate.step or 0, judge(candidate)
+    step, scores = candidate.step or 0, evaluation.judge(config.settings.device, say)(candidate)
     keep_scores(folder, step, candidate.kimg, scores)
     tell_trackers(folder, {step: scores}, say)
 

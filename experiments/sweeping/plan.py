@@ -60,7 +60,7 @@ class Sweep:
         ranges: setting → range; only with draws.
         draws: how many settings are drawn at random; None for the whole product.
         seeds: of the members of each setting.
-        base: flags that all have; strengths: regularizers that all have.
+        base: flags that all have; strengths: regularizers that all have; file: settings from a config file.
     """
 
     choices: Mapping[str, Sequence[Any]]
@@ -69,6 +69,7 @@ class Sweep:
     draws: int | None = None
     base: Mapping[str, Any] = field(default_factory=dict)
     strengths: Mapping[str, float] = field(default_factory=dict)
+    file: Mapping[str, Any] = field(default_factory=dict)
 
     def members(self) -> list[Member]:
         if self.draws is None:
@@ -109,7 +110,8 @@ class Sweep:
     def digest(self) -> str:
         """Tells this sweep from another, however many seeds."""
         parts = {
-            name: str(getattr(self, name)) for name in ("choices", "ranges", "draws", "base", "strengths")
+            name: str(getattr(self, name))
+            for name in ("choices", "ranges", "draws", "base", "strengths", "file")
         }
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
 
@@ -137,7 +139,7 @@ def read_choices(name: str, text: str) -> list[Any]:
     if name not in FIELDS or FIELDS[name].metadata["derived"]:
         raise unknown_setting("--set", name)
     is_list = isinstance(FIELDS[name].default, tuple) or name == "betas"
-    parts = [part for part in text.split(";" if is_list else ",") if part]
+    parts = [part.strip() for part in text.split(";" if is_list else ",") if part.strip()]
     if not parts:
         raise UsageError(f"--set {name}={text}: give at least one value")
     try:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.comparison.reading import record_of
-from experiments.comparison.scoring import direction, marks_of, named
+from experiments.comparison.scoring import Mark, directed, direction, marks_of, named
+from experiments.config import Config, refuse_another_recipe
 from experiments.errors import RunError, UsageError
 from experiments.run_folder import RunFolder
 from experiments.sweeping.engines import Engine, Job
@@ -29,7 +30,7 @@ class Laboratory:
 
     Attributes:
         out: its folder, of which each member has a subfolder.
-        sweep: what varies; file: settings from a config file.
+        sweep: what varies.
         evaluation: of every member.
         say: where remarks go.
         engine: where members run; None until they are to run.
@@ -38,7 +39,6 @@ class Laboratory:
 
     out: Path
     sweep: Sweep
-    file: Mapping[str, Any]
     evaluation: Evaluation
     say: Callable[[str], None]
     engine: Engine | None = None
@@ -47,7 +47,9 @@ class Laboratory:
     def task(self, member: Member, until_kimg: float | None = None) -> Task:
         flags = {"group": self.out.name, **self.sweep.base, **member.settings, "seed": member.seed}
         folder = str(self.out / member.name)
-        return Task(folder, flags, dict(self.sweep.strengths), dict(self.file), self.evaluation, until_kimg)
+        return Task(
+            folder, flags, dict(self.sweep.strengths), dict(self.sweep.file), self.evaluation, until_kimg
+        )
 
     def folder(self, member: Member) -> RunFolder:
         return RunFolder(self.out / member.name)
@@ -97,8 +99,8 @@ def _ended(task: Task, status: int) -> str:
 def ranked(
     laboratory: Laboratory, members: Sequence[Member], metric: str | None, kimg: float | None = None
 ) -> list[tuple[float, list[Member]]]:
-    """The mean score of each setting over its seeds, and its members, from the best to the worst. Settings
-    all of whose members failed are none of them.
+    """The mean score of each setting over its seeds, and its members, from the best to the worst. Members
+    that failed, or whose score is no finite number, are left out of it, as is a setting that has no other.
 
     Args:
         kimg: the scores are those of the first evaluation at so many images or more; None: of the last.
@@ -111,7 +113,7 @@ def ranked(
     found, is_higher_better = [], False
     for own in settings.values():
         scores = [_score(laboratory.folder(member), metric, kimg) for member in own]
-        values = [score.value for score in scores if score]
+        values = [score.value for score in scores if score and math.isfinite(score.value)]
         is_higher_better = is_higher_better or any(score.is_higher_better for score in scores if score)
         if values:
             found.append((float(np.mean(values)), own))
@@ -128,9 +130,9 @@ class _Score(NamedTuple):
 
 def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score | None:
     marks = marks_of(record_of(folder))
-    with_direction = [name for name, own in marks.items() if direction(name, own[-1].made) is not None]
-    name = named(metric, marks) if metric else next(iter(with_direction), "")
-    if name not in with_direction:
+    possible = directed(marks)
+    name = named(metric, marks) if metric else next(iter(possible), "")
+    if name not in possible:
         return None
     own = marks[name]
     later = own[-1:] if kimg is None else [mark for mark in own if (mark.kimg or 0.0) >= kimg]
@@ -170,6 +172,8 @@ def halve(
         kept = order[: math.ceil(len(order) / 2)]
         for mean, own in order[len(kept) :]:
             for member in own:
+                if laboratory.folder(member).is_finished:  # by an earlier sweep, with fewer seeds
+                    continue
                 words = f"stopped early: {metric} {mean:.4g} after {until[member.name]:.4g} kimg\n"
                 laboratory.folder(member).ended_file.write_text(words, encoding="utf-8")
         left = [member for _, own in kept for member in own]
@@ -178,20 +182,35 @@ def halve(
     return left
 
 
-def check(laboratory: Laboratory, members: Sequence[Member], skips: bool) -> dict[str, float]:
+def check(
+    laboratory: Laboratory, members: Sequence[Member], skips: bool, metrics: Sequence[str]
+) -> dict[str, float]:
     """The kimg of every member's run, by name, of those that can be; the others are said, one by one.
 
-    Raises UsageError for any of these, unless it `skips` them, and where none is left.
+    Args:
+        metrics: by which members are chosen and compared.
+
+    Raises UsageError for any of these, unless it `skips` them, where none is left, and for scores that cannot
+    be taken: all of that would else be found after the training.
     """
     from experiments.plan import estimate
 
     possible: dict[str, float] = {}
-    faults = {}
+    faults, judged = {}, set()
     for member in members:
+        task = laboratory.task(member)
         try:
-            possible[member.name] = estimate(laboratory.task(member).config()).kimg
+            refuse_another_recipe(task.file, task.flags)
+            config = task.config()
+            possible[member.name] = estimate(config).kimg
+            settings = config.settings
+            kind = (settings.arch, settings.data, settings.image_size, settings.channels)
         except UsageError as error:
             faults[member.name] = str(error)
+            continue
+        if kind not in judged:
+            judged.add(kind)
+            check_scores(laboratory, config, metrics)
     for name, fault in faults.items():
         laboratory.say(f"{name}: {fault}")
     if faults and not (skips and possible):
@@ -200,3 +219,25 @@ def check(laboratory: Laboratory, members: Sequence[Member], skips: bool) -> dic
             + ("" if not possible else ", or leave these out with --skip-impossible")
         )
     return possible
+
+
+def check_scores(laboratory: Laboratory, config: Config, metrics: Sequence[str]) -> None:
+    """Raises UsageError for an extractor or metric that does not fit the data, and for scores to choose by
+    that are none of those that are taken."""
+    if not laboratory.evaluation.count:
+        return
+    judge = laboratory.evaluation.judge(config.settings.device, laboratory.say)
+    judge.open(config.settings, "the sweep")
+    marks: dict[str, list[Mark]] = {}
+    for trial in judge.trials:
+        for name, kind in trial.metrics.items():
+            key, made = judge.key_of(name, trial.direction.key), {"distance": judge.extractor.distance}
+            several = len(kind.higher_is_better) > 1
+            for number in kind.higher_is_better:
+                marks[f"{key}/{number}" if several else key] = [Mark(None, math.nan, made)]
+    for metric in metrics:
+        if named(metric, marks) not in marks:
+            raise UsageError(
+                f"{metric} is none of the scores that members get ({', '.join(marks)}); name one of them, "
+                "or change these with --evaluate-metrics"
+            )

@@ -1,18 +1,25 @@
 """The same sweep as a file of W&B's, whose agents call `gans run` on any number of machines."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from experiments.comparison.scoring import direction
 from experiments.errors import UsageError
 from experiments.plan import show
 from experiments.settings import flag
 from experiments.sweeping.plan import Range, Sweep
 
 
-def wandb_config(sweep: Sweep, metric: str | None, is_better_higher: bool) -> dict[str, Any]:
+def wandb_config(sweep: Sweep, file: Path | None, metric: str | None) -> dict[str, Any]:
     """What `wandb sweep FILE` reads. Seeds are values like others; every parameter is a flag of `gans run`.
 
-    Raises UsageError for regularizers given by name, which W&B's agents cannot pass on.
+    Args:
+        file: from which the sweep has settings; agents read it too.
+        metric: a score of a member.
+
+    Raises UsageError for regularizers given by name, which W&B's agents cannot pass on, and for a metric
+    without a direction.
     """
     if sweep.strengths:
         name, strength = next(iter(sweep.strengths.items()))
@@ -20,12 +27,15 @@ def wandb_config(sweep: Sweep, metric: str | None, is_better_higher: bool) -> di
             f"--{name} {strength:g} with --wandb-config: give it as --regularizers {name}={strength:g}"
         )
     parameters: dict[str, Any] = {_flag(name): {"value": _word(value)} for name, value in sweep.base.items()}
+    if file is not None:
+        parameters["config"] = {"value": str(file)}
     parameters |= {
         _flag(name): {"values": [_word(value) for value in values]} for name, values in sweep.choices.items()
     }
     parameters |= {_flag(name): _distribution(own) for name, own in sweep.ranges.items()}
     parameters["seed"] = {"values": list(sweep.seeds)}
-    parameters.setdefault("track", {"value": "wandb"})
+    if "track" not in sweep.file:
+        parameters.setdefault("track", {"value": "wandb"})
     config: dict[str, Any] = {
         "program": "gans",
         "method": "grid" if sweep.draws is None else "random",
@@ -34,8 +44,13 @@ def wandb_config(sweep: Sweep, metric: str | None, is_better_higher: bool) -> di
         "command": ["gans", "run", "${args_no_boolean_flags}"],
     }
     if metric is not None:
-        goal = "maximize" if is_better_higher else "minimize"
-        config["metric"] = {"name": f"metric/{metric}", "goal": goal}
+        better = direction(metric, {"distance": metric} if metric.startswith("fd-") else {})
+        if better is None:
+            raise UsageError(
+                f"--metric {metric} is not one number with a direction, which W&B needs; "
+                "take one such as fid or modes/covered"
+            )
+        config["metric"] = {"name": f"metric/{metric}", "goal": "maximize" if better else "minimize"}
     if sweep.draws is not None:
         config["run_cap"] = sweep.draws * len(sweep.seeds)
     return config
