@@ -136,9 +136,8 @@ def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main() -> int:
-    task = Task.from_line(sys.stdin.readline())
-    stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
+def attempt(task: Task) -> int:
+    """Does it. Returns the exit status; why it failed stands in the folder."""
     from experiments.running import Interrupted
 
     try:
@@ -152,6 +151,12 @@ def main() -> int:
         RunFolder(Path(task.folder)).ended_file.write_text(f"failed: {line}\n", encoding="utf-8")
         return 2 if isinstance(error, UsageError) else 1
     return 0
+
+
+def main() -> int:
+    task = Task.from_line(sys.stdin.readline())
+    stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
+    return attempt(task)
 
 
 if __name__ == "__main__":

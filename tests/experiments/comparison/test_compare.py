@@ -70,6 +70,37 @@ def test_higher_is_better_for_scores_that_are_so(gans, make_run, tmp_path):
     assert list(rows) == ["hinge", "bce"] and rows["bce"]["difference"] == pytest.approx(0.7)
 
 
+def test_a_metric_stands_for_its_first_number_and_each_number_for_itself(gans, refused, make_run, tmp_path):
+    made = {"precision": 0.5, "recall": 0.25}
+    make_run("a", {"precision-recall": 0.5}, made=made)
+    for word, number in (("precision-recall", "precision"), ("recall", "recall")):
+        found = json.loads(gans(f"compare --json --metric {word}", tmp_path).out)["chosen"]
+        assert found["metric"] == f"precision-recall/{number}" and found["values"] == [made[number]]
+    two_ways = make_run("b", {"fid/to-A": 1.0, "fid/to-B": 2.0}, made={"distance": "fid"}, loss="hinge").path
+    refused(2, ("has no score fid (it has fid/to-A, fid/to-B)",), "compare --metric fid", two_ways)
+
+
+def test_what_is_no_finite_number_is_left_out_and_named(gans, make_run, refused, tmp_path):
+    for loss, scores in (("bce", (1.0, float("nan"), 2.0)), ("hinge", (3.0, 5.0, float("inf")))):
+        for seed, score in enumerate(scores):
+            make_run(f"{loss}-{seed}", {FD: score}, loss=loss, seed=seed)
+    rows, found = rows_of(gans("compare --json", tmp_path))
+    assert [(row["mean"], len(row["group"]["scores"])) for row in rows.values()] == [(1.5, 2), (4.0, 2)]
+    assert [reason for _, reason in found["left_out"]] == [f"{FD} is nan", f"{FD} is inf"]
+    refused(2, (f"{FD} is a finite number nowhere",), "compare", tmp_path / "bce-1")
+
+
+@pytest.mark.parametrize(("test", "found"), [("welch", (3.0, 3.0)), ("paired", (3.0, 8.0))])
+def test_without_any_spread_no_test_can_be_made(test, found, gans, make_run, tmp_path):
+    """Two seeds that find 3 modes each, and two that find 4, do not show a difference with certainty."""
+    for loss, more in (("bce", 0.0), ("lsgan", 1.0), ("hinge", 0.0)):
+        for seed, score in enumerate(found):
+            make_run(f"{loss}-{seed}", {FD: score + more}, loss=loss, seed=seed)
+    rows, found = rows_of(gans("compare --json --test", test, tmp_path))
+    assert rows["lsgan"]["p"] is None and rows["lsgan"]["verdict"] == "no spread: no test can be made"
+    assert rows["hinge"]["p"] == 1.0 and "Holm" not in found["notes"][0]
+
+
 def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
     for seed, score in enumerate((10.0, 30.0, 50.0, 80.0)):
         make_run(f"bce-{seed}", {FD: score}, loss="bce", seed=seed)

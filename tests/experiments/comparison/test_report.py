@@ -47,6 +47,15 @@ def test_curves_are_means_between_the_lowest_and_the_highest_seed(make_run):
     assert mean["x"] == [1.0, 3.0]
 
 
+def test_a_number_that_no_browser_can_read_is_a_gap(make_run):
+    run = make_run("a")
+    values = [0.0, float("nan"), float("inf"), 2.0]
+    lines = [{"step": step, "kimg": float(step), "critic/real": value} for step, value in enumerate(values)]
+    run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (mean,) = figures_of({"all": [record_of(run)]})["critic/real"]["data"]
+    assert (mean["x"], mean["y"]) == ([0.0, 3.0], [0.0, 2.0])
+
+
 def test_nothing_in_it_can_break_out_of_its_place(page):
     text = page.read_text()
     assert "&lt;/script&gt;&lt;b&gt;not finite" in text and "<b>not finite" not in text

@@ -52,7 +52,7 @@ def test_the_finer_round_is_a_quarter_as_wide_around_the_best():
 
 
 def test_values_between_commas_and_lists_between_semicolons():
-    assert read_choices("lr-generator", "1e-4,2e-4") == [1e-4, 2e-4]
+    assert read_choices("lr-generator", "1e-4, 2e-4") == [1e-4, 2e-4]
     assert read_choices("betas", "0.0,0.9;0.5,0.999") == [(0.0, 0.9), (0.5, 0.999)]
     assert read_choices("conditional", "true,false") == [True, False]
     assert read_choices("penalty", "none;interpolates,real") == [(), ("interpolates", "real")]
@@ -87,3 +87,4 @@ def test_refused_ranges(text):
 def test_two_sweeps_have_two_folders_whatever_their_seeds():
     one, same = (Sweep({"loss": ["bce"]}, range(n)) for n in (2, 3))
     assert one.digest == same.digest != Sweep({"loss": ["hinge"]}, range(2)).digest
+    assert one.digest != Sweep({"loss": ["bce"]}, range(2), file={"width": 8}).digest

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from experiments.comparison.reading import record_of
-from experiments.run_folder import RunFolder, run_folders
+from experiments.run_folder import RunFolder, locked, run_folders
 from experiments.sweeping import commands, engines
+from experiments.sweeping.board import Board
 from experiments.sweeping.engines import Engine, Job
-from experiments.sweeping.member import work
+from experiments.sweeping.member import Evaluation, attempt
+from experiments.sweeping.plan import Sweep
+from experiments.sweeping.running import Laboratory, _ended, halve, ranked
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
@@ -26,13 +29,15 @@ class Here(Engine):
 
     def start(self, task):
         self.started.append((Path(task.folder).name, task.until_kimg))
-        work(task)
-        return Ended()
+        return Ended(attempt(task))
 
 
 class Ended(Job):
+    def __init__(self, status):
+        self.status = status
+
     def poll(self):
-        return 0
+        return self.status
 
     def stop(self):
         pass
@@ -86,7 +91,7 @@ def test_the_better_half_goes_on_and_each_rung_costs_the_same(gans, here, tmp_pa
     rates = "lr_generator=1e-6,1e-5,1e-4,1e-3"
     line = f"sweep {POINTS} --steps 60 --seeds 1 --jobs 1 --set {rates} --early-stop fid"
     first = gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep")
-    assert first.status == 0, first
+    assert first.status == 0 and ", at 0.96 kimg" in first.out, first
     rungs = [until and round(until, 3) for _, until in here[0].started]
     # 0.96 kimg in all: a seventh of it, then two sevenths more, then four.
     assert rungs == [0.137] * 4 + [0.411] * 2 + [None]
@@ -141,6 +146,14 @@ def test_impossible_members_are_listed_before_anything_runs(gans, here, tmp_path
         ("--random 2 --grid", "exclude each other"),
         ("--refine 2", "--log-uniform"),
         ("--no-evaluate --early-stop fid", "--no-evaluate"),
+        ("--no-evaluate --metric fid", "--no-evaluate"),
+        ("--early-stop fid", "fid is none of the scores that members get (modes/covered"),
+        ("--metric fid", "fid is none of the scores that members get (modes/covered"),
+        ("--evaluate-metrics kids", "unknown metric 'kids'; did you mean kid"),
+        ("--extractor random-vgg", "--extractor random-vgg sees images"),
+        ("--early-stop kl --refine 2 --random 2 --log-uniform lr_critic=1e-4:1e-3", "exclude each other"),
+        ("--wandb-config --early-stop kl", "--early-stop with --wandb-config"),
+        ("--wandb-config --metric modes", "not one number"),
         ("--set width", "SETTING=VALUE"),
     ],
 )
@@ -159,24 +172,114 @@ def test_a_folder_with_other_things_is_left_alone(refused, tmp_path):
 def test_dry_run_lists_members(gans):
     assert gans(f"sweep {TINY} --loss nonsense --dry-run").status == 2
     outcome = gans(f"sweep {TINY} --loss bce,hinge --dry-run")
-    assert outcome.out.split() == ["bce-seed-0", "bce-seed-1", "hinge-seed-0", "hinge-seed-1"]
+    names = ["bce-seed-0", "bce-seed-1", "hinge-seed-0", "hinge-seed-1"]
+    assert outcome.out.split() == names
+    assert json.loads(gans(f"sweep {TINY} --loss bce,hinge --dry-run --json").out) == {"members": names}
 
 
-def test_one_failing_member_does_not_stop_the_rest(start, moody, monkeypatch, tmp_path):
+def test_one_failing_member_does_not_stop_the_rest(gans, here, moody, tmp_path):
+    line = f"sweep {TINY} --loss moody,bce --plugin moody.py --out sweep"
     moody("nan 5")
-    line = f"sweep {TINY} --seeds 1 --loss moody,bce --plugin moody.py --out sweep"
-    failing = start(line)
-    _, err = failing.communicate(timeout=120)
-    assert failing.returncode == 1, err
-    states = {run.path.name: run.state for run in run_folders(tmp_path / "sweep")}
-    assert states["bce-seed-0"] == "finished"
+    failing = gans(f"{line} --json")
+    states = {Path(one["folder"]).name: one["state"] for one in json.loads(failing.out)["members"]}
+    assert failing.status == 1 and "2 of 4 members failed" in failing.err.splitlines()[-1], failing
+    assert states["bce-seed-0"] == states["bce-seed-1"] == "finished"
     assert "not finite" in states["moody-seed-0"] and states["moody-seed-0"].startswith("failed: step")
-    assert "1 of 2 members failed" in err.splitlines()[-1]
-    monkeypatch.delenv("MOOD")
-    calm = start(line)
-    _, err = calm.communicate(timeout=120)
-    assert calm.returncode == 0, err
+    moody("calm")
+    assert gans(line).status == 0
+    assert [name for name, _ in here[1].started] == ["moody-seed-0", "moody-seed-1"]
     assert {run.state for run in run_folders(tmp_path / "sweep")} == {"finished"}
+
+
+def test_why_a_process_of_a_member_died_stands_in_its_folder(scored):
+    laboratory, (member,) = scored((0.5,))
+    for status, reason in ((3, "exit status 3"), (-signal.SIGKILL, "ended by signal SIGKILL")):
+        assert _ended(laboratory.task(member), status).startswith(f"failed: {reason}; see ")
+        assert laboratory.folder(member).state.endswith("log.txt")
+
+
+def test_a_setting_that_fails_in_the_first_rung_is_told_at_the_end_and_tried_again(
+    gans, here, moody, tmp_path
+):
+    line = f"sweep {POINTS} --steps 60 --seeds 1 --jobs 1 --loss moody,bce --plugin moody.py --early-stop kl"
+    moody("nan 5")
+    failing = gans(f"{line} --json --out sweep")
+    states = {Path(one["folder"]).name: one["state"] for one in json.loads(failing.out)["members"]}
+    assert failing.status == 1 and "1 of 2 members failed (moody-seed-0" in failing.err, failing
+    assert states.pop("bce-seed-0") == "finished" and states["moody-seed-0"].startswith("failed: step")
+    moody("calm")
+    assert gans(f"{line} --out sweep").status == 0
+    assert [name for name, _ in here[1].started][:1] == ["moody-seed-0"]
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """`scored((0.5, nan), (0.1, 0.2))`: members of settings with these scores, as if they were trained."""
+
+    def make(*scores):
+        sweep = Sweep({"width": list(range(len(scores)))}, range(len(scores[0])))
+        laboratory = Laboratory(tmp_path, sweep, Evaluation(), print, Here(1, 1))
+        for member in sweep.members():
+            folder = laboratory.folder(member)
+            folder.path.mkdir()
+            value = scores[member.settings["width"]][member.seed]
+            folder.scores_file.write_text(json.dumps({"step": 6, "kimg": 8.0}) + "\n")
+            folder.evaluation_file.write_text(
+                json.dumps({"step": 6, "scores": {"kid": {"value": value}}}) + "\n"
+            )
+            folder.generator_file.touch()
+        return laboratory, sweep.members()
+
+    return make
+
+
+def test_a_score_that_is_no_finite_number_is_not_the_best(scored):
+    nan, inf = float("nan"), float("inf")
+    order = ranked(*scored((0.5, nan), (0.1, 0.2), (nan, inf)), "kid")
+    assert [own[0].settings["width"] for _, own in order] == [1, 0]
+    assert [mean for mean, _ in order] == pytest.approx([0.15, 0.5])
+
+
+def test_what_an_earlier_sweep_finished_is_not_said_to_be_stopped(scored):
+    laboratory, members = scored((0.5,), (0.1,))
+    assert halve(laboratory, members, "kid", {member.name: 8.0 for member in members}) == members[1:]
+    assert [laboratory.folder(member).state for member in members] == ["finished"] * 2
+
+
+def test_members_that_have_ended_are_read_once(scored, monkeypatch):
+    laboratory, members = scored((0.5,), (0.1,))
+    board, reads = Board(laboratory.out, print), []
+    monkeypatch.setattr(RunFolder, "scores", lambda folder: reads.append(folder.path.name) or [])
+    first, second = (member.name for member in members)
+    for state in ("running", "done", "running", "done"):
+        reads.clear()
+        board.show({first: state, second: "running"})
+        assert reads.count(first) == 1, "it came further"
+        reads.clear()
+        board.table(), board.table()
+        assert (reads.count(first), reads.count(second)) == (2 if state == "running" else 0, 2), state
+
+
+def test_a_folder_takes_one_sweep_at_a_time(gans, here, refused, tmp_path):
+    line = f"sweep {TINY} --loss bce --seeds 1 --out"
+    assert gans(line, tmp_path / "sweep").status == 0
+    with locked(tmp_path / "sweep", "sweep"):
+        outcome = gans(line, tmp_path / "sweep")
+    assert outcome.status == 1 and "another process is working on this sweep" in outcome.err
+    assert here[1].started == []
+
+
+def test_a_config_file_holds_for_all_members(gans, here, refused, tmp_path):
+    content = {"arch": "mlp", "data": "ring8", "loss": "hinge", "width": 12, "steps": 2, "batch_size": 8}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    line = f"sweep --config {tmp_path / 'c.json'} --seeds 1 --no-evaluate --track local"
+    assert gans(f"{line} --out sweep").status == 0
+    own = RunFolder(tmp_path / "sweep" / "seed-0")
+    settings = own.settings()
+    assert (settings.arch, settings.loss, settings.width) == ("mlp", "hinge", 12)
+    # A run's own config is resolved for its loss, and holds no other's penalty and rates.
+    refused_line = gans(f"sweep --config {own.config_file} --loss hinge,bce --dry-run")
+    assert refused_line.status == 2 and "bce-seed-0: --loss bce with the config" in refused_line.err
 
 
 def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, start, moody, tmp_path):

@@ -1,16 +1,15 @@
 """The sweep file for W&B, read as its agents read it."""
 
+import json
+
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
 
 
-def test_an_agents_command_is_a_run_with_these_settings(gans):
-    outcome = gans(f"{LINE} --data shapes --set width=8,16 --wandb-config")
-    assert outcome.status == 0, outcome
-    config = yaml.safe_load(outcome.out)
-    assert config["method"] == "grid" and config["parameters"]["seed"] == {"values": [0, 1]}
+def settings_of_an_agent(gans, config):
+    """Of the command that an agent makes, with the last value of each parameter."""
     # What the server chooses and sends to an agent: one value for each parameter.
     chosen = {
         name: {"value": own["values"][-1] if "values" in own else own["value"]}
@@ -22,7 +21,15 @@ def test_an_agents_command_is_a_run_with_these_settings(gans):
     assert program == "gans"
     plan = gans(" ".join(flags), "--dry-run")
     assert plan.status == 0, plan
-    values = dict(line.split()[:2] for line in plan.out.splitlines() if line)
+    return dict(line.split()[:2] for line in plan.out.splitlines() if line)
+
+
+def test_an_agents_command_is_a_run_with_these_settings(gans):
+    outcome = gans(f"{LINE} --data shapes --set width=8,16 --wandb-config")
+    assert outcome.status == 0, outcome
+    config = yaml.safe_load(outcome.out)
+    assert config["method"] == "grid" and config["parameters"]["seed"] == {"values": [0, 1]}
+    values = settings_of_an_agent(gans, config)
     expected = {"loss": "hinge", "width": "16", "seed": "1", "betas": "0,0.9", "tags": "a,b"}
     assert values.items() >= (expected | {"conditional": "yes", "kimg": "20", "track": "wandb"}).items()
 
@@ -41,3 +48,18 @@ def test_draws_are_log_uniform_and_end(gans):
 
 def test_regularizers_by_name_are_refused_with_the_flag_that_says_the_same(refused):
     refused(2, ("--drift", "--regularizers drift=0.001"), f"{LINE} --drift 0.001 --wandb-config")
+
+
+def test_an_agent_reads_the_config_file_too(gans, tmp_path):
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"arch": "mlp", "data": "ring8", "kimg": 3, "width": 12, "track": ["local"]}))
+    outcome = gans("sweep --wandb-config --json --set batch_size=8,16 --config", file)
+    values = settings_of_an_agent(gans, json.loads(outcome.out))
+    expected = {"arch": "mlp", "kimg": "3", "width": "12", "batch_size": "16", "track": "local"}
+    assert values.items() >= expected.items()
+
+
+def test_agents_take_scores_on_the_way_alone(gans):
+    assert "--evaluate-kimg" in gans(f"{LINE} --evaluate-metrics fid --wandb-config").err
+    scored = gans(f"{LINE} --evaluate-metrics fid --evaluate-kimg 5 --wandb-config")
+    assert scored.err == "" and yaml.safe_load(scored.out)["parameters"]["evaluate-kimg"] == {"value": 5.0}
