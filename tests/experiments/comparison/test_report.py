@@ -93,6 +93,9 @@ def test_in_a_browser(page, sweep):
         head.click()
         assert table.locator("tbody tr").evaluate_all(firsts) == ["wgan-gp", "bce"]
         assert "not finite" in tab.locator("table").last.inner_text()
+
+        tab.set_viewport_size({"width": 390, "height": 800})  # a telephone's: only tables scroll sideways
+        tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=5000)
         browser.close()
 
 
