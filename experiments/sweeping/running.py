@@ -202,6 +202,9 @@ def check(
         try:
             refuse_another_recipe(task.file, task.flags)
             config = task.config()
+            folder = laboratory.folder(member)
+            if folder.exists and (changed := folder.differences(config.settings)):
+                raise UsageError(f"made with other settings ({'; '.join(changed[:3])}); take another --out")
             possible[member.name] = estimate(config).kimg
             settings = config.settings
             kind = (settings.arch, settings.data, settings.image_size, settings.channels)

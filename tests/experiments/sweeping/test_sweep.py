@@ -269,6 +269,15 @@ def test_a_folder_takes_one_sweep_at_a_time(gans, here, refused, tmp_path):
     assert here[1].started == []
 
 
+def test_members_that_were_made_with_other_settings_are_not_taken_for_these(gans, here, tmp_path):
+    line = f"sweep {TINY} --loss bce --seeds 1 --no-evaluate --out"
+    assert gans(line, tmp_path / "sweep").status == 0
+    changed = gans(f"{line} {tmp_path / 'sweep'} --width 16")
+    assert changed.status == 2 and "seed-0: made with other settings (width: 8 → 16)" in changed.err
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    assert gans(line, tmp_path / "moved").status == 0 and here[1].started == []
+
+
 def test_a_config_file_holds_for_all_members(gans, here, refused, tmp_path):
     content = {"arch": "mlp", "data": "ring8", "loss": "hinge", "width": 12, "steps": 2, "batch_size": 8}
     (tmp_path / "c.json").write_text(json.dumps(content))
