@@ -56,8 +56,9 @@ def compare(
 
 
 def settings_of(words: str) -> list[str]:
-    """`loss,lr-generator` → names of settings."""
-    return [word.replace("-", "_") for word in words.split(",") if word]
+    """`loss,lr-generator` → names of settings, each once."""
+    names = [word.strip().replace("-", "_") for word in words.split(",")]
+    return list(dict.fromkeys(filter(None, names)))
 
 
 @click.command()

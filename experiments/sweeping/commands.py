@@ -145,7 +145,7 @@ def kept_threads(out: Path, jobs: int | None) -> int:
     file = out / "sweep.json"
     try:
         return int(json.loads(file.read_text(encoding="utf-8"))["threads"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error

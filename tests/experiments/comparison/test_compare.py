@@ -118,6 +118,7 @@ def test_a_setting_that_was_swept_makes_groups(gans, make_run, tmp_path):
     assert telling(read_records([str(tmp_path)])) == ["loss", "lr_generator"]
     by_loss = gans("compare --by loss", tmp_path).out
     assert "Within groups also differ: lr_generator" in by_loss
+    assert gans("compare --by", "loss, loss", tmp_path).out == by_loss
 
 
 def test_scores_at_equal_kimg(gans, make_run, tmp_path):

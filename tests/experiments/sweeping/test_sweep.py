@@ -166,7 +166,8 @@ def test_refused(gans, here, words, mentions):
 def test_a_folder_with_other_things_is_left_alone(refused, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")
-    refused(2, ("notes", "not empty"), f"sweep {TINY} --out", tmp_path / "notes")
+    for name in ("notes", "notes/a.txt"):
+        refused(2, (name, "not the folder of a sweep"), f"sweep {TINY} --out", tmp_path / name)
 
 
 def test_dry_run_lists_members(gans):
