@@ -124,19 +124,12 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
 
 def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
     """Where members run, with as many threads as those that ran before."""
-    from experiments.sweeping.engines import LocalEngine, RayEngine
+    from experiments.sweeping.engines import LocalEngine, RayEngine, usual_jobs
 
     threads = kept_threads(out, flags["jobs"])
     if flags["engine"] == "ray":
         return RayEngine(flags["jobs"], threads)
     return LocalEngine(flags["jobs"] or usual_jobs({**plan.file, **plan.base}), threads)
-
-
-def usual_jobs(settings: dict[str, Any]) -> int:
-    """A process for each core; an accelerator takes one at a time."""
-    from experiments.config import resolve_device
-
-    return (os.cpu_count() or 1) if resolve_device(settings.get("device", "auto")) == "cpu" else 1
 
 
 def kept_threads(out: Path, jobs: int | None) -> int:

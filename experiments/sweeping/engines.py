@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from experiments.catalogue import ROOT
+from experiments.config import resolve_device
 from experiments.errors import RunError, UsageError
 from experiments.sweeping.member import INTERRUPTED, Task
 
@@ -63,6 +65,11 @@ class _Local(Job):
         assert self.process.stdin is not None
         with suppress(OSError):
             self.process.stdin.close()
+
+
+def usual_jobs(settings: Mapping[str, Any]) -> int:
+    """A process for each core; an accelerator takes one at a time."""
+    return (os.cpu_count() or 1) if resolve_device(settings.get("device", "auto")) == "cpu" else 1
 
 
 def launched(task: Task, threads: int) -> "subprocess.Popen[bytes]":

@@ -1,8 +1,6 @@
-"""A sweep at work: starts members, watches them, writes down how they end, and says which are the best."""
+"""The rounds of a sweep: which members can be, which train for how long, and which are the best."""
 
 import math
-import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,10 @@ from experiments.comparison.scoring import Mark, directed, direction, marks_of, 
 from experiments.config import Config, refuse_another_recipe
 from experiments.errors import RunError, UsageError
 from experiments.run_folder import RunFolder
-from experiments.sweeping.engines import Engine, Job
-from experiments.sweeping.member import INTERRUPTED, Evaluation, Task
+from experiments.sweeping.engines import Engine
+from experiments.sweeping.member import Evaluation, Task
 from experiments.sweeping.plan import Member, Sweep
-from experiments.train import StopSignal
-
-POLL_SECONDS = 0.2
-Show = Callable[[Mapping[str, str]], None]
+from experiments.sweeping.queue import Show, work_off
 
 
 @dataclass(frozen=True)
@@ -56,44 +51,10 @@ class Laboratory:
 
 
 def run_all(laboratory: Laboratory, members: Sequence[Member], shares: Mapping[str, float] = {}) -> None:
-    """Brings every member to its end, or to the kimg that `shares` has for its name; those that are there
-    are left alone, and one that fails does not stop the others.
-
-    Raises KeyboardInterrupt after Ctrl-C, when all have saved and stopped.
-    """
+    """Brings every member to its end, or to the kimg that `shares` has for its name."""
     tasks = {member.name: laboratory.task(member, shares.get(member.name)) for member in members}
-    states = {name: "done" if task.is_done else "waiting" for name, task in tasks.items()}
-    engine, at_work = laboratory.engine, dict[str, Job]()
-    assert engine is not None
-    with StopSignal() as stop:
-        while "waiting" in states.values() or at_work:
-            for name in [name for name, state in states.items() if state == "waiting"]:
-                if len(at_work) < engine.jobs and not stop.requested:
-                    at_work[name], states[name] = engine.start(tasks[name]), "running"
-            laboratory.show(states)
-            time.sleep(POLL_SECONDS)
-            if stop.requested:
-                for job in at_work.values():
-                    job.stop()
-                states |= {name: "stopped" for name, state in states.items() if state == "waiting"}
-            for name, job in list(at_work.items()):
-                if (status := job.poll()) is not None:
-                    del at_work[name]
-                    states[name] = _ended(tasks[name], status)
-        laboratory.show(states)
-        if stop.requested:
-            raise KeyboardInterrupt
-
-
-def _ended(task: Task, status: int) -> str:
-    """How a member ended, in words, which its folder keeps where it failed."""
-    if status in (0, INTERRUPTED):
-        return "done" if status == 0 else "stopped"
-    folder = RunFolder(Path(task.folder))
-    if status < 0 or not folder.ended_file.exists():
-        reason = f"ended by signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        folder.ended_file.write_text(f"failed: {reason}; see {folder.log_file}\n", encoding="utf-8")
-    return folder.state
+    assert laboratory.engine is not None
+    work_off(tasks, laboratory.engine, laboratory.show)
 
 
 def ranked(

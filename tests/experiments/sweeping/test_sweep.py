@@ -15,7 +15,8 @@ from experiments.sweeping.board import Board
 from experiments.sweeping.engines import Engine, Job
 from experiments.sweeping.member import Evaluation, attempt
 from experiments.sweeping.plan import Sweep
-from experiments.sweeping.running import Laboratory, _ended, halve, ranked
+from experiments.sweeping.queue import how_it_ended
+from experiments.sweeping.running import Laboratory, halve, ranked
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
@@ -52,7 +53,7 @@ def here(monkeypatch):
         return made[-1]
 
     monkeypatch.setattr(engines, "LocalEngine", make)
-    monkeypatch.setattr("experiments.sweeping.running.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("experiments.sweeping.queue.POLL_SECONDS", 0.0)
     return made
 
 
@@ -195,7 +196,7 @@ def test_one_failing_member_does_not_stop_the_rest(gans, here, moody, tmp_path):
 def test_why_a_process_of_a_member_died_stands_in_its_folder(scored):
     laboratory, (member,) = scored((0.5,))
     for status, reason in ((3, "exit status 3"), (-signal.SIGKILL, "ended by signal SIGKILL")):
-        assert _ended(laboratory.task(member), status).startswith(f"failed: {reason}; see ")
+        assert how_it_ended(laboratory.task(member), status).startswith(f"failed: {reason}; see ")
         assert laboratory.folder(member).state.endswith("log.txt")
 
 
