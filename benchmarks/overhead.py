@@ -34,7 +34,7 @@ from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun
 from experiments.trackers.local import LocalTracker
 from experiments.train import StopSignal, train
-from experiments.watchers import Checkpointer, Sampler, Scoreboard, Watcher
+from experiments.watchers import Checkpointer, GradientNorms, Sampler, Scoreboard, Watcher
 
 CASES = [
     {"arch": "dcgan", "loss": "bce"},
@@ -56,6 +56,7 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     images = experiment.total_images
     watchers: list[Watcher] = [
         progress.advance,
+        GradientNorms(experiment.players),
         scoreboard,
         Sampler(experiment, run.samples, images // 8, tracker),
         Checkpointer(experiment, run.checkpoints(), images // 10, scoreboard),

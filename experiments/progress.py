@@ -15,6 +15,7 @@ from experiments.watchers import Moment
 from gans.core.player import Scores
 
 PLAIN_SECONDS = 10.0  # between plain lines
+LEFT_OUT = ("real", "fake", "weight_gradient_norm")
 SHORT = {"adversarial": "adv", "gradient_penalty": "gp", "gradient_norm": "‖∇‖"}
 
 
@@ -76,7 +77,7 @@ def describe(line: dict[str, float]) -> str:
     player = ""
     for name, value in line.items():
         owner, _, term = name.partition("/")
-        if term and term not in ("real", "fake"):
+        if term and term not in LEFT_OUT:
             parts.append(f"{owner if owner != player else ''} {SHORT.get(term, term)} {value:.3g}".strip())
             player = owner
     return "  ".join(parts)

@@ -20,7 +20,7 @@ from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun, Tracker
 from experiments.trackers._several import open_trackers
 from experiments.train import StopSignal, train
-from experiments.watchers import Checkpointer, NotFiniteError, Sampler, Scoreboard, Watcher
+from experiments.watchers import Checkpointer, GradientNorms, NotFiniteError, Sampler, Scoreboard, Watcher
 
 Say = Callable[[str], None]
 
@@ -192,7 +192,8 @@ def _play(
         guard.begin(start)
         sampler.save_reals()
         evaluator = [evaluate(scoreboard, checkpointer)] if evaluate else []
-        watchers: list[Watcher] = [progress.advance, sampler, scoreboard, *evaluator, guard]
+        norms = GradientNorms(experiment.players)
+        watchers: list[Watcher] = [progress.advance, sampler, norms, scoreboard, *evaluator, guard]
         watchers += [checkpointer]  # last: it saves what the others have done
         step = train(experiment, start, watchers, stop, until_kimg)
         if step < experiment.total_steps:

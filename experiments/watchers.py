@@ -22,7 +22,7 @@ from experiments.pictures import picture_of, save_png
 from experiments.sample_pictures import Drawn, Samples, Translations
 from experiments.sampling import from_noise
 from experiments.trackers import Tracker
-from gans.core.player import Scores
+from gans.core.player import Player, Scores
 from gans.core.translation import Translator
 
 SCORE_STEPS = 25  # between score lines: one synchronization with the device each
@@ -44,6 +44,11 @@ class Moment:
     def passes(self, interval: int) -> bool:
         """Whether this step crossed a multiple of `interval` images, or is the last."""
         return self.is_last or self.seen // interval > self.previous_seen // interval
+
+    @property
+    def ends_line(self) -> bool:
+        """Whether a line of scores is written after this step."""
+        return self.step == 1 or self.step % SCORE_STEPS == 0 or self.is_last
 
 
 Watcher = Callable[[Moment, Scores], None]
@@ -80,7 +85,7 @@ class Scoreboard:
     def __call__(self, moment: Moment, scores: Scores) -> None:
         self.pending.append(scores)
         self._images += moment.seen - moment.previous_seen
-        if moment.step == 1 or moment.step % SCORE_STEPS == 0 or moment.is_last:
+        if moment.ends_line:
             self._line(moment)
 
     def check(self, step: int) -> dict[str, Tensor]:
@@ -135,6 +140,19 @@ class Scoreboard:
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]
         self._clock = time.monotonic()
+
+
+class GradientNorms:
+    """The norm of every player's gradient over its weights, in the last step of a line: gradients are there
+    until their player moves again, so that other steps pay nothing. It goes before the scoreboard."""
+
+    def __init__(self, players: Sequence[Player]) -> None:
+        self.players = players
+
+    def __call__(self, moment: Moment, scores: Scores) -> None:
+        if moment.ends_line:
+            for player in self.players:
+                scores[f"{player.name}/weight_gradient_norm"] = player.gradient_norm()
 
 
 def _stack(values: Sequence[Tensor]) -> Tensor:

@@ -295,7 +295,8 @@ def test_scores_are_as_described(loss: str, gans: Gans) -> None:
     penalty = {"critic/gradient_penalty", "critic/gradient_norm"} if loss == "wgan-gp" else set()
     distances = {1: {"samples/real_distance"}, 30: {"samples/pairwise_distance"}}  # where a picture is drawn
     for line in lines:
-        usual = {"step", "kimg", "seconds", "images_per_second"} | adversarial | penalty
+        norms = {"critic/weight_gradient_norm", "generator/weight_gradient_norm"}
+        usual = {"step", "kimg", "seconds", "images_per_second"} | adversarial | penalty | norms
         assert set(line) == usual | distances.get(line["step"], set())
         assert line["kimg"] == line["step"] * 2 * 16 / 1000
         assert all(np.isfinite(value) for value in line.values())

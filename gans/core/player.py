@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import get_total_norm, parametrize
 from torch.optim import Optimizer
 
 from gans.core.clock import Clock, RateSchedule, Schedule
@@ -68,6 +68,10 @@ class Player(nn.Module):
         for constrain in self.after_step:
             constrain(self.network)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
+
+    def gradient_norm(self) -> Tensor:
+        """Euclidean norm of the last update's gradient over all weights, a scalar; 0 before the first."""
+        return get_total_norm([weight.grad for weight in self.weights if weight.grad is not None])
 
     def forget(self) -> None:
         """Forgets the optimizer's moments, as at the beginning."""
