@@ -5,13 +5,25 @@ from collections.abc import Callable, Iterator
 
 from experiments.doctor.finding import Finding
 from experiments.doctor.history import History
-from experiments.doctor.losing import critic_too_strong, divergence, mode_collapse, penalty_off_target
+from experiments.doctor.losing import (
+    critic_too_strong,
+    divergence,
+    mode_collapse,
+    penalty_off_target,
+    vanishing_gradient,
+)
 from experiments.doctor.set_wrong import average_lags, batch_norm_under_penalty, rates_out_of_scale
 from experiments.run_folder import RunFolder
 
 Rule = Callable[[History], Finding | None]
 
-BY_SCORES: tuple[Rule, ...] = (divergence, mode_collapse, critic_too_strong, penalty_off_target)
+BY_SCORES: tuple[Rule, ...] = (
+    divergence,
+    mode_collapse,
+    critic_too_strong,
+    vanishing_gradient,
+    penalty_off_target,
+)
 BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, average_lags)
 
 

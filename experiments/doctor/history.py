@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
 
+import torch
+from torch import nn
+
+from experiments.build import build_networks
+from experiments.errors import UsageError
 from experiments.settings import Settings
+from gans.core.game import GeneratorNetwork
 
 FEWEST_LINES = 8  # of scores, 175 steps: before that, losses say more of the beginning than of a fault
 
@@ -53,6 +59,15 @@ class History:
         whole = self.settings.steps or self.settings.kimg
         over = self.step if self.settings.steps else self.kimg
         return min(1.0, over / whole) if whole else 0.0
+
+    @property
+    def networks(self) -> tuple[GeneratorNetwork, nn.Module] | None:
+        """Generator and critic without their weights; None for a config that this version refuses."""
+        try:
+            with torch.device("meta"):
+                return build_networks(self.settings)
+        except UsageError:
+            return None
 
     def names(self, *prefixes: str) -> list[str]:
         """The scores whose names begin so, each once."""

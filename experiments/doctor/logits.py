@@ -9,7 +9,6 @@ there a stronger critic is a better one.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from losses.adversarial import Adversarial
 
@@ -42,11 +41,3 @@ def _least(form: Adversarial, reach: int) -> float:
     """The least loss of the critic at whole logits in [−reach, reach]: labels and margins are whole."""
     logits = torch.arange(-reach, reach + 1).float().view(-1, 1)
     return min(form.critic(r, f).item() for r in logits for f in logits)
-
-
-def generator_slope(form: Adversarial, real: float, fake: float) -> float:
-    """`|∂ generator's term / ∂ C(x̃)|`: what is left of the critic's gradient for the generator."""
-    logit = torch.tensor([fake], requires_grad=True)
-    reals: Tensor | None = torch.tensor([real]) if form.relativistic else None
-    (slope,) = torch.autograd.grad(form.generator(logit, reals).sum(), logit)
-    return abs(slope.item())

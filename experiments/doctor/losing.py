@@ -1,4 +1,5 @@
-"""Rules that read the scores: the critic too strong, diversity lost, losses without bound, a penalty missed.
+"""Rules that read the scores: the critic too strong, no gradient for the generator, diversity lost, losses
+without bound, a penalty missed.
 
 Every rule is a function of a History that returns a Finding or None. Its thresholds stand above it, and
 docs/doctor.md says from which runs they come.
@@ -9,10 +10,11 @@ import math
 from experiments.build import form_of
 from experiments.doctor.finding import Finding
 from experiments.doctor.history import History, middle
-from experiments.doctor.logits import generator_slope, scale_of
+from experiments.doctor.logits import scale_of
 
+CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
 ALMOST_PERFECT = 0.02  # of the loss at chance; good runs kept 0.1 and more, early ones 0.04
-VANISHED = 0.05  # slope of the generator's term in a logit; 1 or more where it is whole
+VANISHED = 0.05  # of the largest norm of the generator's gradient so far
 
 
 def critic_too_strong(history: History) -> Finding | None:
@@ -27,16 +29,49 @@ def critic_too_strong(history: History) -> Finding | None:
     )
     reals, fakes = (history.latest(f"critic/{side}", 0.25) for side in ("real", "fake"))
     if reals and fakes:
-        slope = generator_slope(form, middle(reals), middle(fakes))
         evidence += f", with mean logits {middle(reals):.3g} for reals and {middle(fakes):.3g} for fakes"
-        if slope < VANISHED:
-            evidence += f", where the generator's term has a slope of {slope:.2g}: its gradient has vanished"
+    norms, now = (history.latest(GENERATORS_NORM, share) for share in (1.0, 0.25))
+    top = max(norms, key=lambda point: point.value, default=None)
+    if top and now and middle(now) < VANISHED * top.value:
+        evidence += (
+            f"; the generator's gradient has vanished, from a norm of {top.value:.2g} at {top.kimg:.1f} kimg "
+            f"to {middle(now):.2g}"
+        )
     return Finding(
         "critic too strong",
         evidence,
         "lower --lr-critic or --n-critic, add --instance-noise 0.1, or take --penalty real "
         "--penalty-norm zero",
         "Arjovsky & Bottou 2017, arXiv:1701.04862, theorem 2.4; Mescheder et al. 2018, arXiv:1801.04406",
+    )
+
+
+EPSILON = 1e-8  # of Adam and RMSprop; good runs had 5e-5 a weight and more, one with a narrow clip 1.7e-8
+
+
+def vanishing_gradient(history: History) -> Finding | None:
+    """The generator's gradient is so small over the last quarter of the images that it moves nothing.
+
+    Adam and RMSprop take out a gradient's size, so that it may be tiny; but not smaller than the epsilon
+    that they add, below which steps shrink with it.
+    """
+    settings, norms = history.settings, history.latest(GENERATORS_NORM, 0.25)
+    networks = history.networks if norms and not history.is_young and settings.optimizer != "sgd" else None
+    if networks is None:
+        return None
+    count = sum(weight.numel() for weight in networks[0].parameters())
+    size = middle(norms) / math.sqrt(count)
+    if size >= EPSILON:
+        return None
+    clip = dict(settings.regularizers).get("weight-clip")
+    remedy = "lower --lr-critic or --n-critic, or take --loss wgan-gp or r3gan"
+    return Finding(
+        "vanishing gradient",
+        f"the generator's gradient is {size:.2g} a weight since {norms[0].kimg:.1f} kimg (norm "
+        f"{middle(norms):.2g}, {count:,} weights), under the epsilon of {settings.optimizer}, {EPSILON:g}, "
+        "where steps shrink with it",
+        f"widen --weight-clip {clip:g}, or take --loss wgan-gp" if clip else remedy,
+        "Arjovsky et al. 2017, arXiv:1701.07875, section 3; Arjovsky & Bottou 2017, arXiv:1701.04862",
     )
 
 
@@ -101,8 +136,9 @@ def _classes_lost(history: History) -> str | None:
 
 
 EXPLODED = 1000.0  # times a term's least size so far, or times 1
-# Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it).
-FREE = ("critic/real", "critic/fake", "generator/adversarial")
+# Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it); and the
+# size of a gradient is taken out by the optimizer.
+FREE = ("critic/real", "critic/fake", "generator/adversarial", CRITICS_NORM, GENERATORS_NORM)
 
 
 def divergence(history: History) -> Finding | None:

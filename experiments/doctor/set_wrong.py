@@ -2,9 +2,7 @@
 
 from math import ceil, log2
 
-import torch
-
-from experiments.build import build_game, build_networks, growth_in
+from experiments.build import build_game, growth_in
 from experiments.config import resolve
 from experiments.doctor.finding import Finding
 from experiments.doctor.history import History
@@ -80,7 +78,7 @@ def average_lags(history: History) -> Finding | None:
     settings = history.settings
     if not settings.ema_kimg or history.progress < 1 or not history.terms:
         return None
-    began = _newest_level_kimg(settings, history.kimg)
+    began = _newest_level_kimg(history)
     if began is None:
         return None
     half_life = min(settings.ema_kimg, 0.05 * history.kimg)
@@ -98,12 +96,10 @@ def average_lags(history: History) -> Finding | None:
     )
 
 
-def _newest_level_kimg(settings: Settings, kimg: float) -> float | None:
+def _newest_level_kimg(history: History) -> float | None:
     """When the level of now began; None for networks that do not grow, or that are still at their first."""
-    try:
-        with torch.device("meta"):
-            networks = build_networks(settings)
-    except UsageError:  # a config that this version refuses has other faults
+    settings, kimg, networks = history.settings, history.kimg, history.networks
+    if networks is None:
         return None
     growth = growth_in(settings, networks[0])
     levels = len(growth.sides) - 1
