@@ -136,8 +136,8 @@ def _classes_lost(history: History) -> str | None:
 
 
 EXPLODED = 1000.0  # times a term's least size so far, or times 1
-# Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it); and the
-# size of a gradient is taken out by the optimizer.
+# Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it); and
+# optimizers take out the size of a gradient.
 FREE = ("critic/real", "critic/fake", "generator/adversarial", CRITICS_NORM, GENERATORS_NORM)
 
 

@@ -17,7 +17,8 @@ from experiments.doctor.logits import scale_of
 from experiments.settings import Settings
 
 Gans = Callable[..., Any]
-RING = "run --arch mlp --data ring8 --width 16 --batch-size 32 --n-critic 1 --steps 175 --track local --out run"
+RING = "run --arch mlp --data ring8 --width 16 --batch-size 32 --n-critic 1 --steps 175 --track local"
+RING += " --out run"
 GROWING = "run --arch progan --image-size 16 --width 4 --z-dim 8 --batch-size 4 --track local --out run"
 # A run that is broken on purpose, and what must be found in it.
 BROKEN = [
