@@ -1,6 +1,7 @@
 """Pictures of samples: one fixed map from [−1, 1] to [0, 255], the same path for reals and fakes."""
 
 import io
+import logging
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,8 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
 
 def drawn(figure: "Figure") -> Image.Image:
     """A figure of matplotlib as a picture."""
+    # A machine without some font has another; which one is no news to who asked for a picture.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

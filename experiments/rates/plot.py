@@ -14,7 +14,7 @@ def plot(tests: Sequence[RangeTest]) -> Image:
     """A panel for each player, with where it loses stability and what is suggested."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.2), dpi=100)
+    figure = Figure(figsize=(11, 4.6), dpi=100)
     for axes, test in zip(figure.subplots(1, len(tests), squeeze=False)[0], tests, strict=True):
         shown = test.terms if test.unstable is None else test.terms[: test.unstable]
         axes.plot(test.rates, test.terms, color=RAW, linewidth=1)
@@ -30,5 +30,5 @@ def plot(tests: Sequence[RangeTest]) -> Image:
         low, high = min(shown, default=0.0), max(shown, default=1.0)
         margin = 0.3 * (high - low) or 1.0
         axes.set(xscale="log", xlabel="learning rate", title=test.player, ylim=(low - margin, high + margin))
-        axes.legend(loc="upper left", fontsize=8)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, frameon=False)
     return drawn(figure)

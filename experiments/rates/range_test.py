@@ -5,7 +5,9 @@ where the loss rises again; but a GAN's loss is no measure of progress, because 
 be told from a player's own terms is whether its steps are still small beside what it has learned: below some
 rate the terms drift, above it single rounds throw them half as far as the whole test moved them before. There
 the player loses stability, whatever the form, its sign or its scale; a term that is not finite has lost
-it too. The suggestion is a tenth of that rate, the usual margin of range tests.
+it too. A generator's terms can rest where its samples do not, because the critic follows, so that it also has
+lost stability where single rounds move samples of fixed latents by a fifth of the distance between reals. The
+suggestion is a tenth of that rate, the usual margin of range tests.
 """
 
 import math
@@ -14,17 +16,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean
 
-from experiments.build import build
+import torch
+from torch import Tensor
+
+from experiments.build import Experiment, build
 from experiments.config import Config
+from experiments.diversity import pairwise_distance
 from experiments.errors import UsageError
+from experiments.seeds import seed_all
 from experiments.train import StopSignal, train
 from experiments.watchers import Moment
 from gans.core.clock import Clock
+from gans.core.game import Batch, GeneratorNetwork
+from gans.core.growth import GrowingGenerator
 from gans.core.player import Scores
 
 PLAYERS = ("generator", "critic")
 SMOOTHING, JUMP_SMOOTHING = 0.9, 0.8  # of the exponential means of the terms, and of their jumps
 THROWN = 0.5  # of what the smoothed terms have travelled
+SAMPLES_THROWN, SAMPLES = 0.2, 16  # of the distance between reals, in a round; how many are looked at
 NOISE_SHARE = 0.2  # of the rounds, whose rates are too small to matter: what they jump by is noise
 OVER_NOISE = 4.0
 MARGIN = 10.0
@@ -80,8 +90,10 @@ def range_test(config: Config, player: str, lowest: float, highest: float) -> Ra
     for each in experiment.players:
         rising = Rising(lowest / usual, highest / usual)
         each.schedule = rising if each in movers else Rising(1.0, 1.0)
+    samples = SampleMoves(experiment) if player == "generator" else None
     rates: list[float] = []
     terms: list[float] = []
+    moves: list[float] = []
 
     with StopSignal() as stop:
 
@@ -93,12 +105,46 @@ def range_test(config: Config, player: str, lowest: float, highest: float) -> Ra
             share = (moment.step - 1) / experiment.total_steps
             rates.append(lowest * (highest / lowest) ** share)
             terms.append(term)
+            moves.append(samples.next() if samples else 0.0)
 
         train(experiment, 0, [record], stop)
-    unstable = first_unstable(terms)
-    if unstable is None and len(terms) < experiment.total_steps:
-        unstable = len(terms)
+    ends = [first_unstable(terms), first_thrown(moves)]
+    ends += [len(terms)] if len(terms) < experiment.total_steps else []
+    unstable = min((end for end in ends if end is not None), default=None)
     return RangeTest(player, usual, rates, terms, unstable)
+
+
+class SampleMoves:
+    """How far samples of a generator move from round to round, where what they are made from stays."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        network, settings, reals = (
+            experiment.game.generator_network,
+            experiment.config.settings,
+            experiment.reals,
+        )
+        assert isinstance(network, GeneratorNetwork)
+        self.network, self.seed = network, settings.seed
+        samples, *condition = (
+            each[:SAMPLES].to(settings.device) for each in (reals.samples, *reals.condition)
+        )
+        self.like = Batch(samples, tuple(condition))
+        self.distance = pairwise_distance(samples)
+        self.latest: Tensor | None = None
+        self.stage = 0.0
+
+    @torch.no_grad()
+    def next(self) -> float:
+        """Since the call before: the root mean square, in mean distances between reals. 0 the first time, and
+        where the network has grown, which moves samples too."""
+        seed_all(self.seed, "samples")
+        before, self.latest = self.latest, self.network.generate(self.like).float()
+        stage = self.stage
+        if isinstance(self.network, GrowingGenerator):
+            self.stage = self.network.stage.now
+        if before is None or stage != self.stage:
+            return 0.0
+        return ((self.latest - before).square().mean().sqrt().cpu() / self.distance).item()
 
 
 def _is_minimised(name: str, player: str) -> bool:
@@ -118,15 +164,30 @@ def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
 
 def first_unstable(terms: Sequence[float]) -> int | None:
     """The first round from which a round's jump, smoothed, is more than half of what the smoothed terms
-    have travelled before, and clearly larger than noise; None where there is none."""
-    quiet = max(2, round(NOISE_SHARE * len(terms)))
+    have travelled before, and clearly larger than noise; None where there is none. A jump is half of how far
+    a change differs from the one before: terms that move ever faster are not thrown."""
+    quiet = quiet_rounds(terms)
     if len(terms) <= quiet:
         return None
-    jumps = [abs(after - before) for before, after in pairwise(terms)]
-    noise, means, sizes = mean(jumps[:quiet]), smoothed(terms), smoothed(jumps, JUMP_SMOOTHING)
+    changes = [after - before for before, after in pairwise(terms)]
+    jumps = [0.0, *(abs(after - before) / 2 for before, after in pairwise(changes))]
+    noise, means, sizes = mean(jumps[1:quiet]), smoothed(terms), smoothed(jumps, JUMP_SMOOTHING)
     low, high = min(means[:quiet]), max(means[:quiet])
     for index in range(quiet, len(terms)):
         if sizes[index - 1] > max(THROWN * (high - low), OVER_NOISE * noise):
             return index
         low, high = min(low, means[index]), max(high, means[index])
     return None
+
+
+def first_thrown(moves: Sequence[float]) -> int | None:
+    """The first round from which a round moves the samples, smoothed, by more than a fifth of the distance
+    between reals, and clearly more than at the beginning, where networks that normalize a constant move at
+    any rate (StyleGAN); None where there is none."""
+    quiet, sizes = quiet_rounds(moves), smoothed(moves, JUMP_SMOOTHING)
+    limit = max(SAMPLES_THROWN, OVER_NOISE * mean(moves[:quiet] or [0.0]))
+    return next((index for index in range(quiet, len(moves)) if sizes[index] > limit), None)
+
+
+def quiet_rounds(values: Sequence[float]) -> int:
+    return max(3, round(NOISE_SHARE * len(values)))

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from experiments.build import build
 from experiments.config import resolve
-from experiments.rates.range_test import Rising, first_unstable, range_test
+from experiments.rates.range_test import Rising, SampleMoves, first_thrown, first_unstable, range_test
 from gans.core.clock import Clock
 
 Gans = Callable[..., Any]
@@ -40,6 +42,44 @@ def test_where_stability_is_lost(scale: float, level: float) -> None:
 def test_terms_that_grow_steadily_are_stable() -> None:
     """Jumps far above the noise of the beginning, but small beside what was travelled."""
     assert first_unstable([1.05**i for i in range(200)]) is None
+
+
+def test_terms_that_fall_ever_faster_are_stable() -> None:
+    """A short test has few rounds for what a long one does slowly."""
+    assert first_unstable([-(1.6**i) for i in range(30)]) is None
+
+
+def test_where_samples_are_thrown() -> None:
+    """By a fifth of the distance between reals, and by four times of what they moved at first."""
+    assert first_thrown([0.0] * 20 + [0.19] * 80) is None
+    found = first_thrown([0.0] * 20 + [0.25] * 80)
+    assert found is not None and 22 <= found <= 32
+    assert first_thrown([0.1] * 20 + [0.39] * 80) is None
+    assert first_thrown([0.1] * 20 + [0.45] * 80) is not None
+    assert first_thrown([]) is None
+
+
+def test_what_samples_move_by_is_the_generators_alone() -> None:
+    """Their latents stay, and growing counts for nothing."""
+    flags = {"arch": "progan", "image_size": (8, 8), "width": 4, "z_dim": 4, "batch_size": 4, "steps": 9}
+    experiment = build(resolve({**flags, "track": ("local",)}))
+    network, moves = experiment.game.generator_network, SampleMoves(experiment)
+    assert [moves.next(), moves.next()] == [0.0, 0.0]
+    network.stage.set(0.5)
+    assert moves.next() == 0.0
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(-1.5)
+    assert moves.next() > 0.1
+
+
+@pytest.mark.parametrize("arch", ["mlp", "pix2pix"])
+def test_a_generator_that_throws_its_samples_has_a_limit(arch: str) -> None:
+    """Its terms may rest meanwhile, because the critic follows."""
+    flags = {"arch": arch, "loss": "lsgan", "width": 8, "batch_size": 8, "steps": 50}
+    flags |= {"image_size": (16, 16)} if arch != "mlp" else {}
+    found = range_test(resolve({**flags, "track": ("local",)}), "generator", 1e-6, 1.0)
+    assert found.limit is not None and 3e-4 < found.limit < 0.1
 
 
 def test_only_one_player_moves_faster() -> None:
