@@ -17,7 +17,7 @@ from experiments.evaluation.samples import open_candidate
 from experiments.evaluation.telling import tell_trackers
 from experiments.reproduction.rows import Row
 from experiments.run_folder import RunFolder
-from experiments.running import run
+from experiments.running import check_folder, run
 
 Say = Callable[[str], None]
 
@@ -60,10 +60,16 @@ def prepare(name: str, row: Row, asked: Asked, say: Say, meter: Meter) -> tuple[
 
 
 def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say) -> list[float]:
-    """The row's number of every seed. Whatever was done before, in this folder, is not done again."""
+    """The row's number of every seed. Whatever was done before, in this folder, is not done again; another
+    row's runs are refused before anything runs."""
+    folders = [RunFolder(out / f"seed-{config.settings.seed}") for config in configs]
+    for config, folder in zip(configs, folders, strict=True):
+        if changed := check_folder(config, folder, force=True):
+            raise UsageError(
+                f"{folder.path} holds a run with another config ({'; '.join(changed)}); take another --out"
+            )
     values = []
-    for config in configs:
-        folder = RunFolder(out / f"seed-{config.settings.seed}")
+    for config, folder in zip(configs, folders, strict=True):
         say(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
         run(config, folder, say)
         scores = _kept(folder, judge) or _judged(folder, judge, say)

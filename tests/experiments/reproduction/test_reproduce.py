@@ -1,6 +1,7 @@
 """`gans reproduce`: published rows, verdicts on made-up numbers, and a real row that is cut short."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,15 @@ def test_a_shorter_run_is_not_the_same_protocol(gans: Gans, tiny: Callable[..., 
     assert "(one seed: no interval) over 1 of 2 seeds" in found
     assert verdict == "verdict  not the same protocol: 1 of 2 seeds; --kimg 0.032"
     assert Path("runs/reproduce-tiny-kimg-0.032/seed-0/generator.safetensors").is_file()
+
+
+def test_a_folder_of_another_row(gans: Gans, refused: Gans, tiny: Callable[..., None]) -> None:
+    """Named with what helps here, and before the seeds that are missing run."""
+    tiny(target=0.0)
+    gans("reproduce tiny --out out")
+    shutil.rmtree("out/seed-0")
+    line = refused(2, ("out/seed-1 holds", "kimg", "--out"), "reproduce tiny --kimg 0.048 --out out")
+    assert "--force" not in line and not Path("out/seed-0").exists()
 
 
 def test_an_interrupted_row_goes_on(
