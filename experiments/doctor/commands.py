@@ -40,6 +40,8 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
         return
     history = history_of(folder)
     found = diagnose(history)
+    if not history.terms:
+        say(f"{folder.scores_file} has no scores of training, so that only the settings are judged")
     if not history.is_young and not history.names("samples/"):
         say(f"{run} is of an older version, without the distances of its samples that show a collapse")
     if as_json:

@@ -63,6 +63,12 @@ def test_a_young_run(gans: Gans) -> None:
     assert "too early" in gans("doctor run").out
 
 
+def test_a_run_whose_scores_are_gone(gans: Gans, finished: Path) -> None:
+    (finished / "scores.jsonl").unlink()
+    outcome = gans("doctor run")
+    assert outcome.status == 0 and "scores.jsonl has no scores" in outcome.err
+
+
 def test_batch_norm_under_a_penalty(gans: Gans) -> None:
     """`gans run` refuses it, so the config is one from elsewhere."""
     gans(f"{RING} --loss wgan-gp --steps 4")
