@@ -16,6 +16,7 @@ from experiments.reproduction.rows import ROWS, Row
 @click.argument("name", required=False)
 @click.option("--list", "as_list", is_flag=True, help="The rows, with target and paper.")
 @click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="Runs; default: the row's.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/reproduce-NAME.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
@@ -28,6 +29,7 @@ def reproduce(
     name: str | None,
     as_list: bool,
     seeds: int | None,
+    jobs: int | None,
     out: Path | None,
     as_json: bool,
     kimg: float | None,
@@ -51,6 +53,7 @@ def reproduce(
     from experiments.reproduction.reproduce import reproduce as repeat
     from experiments.reproduction.verdict import changes, judge, reached
     from experiments.running import Interrupted
+    from experiments.sweeping.engines import usual_jobs
 
     row = ROWS[name]
     asked = Asked(seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value})
@@ -60,7 +63,7 @@ def reproduce(
     for remark in row.remarks:
         say(f"{name}: {remark}")
     try:
-        found = reached(repeat(row, configs, of_runs, folder, say))
+        found = reached(repeat(row, configs, of_runs, folder, say, jobs or usual_jobs(access)))
     except Interrupted:
         raise click.exceptions.Abort from None
     changed = changes(row, asked.seeds, kimg)

@@ -1,8 +1,10 @@
 """Runs a published row in ordinary run folders, and evaluates it as `gans evaluate` does."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +20,10 @@ from experiments.evaluation.telling import tell_trackers
 from experiments.reproduction.rows import Row
 from experiments.run_folder import RunFolder
 from experiments.running import check_folder, run
+from experiments.sweeping.board import Board
+from experiments.sweeping.engines import LocalEngine
+from experiments.sweeping.member import Evaluation, Task
+from experiments.sweeping.queue import work_off
 
 Say = Callable[[str], None]
 
@@ -59,23 +65,54 @@ def prepare(name: str, row: Row, asked: Asked, say: Say, meter: Meter) -> tuple[
     return configs, judge
 
 
-def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say) -> list[float]:
+def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say, jobs: int) -> list[float]:
     """The row's number of every seed. Whatever was done before, in this folder, is not done again; another
-    row's runs are refused before anything runs."""
+    row's runs are refused before anything runs.
+
+    Args:
+        jobs: how many seeds are trained at once, each in a process of its own; a single one in this.
+    """
     folders = [RunFolder(out / f"seed-{config.settings.seed}") for config in configs]
-    for config, folder in zip(configs, folders, strict=True):
+    pairs = list(zip(configs, folders, strict=True))
+    for config, folder in pairs:
         if changed := check_folder(config, folder, force=True):
             raise UsageError(
                 f"{folder.path} holds a run with another config ({'; '.join(changed)}); take another --out"
             )
+    if jobs > 1 and sum(not folder.is_finished for folder in folders) > 1:
+        _train_at_once(pairs, out, say, jobs)
     values = []
-    for config, folder in zip(configs, folders, strict=True):
+    for config, folder in pairs:
         say(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
-        run(config, folder, say)
+        if not folder.is_finished:
+            run(config, folder, say)
         scores = _kept(folder, judge) or _judged(folder, judge, say)
         (score,) = scores.values()
         values.append(float(score[row.number]))
     return values
+
+
+def _train_at_once(pairs: list[tuple[Config, RunFolder]], out: Path, say: Say, jobs: int) -> None:
+    """As the members of a sweep are. Raises RunError where one fails."""
+    tasks = {
+        folder.path.name: Task(str(folder.path.absolute()), given(config), {}, {}, Evaluation(count=0))
+        for config, folder in pairs
+    }
+    jobs = min(jobs, len(tasks))
+    engine = LocalEngine(jobs, threads=max(1, (os.cpu_count() or 1) // jobs))
+    say(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
+    with Board(out, say) as board:
+        states = work_off(tasks, engine, board.show)
+    for name, state in states.items():
+        if state != "done":
+            raise RunError(f"{name} {state}; the same command tries again")
+
+
+def given(config: Config) -> dict[str, Any]:
+    """The flags that a config was made of."""
+    return {
+        name: getattr(config.settings, name) for name, source in config.sources.items() if source == "flag"
+    }
 
 
 def _judged(folder: RunFolder, judge: Judge, say: Say) -> Scores:

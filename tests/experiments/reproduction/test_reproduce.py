@@ -39,7 +39,8 @@ def row(**more: Any) -> Row:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`tiny(target=0)`: a row of two runs of four steps, named `tiny`."""
+    """`tiny(target=0)`: a row of two runs of four steps, named `tiny`; on a machine with one core."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     return lambda **more: monkeypatch.setitem(ROWS, "tiny", row(seeds=2, **more))
 
 
@@ -106,6 +107,22 @@ def test_a_row_is_run_judged_and_not_run_again(gans: Gans, tiny: Callable[..., N
     before = Path("out/seed-0/scores.jsonl").read_bytes()
     assert json.loads(gans("reproduce tiny --json --out out").out) == found
     assert Path("out/seed-0/scores.jsonl").read_bytes() == before
+
+
+def test_seeds_that_are_trained_at_once_are_those_of_the_row(
+    gans: Gans, here: list[Any], tiny: Callable[..., None], moody: Callable[[str], None], workplace: Path
+) -> None:
+    """A seed that fails says why, and is tried again."""
+    plugin = str(workplace / "moody.py")
+    tiny(target=0.0, goal="at least", flags={**TINY, "loss": "moody", "plugin": (plugin,)})
+    moody("nan 3")
+    failed = gans("reproduce tiny --jobs 2 --out out")
+    assert failed.status == 1 and "seed-0 failed: step 3" in failed.err, failed.err
+    moody("calm")
+    alone = json.loads(gans("reproduce tiny --json --out alone").out)
+    together = gans("reproduce tiny --jobs 2 --json --out out")
+    assert json.loads(together.out)["values"] == alone["values"], together.err
+    assert [[name for name, _ in engine.started] for engine in here] == [["seed-0", "seed-1"]] * 2
 
 
 def test_a_shorter_run_is_not_the_same_protocol(gans: Gans, tiny: Callable[..., None]) -> None:

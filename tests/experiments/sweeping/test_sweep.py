@@ -10,51 +10,16 @@ import pytest
 
 from experiments.comparison.reading import record_of
 from experiments.run_folder import RunFolder, locked, run_folders
-from experiments.sweeping import commands, engines
+from experiments.sweeping import commands
 from experiments.sweeping.board import Board
-from experiments.sweeping.engines import Engine, Job
-from experiments.sweeping.member import Evaluation, attempt
+from experiments.sweeping.member import Evaluation
 from experiments.sweeping.plan import Sweep
 from experiments.sweeping.queue import how_it_ended
 from experiments.sweeping.running import Laboratory, halve, ranked
+from tests.experiments.conftest import Here
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
-
-
-class Here(Engine):
-    """Members in this process: what a sweep decides is the same, without starting others."""
-
-    def __init__(self, jobs, threads):
-        self.jobs, self.started = jobs, []
-
-    def start(self, task):
-        self.started.append((Path(task.folder).name, task.until_kimg))
-        return Ended(attempt(task))
-
-
-class Ended(Job):
-    def __init__(self, status):
-        self.status = status
-
-    def poll(self):
-        return self.status
-
-    def stop(self):
-        pass
-
-
-@pytest.fixture
-def here(monkeypatch):
-    made = []
-
-    def make(jobs, threads):
-        made.append(Here(jobs, threads))
-        return made[-1]
-
-    monkeypatch.setattr(engines, "LocalEngine", make)
-    monkeypatch.setattr("experiments.sweeping.queue.POLL_SECONDS", 0.0)
-    return made
 
 
 def generators(folder):

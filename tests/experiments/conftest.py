@@ -1,0 +1,48 @@
+"""Members of a sweep without processes of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.reproduction import reproduce
+from experiments.sweeping import engines, queue
+from experiments.sweeping.engines import Engine, Job
+from experiments.sweeping.member import Task, attempt
+
+
+class Here(Engine):
+    """Members in this process: what a sweep decides is the same, without starting others."""
+
+    def __init__(self, jobs: int, threads: int) -> None:
+        self.jobs = jobs
+        self.started: list[tuple[str, float | None]] = []
+
+    def start(self, task: Task) -> Job:
+        self.started.append((Path(task.folder).name, task.until_kimg))
+        return Ended(attempt(task))
+
+
+class Ended(Job):
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def poll(self) -> int:
+        return self.status
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[Here]:
+    """The engines that commands make from now on."""
+    made: list[Here] = []
+
+    def make(jobs: int, threads: int) -> Here:
+        made.append(Here(jobs, threads))
+        return made[-1]
+
+    for module in (engines, reproduce):
+        monkeypatch.setattr(module, "LocalEngine", make)
+    monkeypatch.setattr(queue, "POLL_SECONDS", 0.0)
+    return made
