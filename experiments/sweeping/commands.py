@@ -213,7 +213,5 @@ def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> N
             raise UsageError(
                 f"{word} with --wandb-config: W&B's agents train all members to their end; leave it out"
             )
-    if not (plan.base.get("evaluate_kimg") or plan.file.get("evaluate_kimg")):
-        say("W&B's agents call gans run, which scores on the way alone; for scores add --evaluate-kimg K")
-    config = wandb_config(plan, flags["config"], flags["metric"])
+    config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags))
     click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

@@ -8,25 +8,30 @@ from experiments.comparison.scoring import direction
 from experiments.errors import UsageError
 from experiments.plan import show
 from experiments.settings import flag
+from experiments.sweeping.member import Evaluation
 from experiments.sweeping.plan import Range, Sweep
 
+AT_THE_END = 1e9  # kimg between evaluations: longer than any run, whose last step is evaluated in any case
 
-def wandb_config(sweep: Sweep, file: Path | None, metric: str | None) -> dict[str, Any]:
+
+def wandb_config(
+    sweep: Sweep, file: Path | None, metric: str | None, evaluation: Evaluation
+) -> dict[str, Any]:
     """What `wandb sweep FILE` reads. Seeds are values like others; every parameter is a flag of `gans run`.
 
     Args:
         file: from which the sweep has settings; agents read it too.
         metric: a score of a member.
+        evaluation: of every member at its end, unless the sweep's settings say when.
 
-    Raises UsageError for regularizers given by name, which W&B's agents cannot pass on, and for a metric
-    without a direction.
+    Raises UsageError for a metric without a direction.
     """
-    if sweep.strengths:
-        name, strength = next(iter(sweep.strengths.items()))
-        raise UsageError(
-            f"--{name} {strength:g} with --wandb-config: give it as --regularizers {name}={strength:g}"
-        )
-    parameters: dict[str, Any] = {_flag(name): {"value": _word(value)} for name, value in sweep.base.items()}
+    base = {**sweep.base, **sweep.strengths}
+    if evaluation.count and not (base.get("evaluate_kimg") or sweep.file.get("evaluate_kimg")):
+        base |= {"evaluate_kimg": AT_THE_END, "evaluate_samples": evaluation.count}
+        base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
+        base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}
+    parameters: dict[str, Any] = {_flag(name): {"value": _word(value)} for name, value in base.items()}
     if file is not None:
         parameters["config"] = {"value": str(file)}
     parameters |= {

@@ -5,6 +5,9 @@ import json
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
+from experiments.evaluation.record import kept_scores
+from experiments.run_folder import RunFolder
+
 LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
 
 
@@ -46,8 +49,9 @@ def test_draws_are_log_uniform_and_end(gans):
     assert config["metric"] == {"name": "metric/fid", "goal": "minimize"}
 
 
-def test_regularizers_by_name_are_refused_with_the_flag_that_says_the_same(refused):
-    refused(2, ("--drift", "--regularizers drift=0.001"), f"{LINE} --drift 0.001 --wandb-config")
+def test_a_regularizer_by_name_is_one_for_agents(gans):
+    outcome = gans(f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.8 --wandb-config --json")
+    assert settings_of_an_agent(gans, json.loads(outcome.out))["regularizers"] == "label-smoothing=0.8"
 
 
 def test_an_agent_reads_the_config_file_too(gans, tmp_path):
@@ -59,7 +63,27 @@ def test_an_agent_reads_the_config_file_too(gans, tmp_path):
     assert values.items() >= expected.items()
 
 
-def test_agents_take_scores_on_the_way_alone(gans):
-    assert "--evaluate-kimg" in gans(f"{LINE} --evaluate-metrics fid --wandb-config").err
-    scored = gans(f"{LINE} --evaluate-metrics fid --evaluate-kimg 5 --wandb-config")
-    assert scored.err == "" and yaml.safe_load(scored.out)["parameters"]["evaluate-kimg"] == {"value": 5.0}
+def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
+    asked = "--evaluate-metrics fid,kid --evaluate-samples 50 --extractor random-vgg"
+    config = yaml.safe_load(gans(f"{LINE} {asked} --wandb-config").out)
+    values = settings_of_an_agent(gans, config)
+    expected = {"evaluate_metrics": "fid,kid", "evaluate_samples": "50", "extractor": "random-vgg"}
+    assert values.items() >= expected.items() and float(values["evaluate_kimg"]) > 1e6
+    on_the_way = yaml.safe_load(gans(f"{LINE} {asked} --evaluate-kimg 5 --wandb-config").out)
+    assert on_the_way["parameters"]["evaluate-kimg"] == {"value": 5.0}
+    assert on_the_way["parameters"]["evaluate-metrics"] == {"value": "fid,kid"}
+    not_at_all = yaml.safe_load(gans(f"{LINE} --no-evaluate --wandb-config").out)
+    assert "evaluate-kimg" not in not_at_all["parameters"]
+
+
+def test_a_run_of_an_agent_is_scored_once(gans, tmp_path):
+    points = "--arch mlp --data ring8 --batch-size 16 --width 8 --evaluate-samples 50 --steps 6 --track local"
+    config = yaml.safe_load(gans(f"sweep {points} --seeds 1 --wandb-config").out)
+    own = {
+        name: each.get("value", each.get("values", [None])[-1]) for name, each in config["parameters"].items()
+    }
+    flags = " ".join(f"--{name}={value}" for name, value in own.items())
+    assert gans(f"run {flags} --out", tmp_path / "agent").status == 0
+    assert gans(f"sweep {points} --seeds 1 --jobs 1 --out", tmp_path / "sweep").status == 0
+    agent, member = (kept_scores(RunFolder(tmp_path / name)) for name in ("agent", "sweep/seed-0"))
+    assert agent == member and len(agent) == 1
