@@ -106,13 +106,18 @@ def usual_name(metric: str, made: Mapping[str, Any]) -> str:
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
-    for name in directed(marks[0]):
-        if all(name in others for others in marks):
-            return name
-    missing = next((r.name for r, own in zip(records, marks, strict=True) if not own), records[0].name)
-    raise UsageError(
-        f"no score that all have, and loss terms compare nothing; score them with: gans evaluate {missing}"
-    )
+    common = directed(marks[0])
+    for record, own in zip(records, marks, strict=True):
+        shared = [name for name in common if name in own]
+        if not shared:
+            has, others = (", ".join(names) or "none" for names in (directed(own), common))
+            beside = "" if record is records[0] else f" and those before it {others}"
+            raise UsageError(
+                f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
+                f"score it with: gans evaluate {record.name}"
+            )
+        common = shared
+    return common[0]
 
 
 def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence[Mark]]) -> float | None:

@@ -179,7 +179,14 @@ def test_nothing_to_compare(refused, make_run, tmp_path):
     (tmp_path / "empty").mkdir()
     refused(2, ("empty", "config.json"), "compare", tmp_path / "empty")
     make_run("a", loss="bce", root=tmp_path / "sweep")
-    refused(2, ("no score that all have", "gans evaluate"), "compare", tmp_path / "sweep")
+    refused(2, ("no score that all have", "has none", "gans evaluate"), "compare", tmp_path / "sweep")
+
+
+def test_who_shares_no_score_is_named(refused, make_run, tmp_path):
+    for name, metric in (("a", "kid"), ("b", "kid"), ("c", FD)):
+        make_run(name, {metric: 1.0}, loss="bce", seed=ord(name), root=tmp_path / "sweep")
+    mentions = (f"sweep/c has {FD} and those before it kid", "gans evaluate")
+    refused(2, mentions, "compare", tmp_path / "sweep")
 
 
 def test_words_that_cannot_be(refused, sweep):
