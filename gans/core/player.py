@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from math import inf
 from typing import Any, NamedTuple
 
 import torch
@@ -71,7 +72,10 @@ class Player(nn.Module):
 
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of the last update's gradient over all weights, a scalar; 0 before the first."""
-        return get_total_norm([weight.grad for weight in self.weights if weight.grad is not None])
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        # Of numbers that are at most 1: squares of large ones are no float32.
+        scale = get_total_norm(gradients, norm_type=inf).clamp_min(torch.finfo(torch.float32).tiny)
+        return scale * get_total_norm([gradient / scale for gradient in gradients])
 
     def forget(self) -> None:
         """Forgets the optimizer's moments, as at the beginning."""

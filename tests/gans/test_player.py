@@ -79,14 +79,15 @@ def test_one_step_of_gradient_descent() -> None:
     assert not any(score.requires_grad for score in scores.values())
 
 
-def test_the_norm_of_the_gradient_is_over_all_weights() -> None:
+@pytest.mark.parametrize("size", [1.0, 1e25, 1e-25])
+def test_the_norm_of_the_gradient_is_over_all_weights(size: float) -> None:
     """Of the last update's whole gradient; weights that the objective leaves out have none."""
     network = nn.ModuleDict({"one": nn.Linear(1, 2), "idle": nn.Linear(3, 3)})
     player = Player("critic", network, SGD)
     assert player.gradient_norm().item() == 0.0
     x = torch.tensor([[3.0]])
-    player.minimise(lambda clock: Outcome({"loss": network["one"](x).sum()}), Clock())
-    assert player.gradient_norm().item() == pytest.approx((2 * 3**2 + 2 * 1**2) ** 0.5)
+    player.minimise(lambda clock: Outcome({"loss": size * network["one"](x).sum()}), Clock())
+    assert player.gradient_norm().item() == pytest.approx(size * (2 * 3**2 + 2 * 1**2) ** 0.5)
 
 
 @pytest.mark.parametrize("rules", RULES)

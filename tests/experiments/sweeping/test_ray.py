@@ -54,6 +54,9 @@ def test_members_survive_the_death_of_a_node(cluster, hold, start, gans, tmp_pat
         )
         time.sleep(0.05)
     running.remove_node(nodes[0], allow_graceful=False)
+    while all(run.is_locked for run in run_folders(tmp_path / "sweep")):
+        assert time.monotonic() < deadline, "the member has not died with its node"
+        time.sleep(0.05)
     hold.unlink()
     _, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
