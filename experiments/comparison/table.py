@@ -169,7 +169,9 @@ def lines_of(comparison: Comparison) -> list[str]:
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
     at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
-    made = ", ".join(f"{key} {short(value)}" for key, value in chosen.provenance.items())
+    # Points need no extractor, and none of what belongs to one.
+    has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
+    made = ", ".join(f"{key} {short(value)}" for key, value in has.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
     lines += _aligned([(*comparison.by, *COLUMNS), *(cells(row) for row in comparison.rows)])
     lines += ["", *notes_of(comparison)]
