@@ -63,7 +63,9 @@ def reproduce(
     for remark in row.remarks:
         say(f"{name}: {remark}")
     try:
-        found = reached(repeat(row, configs, of_runs, folder, say, jobs or usual_jobs(access)))
+        found = reached(
+            repeat(row, configs, of_runs, folder, say, jobs or usual_jobs(configs[0].settings.device))
+        )
     except Interrupted:
         raise click.exceptions.Abort from None
     changed = changes(row, asked.seeds, kimg)

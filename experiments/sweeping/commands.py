@@ -124,15 +124,18 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
 
 def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
     """Where members run, with as many threads as those that ran before."""
+    from experiments.config import resolve_device
     from experiments.sweeping.engines import LocalEngine, RayEngine, usual_jobs
 
-    threads = kept_threads(out, flags["jobs"])
-    if flags["engine"] == "ray":
-        return RayEngine(flags["jobs"], threads)
-    return LocalEngine(flags["jobs"] or usual_jobs({**plan.file, **plan.base}), threads)
+    device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
+    if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
+        threads = kept_threads(out, flags["jobs"] or usual_jobs("cpu"))
+        return RayEngine(flags["jobs"], threads, gpus=int(device == "cuda"))
+    jobs = flags["jobs"] or usual_jobs(device)
+    return LocalEngine(jobs, kept_threads(out, jobs))
 
 
-def kept_threads(out: Path, jobs: int | None) -> int:
+def kept_threads(out: Path, jobs: int) -> int:
     """Threads of each member. Sums of floating-point numbers depend on it, so that a sweep that goes on has
     as many as it began with."""
     file = out / "sweep.json"
@@ -145,7 +148,7 @@ def kept_threads(out: Path, jobs: int | None) -> int:
     from experiments.checkpoint import write_atomically
 
     cores = os.cpu_count() or 1
-    threads = max(1, cores // (jobs or cores))
+    threads = max(1, cores // jobs)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
     try:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from experiments.catalogue import ROOT
-from experiments.config import resolve_device
 from experiments.errors import RunError, UsageError
 from experiments.sweeping.member import INTERRUPTED, Task
 
@@ -67,9 +66,9 @@ class _Local(Job):
             self.process.stdin.close()
 
 
-def usual_jobs(settings: Mapping[str, Any]) -> int:
+def usual_jobs(device: str) -> int:
     """A process for each core; an accelerator takes one at a time."""
-    return (os.cpu_count() or 1) if resolve_device(settings.get("device", "auto")) == "cpu" else 1
+    return (os.cpu_count() or 1) if device == "cpu" else 1
 
 
 def launched(task: Task, threads: int) -> "subprocess.Popen[bytes]":
@@ -98,10 +97,14 @@ class RayEngine(Engine):
     """Tasks of a Ray cluster, whose nodes share the folder of the sweep. A member whose worker or node dies
     goes on elsewhere, from its last checkpoint.
 
+    Args:
+        jobs: how many at once; None for as many as there is room for.
+        threads: of each; gpus: that each has for itself. Ray hides those that nobody asks for.
+
     Raises UsageError without Ray, RunError without a cluster.
     """
 
-    def __init__(self, jobs: int | None, threads: int) -> None:
+    def __init__(self, jobs: int | None, threads: int, gpus: int) -> None:
         try:
             import ray  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
@@ -116,12 +119,24 @@ class RayEngine(Engine):
                 )
             except ConnectionError as error:
                 raise RunError("--engine ray: no cluster found; start one with: ray start --head") from error
-        cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call,unused-ignore]
-        self.jobs = jobs or max(1, cores // threads)
-        self._member = ray.remote(num_cpus=threads, max_retries=RETRIES)(_in_ray)
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call,unused-ignore]
+        rooms = [_room(node, threads, gpus) for node in nodes]
+        if not any(rooms):
+            needs = f"{threads} core{'s' * (threads > 1)}" + " and a GPU" * gpus
+            raise RunError(
+                f"--engine ray: no node of the cluster has {needs}; take more --jobs and another --out, or --device cpu"
+            )
+        self.jobs = jobs or sum(rooms)
+        self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_in_ray)
 
     def start(self, task: Task) -> Job:
         return _InRay(self.ray, self._member.remote(task.to_line(), self.threads, str(ROOT)))
+
+
+def _room(node: Mapping[str, float], threads: int, gpus: int) -> int:
+    """How many members fit on a node."""
+    fit = int(node.get("CPU", 0)) // threads
+    return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
 
 
 class _InRay(Job):

@@ -1,10 +1,13 @@
 """`gans sweep --engine ray` on a real cluster of two nodes, one of which dies."""
 
+import sys
 import time
 
 import pytest
 
+from experiments.errors import RunError
 from experiments.run_folder import RunFolder, run_folders
+from experiments.sweeping.engines import RayEngine
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 LINE = f"sweep {POINTS} --kimg 2 --checkpoint-kimg 0.5 --seeds 2 --jobs 2"
@@ -67,6 +70,34 @@ def test_members_survive_the_death_of_a_node(cluster, hold, start, gans, tmp_pat
     for run in runs:
         whole = RunFolder(tmp_path / "whole" / run.path.name)
         assert run.generator_file.read_bytes() == whole.generator_file.read_bytes()
+
+
+class MadeUpRay:
+    """A cluster that is none: its nodes, and what members ask of them."""
+
+    def __init__(self, *nodes):
+        self.asked = {}
+        self.is_initialized = lambda: True
+        self.nodes = lambda: [{"Alive": True, "Resources": node} for node in nodes]
+        self.remote = lambda **asked: lambda function: self.asked.update(asked)
+
+
+@pytest.mark.parametrize(
+    ("threads", "gpus", "jobs"), [(1, 0, 12), (4, 0, 2), (5, 0, 1), (1, 1, 4), (2, 1, 3)]
+)
+def test_members_have_room_on_the_nodes(threads, gpus, jobs, monkeypatch):
+    nodes = MadeUpRay({"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 2.0}, {"CPU": 2.0}, {})
+    monkeypatch.setitem(sys.modules, "ray", nodes)
+    assert RayEngine(None, threads, gpus).jobs == jobs
+    assert (nodes.asked["num_cpus"], nodes.asked["num_gpus"]) == (threads, gpus)
+
+
+@pytest.mark.parametrize(("threads", "gpus", "needs"), [(3, 0, "3 cores"), (1, 1, "1 core and a GPU")])
+def test_no_node_is_large_enough(threads, gpus, needs, monkeypatch):
+    """Ray would wait for one without end."""
+    monkeypatch.setitem(sys.modules, "ray", MadeUpRay({"CPU": 2.0}))
+    with pytest.raises(RunError, match=needs):
+        RayEngine(None, threads, gpus)
 
 
 def test_without_a_cluster(gans, monkeypatch, tmp_path):
