@@ -1,6 +1,7 @@
 """Where commands write: checked before they work, written whole or not at all."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,18 @@ from experiments.pictures import save_png
 
 
 def destination(out: str, *endings: str) -> Path:
-    """The file that `--out` names. Raises UsageError for an ending that is not one of `endings`."""
+    """The file that `--out` names.
+
+    Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
+    written, before the work of minutes whose result would be lost.
+    """
     path = Path(out)
     if path.suffix not in endings or path.is_dir():
         *others, last = (f"FILE{ending}" for ending in endings)
         raise UsageError(f"--out {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise RunError(f"cannot write {path}: no file can be made in {folder}; give another --out")
     return path
 
 

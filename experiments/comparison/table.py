@@ -33,7 +33,7 @@ class Row:
         p: that equal settings look as different as this and the best, corrected for all pairs of groups that
             are compared; None for the best, and where no test can be made.
         difference: from the best, positive where it is worse.
-        detectable: the difference that this number of experiments would have shown.
+        detectable: what difference so many experiments would have shown; None where nothing spreads.
         verdict: in words.
     """
 
@@ -123,8 +123,8 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
     for index, group in enumerate(groups):
         mean, p, detectable = float(np.mean(group.scores)), found.get((0, index)), None
         low, high = interval(group.scores) if len(group.scores) > 1 else (None, None)
-        if p is not None:
-            detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs))
+        if p is not None:  # where nothing spreads, nothing says what could have been found
+            detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs)) or None
         difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
         verdict = _verdict(index, p, difference, min(len(scores[0]), len(scores[index])))
         rows.append(Row(group, mean, low, high, p, difference, detectable, verdict))

@@ -118,3 +118,11 @@ def test_it_is_drawn_and_repeated(gans: Gans) -> None:
 def test_what_cannot_be_tested(words: str, mentions: tuple[str, ...], refused: Callable[..., str]) -> None:
     refused(2, mentions, f"find-lr --arch mlp {words}")
     assert not list(Path.cwd().iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_test(gans: Gans, clear_line: Any) -> None:
+    Path("file").touch()
+    for place in ("file", "file/deeper"):
+        outcome = gans(f"{FIND} --out {place}/a.png")
+        assert outcome.status == 1 and "rounds" not in outcome.err
+        clear_line(outcome.err, f"cannot write {place}/a.png", "--out")

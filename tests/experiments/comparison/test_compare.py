@@ -99,6 +99,7 @@ def test_without_any_spread_no_test_can_be_made(test, found, gans, make_run, tmp
     rows, found = rows_of(gans("compare --json --test", test, tmp_path))
     assert rows["lsgan"]["p"] is None and rows["lsgan"]["verdict"] == "no spread: no test can be made"
     assert rows["hinge"]["p"] == 1.0 and "Holm" not in found["notes"][0]
+    assert rows["hinge"]["detectable"] is None
 
 
 def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
