@@ -131,7 +131,8 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ",".join(_pair(*v) if isinstance(v, tuple) else show(v) for v in value)
+        is_size = all(type(v) is int for v in value)
+        return ("x" if is_size else ",").join(_pair(*v) if isinstance(v, tuple) else show(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -28,12 +28,13 @@ def settings_of_an_agent(gans, config):
 
 
 def test_an_agents_command_is_a_run_with_these_settings(gans):
-    outcome = gans(f"{LINE} --data shapes --set width=8,16 --wandb-config")
+    outcome = gans(f"{LINE} --data shapes --image-size 16 --set width=8,16 --wandb-config")
     assert outcome.status == 0, outcome
     config = yaml.safe_load(outcome.out)
     assert config["method"] == "grid" and config["parameters"]["seed"] == {"values": [0, 1]}
     values = settings_of_an_agent(gans, config)
     expected = {"loss": "hinge", "width": "16", "seed": "1", "betas": "0,0.9", "tags": "a,b"}
+    expected |= {"image_size": "16x16"}
     assert values.items() >= (expected | {"conditional": "yes", "kimg": "20", "track": "wandb"}).items()
 
 
