@@ -31,7 +31,7 @@ def wandb_config(
         base |= {"evaluate_kimg": AT_THE_END, "evaluate_samples": evaluation.count}
         base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
         base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}
-    parameters: dict[str, Any] = {_flag(name): {"value": _word(value)} for name, value in base.items()}
+    parameters: dict[str, Any] = dict(_fixed(name, value) for name, value in base.items())
     if file is not None:
         parameters["config"] = {"value": str(file)}
     parameters |= {
@@ -65,8 +65,17 @@ def _flag(name: str) -> str:
     return flag(name).removeprefix("--")
 
 
+def _fixed(name: str, value: Any) -> tuple[str, dict[str, Any]]:
+    """A parameter with one value. Agents leave out what is false, which a config file may have as true."""
+    if value is False:
+        return f"no-{_flag(name)}", {"value": True}
+    return _flag(name), {"value": _word(value)}
+
+
 def _word(value: Any) -> Any:
     """As the flag takes it."""
+    if value == ():
+        return ""
     return show(value) if isinstance(value, tuple) else value
 
 

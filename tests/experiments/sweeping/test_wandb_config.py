@@ -64,6 +64,15 @@ def test_an_agent_reads_the_config_file_too(gans, tmp_path):
     assert values.items() >= expected.items()
 
 
+def test_an_agent_turns_off_what_the_sweep_does(gans, tmp_path):
+    """An empty list is a value, and so is no."""
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"arch": "dcgan", "data": "shapes", "conditional": True}))
+    line = "sweep --no-conditional --loss wgan-gp --penalty none --wandb-config --json --config"
+    values = settings_of_an_agent(gans, json.loads(gans(line, file).out))
+    assert values["conditional"] == "no" and values["penalty"] == "–"
+
+
 def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
     asked = "--evaluate-metrics fid,kid --evaluate-samples 50 --extractor random-vgg"
     config = yaml.safe_load(gans(f"{LINE} {asked} --wandb-config").out)
