@@ -124,7 +124,8 @@ class RayEngine(Engine):
         if not any(rooms):
             needs = f"{threads} core{'s' * (threads > 1)}" + " and a GPU" * gpus
             raise RunError(
-                f"--engine ray: no node of the cluster has {needs}; take more --jobs and another --out, or --device cpu"
+                f"--engine ray: no node of the cluster has {needs}; take more --jobs and another --out, or "
+                "--device cpu"
             )
         self.jobs = jobs or sum(rooms)
         self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_in_ray)
