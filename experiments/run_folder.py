@@ -1,9 +1,10 @@
 """The run folder: config, scores, samples, checkpoints, and the lock that keeps it to one process."""
 
 import json
+import os
 import platform
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,14 @@ class RunFolder:
     @property
     def is_locked(self) -> bool:
         """Whether a process works here."""
+        lock = self.path / ".lock"
         try:
-            with (
-                FileLock(self.path / ".lock", timeout=0) if (self.path / ".lock").exists() else nullcontext()
-            ):
+            with FileLock(lock, timeout=0) if lock.exists() else nullcontext():
                 return False
-        except (Timeout, OSError):
+        except Timeout:
             return True
+        except OSError:
+            return _is_held(lock)
 
     def prepare(self) -> None:
         """Makes the folders. Raises RunError where that is not possible."""
@@ -138,6 +140,20 @@ class RunFolder:
                 kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
                 write_atomically(file, "".join(kept).encode())
         self.best.forget_after(step)
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds a lock that may only be read, such as one of another user's run."""
+    if os.name != "posix":
+        return False
+    import fcntl
+
+    with suppress(FileNotFoundError), lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 @contextmanager

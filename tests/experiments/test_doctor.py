@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from experiments import catalogue
+from experiments import catalogue, run_folder
 from experiments.diversity import pairwise_distance
 from experiments.doctor.diagnosis import diagnose
 from experiments.doctor.history import FEWEST_LINES, History
 from experiments.doctor.logits import scale_of
+from experiments.run_folder import RunFolder
 from experiments.settings import Settings
 
 Gans = Callable[..., Any]
@@ -238,3 +239,20 @@ def test_it_watches_until_the_run_ends(
 )
 def test_what_cannot_be_diagnosed(line: str, mentions: tuple[str, ...], refused: Callable[..., str]) -> None:
     refused(2, mentions, line)
+
+
+def test_who_may_only_read_a_run_sees_whether_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a watch there would never end."""
+    folder = RunFolder(tmp_path)
+
+    def denied(*words: object, **named: object) -> None:
+        raise PermissionError
+
+    with folder.locked(), monkeypatch.context() as only_reading:
+        only_reading.setattr(run_folder, "FileLock", denied)
+        assert folder.is_locked
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr(run_folder, "FileLock", denied)
+    assert not folder.is_locked
