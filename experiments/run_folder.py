@@ -148,7 +148,7 @@ def _is_held(lock: Path) -> bool:
         return False
     import fcntl
 
-    with suppress(FileNotFoundError), lock.open("rb") as file:
+    with suppress(OSError), lock.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

@@ -50,9 +50,13 @@ def test_draws_are_log_uniform_and_end(gans):
     assert config["metric"] == {"name": "metric/fid", "goal": "minimize"}
 
 
-def test_a_regularizer_by_name_is_one_for_agents(gans):
-    outcome = gans(f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.8 --wandb-config --json")
-    assert settings_of_an_agent(gans, json.loads(outcome.out))["regularizers"] == "label-smoothing=0.8"
+def test_numbers_reach_agents_whole_and_regularizers_by_name(gans):
+    outcome = gans(
+        f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.81234567 --betas 0.1234567,0.9 --wandb-config --json"
+    )
+    values = settings_of_an_agent(gans, json.loads(outcome.out))
+    expected = {"regularizers": "label-smoothing=0.81234567", "betas": "0.1234567,0.9"}
+    assert values.items() >= expected.items()
 
 
 def test_an_agent_reads_the_config_file_too(gans, tmp_path):
