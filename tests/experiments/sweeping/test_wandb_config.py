@@ -52,7 +52,8 @@ def test_draws_are_log_uniform_and_end(gans):
 
 def test_numbers_reach_agents_whole_and_regularizers_by_name(gans):
     outcome = gans(
-        f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.81234567 --betas 0.1234567,0.9 --wandb-config --json"
+        f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.81234567",
+        *"--betas 0.1234567,0.9 --wandb-config --json".split(),
     )
     values = settings_of_an_agent(gans, json.loads(outcome.out))
     expected = {"regularizers": "label-smoothing=0.81234567", "betas": "0.1234567,0.9"}
