@@ -51,10 +51,8 @@ def test_draws_are_log_uniform_and_end(gans):
 
 
 def test_numbers_reach_agents_whole_and_regularizers_by_name(gans):
-    outcome = gans(
-        f"{LINE.replace('hinge', 'lsgan')} --label-smoothing 0.81234567",
-        *"--betas 0.1234567,0.9 --wandb-config --json".split(),
-    )
+    line = LINE.replace("hinge", "lsgan").replace("0.0,0.9", "0.1234567,0.9")
+    outcome = gans(f"{line} --label-smoothing 0.81234567 --wandb-config --json")
     values = settings_of_an_agent(gans, json.loads(outcome.out))
     expected = {"regularizers": "label-smoothing=0.81234567", "betas": "0.1234567,0.9"}
     assert values.items() >= expected.items()
