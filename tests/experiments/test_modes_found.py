@@ -11,7 +11,7 @@ from experiments.sampling import generate, load_generator
 from metrics.modes import Modes
 
 
-@pytest.mark.parametrize(("data", "kimg", "expected"), [("ring8", 2500.0, 8), ("grid25", 4000.0, 20)])
+@pytest.mark.parametrize(("data", "kimg", "expected"), [("ring8", 1500.0, 8), ("grid25", 4000.0, 20)])
 def test_modes(data: str, kimg: float, expected: int, tmp_path: Path) -> None:
     """More than 20 of 10,000 samples within 3 deviations of a mode cover it. An average that is too long,
     a penalty that is too strong or a critic that is not trained enough cover 0 to 3 of the ring."""
