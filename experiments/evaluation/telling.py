@@ -1,16 +1,27 @@
-"""What a run was judged to be after it trained, told to the trackers that have followed it."""
+"""What a run was judged to be after it trained: kept, and told to the trackers that have followed it."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from experiments.errors import RunError
-from experiments.evaluation.record import Scores, numbers_of
+from experiments.evaluation.judging import Judge
+from experiments.evaluation.record import Scores, keep_scores, numbers_of
+from experiments.evaluation.samples import open_candidate
 from experiments.run_folder import RunFolder
 from experiments.trackers import TrackedRun
 from experiments.trackers._several import followers, reopen_trackers
 
 Say = Callable[[str], None]
+
+
+def judge_newest(folder: RunFolder, judge: Judge, say: Say) -> Scores:
+    """The scores of a run's newest generator, which its folder keeps and its trackers are told of."""
+    candidate = open_candidate(str(folder.path), say)
+    step, scores = candidate.step or 0, judge(candidate)
+    keep_scores(folder, step, candidate.kimg, scores)
+    tell_trackers(folder, {step: scores}, say)
+    return scores
 
 
 def tell_trackers(folder: RunFolder, found: Mapping[int, Scores], say: Say) -> None:

@@ -1,6 +1,5 @@
 """Runs a published row in ordinary run folders, and evaluates it as `gans evaluate` does."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,13 @@ from experiments.config import Config, resolve
 from experiments.errors import RunError, UsageError
 from experiments.evaluation.extracting import How, Meter
 from experiments.evaluation.judging import Judge
-from experiments.evaluation.record import Scores, keep_scores, kept_scores
-from experiments.evaluation.samples import open_candidate
-from experiments.evaluation.telling import tell_trackers
+from experiments.evaluation.record import Scores, kept_scores
+from experiments.evaluation.telling import judge_newest
 from experiments.reproduction.rows import Row
 from experiments.run_folder import RunFolder
 from experiments.running import check_folder, run
 from experiments.sweeping.board import Board
-from experiments.sweeping.engines import LocalEngine
+from experiments.sweeping.engines import LocalEngine, threads_each
 from experiments.sweeping.member import Evaluation, Task
 from experiments.sweeping.queue import work_off
 
@@ -86,7 +84,7 @@ def reproduce(row: Row, configs: list[Config], judge: Judge, out: Path, say: Say
         say(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
         if not folder.is_finished:
             run(config, folder, say)
-        scores = _kept(folder, judge) or _judged(folder, judge, say)
+        scores = _kept(folder, judge) or judge_newest(folder, judge, say)
         (score,) = scores.values()
         values.append(float(score[row.number]))
     return values
@@ -99,7 +97,7 @@ def _train_at_once(pairs: list[tuple[Config, RunFolder]], out: Path, say: Say, j
         for config, folder in pairs
     }
     jobs = min(jobs, len(tasks))
-    engine = LocalEngine(jobs, threads=max(1, (os.cpu_count() or 1) // jobs))
+    engine = LocalEngine(jobs, threads_each(jobs))
     say(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
     with Board(out, say) as board:
         states = work_off(tasks, engine, board.show)
@@ -113,14 +111,6 @@ def given(config: Config) -> dict[str, Any]:
     return {
         name: getattr(config.settings, name) for name, source in config.sources.items() if source == "flag"
     }
-
-
-def _judged(folder: RunFolder, judge: Judge, say: Say) -> Scores:
-    candidate = open_candidate(str(folder.path), say)
-    scores, step = judge(candidate), candidate.step or 0
-    keep_scores(folder, step, candidate.kimg, scores)
-    tell_trackers(folder, {step: scores}, say)
-    return scores
 
 
 def _kept(folder: RunFolder, judge: Judge) -> Scores | None:

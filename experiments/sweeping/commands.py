@@ -1,7 +1,6 @@
 """`gans sweep`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,9 +145,9 @@ def kept_threads(out: Path, jobs: int) -> int:
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error
     from experiments.checkpoint import write_atomically
+    from experiments.sweeping.engines import threads_each
 
-    cores = os.cpu_count() or 1
-    threads = max(1, cores // jobs)
+    threads = threads_each(jobs)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
     try:

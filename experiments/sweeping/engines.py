@@ -71,6 +71,11 @@ def usual_jobs(device: str) -> int:
     return (os.cpu_count() or 1) if device == "cpu" else 1
 
 
+def threads_each(jobs: int) -> int:
+    """Of so many processes that share the cores."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
 def launched(task: Task, threads: int) -> "subprocess.Popen[bytes]":
     """The process of a member, in a session of its own: Ctrl-C reaches it through the sweep alone."""
     folder = Path(task.folder)

@@ -104,7 +104,9 @@ def work(task: Task) -> None:
     config = task.config()
     run(config, folder, say, until_kimg=task.until_kimg)
     if task.evaluation.count and not task.is_done:
-        _evaluate(folder, config, task.evaluation)
+        from experiments.evaluation.telling import judge_newest
+
+        judge_newest(folder, task.evaluation.judge(config.settings.device, say), say)
 
 
 def _wait_for(folder: RunFolder) -> None:
@@ -112,17 +114,6 @@ def _wait_for(folder: RunFolder) -> None:
     end = time.monotonic() + HANDOVER_SECONDS
     while folder.is_locked and time.monotonic() < end:
         time.sleep(0.2)
-
-
-def _evaluate(folder: RunFolder, config: Config, evaluation: Evaluation) -> None:
-    from experiments.evaluation.record import keep_scores
-    from experiments.evaluation.samples import open_candidate
-    from experiments.evaluation.telling import tell_trackers
-
-    candidate = open_candidate(str(folder.path), say)
-    step, scores = candidate.step or 0, evaluation.judge(config.settings.device, say)(candidate)
-    keep_scores(folder, step, candidate.kimg, scores)
-    tell_trackers(folder, {step: scores}, say)
 
 
 def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
