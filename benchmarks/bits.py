@@ -57,7 +57,9 @@ TIMES = ("seconds", "images_per_second")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--gans", default=str(Path(sys.executable).with_name("gans")), help="the command to run")
+    parser.add_argument(
+        "--gans", default=str(Path(sys.executable).with_name("gans")), help="the command to run"
+    )
     parser.add_argument("--against", type=Path, help="a file of lines to compare with")
     arguments = parser.parse_args()
     expected = set(arguments.against.read_text().splitlines()) if arguments.against else set()
@@ -66,7 +68,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, flags in RUNS.items():
             out = Path(folder) / name
-            run = [arguments.gans, "run", *flags.split(), "--preset", "laptop", "--device", "cpu", "--track", ""]
+            run = [
+                arguments.gans,
+                "run",
+                *flags.split(),
+                "--preset",
+                "laptop",
+                "--device",
+                "cpu",
+                "--track",
+                "",
+            ]
             train(run, out, is_killed=name == "killed")
             for file in sorted(file for pattern in FILES for file in out.glob(pattern)):
                 found.append(f"{digest(file.read_bytes())}  {name}/{file.relative_to(out)}")
@@ -93,13 +105,17 @@ def train(run: list[str], out: Path, is_killed: bool) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
     command = [*run, "--out", str(out)]
     if is_killed:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         while not list(out.glob("checkpoints/*.pt")):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not (out / "generator.safetensors").exists(), "it was too quick to be killed"
-    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
 

@@ -28,7 +28,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from metrics import Metric
+from metrics.core.metric import Metric
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors.inception import Inception
 from metrics.inception_score import InceptionScore
@@ -48,7 +48,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One comparison.
 
     Attributes:
@@ -84,7 +84,7 @@ def score_of(metric: Metric, samples: Tensor, name: str) -> float:
     return metric.compute()[name]
 
 
-def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Row:
+def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> PublishedRow:
     x, y = features(generated, 1, scale=1.2), features(real, 2)
     a, b = measured(x), measured(y)
     theirs = [fid_features_to_statistics(side.double()) for side in (x, y)]
@@ -107,13 +107,13 @@ def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Ro
     if full:  # with fewer samples than features it adds 1e-6 to the diagonal: another number
         others["pytorch-fid"] = pytorch_fid
     renamed = {name.replace("_", "-"): goal for name, goal in goals.items()}
-    return Row(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
+    return PublishedRow(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
 
 
-def kid_row() -> Row:
+def kid_row() -> PublishedRow:
     x, y = features(SAMPLES, 1, scale=1.2), features(SAMPLES, 2)
     metric = KernelDistance(y)
-    return Row(
+    return PublishedRow(
         ours=lambda: score_of(metric, x, "kid"),
         others={
             "torch-fidelity": lambda: kid_features_to_metric(x, y, verbose=False)[
@@ -125,10 +125,10 @@ def kid_row() -> Row:
     )
 
 
-def precision_row() -> Row:
+def precision_row() -> PublishedRow:
     x, y = features(SAMPLES, 1, scale=1.02), features(SAMPLES, 2)
     metric = PrecisionRecall(y)
-    return Row(
+    return PublishedRow(
         ours=lambda: score_of(metric, x, "recall"),
         others={"torch-fidelity": lambda: prc_features_to_metric(x, y, verbose=False)["recall"]},
         goals={"torch-fidelity": Goal(1.2, 1.5)},
@@ -136,10 +136,10 @@ def precision_row() -> Row:
     )
 
 
-def inception_score_row() -> Row:
+def inception_score_row() -> PublishedRow:
     logits = 3 * torch.randn(SAMPLES, CLASSES, generator=torch.Generator().manual_seed(0))
     metric = InceptionScore()
-    return Row(
+    return PublishedRow(
         ours=lambda: score_of(metric, logits, "inception_score"),
         others={"torch-fidelity": lambda: isc_features_to_metric(logits)["inception_score_mean"]},
         goals={"torch-fidelity": Goal(1.5, 2)},
@@ -147,7 +147,7 @@ def inception_score_row() -> Row:
     )
 
 
-def inception_row() -> Row:
+def inception_row() -> PublishedRow:
     """Features of 32 images of 32×32 pixels, in batches of 16, resizing included."""
     file = Path(tempfile.mkdtemp()) / "weights.pth"
     make(file)
@@ -155,7 +155,7 @@ def inception_row() -> Row:
     theirs = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(file))
     images = torch.randint(256, (32, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
     batches = torch.split(images, 16)
-    return Row(
+    return PublishedRow(
         lambda: torch.cat([ours(batch).vectors for batch in batches]).double().norm().item(),
         {"torch_fidelity": lambda: torch.cat([theirs(b)[0] for b in batches]).double().norm().item()},
         {"torch_fidelity": Goal(1.35, 1.7)},
@@ -164,7 +164,7 @@ def inception_row() -> Row:
 
 
 # A row is made when its turn comes, so that one comparison's features are not in the memory of the next.
-ROWS: dict[str, Callable[[], Row]] = {
+ROWS: dict[str, Callable[[], PublishedRow]] = {
     "frechet": lambda: frechet_row(
         SAMPLES, SAMPLES, True, torch_fidelity=Goal(1.8, 2.6), pytorch_fid=Goal(6, 10)
     ),
@@ -184,7 +184,7 @@ def seconds(contestant: Contestant) -> float:
     return time.perf_counter() - began
 
 
-def compare(name: str, row: Row, rounds: int) -> None:
+def compare(name: str, row: PublishedRow, rounds: int) -> None:
     """Checks the values, then times `rounds` rounds and prints a line for each other contestant."""
     value = row.ours()
     for other, contestant in row.others.items():

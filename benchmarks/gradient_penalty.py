@@ -18,12 +18,13 @@ from unittest import mock
 
 import torch
 
-from experiments.build import Experiment, build
-from experiments.config import resolve
-from experiments.seeds import seed_all
+from experiments.config.resolve import resolve
+from experiments.core.seeds import seed_all
+from experiments.training.experiment import Experiment, build
 from gans.core.clock import Clock
-from gans.core.game import Batch, Deal
-from losses import input_gradient
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch
+from losses.core import input_gradient
 
 CASES = [{"width": 24, "batch_size": 16}, {"width": 64, "batch_size": 64}]
 EXACT = 5e-12  # Adam divides by the square root of a square, which enlarges the last bits of small gradients
@@ -32,15 +33,15 @@ EXACT = 5e-12  # Adam divides by the square root of a square, which enlarges the
 class InDouble:
     """A dealer's batches in float64."""
 
-    def __init__(self, deal: Deal) -> None:
-        self.deal = deal
+    def __init__(self, loader: BatchLoader) -> None:
+        self.loader = loader
 
     @property
     def clock(self) -> Clock:
-        return self.deal.clock
+        return self.loader.clock
 
     def __call__(self) -> Batch:
-        batch = self.deal()
+        batch = self.loader()
         return batch._replace(samples=batch.samples.double())
 
 
@@ -54,16 +55,16 @@ class Contestant:
         critic = self.experiment.game.critic_network
         assert input_gradient.piecewise_linear_layers(critic) is not None, "this critic is no chain"
 
-    def play(self, cycles: int, deal: Deal) -> None:
+    def play(self, cycles: int, loader: BatchLoader) -> None:
         find = input_gradient.piecewise_linear_layers if self.with_chain else lambda critic: None
         with mock.patch.object(input_gradient, "piecewise_linear_layers", find):
             for _ in range(cycles):
-                self.experiment.game.round(deal)
+                self.experiment.game.round(loader)
 
     def milliseconds(self, cycles: int) -> float:
         """Per cycle."""
         began = time.perf_counter()
-        self.play(cycles, self.experiment.deal)
+        self.play(cycles, self.experiment.loader)
         return (time.perf_counter() - began) / cycles * 1000
 
 
@@ -74,7 +75,7 @@ def difference(case: dict[str, int]) -> float:
         contestant = Contestant(case, with_chain)
         game = contestant.experiment.game.double()
         seed_all(0, "cycles")
-        contestant.play(2, InDouble(contestant.experiment.deal))
+        contestant.play(2, InDouble(contestant.experiment.loader))
         weights.append(list(game.parameters()))
     return max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(*weights, strict=True))
 

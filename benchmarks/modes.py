@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments import catalogue
-from experiments.config import open_source, resolve
-from experiments.run_folder import RunFolder
-from experiments.running import run
-from experiments.sampling import from_noise, generate, load_generator
+from experiments.config.resolve import resolve
+from experiments.core import registry
+from experiments.data.core.sources import open_source
+from experiments.runs.folder import RunFolder
+from experiments.runs.generator import from_noise, generate, load_generator
+from experiments.training.run import run
 from metrics.modes import Modes
 
 SAMPLES = 10_000
@@ -25,7 +26,7 @@ KIMG = {"ring8": 5000, "grid25": 12_000}
 
 
 def train(folder: Path, **flags: Any) -> None:
-    run(resolve({"arch": "mlp", "track": ("local",), **flags}), RunFolder(folder), say=lambda line: None)
+    run(resolve({"arch": "mlp", "track": ("local",), **flags}), RunFolder(folder))
 
 
 def count(folder: Path) -> dict[str, float]:
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--kimg", type=float)
     options = parser.parse_args()
-    losses = catalogue.loss_names() if options.loss == "all" else options.loss.split(",")
+    losses = registry.loss_names() if options.loss == "all" else options.loss.split(",")
     print(f"{'data':<8}{'loss':<16}{'seed':>5}{'covered':>12}{'high quality':>15}{'seconds':>10}")
     for data in options.data.split(","):
         for loss in losses:

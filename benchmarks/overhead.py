@@ -27,14 +27,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from experiments.build import Experiment, build
-from experiments.config import resolve
-from experiments.progress import Progress
-from experiments.run_folder import RunFolder
-from experiments.trackers import TrackedRun
+from experiments.config.resolve import resolve
+from experiments.runs.folder import RunFolder
+from experiments.trackers.core.tracker import TrackedRun
 from experiments.trackers.local import LocalTracker
-from experiments.train import StopSignal, train
-from experiments.watchers import Checkpointer, GradientNorms, Sampler, Scoreboard, Watcher
+from experiments.training.callbacks import Callback, Checkpointer, GradientNorms, MetricLogger, SampleGrid
+from experiments.training.experiment import Experiment, build
+from experiments.training.progress import Progress
+from experiments.training.trainer import StopSignal, train
 
 CASES = [
     {"arch": "dcgan", "loss": "bce"},
@@ -52,13 +52,13 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     run.prepare()
     progress, stop = Progress(experiment.total_steps, 0), StopSignal()
     tracker = LocalTracker(TrackedRun(run.path))
-    scoreboard = Scoreboard(tracker, progress.show)
+    scoreboard = MetricLogger(tracker, progress.show)
     images = experiment.total_images
-    watchers: list[Watcher] = [
+    watchers: list[Callback] = [
         progress.advance,
         GradientNorms(experiment.players),
         scoreboard,
-        Sampler(experiment, run.samples, images // 8, tracker),
+        SampleGrid(experiment, run.samples, images // 8, tracker),
         Checkpointer(experiment, run.checkpoints(), images // 10, scoreboard),
     ]
     done = 0
@@ -67,7 +67,7 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
         nonlocal done
         whole, experiment.total_steps = experiment.total_steps, done + steps
         # The block's end is not the run's: only the intervals may write pictures and checkpoints.
-        inner: list[Watcher] = [
+        inner: list[Callback] = [
             lambda moment, scores, watch=watch: watch(replace(moment, is_last=False), scores)
             for watch in watchers
         ]
@@ -91,8 +91,8 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
         make(generator, settings.lr_generator),
         make(critic, settings.lr_critic),
     )
-    count = min(4096, len(experiment.deal.data))
-    reals = experiment.deal.prepare(experiment.deal.data.fetch(torch.arange(count)))
+    count = min(4096, len(experiment.loader.data))
+    reals = experiment.loader.prepare(experiment.loader.data.fetch(torch.arange(count)))
     batch, wasserstein = settings.batch_size, settings.loss == "wgan-gp"
     ones, zeros = torch.ones(batch), torch.zeros(batch)
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from experiments.build import blueprint_of
-from experiments.data import DataSet, KnownChanges, attributes_of
-from experiments.errors import RunError, UsageError
-from experiments.evaluation.classifying import Training, train_classifier
-from experiments.evaluation.directions import Direction, ToAttributes, ToDomain, directions_of, from_uint8
-from experiments.evaluation.samples import Candidate, open_candidate
-from experiments.opening import open_data, open_domains, task_of
-from experiments.pictures import to_uint8
+from experiments.config.factory import blueprint_of
+from experiments.core.errors import RunError, UsageError
+from experiments.core.images import to_uint8
+from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
+from experiments.data.core.open import open_data, open_domains, task_of
+from experiments.evaluation.classifier_training import Training, train_classifier
+from experiments.evaluation.sample_sets import Candidate, open_candidate
+from experiments.evaluation.tasks import EvaluationTask, ToAttributes, ToDomain, evaluation_tasks, from_uint8
 from gans.core.attributes import NO_YES, AttributeGroup, Groups, changed, columns_of
 from gans.core.translation import AttributeTranslator, DomainTranslator
 from metrics.extractors.classifier import network_input
@@ -86,7 +86,7 @@ def translated(translate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return torch.cat([translate(part) for part in images.split(BATCH)])
 
 
-def of_styles(candidate: Candidate, directions: Sequence[Direction], seed: int) -> None:
+def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: int) -> None:
     """The target's style, the shape's class, and the way back, in both directions."""
     network = candidate.network
     assert isinstance(network, DomainTranslator)
@@ -122,7 +122,7 @@ def of_styles(candidate: Candidate, directions: Sequence[Direction], seed: int) 
         row(words, *(column.get(words, "-") for column in columns))
 
 
-def of_attributes(candidate: Candidate, direction: Direction, seed: int) -> None:
+def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) -> None:
     """Every change of a single attribute: is it made, and what of the rest survives it?"""
     network = candidate.network
     assert isinstance(network, AttributeTranslator) and isinstance(direction, ToAttributes)
@@ -165,7 +165,7 @@ def numbers(groups: Groups, group: AttributeGroup, rows: Tensor) -> Tensor:
     return columns[:, 0].long() if group.values == NO_YES else columns.argmax(dim=1)
 
 
-def of_pairs(candidate: Candidate, direction: Direction) -> None:
+def of_pairs(candidate: Candidate, direction: EvaluationTask) -> None:
     """The ratio of signal to noise, beside that of the inputs themselves."""
     assert isinstance(direction, ToDomain)
     samples, begin = direction.samples(candidate), 0
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
-        candidate = open_candidate(options.run, print)
+        candidate = open_candidate(options.run)
     except (UsageError, RunError) as error:
         parser.error(str(error))
     settings, task = candidate.settings, task_of(candidate.settings)
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(
             f"{options.run} is {settings.arch} on {settings.data}; give a translation between shapes"
         )
-    directions = directions_of(settings, options.n, options.seed, "cpu", print)
+    directions = evaluation_tasks(settings, options.n, options.seed, "cpu")
     size = "x".join(map(str, blueprint_of(settings).sample_shape[1:]))
     print(f"{settings.arch} on {settings.data} at {size}, {options.n:,} held-out images at most")
     if task == "attributes":

@@ -8,9 +8,9 @@ A new architecture is one file; this one brings a generator and borrows DCGAN's 
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.game import LatentNetwork
-from gans.core.sizes import halvings
+from gans.core.networks import LatentNetwork
 from gans.dcgan import critic
+from gans.layers.sizes import halvings
 from losses.recipe import defaults
 
 

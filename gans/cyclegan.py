@@ -1,19 +1,35 @@
 """CycleGAN: between two sets of images that are no pairs, there and back again (Zhu et al. 2017)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.contest import Rules
-from gans.core.game import Batch, GeneratorNetwork
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.objective import LossSpec
 from gans.core.player import Scores
-from gans.core.translation import DomainTranslator, blocks_for, initialize, refuse_odd, residual_translator
+from gans.core.translation import (
+    DomainTranslator,
+    PatchOptions,
+    blocks_for,
+    initialize,
+    require_multiple,
+    residual_translator,
+)
 from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, domains
+from losses.core.options import option
 from losses.recipe import defaults
 
-POOL = 50  # images of each domain (section 4)
+
+@dataclass(frozen=True)
+class CycleGANOptions(PatchOptions):
+    """Options of CycleGAN: weights of the generators' terms, pools and patches."""
+
+    cycle_weight: float = option(10.0, "Weight of the cycle consistency loss (section 5.1).", at_least=0.0)
+    identity_weight: float = option(5.0, "Weight of the identity loss (section 5.2).", at_least=0.0)
+    pool_size: int = option(50, "Fakes of each domain that the image pools keep (section 4).", at_least=1)
 
 
 class Generators(DomainTranslator):
@@ -24,7 +40,7 @@ class Generators(DomainTranslator):
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        refuse_odd(blueprint, self.multiple)
+        require_multiple(blueprint, self.multiple)
         channels, *size = blueprint.sample_shape
         self.shape = blueprint.sample_shape
         self.to_a, self.to_b = (
@@ -53,10 +69,11 @@ class Generators(DomainTranslator):
 class CycleGame(TwoWayGame[Generators]):
     """Adversarial, cycle (equation 2) and identity terms (section 5.2), with a pool of fakes on each side."""
 
-    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__(generator, critic, rules)
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
+        super().__init__(generator, critic, spec)
         shape = self.generator_network.shape
-        self.pools = nn.ModuleList(ImagePool(POOL, shape) for _ in range(2))
+        self.options: CycleGANOptions = spec.options or CycleGANOptions()
+        self.pools = nn.ModuleList(ImagePool(self.options.pool_size, shape) for _ in range(2))
 
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
         (a, b), generators = real, self.generator_network
@@ -64,15 +81,15 @@ class CycleGame(TwoWayGame[Generators]):
 
         def others() -> Scores:
             cycle = l1_loss(generators.to_a(fake_b), a) + l1_loss(generators.to_b(fake_a), b)
-            terms = {"cycle": self.weights["cycle"] * cycle}
-            if self.weights["identity"]:
+            terms = {"cycle": self.options.cycle_weight * cycle}
+            if self.options.identity_weight:
                 identity = l1_loss(generators.to_a(a), a) + l1_loss(generators.to_b(b), b)
-                terms["identity"] = self.weights["identity"] * identity
+                terms["identity"] = self.options.identity_weight * identity
             return terms
 
         return (fake_a, fake_b), others
 
-    def remembered(self, fakes: Pair) -> Pair:
+    def replay_fakes(self, fakes: Pair) -> Pair:
         return self.pools[0](fakes[0]), self.pools[1](fakes[1])
 
 
@@ -86,11 +103,11 @@ architecture = Architecture(
     default_data="shapes-styles",
     critic_norm="instance",
     game=CycleGame,
+    options_type=CycleGANOptions,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         defaults(lr_schedule="linear", lr_decay_from=0.5),
-        defaults(term_weights=(("cycle", 10.0), ("identity", 5.0))),
         defaults(preset="laptop", width=16, batch_size=4, image_size=(32, 32), kimg=16.0),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
     ),

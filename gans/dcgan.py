@@ -5,10 +5,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.game import LatentNetwork
-from gans.core.labels import WithLabel, judging
-from gans.core.norms import dropout, norm
-from gans.core.sizes import halvings
+from gans.core.networks import LatentNetwork
+from gans.layers.labels import WithLabel, critic_from_layers
+from gans.layers.norms import dropout
+from gans.layers.sizes import halvings
 from losses.recipe import defaults
 
 WIDEST = 8  # channels stop doubling at this multiple of the width, as in the paper (1,024 = 8 · 128)
@@ -56,18 +56,18 @@ def critic(blueprint: Blueprint) -> nn.Module:
     channels, height, width = blueprint.sample_shape
     steps = halvings(height, width)
     widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
-    has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
+    has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
     layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
     for narrow, wide in pairwise(widths):
         layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
         layers += [nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_shift)]
-        layers += norm(blueprint.critic_norm, wide)
+        layers += blueprint.critic_norm.of_maps(wide)
     layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout), nn.Flatten()]
     features = widths[-1] * (height >> steps) * (width >> steps)
     vectors = nn.Embedding(blueprint.classes, features) if blueprint.classes else None
     if vectors is not None:
         nn.init.normal_(vectors.weight, 0.0, 0.02)
-    return judging(layers, nn.Linear(features, 1), vectors).apply(initialize)
+    return critic_from_layers(layers, nn.Linear(features, 1), vectors).apply(initialize)
 
 
 def initialize(module: nn.Module) -> None:

@@ -1,14 +1,22 @@
 """The vanilla GAN: fully connected layers, for small images and for points (Goodfellow et al. 2014)."""
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.game import LatentNetwork
-from gans.core.labels import WithLabel
-from gans.core.norms import dropout, flat_norm
+from gans.core.networks import LatentNetwork
+from gans.layers.labels import WithLabel
+from gans.layers.norms import dropout
+from losses.core.options import option
 from losses.recipe import defaults
 
-HIDDEN_LAYERS = 3
+
+@dataclass(frozen=True)
+class MLPOptions:
+    """Options of the fully connected networks."""
+
+    hidden_layers: int = option(3, "Hidden layers of each network.", at_least=1, shapes_network=True)
 
 
 class Generator(LatentNetwork):
@@ -20,7 +28,7 @@ class Generator(LatentNetwork):
         self.with_label = WithLabel(self.z_dim, self.classes)
         layers: list[nn.Module] = []
         units = self.with_label.total
-        for _ in range(HIDDEN_LAYERS):
+        for _ in range((blueprint.options or MLPOptions()).hidden_layers):
             # Batch norm helps on images, and blurs the sharp modes of points.
             layers += [nn.Linear(units, blueprint.width, bias=not blueprint.is_image)]
             layers += [nn.BatchNorm1d(blueprint.width)] if blueprint.is_image else []
@@ -56,9 +64,9 @@ def critic(blueprint: Blueprint) -> nn.Module:
     width = blueprint.width
     with_label = WithLabel(blueprint.sample_size, blueprint.classes)
     layers: list[nn.Module] = [nn.Flatten(), nn.Linear(with_label.total, width)]
-    for _ in range(HIDDEN_LAYERS - 1):
+    for _ in range((blueprint.options or MLPOptions()).hidden_layers - 1):
         layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
-        layers += [nn.Linear(width, width), *flat_norm(blueprint.critic_norm, width)]
+        layers += [nn.Linear(width, width), *blueprint.critic_norm.of_vectors(width)]
     layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
     layers += [nn.Linear(width, 1), nn.Flatten(start_dim=0)]
     chain = nn.Sequential(*layers)
@@ -70,6 +78,7 @@ architecture = Architecture(
     generator=Generator,
     critic=critic,
     takes_labels=True,
+    options_type=MLPOptions,
     data=("images", "points"),
     default_loss="bce",
     default_data="ring8",

@@ -1,22 +1,38 @@
 """pix2pix: a U-Net that learns from pairs of images, before a critic that sees both (Isola et al. 2017)."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Rules
-from gans.core.duel import AroundDuel, Duel
-from gans.core.game import Batch, Deal, GeneratorNetwork
-from gans.core.player import Outcome, Scores
-from gans.core.translation import DomainTranslator, PatchCritic, initialize, refuse_odd
+from gans.core.duel import Duel, WrappedGame
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.objective import LossSpec
+from gans.core.player import Losses, Scores
+from gans.core.translation import DomainTranslator, PatchCritic, PatchOptions, initialize, require_multiple
 from gans.core.two_way import domains
+from losses.core.options import option
 from losses.recipe import defaults
 
-NOISY = 3  # innermost layers of the decoder that drop half of their features
 DEEPEST = 8  # halvings
 WIDEST = 8  # channels stop doubling at this multiple of the width
+
+
+@dataclass(frozen=True)
+class Pix2PixOptions(PatchOptions):
+    """Options of pix2pix."""
+
+    l1_weight: float = option(100.0, "Weight of the mean absolute error (equation 4).", at_least=0.0)
+    noisy_layers: int = option(
+        3,
+        "Innermost layers of the decoder that drop half of their features.",
+        at_least=0,
+        shapes_network=True,
+    )
 
 
 class UNet(DomainTranslator):
@@ -29,9 +45,10 @@ class UNet(DomainTranslator):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
-        refuse_odd(blueprint, 4)
+        require_multiple(blueprint, 4)
         depth = min(DEEPEST, _halvings(height, width))
         self.multiple = 2**depth
+        self.noisy_layers = (blueprint.options or Pix2PixOptions()).noisy_layers
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(depth)]
         self.down = nn.ModuleList()
         for index, wide in enumerate(widths):
@@ -56,7 +73,7 @@ class UNet(DomainTranslator):
         for halve in self.down:
             kept.append(halve(kept[-1]))
         x = kept.pop()
-        noisy = min(NOISY, max(1, len(self.up) - 1))
+        noisy = min(self.noisy_layers, max(1, len(self.up) - 1))
         for index, double in enumerate(self.up):
             x = double(x)
             x = dropout(x, 0.5) if index < noisy else x
@@ -98,21 +115,22 @@ def critic(blueprint: Blueprint) -> PatchCritic:
     return PatchCritic(blueprint, 2 * blueprint.sample_shape[0])
 
 
-class PairedDuel(AroundDuel):
+class PairedDuel(WrappedGame):
     """A duel whose generator is also held to the target of each input (equations 3 and 4)."""
 
-    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
-        super().__init__(Duel(generator, critic, rules))
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
+        super().__init__(Duel(generator, critic, spec))
+        self.options: Pix2PixOptions = spec.options or Pix2PixOptions()
 
-    def round(self, deal: Deal) -> Scores:
-        return self.duel.alternate(deal, self.duel.judge, self.fool)
+    def round(self, loader: BatchLoader) -> Scores:
+        return self.duel.alternate(loader, self.duel.critic_loss, self.generator_loss)
 
-    def fool(self, clock: Clock, real: Batch) -> Outcome:
+    def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The duel's term, and λ times the mean distance from the target."""
         fake = self.duel.generate(real)
-        adversarial = self.duel.contest.fool(self.duel.critic_network, clock, real, fake)
-        distance = self.duel.weights["l1"] * l1_loss(fake, real.samples)
-        return Outcome({"adversarial": adversarial, "l1": distance})
+        adversarial = self.duel.objective.generator_loss(self.duel.critic_network, clock, real, fake)
+        distance = self.options.l1_weight * l1_loss(fake, real.samples)
+        return Losses({"adversarial": adversarial, "l1": distance})
 
 
 architecture = Architecture(
@@ -125,10 +143,10 @@ architecture = Architecture(
     default_data="shapes-paired",
     critic_norm="instance",
     game=PairedDuel,
+    options_type=Pix2PixOptions,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
-        defaults(term_weights=(("l1", 100.0),)),
         defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
     ),

@@ -5,22 +5,23 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.batch_statistics import PixelNorm
-from gans.core.equalized import GAIN, EqualizedConvolution, EqualizedLinear
-from gans.core.equalized_critic import activated, ending, widths_outwards
+from gans.core.equalized_critic import activation_layers, critic_head, widths_outwards
 from gans.core.growth import (
     GrowingCritic,
     GrowingDuel,
     GrowingGenerator,
+    GrowthOptions,
     Stage,
-    enlarged,
-    fade,
-    shown,
-    shrunk,
+    cross_fade,
+    enlarge,
+    shrink,
+    to_full_size,
 )
-from gans.core.labels import WithLabel
-from gans.core.resample import Blur
-from gans.core.sizes import smallest
+from gans.layers.equalized import GAIN, EqualizedConvolution, EqualizedLinear
+from gans.layers.labels import WithLabel
+from gans.layers.norms import PixelNorm
+from gans.layers.resample import Blur
+from gans.layers.sizes import smallest_size
 from losses.recipe import defaults
 
 
@@ -33,7 +34,7 @@ class Generator(GrowingGenerator):
         widths = widths_outwards(blueprint)
         self.with_label = WithLabel(self.z_dim, self.classes)
         self.stage = Stage(len(widths) - 1)
-        self.base = (widths[0], *smallest(height, width))
+        self.base = (widths[0], *smallest_size(height, width))
         # The gain is the authors': a quarter of that of the other layers.
         pixels = self.base[1] * self.base[2]
         self.project = EqualizedLinear(self.with_label.total, widths[0] * pixels, gain=GAIN / 4)
@@ -55,9 +56,9 @@ class Generator(GrowingGenerator):
         x = self.blocks[0](self.project(self.sphere(self.with_label(z, *label))).view(-1, *self.base))
         small = x
         for block in self.blocks[1 : level + 1]:
-            small, x = x, block(enlarged(x))
-        images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
-        return images if self.training else shown(images, self.stage.levels - level)
+            small, x = x, block(enlarge(x))
+        images = cross_fade(lambda: enlarge(self.to_image[level - 1](small)), self.to_image[level](x), share)
+        return images if self.training else to_full_size(images, self.stage.levels - level)
 
 
 class Critic(GrowingCritic):
@@ -87,15 +88,15 @@ class Critic(GrowingCritic):
             )
             for wide, narrow in pairwise(widths)
         )
-        self.last = ending(blueprint, widths[0])
+        self.last = critic_head(blueprint, widths[0])
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         level, share = self.stage.split()
-        images = x if self.training else shrunk(x, self.stage.levels - level)
+        images = x if self.training else shrink(x, self.stage.levels - level)
         x, left = self.from_image[level](images), level + self.first
         if level:
             new, left = self.blocks[left - 1](x), left - 1
-            x = fade(lambda: self.from_image[level - 1](shrunk(images, 1)), new, share)
+            x = cross_fade(lambda: self.from_image[level - 1](shrink(images, 1)), new, share)
         for block in reversed(self.blocks[:left]):
             x = block(x)
         return self.last(x, *label)
@@ -106,7 +107,7 @@ def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
 
 
 def critic_layer(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
-    return activated(blueprint, EqualizedConvolution(narrow, wide), wide)
+    return activation_layers(blueprint, EqualizedConvolution(narrow, wide), wide)
 
 
 architecture = Architecture(
@@ -117,7 +118,9 @@ architecture = Architecture(
     data=("images",),
     default_loss="wgan-gp",
     default_data="shapes",
+    minibatch_statistic="deviation",
     game=GrowingDuel,
+    options_type=GrowthOptions,
     settings=(
         defaults(
             z_dim=512,

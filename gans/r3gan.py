@@ -9,6 +9,7 @@ doubling, so that the paper's 768 gives 768 throughout for CIFAR-10, 384 beside 
 and 96 beside one of 256. ImageNet's networks are wider at 64 pixels, and have groups of 32 channels.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import gcd, prod
 from typing import TypeVar
@@ -17,21 +18,35 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.game import LatentNetwork
-from gans.core.labels import WithLabel, judging
-from gans.core.norms import dropout, norm
-from gans.core.resample import Downsample, Upsample
-from gans.core.sizes import halvings, smallest
+from gans.core.networks import LatentNetwork
+from gans.layers.labels import WithLabel, critic_from_layers
+from gans.layers.norms import CriticNorm, dropout
+from gans.layers.resample import Downsample, Upsample
+from gans.layers.sizes import halvings, smallest_size
+from gans.norms.none import NoNorm
+from losses.core.options import option
 from losses.recipe import defaults
 
 FULL_WIDTH_UP_TO = 32  # pixels on the longer side
-BLOCKS_PER_SCALE = 2
-EXPANSION = 2  # the grouped convolution has this many times the channels of the skip path
-GROUP_WIDTH = 16  # channels
+NO_NORM = NoNorm()
 SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU (He et al. 2015)
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
+
+
+@dataclass(frozen=True)
+class R3GANOptions:
+    """Options of R3GAN's networks (section 4)."""
+
+    blocks_per_scale: int = option(2, "Residual blocks at each size.", at_least=1, shapes_network=True)
+    expansion: int = option(
+        2,
+        "Channels of the grouped convolution, as a multiple of the block's.",
+        at_least=1,
+        shapes_network=True,
+    )
+    group_width: int = option(16, "Channels in a group of the convolution.", at_least=1, shapes_network=True)
 
 
 class Generator(LatentNetwork):
@@ -45,10 +60,13 @@ class Generator(LatentNetwork):
         super().__init__(blueprint.z_dim, blueprint.classes)
         widths = widths_inwards(blueprint)[::-1]
         self.with_label = WithLabel(self.z_dim, self.classes)
-        self.basis = GenerativeBasis(self.with_label.total, widths[0], smallest(*blueprint.sample_shape[1:]))
-        layers: list[nn.Module] = [*blocks(widths[0], len(widths))]
+        self.basis = GenerativeBasis(
+            self.with_label.total, widths[0], smallest_size(*blueprint.sample_shape[1:])
+        )
+        options = blueprint.options or R3GANOptions()
+        layers: list[nn.Module] = [*blocks(widths[0], len(widths), options)]
         for wide, narrow in pairwise(widths):
-            layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths))]
+            layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths), options)]
         layers += [PixelwiseConvolution(widths[-1], blueprint.sample_shape[0])]
         self.layers = nn.Sequential(*layers)
 
@@ -67,10 +85,10 @@ def critic(blueprint: Blueprint) -> nn.Module:
     Norms, where asked for, stand before the activations of the blocks; dropout stands behind the blocks of
     each scale, since what a block adds is nothing at first.
     """
-    widths = widths_inwards(blueprint)
+    widths, options = widths_inwards(blueprint), blueprint.options or R3GANOptions()
 
     def scale(channels: int) -> list[nn.Module]:
-        same = blocks(channels, len(widths), blueprint.critic_norm)
+        same = blocks(channels, len(widths), options, blueprint.critic_norm)
         return [*same, *dropout(blueprint.critic_dropout)]
 
     layers: list[nn.Module] = [
@@ -81,10 +99,10 @@ def critic(blueprint: Blueprint) -> nn.Module:
         layers += [Downsample(), *change(narrow, wide), *scale(wide)]
     # The discriminative basis: an inner product with a learned pattern per channel.
     wide = widths[-1]
-    basis = nn.Conv2d(wide, wide, smallest(*blueprint.sample_shape[1:]), groups=wide, bias=False)
-    logit = initialized(nn.Linear(wide, 1, bias=False))
-    vectors = initialized(nn.Embedding(blueprint.classes, wide)) if blueprint.classes else None
-    return judging([*layers, initialized(basis), nn.Flatten()], logit, vectors)
+    basis = nn.Conv2d(wide, wide, smallest_size(*blueprint.sample_shape[1:]), groups=wide, bias=False)
+    logit = initialize(nn.Linear(wide, 1, bias=False))
+    vectors = initialize(nn.Embedding(blueprint.classes, wide)) if blueprint.classes else None
+    return critic_from_layers([*layers, initialize(basis), nn.Flatten()], logit, vectors)
 
 
 class GenerativeBasis(nn.Module):
@@ -93,7 +111,7 @@ class GenerativeBasis(nn.Module):
     def __init__(self, z_dim: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.patterns = nn.Parameter(torch.randn(1, channels, *size))
-        self.strengths = initialized(nn.Linear(z_dim, channels, bias=False))
+        self.strengths = initialize(nn.Linear(z_dim, channels, bias=False))
 
     def forward(self, z: Tensor) -> Tensor:
         return self.strengths(z)[:, :, None, None] * self.patterns
@@ -107,20 +125,23 @@ class Block(nn.Module):
         channels: of the skip path.
         gain: of the first two layers' initial weights.
         last_gain: of the last layer's; 0 makes the block the identity.
-        critic_norm: what stands between a layer and its activation, a key of `gans.core.norms.NORMS`.
+        options: expansion and groups of the residual.
+        critic_norm: normalization between a layer and its activation.
     """
 
-    def __init__(self, channels: int, gain: float, last_gain: float, critic_norm: str) -> None:
+    def __init__(
+        self, channels: int, gain: float, last_gain: float, options: R3GANOptions, critic_norm: CriticNorm
+    ) -> None:
         super().__init__()
-        inner = EXPANSION * channels
-        groups = inner // gcd(inner, GROUP_WIDTH)  # narrow networks have what their width allows
-        has_shift = bool(norm(critic_norm, 1))  # a norm's own shift makes a bias useless
+        inner = options.expansion * channels
+        groups = inner // gcd(inner, options.group_width)  # narrow networks have what their width allows
+        has_shift = bool(critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
         self.residual = nn.Sequential(
             PixelwiseConvolution(channels, inner, gain=gain, bias=not has_shift),
-            *norm(critic_norm, inner),
+            *critic_norm.of_maps(inner),
             LeakyReLU(),
-            initialized(nn.Conv2d(inner, inner, 3, padding=1, groups=groups, bias=not has_shift), gain),
-            *norm(critic_norm, inner),
+            initialize(nn.Conv2d(inner, inner, 3, padding=1, groups=groups, bias=not has_shift), gain),
+            *critic_norm.of_maps(inner),
             LeakyReLU(),
             PixelwiseConvolution(inner, channels, gain=last_gain),
         )
@@ -129,14 +150,16 @@ class Block(nn.Module):
         return x + self.residual(x)
 
 
-def blocks(channels: int, scales: int, critic_norm: str = "none") -> list[nn.Module]:
+def blocks(
+    channels: int, scales: int, options: R3GANOptions, critic_norm: CriticNorm = NO_NORM
+) -> list[nn.Module]:
     """The blocks of one scale, for a network of so many scales."""
     # Fix-up initialization (Zhang et al. 2019): with L blocks of m = 3 layers, L^(−1/(2m−2)) on all but the
     # last layer, which starts at zero.
-    gain = GAIN * (BLOCKS_PER_SCALE * scales) ** (-1 / 4)
+    gain = GAIN * (options.blocks_per_scale * scales) ** (-1 / 4)
     # Spectral norm divides by the length of the weights, so there they cannot be zeros.
-    last_gain = gain if critic_norm == "spectral" else 0.0
-    return [Block(channels, gain, last_gain, critic_norm) for _ in range(BLOCKS_PER_SCALE)]
+    last_gain = gain if critic_norm.normalizes_weights else 0.0
+    return [Block(channels, gain, last_gain, options, critic_norm) for _ in range(options.blocks_per_scale)]
 
 
 class LeakyReLU(nn.Module):
@@ -165,13 +188,13 @@ class PixelwiseConvolution(nn.Module):
 
     def __init__(self, before: int, after: int, *, gain: float = 1.0, bias: bool = False) -> None:
         super().__init__()
-        self.linear = initialized(nn.Linear(before, after, bias=bias), gain)
+        self.linear = initialize(nn.Linear(before, after, bias=bias), gain)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def initialized(layer: Layer, gain: float = 1.0) -> Layer:
+def initialize(layer: Layer, gain: float = 1.0) -> Layer:
     """Weights ~ N(0, gain² / fan in), biases 0."""
     nn.init.normal_(layer.weight, 0.0, gain / prod(layer.weight.shape[1:]) ** 0.5)
     if not isinstance(layer, nn.Embedding) and layer.bias is not None:
@@ -192,6 +215,7 @@ architecture = Architecture(
     generator=Generator,
     critic=critic,
     takes_labels=True,
+    options_type=R3GANOptions,
     data=("images",),
     default_loss="r3gan",
     default_data="shapes",

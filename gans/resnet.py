@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.folding import OverConvolution
-from gans.core.game import LatentNetwork
-from gans.core.labels import Chain, TakesLabel, batch_norm, judging
-from gans.core.norms import dropout, norm
-from gans.core.sizes import halvings
+from gans.core.networks import LatentNetwork
+from gans.layers.folding import OverConvolution
+from gans.layers.labels import Chain, TakesLabel, batch_norm, critic_from_layers
+from gans.layers.norms import dropout
+from gans.layers.sizes import halvings
 from losses.recipe import defaults
 
 FLAT_UP_TO = 32  # pixels: the longest side for which all layers have the same width
@@ -35,7 +35,7 @@ class Generator(LatentNetwork):
         channels, height, width = blueprint.sample_shape
         widths = widths_inwards(blueprint)[::-1]
         self.base = (widths[0], height >> len(widths), width >> len(widths))
-        self.project = initialized(nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2]))
+        self.project = initialize(nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2]))
         pairs = pairwise([widths[0], *widths])
         blocks = [upsampling_block(wide, narrow, self.classes) for wide, narrow in pairs]
         self.layers = Chain(
@@ -67,8 +67,8 @@ def critic(blueprint: Blueprint) -> nn.Module:
     vectors = nn.Embedding(blueprint.classes, wide) if blueprint.classes else None
     if vectors is not None:
         nn.init.xavier_uniform_(vectors.weight)
-    logit = initialized(nn.Linear(wide, 1))
-    return judging([*blocks, *activation(blueprint), SumPool()], logit, vectors)
+    logit = initialize(nn.Linear(wide, 1))
+    return critic_from_layers([*blocks, *activation(blueprint), SumPool()], logit, vectors)
 
 
 class SumPool(nn.Module):
@@ -128,7 +128,7 @@ def first_block(blueprint: Blueprint, wide: int) -> Block:
 
 def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) -> Block:
     """`(N, narrow, H, W)` → `(N, wide, H/2, W/2)`, or `(N, narrow, H, W)` of the same size and width."""
-    has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
+    has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
     second = convolution(narrow, wide)
     residual = activation(blueprint, narrow)
     residual += [convolution(narrow, narrow, bias=not has_shift)]
@@ -142,7 +142,7 @@ def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) 
 
 def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
     """The critic's norm over that many channels (none for 0), ReLU and dropout."""
-    norms = norm(blueprint.critic_norm, channels) if channels else []
+    norms = blueprint.critic_norm.of_maps(channels) if channels else []
     # Without a norm between them, what the first ReLU of a block reads is what the shortcut reads too: to
     # write over it would make the shortcut lose its sign.
     return [*norms, nn.ReLU(inplace=bool(norms)), *dropout(blueprint.critic_dropout)]
@@ -183,10 +183,10 @@ def convolution(
     narrow: int, wide: int, *, kernel_size: int = 3, gain: float = RESIDUAL_GAIN, bias: bool = True
 ) -> nn.Conv2d:
     """A convolution that keeps the size, with the papers' initial weights."""
-    return initialized(nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias), gain)
+    return initialize(nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias), gain)
 
 
-def initialized(layer: Layer, gain: float = 1.0) -> Layer:
+def initialize(layer: Layer, gain: float = 1.0) -> Layer:
     """Glorot's uniform weights, with gain √2 in residual branches and 1 elsewhere; biases 0 (the code of
     both papers)."""
     nn.init.xavier_uniform_(layer.weight, gain)

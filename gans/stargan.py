@@ -1,5 +1,6 @@
 """StarGAN: one generator changes any attribute of an image, and keeps the rest (Choi et al. 2018)."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -7,19 +8,30 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.attributes import AttributeCritic, Groups, changed, column_names, columns_of
+from gans.core.attributes import AttributeCritic, Groups, column_names, columns_of, with_value
 from gans.core.clock import Clock
-from gans.core.game import Batch, Deal
-from gans.core.norms import dropout, norm
-from gans.core.opponents import Opponents
-from gans.core.player import Outcome, Scores
-from gans.core.translation import AttributeTranslator, refuse_odd, residual_translator
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.objective import LossSpec
+from gans.core.player import Losses, Scores
+from gans.core.translation import AttributeTranslator, require_multiple, residual_translator
+from gans.core.two_player import TwoPlayerGame
+from gans.layers.norms import dropout
+from losses.core.options import option
 from losses.recipe import defaults
 
-BLOCKS = 6
 DEEPEST = 6  # halvings of the critic
 SLOPE = 0.01  # of the critic's leaky ReLU
 MOST_COLUMNS = 8  # of changed images in a picture
+
+
+@dataclass(frozen=True)
+class StarGANOptions:
+    """Options of StarGAN (section 4.2)."""
+
+    classification_weight: float = option(1.0, "Weight of the attribute classification loss.", at_least=0.0)
+    reconstruction_weight: float = option(10.0, "Weight of the reconstruction loss.", at_least=0.0)
+    blocks: int = option(6, "Residual blocks of the generator.", at_least=1, shapes_network=True)
 
 
 class Generator(AttributeTranslator):
@@ -36,11 +48,14 @@ class Generator(AttributeTranslator):
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        refuse_odd(blueprint, self.multiple)
+        require_multiple(blueprint, self.multiple)
         channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
         inputs = channels + len(column_names(self.groups))
-        self.layers = residual_translator(inputs, channels, blueprint.width, BLOCKS, is_told=True)
+        blocks = (blueprint.options or StarGANOptions()).blocks
+        self.layers = residual_translator(
+            inputs, channels, blueprint.width, blocks, has_condition_planes=True
+        )
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
         planes = rows[:, :, None, None].expand(-1, -1, *images.shape[2:])
@@ -52,13 +67,13 @@ class Generator(AttributeTranslator):
 
     def generate(self, like: Batch) -> Tensor:
         """The images, with attributes of other images of the batch."""
-        return self(like.samples, shuffled(*like.condition))
+        return self(like.samples, shuffle_rows(*like.condition))
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
         images, (rows,) = batch
         changes = [(group.name, value) for group in self.groups for value in group.values]
         return {"input": images, "the same": self(images, rows)} | {
-            f"{name}={value}": self(images, changed(self.groups, rows, name, value))
+            f"{name}={value}": self(images, with_value(self.groups, rows, name, value))
             for name, value in changes[:MOST_COLUMNS]
         }
 
@@ -73,7 +88,7 @@ class Critic(AttributeCritic):
         widths = [channels, *(blueprint.width * 2**i for i in range(halvings))]
         layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(pairwise(widths)):
-            normalized = norm(blueprint.critic_norm, wide) if index else []
+            normalized = blueprint.critic_norm.of_maps(wide) if index else []
             layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not normalized), *normalized]
             layers += [nn.LeakyReLU(SLOPE), *dropout(blueprint.critic_dropout)]
         self.features = nn.Sequential(*layers)
@@ -89,41 +104,51 @@ class Critic(AttributeCritic):
         return self.attributes(self.features(x))
 
 
-class StarGame(Opponents[Generator, Critic]):
+class StarGame(TwoPlayerGame[Generator, Critic]):
     """Adversarial, classification (equations 2 and 3) and reconstruction terms (equation 4): `n_critic`
     updates of the critic, then one of the generator."""
 
-    def round(self, deal: Deal) -> Scores:
-        return self.alternate(deal, self.judge, self.fool)
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
+        super().__init__(generator, critic, spec)
+        self.options: StarGANOptions = spec.options or StarGANOptions()
 
-    def judge(self, clock: Clock, real: Batch) -> Outcome:
+    def round(self, loader: BatchLoader) -> Scores:
+        return self.alternate(loader, self.critic_loss, self.generator_loss)
+
+    def critic_loss(self, clock: Clock, real: Batch) -> Losses:
         """The critic's objective: what is real, and which attributes the reals have."""
         (rows,), critic, plain = real.condition, self.critic_network, Batch(real.samples)
         with torch.no_grad():
             fake = self.generator_network.generate(real)
-        features = critic.features(self.contest.shown(real.samples, clock))
-        fake_logits = self.contest.look(critic, fake, (), clock)
-        outcome = self.contest.weighed(critic, clock, plain, fake, critic.patches(features), fake_logits)
-        return Outcome(outcome.terms | self.classified(critic.attributes(features), rows), outcome.observed)
+        features = critic.features(self.objective.perturb(real.samples, clock))
+        fake_logits = self.objective.critic_logits(critic, fake, (), clock)
+        outcome = self.objective.critic_loss_from_logits(
+            critic, clock, plain, fake, critic.patches(features), fake_logits
+        )
+        return Losses(outcome.terms | self.classified(critic.attributes(features), rows), outcome.logged)
 
-    def fool(self, clock: Clock, real: Batch) -> Outcome:
+    def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's objective: to look real, with the attributes asked for, and to find back."""
         (images, (rows,)), generator, critic = real, self.generator_network, self.critic_network
-        asked = shuffled(rows)
+        asked = shuffle_rows(rows)
         fake = generator(images, asked)
-        features = critic.features(self.contest.shown(fake, clock))
-        real_logits = self.contest.look(critic, images, (), clock) if self.contest.form.relativistic else None
-        adversarial = self.contest.form.generator(critic.patches(features), real_logits)
-        back = self.weights["reconstruction"] * l1_loss(generator(fake, rows), images)
+        features = critic.features(self.objective.perturb(fake, clock))
+        real_logits = (
+            self.objective.critic_logits(critic, images, (), clock)
+            if self.objective.form.relativistic
+            else None
+        )
+        adversarial = self.objective.form.generator(critic.patches(features), real_logits)
+        back = self.options.reconstruction_weight * l1_loss(generator(fake, rows), images)
         classified = self.classified(critic.attributes(features), asked)
-        return Outcome({"adversarial": adversarial, **classified, "reconstruction": back})
+        return Losses({"adversarial": adversarial, **classified, "reconstruction": back})
 
     def classified(self, logits: Tensor, rows: Tensor) -> Scores:
         loss = attribute_loss(self.generator_network.groups, logits, rows)
-        return {"classification": self.weights["classification"] * loss}
+        return {"classification": self.options.classification_weight * loss}
 
 
-def shuffled(rows: Tensor) -> Tensor:
+def shuffle_rows(rows: Tensor) -> Tensor:
     """Attributes of the batch in another order: combinations that there are."""
     return rows[torch.randperm(len(rows)).to(rows.device)]
 
@@ -148,15 +173,15 @@ architecture = Architecture(
     default_loss="wgan-gp",
     default_data="shapes-attributes",
     game=StarGame,
+    options_type=StarGANOptions,
     settings=(
         defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),
         defaults(lr_schedule="linear", lr_decay_from=0.5),
-        defaults(term_weights=(("classification", 1.0), ("reconstruction", 10.0))),
         defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0, n_critic=1),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
         # Found by looking: small pictures that are mostly background need more of both than the paper's 1
         # and 10, or their shapes are lost.
-        defaults(preset="laptop", term_weights=(("classification", 2.0), ("reconstruction", 50.0))),
+        defaults(preset="laptop", arch={"classification_weight": 2.0, "reconstruction_weight": 50.0}),
     ),
 )

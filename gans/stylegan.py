@@ -1,5 +1,6 @@
 """StyleGAN: a mapping network, styles at every layer, noise, and progressive growing (Karras et al. 2019)."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -7,17 +8,30 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.equalized import EqualizedConvolution, EqualizedLinear
 from gans.core.equalized_critic import SLOPE, widths_outwards
-from gans.core.game import StyledNetwork
-from gans.core.growth import GrowingDuel, GrowingGenerator, Stage, enlarged, fade, shown
-from gans.core.resample import Blur
-from gans.core.sizes import smallest
-from gans.core.styles import Mapping, Noise, mixed, repeated
+from gans.core.growth import (
+    GrowingDuel,
+    GrowingGenerator,
+    GrowthOptions,
+    Stage,
+    cross_fade,
+    enlarge,
+    to_full_size,
+)
+from gans.core.networks import StyledNetwork
+from gans.core.styles import Mapping, Noise, StyleOptions, mix_styles, repeat_styles
+from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
+from gans.layers.resample import Blur
+from gans.layers.sizes import smallest_size
 from gans.progan import Critic
 from losses.recipe import defaults
 
 FIRST = 1  # index of the size that growing begins at: 8×8 pixels
+
+
+@dataclass(frozen=True)
+class StyleGANOptions(StyleOptions, GrowthOptions):
+    """Options of StyleGAN: growth, the mapping network and style mixing."""
 
 
 class Generator(GrowingGenerator, StyledNetwork):
@@ -36,10 +50,10 @@ class Generator(GrowingGenerator, StyledNetwork):
         if len(widths) < FIRST + 1:
             raise ValueError(f"image size {height}x{width}: growing begins at 8 to 15 pixels")
         self.w_dim = self.z_dim
-        self.mixing = blueprint.style_mixing
+        self.options: StyleGANOptions = blueprint.options or StyleGANOptions()
         self.stage = Stage(len(widths) - 1 - FIRST)
-        base = smallest(height, width)
-        self.mapping = Mapping(self.z_dim, self.classes)
+        base = smallest_size(height, width)
+        self.mapping = Mapping(self.z_dim, self.classes, self.options)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.ones(widths[0], *base))
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
@@ -69,18 +83,20 @@ class Generator(GrowingGenerator, StyledNetwork):
         return self.mapping(z, *label)
 
     def forward(self, z: Tensor, *label: Tensor) -> Tensor:
-        return self.synthesize(mixed(self, self.mixing, z, *label) if self.training else self.map(z, *label))
+        return self.synthesize(
+            mix_styles(self, self.options, z, *label) if self.training else self.map(z, *label)
+        )
 
     def synthesize(self, w: Tensor) -> Tensor:
         level, share = self.stage.split()
-        styles = repeated(w, self.styles).unbind(dim=1)
+        styles = repeat_styles(w, self.styles).unbind(dim=1)
         x = self.first(self.constant.expand(w.shape[0], -1, -1, -1), styles[0])
         x = small = self.second(x, styles[1])
         for index in range(level + FIRST):
             small, wide = x, self.enlarging[index](x, styles[2 * index + 2])
             x = self.keeping[index](wide, styles[2 * index + 3])
-        images = fade(lambda: enlarged(self.to_image[level - 1](small)), self.to_image[level](x), share)
-        return images if self.training else shown(images, self.stage.levels - level)
+        images = cross_fade(lambda: enlarge(self.to_image[level - 1](small)), self.to_image[level](x), share)
+        return images if self.training else to_full_size(images, self.stage.levels - level)
 
 
 class Epilogue(nn.Module):
@@ -119,7 +135,7 @@ class StyledConvolution(nn.Module):
         self.enlarges = enlarges
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = self.smooth(self.convolution(enlarged(x))) if self.enlarges else self.convolution(x)
+        x = self.smooth(self.convolution(enlarge(x))) if self.enlarges else self.convolution(x)
         return self.epilogue(x, w)
 
 
@@ -136,7 +152,9 @@ architecture = Architecture(
     data=("images",),
     default_loss="r1",
     default_data="shapes",
+    minibatch_statistic="deviation",
     game=GrowingDuel,
+    options_type=StyleGANOptions,
     settings=(
         defaults(
             z_dim=512,
@@ -152,7 +170,6 @@ architecture = Architecture(
             ema_kimg=10.0,
             fade_kimg=600.0,
             stable_kimg=600.0,
-            style_mixing=0.9,
         ),
         defaults(losses=("r1",), penalty_weight=10.0),
         defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),

@@ -1,7 +1,7 @@
 """StyleGAN2: demodulated weights, skips and residuals, no growing, path lengths (Karras et al. 2020)."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -10,25 +10,36 @@ from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Rules, penalized
-from gans.core.duel import AroundDuel, Duel
-from gans.core.equalized import EqualizedConvolution
-from gans.core.equalized_critic import SLOPE, activated, ending, widths_outwards
-from gans.core.game import Batch, Deal, LatentNetwork, StyledNetwork
-from gans.core.modulation import ModulatedConvolution
-from gans.core.player import Outcome, Scores
-from gans.core.resample import Downsample, Upsample, filtered, smoothing_kernel
-from gans.core.sizes import smallest
-from gans.core.styles import Mapping, Noise, mixed, repeated
+from gans.core.duel import Duel, WrappedGame
+from gans.core.equalized_critic import SLOPE, activation_layers, critic_head, widths_outwards
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch, LatentNetwork, StyledNetwork
+from gans.core.objective import LossSpec, penalty_losses
+from gans.core.player import Losses, Scores
+from gans.core.styles import Mapping, Noise, StyleOptions, mix_styles, repeat_styles
+from gans.layers.equalized import EqualizedConvolution
+from gans.layers.modulation import ModulatedConvolution
+from gans.layers.resample import Downsample, Upsample, filter_maps, smoothing_kernel
+from gans.layers.sizes import smallest_size
+from losses.core.options import option
 from losses.recipe import Rule, defaults
-
-LENGTH_EVERY = 4  # rounds (appendix B)
-LENGTH_WEIGHT = 2.0
-LENGTH_DECAY = 0.01  # of the running mean of path lengths, a turn
-LENGTH_SHRINK = 2  # paths are measured on a batch that is as many times smaller
 
 # R1's γ, in StyleGAN2-ADA (Karras et al. 2020, arXiv:2006.06676, appendix C).
 GAMMA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels / batch)
+
+
+@dataclass(frozen=True)
+class StyleGAN2Options(StyleOptions):
+    """Options of StyleGAN2: the mapping network, style mixing and path length regularization (appendix B)."""
+
+    path_length_weight: float = option(2.0, "Weight of path length regularization; 0: none.", at_least=0.0)
+    path_length_every: int = option(4, "Steps between two turns of path length regularization.", at_least=1)
+    path_length_decay: float = option(
+        0.01, "Share of each turn's path lengths in their running mean.", above=0.0, at_most=1.0
+    )
+    path_length_batch_shrink: int = option(
+        2, "How many times smaller the batch is on which paths are measured.", at_least=1
+    )
 
 
 class Generator(StyledNetwork):
@@ -45,10 +56,10 @@ class Generator(StyledNetwork):
         channels, height, width = blueprint.sample_shape
         widths = widths_outwards(blueprint)
         self.w_dim = self.z_dim
-        self.mixing = blueprint.style_mixing
-        base = smallest(height, width)
+        self.options: StyleGAN2Options = blueprint.options or StyleGAN2Options()
+        base = smallest_size(height, width)
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
-        self.mapping = Mapping(self.z_dim, self.classes)
+        self.mapping = Mapping(self.z_dim, self.classes, self.options)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
         self.first = StyledLayer(self.w_dim, widths[0], widths[0], base)
@@ -74,10 +85,12 @@ class Generator(StyledNetwork):
         return self.mapping(z, *label)
 
     def forward(self, z: Tensor, *label: Tensor) -> Tensor:
-        return self.synthesize(mixed(self, self.mixing, z, *label) if self.training else self.map(z, *label))
+        return self.synthesize(
+            mix_styles(self, self.options, z, *label) if self.training else self.map(z, *label)
+        )
 
     def synthesize(self, w: Tensor) -> Tensor:
-        styles = repeated(w, self.styles).unbind(dim=1)
+        styles = repeat_styles(w, self.styles).unbind(dim=1)
         x = self.first(self.constant.expand(w.shape[0], -1, -1, -1), styles[0])
         images = self.to_image[0](x, styles[1])
         for index, (enlarging, keeping) in enumerate(zip(self.enlarging, self.keeping, strict=True)):
@@ -125,7 +138,7 @@ class Critic(nn.Module):
         widths = widths_outwards(blueprint)
         self.from_image = nn.Sequential(*layer(blueprint, channels, widths[-1], kernel_size=1))
         self.blocks = nn.Sequential(*(Halving(blueprint, n, w) for n, w in pairwise(widths[::-1])))
-        self.last = ending(blueprint, widths[0])
+        self.last = critic_head(blueprint, widths[0])
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         return self.last(self.blocks(self.from_image(x)), *label)
@@ -158,72 +171,77 @@ class HalvingConvolution(nn.Module):
         self.register_buffer("kernel", smoothing_kernel(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.convolution(filtered(x, self.kernel, padding=2))
+        return self.convolution(filter_maps(x, self.kernel, padding=2))
 
 
 def layer(
     blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
 ) -> list[nn.Module]:
     convolve = HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size)
-    return activated(blueprint, convolve, wide)
+    return activation_layers(blueprint, convolve, wide)
 
 
-class LazyDuel(AroundDuel):
+class LazyDuel(WrappedGame):
     """A duel whose regularization takes turns of its own, not in every round (section 3.1).
 
-    Every `LENGTH_EVERY` rounds the generator's path lengths; and any gradient penalty that is not taken at
+    Every `path_length_every` steps the generator's path lengths; and any gradient penalty that is not taken at
     every update of the critic. They weigh as many times as much as they are rarer. An optimizer that moves
     k + 1 times in k rounds has its rate and betas lowered to the power k / (k + 1).
     """
 
     length: Tensor
 
-    def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
+    def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
         if not isinstance(generator, StyledNetwork):
             raise TypeError("path lengths need a generator with a mapping network")
-        eager = tuple(penalty for penalty in rules.penalties if penalty.every == 1)
-        super().__init__(Duel(generator, critic, replace(rules, penalties=eager)))
-        self.lazy = tuple(penalty for penalty in rules.penalties if penalty.every > 1)
+        eager = tuple(penalty for penalty in spec.penalties if penalty.every == 1)
+        super().__init__(Duel(generator, critic, replace(spec, penalties=eager)))
+        self.lazy = tuple(penalty for penalty in spec.penalties if penalty.every > 1)
         self.synthesis = generator
         self.register_buffer("length", torch.zeros(()))
-        self.duel.generator.slow_down(LENGTH_EVERY / (LENGTH_EVERY + 1))
+        self.options: StyleGAN2Options = spec.options or StyleGAN2Options()
+        if self.options.path_length_weight > 0:
+            every = self.options.path_length_every
+            self.duel.generator.slow_down(every / (every + 1))
         if self.lazy:
             every = min(penalty.every for penalty in self.lazy)
             self.duel.critic.slow_down(every / (every + 1))
 
-    def round(self, deal: Deal) -> Scores:
+    def round(self, loader: BatchLoader) -> Scores:
         scores: Scores = {}
-        first = deal.clock.turn
+        first = loader.clock.batch_index
         for _ in range(self.duel.n_critic):
-            clock, real = deal.clock, deal()
-            scores |= self.duel.critic.minimise(self.duel.judge, clock, real)
-            if any(penalty.due(clock.turn) for penalty in self.lazy):
-                scores |= self.duel.critic.minimise(self.penalize, clock, real)
-        scores |= self.duel.generator.minimise(self.duel.fool, clock, real)
-        if first // self.deals_per_round % LENGTH_EVERY == 0:
-            scores |= self.duel.generator.minimise(self.straighten, clock, real)
+            clock, real = loader.clock, loader.next_batch()
+            scores |= self.duel.critic.minimise(self.duel.critic_loss, clock, real)
+            if any(penalty.due(clock.batch_index) for penalty in self.lazy):
+                scores |= self.duel.critic.minimise(self.penalty_loss, clock, real)
+        scores |= self.duel.generator.minimise(self.duel.generator_loss, clock, real)
+        turn = first // self.batches_per_round % self.options.path_length_every
+        if turn == 0 and self.options.path_length_weight > 0:
+            scores |= self.duel.generator.minimise(self.path_length_loss, clock, real)
         return scores
 
-    def penalize(self, clock: Clock, real: Batch) -> Outcome:
+    def penalty_loss(self, clock: Clock, real: Batch) -> Losses:
         """The critic's objective in a turn of regularization."""
         with torch.no_grad():
             fake = self.duel.generate(real)
-        return penalized(self.lazy, self.duel.critic_network, clock, real, fake)
+        return penalty_losses(self.lazy, self.duel.critic_network, clock, real, fake)
 
-    def straighten(self, clock: Clock, real: Batch) -> Outcome:
+    def path_length_loss(self, clock: Clock, real: Batch) -> Losses:
         """`E (|Jᵀ y|₂ − a)²` (equation 4): a step in w changes images by the same length everywhere.
 
         J is the Jacobian of the images in w, y an image of noise, and a the running mean of the lengths.
         """
         like = real.samples
-        count = max(1, len(like) // LENGTH_SHRINK)
+        count = max(1, len(like) // self.options.path_length_batch_shrink)
         z = torch.randn(count, self.synthesis.z_dim, device=like.device, dtype=like.dtype)
         w = self.synthesis.map(z, *(each[:count] for each in real.condition))
-        styles = repeated(w, self.synthesis.styles)
+        styles = repeat_styles(w, self.synthesis.styles)
         lengths = path_lengths(self.synthesis, styles)
-        self.length.lerp_(lengths.detach().mean(), LENGTH_DECAY)
-        value = (lengths - self.length).square().mean() * (LENGTH_WEIGHT * LENGTH_EVERY)
-        return Outcome({"path_length": value}, {"path": self.length.clone()})
+        self.length.lerp_(lengths.detach().mean(), self.options.path_length_decay)
+        weight = self.options.path_length_weight * self.options.path_length_every
+        value = (lengths - self.length).square().mean() * weight
+        return Losses({"path_length": value}, {"path": self.length.clone()})
 
 
 def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
@@ -243,7 +261,9 @@ architecture = Architecture(
     data=("images",),
     default_loss="r1",
     default_data="shapes",
+    minibatch_statistic="deviation",
     game=LazyDuel,
+    options_type=StyleGAN2Options,
     settings=(
         defaults(
             z_dim=512,
@@ -257,7 +277,6 @@ architecture = Architecture(
             lr_critic=2.5e-3,
             betas=(0.0, 0.99),
             ema_kimg=10.0,
-            style_mixing=0.9,
         ),
         defaults(losses=("r1",), penalty_weight=GAMMA, penalty_every=16),
         defaults(

@@ -5,23 +5,35 @@ what a decoder never saw it draws in its own manner, so the other domain's decod
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate, l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.game import Batch
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.objective import LossSpec
 from gans.core.player import Scores
-from gans.core.sizes import halvings, smallest
-from gans.core.translation import DomainTranslator, initialize
+from gans.core.translation import DomainTranslator, PatchOptions, initialize
 from gans.core.two_way import DomainCritics, Pair, TwoWayGame, domains
+from gans.layers.sizes import halvings, smallest_size
+from losses.core.options import option
 from losses.recipe import defaults
 
 CODE = 16  # multiple of the width: numbers in the code that both domains share
 WIDEST = 8  # channels stop doubling at this multiple of the width
-NODES = 5  # of the warp, a side
-WARP = 0.1  # deviation of each node, in half sides of the image
+
+
+@dataclass(frozen=True)
+class SwapOptions(PatchOptions):
+    """Options of Swap: reconstruction, warps and patches."""
+
+    reconstruction_weight: float = option(10.0, "Weight of the reconstruction loss.", at_least=0.0)
+    warp_strength: float = option(
+        0.1, "Standard deviation of the warp at each node, in half sides of the image.", at_least=0.0
+    )
+    warp_nodes: int = option(5, "Nodes of the warp along each side.", at_least=2)
 
 
 class Autoencoders(DomainTranslator):
@@ -35,7 +47,7 @@ class Autoencoders(DomainTranslator):
         channels, height, width = blueprint.sample_shape
         steps = halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
-        base, code = (widths[-1], *smallest(height, width)), CODE * blueprint.width
+        base, code = (widths[-1], *smallest_size(height, width)), CODE * blueprint.width
         self.encoder = encoder(channels, widths, base, code)
         self.to_a, self.to_b = (decoder(channels, widths[::-1], base) for _ in range(2))
         self.apply(initialize)
@@ -78,20 +90,25 @@ def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.
 class SwapGame(TwoWayGame[Autoencoders]):
     """Each autoencoder undoes warps of its own domain; critics see what they rebuild."""
 
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
+        super().__init__(generator, critic, spec)
+        self.options: SwapOptions = spec.options or SwapOptions()
+
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
         (a, b), autoencoders = real, self.generator_network
-        rebuilt = autoencoders.translate(warped(a), "A"), autoencoders.translate(warped(b), "B")
+        warped_a, warped_b = (warp(x, self.options.warp_strength, self.options.warp_nodes) for x in (a, b))
+        rebuilt = autoencoders.translate(warped_a, "A"), autoencoders.translate(warped_b, "B")
 
         def others() -> Scores:
             distance = l1_loss(rebuilt[0], a) + l1_loss(rebuilt[1], b)
-            return {"reconstruction": self.weights["reconstruction"] * distance}
+            return {"reconstruction": self.options.reconstruction_weight * distance}
 
         return rebuilt, others
 
 
-def warped(images: Tensor, deviation: float = WARP) -> Tensor:
+def warp(images: Tensor, deviation: float = 0.1, count: int = 5) -> Tensor:
     """Each image pulled at a coarse grid of nodes, differently; what is missing repeats the border."""
-    nodes = torch.randn(len(images), 2, NODES, NODES).to(images) * deviation
+    nodes = torch.randn(len(images), 2, count, count).to(images) * deviation
     pull = interpolate(nodes, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
     identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)
     grid = nn.functional.affine_grid(identity, list(images.shape), align_corners=False)
@@ -108,10 +125,10 @@ architecture = Architecture(
     default_data="shapes-styles",
     critic_norm="instance",
     game=SwapGame,
+    options_type=SwapOptions,
     settings=(
         defaults(width=64, batch_size=64, image_size=(64, 64), kimg=6400.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=5e-5, lr_critic=5e-5, betas=(0.5, 0.999)),
-        defaults(term_weights=(("reconstruction", 10.0),)),
         defaults(preset="laptop", width=16, batch_size=16, image_size=(32, 32), kimg=120.0),
         defaults(preset="laptop", lr_generator=5e-4, lr_critic=5e-4),
     ),

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
+from metrics.core.metric import Metric, Reference, Takes
 
 PER_CLASS = 20  # samples that a class should expect before its share is more than noise
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import few_for_width
+from metrics.core.metric import Metric, Reference, Takes
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows
+from metrics.core.metric import Metric, Reference, Takes
 
 
 class InceptionScore(Metric):

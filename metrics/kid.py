@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows, checked
+from metrics.core.metric import Metric, Reference, Takes
 
 SUBSET_SIZE = 1000  # samples, as the authors and torch-fidelity have it
 TILE = 1000  # rows of a Gram matrix that are in memory at once

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
+from metrics.core.metric import Metric, Reference, Takes
 
 
 class PrecisionRecall(Metric):

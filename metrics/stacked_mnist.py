@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
+from metrics.core.metric import Metric, Reference, Takes
 
 MOST_MODES = 10**7
 PROTOCOL = 26_000  # samples in VEEGAN's and PacGAN's tables

@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 
 import cli
-from experiments import catalogue
+from experiments.core import registry
 
 ROOT = Path(__file__).resolve().parent.parent
-ARCHITECTURES = {name: catalogue.load("architecture", name) for name in catalogue.names("architecture")}
+ARCHITECTURES = {name: registry.load("architecture", name) for name in registry.names("architecture")}
 FROM_NOISE = [name for name, architecture in ARCHITECTURES.items() if architecture.task == "noise"]
 # Embedded data for each of an architecture's tasks.
 DATA = {
@@ -72,7 +72,7 @@ class Moody(_Usual):
 '''
 
 
-class Outcome(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command left behind."""
 
     status: int
@@ -80,7 +80,7 @@ class Outcome(NamedTuple):
     err: str
 
 
-Gans = Callable[..., Outcome]
+Gans = Callable[..., CommandResult]
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -113,15 +113,15 @@ def gans(
     the command is not caught: it is a traceback before the user's eyes.
     """
 
-    def call(line: str, *words: object) -> Outcome:
-        monkeypatch.setattr(catalogue, "_from_files", {})  # a new process knows no plug-in
+    def call(line: str, *words: object) -> CommandResult:
+        monkeypatch.setattr(registry, "_from_files", {})  # a new process knows no plug-in
         capsys.readouterr()
         status: Any = 0
         try:
             cli.main([*line.split(), *map(str, words)])
         except SystemExit as stop:
             status = stop.code or 0
-        return Outcome(status, *capsys.readouterr())
+        return CommandResult(status, *capsys.readouterr())
 
     with one_thread():
         yield call

@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from experiments import catalogue
-from experiments.checkpoint import load_checkpoint
+from experiments.core import registry
+from experiments.runs.checkpoint import load_checkpoint
 
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 8"
 IMAGES = (
@@ -96,7 +96,7 @@ def test_commands_and_options(line: str, mentions: list[str], refused: Refused, 
 
 SETTINGS = [
     ("--arch dcgna", "dcgna", "dcgan"),
-    ("--arch nothing-like-it", "nothing-like-it", *catalogue.names("architecture")),
+    ("--arch nothing-like-it", "nothing-like-it", *registry.names("architecture")),
     ("--arch core", "core"),
     ("--arch ../cli", "../cli"),
     ("--loss wgan-pg", "wgan-pg", "wgan-gp"),

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 import cli
-from experiments import catalogue
-from experiments.settings import FIELDS
+from experiments.core import registry
+from experiments.core.settings import FIELDS
 from tests.conftest import FROM_NOISE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,7 +132,7 @@ def test_list_is_the_catalogue(gans: Gans) -> None:
     assert outcome.err == ""
     found = json.loads(outcome.out)
     assert {plural: list(entries) for plural, entries in found.items()} == {
-        plural: catalogue.names_of(kind) for plural, kind in PLURALS.items()
+        plural: registry.names_of(kind) for plural, kind in PLURALS.items()
     }
     shown = gans("list").out
     for entries in found.values():
@@ -145,7 +145,7 @@ def test_list_is_the_catalogue(gans: Gans) -> None:
 def test_list_of_one_kind(plural: str, gans: Gans) -> None:
     assert list(json.loads(gans(f"list {plural} --json").out)) == [plural]
     lines = gans(f"list {plural}").out.splitlines()
-    assert (lines[0], len(lines) - 1) == (plural, len(catalogue.names_of(PLURALS[plural])))
+    assert (lines[0], len(lines) - 1) == (plural, len(registry.names_of(PLURALS[plural])))
 
 
 def test_list_knows_plugins(gans: Gans, moody: Callable[[str], None]) -> None:
@@ -211,11 +211,11 @@ def test_dry_run_never_breaks_a_name(columns: str, gans: Gans, monkeypatch: pyte
     assert [word for word in words if word in FIELDS] == list(FIELDS)
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", registry.names("architecture"))
 def test_every_architecture_needs_no_more_than_its_name(arch: str, plan: Gans) -> None:
     for preset in ("paper", "laptop"):
         table = plan(f"--arch {arch} --preset {preset}")
-        assert table["loss"][0] in catalogue.loss_names()
+        assert table["loss"][0] in registry.loss_names()
         assert table["preset"] == (preset, "flag")
 
 
@@ -492,7 +492,7 @@ def test_every_architecture_trains_and_is_sampled(arch: str, gans: Gans) -> None
 
 
 @pytest.mark.parametrize("norm", ["one", "zero", "one-sided"])
-@pytest.mark.parametrize("place", catalogue.names("penalty"))
+@pytest.mark.parametrize("place", registry.names("penalty"))
 def test_every_penalty_trains(place: str, norm: str, gans: Gans) -> None:
     flags = f"--penalty {place} --penalty-norm {norm} --penalty-weight 2 --steps 1 --sample-kimg 9"
     assert gans(f"run {POINTS} {flags} --out run").status == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import cli
-from experiments import catalogue
+from experiments.core import registry
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = ["--image-size", "8", "--width", "2", "--z-dim", "3", "--batch-size", "4", "--steps", "3"]
@@ -15,7 +15,7 @@ SMALL = ["--image-size", "8", "--width", "2", "--z-dim", "3", "--batch-size", "4
 
 @pytest.fixture(autouse=True)
 def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_from_files", {})
+    monkeypatch.setattr(registry, "_from_files", {})
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_an_example_trains(file: str, flags: list[str], tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 3
     # The run knows its plug-in: samples need no flag.
-    catalogue._from_files.clear()
+    registry._from_files.clear()
     cli.main(["sample", str(out), "-n", "2", "--out", str(tmp_path / "two.png")])
     assert (tmp_path / "two.png").is_file()
 
@@ -40,8 +40,8 @@ def test_a_plugin_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_pearsons_optimum_is_the_divergence() -> None:
-    catalogue.add_plugin(str(EXAMPLES / "pearson.py"))
-    form = catalogue.load("form", "pearson")()
+    registry.add_plugin(str(EXAMPLES / "pearson.py"))
+    form = registry.load("form", "pearson")()
     real, fake = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
     p, q = (torch.bincount(x).double() / 4 for x in (real, fake))
     logits = (2 * (p / q - 1)).requires_grad_(True)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.data import AttributeGroup, DataSet, Fit, Native
-from experiments.data._arguments import refuse_argument
-from experiments.data._attribute_files import CELEBA as ATTRIBUTES
-from experiments.data._attribute_files import read_celeba
-from experiments.data._images import open_images
-from experiments.data._named_sets import Files, NamedSet, torchvision_datasets
-from experiments.data._pixels import refuse_shape
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.attribute_files import CELEBA as ATTRIBUTES
+from experiments.data.core.attribute_files import read_celeba
+from experiments.data.core.dataset import AttributeGroup, DataSet, Fit, Native
+from experiments.data.core.image_files import open_images
+from experiments.data.core.named_sets import Files, NamedSet, torchvision_datasets
+from experiments.data.core.pixels import refuse_shape
 from experiments.data.folder import FolderStore
 
 PARTITION, IMAGES = "list_eval_partition.txt", "img_align_celeba"

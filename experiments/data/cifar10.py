@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from experiments.data._cifar import CifarSet
+from experiments.data.core.cifar import CifarSet
 
 
 class Cifar10(CifarSet):

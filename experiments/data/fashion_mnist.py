@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.data._idx import IdxSet
+from experiments.data.core.idx import IdxSet
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 

@@ -9,11 +9,11 @@ from typing import BinaryIO, ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import AttributeGroup, DataSet, Domains, DomainSource, Fit, Kind, Native
-from experiments.data._attribute_files import read_attributes
-from experiments.data._images import Header, Store, first_header, open_images
-from experiments.data._layouts import Side, open_sides, partners, sides_of
-from experiments.paths import expanded
+from experiments.core.paths import expanded
+from experiments.data.core.attribute_files import read_attributes
+from experiments.data.core.dataset import AttributeGroup, DataSet, Domains, DomainSource, Fit, Kind, Native
+from experiments.data.core.image_files import Header, Store, first_header, open_images
+from experiments.data.core.layouts import DomainFiles, open_sides, partners, sides_of
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
@@ -96,11 +96,11 @@ class Folder(DomainSource):
         a, b = open_sides(self._store, sides, size, channels, fit, self.access, paired)
         return Domains(a, b, paired=paired)
 
-    def _sides(self, paired: bool, held_out: bool = False) -> tuple[Side, Side]:
+    def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
         sides = sides_of(self._store.root, self._names, held_out)
         return partners(self._store.root, *sides) if paired else sides
 
-    def _first_header(self, side: Side) -> Header | None:
+    def _first_header(self, side: DomainFiles) -> Header | None:
         header = first_header(self._store, side.names, self.access.skip_bad)
         return header._replace(width=header.width // 2) if header and side.half else header
 

@@ -1,16 +1,25 @@
 """Points: 25 Gaussians at {−4, −2, 0, 2, 4}², σ 0.05 (PacGAN, Lin et al. 2018)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from experiments.data import Fit, Held, Kind, Native, Source
-from experiments.data._arguments import refuse_argument
-from experiments.data._gaussians import gaussians, mode_names
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
+from experiments.data.core.gaussians import gaussians, mode_names
+from losses.core.options import option
 
 _STEPS = torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0])
+
+
+@dataclass(frozen=True)
+class Grid25Options:
+    """Options of grid25."""
+
+    sigma: float = option(0.05, "Standard deviation of every Gaussian along each axis.", above=0.0)
 
 
 class Grid25(Source):
@@ -18,13 +27,12 @@ class Grid25(Source):
 
     Attributes:
         centres: of the modes, float32 `(25, 2)`.
-        sigma: standard deviation of every mode along each axis.
     """
 
     kind: ClassVar[Kind] = "points"
     is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = torch.cartesian_prod(_STEPS, _STEPS)
-    sigma: ClassVar[float] = 0.05
+    options_type: ClassVar[type] = Grid25Options
 
     def native(self) -> Native:
         refuse_argument("grid25", self.argument)
@@ -37,4 +45,4 @@ class Grid25(Source):
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("grid25", self.argument)
-        return gaussians(self.centres, self.sigma)
+        return gaussians(self.centres, self.options.sigma)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from experiments.data._idx import IdxSet
+from experiments.data.core.idx import IdxSet
 
 
 class Mnist(IdxSet):

@@ -2,16 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from experiments.data import Fit, Held, Kind, Native, Source
-from experiments.data._arguments import refuse_argument
-from experiments.data._gaussians import gaussians, mode_names
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
+from experiments.data.core.gaussians import gaussians, mode_names
+from losses.core.options import option
 
 _ANGLES = torch.arange(8) * (2 * math.pi / 8)
+
+
+@dataclass(frozen=True)
+class Ring8Options:
+    """Options of ring8."""
+
+    sigma: float = option(0.01, "Standard deviation of every Gaussian along each axis.", above=0.0)
 
 
 class Ring8(Source):
@@ -19,13 +28,12 @@ class Ring8(Source):
 
     Attributes:
         centres: of the modes, float32 `(8, 2)`.
-        sigma: standard deviation of every mode along each axis.
     """
 
     kind: ClassVar[Kind] = "points"
     is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = torch.stack([_ANGLES.cos(), _ANGLES.sin()], dim=1)
-    sigma: ClassVar[float] = 0.01
+    options_type: ClassVar[type] = Ring8Options
 
     def native(self) -> Native:
         refuse_argument("ring8", self.argument)
@@ -38,4 +46,4 @@ class Ring8(Source):
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("ring8", self.argument)
-        return gaussians(self.centres, self.sigma)
+        return gaussians(self.centres, self.options.sigma)

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import DataSet, Fit, Kind, Native, Source
-from experiments.data._arguments import refuse_argument
-from experiments.data._shapes import CLASSES, Factors, colours, coverage, distances, factors_at, paint
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
+from experiments.data.core.shapes import CLASSES, Factors, colours, coverage, distances, factors_at, paint
 
 LENGTH = 50_000
 

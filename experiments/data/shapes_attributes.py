@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data import Attributes, Fit, Kind, KnownChanges, Native, Source
-from experiments.data._arguments import refuse_argument
-from experiments.data._drawn import held_out_scenes, shape_of, trained_scenes
-from experiments.data._shapes import (
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import Attributes, Fit, Kind, KnownChanges, Native, Source
+from experiments.data.core.drawn import held_out_scenes, shape_of, trained_scenes
+from experiments.data.core.shapes import (
     CLASSES,
     colours,
     coverage,
@@ -20,7 +20,7 @@ from experiments.data._shapes import (
     paint,
     uniform,
 )
-from gans.core.attributes import NO_YES, AttributeGroup, encoded
+from gans.core.attributes import NO_YES, AttributeGroup, encode
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", NO_YES)
@@ -39,7 +39,7 @@ def attributes_at(scenes: Tensor) -> Attributes:
     hue, filled, size = (
         _choice(draws, group)[0] for draws, group in zip(_draws(scenes), GROUPS, strict=True)
     )
-    return encoded(GROUPS, torch.stack([hue, filled, size], dim=1))
+    return encode(GROUPS, torch.stack([hue, filled, size], dim=1))
 
 
 def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int) -> Tensor:

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from experiments.data._drawn import Drawing, DrawnDomains
-from experiments.data._shapes import colours, coverage, distances, factors_at, outline, paint
+from experiments.data.core.drawn import Drawing, DrawnDomains
+from experiments.data.core.shapes import colours, coverage, distances, factors_at, outline, paint
 
 LINE = 0.1  # width; the unit is half the short side of the frame
 

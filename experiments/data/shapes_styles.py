@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data._drawn import Drawing, DrawnDomains
-from experiments.data._shapes import colours, coverage, distances, factors_at, luma_of, outline, quantized
+from experiments.data.core.drawn import Drawing, DrawnDomains
+from experiments.data.core.shapes import colours, coverage, distances, factors_at, luma_of, outline, quantized
 from experiments.data.shapes_paired import draw_filled
 
 PAPER = (0.96, 0.93, 0.86)

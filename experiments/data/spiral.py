@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from experiments.data import Fit, Held, Kind, Native, Source
-from experiments.data._arguments import refuse_argument
-from experiments.data._gaussians import gaussians
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
+from experiments.data.core.gaussians import gaussians
+from losses.core.options import option
 
 ARMS = ("first arm", "second arm")
 STEPS = 100  # centres on an arm
@@ -25,6 +27,13 @@ def _centres() -> Tensor:
     return torch.stack([arm, -arm], dim=1).flatten(0, 1).float()
 
 
+@dataclass(frozen=True)
+class SpiralOptions:
+    """Options of spiral."""
+
+    sigma: float = option(0.02, "Standard deviation of every Gaussian along each axis.", above=0.0)
+
+
 class Spiral(Source):
     """100,000 points of two Archimedean spirals, from radius 0.2 to 1; labelled by arm.
 
@@ -33,13 +42,12 @@ class Spiral(Source):
 
     Attributes:
         centres: of the Gaussians, float32 `(200, 2)`.
-        sigma: standard deviation of each along each axis.
     """
 
     kind: ClassVar[Kind] = "points"
     is_embedded: ClassVar[bool] = True
     centres: ClassVar[Tensor] = _centres()
-    sigma: ClassVar[float] = 0.02
+    options_type: ClassVar[type] = SpiralOptions
 
     def native(self) -> Native:
         refuse_argument("spiral", self.argument)
@@ -52,5 +60,5 @@ class Spiral(Source):
         """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("spiral", self.argument)
-        points = gaussians(self.centres, self.sigma).samples
+        points = gaussians(self.centres, self.options.sigma).samples
         return Held(points, torch.arange(len(points)) % len(ARMS), ARMS)

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments import catalogue
-from experiments.data import DataSet, Fit, Kind, Native, Source
+from experiments.core import registry
+from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
 
 LENGTH = 128_000  # as Lin et al. 2018 (PacGAN) have it
 CHANNELS = 3
@@ -58,7 +58,7 @@ class Stacked(Source):
         if not self.argument:
             raise ValueError("data 'stacked' needs a grey set with classes: stacked:mnist")
         name, _, argument = self.argument.partition(":")
-        source: Source = catalogue.load("data", name)(argument, self.access)
+        source: Source = registry.load("data", name)(argument, self.access)
         if source.kind != "images" or source.native().channels != 1:
             raise ValueError(f"data 'stacked' needs grey pictures, which {self.argument} has not; take mnist")
         return source

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from experiments.data._named_sets import Files, HeldSet, Pictures, torchvision_datasets
+from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
 
 SIDE = 96
 LENGTH = 100_000

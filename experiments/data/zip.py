@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 
-from experiments.data import DataSet, Fit, Kind, Native, Source
-from experiments.data._images import Store, first_header, open_images
+from experiments.core.paths import expanded
+from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
+from experiments.data.core.image_files import Store, first_header, open_images
 from experiments.data.folder import ENDINGS, classes_of, sorted_images
-from experiments.paths import expanded
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name

@@ -1,1 +1,1 @@
-"""Judging: image sets through an extractor into metrics, with a record of how each score was made."""
+"""Evaluates generators: image sets through a feature extractor into metrics, with a record of how."""

@@ -1,42 +1,44 @@
 """The Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments import catalogue
-from experiments.data import Access
-from experiments.errors import UsageError, usable
-from experiments.evaluation.extracting import (
-    How,
+from experiments.core import registry
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.files import folder_made
+from experiments.data.core.dataset import DataAccess
+from experiments.evaluation.features import (
+    ExtractorOptions,
     Meter,
-    Reference,
+    ReferenceFeatures,
     differing,
     extract,
     open_extractor,
 )
-from experiments.evaluation.record import Scores, quantization, versions
-from experiments.evaluation.samples import (
+from experiments.evaluation.sample_sets import (
     GeneratedSamples,
-    Look,
+    ImageFormat,
     SampleSet,
-    Say,
+    image_format_of,
     is_generator,
-    look_of,
     open_generated,
     open_samples_of,
 )
-from experiments.evaluation.trial import finite_only
-from experiments.writing import folder_made
+from experiments.evaluation.task_metrics import finite_only
+from experiments.runs.scores import EvaluationScores, quantization, versions
 from metrics.core.statistics import Moments, Statistics, frechet_distance
-from metrics.extractors import Extractor
+from metrics.extractors.core.extractor import Extractor
+
+log = logging.getLogger("gans")
 
 FILE = ".npz"
 
 
 @dataclass(frozen=True)
-class Side:
+class DistanceSide:
     """One of the two things that a distance is between.
 
     Attributes:
@@ -52,7 +54,7 @@ class Side:
     record: Mapping[str, Any]
 
 
-class Comparison:
+class DistanceSides:
     """Opens the sides of a Fréchet distance, with one extractor for both.
 
     Args:
@@ -61,58 +63,72 @@ class Comparison:
     """
 
     def __init__(
-        self, how: How, look: Look, access: Access, count: int, seed: int, say: Say, meter: Meter
+        self,
+        options: ExtractorOptions,
+        image_format: ImageFormat,
+        access: DataAccess,
+        count: int,
+        seed: int,
+        meter: Meter,
     ) -> None:
-        self.how, self.look, self.access, self.count, self.seed = how, look, access, count, seed
-        self.say, self.meter = say, meter
+        self.options, self.image_format, self.access, self.count, self.seed = (
+            options,
+            image_format,
+            access,
+            count,
+            seed,
+        )
+        self.meter = meter
         self._data = ""  # what the sides are, or were trained on: it may decide on the extractor
         self._extractor: tuple[bool, Extractor] | None = None
         self._generated: dict[str, GeneratedSamples] = {}
 
-    def sides(self, a: str, b: str) -> tuple[Side, Side]:
+    def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
         """Both sides. Data that is compared with a generator is brought to the form of its samples."""
         for word in filter(is_generator, (a, b)):
             settings = self._open_generated(word).settings
             self._data = settings.data
-            if self.look == Look():
-                self.look = look_of(settings)
+            if self.image_format == ImageFormat():
+                self.image_format = image_format_of(settings)
         self._data = next(filter(catalogue_knows, (b, a)), self._data)
         return self.open(a), self.open(b)
 
-    def open(self, word: str) -> Side:
+    def open(self, word: str) -> DistanceSide:
         """The side that a word names: a `.npz`, a generator, or a data spec."""
         if word.endswith(FILE):
-            statistics = usable(lambda: Statistics.load(word))
-            return Side(word, statistics, statistics.count, statistics.provenance)
+            with usage_errors():
+                statistics = Statistics.load(word)
+            return DistanceSide(word, statistics, statistics.count, statistics.provenance)
         if is_generator(word):
             return self._of_generator(self._open_generated(word))
         if catalogue_knows(word):
             self._data = self._data or word
-            samples = open_samples_of(word, self.look, self.count, self.seed, self.access)
-            reference = Reference(samples, self._extractor_for(samples), self.meter)
+            samples = open_samples_of(word, self.image_format, self.count, self.seed, self.access)
+            reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
-            return Side(word, reference.statistics, len(samples), record)
+            return DistanceSide(word, reference.statistics, len(samples), record)
         hint = f"; for the images in it: folder:{word}" if Path(word).is_dir() else ""
         raise UsageError(
             f"{word} is no statistics file (.npz), run folder, exported generator or data set{hint}"
         )
 
-    def _of_generator(self, samples: GeneratedSamples) -> Side:
+    def _of_generator(self, samples: GeneratedSamples) -> DistanceSide:
         moments, extractor = Moments(), self._extractor_for(samples)
         for _, features in extract(samples, extractor, self.meter):
             finite_only(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
-        return Side(samples.name, usable(moments.statistics), len(samples), record)
+        with usage_errors():
+            return DistanceSide(samples.name, moments.statistics(), len(samples), record)
 
     def _open_generated(self, word: str) -> GeneratedSamples:
         if word not in self._generated:
-            samples = open_generated(word, self.count, self.seed, self.how.device, self.say)
+            samples = open_generated(word, self.count, self.seed, self.options.device)
             self._generated[word] = samples
         return self._generated[word]
 
     def _extractor_for(self, samples: SampleSet) -> Extractor:
         if self._extractor is None:
-            extractor = open_extractor(self.how, samples.is_images, self._data, self.say)
+            extractor = open_extractor(self.options, samples.is_images, self._data)
             self._extractor = samples.is_images, extractor
         of_images, extractor = self._extractor
         if samples.is_images != of_images:
@@ -122,10 +138,10 @@ class Comparison:
 
 
 def catalogue_knows(spec: str) -> bool:
-    return spec.partition(":")[0] in catalogue.names("data")
+    return spec.partition(":")[0] in registry.names("data")
 
 
-def distance(a: Side, b: Side, seed: int, force: bool, say: Say) -> Scores:
+def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> EvaluationScores:
     """The Fréchet distance between two sides, under the name that its features deserve.
 
     Raises UsageError for sides whose features were made differently, unless `force`.
@@ -138,12 +154,17 @@ def distance(a: Side, b: Side, seed: int, force: bool, say: Say) -> Scores:
         )
     for side in (a, b):
         if "extractor" not in side.record:
-            say(f"{side.name} does not say which extractor made it; its features are taken to be the same")
-    value = usable(lambda: frechet_distance(a.statistics, b.statistics))
+            log.info(
+                f"{side.name} does not say which extractor made it; its features are taken to be the same"
+            )
+    with usage_errors():
+        value = frechet_distance(a.statistics, b.statistics)
     width = len(a.statistics.mean)
     for side in (a, b):
         if 0 < side.count <= width:
-            say(f"{side.name}: {width:,} features, but only {side.count:,} images: the distance is too large")
+            log.info(
+                f"{side.name}: {width:,} features, but only {side.count:,} images: the distance is too large"
+            )
     record = known[0] if known else {}
     name = str(record.get("distance", "fd-unknown"))
     kept = {key: record[key] for key in ("extractor", "weights", "resize_rule") if key in record}
@@ -152,7 +173,7 @@ def distance(a: Side, b: Side, seed: int, force: bool, say: Say) -> Scores:
     return {name: score | {"seed": seed, "references": references, **versions()}}
 
 
-def write_statistics(side: Side, path: Path) -> None:
+def write_statistics(side: DistanceSide, path: Path) -> None:
     """Mean and covariance, with the record of how they were made. Raises RunError where that fails."""
     with folder_made(path):
         side.statistics.save(path, side.record)

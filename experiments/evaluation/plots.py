@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.errors import RunError, UsageError
-from experiments.evaluation.extracting import Meter, Reference, extract
-from experiments.evaluation.samples import Candidate, DataSamples, GeneratedSamples, SampleSet
-from experiments.evaluation.trial import Trial
-from experiments.pictures import drawn, grid, save_png, to_pillow
-from experiments.run_folder import RunFolder
+from experiments.core.errors import RunError, UsageError
+from experiments.core.images import drawn, grid, save_png, to_pillow
+from experiments.evaluation.features import Meter, ReferenceFeatures, extract
+from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.task_metrics import TaskMetrics
+from experiments.runs.folder import RunFolder
 from gans.core.translation import Translator
 from metrics.precision_recall import PrecisionRecall
 
@@ -30,7 +30,7 @@ REAL, GENERATED = "0.6", "tab:blue"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExtractedSet:
     """What the extractor sees in one side, N samples of it.
 
     Attributes:
@@ -64,9 +64,13 @@ def check_plots(candidate: Candidate, folder: RunFolder) -> None:
         raise UsageError(f"--plot draws samples from noise, and {name} translates; see {name}/samples")
 
 
-def draw(candidate: Candidate, trial: Trial, folder: Path, meter: Meter) -> list[Path]:
+def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: Meter) -> list[Path]:
     """Draws into `folder/plots` and returns the files. Raises RunError where they cannot be written."""
-    samples, reference, step = trial.direction.samples(candidate), trial.reference, candidate.step or 0
+    samples, reference, step = (
+        task_metrics.direction.samples(candidate),
+        task_metrics.reference,
+        candidate.step or 0,
+    )
     assert isinstance(samples, GeneratedSamples)  # the plots were checked
     count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
     own = GeneratedSamples(samples.name, samples.generator, samples.settings, count, seed, samples.device)
@@ -87,7 +91,7 @@ def draw(candidate: Candidate, trial: Trial, folder: Path, meter: Meter) -> list
     return list(files)
 
 
-def _look(side: SampleSet, reference: Reference, meter: Meter) -> Seen:
+def _look(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> ExtractedSet:
     """At all of them, with features and class probabilities side by side."""
     images, vectors, probabilities = [], [], []
     for batch, features in extract(side, reference.extractor, meter):
@@ -95,10 +99,12 @@ def _look(side: SampleSet, reference: Reference, meter: Meter) -> Seen:
         vectors.append(features.vectors.cpu())
         if features.logits is not None:
             probabilities.append(features.logits.softmax(dim=1).cpu())
-    return Seen(torch.cat(images), torch.cat(vectors), torch.cat(probabilities) if probabilities else None)
+    return ExtractedSet(
+        torch.cat(images), torch.cat(vectors), torch.cat(probabilities) if probabilities else None
+    )
 
 
-def neighbours(fakes: Seen, reals: Seen) -> Image.Image:
+def neighbours(fakes: ExtractedSet, reals: ExtractedSet) -> Image.Image:
     """A row for each of some samples: the sample, then the reals whose features are nearest to its own.
 
     A generator that copies its data shows the same picture twice.
@@ -112,7 +118,7 @@ def neighbours(fakes: Seen, reals: Seen) -> Image.Image:
     return to_pillow(grid(torch.cat(rows), columns=len(rows[0])))
 
 
-def class_distributions(fakes: Seen, reals: Seen, names: Sequence[str]) -> "Figure":
+def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
     """What the Inception Score weighs against each other: how evenly classes appear among all samples
     (left), and how sure the classifier is of each (right)."""
     from matplotlib.figure import Figure
@@ -134,7 +140,7 @@ def class_distributions(fakes: Seen, reals: Seen, names: Sequence[str]) -> "Figu
     return figure
 
 
-def precision_recall_by_class(fakes: Seen, reals: Seen, names: Sequence[str]) -> "Figure":
+def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
     """Precision and recall among the samples and reals of each class, as the classifier names them."""
     from matplotlib.figure import Figure
 
@@ -154,7 +160,7 @@ def precision_recall_by_class(fakes: Seen, reals: Seen, names: Sequence[str]) ->
     return figure
 
 
-def _scores_of(fakes: Seen, reals: Seen, index: int) -> dict[str, float]:
+def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str, float]:
     """Precision and recall within one class; empty where either side has too few."""
     own, real = (side.vectors[side.classes == index] for side in (fakes, reals))
     if min(len(own), len(real)) < FEWEST_IN_CLASS:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 
 class LocalTracker(Tracker):

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from experiments.evaluation.record import flat_record
-from experiments.run_folder import RunFolder
-from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 LONGEST_VALUE = 500  # characters of a setting; recent versions take 6,000, older servers no more than this
 MOST_WORDS = 100  # settings and tags in one request
@@ -37,7 +35,7 @@ class MlflowTracker(Tracker):
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells how it makes its tables
 
-        self._folder = RunFolder(run.folder)
+        self._provenance = run.provenance
         self._home = run.folder.resolve() / "mlflow"
         self._home.mkdir(exist_ok=True)
         self._memory = self._home / "run.json"
@@ -55,7 +53,7 @@ class MlflowTracker(Tracker):
         now, images = round(time.time() * 1000), round(scores["kimg"] * 1000)
         metrics = [Metric(name, value, now, images) for name, value in scores.items() if name != "kimg"]
         self._client.log_batch(self._run_id, metrics=metrics)
-        record = flat_record(self._folder, scores)
+        record = self._provenance(scores)
         for tags in _batches([RunTag(name, _text(value)) for name, value in record.items()]):
             self._client.log_batch(self._run_id, tags=tags)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from experiments.trackers import TrackedRun, Tracker
+from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 FLUSH_SECONDS = 10  # a killed process loses at most that much
 

@@ -12,10 +12,8 @@ from threading import Thread
 from types import ModuleType
 from typing import Any
 
-from experiments.evaluation.record import RECORD, flat_record
-from experiments.run_folder import RunFolder
-from experiments.trackers import TrackedRun, Tracker
-from experiments.trackers._login import is_logged_in, mode, server
+from experiments.trackers.core.login import is_logged_in, mode, server
+from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
 
 INIT_SECONDS = 5.0  # for the server to answer when a run begins
 FINISH_SECONDS = 30.0  # for what is still to be uploaded when a run ends
@@ -35,7 +33,7 @@ class WandbTracker(Tracker):
         asked = mode()
         if asked == "disabled":
             raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
-        self._folder = RunFolder(run.folder)
+        self._provenance = run.provenance
         self._home = run.folder.resolve() / "wandb"
         self._home.mkdir(exist_ok=True)
         self._identity = _identity(self._home, is_new=run.step == 0)
@@ -47,13 +45,15 @@ class WandbTracker(Tracker):
             self._run = self._start(run, asked)
             self._process = _process_of(self._wandb)
             self._run.define_metric("*", step_metric="kimg")
-            self._run.define_metric(f"{RECORD}*", hidden=True)  # columns to compare runs by, but no curves
+            self._run.define_metric(
+                f"{PROVENANCE}*", hidden=True
+            )  # columns to compare runs by, but no curves
         except BaseException:
             self._leave()
             raise
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        self._run.log({**scores, **flat_record(self._folder, scores)})
+        self._run.log({**scores, **self._provenance(scores)})
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})

@@ -1,1 +1,1 @@
-"""What architectures share: players, games, the average of the generator, and building blocks."""
+"""Parts that architectures share: players, games, network contracts, the EMA."""

@@ -1,16 +1,21 @@
 """An architecture: a frozen recipe that names the paper, the networks, the game and its defaults."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
 
 from torch import nn
 
 from gans.core.attributes import AttributeGroup
-from gans.core.contest import Rules
 from gans.core.duel import Duel
-from gans.core.game import Game, GeneratorNetwork
+from gans.core.game import Game
+from gans.core.networks import GeneratorNetwork
+from gans.core.objective import LossSpec
+from gans.layers.batch_statistics import MinibatchStatistic
+from gans.layers.norms import CriticNorm
+from gans.norms.none import NoNorm
+from losses.core.options import NoOptions
 from losses.recipe import Defaults
 
 Task = Literal["noise", "pairs", "domains", "attributes"]
@@ -24,25 +29,24 @@ class Blueprint:
         sample_shape: `(C, H, W)` for images in [−1, 1], `(2,)` for points.
         z_dim: length of the latent vector.
         width: channels of the widest layer beside the image, or units of a hidden layer.
-        critic_norm: normalization in the critic: a key of `gans.core.norms.NORMS`. Spectral norm is put on
-            the weights of the finished critic, and asks nothing of an architecture.
+        critic_norm: normalization in the critic: `of_maps(channels)` or `of_vectors(units)` between its layers.
         critic_dropout: probability with which the critic drops hidden features while it trains.
-        style_mixing: probability with which a generator with styles takes those of two latents.
-        minibatch_statistic: what the critic is told of the batch that a sample is in: a key of
-            `gans.core.batch_statistics.STATISTICS`; None for the architecture's own.
-        classes: whose labels both networks are told; 0 for none.
-        attributes: what is known of every image, for generators that change it.
+        classes: number of classes whose labels both networks take; 0 for none.
+        attributes: attributes of every image, for generators that change them.
+        minibatch_statistic: makes the layer that shows the critic the batch, given the features of a sample;
+            None for the architecture's own.
+        options: the architecture's own, an instance of its `options_type`; None for their defaults.
     """
 
     sample_shape: tuple[int, ...]
     z_dim: int
     width: int
-    critic_norm: str = "none"
+    critic_norm: CriticNorm = field(default_factory=NoNorm)
     critic_dropout: float = 0.0
-    style_mixing: float = 0.0
     classes: int = 0
     attributes: tuple[AttributeGroup, ...] = ()
-    minibatch_statistic: str | None = None
+    minibatch_statistic: Callable[[int], MinibatchStatistic] | None = None
+    options: Any = None
 
     @property
     def is_image(self) -> bool:
@@ -65,6 +69,8 @@ class Architecture:
         paper: where it was published.
         generator: builds the network that makes samples.
         critic: builds the network that judges them.
+        minibatch_statistic: the batch statistic of its critic where the user asks for no other; None for a critic
+            without one.
         takes_labels: whether both can be built for classes, and then take labels `(N,)` as well.
         data: kinds of data that it can make ("images", "points").
         task: what a generator starts from: noise, one image of each pair, images of either of two domains,
@@ -73,7 +79,10 @@ class Architecture:
         default_data: the embedded data of `gans run --arch NAME` alone.
         settings: its own defaults.
         critic_norm: the critic's normalization where neither the loss nor the user asks for another.
-        game: brings the networks and the rules together.
+        game: brings the networks and the loss together.
+        options_type: dataclass of the architecture's own options (losses/core/options.py).
+        revision: goes up when the same weights make other samples, or are named otherwise.
+        renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 
     paper: str
@@ -84,6 +93,10 @@ class Architecture:
     default_data: str
     settings: tuple[Defaults, ...]
     critic_norm: str = "none"
+    minibatch_statistic: str | None = None
     takes_labels: bool = False
     task: Task = "noise"
-    game: Callable[[Any, nn.Module, Rules], Game] = Duel
+    game: Callable[[Any, nn.Module, LossSpec], Game] = Duel
+    options_type: type = NoOptions
+    revision: int = 1
+    renamed_keys: Mapping[str, str] = field(default_factory=dict)

@@ -31,7 +31,7 @@ class AttributeGroup:
         """The name of the group's only column where it is binary; else of one for each value: `hue=red`."""
         return (self.name,) if self.is_binary else tuple(f"{self.name}={value}" for value in self.values)
 
-    def encoded(self, numbers: Tensor) -> Tensor:
+    def encode(self, numbers: Tensor) -> Tensor:
         """Float32 `(N, columns)` that say which value holds, from its numbers, int64 `(N,)`."""
         rows = torch.eye(len(self.values), device=numbers.device)[numbers]
         return rows[:, 1:] if self.is_binary else rows
@@ -58,14 +58,14 @@ class Attributes:
         """Where the columns of a group are. Raises ValueError for a name that no group has."""
         return columns_of(self.groups, name)
 
-    def changed(self, rows: Tensor, name: str, value: str) -> Tensor:
-        """As `changed`."""
-        return changed(self.groups, rows, name, value)
+    def with_value(self, rows: Tensor, name: str, value: str) -> Tensor:
+        """As `with_value`."""
+        return with_value(self.groups, rows, name, value)
 
-    def of_groups(self, names: Sequence[str]) -> "Attributes":
+    def select(self, names: Sequence[str]) -> "Attributes":
         """Only those groups."""
         table = torch.cat([self.table[:, self.columns_of(name)] for name in names], dim=1)
-        return Attributes(chosen(self.groups, names), table)
+        return Attributes(select_groups(self.groups, names), table)
 
     def at(self, places: Tensor) -> "Attributes":
         """Those of the images at these places, int64 `(M,)`."""
@@ -103,11 +103,11 @@ def columns_of(groups: Groups, name: str) -> slice:
         if group.name == name:
             return slice(start, start + len(group.columns))
         start += len(group.columns)
-    names = listed([group.name for group in groups])
+    names = join_words([group.name for group in groups])
     raise ValueError(f"there is no attribute {name!r}: choose {names}")
 
 
-def changed(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
+def with_value(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
     """Copies of rows `(B, D)` in which this value holds, and no other of its group.
 
     Raises ValueError, with what there is, for an attribute or a value that is unknown.
@@ -115,17 +115,17 @@ def changed(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
     columns = columns_of(groups, name)
     group = next(group for group in groups if group.name == name)
     if value not in group.values:
-        raise ValueError(f"attribute {name} is never {value!r}: choose {listed(group.values)}")
+        raise ValueError(f"attribute {name} is never {value!r}: choose {join_words(group.values)}")
     rows = rows.clone()
-    rows[:, columns] = group.encoded(torch.tensor([group.values.index(value)])).to(rows)
+    rows[:, columns] = group.encode(torch.tensor([group.values.index(value)])).to(rows)
     return rows
 
 
-def chosen(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup, ...]:
+def select_groups(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup, ...]:
     """Those groups, in the order of the names. Raises ValueError for a name that no group has."""
     known = {group.name: group for group in groups}
     if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"there is no attribute {unknown[0]!r}: choose {listed([*known])}")
+        raise ValueError(f"there is no attribute {unknown[0]!r}: choose {join_words([*known])}")
     return tuple(known[name] for name in names)
 
 
@@ -134,13 +134,13 @@ def group_names(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column.partition("=")[0] for column in columns))
 
 
-def decided(groups: Groups, logits: Tensor) -> Tensor:
+def most_likely_rows(groups: Groups, logits: Tensor) -> Tensor:
     """Rows of zeros and ones `(B, D)`: of each group the value that logits `(B, D)` make the likeliest."""
     parts = []
     for group in groups:
         said = logits[:, columns_of(groups, group.name)]
         numbers = (said[:, 0] > 0).long() if group.is_binary else said.argmax(dim=1)
-        parts.append(group.encoded(numbers))
+        parts.append(group.encode(numbers))
     return torch.cat(parts, dim=1)
 
 
@@ -153,12 +153,12 @@ def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
     return tuple(AttributeGroup(name, tuple(of)) for name, of in values.items())
 
 
-def encoded(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
+def encode(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
     """Attributes from the number of the value that holds in each group, int64 `(N, groups)`."""
-    parts = [group.encoded(numbers[:, place]) for place, group in enumerate(groups)]
+    parts = [group.encode(numbers[:, place]) for place, group in enumerate(groups)]
     return Attributes(tuple(groups), torch.cat(parts, dim=1))
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """`a, b or c`"""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

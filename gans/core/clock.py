@@ -4,22 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from losses.schedules import SCHEDULES
+from losses.core.schedule import Course, constant
 
 GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
 
 
 class Clock(NamedTuple):
-    """What time it is, read before a batch is dealt.
+    """The time of a run, read before a batch is loaded.
 
     Attributes:
         seen: real images shown so far.
-        turn: batches dealt so far.
+        batch_index: batches loaded so far.
         progress: share of the run's images that were shown so far, in [0, 1).
     """
 
     seen: int = 0
-    turn: int = 0
+    batch_index: int = 0
     progress: float = 0.0
 
 
@@ -28,29 +28,29 @@ class RateSchedule:
     """What a player's learning rate is multiplied by.
 
     Attributes:
-        shape: a key of losses.schedules.SCHEDULES: how the rate falls to zero at the end of the run.
+        shape: how the rate falls at the end of the run, from 1, as a function of progress.
         decay_from: share of the run that is over when it begins to fall.
         warmup_images: images shown until the rate has risen, linearly, to its full height.
     """
 
-    shape: str = "constant"
+    shape: Callable[[float], float] = constant
     decay_from: float = 0.0
     warmup_images: float = 0.0
 
     def __call__(self, clock: Clock) -> float:
         risen = min(1.0, clock.seen / self.warmup_images) if self.warmup_images > 0 else 1.0
         falling = max(0.0, (clock.progress - self.decay_from) / (1.0 - self.decay_from))
-        return risen * SCHEDULES[self.shape](falling)
+        return risen * self.shape(falling)
 
 
-Schedule = Callable[[Clock], float]
+RateFactor = Callable[[Clock], float]
 
 
 @dataclass(frozen=True)
-class Slowed:
+class ScaledSchedule:
     """A schedule at a share of its height."""
 
-    schedule: Schedule
+    schedule: RateFactor
     share: float
 
     def __call__(self, clock: Clock) -> float:
@@ -58,12 +58,36 @@ class Slowed:
 
 
 @dataclass(frozen=True)
+class CourseFactor:
+    """The learning rate that a course asks for, as a multiple of the full rate."""
+
+    course: Course
+    full_rate: float
+
+    def __call__(self, clock: Clock) -> float:
+        return self.course.at(clock.progress) / self.full_rate
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How one player's optimizer moves over the run.
+
+    Attributes:
+        factor: what its learning rate is multiplied by.
+        beta2: its second beta, where a course drives it; None for the optimizer's own.
+    """
+
+    factor: RateFactor = RateSchedule()
+    beta2: Course | None = None
+
+
+@dataclass(frozen=True)
 class Pace:
     """How long growing networks fade to the next size and stay there, in images shown (ProGAN, figure 2).
 
     Attributes:
-        fade, stable: images. One that is None is as the other; if both are, all sizes get the same share of
-            the run, such that GROWING_SHARE of it is growth.
+        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size gets
+            the same share of the run, such that GROWING_SHARE of it is growth.
     """
 
     fade: float | None = None

@@ -4,41 +4,42 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
-from gans.core.game import Batch, Deal, Game, GeneratorNetwork
-from gans.core.opponents import Opponents
-from gans.core.player import Outcome, Scores
+from gans.core.game import BatchLoader, Game
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.player import Losses, Scores
+from gans.core.two_player import TwoPlayerGame
 
 
-class Duel(Opponents[GeneratorNetwork, nn.Module]):
+class Duel(TwoPlayerGame[GeneratorNetwork, nn.Module]):
     """`n_critic` updates of the critic on fresh reals and fresh fakes, then one of the generator.
 
     Args:
         generator: makes samples like those of a batch, with the same condition.
         critic: samples and their condition → logits `(N, …)`.
-        rules: form, penalties, regularizers and optimizers.
+        spec: form, penalties, regularizers and optimizers.
     """
 
-    def round(self, deal: Deal) -> Scores:
-        return self.alternate(deal, self.judge, self.fool)
+    def round(self, loader: BatchLoader) -> Scores:
+        return self.alternate(loader, self.critic_loss, self.generator_loss)
 
     def generate(self, like: Batch) -> Tensor:
         """As many fresh samples as the batch has, of the same condition."""
         return self.generator_network.generate(like)
 
-    def judge(self, clock: Clock, real: Batch) -> Outcome:
+    def critic_loss(self, clock: Clock, real: Batch) -> Losses:
         """The critic's objective."""
         with torch.no_grad():
             fake = self.generate(real)
-        return self.contest.judge(self.critic.network, clock, real, fake)
+        return self.objective.critic_loss(self.critic.network, clock, real, fake)
 
-    def fool(self, clock: Clock, real: Batch) -> Outcome:
+    def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's objective."""
         fake = self.generate(real)
-        return Outcome({"adversarial": self.contest.fool(self.critic.network, clock, real, fake)})
+        return Losses({"adversarial": self.objective.generator_loss(self.critic.network, clock, real, fake)})
 
 
-class AroundDuel(Game):
-    """A game that plays a duel by further rules: it has the duel's players, and brings its own round."""
+class WrappedGame(Game):
+    """A game that plays a duel by further spec: it has the duel's players, and brings its own round."""
 
     def __init__(self, duel: Duel) -> None:
         super().__init__()
@@ -53,5 +54,5 @@ class AroundDuel(Game):
         return self.duel.critic_network
 
     @property
-    def deals_per_round(self) -> int:
-        return self.duel.deals_per_round
+    def batches_per_round(self) -> int:
+        return self.duel.batches_per_round

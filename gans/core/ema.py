@@ -1,9 +1,22 @@
 """Exponential moving average of a generator, counted in images shown."""
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from losses.core.options import option
+from losses.core.schedule import Scheduled, value_at
+
+
+@dataclass(frozen=True)
+class EmaOptions:
+    """Options of the EMA."""
+
+    ramp_up: float | None = option(
+        0.05, "Largest half-life as a share of the images shown so far; none: no ramp-up.", above=0.0
+    )
 
 
 class ExponentialMovingAverage:
@@ -15,22 +28,31 @@ class ExponentialMovingAverage:
 
     Args:
         network: what to follow.
-        half_life_kimg: thousands of images after which a state counts half; 0 keeps the live network.
-        ramp_up: largest half-life as a share of the images shown so far.
+        half_life_kimg: thousands of images after which a state counts half, which may move over the run; 0
+            keeps the live network.
+        options: the ramp-up.
     """
 
-    def __init__(self, network: nn.Module, half_life_kimg: float, ramp_up: float = 0.05) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        half_life_kimg: Scheduled,
+        options: EmaOptions = EmaOptions(),  # noqa: B008
+    ) -> None:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life_kimg = half_life_kimg
-        self.ramp_up = ramp_up
+        self.ramp_up = options.ramp_up
         self._averages: list[Tensor] = list(self.average.parameters())
         self._parameters: list[Tensor] = list(network.parameters())
         self._stale, self._buffers = list(self.average.buffers()), list(network.buffers())
 
     @torch.no_grad()
-    def follow(self, seen: int, images: int) -> None:
-        """Moves towards the network after `images` more were shown, `seen` in all."""
-        half_life = min(self.half_life_kimg * 1000, seen * self.ramp_up)
+    def follow(self, seen: int, images: int, progress: float = 0.0) -> None:
+        """Moves towards the network after `images` more were shown, `seen` in all, the share `progress` of the
+        run."""
+        half_life = value_at(self.half_life_kimg, progress) * 1000
+        if self.ramp_up is not None:
+            half_life = min(half_life, seen * self.ramp_up)
         weight = 1.0 - (0.5 ** (images / half_life) if half_life > 0 else 0.0)
         torch._foreach_lerp_(self._averages, self._parameters, weight)
         if self._buffers:

@@ -2,12 +2,12 @@
 
 from torch import nn
 
+from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Blueprint
-from gans.core.batch_statistics import STATISTICS
-from gans.core.equalized import EqualizedConvolution, EqualizedLinear
-from gans.core.labels import EqualizedEmbedding, judging
-from gans.core.norms import dropout, norm
-from gans.core.sizes import halvings, smallest
+from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
+from gans.layers.labels import EqualizedEmbedding, critic_from_layers
+from gans.layers.norms import dropout
+from gans.layers.sizes import halvings, smallest_size
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 WIDEST = 512  # channels at which they stop doubling
@@ -20,26 +20,26 @@ def widths_outwards(blueprint: Blueprint) -> list[int]:
     return [min(blueprint.width * 2**i, most) for i in reversed(range(halvings(height, width) + 1))]
 
 
-def activated(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:
+def activation_layers(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:
     """A convolution to `wide` channels and a leaky ReLU; the papers have no norm and no dropout here."""
     return [
         convolution,
-        *norm(blueprint.critic_norm, wide),
+        *blueprint.critic_norm.of_maps(wide),
         nn.LeakyReLU(SLOPE),
         *dropout(blueprint.critic_dropout),
     ]
 
 
-def ending(blueprint: Blueprint, wide: int) -> nn.Module:
+def critic_head(blueprint: Blueprint, wide: int) -> nn.Module:
     """`(N, wide, H, W)` at the smallest size → logits `(N,)`."""
-    height, width = smallest(*blueprint.sample_shape[1:])
-    statistic = STATISTICS[blueprint.minibatch_statistic or "deviation"](wide * height * width)
+    height, width = smallest_size(*blueprint.sample_shape[1:])
+    statistic = (blueprint.minibatch_statistic or MinibatchDeviation)(wide * height * width)
     features = [
         statistic,
-        *activated(blueprint, EqualizedConvolution(wide + statistic.added, wide), wide),
+        *activation_layers(blueprint, EqualizedConvolution(wide + statistic.added, wide), wide),
         nn.Flatten(),
         EqualizedLinear(wide * height * width, wide),
         nn.LeakyReLU(SLOPE),
     ]
     vectors = EqualizedEmbedding(blueprint.classes, wide) if blueprint.classes else None
-    return judging(features, EqualizedLinear(wide, 1, gain=1.0), vectors)
+    return critic_from_layers(features, EqualizedLinear(wide, 1, gain=1.0), vectors)

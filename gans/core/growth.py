@@ -14,10 +14,23 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.clock import Clock
-from gans.core.contest import Rules
-from gans.core.duel import AroundDuel, Duel
-from gans.core.game import Batch, Deal, LatentNetwork
+from gans.core.duel import Duel, WrappedGame
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch, LatentNetwork
+from gans.core.objective import LossSpec
 from gans.core.player import Scores
+from losses.core.options import option
+
+
+@dataclass(frozen=True)
+class GrowthOptions:
+    """Options of networks that grow; where both lengths are None, 60 % of the run are growth."""
+
+    fade_kimg: float | None = option(None, "Length of the fade-in of a new size, in kimg.", above=0.0)
+    stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
+    stage_batch_sizes: tuple[tuple[int, int], ...] = option(
+        (), "Batch sizes by the longer side of the images, SIDE:N,…; at others --batch-size.", at_least=1
+    )
 
 
 class Stage(nn.Module):
@@ -72,26 +85,26 @@ class GrowingCritic(nn.Module):
     stage: Stage
 
 
-class GrowingDuel(AroundDuel):
+class GrowingDuel(WrappedGame):
     """A duel whose players grow, and whose reals fade with them. At a new size the optimizers begin anew."""
 
-    def __init__(self, generator: LatentNetwork, critic: nn.Module, rules: Rules) -> None:
+    def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
         if not isinstance(generator, GrowingGenerator) or not isinstance(critic, GrowingCritic):
             raise TypeError("a growing game needs a growing generator and a growing critic")
-        super().__init__(Duel(generator, critic, rules))
+        super().__init__(Duel(generator, critic, spec))
         self.stages = (generator.stage, critic.stage)
-        self.pace = rules.pace
+        self.pace = spec.pace
         self.level = 0
 
-    def round(self, deal: Deal) -> Scores:
+    def round(self, loader: BatchLoader) -> Scores:
         for stage in self.stages:
-            stage.set(self.pace.stage(deal.clock, stage.levels))
+            stage.set(self.pace.stage(loader.clock, stage.levels))
         level, share = self.stages[0].split()
         if level != self.level:
             self.level = level
             for player in (self.duel.generator, self.duel.critic):
-                player.forget()
-        return self.duel.round(FadedDeal(deal, self.stages[0].levels - level, share))
+                player.reset_optimizer()
+        return self.duel.round(FadedLoader(loader, self.stages[0].levels - level, share))
 
     def get_extra_state(self) -> dict[str, Any]:
         """Which level the optimizers know."""
@@ -102,48 +115,48 @@ class GrowingDuel(AroundDuel):
 
 
 @dataclass(frozen=True)
-class FadedDeal:
+class FadedLoader:
     """Reals as the players see them at a stage.
 
     Attributes:
-        deal: reals of the full size.
+        loader: reals of the full size.
         halvings: how often they are halved.
         share: of the present level; the rest is the level before, enlarged.
     """
 
-    deal: Deal
+    loader: BatchLoader
     halvings: int
     share: float
 
     @property
     def clock(self) -> Clock:
-        return self.deal.clock
+        return self.loader.clock
 
-    def __call__(self) -> Batch:
-        batch = self.deal()
-        return batch._replace(samples=faded(shrunk(batch.samples, self.halvings), self.share))
+    def next_batch(self) -> Batch:
+        batch = self.loader.next_batch()
+        return batch._replace(samples=blend_with_smaller(shrink(batch.samples, self.halvings), self.share))
 
 
-def shrunk(images: Tensor, halvings: int) -> Tensor:
+def shrink(images: Tensor, halvings: int) -> Tensor:
     """The means of squares of 2^halvings pixels a side."""
     return avg_pool2d(images, 2**halvings) if halvings else images
 
 
-def enlarged(images: Tensor, doublings: int = 1) -> Tensor:
+def enlarge(images: Tensor, doublings: int = 1) -> Tensor:
     """Every pixel as a square of 2^doublings pixels a side."""
     return interpolate(images, scale_factor=float(2**doublings)) if doublings else images
 
 
-def shown(images: Tensor, doublings: int) -> Tensor:
+def to_full_size(images: Tensor, doublings: int) -> Tensor:
     """At the full size, and cut to [−1, 1]: papers whose last layer is linear cut what they show."""
-    return enlarged(images, doublings).clamp(-1, 1)
+    return enlarge(images, doublings).clamp(-1, 1)
 
 
-def faded(images: Tensor, share: float) -> Tensor:
+def blend_with_smaller(images: Tensor, share: float) -> Tensor:
     """`(1 − share)` of what is left of the images one level below, enlarged, and `share` of themselves."""
-    return images if share == 1 else torch.lerp(enlarged(shrunk(images, 1)), images, share)
+    return images if share == 1 else torch.lerp(enlarge(shrink(images, 1)), images, share)
 
 
-def fade(old: Callable[[], Tensor], new: Tensor, share: float) -> Tensor:
+def cross_fade(old: Callable[[], Tensor], new: Tensor, share: float) -> Tensor:
     """The old path, as long as it has any share, and the new one."""
     return new if share == 1 else torch.lerp(old(), new, share)

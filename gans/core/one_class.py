@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gans.core.game import LatentNetwork, StyledNetwork
+from gans.core.networks import LatentNetwork, StyledNetwork
 
 
 class OneClass(LatentNetwork):

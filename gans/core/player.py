@@ -10,18 +10,17 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm, parametrize
 from torch.optim import Optimizer
 
-from gans.core.clock import Clock, RateSchedule, Schedule
+from gans.core.clock import Clock, Rates
 
 Scores = dict[str, Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
-CONSTANT = RateSchedule()
 
 
-class Outcome(NamedTuple):
-    """What an objective returns: the terms to sum and minimise, and scalars that are only looked at."""
+class Losses(NamedTuple):
+    """An objective's terms, whose sum is minimised, and further scalars that are only logged."""
 
     terms: Scores
-    observed: Scores = {}  # noqa: RUF012  (never written to)
+    logged: Scores = {}  # noqa: RUF012  (never written to)
 
 
 class Player(nn.Module):
@@ -35,7 +34,7 @@ class Player(nn.Module):
         network: what moves. Several networks that move together come as one `nn.ModuleDict`.
         make_optimizer: given the parameters, returns their optimizer.
         after_step: constraints on the weights, applied after every step.
-        schedule: what the optimizer's learning rates are multiplied by, as a function of the clock.
+        rates: how the optimizer's learning rate and second beta move over the run.
     """
 
     def __init__(
@@ -44,31 +43,31 @@ class Player(nn.Module):
         network: nn.Module,
         make_optimizer: MakeOptimizer,
         after_step: Sequence[Callable[[nn.Module], None]] = (),
-        schedule: Schedule = CONSTANT,
+        rates: Rates = Rates(),  # noqa: B008  (frozen)
     ) -> None:
         super().__init__()
         self.name = name
         self.network = network
         self.optimizer = make_optimizer(network.parameters())
         self.after_step = tuple(after_step)
-        self.schedule = schedule
+        self.schedule, self.beta2, self.power = rates.factor, rates.beta2, 1.0
         self.full_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.weights = list(network.parameters())
         self._ask_for_gradients(False)
 
-    def minimise(self, objective: Callable[..., Outcome], clock: Clock, *batch: Any) -> Scores:
+    def minimise(self, objective: Callable[..., Losses], clock: Clock, *batch: Any) -> Scores:
         """One step down the sum of `objective(clock, *batch)`; returns terms and observations by name."""
         self._ask_for_gradients(True)
-        self._set_rates(self.schedule(clock))
+        self._set_rates(clock)
         self.optimizer.zero_grad(set_to_none=True)
         with parametrize.cached():  # a weight under spectral norm is normalized once a step
-            terms, observed = objective(clock, *batch)
+            terms, logged = objective(clock, *batch)
         reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._ask_for_gradients(False)
         for constrain in self.after_step:
             constrain(self.network)
-        return {f"{self.name}/{key}": value.detach() for key, value in (terms | observed).items()}
+        return {f"{self.name}/{key}": value.detach() for key, value in (terms | logged).items()}
 
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of the last update's gradient over all weights, a scalar; 0 before the first."""
@@ -77,20 +76,23 @@ class Player(nn.Module):
         scale = get_total_norm(gradients, norm_type=inf).clamp_min(torch.finfo(torch.float32).tiny)
         return scale * get_total_norm([gradient / scale for gradient in gradients])
 
-    def forget(self) -> None:
+    def reset_optimizer(self) -> None:
         """Forgets the optimizer's moments, as at the beginning."""
         self.optimizer.state.clear()
 
     def slow_down(self, power: float) -> None:
         """Lowers the learning rates and the betas for an optimizer that moves 1 / power times as often."""
-        self.full_rates = [rate * power for rate in self.full_rates]
+        self.full_rates, self.power = [rate * power for rate in self.full_rates], self.power * power
         for group in self.optimizer.param_groups:
             if "betas" in group:
                 group["betas"] = tuple(beta**power for beta in group["betas"])
 
-    def _set_rates(self, share: float) -> None:
+    def _set_rates(self, clock: Clock) -> None:
+        share = self.schedule(clock)
         for group, full_rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
             group["lr"] = full_rate * share
+            if self.beta2 is not None:
+                group["betas"] = (group["betas"][0], self.beta2.at(clock.progress) ** self.power)
 
     def _ask_for_gradients(self, asks: bool) -> None:
         for parameter in self.weights:

@@ -1,53 +1,75 @@
 """What generators with styles share: the mapping network, the mixing of styles, and noise."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
-from gans.core.batch_statistics import PixelNorm
-from gans.core.equalized import EqualizedLinear
-from gans.core.game import StyledNetwork
-from gans.core.labels import WithLabel
+from gans.core.networks import StyledNetwork
+from gans.layers.equalized import EqualizedLinear
+from gans.layers.labels import WithLabel
+from gans.layers.norms import PixelNorm
+from losses.core.options import option
 
-MAPPING_LAYERS = 8
-MAPPING_RATE = 0.01  # of the learning rate (StyleGAN, appendix C)
-MEAN_DECAY = 0.995  # of the running mean of w, a batch
 SLOPE = 0.2
 
 
+@dataclass(frozen=True)
+class StyleOptions:
+    """Options of generators with a mapping network and styles (StyleGAN, section 2 and appendix C)."""
+
+    style_mixing: float = option(
+        0.9, "Probability of styles from two latents in a training batch.", at_least=0.0, at_most=1.0
+    )
+    mapping_layers: int = option(8, "Layers of the mapping network.", at_least=1, shapes_network=True)
+    mapping_rate: float = option(
+        0.01,
+        "Learning rate of the mapping network, as a share of the generator's.",
+        above=0.0,
+        shapes_network=True,
+    )
+    w_mean_decay: float = option(
+        0.995, "Decay of the running mean of w, for each batch.", at_least=0.0, below=1.0
+    )
+
+
 class Mapping(nn.Module):
-    """z `(N, length)` → w: onto a sphere, then eight fully connected layers that learn slowly. With classes,
+    """z `(N, length)` → w: onto a sphere, then fully connected layers that learn slowly. With classes,
     a vector of the label stands behind z on the sphere, as in the authors' code."""
 
-    def __init__(self, length: int, classes: int = 0) -> None:
+    def __init__(self, length: int, classes: int, options: StyleOptions) -> None:
         super().__init__()
         self.with_label = WithLabel(length, classes)
         layers: list[nn.Module] = [PixelNorm()]
-        for inputs in [self.with_label.total, *[length] * (MAPPING_LAYERS - 1)]:
-            layers += [EqualizedLinear(inputs, length, lr_multiplier=MAPPING_RATE), nn.LeakyReLU(SLOPE)]
+        for inputs in [self.with_label.total, *[length] * (options.mapping_layers - 1)]:
+            layers += [
+                EqualizedLinear(inputs, length, lr_multiplier=options.mapping_rate),
+                nn.LeakyReLU(SLOPE),
+            ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, *label: Tensor) -> Tensor:
         return self.layers(self.with_label(z, *label))
 
 
-def repeated(w: Tensor, styles: int) -> Tensor:
+def repeat_styles(w: Tensor, styles: int) -> Tensor:
     """w `(N, w_dim)` for all layers, `(N, styles, w_dim)`; one that has a w for each is returned as it is."""
     return w.unsqueeze(1).expand(-1, styles, -1) if w.dim() == 2 else w
 
 
-def mixed(network: StyledNetwork, probability: float, z: Tensor, *label: Tensor) -> Tensor:
-    """The styles of a training batch, `(N, styles, w_dim)`: with that probability those of another latent
+def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label: Tensor) -> Tensor:
+    """The styles of a training batch, `(N, styles, w_dim)`: with probability `style_mixing` those of another latent
     of the same label, from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running mean
     of w is kept."""
     w = network.map(z, *label)
     with torch.no_grad():
-        network.mean.lerp_(w.mean(dim=0), 1 - MEAN_DECAY)
-    styles = repeated(w, network.styles)
+        network.mean.lerp_(w.mean(dim=0), 1 - options.w_mean_decay)
+    styles = repeat_styles(w, network.styles)
     # Drawn on the CPU, so that an accelerator is not waited for.
-    if probability <= 0 or torch.rand(()).item() >= probability:
+    if options.style_mixing <= 0 or torch.rand(()).item() >= options.style_mixing:
         return styles
     crossover = int(torch.randint(1, network.styles, ()))
-    other = repeated(network.map(torch.randn_like(z), *label), network.styles)
+    other = repeat_styles(network.map(torch.randn_like(z), *label), network.styles)
     return torch.cat([styles[:, :crossover], other[:, crossover:]], dim=1)
 
 
@@ -69,7 +91,7 @@ class Noise(nn.Module):
         return x + (torch.randn_like(x[:, :1]) if self.training else self.fixed) * self.scale
 
 
-def truncated(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+def truncate_styles(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
     """`w̄ + ψ (w − w̄)` for the styles of the first `cutoff` layers, or of all (StyleGAN, appendix B).
 
     Args:
@@ -79,6 +101,6 @@ def truncated(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None 
     Returns:
         Styles `(N, styles, w_dim)`.
     """
-    styles = repeated(w, network.styles)
+    styles = repeat_styles(w, network.styles)
     near = torch.lerp(network.mean.expand_as(styles), styles, psi)
     return near if cutoff is None else torch.cat([near[:, :cutoff], styles[:, cutoff:]], dim=1)

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
-from gans.core.game import Batch, GeneratorNetwork
-from gans.core.norms import dropout, norm
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.layers.norms import dropout
+from losses.core.options import option
 
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
@@ -48,6 +50,20 @@ class AttributeTranslator(Translator):
         """Images `(N, C, H, W)` → images with these attributes."""
 
 
+@dataclass(frozen=True)
+class PatchOptions:
+    """Options of critics of patches."""
+
+    patch_layers: int | None = option(
+        None,
+        "Strided layers of the critic: its patches have 16, 34 or 70 pixels a side for 1, 2 or 3; by default as "
+        "many as the image has room for, up to 3.",
+        at_least=1,
+        at_most=6,
+        shapes_network=True,
+    )
+
+
 class PatchCritic(nn.Module):
     """`(N, channels, H, W)` → logits `(N, h, w)`, each of a patch (Isola et al. 2017, section 3.2.2).
 
@@ -62,24 +78,24 @@ class PatchCritic(nn.Module):
         super().__init__()
         layers = patch_layers(blueprint)
         widths = [blueprint.width * min(2**i, 8) for i in range(layers + 1)]
-        has_shift = bool(norm(blueprint.critic_norm, 1))  # a norm's own shift makes a bias useless
+        has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
         chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]
         for index, wide in enumerate(widths[1:], 1):
             chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
             stride = 2 if index < layers else 1
             narrow = widths[index - 1]
             chain += [nn.Conv2d(narrow, wide, 4, stride=stride, padding=1, bias=not has_shift)]
-            chain += norm(blueprint.critic_norm, wide)
+            chain += blueprint.critic_norm.of_maps(wide)
         chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
         chain += [nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1), nn.Flatten(1, 2)]
         self.chain = nn.Sequential(*chain)
         self.apply(initialize)
 
     def forward(self, x: Tensor, *sources: Tensor) -> Tensor:
-        return self.chain(beside(x, *sources))
+        return self.chain(stack_channels(x, *sources))
 
 
-def beside(*images: Tensor) -> Tensor:
+def stack_channels(*images: Tensor) -> Tensor:
     """Images of one size as one with all their channels."""
     return torch.cat(images, dim=1) if len(images) > 1 else images[0]
 
@@ -87,8 +103,9 @@ def beside(*images: Tensor) -> Tensor:
 def patch_layers(blueprint: Blueprint) -> int:
     """Strided convolutions of a critic of patches: the paper's three from 64 pixels on, fewer below. A patch
     has about the size of such a small image, which is one thing: half of it does not show its shape."""
+    asked = (blueprint.options or PatchOptions()).patch_layers
     side = min(blueprint.sample_shape[1:])
-    return max(1, min(LARGEST_PATCH, side.bit_length() - 4))
+    return asked or max(1, min(LARGEST_PATCH, side.bit_length() - 4))
 
 
 class ResidualBlock(nn.Module):
@@ -96,14 +113,14 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        first, second = (convolved(channels, channels) for _ in range(2))
+        first, second = (convolution_layers(channels, channels) for _ in range(2))
         self.residual = nn.Sequential(*first, *second[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.residual(x)
 
 
-def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
+def convolution_layers(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
     """A convolution, instance norm, whose shift is the bias, and ReLU."""
     padding = kernel_size // 2
     return [
@@ -114,7 +131,7 @@ def convolved(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> 
 
 
 def residual_translator(
-    inputs: int, outputs: int, width: int, blocks: int, is_told: bool = False
+    inputs: int, outputs: int, width: int, blocks: int, has_condition_planes: bool = False
 ) -> nn.Sequential:
     """`(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1], H and W multiples of 4: two halvings, residual
     blocks, two doublings (Johnson et al. 2016). Pixels are repeated and then convolved, not spread by a
@@ -125,13 +142,16 @@ def residual_translator(
             convolution would take them away, so it has a bias instead. Its border of zeros and its leaky
             ReLU keep maps from being the same everywhere, whose norms have slopes that multiply to infinity.
     """
-    layers = convolved(inputs, width, 7)
-    if is_told:
+    layers = convolution_layers(inputs, width, 7)
+    if has_condition_planes:
         layers = [nn.Conv2d(inputs, width, 7, padding=3), nn.LeakyReLU(0.2)]
-    layers += [*convolved(width, 2 * width, stride=2), *convolved(2 * width, 4 * width, stride=2)]
+    layers += [
+        *convolution_layers(width, 2 * width, stride=2),
+        *convolution_layers(2 * width, 4 * width, stride=2),
+    ]
     layers += [ResidualBlock(4 * width) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
-        layers += [nn.Upsample(scale_factor=2), *convolved(wide, wide // 2)]
+        layers += [nn.Upsample(scale_factor=2), *convolution_layers(wide, wide // 2)]
     layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
     return nn.Sequential(*layers)
 
@@ -141,7 +161,7 @@ def blocks_for(size: Sequence[int]) -> int:
     return 9 if min(size) >= 256 else 6
 
 
-def refuse_odd(blueprint: Blueprint, multiple: int) -> None:
+def require_multiple(blueprint: Blueprint, multiple: int) -> None:
     """Raises ValueError for an image size whose sides are no multiples, or leave less than two pixels."""
     _, height, width = blueprint.sample_shape
     if height % multiple or width % multiple or min(height, width) < 2 * multiple:

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Rules, together
-from gans.core.game import Batch, Deal, GeneratorNetwork
-from gans.core.opponents import Generator, Opponents
-from gans.core.player import Outcome, Scores
+from gans.core.game import BatchLoader
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.objective import LossSpec, sum_losses
+from gans.core.player import Losses, Scores
 from gans.core.translation import PatchCritic
+from gans.core.two_player import Generator, TwoPlayerGame
 
 Pair = tuple[Tensor, Tensor]
 
@@ -31,20 +32,20 @@ class DomainCritics(nn.Module):
         return torch.stack([self.a(x), self.b(x)], dim=1)
 
 
-class TwoWayGame(Opponents[Generator, DomainCritics]):
+class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
     """The generators move first, then the critics on fakes that are detached; with `n_critic` > 1 further
     updates of the critics follow, on fresh images.
 
     Args:
         generator: makes images of both domains.
         critic: judges them.
-        rules: form, penalties, regularizers and optimizers.
+        spec: form, penalties, regularizers and optimizers.
     """
 
-    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, rules: Rules) -> None:
+    def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         if not isinstance(critic, DomainCritics):
             raise TypeError("a game between two domains needs a critic in each")
-        super().__init__(generator, critic, rules)
+        super().__init__(generator, critic, spec)
 
     @property
     def critics(self) -> tuple[PatchCritic, PatchCritic]:
@@ -54,35 +55,37 @@ class TwoWayGame(Opponents[Generator, DomainCritics]):
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
         """Fakes of both domains, and the generators' other terms, weighted, for when they are wanted."""
 
-    def remembered(self, fakes: Pair) -> Pair:
+    def replay_fakes(self, fakes: Pair) -> Pair:
         """What the critics are shown in their place."""
         return fakes
 
-    def round(self, deal: Deal) -> Scores:
-        clock, real = deal.clock, domains(deal())
+    def round(self, loader: BatchLoader) -> Scores:
+        clock, real = loader.clock, domains(loader.next_batch())
         fakes: list[Tensor] = []
-        scores = self.generator.minimise(self.fool, clock, real, fakes)
-        for turn in range(self.n_critic):
-            if turn:
-                clock, real = deal.clock, domains(deal())
+        scores = self.generator.minimise(self.generator_loss, clock, real, fakes)
+        for update in range(self.n_critic):
+            if update:
+                clock, real = loader.clock, domains(loader.next_batch())
                 with torch.no_grad():
                     fakes = list(self.make(real)[0])
-            shown = self.remembered((fakes[0].detach(), fakes[1].detach()))
-            scores |= self.critic.minimise(self.judge, clock, real, shown)
+            fakes_shown = self.replay_fakes((fakes[0].detach(), fakes[1].detach()))
+            scores |= self.critic.minimise(self.critic_loss, clock, real, fakes_shown)
         return scores
 
-    def fool(self, clock: Clock, real: Pair, made: list[Tensor]) -> Outcome:
+    def generator_loss(self, clock: Clock, real: Pair, made: list[Tensor]) -> Losses:
         """The generators' objective; what they made is kept in `made`."""
         fakes, others = self.make(real)
         made.extend(fakes)
         sides = zip(self.critics, real, fakes, strict=True)
-        fooling = [self.contest.fool(critic, clock, Batch(x), fake) for critic, x, fake in sides]
-        return Outcome({"adversarial": torch.stack(fooling).sum(), **others()})
+        fooling = [self.objective.generator_loss(critic, clock, Batch(x), fake) for critic, x, fake in sides]
+        return Losses({"adversarial": torch.stack(fooling).sum(), **others()})
 
-    def judge(self, clock: Clock, real: Pair, fakes: Pair) -> Outcome:
+    def critic_loss(self, clock: Clock, real: Pair, fakes: Pair) -> Losses:
         """The critics' objective."""
         sides = zip(self.critics, real, fakes, strict=True)
-        return together([self.contest.judge(critic, clock, Batch(x), fake) for critic, x, fake in sides])
+        return sum_losses(
+            [self.objective.critic_loss(critic, clock, Batch(x), fake) for critic, x, fake in sides]
+        )
 
 
 def domains(batch: Batch) -> Pair:

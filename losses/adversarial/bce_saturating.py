@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from losses.adversarial import Labelled
+from losses.core.adversarial import Labelled
 from losses.recipe import Recipe, defaults
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from losses.adversarial import Labelled
+from losses.core.adversarial import Labelled
 from losses.recipe import Recipe, defaults
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from losses.adversarial import Adversarial
+from losses.core.adversarial import Adversarial
 from losses.recipe import Recipe, defaults
 
 

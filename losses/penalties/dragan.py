@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from losses.penalties import Points
+from losses.core.points import Points
 
 SPREAD = 0.5
 

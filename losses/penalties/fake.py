@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from losses.penalties import Points
+from losses.core.points import Points
 
 
 class Fake(Points):

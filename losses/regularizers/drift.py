@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from losses.regularizers import Term
+from losses.core.regularizer import Term
 
 
 class Drift(Term):

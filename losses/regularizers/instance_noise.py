@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from losses.regularizers import View
-from losses.schedules import linear
+from losses.core.regularizer import View
+from losses.core.schedule import linear
 
 
 class InstanceNoise(View):

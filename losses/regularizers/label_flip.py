@@ -1,8 +1,8 @@
 """Flips each of the critic's labels with probability p: noisy labels (Chintala et al. 2016)."""
 
-from losses.adversarial import Adversarial
-from losses.regularizers import Relabel
-from losses.regularizers._labels import Flip, Relabelled, labelled
+from losses.core.adversarial import Adversarial
+from losses.core.labels import Flip, Relabelled, labelled
+from losses.core.regularizer import Relabel
 
 
 class LabelFlip(Relabel):

@@ -1,8 +1,8 @@
 """Tells the critic that reals are real with probability α only, one-sided (Salimans et al. 2016, 3.4)."""
 
-from losses.adversarial import Adversarial
-from losses.regularizers import Relabel
-from losses.regularizers._labels import Smooth, as_told, smoothed
+from losses.core.adversarial import Adversarial
+from losses.core.labels import Smooth, as_told, smoothed
+from losses.core.regularizer import Relabel
 
 
 class LabelSmoothing(Relabel):

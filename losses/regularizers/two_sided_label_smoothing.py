@@ -1,8 +1,8 @@
 """Softens both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
 
-from losses.adversarial import Adversarial
-from losses.regularizers import Relabel
-from losses.regularizers._labels import Smooth, smoothed
+from losses.core.adversarial import Adversarial
+from losses.core.labels import Smooth, smoothed
+from losses.core.regularizer import Relabel
 
 
 class TwoSidedLabelSmoothing(Relabel):

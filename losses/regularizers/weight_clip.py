@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from losses.regularizers import Constraint
+from losses.core.regularizer import Constraint
 
 
 class WeightClip(Constraint):

@@ -1,1 +1,1 @@
-"""What several metrics share: statistics of feature vectors, batches kept until they are asked for."""
+"""Parts that metrics share: the contract, feature statistics, batches kept until they are asked for."""

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from metrics import Metric, Reference, Takes
 from metrics.core.batches import Rows, checked
+from metrics.core.metric import Metric, Reference, Takes
 
 
 class PairMetric(Metric):

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metrics.extractors import CPU, Features, WeightsError
-from metrics.extractors._network import NetworkExtractor, Scale
-from metrics.extractors._pictures import as_rgb
-from metrics.extractors._resize import resized
+from metrics.extractors.core.extractor import CPU, Features, WeightsError
+from metrics.extractors.core.network import NetworkExtractor, PixelScale
+from metrics.extractors.core.resize import resized
+from metrics.extractors.core.rgb import as_rgb
 
 METADATA_KEY = "gans-classifier"
 SIZE = 32
 WIDTHS = (32, 64, 128)  # of the stages, each on half the pixels a side of the one before
 FEATURES = WIDTHS[-1]
-SCALE = Scale(127.5, 127.5)
+SCALE = PixelScale(127.5, 127.5)
 
 
 class Classifier(NetworkExtractor):
@@ -48,7 +48,7 @@ class Classifier(NetworkExtractor):
         self.remark = f"it names {description['accuracy']:.1%} of held-out images rightly"
         return network, digest
 
-    def scale_of(self, rule: str) -> Scale:
+    def scale_of(self, rule: str) -> PixelScale:
         return SCALE
 
 

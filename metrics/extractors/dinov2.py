@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
-from metrics.extractors import Features, WeightsError
-from metrics.extractors._network import NetworkExtractor, Scale
-from metrics.extractors._weights import Shapes, read
+from metrics.extractors.core.extractor import Features, WeightsError
+from metrics.extractors.core.network import NetworkExtractor, PixelScale
+from metrics.extractors.core.weights import Shapes, read
 
 # The authors publish no hash. This one stands wherever others pin the file, with its 1,217,586,395 bytes.
 HASH = "d5383ea8"  # the SHA-256 of the published file starts with this
@@ -21,7 +21,7 @@ EPSILON = 1e-6  # of every layer norm
 OFFSET = 0.1  # patches; see `resampled`
 
 
-class Plan(NamedTuple):
+class TransformerPlan(NamedTuple):
     """Features a token, blocks, attention heads, and patches a side of the images it was trained on."""
 
     width: int
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     side: int
 
 
-LARGE = Plan(width=1024, depth=24, heads=16, side=37)
+LARGE = TransformerPlan(width=1024, depth=24, heads=16, side=37)
 
 
 class DINOv2(NetworkExtractor):
@@ -46,13 +46,13 @@ class DINOv2(NetworkExtractor):
 
     name = "dinov2"
     distance = "fd-dinov2"
-    plan: ClassVar[Plan] = LARGE
+    plan: ClassVar[TransformerPlan] = LARGE
     feature_size = LARGE.width
     has_logits = False
     size = 224
     default_rule = "clean"
     # ImageNet's mean and deviation, with which it was trained.
-    imagenet: ClassVar[Scale] = Scale((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+    imagenet: ClassVar[PixelScale] = PixelScale((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
@@ -75,14 +75,14 @@ class DINOv2(NetworkExtractor):
         network.load_state_dict(state, assign=True)
         return network, digest
 
-    def scale_of(self, rule: str) -> Scale:
+    def scale_of(self, rule: str) -> PixelScale:
         return self.imagenet
 
 
 class VisionTransformer(nn.Module):
     """`(N, 3, 14·side, 14·side)` → features `(N, width)`. The names are those of the published state dict."""
 
-    def __init__(self, plan: Plan, side: int) -> None:
+    def __init__(self, plan: TransformerPlan, side: int) -> None:
         super().__init__()
         width = plan.width
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
@@ -141,7 +141,7 @@ class LayerScale(nn.Module):
         return x * self.gamma
 
 
-def shapes(plan: Plan) -> Shapes:
+def shapes(plan: TransformerPlan) -> Shapes:
     """The layout of the published state dict."""
     with torch.device("meta"):
         network = VisionTransformer(plan, plan.side)

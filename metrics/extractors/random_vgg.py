@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from metrics.extractors import Features
-from metrics.extractors._network import NetworkExtractor, Scale
-from metrics.extractors._weights import tensor_hash
+from metrics.extractors.core.extractor import Features
+from metrics.extractors.core.network import NetworkExtractor, PixelScale
+from metrics.extractors.core.weights import tensor_hash
 
 SEED = 64
 WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)  # 0 halves the image
@@ -36,7 +36,7 @@ class RandomVGG(NetworkExtractor):
     size = SIZE
     default_rule = "clean"
     # ImageNet's mean and deviation, as every VGG16 has in front of it.
-    imagenet: ClassVar[Scale] = Scale((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+    imagenet: ClassVar[PixelScale] = PixelScale((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
@@ -48,7 +48,7 @@ class RandomVGG(NetworkExtractor):
         network = RandomNetwork()
         return network, tensor_hash(network.parameters())
 
-    def scale_of(self, rule: str) -> Scale:
+    def scale_of(self, rule: str) -> PixelScale:
         return self.imagenet
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.reproduction import reproduce
-from experiments.sweeping import engines, queue
-from experiments.sweeping.engines import Engine, Job
-from experiments.sweeping.member import Task, attempt
+from experiments.sweeps import engines, queue
+from experiments.sweeps.engines import Engine, Job
+from experiments.sweeps.reproduction import reproduce
+from experiments.sweeps.worker import SweepTask, attempt
 
 
 class Here(Engine):
@@ -17,7 +17,7 @@ class Here(Engine):
         self.jobs = jobs
         self.started: list[tuple[str, float | None]] = []
 
-    def start(self, task: Task) -> Job:
+    def start(self, task: SweepTask) -> Job:
         self.started.append((Path(task.folder).name, task.until_kimg))
         return Ended(attempt(task))
 

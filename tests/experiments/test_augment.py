@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from experiments.augment import AUGMENTATIONS, crop, flip, jitter
-from experiments.data import Held
-from experiments.deal import Dealer
-from experiments.settings import AUGMENTATIONS as USUAL
-from experiments.settings import read_value
-from experiments.timetable import even
+from experiments.augmentations.augment import AUGMENTATIONS, crop, flip, jitter
+from experiments.core.settings import AUGMENTATIONS as USUAL
+from experiments.core.settings import read_value
+from experiments.data.core.batch_schedule import constant_batches
+from experiments.data.core.dataset import Held
+from experiments.data.core.loader import Loader
 
 
 def ramps(count: int = 400) -> torch.Tensor:
@@ -75,10 +75,10 @@ def test_jitter_of_grey_stays_grey() -> None:
 
 def test_a_dealt_batch_is_augmented_and_a_shown_one_is_not() -> None:
     samples = torch.arange(8 * 4, dtype=torch.uint8).view(8, 1, 2, 2)
-    deal = Dealer(Held(samples), even(8, 8), 0, torch.device("cpu"), (("flip", 1.0),))
-    plain = Dealer(Held(samples), even(8, 8), 0, torch.device("cpu"))
-    assert torch.equal(deal().samples, plain().samples.flip(3))
-    assert torch.equal(deal.prepare(samples), plain.prepare(samples))
+    loader = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"), (("flip", 1.0),))
+    plain = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"))
+    assert torch.equal(loader.next_batch().samples, plain().samples.flip(3))
+    assert torch.equal(loader.prepare(samples), plain.prepare(samples))
 
 
 def test_names_alone_have_their_usual_strength() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments import catalogue
-from experiments.errors import UsageError
+from experiments.core import registry
+from experiments.core.errors import UsageError
 from losses.recipes import RECIPES
 
-ALL = [(kind, name) for kind in catalogue.KINDS for name in catalogue.names(kind)]
+ALL = [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 FORM = """\"\"\"A form from elsewhere.\"\"\"
 from losses.adversarial.wgan import Wasserstein as _Wasserstein
 class Elsewhere(_Wasserstein):
@@ -20,21 +20,21 @@ class Elsewhere(_Wasserstein):
 
 @pytest.fixture(autouse=True)
 def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_from_files", {})
+    monkeypatch.setattr(registry, "_from_files", {})
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL, ids="/".join)
 def test_every_file_holds_one_plugin_and_one_line_on_it(kind: str, name: str) -> None:
-    assert catalogue.load(kind, name) is not None
-    line = catalogue.summary(kind, name)
+    assert registry.load(kind, name) is not None
+    line = registry.summary(kind, name)
     assert 20 < len(line) <= 110
     assert line.endswith(".")
 
 
-@pytest.mark.parametrize("loss", catalogue.loss_names())
+@pytest.mark.parametrize("loss", registry.loss_names())
 def test_a_recipe_names_a_form_that_exists(loss: str) -> None:
-    recipe = catalogue.load_recipe(loss)
-    assert recipe.form in catalogue.names("form")
+    recipe = registry.load_recipe(loss)
+    assert recipe.form in registry.names("form")
     assert recipe.paper
     if loss not in RECIPES:
         assert recipe.form == loss, "a form's own recipe is of that form"
@@ -55,16 +55,16 @@ def test_names_are_listed_without_importing_torch() -> None:
 )
 def test_close_matches_are_offered(kind: str, name: str, close: str) -> None:
     with pytest.raises(UsageError, match=f"unknown {kind} '{name}'; did you mean {close}"):
-        catalogue.load(kind, name)
+        registry.load(kind, name)
 
 
 def test_a_plugin_file_joins_the_catalogue(tmp_path: Path) -> None:
     file = tmp_path / "from_elsewhere.py"
     file.write_text(FORM)
-    assert catalogue.add_plugin(str(file)) == ("form", "from-elsewhere")
-    assert "from-elsewhere" in catalogue.loss_names()
-    assert catalogue.summary_of("loss", "from-elsewhere") == "A form from elsewhere."
-    assert catalogue.load("form", "from-elsewhere").__name__ == "Elsewhere"
+    assert registry.add_plugin(str(file)) == ("form", "from-elsewhere")
+    assert "from-elsewhere" in registry.loss_names()
+    assert registry.summary_of("loss", "from-elsewhere") == "A form from elsewhere."
+    assert registry.load("form", "from-elsewhere").__name__ == "Elsewhere"
 
 
 def test_a_plugin_may_hold_dataclasses(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_plugin_may_hold_dataclasses(tmp_path: Path) -> None:
     parts = "from dataclasses import dataclass\n@dataclass\nclass _Helper:\n    size: int\n"
     text, rest = FORM.split("\n", 1)
     file.write_text(f"{text}\nfrom __future__ import annotations\n{parts}{rest}")
-    assert catalogue.add_plugin(str(file)) == ("form", "with-a-dataclass")
+    assert registry.add_plugin(str(file)) == ("form", "with-a-dataclass")
 
 
 def test_a_recipe_is_a_plugin_too(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_a_recipe_is_a_plugin_too(tmp_path: Path) -> None:
         "from losses.recipe import Recipe, defaults\n"
         "recipe = Recipe(paper='me', form='bce', settings=(defaults(n_critic=3),), summary='Mine.')\n"
     )
-    assert catalogue.add_plugin(str(file)) == ("recipe", "my-recipe")
-    assert catalogue.load_recipe("my-recipe").form == "bce"
+    assert registry.add_plugin(str(file)) == ("recipe", "my-recipe")
+    assert registry.load_recipe("my-recipe").form == "bce"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_recipe_is_a_plugin_too(tmp_path: Path) -> None:
 def test_unusable_plugins_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(UsageError, match=f"{name}: .*{message}"):
-        catalogue.add_plugin(str(tmp_path / name))
+        registry.add_plugin(str(tmp_path / name))
 
 
 def test_installed_packages_bring_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +111,8 @@ def test_installed_packages_bring_plugins(tmp_path: Path, monkeypatch: pytest.Mo
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[gans]\nform.theirs = their_package:Elsewhere\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    catalogue._installed.cache_clear()
-    assert "theirs" in catalogue.loss_names()
-    assert catalogue.load("form", "theirs").__name__ == "Elsewhere"
-    assert "their_package" in catalogue.summary("form", "theirs")
-    catalogue._installed.cache_clear()
+    registry._installed.cache_clear()
+    assert "theirs" in registry.loss_names()
+    assert registry.load("form", "theirs").__name__ == "Elsewhere"
+    assert "their_package" in registry.summary("form", "theirs")
+    registry._installed.cache_clear()

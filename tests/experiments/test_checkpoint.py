@@ -1,6 +1,7 @@
 """Checkpoints are written whole or not at all, verified, and loaded without executing anything."""
 
 import hashlib
+import logging
 import os
 import pickle
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.checkpoint import Checkpoints, DamagedError, hash_path, load_checkpoint
-from experiments.errors import RunError
+from experiments.core.errors import RunError
+from experiments.runs.checkpoint import Checkpoints, DamagedError, hash_path, load_checkpoint
 
 
 def saved(folder: Path, *steps: int, keep: int = 9) -> Checkpoints:
@@ -45,13 +46,15 @@ def test_a_damaged_newer_one_never_pushes_out_a_good_one(tmp_path: Path) -> None
     for newer in checkpoints.paths()[1:]:
         newer.write_bytes(b"damaged")
     again = Checkpoints(tmp_path, keep=1)
-    assert again.newest(lambda line: None)["step"] == 1  # type: ignore[index]
+    assert again.newest()["step"] == 1  # type: ignore[index]
     again.save(2, {})
     assert [load_checkpoint(path)["step"] for path in again.paths()] == [2]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "no hash", "empty hash"])
-def test_a_damaged_newest_is_reported_and_the_one_before_is_used(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     checkpoints = saved(tmp_path, 1, 2)
     newest = checkpoints.paths()[-1]
     data = bytearray(newest.read_bytes())
@@ -66,12 +69,12 @@ def test_a_damaged_newest_is_reported_and_the_one_before_is_used(tmp_path: Path,
         hash_path(newest).unlink()
     else:
         hash_path(newest).write_text("")
-    reports: list[str] = []
-    content = checkpoints.newest(reports.append)
+    with caplog.at_level(logging.INFO, "gans"):
+        content = checkpoints.newest()
     assert content is not None
     assert content["step"] == 1
-    assert len(reports) == 1
-    assert "step-00000002.pt" in reports[0]
+    assert len(caplog.messages) == 1
+    assert "step-00000002.pt" in caplog.messages[0]
 
 
 def test_without_any_readable_checkpoint_nothing_starts_from_zero_in_silence(tmp_path: Path) -> None:
@@ -79,8 +82,8 @@ def test_without_any_readable_checkpoint_nothing_starts_from_zero_in_silence(tmp
     for path in checkpoints.paths():
         path.write_bytes(b"x")
     with pytest.raises(RunError, match="none of its 2 checkpoints"):
-        checkpoints.newest(lambda line: None)
-    assert Checkpoints(tmp_path / "empty").newest(lambda line: None) is None
+        checkpoints.newest()
+    assert Checkpoints(tmp_path / "empty").newest() is None
 
 
 class Bomb:
@@ -121,7 +124,7 @@ def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
     path = tmp_path / "step-00000003.pt"
     torch.save({"format": 99, "step": 3}, path)
     seal(path)
-    for read in (lambda: load_checkpoint(path), lambda: Checkpoints(tmp_path).newest(lambda line: None)):
+    for read in (lambda: load_checkpoint(path), lambda: Checkpoints(tmp_path).newest()):
         with pytest.raises(RunError, match="format 99 is newer"):
             read()
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.build import build
-from experiments.config import resolve
+from experiments.config.resolve import resolve
+from experiments.training.experiment import build
 from gans.core.clock import Clock
 from tests.experiments.test_resume import assert_equal_runs, stop_after
 
@@ -57,9 +57,9 @@ def test_a_run_that_was_rolled_back_is_resumed(gans: Gans, moody: Callable[[str]
     words = "--plugin moody.py --loss moody --arch mlp --data ring8 --width 8 --batch-size 16 --steps 60"
     line = f"run {words} --track local --sample-kimg 0.32 --on-collapse rollback --out"
     assert gans(f"{line} whole").status == 0
-    from experiments import catalogue
+    from experiments.core import registry
 
-    catalogue._from_files.clear()
+    registry._from_files.clear()
     stop_after(55, [*line.split(), "cut"])
     moody("calm")
     assert gans(f"{line} cut").status == 0

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments import catalogue
-from experiments.build import Experiment, build
-from experiments.config import resolve
-from experiments.errors import UsageError
-from experiments.train import StopSignal, train
-from losses.adversarial import Labelled
-from losses.regularizers import Relabel
+from experiments.config.resolve import resolve
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.training.experiment import Experiment, build
+from experiments.training.trainer import StopSignal, train
+from losses.core.adversarial import Labelled
+from losses.core.regularizer import Relabel
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
 Row = dict[str, Any]
@@ -26,7 +26,7 @@ def usual_strength(name: str) -> float:
     """A strength that the regularizer accepts."""
     for strength in (0.1, 0.9, 1.0, 0.01):
         try:
-            catalogue.load("regularizer", name)(strength)
+            registry.load("regularizer", name)(strength)
         except ValueError:
             continue
         return strength
@@ -38,12 +38,12 @@ PLAYERS = [
     for name, architecture in ARCHITECTURES.items()
     for kind in architecture.data
 ]
-LOSSES = catalogue.loss_names()
+LOSSES = registry.loss_names()
 # The first value of each is what the loss or the architecture would have by itself.
 CHOICES: dict[str, list[Any]] = {
     "critic_norm": [None, "none", "batch", "layer", "instance", "spectral"],
-    "regularizers": [None, *((name, usual_strength(name)) for name in catalogue.names("regularizer"))],
-    "penalty": [None, *((place,) for place in catalogue.names("penalty"))],
+    "regularizers": [None, *((name, usual_strength(name)) for name in registry.names("regularizer"))],
+    "penalty": [None, *((place,) for place in registry.names("penalty"))],
     "penalty_norm": [None, "one", "zero", "one-sided"],
     "critic_dropout": [None, 0.3],
     "lr_schedule": [None, "linear", "cosine"],
@@ -70,10 +70,10 @@ def strengths_of(row: Row) -> dict[str, float]:
     return dict([row["regularizers"]]) if row.get("regularizers") else {}
 
 
-RECIPES = {loss: catalogue.load_recipe(loss) for loss in LOSSES}
+RECIPES = {loss: registry.load_recipe(loss) for loss in LOSSES}
 BRING_PENALTY = {loss for loss in LOSSES if any(d.values.get("penalty") for d in RECIPES[loss].settings)}
-LABELLED = {loss for loss in LOSSES if issubclass(catalogue.load("form", RECIPES[loss].form), Labelled)}
-RELABEL = {n for n in catalogue.names("regularizer") if issubclass(catalogue.load("regularizer", n), Relabel)}
+LABELLED = {loss for loss in LOSSES if issubclass(registry.load("form", RECIPES[loss].form), Labelled)}
+RELABEL = {n for n in registry.names("regularizer") if issubclass(registry.load("regularizer", n), Relabel)}
 
 
 def reason_against(row: Row) -> str | None:
@@ -173,7 +173,7 @@ def test_the_cover_is_one() -> None:
 def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing all of them takes longer than the rounds, and few rounds fill no pool of 50."""
     monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-    monkeypatch.setattr("experiments.data._drawn.LENGTH", 64)
+    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 64)
     monkeypatch.setattr("gans.cyclegan.POOL", 3)
 
 

@@ -12,18 +12,19 @@ import torch
 from PIL import Image
 from torch import nn
 
-from experiments import catalogue
-from experiments.augment import AUGMENTATIONS
-from experiments.build import build
-from experiments.config import open_source, resolve
-from experiments.data import DataSet
-from experiments.deal import Dealer
-from experiments.errors import UsageError
-from experiments.evaluation.samples import GeneratedSamples
-from experiments.sampling import drawn_labels, generate, load_generator, of_class
-from experiments.seeds import generator_for
-from experiments.timetable import even
-from gans.core.game import LatentNetwork
+from experiments.augmentations.augment import AUGMENTATIONS
+from experiments.config.resolve import resolve
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.seeds import generator_for
+from experiments.data.core.batch_schedule import constant_batches
+from experiments.data.core.dataset import DataSet
+from experiments.data.core.loader import Loader
+from experiments.data.core.sources import open_source
+from experiments.evaluation.sample_sets import GeneratedSamples
+from experiments.runs.generator import drawn_labels, generate, load_generator, of_class
+from experiments.training.experiment import build
+from gans.core.networks import LatentNetwork
 
 Gans = Callable[..., Any]
 CPU = torch.device("cpu")
@@ -31,7 +32,7 @@ TINY = "--image-size 8 --width 4 --z-dim 4 --batch-size 4 --steps 3 --n-critic 1
 # A rate so large that the maps of stylegan, of which it divides the deviation, are more than rounding.
 RUN = f"run --data shapes --loss bce --lr-generator 0.05 {TINY} --out run --arch"
 LABELLED = [
-    name for name in catalogue.names("architecture") if catalogue.load("architecture", name).takes_labels
+    name for name in registry.names("architecture") if registry.load("architecture", name).takes_labels
 ]
 
 
@@ -61,24 +62,24 @@ class _Streamed(DataSet):
 @pytest.mark.parametrize("on_demand", [False, True])
 def test_every_sample_is_dealt_with_its_own_label(on_demand: bool) -> None:
     """Through held and prefetched data, over the ends of epochs, and after a jump."""
-    deal = Dealer(_Streamed(on_demand), even(5), 0, CPU, told=LABELS)
+    loader = Loader(_Streamed(on_demand), constant_batches(5), 0, CPU, told=LABELS)
     for turn in range(20):
         if turn == 12:
-            deal.seen = 1000
-        samples, (labels,) = deal()
+            loader.seen = 1000
+        samples, (labels,) = loader.next_batch()
         numbers = samples[:, 0, 0, 0].add(1).mul(127.5).round().long()
         assert torch.equal(labels, numbers % 3)
-    assert Dealer(_Streamed(on_demand), even(5), 0, CPU)().condition == ()
+    assert Loader(_Streamed(on_demand), constant_batches(5), 0, CPU)().condition == ()
 
 
 def test_labels_change_nothing_of_the_order_and_of_augmentations() -> None:
-    plain = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)])
-    told = Dealer(_Streamed(False), even(5), 0, CPU, augment=[("flip", 0.5)], told=LABELS)
+    plain = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=[("flip", 0.5)])
+    told = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=[("flip", 0.5)], told=LABELS)
     assert "flip" in AUGMENTATIONS
     assert all(torch.equal(plain().samples, told().samples) for _ in range(9))
 
 
-EMBEDDED = [name for name in catalogue.names("data") if catalogue.load("data", name).is_embedded]
+EMBEDDED = [name for name in registry.names("data") if registry.load("data", name).is_embedded]
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -193,7 +194,7 @@ def test_data_without_labels_is_refused_with_the_reason(refused: Any, pictures: 
 
 
 def test_an_architecture_that_takes_no_labels_says_so(refused: Any, workplace: Path) -> None:
-    text = Path(catalogue.ROOT, "examples/resize_conv.py").read_text()
+    text = Path(registry.ROOT, "examples/resize_conv.py").read_text()
     Path("plain_conv.py").write_text(text)
     refused(2, ("plain-conv", "takes no labels"), f"{RUN} plain-conv --plugin plain_conv.py")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from experiments import catalogue
-from experiments.config import Config, differences, refuse_another_recipe, resolve
-from experiments.errors import UsageError
-from experiments.settings import FIELDS, read_value
+from experiments.config.resolve import Config, differences, refuse_another_recipe, resolve
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.settings import FIELDS, read_value
 
 # The papers' defaults at --preset paper, for an architecture that leaves them to the loss.
 # No row names what it leaves to the architecture: dcgan's critic has batch norm, unless a penalty holds it.
@@ -48,12 +48,12 @@ FORMS = {
 
 
 def test_every_loss_of_the_papers_is_here() -> None:
-    assert set(catalogue.loss_names()) == set(PAPER_LOSSES)
+    assert set(registry.loss_names()) == set(PAPER_LOSSES)
 
 
 @pytest.mark.parametrize("loss", PAPER_LOSSES)
 def test_a_loss_is_its_form(loss: str) -> None:
-    assert catalogue.load_recipe(loss).form == FORMS.get(loss, loss)
+    assert registry.load_recipe(loss).form == FORMS.get(loss, loss)
 
 
 def settings_of(**flags: Any) -> dict[str, Any]:

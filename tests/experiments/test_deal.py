@@ -5,23 +5,25 @@ import time
 import pytest
 import torch
 
-from experiments.data import DataSet, Held, hold
-from experiments.deal import Dealer
-from experiments.errors import RunError
-from experiments.pictures import to_uint8
-from experiments.stream import BATCHES_AHEAD
-from experiments.timetable import Stretch, Timetable, even
+from experiments.core.errors import RunError
+from experiments.core.images import to_uint8
+from experiments.data.core.batch_schedule import BatchSchedule, Segment, constant_batches
+from experiments.data.core.batch_stream import BATCHES_AHEAD
+from experiments.data.core.dataset import DataSet, Held, hold
+from experiments.data.core.loader import Loader
 
 CPU = torch.device("cpu")
 
 
-def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Dealer:
+def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Loader:
     """Deals points (i, i)."""
-    return Dealer(Held(torch.arange(float(length)).repeat(2, 1).T), even(batch_size, total), seed, CPU)
+    return Loader(
+        Held(torch.arange(float(length)).repeat(2, 1).T), constant_batches(batch_size, total), seed, CPU
+    )
 
 
-def numbers(deal: Dealer, batches: int) -> list[int]:
-    return torch.cat([deal().samples[:, 0] for _ in range(batches)]).int().tolist()
+def numbers(loader: Loader, batches: int) -> list[int]:
+    return torch.cat([loader.next_batch().samples[:, 0] for _ in range(batches)]).int().tolist()
 
 
 def test_an_epoch_is_a_permutation_and_batches_may_span_two() -> None:
@@ -48,10 +50,10 @@ def test_a_batch_may_hold_more_than_an_epoch() -> None:
 
 
 def test_the_clock_counts_images_and_turns() -> None:
-    deal = dealer()
-    assert deal.clock == (0, 0, 0.0)
-    numbers(deal, 3)
-    assert deal.clock == (12, 3, 0.25)
+    loader = dealer()
+    assert loader.clock == (0, 0, 0.0)
+    numbers(loader, 3)
+    assert loader.clock == (12, 3, 0.25)
 
 
 def test_global_random_state_is_not_touched() -> None:
@@ -65,8 +67,8 @@ def test_global_random_state_is_not_touched() -> None:
 def test_every_grey_value_survives_the_way_to_the_network_and_back() -> None:
     """[16] Truncation instead of rounding would lose some; a stretch to the batch's range, all."""
     values = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
-    deal = Dealer(Held(values), even(256), 0, CPU)
-    images = deal.prepare(values)
+    loader = Loader(Held(values), constant_batches(256), 0, CPU)
+    images = loader.prepare(values)
     assert images.min() == -1.0
     assert images.max() == 1.0
     assert torch.equal(to_uint8(images), values)
@@ -91,16 +93,18 @@ class Lazy(DataSet):
 
 def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     small = Lazy(50)
-    held = Dealer(small, even(10), 0, CPU)
+    held = Loader(small, constant_batches(10), 0, CPU)
     asked = len(small.fetched)
     first = held().samples
     assert len(small.fetched) == asked, "nothing is fetched twice"
     small.on_demand = True
-    assert torch.equal(Dealer(small, even(10), 0, CPU)().samples, first), "streamed because it asks for it"
+    assert torch.equal(Loader(small, constant_batches(10), 0, CPU)().samples, first), (
+        "streamed because it asks for it"
+    )
     assert len(small.fetched) > asked
-    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
     large = Lazy(50)
-    streamed = Dealer(large, even(10), 0, CPU)
+    streamed = Loader(large, constant_batches(10), 0, CPU)
     assert torch.equal(streamed().samples, first), "both ways deal the same"
     streamed()
     streamed.seen = 0
@@ -109,10 +113,10 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
 
 
 def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
     data = Lazy(1000)
-    deal = Dealer(data, even(10), 0, CPU)
-    deal()
+    loader = Loader(data, constant_batches(10), 0, CPU)
+    loader.next_batch()
     deadline = time.monotonic() + 10
     while len(data.fetched) < 10 * (1 + BATCHES_AHEAD) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -121,44 +125,44 @@ def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pyt
 
 def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ends of epochs, from the start and from any position."""
-    held = numbers_of(Dealer(Lazy(23), even(5), 3, CPU), 30)
-    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
-    streamed = Dealer(Lazy(23), even(5), 3, CPU)
+    held = numbers_of(Loader(Lazy(23), constant_batches(5), 3, CPU), 30)
+    monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
+    streamed = Loader(Lazy(23), constant_batches(5), 3, CPU)
     assert numbers_of(streamed, 30) == held
-    late = Dealer(Lazy(23), even(5), 3, CPU)
+    late = Loader(Lazy(23), constant_batches(5), 3, CPU)
     late.seen = 45
     assert numbers_of(late, 10) == held[45:95]
 
 
 def test_batches_of_changing_sizes_are_dealt_the_same_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the start and from any position, over changes that are fetched ahead of their time."""
-    plan = Timetable((Stretch(0, 0, 5), Stretch(30, 6, 3), Stretch(42, 10, 8)), 13, 66)
-    held = Dealer(Lazy(23), plan, 3, CPU)
+    plan = BatchSchedule((Segment(0, 0, 5), Segment(30, 6, 3), Segment(42, 10, 8)), 13, 66)
+    held = Loader(Lazy(23), plan, 3, CPU)
     batches = [numbers_of(held, 1) for _ in range(13)]
     assert [len(batch) for batch in batches] == [5] * 6 + [3] * 4 + [8] * 3
-    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
     for turn, seen in ((0, 0), (4, 20), (6, 30), (9, 39), (11, 50)):
         data = Lazy(23)
-        streamed = Dealer(data, plan, 3, CPU)
+        streamed = Loader(data, plan, 3, CPU)
         streamed.seen = seen
-        assert streamed.clock.turn == turn
+        assert streamed.clock.batch_index == turn
         assert [numbers_of(streamed, 1) for _ in batches[turn:]] == batches[turn:]
         assert len(data.fetched) <= 66 - seen + 8 * BATCHES_AHEAD, "nothing is fetched twice"
 
 
-def numbers_of(deal: Dealer, batches: int) -> list[int]:
-    return torch.cat([to_uint8(deal().samples)[:, 0, 0, 0] for _ in range(batches)]).tolist()
+def numbers_of(loader: Loader, batches: int) -> list[int]:
+    return torch.cat([to_uint8(loader.next_batch().samples)[:, 0, 0, 0] for _ in range(batches)]).tolist()
 
 
 def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.memory.free_memory", lambda: 100)
+    monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
 
     class Broken(Lazy):
         def fetch(self, indices: torch.Tensor) -> torch.Tensor:
             raise ValueError("seven.png is damaged")
 
-    deal = Dealer(Broken(50), even(10), 0, CPU)
-    for fetch in (deal, deal.first):
+    loader = Loader(Broken(50), constant_batches(10), 0, CPU)
+    for fetch in (loader, loader.first):
         with pytest.raises(RunError, match=r"seven\.png"):
             fetch()
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import DataSet, Domains
-from experiments.deal import Dealer
-from experiments.errors import RunError
-from experiments.pictures import to_uint8
-from experiments.timetable import even
+from experiments.core.errors import RunError
+from experiments.core.images import to_uint8
+from experiments.data.core.batch_schedule import constant_batches
+from experiments.data.core.dataset import DataSet, Domains
+from experiments.data.core.loader import Loader
 
 CPU = torch.device("cpu")
 
@@ -33,16 +33,16 @@ class Numbers(DataSet):
 
 def dealer(
     paired: bool, lengths: tuple[int, int] = (23, 23), on_demand: bool = False, seed: int = 0
-) -> Dealer:
+) -> Loader:
     a, b = (Numbers(length, ground, on_demand) for length, ground in zip(lengths, (200, 250), strict=True))
-    return Dealer(Domains(a, b, paired=paired), even(5, 500), seed, CPU)
+    return Loader(Domains(a, b, paired=paired), constant_batches(5, 500), seed, CPU)
 
 
-def numbers(deal: Dealer, batches: int) -> tuple[list[int], list[int]]:
+def numbers(loader: Loader, batches: int) -> tuple[list[int], list[int]]:
     """What the images of A and of B show, in the order in which they were dealt."""
     found: tuple[list[int], list[int]] = ([], [])
     for _ in range(batches):
-        batch = deal()
+        batch = loader.next_batch()
         for images, shown, ground in zip((*batch.condition, batch.samples), found, (200, 250), strict=True):
             pixels = to_uint8(images)
             assert (pixels[:, 0, 3, 3] == ground).all(), "A is told, B are the samples"
@@ -53,14 +53,14 @@ def numbers(deal: Dealer, batches: int) -> tuple[list[int], list[int]]:
 @pytest.mark.parametrize("on_demand", [False, True])
 def test_partners_are_dealt_together(on_demand: bool) -> None:
     """Over the ends of epochs, each of which has an order of its own; and after jumps."""
-    deal = dealer(paired=True, on_demand=on_demand)
-    a, b = numbers(deal, 30)
+    loader = dealer(paired=True, on_demand=on_demand)
+    a, b = numbers(loader, 30)
     assert a == b
     assert sorted(a[:23]) == sorted(a[23:46]) == list(range(23))
     assert a[:23] != a[23:46]
     for seen in (45, 0, 110, 115):
-        deal.seen = seen
-        assert numbers(deal, 4) == (a[seen : seen + 20], a[seen : seen + 20])
+        loader.seen = seen
+        assert numbers(loader, 4) == (a[seen : seen + 20], a[seen : seen + 20])
 
 
 @pytest.mark.parametrize("on_demand", [False, True])
@@ -69,14 +69,14 @@ def test_two_domains_have_orders_of_their_own(on_demand: bool) -> None:
     a, b = numbers(dealer(paired=False, on_demand=on_demand), 30)
     assert sum(one == other for one, other in zip(a, b, strict=True)) < 30, "about one in 23"
     assert sorted(a[:23]) == sorted(b[:23]) == list(range(23))
-    deal = dealer(paired=False, lengths=(7, 31), on_demand=on_demand)
-    a, b = numbers(deal, 25)
+    loader = dealer(paired=False, lengths=(7, 31), on_demand=on_demand)
+    a, b = numbers(loader, 25)
     for order, length in ((a, 7), (b, 31)):
         epochs = [order[start : start + length] for start in range(0, 125 - length, length)]
         assert all(sorted(epoch) == list(range(length)) for epoch in epochs)
     for seen in (95, 10):
-        deal.seen = seen
-        assert numbers(deal, 3) == (a[seen : seen + 15], b[seen : seen + 15])
+        loader.seen = seen
+        assert numbers(loader, 3) == (a[seen : seen + 15], b[seen : seen + 15])
 
 
 def test_held_and_streamed_domains_are_dealt_alike() -> None:
@@ -115,19 +115,21 @@ def halved(images: Tensor) -> Tensor:
 @pytest.mark.parametrize("change", ["flip", "crop"])
 def test_partners_change_alike(change: str) -> None:
     torch.manual_seed(0)
-    deal = Dealer(Domains(Scenes(0.5), Scenes(1.0), paired=True), even(20), 0, CPU, [(change, 0.5)])
-    batch = deal()
+    loader = Loader(
+        Domains(Scenes(0.5), Scenes(1.0), paired=True), constant_batches(20), 0, CPU, [(change, 0.5)]
+    )
+    batch = loader.next_batch()
     (a,), b = batch.condition, batch.samples
     torch.testing.assert_close(a, halved(b), rtol=0, atol=0.01)
-    plain = Dealer(Domains(Scenes(0.5), Scenes(1.0), paired=True), even(20), 0, CPU)().samples
+    plain = Loader(Domains(Scenes(0.5), Scenes(1.0), paired=True), constant_batches(20), 0, CPU)().samples
     same = (plain == b).flatten(1).all(dim=1).sum()
     assert 0 < same < 20 if change == "flip" else same < 10, "each image by its own draw"
 
 
 def test_images_of_two_domains_change_each_by_itself() -> None:
     torch.manual_seed(0)
-    plain = Dealer(Domains(Scenes(0.5), Scenes(1.0)), even(20), 0, CPU)()
-    batch = Dealer(Domains(Scenes(0.5), Scenes(1.0)), even(20), 0, CPU, [("flip", 0.5)])()
+    plain = Loader(Domains(Scenes(0.5), Scenes(1.0)), constant_batches(20), 0, CPU)()
+    batch = Loader(Domains(Scenes(0.5), Scenes(1.0)), constant_batches(20), 0, CPU, [("flip", 0.5)])()
     flipped = [
         (before != after).flatten(1).any(dim=1)
         for before, after in ((plain.samples, batch.samples), (plain.condition[0], batch.condition[0]))
@@ -151,7 +153,7 @@ def test_a_file_of_either_domain_that_breaks_is_named() -> None:
         (Domains(breaks("a.png"), Numbers(9, 0)), "a.png"),
         (Domains(Numbers(9, 0), breaks("b.png")), "b.png"),
     ):
-        deal = Dealer(domains, even(5), 0, CPU)
-        for fetch in (deal, deal.first):
+        loader = Loader(domains, constant_batches(5), 0, CPU)
+        for fetch in (loader, loader.first):
             with pytest.raises(RunError, match=name):
                 fetch()

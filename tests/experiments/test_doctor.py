@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from experiments import catalogue, run_folder
-from experiments.diversity import pairwise_distance
-from experiments.doctor.diagnosis import diagnose
-from experiments.doctor.history import FEWEST_LINES, History
-from experiments.doctor.logits import scale_of
-from experiments.run_folder import RunFolder
-from experiments.settings import Settings
+from experiments.analysis.doctor.diagnosis import diagnose
+from experiments.analysis.doctor.history import FEWEST_LINES, History
+from experiments.analysis.doctor.loss_scale import scale_of
+from experiments.core import registry
+from experiments.core.diversity import pairwise_distance
+from experiments.core.settings import Settings
+from experiments.runs import folder as runs_folder
+from experiments.runs.folder import RunFolder
 
 Gans = Callable[..., Any]
 RING = "run --arch mlp --data ring8 --width 16 --batch-size 32 --n-critic 1 --steps 175 --track local"
@@ -141,7 +142,7 @@ def test_how_small_the_generators_gradient_may_be(size: float, optimizer: str, f
     [("bce", 1.3863), ("lsgan", 0.25), ("hinge", 2.0), ("relativistic", 0.6931), ("wgan", None)],
 )
 def test_what_a_form_has_to_give(form: str, chance: float | None) -> None:
-    scale = scale_of(catalogue.load("form", form)())
+    scale = scale_of(registry.load("form", form)())
     if chance is None:
         assert scale is None
     else:
@@ -251,8 +252,8 @@ def test_who_may_only_read_a_run_sees_whether_it_goes_on(
         raise PermissionError
 
     with folder.locked(), monkeypatch.context() as only_reading:
-        only_reading.setattr(run_folder, "FileLock", denied)
+        only_reading.setattr(runs_folder, "FileLock", denied)
         assert folder.is_locked
     (tmp_path / ".lock").touch()
-    monkeypatch.setattr(run_folder, "FileLock", denied)
+    monkeypatch.setattr(runs_folder, "FileLock", denied)
     assert not folder.is_locked

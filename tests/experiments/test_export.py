@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.checkpoint import load_checkpoint
-from experiments.config import resolve
-from experiments.errors import UsageError
-from experiments.export import import_network
-from experiments.run_folder import RunFolder
-from experiments.running import run
+from experiments.config.resolve import resolve
+from experiments.core.errors import UsageError
+from experiments.runs.checkpoint import load_checkpoint
+from experiments.runs.export import import_network
+from experiments.runs.folder import RunFolder
+from experiments.training.run import run
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
 
@@ -19,7 +19,7 @@ def trained(folder: Path, **flags: Any) -> RunFolder:
     task = ARCHITECTURES[flags.get("arch", "dcgan")].task
     small = {"data": DATA[task], "image_size": (8, 8), "width": 4, "batch_size": 4, "steps": 3}
     small |= {"z_dim": 3} if task == "noise" else {}
-    run(resolve({**small, "track": ("local",), **flags}), RunFolder(folder), say=lambda line: None)
+    run(resolve({**small, "track": ("local",), **flags}), RunFolder(folder))
     return RunFolder(folder)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.build import build
-from experiments.config import resolve
-from experiments.rates.range_test import Rising, SampleMoves, first_thrown, first_unstable, range_test
+from experiments.config.resolve import resolve
+from experiments.training.experiment import build
+from experiments.training.lr_finder import Rising, SampleMoves, first_thrown, first_unstable, range_test
 from gans.core.clock import Clock
 
 Gans = Callable[..., Any]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.build import build
-from experiments.config import resolve
-from experiments.sampling import load_generator
+from experiments.config.resolve import resolve
+from experiments.runs.generator import load_generator
+from experiments.training.experiment import build
 
 Gans = Callable[..., Any]
 TINY = "--arch progan --image-size 16 --width 2 --z-dim 4 --batch-size 4"

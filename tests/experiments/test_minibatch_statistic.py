@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.build import build_networks
-from experiments.config import resolve
+from experiments.config.factory import build_networks
+from experiments.config.resolve import resolve
 
 TINY = {"image_size": (16, 16), "width": 2, "z_dim": 3, "steps": 2, "device": "cpu"}
 KINDS = {

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import open_source, resolve
-from experiments.run_folder import RunFolder
-from experiments.running import run
-from experiments.sampling import generate, load_generator
+from experiments.config.resolve import resolve
+from experiments.data.core.sources import open_source
+from experiments.runs.folder import RunFolder
+from experiments.runs.generator import generate, load_generator
+from experiments.training.run import run
 from metrics.modes import Modes
 
 

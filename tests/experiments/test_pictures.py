@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.pictures import GAP, grid, picture_of, save_png, to_pillow, to_uint8
+from experiments.core.images import GAP, grid, picture_of, save_png, to_pillow, to_uint8
 
 
 def test_the_map_to_bytes_is_fixed() -> None:

@@ -18,18 +18,18 @@ from PIL import Image
 from torch import Tensor
 
 import cli
-from experiments import catalogue
-from experiments.checkpoint import Checkpoints, load_checkpoint
+from experiments.core import registry
+from experiments.runs.checkpoint import Checkpoints, load_checkpoint
 from tests.conftest import ARCHITECTURES, DATA
 
 # Children are forked from a process that has imported everything and computed nothing.
 CONTEXT = multiprocessing.get_context("forkserver")
-ROOMS = ["cli", "experiments.running", "experiments.data.zip", "gans.dcgan", "losses.adversarial.wgan"]
+ROOMS = ["cli", "experiments.training.run", "experiments.data.zip", "gans.dcgan", "losses.adversarial.wgan"]
 CONTEXT.set_forkserver_preload([*ROOMS, "torch._dynamo"])  # which the first optimizer imports
 KILLS = 3
 STEPS = 80
 CASES = {
-    **{f"dcgan, {loss}": f"--arch dcgan --loss {loss}" for loss in catalogue.loss_names()},
+    **{f"dcgan, {loss}": f"--arch dcgan --loss {loss}" for loss in registry.loss_names()},
     "mlp": "--arch mlp --loss wgan-gp",
     "resnet": "--arch resnet --loss hinge",
     # Two sizes of 0.3 kimg, two fades of as many; and one that fades from its first image to its last.
@@ -140,17 +140,17 @@ def call(words: list[str], status: int | None = None) -> None:
 
 def stop_after(step: int, words: list[str]) -> None:
     """Runs until the given step and stops there as Ctrl-C does."""
-    from experiments.watchers import Moment, Scoreboard
+    from experiments.training.callbacks import MetricLogger, Progress
 
-    original = Scoreboard.__call__
+    original = MetricLogger.__call__
 
-    def interrupt(self: Scoreboard, moment: Moment, scores: dict[str, Tensor]) -> None:
+    def interrupt(self: MetricLogger, moment: Progress, scores: dict[str, Tensor]) -> None:
         original(self, moment, scores)
         if moment.step == step:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Scoreboard, "__call__", interrupt)
+        patch.setattr(MetricLogger, "__call__", interrupt)
         call(words, status=130)
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from experiments.seeds import derive_seed, generator_for, seed_all
+from experiments.core.seeds import derive_seed, generator_for, seed_all
 
 
 def draw(*parts: int | str) -> list[float]:
@@ -38,21 +38,21 @@ def test_own_generators_leave_the_global_one_alone() -> None:
 
 def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
     """Seeding each step alike would give it the same latents every time."""
-    from experiments import train as loop
+    from experiments.training import trainer as loop
 
     seeded: list[tuple[int | str, ...]] = []
 
     class Still:
         seen = 0
 
-        def round(self, deal: object) -> dict[str, torch.Tensor]:
+        def round(self, loader: object) -> dict[str, torch.Tensor]:
             return {}
 
         def follow(self, seen: int, images: int) -> None:
             pass
 
     class Quiet:
-        game = deal = Still()
+        game = loader = Still()
         averages = (Still(),)
         total_steps = 4
 

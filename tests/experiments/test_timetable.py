@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from experiments import catalogue
-from experiments.build import Experiment, build
-from experiments.config import resolve
-from experiments.deal import Dealer
-from experiments.plan import describe_plan, estimate
-from experiments.settings import read_value
-from experiments.train import StopSignal, train
-from experiments.watchers import Moment
+from experiments.config.resolve import resolve
+from experiments.core import registry
+from experiments.core.settings import read_value
+from experiments.data.core.loader import Loader
+from experiments.training.callbacks import Progress
+from experiments.training.estimate import describe_plan, estimate
+from experiments.training.experiment import Experiment, build
+from experiments.training.trainer import StopSignal, train
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
-from gans.core.game import Batch
+from gans.core.networks import Batch
 from gans.core.player import Scores
 
 TINY = {"arch": "progan", "image_size": (16, 16), "width": 2, "z_dim": 3, "batch_size": 4, "device": "cpu"}
@@ -47,15 +47,15 @@ class Played(NamedTuple):
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
-    deal, follow = Dealer.__call__, ExponentialMovingAverage.follow
+    loader, follow = Loader.__call__, ExponentialMovingAverage.follow
 
     def call(experiment: Experiment) -> Played:
         dealt: list[tuple[int, Clock]] = []
         averaged: list[int] = []
         played = Played([], [], [], 0)
 
-        def note_batch(self: Dealer) -> Batch:
-            clock, batch = self.clock, deal(self)
+        def note_batch(self: Loader) -> Batch:
+            clock, batch = self.clock, loader(self)
             dealt.append((len(batch.samples), clock))
             return batch
 
@@ -63,14 +63,14 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
             averaged.append(images)
             follow(self, seen, images)
 
-        def note_round(moment: Moment, scores: Scores) -> None:
+        def note_round(moment: Progress, scores: Scores) -> None:
             game: Any = experiment.game
             played.stages.append(game.stages[0].now)
             played.batches.append(dealt.copy())
             played.seen.append(moment.seen)
             dealt.clear()
 
-        monkeypatch.setattr(Dealer, "__call__", note_batch)
+        monkeypatch.setattr(Loader, "__call__", note_batch)
         monkeypatch.setattr(ExponentialMovingAverage, "follow", note_average)
         train(experiment, 0, [note_round], StopSignal())
         return played._replace(averaged=sum(averaged))
@@ -114,7 +114,7 @@ def test_the_clock_counts_every_batch_and_image_once(
 def test_every_size_has_its_share_of_the_images(sizes: Any, length: dict[str, Any]) -> None:
     """60 % of the images are growth, as with even batches, also where the run is given in steps."""
     experiment = experiment_of(**length, stage_batch_sizes=sizes)
-    begins = [each.seen / experiment.total_images for each in experiment.deal.timetable.stretches]
+    begins = [each.seen / experiment.total_images for each in experiment.loader.batch_schedule.segments]
     assert begins == pytest.approx([0.0, 0.15, 0.45], abs=0.01)
 
 
@@ -140,7 +140,7 @@ def test_a_plan_knows_the_length_and_the_largest_need() -> None:
     assert crowd.memory_bytes > 2 * plain.memory_bytes
 
 
-@pytest.mark.parametrize("arch", catalogue.names("architecture"))
+@pytest.mark.parametrize("arch", registry.names("architecture"))
 def test_every_architecture_has_a_plan_at_its_paper_scale(arch: str) -> None:
     assert estimate(resolve({"arch": arch, "preset": "paper", "device": "cpu"})).memory_bytes > 2**20
 

@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 import cli
-from experiments.checkpoint import load_checkpoint
-from experiments.data._images import UnreadableError
-from experiments.sampling import load
-from experiments.settings import Settings
-from experiments.translating import Frame, Item, mirrored, padded
-from experiments.translation_targets import AttributeChange, Target, critic_of
-from gans.core.attributes import AttributeCritic, AttributeGroup, decided
-from gans.core.game import Batch
+from experiments.core.settings import Settings
+from experiments.data.core.image_files import UnreadableError
+from experiments.inference.translation import Frame, Item, mirrored, padded
+from experiments.inference.translation_targets import AttributeChange, Target, critic_of
+from experiments.runs.checkpoint import load_checkpoint
+from experiments.runs.generator import load
+from gans.core.attributes import AttributeCritic, AttributeGroup, most_likely_rows
+from gans.core.networks import Batch
 from gans.core.translation import AttributeTranslator
 
 Gans = Callable[..., Any]
@@ -264,7 +264,7 @@ def test_attributes_may_be_named_together_or_one_by_one(gans: Gans, runs: Path) 
 
 def test_logits_decide_on_the_likeliest_value_of_each_group() -> None:
     logits = torch.tensor([[-3.0, -1.0, -2.0, -0.5, 4.0, 5.0], [2.0, 1.0, 9.0, 0.5, 1.0, 0.0]])
-    rows = decided((HUE, *GROUPS[1:]), logits)
+    rows = most_likely_rows((HUE, *GROUPS[1:]), logits)
     assert rows.tolist() == [[0, 1, 0, 0, 0, 1], [0, 0, 1, 1, 1, 0]]
 
 
@@ -317,14 +317,14 @@ def test_the_critic_tells_the_attributes_that_nobody_names(asked: dict[str, str]
 def test_the_critic_is_that_of_the_newest_checkpoint(gans: Gans, runs: Path) -> None:
     """And what it says is what is done: naming it changes nothing, in the run and in its checkpoint."""
     newest = sorted(Path("stargan/checkpoints").glob("*.pt"))[-1]
-    critic = critic_of(Path("stargan"), load(Path("stargan")).settings, print)
+    critic = critic_of(Path("stargan"), load(Path("stargan")).settings)
     assert critic is not None and not critic.training
     kept = load_checkpoint(newest)["game"]
     for name, value in critic.state_dict().items():
         assert torch.equal(value, kept[f"critic.network.{name}"]), name
     with Image.open(paint("x.png", 16, 16)) as image:
         x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 127.5 - 1
-    says = decided(GROUPS, critic.classify(x))[0].tolist()
+    says = most_likely_rows(GROUPS, critic.classify(x))[0].tolist()
     named = f"filled={says[3]:.0f},size={GROUPS[2].values[int(says[5])]}"
     for folder, run, to in (
         ("told", "stargan", f"hue=blue,{named}"),

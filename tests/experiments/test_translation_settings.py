@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.build import build
-from experiments.config import resolve
-from experiments.plan import estimate
+from experiments.config.resolve import resolve
+from experiments.training.estimate import estimate
+from experiments.training.experiment import build
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
 Gans = Callable[..., Any]
@@ -69,7 +69,7 @@ def test_a_weight_that_is_given_leaves_the_others(arch: str) -> None:
 
 
 def test_the_weight_of_a_term_reaches_the_game(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.data._drawn.LENGTH", 8)
+    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 8)
     tiny = {"arch": "cyclegan", "image_size": (8, 8), "width": 2, "batch_size": 2, "steps": 1}
     game: Any = build(resolve({**tiny, "term_weights": "cycle=5"})).game
     assert game.weights == {"cycle": 5.0, "identity": 5.0}
@@ -144,7 +144,7 @@ def test_the_estimate_of_memory_is_that_of_the_games_objectives(
 ) -> None:
     """What autograd keeps of either player's objective, as it is played, without the weights; to a third,
     since losses keep something too."""
-    monkeypatch.setattr("experiments.data._drawn.LENGTH", 8)
+    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 8)
     config = resolve(
         {"arch": arch, "image_size": (32, 32), "width": 4, "batch_size": 4, "penalty": (), "steps": 1}
         | {"optimizer": "sgd", "loss": "lsgan", "device": "cpu"}
@@ -172,12 +172,12 @@ def test_the_estimate_of_memory_is_that_of_the_games_objectives(
         monkeypatch.setattr(player, "minimise", measure)
     storages: dict[int, Tensor] = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in experiment.game.parameters()}
-    experiment.game.round(experiment.deal)
+    experiment.game.round(experiment.loader)
     assert max(kept) == pytest.approx(planned.memory_bytes / 4 - copies, rel=1 / 3)
 
 
 def test_the_config_of_a_run_repeats_it(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.data._drawn.LENGTH", 16)
+    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 16)
     small = "--image-size 8 --width 2 --batch-size 4 --steps 2"
     for arch in TRANSLATORS:
         assert gans(f"run --arch {arch} {small} --out {arch}").status == 0

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from experiments import catalogue
+from experiments.core import registry
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.batch_statistics import MinibatchDeviation
 from gans.core.growth import GrowingGenerator
 from gans.dcgan import halvings
+from gans.layers.batch_statistics import MinibatchDeviation
 from tests.conftest import FROM_NOISE
 
 ARCHITECTURES = FROM_NOISE
@@ -18,12 +18,12 @@ SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
 
 
 def architectures(kind: str) -> list[str]:
-    return [name for name in ARCHITECTURES if kind in catalogue.load("architecture", name).data]
+    return [name for name in ARCHITECTURES if kind in registry.load("architecture", name).data]
 
 
 def build(name: str, blueprint: Blueprint) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
-    architecture: Architecture = catalogue.load("architecture", name)
+    architecture: Architecture = registry.load("architecture", name)
     return architecture.generator(blueprint), architecture.critic(blueprint)
 
 
@@ -76,7 +76,7 @@ def test_critic_without_batch_norm_judges_samples_one_by_one(name: str, norm: st
 @pytest.mark.parametrize("kind", ["images", "points"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_dropout_drops_in_the_critic_only(name: str, kind: str) -> None:
-    if kind not in catalogue.load("architecture", name).data:
+    if kind not in registry.load("architecture", name).data:
         return
     shape = (3, 16, 16) if kind == "images" else (2,)
     generator, critic = build(name, Blueprint(shape, z_dim=5, width=8, critic_dropout=0.5))

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
-from gans.core.contest import Contest, Rules, together
-from gans.core.game import Batch
-from gans.core.player import Outcome
-from losses.adversarial import Adversarial
+from gans.core.networks import Batch
+from gans.core.objective import AdversarialObjective, LossSpec, sum_losses
+from gans.core.player import Losses
 from losses.adversarial.lsgan import LeastSquares
 from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
-from losses.gradient_penalty import GradientPenalty
+from losses.core.adversarial import Adversarial
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.fake import Fake
 from losses.penalties.real import Real
 from losses.regularizers.drift import Drift
@@ -31,9 +31,9 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.tensor([[1.0, 2.0, 2.0], [3.0, 0.0, -4.0]], dtype=torch.float64))
         self.asked: list[tuple[Tensor, ...]] = []
 
-    def forward(self, x: Tensor, *told: Tensor) -> Tensor:
-        self.asked.append((x, *told))
-        return x @ self.weight.T + sum(each[:, None] for each in told)
+    def forward(self, x: Tensor, *conditioned: Tensor) -> Tensor:
+        self.asked.append((x, *conditioned))
+        return x @ self.weight.T + sum(each[:, None] for each in conditioned)
 
 
 REAL = torch.tensor([[0.5, -1.0, 0.0], [0.25, 0.0, 1.0]], dtype=torch.float64)
@@ -41,16 +41,16 @@ FAKE = torch.tensor([[-0.5, 0.5, 1.0], [2.0, 0.0, -0.25]], dtype=torch.float64)
 TOLD = torch.tensor([0.75, -0.25], dtype=torch.float64)
 
 
-def contest_of(form: Adversarial, **rules: Any) -> Contest:
-    return Contest(Rules(form, SGD, SGD, **rules))
+def contest_of(form: Adversarial, **spec: Any) -> AdversarialObjective:
+    return AdversarialObjective(LossSpec(form, SGD, SGD, **spec))
 
 
 def test_the_critics_terms() -> None:
     """Least squares, drift, and penalties at reals and fakes, which are summed: every number by hand."""
     critic = Linear()
     penalties = [GradientPenalty(Real(), "one", 10.0), GradientPenalty(Fake(), "zero", 3.0)]
-    contest = contest_of(LeastSquares(), penalties=penalties, regularizers=[Drift(0.5)])
-    outcome = contest.judge(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
+    objective = contest_of(LeastSquares(), penalties=penalties, regularizers=[Drift(0.5)])
+    outcome = objective.critic_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
     real, fake = (x @ critic.weight.T + TOLD[:, None] for x in (REAL, FAKE))
     norm = (critic.weight.mean(dim=0)).norm()  # of the mean of a sample's logits
     expected = {
@@ -61,18 +61,20 @@ def test_the_critics_terms() -> None:
     assert outcome.terms.keys() == expected.keys()
     for name, value in expected.items():
         assert outcome.terms[name].item() == pytest.approx(value.item(), rel=1e-12), name
-    assert outcome.observed["real"].item() == pytest.approx(real.mean().item(), rel=1e-12)
-    assert outcome.observed["fake"].item() == pytest.approx(fake.mean().item(), rel=1e-12)
-    assert outcome.observed["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-12)
-    assert all(torch.equal(told, TOLD) for _, told in critic.asked), "whoever asks tells the condition"
+    assert outcome.logged["real"].item() == pytest.approx(real.mean().item(), rel=1e-12)
+    assert outcome.logged["fake"].item() == pytest.approx(fake.mean().item(), rel=1e-12)
+    assert outcome.logged["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-12)
+    assert all(torch.equal(conditioned, TOLD) for _, conditioned in critic.asked), (
+        "whoever asks tells the condition"
+    )
     assert len(critic.asked) == 4
 
 
 def test_penalties_are_taken_when_due() -> None:
     penalties = [GradientPenalty(Real(), "one", 1.0, every=2), GradientPenalty(Fake(), "one", 1.0, every=3)]
-    contest, found = contest_of(Wasserstein(), penalties=penalties), []
-    for turn in range(6):
-        terms = contest.judge(Linear(), Clock(turn=turn), Batch(REAL), FAKE).terms
+    objective, found = contest_of(Wasserstein(), penalties=penalties), []
+    for batch_index in range(6):
+        terms = objective.critic_loss(Linear(), Clock(batch_index=batch_index), Batch(REAL), FAKE).terms
         one = (math.hypot(2.0, 1.0, -1.0) - 1) ** 2
         found.append(terms["gradient_penalty"].item() / one if "gradient_penalty" in terms else None)
     assert found == [pytest.approx(5), None, pytest.approx(2), pytest.approx(3), pytest.approx(2), None]
@@ -82,7 +84,7 @@ def test_penalties_are_taken_when_due() -> None:
 def test_the_generators_term(form: Adversarial) -> None:
     """Reals are looked at only where the form compares with them."""
     critic = Linear()
-    value = contest_of(form).fool(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
+    value = contest_of(form).generator_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
     real, fake = (x @ critic.weight.T + TOLD[:, None] for x in (REAL, FAKE))
     least_squares, compared = ((fake - 1) ** 2).mean() / 2, (1 + (real - fake).exp()).log().mean()
     expected = compared if form.relativistic else least_squares
@@ -92,29 +94,29 @@ def test_the_generators_term(form: Adversarial) -> None:
 
 def test_views_stand_before_every_look() -> None:
     """Two noises, on reals and fakes, that fade with the clock."""
-    contest, critic = (
+    objective, critic = (
         contest_of(LeastSquares(), regularizers=[InstanceNoise(1.0), InstanceNoise(2.0)]),
         Linear(),
     )
     torch.manual_seed(0)
-    contest.judge(critic, Clock(progress=0.75), Batch(REAL), FAKE)
+    objective.critic_loss(critic, Clock(progress=0.75), Batch(REAL), FAKE)
     torch.manual_seed(0)
     noise = [torch.randn(2, 3, dtype=torch.float64) for _ in range(4)]
     (shown_fake,), (shown_real,) = critic.asked
     torch.testing.assert_close(shown_fake, FAKE + 0.25 * noise[0] + 0.5 * noise[1])
     torch.testing.assert_close(shown_real, REAL + 0.25 * noise[2] + 0.5 * noise[3])
-    contest.fool(critic, Clock(progress=0.75), Batch(REAL), FAKE)
+    objective.generator_loss(critic, Clock(progress=0.75), Batch(REAL), FAKE)
     assert not torch.equal(critic.asked[-1][0], FAKE)
 
 
 def test_critics_that_move_together() -> None:
     parts = [
-        Outcome(
+        Losses(
             {"adversarial": torch.tensor(a), "gradient_penalty": torch.tensor(2 * a)},
             {"real": torch.tensor(a)},
         )
         for a in (1.0, 3.0)
     ]
-    terms, observed = together(parts)
+    terms, logged = sum_losses(parts)
     assert {name: value.item() for name, value in terms.items()} == {"adversarial": 4, "gradient_penalty": 8}
-    assert {name: value.item() for name, value in observed.items()} == {"real": 2}
+    assert {name: value.item() for name, value in logged.items()} == {"real": 2}

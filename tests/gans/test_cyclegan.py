@@ -11,7 +11,7 @@ from gans.core.translation import ResidualBlock
 from gans.cyclegan import POOL, Generators
 from losses.adversarial.relativistic import Relativistic
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import Deal, game_of, moved
+from tests.gans.translating import BatchLoader, game_of, moved
 
 
 def squares(logits: Tensor, label: float) -> Tensor:
@@ -21,12 +21,12 @@ def squares(logits: Tensor, label: float) -> Tensor:
 def test_one_round_by_hand() -> None:
     """Adversarial + 10 · cycle + 5 · identity, F ∘ G against x and G ∘ F against y; then each critic, on the
     fakes that the generators made before they moved."""
-    game, deal = game_of("cyclegan"), Deal("cyclegan")
+    game, loader = game_of("cyclegan"), BatchLoader("cyclegan")
     generators, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for network in (generators, critics):
         network.requires_grad_(True)
-    scores = game.round(deal)
-    a, b = deal.dealt[0].condition[0], deal.dealt[0].samples
+    scores = game.round(loader)
+    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
     to_b, to_a = generators.to_b, generators.to_a
     terms = {
         "adversarial": squares(critics.b(to_b(a)), 1) + squares(critics.a(to_a(b)), 1),
@@ -48,16 +48,16 @@ def test_without_identity_nothing_is_computed_for_it() -> None:
     game = game_of("cyclegan", weights={"cycle": 10.0, "identity": 0.0})
     calls: list[object] = []
     game.generator_network.to_b.register_forward_hook(lambda *call: calls.append(call))
-    scores = game.round(Deal("cyclegan"))
+    scores = game.round(BatchLoader("cyclegan"))
     assert "generator/identity" not in scores
     assert len(calls) == 2
 
 
 def test_relativistic_generators_are_compared_with_their_own_domain() -> None:
-    game, deal = game_of("cyclegan", Relativistic()), Deal("cyclegan")
+    game, loader = game_of("cyclegan", Relativistic()), BatchLoader("cyclegan")
     generators, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
-    scores = game.round(deal)
-    a, b = deal.dealt[0].condition[0], deal.dealt[0].samples
+    scores = game.round(loader)
+    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
     pairs = [(critics.a(a), critics.a(generators.to_a(b))), (critics.b(b), critics.b(generators.to_b(a)))]
     expected = sum((1 + (real - fake).exp()).log().mean().item() for real, fake in pairs)
     assert scores["generator/adversarial"].item() == pytest.approx(expected, rel=1e-10)
@@ -65,18 +65,18 @@ def test_relativistic_generators_are_compared_with_their_own_domain() -> None:
 
 def test_each_critic_has_a_pool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty images each; that of A holds fakes of A. What is shown comes out of it."""
-    game, deal = game_of("cyclegan"), Deal("cyclegan")
+    game, loader = game_of("cyclegan"), BatchLoader("cyclegan")
     assert [pool.images.shape for pool in game.pools] == [(50, 3, 8, 8)] * 2
     before = copy.deepcopy(game.generator_network)
-    game.round(deal)
-    a, b = deal.dealt[0].condition[0], deal.dealt[0].samples
+    game.round(loader)
+    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
     torch.testing.assert_close(game.pools[0].images[:2], before.to_a(b))
     torch.testing.assert_close(game.pools[1].images[:2], before.to_b(a))
     kept = [pool.images.clone() for pool in game.pools]
     monkeypatch.setattr("torch.rand", lambda size: torch.zeros(size))  # always exchanged
     for pool in game.pools:
         pool.filled = POOL
-    shown = game.remembered((torch.ones(2, 3, 8, 8), -torch.ones(2, 3, 8, 8)))
+    shown = game.replay_fakes((torch.ones(2, 3, 8, 8), -torch.ones(2, 3, 8, 8)))
     for pool, old, given, value in zip(game.pools, kept, shown, (1, -1), strict=True):
         assert all((old == image).flatten(1).all(dim=1).any() for image in given), "from before"
         assert (pool.images == value).flatten(1).all(dim=1).sum() in (1, 2), "the new are kept"

@@ -8,9 +8,9 @@ import torch
 from scipy.signal import correlate2d
 from torch import Tensor, nn
 
-from gans.core.batch_statistics import MinibatchDeviation, MinibatchDiscrimination, PixelNorm
-from gans.core.equalized import EqualizedConvolution, EqualizedLinear
-from gans.core.norms import spectral_norm
+from gans.layers.batch_statistics import MinibatchDeviation, MinibatchDiscrimination, PixelNorm
+from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
+from gans.layers.norms import spectral_norm
 
 
 @pytest.fixture(autouse=True)
@@ -82,9 +82,9 @@ def test_minibatch_deviation(count: int, group: int, used: int) -> None:
     assert found.shape == (count, 4, 2, 2) and torch.equal(found[:, :3], x)
     apart = count // used
     for index in range(count):
-        together = x.numpy()[index % apart :: apart]
-        assert len(together) == used
-        expected = np.sqrt(together.var(axis=0) + 1e-8).mean()
+        sum_losses = x.numpy()[index % apart :: apart]
+        assert len(sum_losses) == used
+        expected = np.sqrt(sum_losses.var(axis=0) + 1e-8).mean()
         np.testing.assert_allclose(found[index, 3].numpy(), expected, rtol=1e-10)
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from experiments import catalogue
+from experiments.core import registry
 from gans.core.architecture import Blueprint
-from gans.core.folding import folded
+from gans.layers.folding import fold_batch_norm
 from tests.conftest import FROM_NOISE
 
 
@@ -49,7 +49,7 @@ def test_a_folded_layer_is_the_same_function(
     torch.manual_seed(0)
     network = lively(nn.Sequential(copy.deepcopy(layer), copy.deepcopy(norm), nn.ReLU()))
     before = copy.deepcopy(network.state_dict())
-    found = folded(network)
+    found = fold_batch_norm(network)
     assert [type(module) for module in found.children()] == [type(layer), nn.Identity, nn.ReLU]
     x = torch.randn(shape, dtype=torch.float64)
     assert (found(x) - network(x)).abs().max() < 1e-12
@@ -58,7 +58,7 @@ def test_a_folded_layer_is_the_same_function(
 
 
 def norms_left(network: nn.Module) -> int:
-    return sum(isinstance(module, nn.BatchNorm2d) for module in folded(network).modules())
+    return sum(isinstance(module, nn.BatchNorm2d) for module in fold_batch_norm(network).modules())
 
 
 class Halved(nn.Conv2d):
@@ -86,7 +86,7 @@ def test_what_cannot_be_folded_stays(network: nn.Sequential) -> None:
     network = lively(copy.deepcopy(network))  # type: ignore[assignment]
     x = torch.randn(IMAGES, dtype=torch.float64)
     assert norms_left(network) == 1
-    assert (folded(network)(x) - network(x)).abs().max() < 1e-12
+    assert (fold_batch_norm(network)(x) - network(x)).abs().max() < 1e-12
 
 
 def test_blocks_inside_blocks_are_folded() -> None:
@@ -95,16 +95,16 @@ def test_blocks_inside_blocks_are_folded() -> None:
     network = lively(nn.Sequential(block, nn.ReLU(), nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))))
     x = torch.randn(IMAGES, dtype=torch.float64)
     assert norms_left(network) == 0
-    assert (folded(network)(x) - network(x)).abs().max() < 1e-12
+    assert (fold_batch_norm(network)(x) - network(x)).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("arch", FROM_NOISE)
 def test_every_generator_stays_the_same_function(arch: str) -> None:
     torch.manual_seed(0)
     blueprint = Blueprint((3, 16, 16), z_dim=5, width=4)
-    network = lively(catalogue.load("architecture", arch).generator(blueprint))
+    network = lively(registry.load("architecture", arch).generator(blueprint))
     z = torch.randn(7, 5, dtype=torch.float64)
-    found = folded(network)
+    found = fold_batch_norm(network)
     assert (found(z) - network(z)).abs().max() < 1e-12
     norms = [
         sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in each.modules())

@@ -7,36 +7,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from experiments import catalogue
-from experiments.build import build
-from experiments.config import resolve
+from experiments.config.resolve import resolve
+from experiments.core import registry
 from experiments.data.ring8 import Ring8
-from experiments.train import StopSignal, train
+from experiments.training.experiment import build
+from experiments.training.trainer import StopSignal, train
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Rules
 from gans.core.duel import Duel
-from gans.core.game import Batch, LatentNetwork, StyledNetwork
-from gans.core.labels import (
-    ConditionalBatchNorm,
-    EqualizedEmbedding,
-    ProjectionCritic,
-    WithLabel,
-)
-from gans.core.norms import spectral_norm
+from gans.core.networks import Batch, LatentNetwork, StyledNetwork
+from gans.core.objective import LossSpec
 from gans.core.one_class import one_class
+from gans.layers.labels import ConditionalBatchNorm, EqualizedEmbedding, ProjectionCritic, WithLabel
+from gans.layers.norms import spectral_norm
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.relativistic import Relativistic
-from losses.gradient_penalty import GradientPenalty
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
 
 CLASSES = 3
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 PLAYERS = [
     (name, kind)
-    for name in catalogue.names("architecture")
-    for kind in catalogue.load("architecture", name).data
-    if catalogue.load("architecture", name).takes_labels
+    for name in registry.names("architecture")
+    for kind in registry.load("architecture", name).data
+    if registry.load("architecture", name).takes_labels
 ]
 
 
@@ -47,7 +42,7 @@ def test_the_issues_architectures_take_labels() -> None:
 def networks_of(name: str, kind: str) -> tuple[LatentNetwork, nn.Module, Blueprint]:
     """With weights that are not those of the beginning, at which some parts stand still."""
     torch.manual_seed(0)
-    architecture: Architecture = catalogue.load("architecture", name)
+    architecture: Architecture = registry.load("architecture", name)
     shape = (3, 16, 16) if kind == "images" else (2,)
     blueprint = Blueprint(shape, z_dim=5, width=4, classes=CLASSES)
     generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
@@ -72,8 +67,8 @@ def test_labels_reach_both_players_and_every_part_of_them(name: str, kind: str) 
     generator.eval(), critic.eval()
     with torch.no_grad():
         for network, inputs in ((generator, z), (critic, samples.detach())):
-            told = network(inputs, LABELS)
-            assert not torch.allclose(network(inputs, LABELS.roll(1)), told, atol=1e-6)
+            conditioned = network(inputs, LABELS)
+            assert not torch.allclose(network(inputs, LABELS.roll(1)), conditioned, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "kind"), PLAYERS)
@@ -131,7 +126,7 @@ def test_equalized_vectors_have_one_size_in_memory_and_another_in_use() -> None:
 
 def test_spectral_norm_divides_the_vectors_of_labels_too() -> None:
     """Otherwise the label's part of the critic would have no bound."""
-    critic = catalogue.load("architecture", "resnet").critic(
+    critic = registry.load("architecture", "resnet").critic(
         Blueprint((3, 16, 16), z_dim=5, width=4, classes=CLASSES)
     )
     spectral_norm(critic)
@@ -147,10 +142,10 @@ class _Recorder(nn.Module):
     def __init__(self, answer: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
-        self.answer, self.told = answer, []
+        self.answer, self.conditioned = answer, []
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
-        self.told.append(label)
+        self.conditioned.append(label)
         return self.weight * self.answer(x)
 
 
@@ -179,10 +174,12 @@ def test_reals_fakes_and_penalized_points_are_seen_with_the_labels_of_the_reals(
     generator, critic = _RecordedGenerator(), _Recorder(lambda x: x.square().sum(dim=1))
     sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.1)  # noqa: E731
     penalty = GradientPenalty(Interpolates(), "one", 10.0)
-    Duel(generator, critic, Rules(form(), sgd, sgd, penalties=[penalty])).round(_Deal())
-    told = generator.inner.told + critic.told
-    assert len(critic.told) == 4 + (form is Relativistic), "reals, fakes, points, and the generator's turn"
-    assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in told)
+    Duel(generator, critic, LossSpec(form(), sgd, sgd, penalties=[penalty])).round(_Deal())
+    conditioned = generator.inner.conditioned + critic.conditioned
+    assert len(critic.conditioned) == 4 + (form is Relativistic), (
+        "reals, fakes, points, and the generator's turn"
+    )
+    assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in conditioned)
 
 
 @pytest.mark.parametrize("loss", ["bce", "wgan-gp"])

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
-from gans.core.norms import FLAT_NORMS, NORMS, dropout, flat_norm, norm, spectral_norm
-from gans.core.player import Outcome, Player
+from gans.core.player import Losses, Player
+from gans.layers.norms import FLAT_NORMS, NORMS, dropout, flat_norm, norm, spectral_norm
 
 OVER = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
 FLAT_OVER = {"batch": (0,), "layer": (1,)}
@@ -73,11 +73,11 @@ def test_spectral_norm_takes_one_power_iteration_in_an_update() -> None:
     vector = dict(critic.named_buffers())["0.parametrizations.weight.0._u"]
     seen: list[Tensor] = []
 
-    def objective(clock: Clock, x: Tensor) -> Outcome:
+    def objective(clock: Clock, x: Tensor) -> Losses:
         for _ in range(3):
             critic(x)
             seen.append(vector.clone())
-        return Outcome({"loss": critic(x).mean()})
+        return Losses({"loss": critic(x).mean()})
 
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     player.minimise(objective, Clock(), x)

@@ -12,10 +12,10 @@ from gans import pix2pix
 from gans.core.architecture import Blueprint
 from gans.pix2pix import UNet
 from losses.adversarial.bce import BinaryCrossEntropy
-from losses.gradient_penalty import GradientPenalty
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.real import Real
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import Deal, batch_of, game_of, images, moved, networks_of
+from tests.gans.translating import BatchLoader, batch_of, game_of, images, moved, networks_of
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def entropy(logits: Tensor, label: float) -> Tensor:
 def test_one_round_by_hand(silent: list[int]) -> None:
     """The critic sees input and output (equation 1), n_critic times on fresh pairs; then the generator pays
     100 times the mean distance from the target (equations 3 and 4), on the last of them."""
-    game, deal = game_of("pix2pix", BinaryCrossEntropy(), n_critic=2), Deal("pix2pix")
+    game, loader = game_of("pix2pix", BinaryCrossEntropy(), n_critic=2), BatchLoader("pix2pix")
     generator, critic = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for network in (generator, critic):
         network.requires_grad_(True)
-    scores = game.round(deal)
-    assert len(deal.dealt) == 2 == game.deals_per_round
-    for batch in deal.dealt:
+    scores = game.round(loader)
+    assert len(loader.dealt) == 2 == game.batches_per_round
+    for batch in loader.dealt:
         (a,), b = batch.condition, batch.samples
         # `chain` sees what lies side by side: the output (or the target), and then the input.
         judged = entropy(critic.chain(torch.cat([b, a], dim=1)), 1)
@@ -144,7 +144,7 @@ def test_the_penalty_is_at_the_output_alone(silent: list[int]) -> None:
     game = game_of("pix2pix", penalties=[GradientPenalty(Real(), "zero", 2.0)])
     critic: Any = copy.deepcopy(game.critic_network)
     batch = batch_of("pix2pix", 3)
-    terms = game.duel.judge(Deal("pix2pix").clock, batch).terms
+    terms = game.duel.critic_loss(BatchLoader("pix2pix").clock, batch).terms
     points = batch.samples.clone().requires_grad_()
     judged = critic(points, *batch.condition).flatten(1).mean(dim=1).sum()
     (slope,) = torch.autograd.grad(judged, points)

@@ -7,30 +7,30 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from experiments import catalogue
+from experiments.core import registry
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock, RateSchedule
-from gans.core.contest import Rules
 from gans.core.duel import Duel
-from gans.core.game import Batch, LatentNetwork
-from gans.core.player import Outcome, Player
+from gans.core.networks import Batch, LatentNetwork
+from gans.core.objective import LossSpec
+from gans.core.player import Losses, Player
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.wgan import Wasserstein
-from losses.gradient_penalty import GradientPenalty
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
 from losses.regularizers.weight_clip import WeightClip
 
 ADAM = partial(torch.optim.Adam, lr=1e-2, betas=(0.0, 0.9))
 SGD = partial(torch.optim.SGD, lr=0.1)
 PENALTY = GradientPenalty(Interpolates(), "one", 10.0)
-RULES: dict[str, Callable[[], Rules]] = {
-    "bce": lambda: Rules(BinaryCrossEntropy(), ADAM, ADAM),
-    "wgan-gp": lambda: Rules(Wasserstein(), ADAM, ADAM, n_critic=2, penalties=[PENALTY]),
-    "wgan": lambda: Rules(Wasserstein(), ADAM, ADAM, n_critic=3, regularizers=[WeightClip(0.05)]),
+RULES: dict[str, Callable[[], LossSpec]] = {
+    "bce": lambda: LossSpec(BinaryCrossEntropy(), ADAM, ADAM),
+    "wgan-gp": lambda: LossSpec(Wasserstein(), ADAM, ADAM, n_critic=2, penalties=[PENALTY]),
+    "wgan": lambda: LossSpec(Wasserstein(), ADAM, ADAM, n_critic=3, regularizers=[WeightClip(0.05)]),
 }
 
 
-class Deal:
+class BatchLoader:
     """Batches that are a function of their number."""
 
     def __init__(
@@ -50,11 +50,11 @@ class Deal:
         return Batch(batch * 2 - 1)
 
 
-def make_duel(arch: str = "dcgan", rules: str = "wgan-gp", seed: int = 0) -> Duel:
+def make_duel(arch: str = "dcgan", spec: str = "wgan-gp", seed: int = 0) -> Duel:
     torch.manual_seed(seed)
-    architecture: Architecture = catalogue.load("architecture", arch)
+    architecture: Architecture = registry.load("architecture", arch)
     blueprint = Blueprint((3, 8, 8), z_dim=4, width=4)
-    return Duel(architecture.generator(blueprint), architecture.critic(blueprint), RULES[rules]())
+    return Duel(architecture.generator(blueprint), architecture.critic(blueprint), RULES[spec]())
 
 
 def test_one_step_of_gradient_descent() -> None:
@@ -63,9 +63,9 @@ def test_one_step_of_gradient_descent() -> None:
     player = Player("critic", network, SGD)
     before = network.weight.item()
 
-    def objective(clock: Clock, x: Tensor) -> Outcome:
+    def objective(clock: Clock, x: Tensor) -> Losses:
         y = network(x)
-        return Outcome(
+        return Losses(
             {"adversarial": y.mean(), "gradient_penalty": y.square().mean()}, {"real": 100 * y.mean()}
         )
 
@@ -86,14 +86,14 @@ def test_the_norm_of_the_gradient_is_over_all_weights(size: float) -> None:
     player = Player("critic", network, SGD)
     assert player.gradient_norm().item() == 0.0
     x = torch.tensor([[3.0]])
-    player.minimise(lambda clock: Outcome({"loss": size * network["one"](x).sum()}), Clock())
+    player.minimise(lambda clock: Losses({"loss": size * network["one"](x).sum()}), Clock())
     assert player.gradient_norm().item() == pytest.approx(size * (2 * 3**2 + 2 * 1**2) ** 0.5)
 
 
-@pytest.mark.parametrize("rules", RULES)
-def test_only_the_mover_asks_for_gradients(rules: str) -> None:
+@pytest.mark.parametrize("spec", RULES)
+def test_only_the_mover_asks_for_gradients(spec: str) -> None:
     """[20] The critic is frozen in the generator's step, the generator without a graph in the critic's."""
-    duel = make_duel(rules=rules)
+    duel = make_duel(spec=spec)
     generator, critic = duel.generator_network, duel.critic_network
     generator_graphs, critic_asks = [], []
     generator.register_forward_hook(
@@ -102,42 +102,42 @@ def test_only_the_mover_asks_for_gradients(rules: str) -> None:
     critic.register_forward_hook(
         lambda module, inputs, output: critic_asks.append(next(module.parameters()).requires_grad)
     )
-    duel.round(Deal())
+    duel.round(BatchLoader())
     assert generator_graphs == [False] * duel.n_critic + [True]
-    calls = 3 if rules == "wgan-gp" else 2
+    calls = 3 if spec == "wgan-gp" else 2
     assert critic_asks == [True] * (duel.n_critic * calls) + [False]
     assert not any(p.requires_grad for p in duel.parameters()), "at rest everyone is frozen"
 
 
 def test_the_generators_step_leaves_nothing_in_the_critic() -> None:
     """[20] Neither weights nor accumulated gradients."""
-    duel, deal = make_duel(), Deal()
-    duel.round(deal)
+    duel, loader = make_duel(), BatchLoader()
+    duel.round(loader)
     weights = [p.detach().clone() for p in duel.critic_network.parameters()]
     gradients = [p.grad.clone() for p in duel.critic_network.parameters() if p.grad is not None]
-    duel.generator.minimise(duel.fool, deal.clock, deal())
+    duel.generator.minimise(duel.generator_loss, loader.clock, loader.next_batch())
     after = [p.grad for p in duel.critic_network.parameters() if p.grad is not None]
     assert all(torch.equal(a, b) for a, b in zip(weights, duel.critic_network.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(gradients, after, strict=True))
 
 
 def test_each_critic_update_has_fresh_reals_and_fakes() -> None:
-    duel, deal, reals = make_duel(), Deal(), []
-    judge = duel.judge
-    duel.judge = lambda clock, real: (reals.append(real), judge(clock, real))[1]  # type: ignore
-    duel.round(deal)
-    assert deal.clock.turn == duel.n_critic == duel.deals_per_round == 2
+    duel, loader, reals = make_duel(), BatchLoader(), []
+    critic_loss = duel.critic_loss
+    duel.critic_loss = lambda clock, real: (reals.append(real), critic_loss(clock, real))[1]  # type: ignore
+    duel.round(loader)
+    assert loader.clock.batch_index == duel.n_critic == duel.batches_per_round == 2
     assert not torch.equal(reals[0].samples, reals[1].samples)
 
 
 def test_clipping_follows_every_critic_step() -> None:
     """[10] The generator never meets unclipped weights, nor does any further critic update."""
-    duel = make_duel(rules="wgan")
+    duel = make_duel(spec="wgan")
     largest = []
     duel.critic_network.register_forward_hook(
         lambda module, inputs, output: largest.append(max(p.abs().max().item() for p in module.parameters()))
     )
-    duel.round(Deal())
+    duel.round(BatchLoader())
     first_update, later = largest[:2], largest[2:]
     assert max(first_update) > 0.05, "before the first update the weights are as they were born"
     assert len(later) == 5
@@ -171,11 +171,11 @@ class _Slope(nn.Module):
 def test_a_round_worked_out_by_hand() -> None:
     """wgan-gp with a linear critic a: ∂/∂a = E x̃ − E x + 2λ(1 − 1/‖a‖) a; then ∂/∂b = −a, with the new a."""
     generator, critic = _Affine(), _Slope()
-    duel = Duel(generator, critic, Rules(Wasserstein(), SGD, SGD, n_critic=1, penalties=[PENALTY]))
-    deal = Deal((2,), 8, torch.float64)
-    real = Deal((2,), 8, torch.float64)().samples
+    duel = Duel(generator, critic, LossSpec(Wasserstein(), SGD, SGD, n_critic=1, penalties=[PENALTY]))
+    loader = BatchLoader((2,), 8, torch.float64)
+    real = BatchLoader((2,), 8, torch.float64)().samples
     torch.manual_seed(1)
-    scores = duel.round(deal)
+    scores = duel.round(loader)
     torch.manual_seed(1)
     z = torch.randn(8, 2, dtype=torch.float64)
     old = torch.tensor([3.0, 4.0], dtype=torch.float64)
@@ -196,14 +196,14 @@ def test_the_generators_rate_follows_the_clock() -> None:
     steps = []
     for clock in clocks:
         before = network.weight.item()
-        player.minimise(lambda clock: Outcome({"loss": network.weight.sum()}), clock)
+        player.minimise(lambda clock: Losses({"loss": network.weight.sum()}), clock)
         steps.append(before - network.weight.item())
     assert steps == pytest.approx([0.05, 0.1, 0.05, 0.02], rel=1e-12)
 
 
 def test_learning_rates_come_from_the_config_not_from_the_checkpoint() -> None:
     saved = Player("critic", nn.Linear(2, 1), partial(torch.optim.Adam, lr=1e-3))
-    saved.minimise(lambda clock: Outcome({"loss": saved.network.weight.sum()}), Clock())
+    saved.minimise(lambda clock: Losses({"loss": saved.network.weight.sum()}), Clock())
     loaded = Player("critic", nn.Linear(2, 1), partial(torch.optim.Adam, lr=5e-4))
     loaded.load_state_dict(saved.state_dict())
     assert loaded.optimizer.param_groups[0]["lr"] == 5e-4

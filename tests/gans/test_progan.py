@@ -8,9 +8,9 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock, Pace
-from gans.core.contest import Rules
-from gans.core.game import Batch
-from gans.core.growth import FadedDeal, GrowingDuel, Stage
+from gans.core.growth import FadedLoader, GrowingDuel, Stage
+from gans.core.networks import Batch
+from gans.core.objective import LossSpec
 from gans.progan import Critic, Generator
 from losses.adversarial.bce import BinaryCrossEntropy
 
@@ -28,7 +28,7 @@ def _seed() -> None:
 )
 def test_the_pace_in_images(seen: float, stage: float) -> None:
     """[14] Six images at every size, four for every fade."""
-    assert Pace(fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
+    assert Pace(cross_fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
 
 
 def test_the_pace_by_itself_walks_through_all_sizes() -> None:
@@ -36,7 +36,7 @@ def test_the_pace_by_itself_walks_through_all_sizes() -> None:
     assert stages[0] == 0 and stages == sorted(stages)
     assert stages[9] == 0 and stages[15] == pytest.approx(0.5) and stages[20] == pytest.approx(1)
     assert stages[59] < 3 and stages[60] == stages[99] == 3
-    assert Pace(fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
+    assert Pace(cross_fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
     assert Pace().stage(Clock(0, 0, 0.5), levels=0) == 0
 
 
@@ -76,17 +76,17 @@ def test_a_fade_begins_with_the_smaller_critic_and_ends_without_it() -> None:
 def test_reals_fade_by_the_same_share() -> None:
     images = torch.randn(2, 3, 16, 16, dtype=torch.float64)
 
-    class Deal:
+    class BatchLoader:
         clock = Clock()
 
         def __call__(self) -> Batch:
             return Batch(images)
 
     small, half = avg_pool2d(images, 4), avg_pool2d(images, 2)
-    torch.testing.assert_close(FadedDeal(Deal(), 1, 1.0)().samples, half)
-    found = FadedDeal(Deal(), 1, 0.25)().samples
+    torch.testing.assert_close(FadedLoader(BatchLoader(), 1, 1.0)().samples, half)
+    found = FadedLoader(BatchLoader(), 1, 0.25)().samples
     torch.testing.assert_close(found, 0.75 * interpolate(small, scale_factor=2.0) + 0.25 * half)
-    torch.testing.assert_close(FadedDeal(Deal(), 0, 1.0)().samples, images)
+    torch.testing.assert_close(FadedLoader(BatchLoader(), 0, 1.0)().samples, images)
 
 
 def test_out_of_training_images_have_the_full_size() -> None:
@@ -119,10 +119,10 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
 
 
 def test_optimizers_begin_anew_at_a_new_size_only() -> None:
-    rules = Rules(BinaryCrossEntropy(), adam, adam, pace=Pace(fade=4, stable=4))
-    game = GrowingDuel(Generator(SMALL), Critic(SMALL), rules)
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=Pace(cross_fade=4, stable=4))
+    game = GrowingDuel(Generator(SMALL), Critic(SMALL), spec)
 
-    class Deal:
+    class BatchLoader:
         def __init__(self) -> None:
             self.seen = 0
 
@@ -134,9 +134,9 @@ def test_optimizers_begin_anew_at_a_new_size_only() -> None:
             self.seen += 2
             return Batch(torch.randn(2, 3, 16, 16))
 
-    deal, steps = Deal(), []
+    loader, steps = BatchLoader(), []
     for _ in range(9):
-        game.round(deal)
+        game.round(loader)
         state = game.duel.critic.optimizer.state
         steps.append(int(max(moments["step"] for moments in state.values())))
     # Level 0 until 4 images (and the very beginning of a fade), 1 until 12, then 2: two images a round.

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu
 
-from experiments.config import resolve
+from experiments.config.resolve import resolve
 from gans.core.architecture import Blueprint
-from gans.core.norms import NORMS, spectral_norm
-from gans.core.resample import Downsample, Upsample
+from gans.layers.norms import NORMS, spectral_norm
+from gans.layers.resample import Downsample, Upsample
 from gans.r3gan import (
     Block,
     GenerativeBasis,
@@ -21,7 +21,7 @@ from gans.r3gan import (
     widths_inwards,
 )
 from gans.r3gan import critic as make_critic
-from losses.input_gradient import input_gradient
+from losses.core.input_gradient import input_gradient
 
 SMALL = Blueprint((3, 16, 16), z_dim=5, width=8)
 SIZES = [(8, 8), (16, 16), (28, 28), (32, 32), (64, 64), (16, 8), (24, 40), (48, 32), (96, 96)]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from experiments.config import resolve
+from experiments.config.resolve import resolve
 from gans.core.architecture import Blueprint
-from gans.core.norms import NORMS, spectral_norm
+from gans.layers.norms import NORMS, spectral_norm
 from gans.resnet import (
     Block,
     EnlargingConvolution,
@@ -139,8 +139,12 @@ def test_paper_scale(size: int, width: int) -> None:
     settings = resolve({"arch": "resnet", "preset": "paper", "image_size": (size, size)}).settings
     assert (settings.z_dim, settings.width, settings.batch_size) == (128, width, 64)
     assert (settings.loss, settings.critic_norm) == ("hinge", "spectral")
-    penalized = resolve({"arch": "resnet", "loss": "wgan-gp", "preset": "paper"}).settings
-    assert (penalized.critic_norm, penalized.lr_critic, penalized.n_critic) == ("none", 1e-4, 5)
+    penalty_losses = resolve({"arch": "resnet", "loss": "wgan-gp", "preset": "paper"}).settings
+    assert (penalty_losses.critic_norm, penalty_losses.lr_critic, penalty_losses.n_critic) == (
+        "none",
+        1e-4,
+        5,
+    )
 
 
 def test_initial_weights() -> None:

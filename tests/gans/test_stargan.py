@@ -12,13 +12,13 @@ from gans import stargan
 from gans.core.architecture import Blueprint
 from gans.core.attributes import NO_YES, AttributeGroup
 from gans.core.translation import ResidualBlock
-from gans.stargan import attribute_loss, shuffled
+from gans.stargan import attribute_loss, shuffle_rows
 from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
-from losses.gradient_penalty import GradientPenalty
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import GROUPS, Deal, batch_of, game_of, images, moved, networks_of, rows_of
+from tests.gans.translating import GROUPS, BatchLoader, batch_of, game_of, images, moved, networks_of, rows_of
 
 FIVE = tuple(AttributeGroup(name, NO_YES) for name in ("black", "blond", "brown", "male", "young"))
 
@@ -46,7 +46,7 @@ def test_attributes_asked_for_are_those_of_other_images() -> None:
     """Whole rows: combinations that there are, each as often as in the batch."""
     torch.manual_seed(0)
     rows = torch.cat([torch.eye(9), torch.arange(9.0)[:, None]], dim=1)
-    found = [shuffled(rows) for _ in range(20)]
+    found = [shuffle_rows(rows) for _ in range(20)]
     for asked in found:
         assert sorted(asked[:, -1].tolist()) == list(range(9))
         assert torch.equal(asked[:, :9].argmax(dim=1), asked[:, -1].long())
@@ -62,11 +62,11 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("turned")
 def test_the_critics_turn_by_hand() -> None:
     """What is real; and the attributes of reals, as they are. Fakes are not classified."""
-    game, deal = game_of("stargan", Wasserstein(), n_critic=1), Deal("stargan", 4)
+    game, loader = game_of("stargan", Wasserstein(), n_critic=1), BatchLoader("stargan", 4)
     generator, critic = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     critic.requires_grad_(True)
-    scores = game.round(deal)
-    x, (rows,) = deal.dealt[0]
+    scores = game.round(loader)
+    x, (rows,) = loader.dealt[0]
     fake = generator(x, rows.roll(1, dims=0)).detach()
     judged = critic(fake).mean() - critic(x).mean()
     logits = critic.classify(x)
@@ -82,12 +82,12 @@ def test_the_critics_turn_by_hand() -> None:
 @pytest.mark.parametrize("form", [Wasserstein(), Relativistic()], ids=lambda form: form.recipe.form)
 def test_the_generators_turn_by_hand(form: Any) -> None:
     """To look real; to have the attributes asked for; and, asked for the old ones, to find back (× 10)."""
-    game, deal = game_of("stargan", form, n_critic=2), Deal("stargan", 4)
+    game, loader = game_of("stargan", form, n_critic=2), BatchLoader("stargan", 4)
     generator = copy.deepcopy(game.generator_network).requires_grad_(True)
-    scores = game.round(deal)
+    scores = game.round(loader)
     critic = game.critic_network  # as it is after its turns
-    x, (rows,) = deal.dealt[-1]
-    assert len(deal.dealt) == 2 == game.deals_per_round
+    x, (rows,) = loader.dealt[-1]
+    assert len(loader.dealt) == 2 == game.batches_per_round
     asked = rows.roll(1, dims=0)
     fake = generator(x, asked)
     fooling = -critic(fake).mean()
@@ -112,9 +112,11 @@ def test_weights_are_those_of_the_rules() -> None:
     for weight in (1.0, 3.0):
         game = game_of("stargan", weights={"classification": weight, "reconstruction": 2 * weight})
         torch.manual_seed(0)
-        scores.append(game.fool(Deal("stargan").clock, batch_of("stargan", 4)).terms)
+        scores.append(game.generator_loss(BatchLoader("stargan").clock, batch_of("stargan", 4)).terms)
         scores[-1] |= {
-            "critic": game.judge(Deal("stargan").clock, batch_of("stargan", 4)).terms["classification"]
+            "critic": game.critic_loss(BatchLoader("stargan").clock, batch_of("stargan", 4)).terms[
+                "classification"
+            ]
         }
     for name in ("classification", "reconstruction", "critic"):
         assert scores[1][name].item() == pytest.approx(3 * scores[0][name].item(), rel=1e-12)
@@ -128,7 +130,7 @@ def test_the_penalty_is_on_what_is_real_alone(monkeypatch: pytest.MonkeyPatch) -
     critic = game.critic_network
     monkeypatch.setattr(Interpolates, "choose", lambda self, real, fake: (real + fake).detach() / 2)
     critic.requires_grad_(True)
-    outcome = game.judge(Deal("stargan").clock, batch)
+    outcome = game.critic_loss(BatchLoader("stargan").clock, batch)
     fake = game.generator_network(batch.samples, batch.condition[0].roll(1, dims=0)).detach()
     points = ((batch.samples + fake) / 2).requires_grad_()
     (slope,) = torch.autograd.grad(critic(points).flatten(1).mean(dim=1).sum(), points)

@@ -9,15 +9,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
-from gans.core.resample import Blur
-from gans.core.styles import MAPPING_RATE, mixed
-from gans.stylegan import (
-    Epilogue,
-    Generator,
-    StyledConvolution,
-    adaptive_instance_norm,
-    critic,
-)
+from gans.core.styles import MAPPING_RATE, mix_styles
+from gans.layers.resample import Blur
+from gans.stylegan import Epilogue, Generator, StyledConvolution, adaptive_instance_norm, critic
 
 SMALL = Blueprint((3, 32, 32), z_dim=6, width=4, style_mixing=0.5)  # 8 → 16 → 32 pixels
 
@@ -108,7 +102,7 @@ def test_mixing_takes_late_styles_of_another_latent() -> None:
     z, crossovers = torch.randn(3, 6), []
     w = generator.map(z)
     for _ in range(400):
-        styles = mixed(generator, 0.5, z)
+        styles = mix_styles(generator, 0.5, z)
         assert styles.shape == (3, 8, 6)
         own = (styles == w.unsqueeze(1)).all(dim=2).all(dim=0)
         count = int(own.sum())
@@ -138,7 +132,10 @@ def test_the_mean_of_w_follows_what_is_mapped() -> None:
 
 
 def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
-    generator, judge = Generator(Blueprint((3, 32, 32), z_dim=6, width=4)).double(), critic(SMALL).double()
+    generator, critic_loss = (
+        Generator(Blueprint((3, 32, 32), z_dim=6, width=4)).double(),
+        critic(SMALL).double(),
+    )
     z = draw(2, 6)
     for level in (0, 1):
         torch.manual_seed(1)  # the same noise
@@ -148,10 +145,10 @@ def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
         generator.stage.set(level + 1e-12)
         torch.testing.assert_close(generator(z), interpolate(small, scale_factor=2.0), rtol=0, atol=1e-9)
         x = draw(2, 3, 16 * 2**level, 16 * 2**level)
-        judge.stage.set(float(level))
-        judged = judge(avg_pool2d(x, 2))
-        judge.stage.set(level + 1e-12)
-        torch.testing.assert_close(judge(x), judged, rtol=0, atol=1e-9)
+        critic_loss.stage.set(float(level))
+        judged = critic_loss(avg_pool2d(x, 2))
+        critic_loss.stage.set(level + 1e-12)
+        torch.testing.assert_close(critic_loss(x), judged, rtol=0, atol=1e-9)
     assert small.shape[-1] == 16
 
 

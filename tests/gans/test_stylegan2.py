@@ -10,13 +10,13 @@ from torch.nn.functional import conv2d
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
-from gans.core.contest import Rules
-from gans.core.game import Batch
-from gans.core.modulation import ModulatedConvolution
-from gans.core.styles import repeated
+from gans.core.networks import Batch
+from gans.core.objective import LossSpec
+from gans.core.styles import repeat_styles
+from gans.layers.modulation import ModulatedConvolution
 from gans.stylegan2 import LENGTH_EVERY, Critic, Generator, HalvingConvolution, LazyDuel, path_lengths
 from losses.adversarial.bce import BinaryCrossEntropy
-from losses.gradient_penalty import GradientPenalty
+from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.real import Real
 
 SMALL = Blueprint((3, 16, 16), z_dim=6, width=4)
@@ -81,7 +81,7 @@ class Turned(Generator):
         return (self.matrix,)
 
     def synthesize(self, w: Tensor) -> Tensor:
-        return (repeated(w, 3).sum(dim=1) @ self.matrix.T).view(-1, 1, 4, 4)
+        return (repeat_styles(w, 3).sum(dim=1) @ self.matrix.T).view(-1, 1, 4, 4)
 
 
 def test_path_lengths_of_a_linear_generator() -> None:
@@ -104,11 +104,11 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
 
 def game(every: int = 16, n_critic: int = 1) -> LazyDuel:
     penalty = GradientPenalty(Real(), "zero", 0.5, every)
-    rules = Rules(BinaryCrossEntropy(), adam, adam, n_critic, penalties=[penalty])
-    return LazyDuel(Generator(SMALL), Critic(SMALL), rules)
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, n_critic, penalties=[penalty])
+    return LazyDuel(Generator(SMALL), Critic(SMALL), spec)
 
 
-class Deal:
+class BatchLoader:
     def __init__(self) -> None:
         self.seen = 0
 
@@ -122,8 +122,8 @@ class Deal:
 
 
 def test_regularization_takes_turns_of_its_own() -> None:
-    duel, deal = game(every=3), Deal()
-    scores = [duel.round(deal) for _ in range(8)]
+    duel, loader = game(every=3), BatchLoader()
+    scores = [duel.round(loader) for _ in range(8)]
     assert ["critic/gradient_penalty" in s for s in scores] == [True, False, False] * 2 + [True, False]
     assert ["generator/path_length" in s for s in scores] == [True, False, False, False] * 2
     moved = [
@@ -137,20 +137,20 @@ def test_optimizers_that_move_more_often_are_slower() -> None:
     """Appendix B: rate and betas to the power k / (k + 1)."""
     duel = game(every=16)
     critic, generator = duel.duel.critic.optimizer, duel.duel.generator.optimizer
-    duel.round(Deal())
+    duel.round(BatchLoader())
     assert critic.param_groups[0]["lr"] == pytest.approx(1e-3 * 16 / 17)
     assert critic.param_groups[0]["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
     assert generator.param_groups[0]["lr"] == pytest.approx(1e-3 * LENGTH_EVERY / (LENGTH_EVERY + 1))
     eager = game(every=1)
-    eager.round(Deal())
+    eager.round(BatchLoader())
     assert eager.duel.critic.optimizer.param_groups[0]["lr"] == 1e-3, "one step for loss and penalty"
     assert not eager.lazy
 
 
 def test_rarer_penalties_have_the_same_expected_gradient() -> None:
     duel, real = game(every=16), torch.randn(4, 3, 16, 16)
-    lazy = duel.penalize(Clock(), Batch(real)).terms["gradient_penalty"]
-    (plain,) = game(every=1).duel.contest.penalties
+    lazy = duel.penalty_loss(Clock(), Batch(real)).terms["gradient_penalty"]
+    (plain,) = game(every=1).duel.objective.penalties
     value = plain(duel.critic_network, real, real).value
     assert lazy.item() / 16 == pytest.approx(value.item(), rel=1e-5)
 
@@ -160,11 +160,11 @@ def test_path_lengths_have_the_same_expected_gradient() -> None:
     duel = game().train()
     duel.generator_network.requires_grad_(True)
     state = torch.get_rng_state()
-    terms = duel.straighten(Clock(), Batch(torch.randn(4, 3, 16, 16))).terms
+    terms = duel.path_length_loss(Clock(), Batch(torch.randn(4, 3, 16, 16))).terms
     mean = duel.length.item()
     torch.set_rng_state(state)
     torch.randn(4, 3, 16, 16)
-    styles = repeated(duel.synthesis.map(torch.randn(2, 6)), duel.synthesis.styles)
+    styles = repeat_styles(duel.synthesis.map(torch.randn(2, 6)), duel.synthesis.styles)
     lengths = path_lengths(duel.synthesis, styles)
     assert mean == pytest.approx(0.01 * lengths.mean().item(), rel=1e-5)
     expected = 2 * (lengths - mean).square().mean() * LENGTH_EVERY

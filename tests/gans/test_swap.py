@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from gans import swap
-from gans.swap import NODES, warped
-from tests.gans.translating import Deal, game_of, images, moved, networks_of
+from gans.swap import NODES, warp
+from tests.gans.translating import BatchLoader, game_of, images, moved, networks_of
 
 
 def squares(logits: Tensor, label: float) -> Tensor:
@@ -19,12 +19,12 @@ def squares(logits: Tensor, label: float) -> Tensor:
 def test_one_round_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each decoder rebuilds its own domain from warped images; what counts is the image before the warp."""
     monkeypatch.setattr(swap, "warped", lambda images: images.flip(3) / 2)
-    game, deal = game_of("swap"), Deal("swap")
+    game, loader = game_of("swap"), BatchLoader("swap")
     network, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for each in (network, critics):
         each.requires_grad_(True)
-    scores = game.round(deal)
-    a, b = deal.dealt[0].condition[0], deal.dealt[0].samples
+    scores = game.round(loader)
+    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
     rebuilt_a, rebuilt_b = (
         network.to_a(network.encoder(a.flip(3) / 2)),
         network.to_b(network.encoder(b.flip(3) / 2)),
@@ -63,7 +63,7 @@ def test_all_of_an_image_goes_through_the_code() -> None:
 
 def test_no_strength_is_no_warp() -> None:
     x = images(3, 0, (3, 16, 24))
-    torch.testing.assert_close(warped(x, 0.0), x, rtol=0, atol=1e-12)
+    torch.testing.assert_close(warp(x, 0.0), x, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("axis", "pixels"), [(3, 2), (3, -3), (2, 1)])
@@ -81,7 +81,7 @@ def test_a_constant_pull_moves_all_pixels_by_it(
 
     monkeypatch.setattr(torch, "randn", constant)
     places = (torch.arange(width) + pixels).clamp(0, width - 1)
-    torch.testing.assert_close(warped(x, 1.0), x.index_select(axis, places), rtol=0, atol=1e-6)
+    torch.testing.assert_close(warp(x, 1.0), x.index_select(axis, places), rtol=0, atol=1e-6)
 
 
 def test_each_image_is_pulled_at_nodes_of_its_own() -> None:
@@ -89,7 +89,7 @@ def test_each_image_is_pulled_at_nodes_of_its_own() -> None:
     ramp = torch.linspace(-1, 1, 2 * 33 + 1, dtype=torch.float64)[1::2]  # centres of pixels, in half sides
     x = torch.stack([ramp.expand(33, 33), ramp[:, None].expand(33, 33)]).expand(2, -1, -1, -1)
     torch.manual_seed(0)
-    found = warped(x, 0.05)
+    found = warp(x, 0.05)
     torch.manual_seed(0)
     nodes = torch.randn(2, 2, NODES, NODES).double() * 0.05
     pull = interpolate(nodes, (33, 33), mode="bilinear", align_corners=True)

@@ -15,7 +15,7 @@ SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
 PATCHES = {256: 70, 64: 70, 32: 34, 16: 16, 8: 16}
 
 
-def told(arch: str, batch: Any) -> tuple[Any, ...]:
+def conditioned(arch: str, batch: Any) -> tuple[Any, ...]:
     """What the critic is told of a batch's samples."""
     return batch.condition if ARCHITECTURES[arch].task == "pairs" else ()
 
@@ -28,7 +28,7 @@ def test_images_become_images(arch: str, shape: tuple[int, ...]) -> None:
     made = generator.generate(batch)
     assert made.shape == (3, *shape)
     assert made.abs().max() <= 1
-    logits = critic(made, *told(arch, batch))
+    logits = critic(made, *conditioned(arch, batch))
     assert len(logits) == 3
     assert logits.isfinite().all()
     columns = generator.columns(batch)
@@ -78,7 +78,9 @@ def test_every_parameter_is_used(arch: str) -> None:
     batch = batch_of(arch, 4, shape=shape)
     made = list(generator.columns(batch).values()) if ARCHITECTURES[arch].task != "pairs" else []
     made = [*made, generator.generate(batch)]
-    loss = sum(critic(image, *told(arch, batch)).square().sum() + image.square().sum() for image in made)
+    loss = sum(
+        critic(image, *conditioned(arch, batch)).square().sum() + image.square().sum() for image in made
+    )
     if hasattr(critic, "classify"):
         loss = loss + critic.classify(batch.samples).square().sum()
     loss.backward()
@@ -94,15 +96,15 @@ def test_critics_judge_samples_one_by_one(arch: str, norm: str) -> None:
     """What a per-sample gradient penalty needs [1]."""
     _, critic = networks_of(arch, critic_norm=norm)
     batch = batch_of(arch, 4)
-    alone = critic(batch.samples[2:3], *(each[2:3] for each in told(arch, batch)))
-    torch.testing.assert_close(critic(batch.samples, *told(arch, batch))[2:3], alone)
+    alone = critic(batch.samples[2:3], *(each[2:3] for each in conditioned(arch, batch)))
+    torch.testing.assert_close(critic(batch.samples, *conditioned(arch, batch))[2:3], alone)
 
 
 @pytest.mark.parametrize("arch", TRANSLATORS)
 def test_dropout_drops_in_the_critic(arch: str) -> None:
     _, critic = networks_of(arch, width=8, critic_dropout=0.5)
     batch = batch_of(arch)
-    seen = (batch.samples, *told(arch, batch))
+    seen = (batch.samples, *conditioned(arch, batch))
     assert not torch.equal(critic(*seen), critic(*seen))
     assert torch.equal(critic.eval()(*seen), critic(*seen))
 

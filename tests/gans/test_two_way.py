@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gans.core.contest import Rules
+from gans.core.objective import LossSpec
 from gans.core.two_way import ImagePool
 from losses.adversarial.lsgan import LeastSquares
-from tests.gans.translating import SGD, Deal, game_of, networks_of, weights_of
+from tests.gans.translating import SGD, BatchLoader, game_of, networks_of, weights_of
 
 GAMES = ["cyclegan", "swap"]
 
@@ -21,7 +21,7 @@ GAMES = ["cyclegan", "swap"]
 def test_generators_first_then_critics_on_detached_fakes(
     arch: str, n_critic: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    game, deal = game_of(arch, n_critic=n_critic), Deal(arch)
+    game, loader = game_of(arch, n_critic=n_critic), BatchLoader(arch)
     moves: list[str] = []
     made: list[tuple[Tensor, Tensor]] = []
     shown: list[tuple[Any, Any, Any]] = []
@@ -47,11 +47,11 @@ def test_generators_first_then_critics_on_detached_fakes(
     monkeypatch.setattr(game, "make", remember)
     for name in ("generator", "critic"):
         record(name)
-    scores = game.round(deal)
+    scores = game.round(loader)
     assert moves == ["generator", *["critic"] * n_critic]
-    assert len(deal.dealt) == n_critic == game.deals_per_round
-    for turn, (batch, (clock, real, fakes)) in enumerate(zip(deal.dealt, shown, strict=True)):
-        assert clock.turn == turn
+    assert len(loader.dealt) == n_critic == game.batches_per_round
+    for turn, (batch, (clock, real, fakes)) in enumerate(zip(loader.dealt, shown, strict=True)):
+        assert clock.batch_index == turn
         assert torch.equal(real[0], batch.condition[0]) and torch.equal(real[1], batch.samples), "A, then B"
         assert torch.equal(fakes[0], made[turn][0]) and torch.equal(fakes[1], made[turn][1])
         assert not any(fake.requires_grad for fake in fakes), "no critic moves a generator"
@@ -67,16 +67,16 @@ def test_generators_first_then_critics_on_detached_fakes(
 def test_further_fakes_are_those_of_the_generators_that_moved(
     arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gans.swap.warped", lambda images: images)
-    game, deal, shown = game_of(arch, n_critic=2), Deal(arch), []
-    judge = game.judge
+    monkeypatch.setattr("gans.swap.warp", lambda images: images)
+    game, loader, shown = game_of(arch, n_critic=2), BatchLoader(arch), []
+    critic_loss = game.critic_loss
     monkeypatch.setattr(
-        game, "judge", lambda clock, real, fakes: shown.append(fakes) or judge(clock, real, fakes)
+        game, "judge", lambda clock, real, fakes: shown.append(fakes) or critic_loss(clock, real, fakes)
     )
     before = copy.deepcopy(game.generator_network)
-    game.round(deal)
+    game.round(loader)
     for turn, network in enumerate((before, game.generator_network)):
-        batch = deal.dealt[turn]
+        batch = loader.dealt[turn]
         a, b = batch.condition[0], batch.samples
         with torch.no_grad():
             expected = (network.translate(b if arch == "cyclegan" else a, "A"),)
@@ -88,7 +88,7 @@ def test_further_fakes_are_those_of_the_generators_that_moved(
 def test_a_game_between_two_domains_needs_two_critics() -> None:
     generator, critic = networks_of("cyclegan")
     with pytest.raises(TypeError, match="a critic in each"):
-        game_of("swap").__class__(generator, critic.a, Rules(LeastSquares(), SGD, SGD))
+        game_of("swap").__class__(generator, critic.a, LossSpec(LeastSquares(), SGD, SGD))
 
 
 def numbered(*numbers: int) -> Tensor:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from gans.core.architecture import Blueprint
 from gans.core.attributes import NO_YES, AttributeGroup
 from gans.core.clock import Clock
-from gans.core.contest import Rules
-from gans.core.game import Batch, Game
-from losses.adversarial import Adversarial
+from gans.core.game import Game
+from gans.core.networks import Batch
+from gans.core.objective import LossSpec
 from losses.adversarial.lsgan import LeastSquares
+from losses.core.adversarial import Adversarial
 from tests.conftest import ARCHITECTURES
 
 RATE = 0.1
@@ -48,12 +49,12 @@ def weights_of(arch: str) -> dict[str, float]:
 
 
 def game_of(
-    arch: str, form: Adversarial | None = None, size: dict[str, Any] | None = None, **rules: Any
+    arch: str, form: Adversarial | None = None, size: dict[str, Any] | None = None, **spec: Any
 ) -> Any:
     """A game of tiny networks, least squares unless another form is asked for, and plain gradient descent."""
-    weights = rules.pop("weights", weights_of(arch))
-    rules = {"form": form or LeastSquares(), "generator_optimizer": SGD, "critic_optimizer": SGD} | rules
-    game = ARCHITECTURES[arch].game(*networks_of(arch, **(size or {})), Rules(**rules, weights=weights))
+    weights = spec.pop("weights", weights_of(arch))
+    spec = {"form": form or LeastSquares(), "generator_optimizer": SGD, "critic_optimizer": SGD} | spec
+    game = ARCHITECTURES[arch].game(*networks_of(arch, **(size or {})), LossSpec(**spec, weights=weights))
     return game.double()
 
 
@@ -66,18 +67,18 @@ def images(count: int, seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
 def rows_of(count: int, seed: int) -> Tensor:
     """Attributes of that many images, float64 `(N, 4)`."""
     generator = torch.Generator().manual_seed(seed)
-    parts = [g.encoded(torch.randint(len(g.values), (count,), generator=generator)) for g in GROUPS]
+    parts = [g.encode(torch.randint(len(g.values), (count,), generator=generator)) for g in GROUPS]
     return torch.cat(parts, dim=1).double()
 
 
 def batch_of(arch: str, count: int = 2, seed: int = 0, shape: tuple[int, ...] = SHAPE) -> Batch:
     """What the architecture's task deals."""
     task = ARCHITECTURES[arch].task
-    told = rows_of(count, seed) if task == "attributes" else images(count, 1000 + seed, shape)
-    return Batch(images(count, seed, shape), (told,))
+    conditioned = rows_of(count, seed) if task == "attributes" else images(count, 1000 + seed, shape)
+    return Batch(images(count, seed, shape), (conditioned,))
 
 
-class Deal:
+class BatchLoader:
     """Batches that are a function of their number; those that were dealt."""
 
     def __init__(self, arch: str, count: int = 2) -> None:

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments import catalogue
-from losses.adversarial import Adversarial
+from experiments.core import registry
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.bce_saturating import SaturatingBinaryCrossEntropy
 from losses.adversarial.hinge import Hinge
 from losses.adversarial.lsgan import LeastSquares
 from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
+from losses.core.adversarial import Adversarial
 
-FORMS = catalogue.names("form")
+FORMS = registry.names("form")
 
 # Two distributions on three points, as batches in which each point stands as often as it is likely.
 REAL_POINTS, FAKE_POINTS = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
@@ -131,7 +131,7 @@ def test_wasserstein_is_the_difference_of_means() -> None:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_players_pull_logits_in_opposite_directions(name: str) -> None:
-    form = catalogue.load("form", name)()
+    form = registry.load("form", name)()
     real = torch.full((4,), 0.25, dtype=torch.float64, requires_grad=True)
     fake = torch.full((4,), 0.25, dtype=torch.float64, requires_grad=True)
     real_slope, fake_slope = torch.autograd.grad(form.critic(real, fake), (real, fake))
@@ -143,7 +143,7 @@ def test_players_pull_logits_in_opposite_directions(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_only_relativistic_forms_look_at_reals_in_the_generators_term(name: str) -> None:
-    form = catalogue.load("form", name)()
+    form = registry.load("form", name)()
     fake = torch.tensor([0.3, -0.7], dtype=torch.float64)
     terms = {form.generator(fake, torch.full((2,), at, dtype=torch.float64)).item() for at in (-1.0, 2.0)}
     assert (len(terms) > 1) == form.relativistic
@@ -152,7 +152,7 @@ def test_only_relativistic_forms_look_at_reals_in_the_generators_term(name: str)
 @pytest.mark.parametrize("name", FORMS)
 def test_terms_are_means_over_the_batch(name: str) -> None:
     """A batch twice over has the same value, so that learning rates do not depend on its size."""
-    form = catalogue.load("form", name)()
+    form = registry.load("form", name)()
     real, fake = torch.randn(2, 5, dtype=torch.float64)
     terms: list[Callable[[Tensor, Tensor], Tensor]] = [form.critic, lambda r, f: form.generator(f, r)]
     for term in terms:
@@ -161,7 +161,7 @@ def test_terms_are_means_over_the_batch(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_sure_critics_give_finite_terms_and_slopes(name: str) -> None:
-    form = catalogue.load("form", name)()
+    form = registry.load("form", name)()
     for sign in (1.0, -1.0):
         real = torch.tensor([sign * 1e4], requires_grad=True)
         fake = torch.tensor([-sign * 1e4], requires_grad=True)

@@ -5,15 +5,15 @@ import torch
 from scipy.stats import kstest
 from torch import Tensor, nn
 
-from experiments import catalogue
-from losses.gradient_penalty import NORMS, GradientPenalty, squared_gradient_norm
-from losses.penalties import Points
+from experiments.core import registry
+from losses.core.gradient_penalty import NORMS, GradientPenalty, squared_gradient_norm
+from losses.core.points import Points
 from losses.penalties.dragan import Dragan
 from losses.penalties.dragan_gaussian import DraganGaussian
 from losses.penalties.interpolates import Interpolates
 from losses.penalties.real import Real
 
-PLACES = catalogue.names("penalty")
+PLACES = registry.names("penalty")
 SHAPES = [(6, 2), (6, 3, 4, 5)]
 
 
@@ -45,7 +45,7 @@ def test_linear_critic(place: str, norm: str, shape: tuple[int, ...], length: fl
     torch.manual_seed(0)
     slope = draw(draw(*shape)[0].numel())
     critic = Linear(slope / slope.norm() * length)
-    penalty = GradientPenalty(catalogue.load("penalty", place)(), norm, weight=7.0)
+    penalty = GradientPenalty(registry.load("penalty", place)(), norm, weight=7.0)
     value, gradient_norm = penalty(critic, draw(*shape), draw(*shape))
     assert gradient_norm.item() == pytest.approx(length, rel=1e-12)
     assert value.item() == pytest.approx(7.0 * expected_penalty(norm, length), rel=1e-12)
@@ -114,7 +114,7 @@ def test_a_penalty_is_annealed_along_a_cosine() -> None:
 def test_points_are_detached(place: str) -> None:
     """The penalty is the critic's business: no gradient reaches the generator through it."""
     real, fake = draw(4, 2), draw(4, 2).requires_grad_(True)
-    points: Points = catalogue.load("penalty", place)()
+    points: Points = registry.load("penalty", place)()
     assert not points.choose(real, fake * 2).requires_grad
 
 

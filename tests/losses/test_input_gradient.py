@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from experiments import catalogue
-from experiments.build import build_game, build_networks
-from experiments.config import resolve
+from experiments.config.factory import build_game, build_networks
+from experiments.config.resolve import resolve
+from experiments.core import registry
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
-from gans.core.game import Batch
-from losses import input_gradient as module
-from losses.gradient_penalty import NORMS, GradientPenalty
-from losses.input_gradient import input_gradient, piecewise_linear_layers
+from gans.core.networks import Batch
+from losses.core import input_gradient as module
+from losses.core.gradient_penalty import NORMS, GradientPenalty
+from losses.core.input_gradient import input_gradient, piecewise_linear_layers
 from losses.penalties.interpolates import Interpolates
 from losses.penalties.real import Real
 
@@ -56,7 +56,7 @@ def fallback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def critic_of(arch: str, shape: tuple[int, ...] = BLUEPRINT.sample_shape, **options: Any) -> nn.Module:
     """An architecture's critic, with biases and weights large enough for every unit to switch."""
-    network = catalogue.load("architecture", arch).critic(Blueprint(shape, z_dim=4, width=4, **options))
+    network = registry.load("architecture", arch).critic(Blueprint(shape, z_dim=4, width=4, **options))
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.3)
     return network
@@ -73,7 +73,7 @@ class Found(NamedTuple):
     weight_gradients: dict[str, Tensor]
 
 
-def penalize(way: Gradient, critic: nn.Module, points: Tensor) -> Found:
+def penalty_loss(way: Gradient, critic: nn.Module, points: Tensor) -> Found:
     """The input gradient, and each weight's gradient of a one-centred penalty on it; on a copy, because
     power iterations and statistics move."""
     critic = copy.deepcopy(critic)
@@ -88,7 +88,10 @@ def penalize(way: Gradient, critic: nn.Module, points: Tensor) -> Found:
 def check(critic: nn.Module, points: Tensor) -> None:
     """Equal to rounding, nowhere trivially zero, and nothing is left behind in the points."""
     before = points.clone()
-    actual, expected = penalize(input_gradient, critic, points), penalize(double_backward, critic, points)
+    actual, expected = (
+        penalty_loss(input_gradient, critic, points),
+        penalty_loss(double_backward, critic, points),
+    )
     assert torch.equal(points, before)
     close(actual.gradient, expected.gradient)
     assert expected.gradient.abs().max() > 0
@@ -328,7 +331,7 @@ def test_penalties_take_the_chain(arch: str) -> None:
     assert graphs == [False] * len(critic)
 
 
-class Deal:
+class BatchLoader:
     """Batches that are a function of their number, in float64."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -350,9 +353,9 @@ def _play(arch: str) -> dict[str, Tensor]:
     settings = resolve(flags).settings
     torch.manual_seed(0)
     generator, critic = (network.double() for network in build_networks(settings))
-    game, deal = build_game(settings, generator, critic), Deal((3, 16, 16))
+    game, loader = build_game(settings, generator, critic), BatchLoader((3, 16, 16))
     for _ in range(2):
-        scores = game.round(deal)
+        scores = game.round(loader)
     return {**{n: p.detach() for n, p in game.named_parameters()}, **scores}
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from experiments import catalogue
-from losses.adversarial import Adversarial, Labelled
+from experiments.core import registry
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.lsgan import LeastSquares
-from losses.regularizers import Constraint, Relabel, Term, View
+from losses.core.adversarial import Adversarial, Labelled
+from losses.core.regularizer import Constraint, Relabel, Term, View
 from losses.regularizers.drift import Drift
 from losses.regularizers.instance_noise import InstanceNoise
 from losses.regularizers.label_flip import LabelFlip
@@ -18,14 +18,14 @@ from losses.regularizers.label_smoothing import LabelSmoothing
 from losses.regularizers.two_sided_label_smoothing import TwoSidedLabelSmoothing
 from losses.regularizers.weight_clip import WeightClip
 
-NAMES = catalogue.names("regularizer")
+NAMES = registry.names("regularizer")
 STRENGTHS = {"label-smoothing": 0.9, "two-sided-label-smoothing": 0.9, "label-flip": 0.1}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_is_of_exactly_one_kind(name: str) -> None:
     kinds = (Constraint, View, Relabel, Term)
-    bases = [kind for kind in kinds if issubclass(catalogue.load("regularizer", name), kind)]
+    bases = [kind for kind in kinds if issubclass(registry.load("regularizer", name), kind)]
     assert len(bases) == 1
 
 
@@ -110,12 +110,12 @@ def test_all_patches_of_a_sample_have_its_label() -> None:
     assert changed[:, 0, 0].float().mean().item() == pytest.approx(0.25, abs=4 * 0.007)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if issubclass(catalogue.load("regularizer", n), Relabel)])
-@pytest.mark.parametrize("form", catalogue.names("form"))
+@pytest.mark.parametrize("name", [n for n in NAMES if issubclass(registry.load("regularizer", n), Relabel)])
+@pytest.mark.parametrize("form", registry.names("form"))
 def test_labels_are_changed_where_there_are_any_and_refused_elsewhere(name: str, form: str) -> None:
     relabel, adversarial = (
-        catalogue.load("regularizer", name)(STRENGTHS[name]),
-        catalogue.load("form", form)(),
+        registry.load("regularizer", name)(STRENGTHS[name]),
+        registry.load("form", form)(),
     )
     if not isinstance(adversarial, Labelled):
         with pytest.raises(ValueError, match=f"{name} has no meaning for {form}"):
@@ -149,4 +149,4 @@ def test_instance_noise_fades(progress: float, deviation: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_impossible_strengths_are_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} .*-1"):
-        catalogue.load("regularizer", name)(-1.0)
+        registry.load("regularizer", name)(-1.0)

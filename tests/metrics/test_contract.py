@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import metrics
-from metrics import Metric
+from metrics.core.metric import Metric
 from metrics.core.statistics import Moments
 
 NAMES = sorted(path.stem for path in Path(metrics.__file__).parent.glob("*.py") if path.name[0] != "_")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import resolve
-from experiments.run_folder import RunFolder
+from experiments.config.resolve import resolve
+from experiments.runs.folder import RunFolder
 
 MADE = {"extractor": "random-vgg", "weights": "e047", "resize_rule": "clean", "n": [500, 500]}
 MADE |= {"distance": "fd-random-vgg", "quantization": "uint8", "reference": "472d", "seed": 0}

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from experiments.comparison.groups import telling
-from experiments.comparison.reading import read_records
+from experiments.analysis.comparison.groups import telling
+from experiments.analysis.comparison.read import read_records
 
 FD = "fd-random-vgg"
 

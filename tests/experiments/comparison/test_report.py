@@ -6,8 +6,8 @@ import shutil
 import pytest
 from PIL import Image
 
-from experiments.comparison.curves import figures_of
-from experiments.comparison.reading import read_records, record_of
+from experiments.analysis.comparison.curves import figures_of
+from experiments.analysis.comparison.read import read_records, record_of
 
 FD = "fd-random-vgg"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

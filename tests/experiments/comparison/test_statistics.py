@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.comparison import table
-from experiments.comparison.groups import Group
-from experiments.comparison.statistics import holm, interval, paired, smallest_difference, welch
+from experiments.analysis.comparison import table
+from experiments.analysis.comparison.groups import Group
+from experiments.analysis.comparison.significance import holm, interval, paired, smallest_difference, welch
 
 SIMULATIONS = 2000
 # Sleep gained under two drugs by ten patients (Student 1908), in hours.

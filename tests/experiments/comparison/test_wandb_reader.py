@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from experiments.comparison.wandb_reader import read_project, records_of
-from experiments.errors import RunError, UsageError
+from experiments.analysis.comparison.wandb_reader import read_project, records_of
+from experiments.core.errors import RunError, UsageError
 
 SCORE = {"value": 8.0, "covered": 8.0, "n": [200, 100000], "extractor": "none", "seed": 0}
 NUMBERS = {"metric/modes/covered": 8.0, "metric/fid/to-B": 3.5}

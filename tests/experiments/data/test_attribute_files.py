@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.data import Access, DataSet, _images, attributes_of
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet, attributes_of
 from experiments.data.folder import Folder
 
 IMAGES = ("b/1.png", "a.png", "c.png")
@@ -23,7 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(root: Path, skip_bad: bool = False) -> DataSet:
-    return Folder(str(root), Access(skip_bad=skip_bad)).open((8, 8), 1, "auto")
+    return Folder(str(root), DataAccess(skip_bad=skip_bad)).open((8, 8), 1, "auto")
 
 
 def rows_by_level(data: DataSet) -> dict[int, list[float]]:
@@ -73,11 +74,11 @@ def test_folders_of_classes_are_one_attribute(tmp_path: Path) -> None:
     assert attributes.table.tolist() == [[1, 0], [0, 1], [0, 1]]
 
 
-@pytest.mark.parametrize("held_bytes", [_images.HELD_BYTES, 0], ids=["held", "cached"])
+@pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
 def test_with_a_bad_file_its_row_is_left_out(
     root: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     write(root, "file,x,y", "a.png,1,1", "b/1.png,0,1", "c.png,1,0")
     (root / "a.png").write_bytes(b"")
     assert rows_by_level(opened(root, skip_bad=True)) == {0: [0, 1], 2: [1, 0]}
@@ -121,7 +122,7 @@ def test_what_is_no_text_is_named(root: Path) -> None:
 
 
 def test_columns_of_numbers_are_no_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.data._attribute_files.MOST_VALUES", 2)
+    monkeypatch.setattr("experiments.data.core.attribute_files.MOST_VALUES", 2)
     for number in range(3):
         Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
     write(tmp_path, "file,age", *(f"{number}.png,{number + 40}" for number in range(3)))

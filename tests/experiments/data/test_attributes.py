@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from experiments.data import AttributeGroup, Attributes, Domains, Held, attributes_of, hold
-from gans.core.attributes import encoded
+from experiments.data.core.dataset import AttributeGroup, Attributes, Domains, Held, attributes_of, hold
+from gans.core.attributes import encode
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", ("0", "1"))
@@ -12,7 +12,7 @@ SIZE = AttributeGroup("size", ("small", "large"))
 
 
 def known() -> Attributes:
-    return encoded([HUE, FILLED, SIZE], torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1]]))
+    return encode([HUE, FILLED, SIZE], torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1]]))
 
 
 def images(count: int) -> Held:
@@ -51,18 +51,18 @@ def test_a_change_clears_the_others_of_its_group_in_a_copy(
     attributes = known()
     rows = attributes.table[:2]
     before = rows.clone()
-    assert attributes.changed(rows, name, value).tolist() == expected
+    assert attributes.with_value(rows, name, value).tolist() == expected
     assert torch.equal(rows, before)
 
 
 def test_what_is_unknown_is_refused_with_what_there_is() -> None:
     attributes = known()
     with pytest.raises(ValueError, match="there is no attribute 'colour': choose hue, filled or size"):
-        attributes.changed(attributes.table, "colour", "red")
+        attributes.with_value(attributes.table, "colour", "red")
     with pytest.raises(ValueError, match="attribute hue is never 'pink': choose red, green or blue"):
-        attributes.changed(attributes.table, "hue", "pink")
+        attributes.with_value(attributes.table, "hue", "pink")
     with pytest.raises(ValueError, match="attribute filled is never 'yes': choose 0 or 1"):
-        attributes.changed(attributes.table, "filled", "yes")
+        attributes.with_value(attributes.table, "filled", "yes")
 
 
 def test_a_part_may_lack_what_training_must_have() -> None:
@@ -72,7 +72,7 @@ def test_a_part_may_lack_what_training_must_have() -> None:
     with pytest.raises(ValueError, match="no image has the attribute hue=blue"):
         part.require_all_used()
     with pytest.raises(ValueError, match="no image has the attribute filled"):
-        encoded([FILLED], torch.tensor([[0], [0]])).require_all_used()
+        encode([FILLED], torch.tensor([[0], [0]])).require_all_used()
 
 
 def test_classes_stand_for_attributes() -> None:

@@ -14,9 +14,10 @@ import torchvision.datasets
 from PIL import Image
 from torch import Tensor
 
-from experiments.data import Access, DataSet, Fit, Held, _images
+from experiments.core.errors import RunError
 from experiments.data.celeba import Celeba
-from experiments.errors import RunError
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, Held
 
 # Not in the order of their splits, as a test that the order is that of the list.
 SPLITS = {"000001.jpg": 0, "000002.jpg": 0, "000003.jpg": 1, "000004.jpg": 2, "000005.jpg": 0}
@@ -76,7 +77,7 @@ def install(root: Path) -> Path:
 def opened(
     root: Path, size: tuple[int, int] | None = None, channels: int | None = None, fit: Fit = "auto"
 ) -> DataSet:
-    return Celeba("", Access(root)).open(size, channels, fit)
+    return Celeba("", DataAccess(root)).open(size, channels, fit)
 
 
 def fetched(data: DataSet) -> Tensor:
@@ -89,7 +90,7 @@ def levels(data: DataSet) -> list[int]:
 
 def test_training_images_are_read_in_their_order(tmp_path: Path, drive: Drive) -> None:
     images = install(tmp_path)
-    native = Celeba("", Access(tmp_path, download=True)).native()
+    native = Celeba("", DataAccess(tmp_path, download=True)).native()
     assert (native.size, native.channels) == (None, 3)
     data = opened(tmp_path)
     expected = np.stack([np.asarray(Image.open(images / name)) for name in TRAIN])
@@ -131,7 +132,7 @@ def test_a_set_that_is_too_large_is_decoded_when_it_is_fetched(
 ) -> None:
     install(tmp_path)
     assert isinstance(opened(tmp_path), Held)
-    monkeypatch.setattr(_images, "HELD_BYTES", 0)
+    monkeypatch.setattr(image_files, "HELD_BYTES", 0)
     data = opened(tmp_path)
     assert not isinstance(data, Held)
     assert levels(data) == [1, 2, 5]
@@ -144,7 +145,7 @@ def test_what_is_not_whole_is_not_taken(tmp_path: Path) -> None:
         with pytest.raises(
             ValueError, match=f"celeba .* is not in .*; {images} {problem}: fetch it"
         ) as error:
-            Celeba("", Access(tmp_path)).native()
+            Celeba("", DataAccess(tmp_path)).native()
         assert "\n" not in str(error.value)
     partition = tmp_path / "celeba/list_eval_partition.txt"
     for content in (
@@ -157,10 +158,10 @@ def test_what_is_not_whole_is_not_taken(tmp_path: Path) -> None:
     ):
         partition.write_text(content)
         with pytest.raises(ValueError, match=f"; {partition} (is damaged|cannot be read)"):
-            Celeba("", Access(tmp_path)).native()
+            Celeba("", DataAccess(tmp_path)).native()
     partition.unlink()
     with pytest.raises(ValueError, match=r"celeba lacks list_eval_partition.txt"):
-        Celeba("", Access(tmp_path)).native()
+        Celeba("", DataAccess(tmp_path)).native()
 
 
 def test_bad_files_are_named_or_left_out(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_bad_files_are_named_or_left_out(tmp_path: Path) -> None:
     image.write_bytes(image.read_bytes()[:500])
     with pytest.raises(ValueError, match=f"{image} .*--skip-bad"):
         opened(tmp_path)
-    data = Celeba("", Access(tmp_path, skip_bad=True)).open(None, None, "auto")
+    data = Celeba("", DataAccess(tmp_path, skip_bad=True)).open(None, None, "auto")
     assert levels(data) == [1, 5]
     assert "skipped 1 file" in data.remarks[0]
 
@@ -199,7 +200,7 @@ def published(drive: Drive, monkeypatch: pytest.MonkeyPatch, folder: Path) -> di
 
 def test_download_into_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drive: Drive) -> None:
     published(drive, monkeypatch, tmp_path / "there")
-    source = Celeba("", Access(tmp_path / "root", download=True))
+    source = Celeba("", DataAccess(tmp_path / "root", download=True))
     source.native()
     assert not drive.asked, "a plan must not wait for the network"
     assert levels(source.open(None, None, "auto")) == [1, 2, 5]
@@ -215,21 +216,21 @@ def test_files_put_there_by_hand_are_unpacked(
     for name, content in contents.items():
         (tmp_path / "root/celeba" / name).write_bytes(content)
     monkeypatch.setitem(sys.modules, "gdown", None)  # not installed, and not needed
-    data = Celeba("", Access(tmp_path / "root", download=True)).open(None, None, "auto")
+    data = Celeba("", DataAccess(tmp_path / "root", download=True)).open(None, None, "auto")
     assert levels(data) == [1, 2, 5]
 
 
 def test_a_download_that_fails_is_one_line_and_leaves_no_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drive: Drive
 ) -> None:
-    source = Celeba("", Access(tmp_path / "root", download=True))
+    source = Celeba("", DataAccess(tmp_path / "root", download=True))
 
     def refused(problem: str) -> None:
         with pytest.raises(RunError, match=f"celeba could not be downloaded into .*: {problem}") as error:
             source.open(None, None, "auto")
         assert "\n" not in str(error.value)
         with pytest.raises(ValueError, match="is not in"):
-            Celeba("", Access(tmp_path / "root")).native()
+            Celeba("", DataAccess(tmp_path / "root")).native()
 
     refused("img_align_celeba.zip: Cannot retrieve .* put img_align_celeba.zip into .*/root/celeba by hand")
     contents = published(drive, monkeypatch, tmp_path / "there")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.data import Access
-from experiments.data._cifar import CifarSet
 from experiments.data.cifar10 import Cifar10
 from experiments.data.cifar100 import Cifar100
+from experiments.data.core.cifar import CifarSet
+from experiments.data.core.dataset import DataAccess
 
 NAMES = {Cifar10: ["aeroplane", "car", "bird"], Cifar100: ["apple", "fish", "baby"]}
 BATCH = {Cifar10: "data_batch_1", Cifar100: "train"}
@@ -74,7 +74,7 @@ def install(root: Path, kind: type[CifarSet], count: int = 2) -> Path:
 
 
 def opened(root: Path, kind: type[CifarSet]) -> Any:
-    return kind("", Access(root)).open(None, None, "auto")
+    return kind("", DataAccess(root)).open(None, None, "auto")
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -90,7 +90,7 @@ def test_published_format_is_read_exactly(tmp_path: Path, kind: type[CifarSet]) 
     ]
     assert data.labels.dtype == torch.int64
     assert data.classes == tuple(NAMES[kind])
-    native = kind("", Access(tmp_path)).native()
+    native = kind("", DataAccess(tmp_path)).native()
     assert (native.size, native.channels) == ((32, 32), 3)
 
 
@@ -170,4 +170,4 @@ def test_a_set_without_all_its_files_is_not_taken(tmp_path: Path) -> None:
         folder = install(tmp_path / name, Cifar10)
         (folder / name).unlink()
         with pytest.raises(ValueError, match=rf"cifar10 .* is not in .*; {folder} lacks {name}: fetch it"):
-            Cifar10("", Access(tmp_path / name)).native()
+            Cifar10("", DataAccess(tmp_path / name)).native()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from experiments.data._decoded import Decoded, Pixels, digest
+from experiments.data.core.decoding import Decoded, Pixels, digest
 
 COUNT, BYTES = 5, 48
 

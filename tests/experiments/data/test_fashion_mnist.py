@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import Access, DataSet
-from experiments.data._idx import IMAGES, LABELS
+from experiments.data.core.dataset import DataAccess, DataSet
+from experiments.data.core.idx import IMAGES, LABELS
 from experiments.data.fashion_mnist import DEBIAN, FashionMnist
 
 installed = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
@@ -80,7 +80,7 @@ def test_the_root_comes_first_and_named_folders_next(tmp_path: Path, monkeypatch
     install(tmp_path / "root" / "FashionMNIST" / "raw", pictures(5))
     monkeypatch.setenv("GANS_DATA", str(tmp_path / "named"))
     assert len(FashionMnist().open(None, None, "crop")) == 4
-    assert len(FashionMnist("", Access(tmp_path / "root")).open(None, None, "crop")) == 5
+    assert len(FashionMnist("", DataAccess(tmp_path / "root")).open(None, None, "crop")) == 5
 
 
 def test_original_mnist_in_data_is_not_mistaken_for_it(tmp_path: Path) -> None:

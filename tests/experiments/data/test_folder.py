@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.data import DataSet, Fit, Held, _images
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataSet, Fit, Held
 from experiments.data.folder import Folder, FolderStore
 
 
@@ -224,7 +225,7 @@ def test_too_large_to_hold_is_decoded_on_fetch(tmp_path: Path, monkeypatch: pyte
     for level in range(12):
         save(flat("L", level), tmp_path / f"{level % 2}" / f"{level:02}.png")
     held = opened(tmp_path, 3)
-    monkeypatch.setattr(_images, "HELD_BYTES", 12 * 3 * 64 - 1)
+    monkeypatch.setattr(image_files, "HELD_BYTES", 12 * 3 * 64 - 1)
     decoded = opened(tmp_path, 3)
     assert isinstance(held, Held)
     assert not isinstance(decoded, Held)
@@ -269,8 +270,11 @@ def test_fit_error_names_the_first_file_of_another_size(
     assert len(opened(tmp_path, 1, fit="error")) == 1
     save(flat("L", 0, (9, 8)), tmp_path / "b.png")
     save(flat("L", 0, (7, 8)), tmp_path / "c.png")
-    for limit in (_images.HELD_BYTES, 0):  # also when files are decoded on fetch: not in the midst of a run
-        monkeypatch.setattr(_images, "HELD_BYTES", limit)
+    for limit in (
+        image_files.HELD_BYTES,
+        0,
+    ):  # also when files are decoded on fetch: not in the midst of a run
+        monkeypatch.setattr(image_files, "HELD_BYTES", limit)
         with pytest.raises(ValueError, match=r"b\.png is 8×9 \(height × width\), not 8×8: choose --fit"):
             opened(tmp_path, 1, fit="error")
 

@@ -14,10 +14,11 @@ import torch
 from PIL import Image, ImageFile
 from torch import Tensor
 
-from experiments.data import Access, DataSet, Fit, Held, _images
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, Held
 from experiments.data.folder import Folder
 
-BOTH = pytest.mark.parametrize("held_bytes", [_images.HELD_BYTES, 0], ids=["held", "cached"])
+BOTH = pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
 
 
 @pytest.fixture(autouse=True)
@@ -31,20 +32,20 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as they are."""
     names: list[str] = []
-    read = _images.read_image
+    read = image_files.read_image
 
-    def note(store: _images.Store, name: str, channels: int) -> tuple[_images.Header, Image.Image]:
+    def note(store: image_files.Store, name: str, channels: int) -> tuple[image_files.Header, Image.Image]:
         names.append(name)
         return read(store, name, channels)
 
-    monkeypatch.setattr(_images, "read_image", note)
+    monkeypatch.setattr(image_files, "read_image", note)
     return names
 
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every set is too large to be held."""
-    monkeypatch.setattr(_images, "HELD_BYTES", 0)
+    monkeypatch.setattr(image_files, "HELD_BYTES", 0)
 
 
 def opened(
@@ -54,7 +55,7 @@ def opened(
     channels: int | None = None,
     size: tuple[int, int] = (8, 8),
 ) -> DataSet:
-    return Folder(str(root), Access(skip_bad=skip_bad)).open(size, channels, fit)
+    return Folder(str(root), DataAccess(skip_bad=skip_bad)).open(size, channels, fit)
 
 
 def fetched(data: DataSet) -> Tensor:
@@ -81,7 +82,7 @@ def make(root: Path, count: int, ending: str = "png") -> Tensor:
 def test_mixed_sizes_are_refused_unless_a_fit_is_given(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     for name, height, width in (("a", 32, 48), ("b", 32, 48), ("c", 20, 20), ("d", 9, 9)):
         noise(0, height, width).save(tmp_path / f"{name}.png")
     with pytest.raises(
@@ -99,7 +100,7 @@ def test_mixed_sizes_are_refused_unless_a_fit_is_given(
 def test_mixed_kinds_are_refused_unless_a_fit_is_given(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     kinds = {"L": "is grey", "RGB": "is in colour", "RGBA": "has transparency"}
     for first in kinds:
         for second in kinds:
@@ -139,7 +140,7 @@ def late_exif(file: Path) -> None:
 def test_sizes_are_those_of_the_upright_image(
     tmp_path: Path, kind: str, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     exif = Image.Exif()
     exif[0x0112] = 6
     ending = kind.split()[-1]
@@ -187,13 +188,13 @@ def test_headers_are_read_without_decoding(
         opened(tmp_path, "error", size=(16, 8))
     fetched(opened(tmp_path, size=(16, 8)))
     headers: list[str] = []
-    read = _images.read_header
+    read = image_files.read_header
 
-    def note(store: _images.Store, name: str) -> _images.Header:
+    def note(store: image_files.Store, name: str) -> image_files.Header:
         headers.append(name)
         return read(store, name)
 
-    monkeypatch.setattr(_images, "read_header", note)
+    monkeypatch.setattr(image_files, "read_header", note)
     fetched(Folder(str(tmp_path)).open((16, 8), 3, "auto"))
     assert headers == ["0.jpg"]
 
@@ -232,7 +233,7 @@ def test_a_bad_file_is_named(
 ) -> None:
     make(tmp_path, 1)
     BAD[name](tmp_path / name)
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     with pytest.raises(ValueError, match=f"{tmp_path / name} .*--skip-bad") as error:
         fetched(opened(tmp_path, "crop"))
     assert "\n" not in str(error.value)
@@ -244,7 +245,7 @@ def test_bad_files_can_be_skipped(
     tmp_path: Path, fit: Fit, held_bytes: int, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
     """Bad ones come first, between and last; what is left keeps its order and its labels."""
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     pixels = make(tmp_path / "b", 3)
     make(tmp_path / "d", 2)
     for name, spoil in BAD.items():
@@ -279,14 +280,14 @@ def test_the_first_good_file_is_the_standard(tmp_path: Path, monkeypatch: pytest
     BAD["half.png"](tmp_path / "0.png")
     assert len(opened(tmp_path, skip_bad=True)) == 12
     noise(0, 9, 9).save(tmp_path / "008.png")
-    read = _images.read_image
+    read = image_files.read_image
 
-    def slow(store: _images.Store, name: str, channels: int) -> tuple[_images.Header, Image.Image]:
+    def slow(store: image_files.Store, name: str, channels: int) -> tuple[image_files.Header, Image.Image]:
         if name == "000.png":
             time.sleep(0.1)
         return read(store, name, channels)
 
-    monkeypatch.setattr(_images, "read_image", slow)
+    monkeypatch.setattr(image_files, "read_image", slow)
     with pytest.raises(ValueError, match=r"000\.png is 8×8, .*008\.png is 9×9"):
         opened(tmp_path, skip_bad=True)
 
@@ -302,7 +303,7 @@ def test_other_faults_are_not_skipped(tmp_path: Path, large: None) -> None:
 def test_only_bad_files_are_refused(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"")
-    assert Folder(str(tmp_path), Access(skip_bad=True)).native().channels == 3
+    assert Folder(str(tmp_path), DataAccess(skip_bad=True)).native().channels == 3
     with pytest.raises(
         ValueError, match=r"none of the 2 images can be read; the first: .*a\.png .* damaged$"
     ):
@@ -417,7 +418,7 @@ def test_a_disk_that_fills_up_is_remarked(
 
 
 def test_fetch_works_from_many_threads(tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_images, "WINDOW", 9)  # several in a batch
+    monkeypatch.setattr(image_files, "WINDOW", 9)  # several in a batch
     pixels = make(tmp_path, 40)
     data = opened(tmp_path)
     orders = [torch.randperm(40, generator=torch.Generator().manual_seed(n))[:30] for n in range(24)]

@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.data import Access, DataSet, Domains, Fit, Held, _images
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet, Domains, Fit, Held
 from experiments.data.folder import Folder
 
-BOTH = pytest.mark.parametrize("held_bytes", [_images.HELD_BYTES, 0], ids=["held", "cached"])
+BOTH = pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,9 @@ def opened(
     channels: int | None = 1,
     fit: Fit = "auto",
 ) -> Domains:
-    return Folder(str(root), Access(skip_bad=skip_bad)).open_domains((8, 8), channels, fit, paired, held_out)
+    return Folder(str(root), DataAccess(skip_bad=skip_bad)).open_domains(
+        (8, 8), channels, fit, paired, held_out
+    )
 
 
 def levels(data: DataSet) -> list[int]:
@@ -47,7 +50,7 @@ def test_pairs_have_the_same_name_whatever_the_ending(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the order of the paths is another one in either folder."""
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     for level, (first, second) in enumerate(
         [("x.bmp", "x.png"), ("x.c.png",) * 2, ("s/y.1.png", "s/y.1.bmp")]
     ):
@@ -117,7 +120,7 @@ def test_halves_are_brought_to_size_by_themselves(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crop of the whole file would mix them, and both are kept apart in the cache."""
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     for number in range(3):
         write(tmp_path, f"AB/{number}.png", 10 + number, 200 + number, width=24)
     source = Folder(str(tmp_path))
@@ -136,7 +139,7 @@ def test_halves_are_brought_to_size_by_themselves(
 def test_an_odd_width_has_no_halves(
     tmp_path: Path, fit: Fit, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     write(tmp_path, "AB/0.png", 1, 2, width=5)
     write(tmp_path, "AB/1.png", 1, width=11)
     with pytest.raises(ValueError, match=r"AB/1\.png is 11 pixels wide, .*: make the width even"):
@@ -159,7 +162,7 @@ def test_the_richer_domain_decides_on_the_channels(tmp_path: Path) -> None:
 def test_with_a_bad_file_its_partner_is_left_out(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     for level in range(6):
         write(tmp_path, f"A/{level}.png", level)
         write(tmp_path, f"B/{level}.png", 100 + level)

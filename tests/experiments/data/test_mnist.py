@@ -11,12 +11,12 @@ import pytest
 import torch
 import torchvision.datasets
 
-from experiments.data import Access
-from experiments.data._idx import IMAGES, LABELS, OWNERS, IdxSet
+from experiments.core.errors import RunError
+from experiments.data.core.dataset import DataAccess
+from experiments.data.core.idx import IMAGES, LABELS, OWNERS, IdxSet
 from experiments.data.fashion_mnist import DEBIAN, FashionMnist
 from experiments.data.kmnist import Kmnist
 from experiments.data.mnist import Mnist
-from experiments.errors import RunError
 
 installed = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 FOLDERS = {Mnist: "MNIST/raw", Kmnist: "KMNIST/raw", FashionMnist: "FashionMNIST/raw"}
@@ -54,7 +54,7 @@ def test_each_takes_its_own_folder_below_a_root(tmp_path: Path, network: Any, ki
     for number, folder in enumerate(FOLDERS.values()):
         install(tmp_path / folder, number)
     install(tmp_path, 99)
-    source = kind("", Access(tmp_path, download=True))
+    source = kind("", DataAccess(tmp_path, download=True))
     assert (source.native().size, source.native().channels) == ((28, 28), 1)
     data = source.open(None, None, "auto")
     assert data.samples[0, 0, 0, 0] == list(FOLDERS).index(kind)
@@ -85,23 +85,23 @@ def test_a_whole_set_that_is_not_mnist_is_not_taken_for_it(tmp_path: Path) -> No
     """60,000 labels are those of MNIST or of another set, such as Kuzushiji-MNIST; fewer are a part."""
     install(tmp_path, 1, 60_000)
     with pytest.raises(ValueError, match="holds another set"):
-        Mnist("", Access(tmp_path)).native()
-    Kmnist("", Access(tmp_path)).native()
+        Mnist("", DataAccess(tmp_path)).native()
+    Kmnist("", DataAccess(tmp_path)).native()
 
 
 @installed
 def test_the_real_files_are_known() -> None:
     for kind in (Mnist, Kmnist):
         with pytest.raises(ValueError, match=f"{DEBIAN} holds fashion-mnist"):
-            kind("", Access(DEBIAN)).native()
-    FashionMnist("", Access(DEBIAN)).native()
+            kind("", DataAccess(DEBIAN)).native()
+    FashionMnist("", DataAccess(DEBIAN)).native()
 
 
 def test_pictures_without_labels_are_named(tmp_path: Path) -> None:
     install(tmp_path / "MNIST/raw", 1)
     (tmp_path / "MNIST/raw" / f"{LABELS}.gz").unlink()
     with pytest.raises(ValueError, match=f"; {tmp_path}/MNIST/raw lacks {LABELS}: fetch it"):
-        Mnist("", Access(tmp_path)).native()
+        Mnist("", DataAccess(tmp_path)).native()
 
 
 def published(kind: type[IdxSet], network: Any, monkeypatch: pytest.MonkeyPatch, mirror: int = 0) -> None:
@@ -120,7 +120,7 @@ def test_download_into_the_root(
     tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
 ) -> None:
     published(kind, network, monkeypatch)
-    source = kind("", Access(tmp_path / "root", download=True))
+    source = kind("", DataAccess(tmp_path / "root", download=True))
     source.native()
     assert not network.asked, "a plan must not wait for the network"
     assert level(source) == 7
@@ -129,12 +129,12 @@ def test_download_into_the_root(
         f"{LABELS}.gz",
     }
     network.files = {}
-    assert level(kind("", Access(tmp_path / "root"))) == 7
+    assert level(kind("", DataAccess(tmp_path / "root"))) == 7
 
 
 def test_the_next_mirror_is_asked(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     published(Mnist, network, monkeypatch, mirror=1)
-    assert level(Mnist("", Access(download=True))) == 7
+    assert level(Mnist("", DataAccess(download=True))) == 7
     assert Path("~/.cache/gans/MNIST/raw", f"{IMAGES}.gz").expanduser().is_file()
 
 
@@ -142,7 +142,7 @@ def test_the_next_mirror_is_asked(network: Any, monkeypatch: pytest.MonkeyPatch)
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(
     tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[IdxSet]
 ) -> None:
-    source = kind("", Access(tmp_path / "root", download=True))
+    source = kind("", DataAccess(tmp_path / "root", download=True))
     with pytest.raises(RunError, match=f"{kind.name} could not be downloaded into .*not known") as error:
         source.open(None, None, "auto")
     assert "\n" not in str(error.value)
@@ -153,5 +153,5 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing(
     with pytest.raises(RunError, match="corrupted"):
         source.open(None, None, "auto")
     with pytest.raises(ValueError, match="is not in"):
-        kind("", Access(tmp_path / "root")).native()
+        kind("", DataAccess(tmp_path / "root")).native()
     assert not list((tmp_path / "root").rglob("*.gz"))

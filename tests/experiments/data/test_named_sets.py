@@ -15,14 +15,15 @@ import pytest
 import torchvision.datasets
 from scipy.io import savemat
 
-from experiments.data import Access, stl10
-from experiments.data._cifar import CifarSet
-from experiments.data._named_sets import HeldSet
+from experiments.core.errors import RunError
+from experiments.data import stl10
 from experiments.data.cifar10 import Cifar10
 from experiments.data.cifar100 import Cifar100
+from experiments.data.core.cifar import CifarSet
+from experiments.data.core.dataset import DataAccess
+from experiments.data.core.named_sets import HeldSet
 from experiments.data.stl10 import Stl10
 from experiments.data.svhn import Svhn
-from experiments.errors import RunError
 
 KINDS = [Cifar10, Cifar100, Svhn, Stl10]
 ARCHIVED = [Cifar10, Cifar100, Stl10]
@@ -62,14 +63,14 @@ def test_places_are_searched_in_order_and_without_the_network(
     monkeypatch.setenv("GANS_DATA", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
     for number, place in reversed(list(enumerate(places))):
         install(tmp_path / place, kind, number)
-        assert level(kind("", Access(tmp_path / "root", download=True))) == number
+        assert level(kind("", DataAccess(tmp_path / "root", download=True))) == number
     assert not network.asked
 
 
 @pytest.mark.parametrize("kind", ARCHIVED)
 def test_the_folder_itself_may_be_named(tmp_path: Path, kind: type[HeldSet]) -> None:
     install(tmp_path, kind, 5)
-    assert level(kind("", Access(tmp_path / kind.folder))) == 5
+    assert level(kind("", DataAccess(tmp_path / kind.folder))) == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +78,7 @@ def test_absence_is_one_line_with_places_and_remedy(
     tmp_path: Path, network: Any, kind: type[HeldSet]
 ) -> None:
     (tmp_path / "root").mkdir()
-    source = kind("", Access(tmp_path / "root"))
+    source = kind("", DataAccess(tmp_path / "root"))
     for ask in (source.native, lambda: source.open(None, None, "auto")):
         with pytest.raises(ValueError, match=f"{kind.name} .*{kind.files[0]}.* is not in ") as error:
             ask()
@@ -118,13 +119,13 @@ def test_download_into_the_root_in_the_layout_of_torchvision(
     tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
 ) -> None:
     published(kind, network, monkeypatch, tmp_path / "there")
-    source = kind("", Access(tmp_path / "root", download=True))
+    source = kind("", DataAccess(tmp_path / "root", download=True))
     source.native()
     assert not network.asked, "a plan must not wait for the network"
     assert level(source) == 7
     assert all((tmp_path / "root" / kind.folder / name).is_file() for name in kind.files)
     network.files = {}
-    assert level(kind("", Access(tmp_path / "root"))) == 7
+    assert level(kind("", DataAccess(tmp_path / "root"))) == 7
     left = {path.name for path in (tmp_path / "root").iterdir() if path.is_dir()}
     assert left == ({kind.folder} if kind.folder else set())
 
@@ -133,7 +134,7 @@ def test_download_without_a_root_goes_into_the_cache(
     tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(Svhn, network, monkeypatch, tmp_path / "there")
-    assert level(Svhn("", Access(download=True))) == 7
+    assert level(Svhn("", DataAccess(download=True))) == 7
     assert (tmp_path / "home/.cache/gans/train_32x32.mat").is_file()
 
 
@@ -141,7 +142,7 @@ def test_download_without_a_root_goes_into_the_cache(
 def test_a_download_that_fails_is_one_line_and_leaves_no_set(
     tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
 ) -> None:
-    source = kind("", Access(tmp_path / "root", download=True))
+    source = kind("", DataAccess(tmp_path / "root", download=True))
     with pytest.raises(RunError, match=f"{kind.name} could not be downloaded .*not known") as error:
         source.open(None, None, "auto")
     assert "\n" not in str(error.value)
@@ -151,7 +152,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_no_set(
     with pytest.raises(RunError, match="corrupted"):
         source.open(None, None, "auto")
     with pytest.raises(ValueError, match="is not in"):
-        kind("", Access(tmp_path / "root")).native()
+        kind("", DataAccess(tmp_path / "root")).native()
     network.files[url] = whole
     assert level(source) == 7  # the half is not taken for the archive
 
@@ -169,11 +170,11 @@ def test_an_archive_that_is_half_unpacked_leaves_no_set(
     with monkeypatch.context() as patch:
         patch.setattr("torchvision.datasets.utils.extract_archive", fail)
         with pytest.raises(RunError, match="No space left on device"):
-            kind("", Access(tmp_path / "root", download=True)).open(None, None, "auto")
+            kind("", DataAccess(tmp_path / "root", download=True)).open(None, None, "auto")
     with pytest.raises(ValueError, match="is not in"):
-        kind("", Access(tmp_path / "root")).native()
+        kind("", DataAccess(tmp_path / "root")).native()
     network.files = {}
-    source = kind("", Access(tmp_path / "root", download=True))
+    source = kind("", DataAccess(tmp_path / "root", download=True))
     assert level(source) == 7, "the archive is whole, and need not be fetched again"
 
 
@@ -184,7 +185,7 @@ def test_what_others_left_half_unpacked_is_replaced(
     install(tmp_path / "root", Cifar10, 1)
     (tmp_path / "root/cifar-10-batches-py/data_batch_5").unlink()
     (tmp_path / "root/cifar-10-batches-py/notes.txt").write_text("mine")
-    assert level(Cifar10("", Access(tmp_path / "root", download=True))) == 7
+    assert level(Cifar10("", DataAccess(tmp_path / "root", download=True))) == 7
     assert (tmp_path / "root/cifar-10-batches-py/notes.txt").read_text() == "mine"
 
 
@@ -192,9 +193,9 @@ def test_a_root_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("a file")
     for download in (True, False):
         with pytest.raises(ValueError, match=r"--data-root .*/root is not a folder"):
-            Cifar10("", Access(tmp_path / "root", download=download)).open(None, None, "auto")
+            Cifar10("", DataAccess(tmp_path / "root", download=download)).open(None, None, "auto")
     with pytest.raises(ValueError, match=r"--data-root .*/none does not exist"):
-        Cifar10("", Access(tmp_path / "none")).native()
+        Cifar10("", DataAccess(tmp_path / "none")).native()
 
 
 def test_torchvision_is_needed_for_downloads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +203,9 @@ def test_torchvision_is_needed_for_downloads_only(tmp_path: Path, monkeypatch: p
         monkeypatch.setitem(sys.modules, name, None)
     for kind in KINDS:
         install(tmp_path / kind.name, kind, 4)
-        assert level(kind("", Access(tmp_path / kind.name))) == 4
+        assert level(kind("", DataAccess(tmp_path / kind.name))) == 4
         with pytest.raises(RunError, match=r"could not be downloaded .*torchvision"):
-            kind("", Access(tmp_path / "empty", download=True)).open(None, None, "auto")
+            kind("", DataAccess(tmp_path / "empty", download=True)).open(None, None, "auto")
 
 
 def test_it_is_not_imported_with_the_modules() -> None:
@@ -217,12 +218,12 @@ def test_it_is_not_imported_with_the_modules() -> None:
 def test_what_cannot_be_had_is_refused_before_anything_is_fetched(
     tmp_path: Path, network: Any, kind: type[HeldSet]
 ) -> None:
-    source = kind("", Access(tmp_path, download=True))
+    source = kind("", DataAccess(tmp_path, download=True))
     own = "×".join(map(str, kind.size))
     with pytest.raises(ValueError, match=f"{kind.name} is {own}, not 40×32: choose --fit crop or stretch"):
         source.open((40, 32), 3, "error")
     with pytest.raises(ValueError, match="1, 3 or 4"):
         source.open(None, 2, "auto")
     with pytest.raises(ValueError, match=f"data '{kind.name}' takes no argument, but got 'test'"):
-        kind("test", Access(tmp_path, download=True)).native()
+        kind("test", DataAccess(tmp_path, download=True)).native()
     assert not network.asked

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import Fit
-from experiments.data._pixels import CHUNK, fitted
+from experiments.data.core.dataset import Fit
+from experiments.data.core.pixels import CHUNK, fitted
 
 
 def noise(count: int, channels: int, height: int, width: int) -> Tensor:

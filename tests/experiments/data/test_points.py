@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from experiments.data import Source
+from experiments.data.core.dataset import Source
 from experiments.data.grid25 import Grid25
 from experiments.data.ring8 import Ring8
 

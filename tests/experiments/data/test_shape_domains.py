@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from experiments.data import Domains
-from experiments.data._drawn import DrawnDomains, DrawnShapes
-from experiments.data._shapes import BACKGROUND, CLASSES
+from experiments.data.core.dataset import Domains
+from experiments.data.core.drawn import DrawnDomains, DrawnShapes
+from experiments.data.core.shapes import BACKGROUND, CLASSES
 from experiments.data.shapes import Shapes
 from experiments.data.shapes_paired import ShapesPaired, draw_filled, draw_outline
 from experiments.data.shapes_styles import PAPER, ShapesStyles, draw_light, draw_print

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import hold
-from experiments.data._shapes import BACKGROUND, CLASSES, SATURATION, Factors, coverage, distances
+from experiments.data.core.dataset import hold
+from experiments.data.core.shapes import BACKGROUND, CLASSES, SATURATION, Factors, coverage, distances
 from experiments.data.shapes import LENGTH, ShapeImages, Shapes
 
 DISC, RING, SQUARE, TRIANGLE, STAR, CROSS = range(6)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import attributes_of
-from experiments.data._drawn import held_out_scenes
-from experiments.data._shapes import CLASSES, factors_at
+from experiments.data.core.dataset import attributes_of
+from experiments.data.core.drawn import held_out_scenes
+from experiments.data.core.shapes import CLASSES, factors_at
 from experiments.data.shapes_attributes import AttributeShapes, ShapesAttributes, attributes_at, draw_with
 
 INDICES = torch.arange(300)
@@ -85,7 +85,7 @@ def test_attributes_are_even_and_independent_of_each_other_and_of_the_class() ->
 def test_another_row_changes_that_and_no_more(name: str, value: str) -> None:
     data = opened()
     rows = data.attributes.table[INDICES]
-    changed = data.attributes.changed(rows, name, value)
+    changed = data.attributes.with_value(rows, name, value)
     own, other = data.fetch(INDICES), data.fetch_with(INDICES, changed)
     had = (rows == changed).all(1)
     assert torch.equal(own[had], other[had])

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.config import absolute_spec
 from experiments.data import stacked
+from experiments.data.core.sources import absolute_spec
 from experiments.data.stacked import Stacked
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.data import Access, stl10
+from experiments.data import stl10
+from experiments.data.core.dataset import DataAccess
 from experiments.data.stl10 import Stl10
 
 FILE = "stl10_binary/unlabeled_X.bin"
@@ -30,9 +31,9 @@ def install(root: Path) -> np.ndarray:
 
 def test_published_format_is_read_exactly(tmp_path: Path) -> None:
     pictures = install(tmp_path)
-    native = Stl10("", Access(tmp_path)).native()
+    native = Stl10("", DataAccess(tmp_path)).native()
     assert (native.size, native.channels) == ((96, 96), 3)
-    data = Stl10("", Access(tmp_path)).open(None, None, "auto")
+    data = Stl10("", DataAccess(tmp_path)).open(None, None, "auto")
     assert np.array_equal(data.samples.permute(0, 2, 3, 1).numpy(), pictures)
     assert data.samples.is_contiguous()
     assert data.labels is None
@@ -41,7 +42,7 @@ def test_published_format_is_read_exactly(tmp_path: Path) -> None:
 
 def test_papers_take_it_at_48_pixels(tmp_path: Path) -> None:
     pictures = install(tmp_path).astype(float)
-    small = Stl10("", Access(tmp_path)).open((48, 48), 3, "auto").samples
+    small = Stl10("", DataAccess(tmp_path)).open((48, 48), 3, "auto").samples
     assert small.shape == (3, 3, 48, 48)
     blocks = pictures.reshape(3, 48, 2, 48, 2, 3).mean((2, 4)).transpose(0, 3, 1, 2)
     likeness = np.corrcoef(small.numpy().ravel(), blocks.ravel())[0, 1]
@@ -51,7 +52,7 @@ def test_papers_take_it_at_48_pixels(tmp_path: Path) -> None:
 def test_the_file_is_left_as_it_is(tmp_path: Path) -> None:
     install(tmp_path)
     before = (tmp_path / FILE).read_bytes()
-    Stl10("", Access(tmp_path)).open(None, None, "auto").samples.zero_()
+    Stl10("", DataAccess(tmp_path)).open(None, None, "auto").samples.zero_()
     assert (tmp_path / FILE).read_bytes() == before
 
 
@@ -62,10 +63,10 @@ def test_another_length_is_not_the_set(tmp_path: Path) -> None:
         (tmp_path / FILE).write_bytes(content)
         problem = rf"{FILE} has {len(content):,} bytes instead of 82,944: fetch it with --download"
         with pytest.raises(ValueError, match=problem) as error:
-            Stl10("", Access(tmp_path)).native()
+            Stl10("", DataAccess(tmp_path)).native()
         assert "\n" not in str(error.value)
         with pytest.raises(ValueError, match=problem):
-            Stl10("", Access(tmp_path)).open(None, None, "auto")
+            Stl10("", DataAccess(tmp_path)).open(None, None, "auto")
 
 
 def test_the_published_length() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from experiments.data import Access
+from experiments.data.core.dataset import DataAccess
 from experiments.data.svhn import Svhn
 
 FILE = "train_32x32.mat"
@@ -33,9 +33,9 @@ def save(file: Path, labels: list[int], pixels: np.ndarray, **more: np.ndarray) 
 
 def test_published_format_is_read_exactly(tmp_path: Path) -> None:
     save(tmp_path / FILE, [1, 9, 10, 10], pixels())
-    native = Svhn("", Access(tmp_path)).native()
+    native = Svhn("", DataAccess(tmp_path)).native()
     assert (native.size, native.channels) == ((32, 32), 3)
-    data = Svhn("", Access(tmp_path)).open(None, None, "auto")
+    data = Svhn("", DataAccess(tmp_path)).open(None, None, "auto")
     for number in range(4):
         assert np.array_equal(data.samples[number].permute(1, 2, 0).numpy(), pixels()[..., number])
     assert data.samples.is_contiguous()
@@ -47,7 +47,7 @@ def test_published_format_is_read_exactly(tmp_path: Path) -> None:
 
 def test_one_picture_is_a_set_too(tmp_path: Path) -> None:
     save(tmp_path / FILE, [10], pixels(1))
-    assert Svhn("", Access(tmp_path)).open((16, 16), 1, "auto").samples.shape == (1, 1, 16, 16)
+    assert Svhn("", DataAccess(tmp_path)).open((16, 16), 1, "auto").samples.shape == (1, 1, 16, 16)
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     for length in (0, 100, 1000, len(whole) - 1):  # a download that broke off
         file.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=rf"{file} is damaged or .*fetch it anew") as error:
-            Svhn("", Access(tmp_path)).open(None, None, "auto")
+            Svhn("", DataAccess(tmp_path)).open(None, None, "auto")
         assert "\n" not in str(error.value)
     for labels, array, problem in (
         ([1, 2, 3], pixels(), "holds 3 labels for 4"),
@@ -68,7 +68,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     ):
         save(file, labels, array)
         with pytest.raises(ValueError, match=f"{file} .*{problem}"):
-            Svhn("", Access(tmp_path)).open(None, None, "auto")
+            Svhn("", DataAccess(tmp_path)).open(None, None, "auto")
     savemat(file, {"X": pixels()})
     with pytest.raises(ValueError, match=rf"{file} is damaged or cannot be read \('y'\)"):
-        Svhn("", Access(tmp_path)).open(None, None, "auto")
+        Svhn("", DataAccess(tmp_path)).open(None, None, "auto")

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.data import Access, DataSet, Fit, Held, _images
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, Held
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
 
@@ -36,7 +37,7 @@ def opened(
     skip_bad: bool = False,
     size: tuple[int, int] = (8, 8),
 ) -> DataSet:
-    return Zip(str(file), Access(skip_bad=skip_bad)).open(size, channels, fit)
+    return Zip(str(file), DataAccess(skip_bad=skip_bad)).open(size, channels, fit)
 
 
 def fetched(data: DataSet) -> Tensor:
@@ -89,11 +90,11 @@ def varied(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("held_bytes", [_images.HELD_BYTES, 0], ids=["held", "cached"])
+@pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
 def test_zip_is_folder_bit_for_bit(
     varied: Path, tmp_path: Path, method: str, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     file = pack(varied, tmp_path / "set.zip", METHODS[method])
     fits: tuple[Fit, ...] = ("crop", "stretch")
     for channels in (1, 3, 4):
@@ -277,7 +278,7 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_many_threads_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is kept: every fetch reads the file, whose position must not be shared."""
-    monkeypatch.setattr(_images, "HELD_BYTES", 0)
+    monkeypatch.setattr(image_files, "HELD_BYTES", 0)
     (tmp_path / "file").touch()
     monkeypatch.setenv("GANS_CACHE", str(tmp_path / "file"))
     root = tmp_path / "root"
@@ -299,13 +300,13 @@ def test_many_threads_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_zip_that_moved_is_still_in_the_cache_and_one_that_changed_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_images, "HELD_BYTES", 0)
+    monkeypatch.setattr(image_files, "HELD_BYTES", 0)
     file = of_names(tmp_path / "set.zip", "a.png", "b.png")
     first = fetched(opened(file))
     moved = file.rename(tmp_path / "moved.zip")
     data = opened(moved)
     with monkeypatch.context() as patch:
-        patch.setattr(_images, "read_image", None)  # nothing is decoded
+        patch.setattr(image_files, "read_image", None)  # nothing is decoded
         assert torch.equal(fetched(data), first)
     noise(9).save(tmp_path / "other.png")
     with zipfile.ZipFile(moved, "w") as packed:

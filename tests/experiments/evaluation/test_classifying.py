@@ -9,9 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data import Held
+from experiments.data.core.dataset import Held
 from experiments.data.shapes import Shapes
-from experiments.evaluation.classifying import Training, classifier_name, images_shown, train_classifier
+from experiments.evaluation.classifier_training import (
+    Training,
+    classifier_name,
+    images_shown,
+    train_classifier,
+)
 from metrics.extractors.classifier import Classifier
 
 Gans = Callable[..., Any]
@@ -169,15 +174,15 @@ def test_it_is_chosen_for_its_data_once_it_is_there(
 
 def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace: Path) -> None:
     """The true distribution is that of the labels; reals have nearly no divergence from it."""
-    from experiments.evaluation.extracting import Reference
-    from experiments.evaluation.samples import DataSamples
-    from experiments.evaluation.trial import make_metric
+    from experiments.evaluation.features import ReferenceFeatures
+    from experiments.evaluation.sample_sets import DataSamples
+    from experiments.evaluation.task_metrics import make_metric
     from metrics.class_modes import ClassModes
 
     gans(f"{SMALL} --epochs 20")
     extractor = Classifier(KEPT)
     samples = DataSamples("shapes", Shapes("").open((16, 16), 1, "auto"), None, 0)
-    reference = Reference(samples, extractor, lambda name, total: lambda count: None)
+    reference = ReferenceFeatures(samples, extractor, lambda name, total: lambda count: None)
     metric = make_metric(ClassModes, reference)
     for batch in samples.batches():
         logits = extractor(batch).logits

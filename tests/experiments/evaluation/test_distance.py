@@ -11,9 +11,9 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from experiments.core.images import to_pillow
 from experiments.data.shapes import Shapes
-from experiments.pictures import to_pillow
-from metrics.extractors import Features
+from metrics.extractors.core.extractor import Features
 from metrics.extractors.random_vgg import RandomVGG
 
 Gans = Callable[..., Any]
@@ -118,7 +118,7 @@ def test_the_size_of_batches_does_not_matter(
 ) -> None:
     folder_of("a", 70, 1), folder_of("b", 50, 2)
     whole = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
-    monkeypatch.setattr("experiments.evaluation.samples.BATCH", 7)
+    monkeypatch.setattr("experiments.evaluation.sample_sets.BATCH", 7)
     monkeypatch.setenv("GANS_CACHE", "other")
     assert value_of(gans(f"fid folder:a folder:b {SMALL} --json")) == pytest.approx(whole, rel=1e-6)
 

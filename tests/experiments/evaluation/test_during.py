@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from experiments.evaluation.judging import Judge
-from experiments.evaluation.record import kept_scores
-from experiments.run_folder import RunFolder
+from experiments.evaluation.evaluate import Evaluator
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8"
@@ -47,9 +47,9 @@ def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch:
     """A slow evaluation makes the run longer, but not the images a second fewer."""
     clock = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    judge = Judge.__call__
+    judge = Evaluator.__call__
 
-    def slow(self: Judge, samples: Any) -> Any:
+    def slow(self: Evaluator, samples: Any) -> Any:
         clock[0] += 1000.0
         return judge(self, samples)
 
@@ -60,7 +60,7 @@ def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch:
     from gans.core.duel import Duel
 
     real = Duel.round
-    monkeypatch.setattr(Judge, "__call__", slow)
+    monkeypatch.setattr(Evaluator, "__call__", slow)
     monkeypatch.setattr(Duel, "round", step)
     gans(f"{POINTS} --steps 5 --out run --evaluate-kimg 0.032 --evaluate-samples 20")
     first, last = (line for line in lines("run") if "seconds" in line)
@@ -72,15 +72,15 @@ def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch:
 def values(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the next evaluations find, in place of the modes covered."""
     found: list[float] = []
-    judge = Judge.__call__
+    judge = Evaluator.__call__
 
-    def pretend(self: Judge, samples: Any) -> Any:
+    def pretend(self: Evaluator, samples: Any) -> Any:
         scores = judge(self, samples)
         score = next(iter(scores.values()))
         score["value"] = score["covered"] = found.pop(0)
         return scores
 
-    monkeypatch.setattr(Judge, "__call__", pretend)
+    monkeypatch.setattr(Evaluator, "__call__", pretend)
     return found
 
 
@@ -149,14 +149,14 @@ def test_what_others_score_in_between_does_not_count(values: list[float], gans: 
 
 
 def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, judge = [0.2, 0.6, 0.4], Judge.__call__
+    found, judge = [0.2, 0.6, 0.4], Evaluator.__call__
 
-    def pretend(self: Judge, samples: Any) -> Any:
+    def pretend(self: Evaluator, samples: Any) -> Any:
         scores = judge(self, samples)
         scores["modes"] |= {"value": 8.0, "covered": 8.0, "high_quality": found.pop(0)}
         return scores
 
-    monkeypatch.setattr(Judge, "__call__", pretend)
+    monkeypatch.setattr(Evaluator, "__call__", pretend)
     assert gans(f"{POINTS} --steps 6 --out run {EVALUATE}").status == 0
     assert best() == ["step-00000004.pt"]
 
@@ -167,15 +167,15 @@ def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pyte
 def test_a_single_number_may_choose(
     name: str, step: int, gans: Gans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, judge = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Judge.__call__
+    found, judge = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Evaluator.__call__
 
-    def pretend(self: Judge, samples: Any) -> Any:
+    def pretend(self: Evaluator, samples: Any) -> Any:
         scores = judge(self, samples)
         precision, recall = found.pop(0)
         scores["precision-recall"] |= {"value": precision, "precision": precision, "recall": recall}
         return scores
 
-    monkeypatch.setattr(Judge, "__call__", pretend)
+    monkeypatch.setattr(Evaluator, "__call__", pretend)
     metrics = f"--evaluate-metrics fid,pr --best-metric {name}"
     assert gans(f"{POINTS} --steps 6 --out run {EVALUATE} {metrics}").status == 0
     assert best() == [f"step-{step:08}.pt"]

@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from experiments import catalogue
+from experiments.core import registry
 
 Gans = Callable[..., Any]
 SMALL = "--extractor random-vgg -n 12"
 # Twelve images are too few for these: they are tested by themselves.
 NEED_MORE = {"kid", "fid-infinity"}
 SEVERAL = {"precision-recall": ("precision", "recall"), "density-coverage": ("density", "coverage")}
-OF_FEATURES = [
-    name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "vectors"
-]
-OF_POINTS = [name for name in catalogue.names("metric") if catalogue.load("metric", name).takes == "points"]
+OF_FEATURES = [name for name in registry.names("metric") if registry.load("metric", name).takes == "vectors"]
+OF_POINTS = [name for name in registry.names("metric") if registry.load("metric", name).takes == "points"]
 
 
 def kept(run: Path) -> list[dict[str, Any]]:
@@ -162,7 +160,7 @@ def test_a_score_belongs_to_the_generator_that_was_judged(gans: Gans, trained: P
 
 
 def test_a_run_is_judged_while_another_process_trains_it(gans: Gans, trained: Path) -> None:
-    from experiments.run_folder import RunFolder
+    from experiments.runs.folder import RunFolder
 
     with RunFolder(trained).locked():
         assert gans(f"evaluate {trained} {SMALL} --metrics fid").status == 0

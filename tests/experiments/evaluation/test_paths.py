@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from experiments.evaluation.extracting import path_vectors
-from experiments.evaluation.plane import Plane
-from experiments.evaluation.samples import GeneratedSamples
-from experiments.settings import Settings
-from gans.core.game import LatentNetwork
-from metrics.extractors import Extractor
+from experiments.core.settings import Settings
+from experiments.evaluation.features import path_vectors
+from experiments.evaluation.points_extractor import Plane
+from experiments.evaluation.sample_sets import GeneratedSamples
+from gans.core.networks import LatentNetwork
+from metrics.extractors.core.extractor import Extractor
 from metrics.extractors.random_vgg import RandomVGG
 from metrics.path_length import PathLength
 

@@ -9,19 +9,24 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.evaluation.plots import Seen, class_distributions, neighbours, precision_recall_by_class
+from experiments.evaluation.plots import (
+    ExtractedSet,
+    class_distributions,
+    neighbours,
+    precision_recall_by_class,
+)
 
 SMALL = "--extractor random-vgg -n 12"
 
 
-def seen(classes: list[int], offset: float = 0.0, seed: int = 0) -> Seen:
+def seen(classes: list[int], offset: float = 0.0, seed: int = 0) -> ExtractedSet:
     """Images of 16 pixels whose level tells their number, with vectors around that of their class."""
     labels = torch.tensor(classes)
     draw = torch.Generator().manual_seed(seed)
     images = torch.arange(len(labels)).byte().view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
     vectors = 10 * torch.nn.functional.one_hot(labels, 3).float() + offset
     vectors = vectors + 0.1 * torch.randn(vectors.shape, generator=draw)
-    return Seen(images, vectors, (8 * torch.nn.functional.one_hot(labels, 3).float()).softmax(dim=1))
+    return ExtractedSet(images, vectors, (8 * torch.nn.functional.one_hot(labels, 3).float()).softmax(dim=1))
 
 
 def test_neighbours_are_the_nearest_reals_in_order() -> None:

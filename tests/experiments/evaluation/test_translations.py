@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.data import _drawn
-from experiments.data._drawn import held_out_scenes
+from experiments.core.images import to_uint8
+from experiments.data.core import drawn
+from experiments.data.core.drawn import held_out_scenes
 from experiments.data.shapes_attributes import AttributeShapes, attributes_at, draw_with
 from experiments.data.shapes_styles import draw_light, draw_print
-from experiments.evaluation import directions
-from experiments.evaluation.directions import ToAttributes
-from experiments.evaluation.judging import Judge
-from experiments.evaluation.samples import DataSamples
-from experiments.pictures import to_uint8
+from experiments.evaluation import tasks
+from experiments.evaluation.evaluate import Evaluator
+from experiments.evaluation.sample_sets import DataSamples
+from experiments.evaluation.tasks import ToAttributes
 from gans.cyclegan import Generators
 from gans.pix2pix import UNet
 from gans.stargan import Generator
@@ -74,8 +74,8 @@ def evaluated(gans: Gans) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Tensor:
     """The only twenty scenes that are held out, in several batches."""
-    monkeypatch.setattr(directions, "BATCH", 8)
-    monkeypatch.setattr(_drawn, "HELD_OUT", 20)
+    monkeypatch.setattr(tasks, "BATCH", 8)
+    monkeypatch.setattr(drawn, "HELD_OUT", 20)
     scenes = held_out_scenes()
     return torch.arange(scenes.start, scenes.stop)
 
@@ -326,9 +326,9 @@ def test_the_best_in_one_direction_or_in_all(
 ) -> None:
     """A metric's name means the mean over directions: 3.5, 3 and 3.25 here. The larger of the two would
     choose the last, the smaller the first."""
-    found, judge = [(1.0, 6.0), (2.4, 3.6), (3.5, 3.0)], Judge.__call__
+    found, judge = [(1.0, 6.0), (2.4, 3.6), (3.5, 3.0)], Evaluator.__call__
 
-    def pretend(self: Judge, candidate: Any) -> Any:
+    def pretend(self: Evaluator, candidate: Any) -> Any:
         scores = judge(self, candidate)
         to_a, to_b = found.pop(0)
         for name, values in {"l1": (to_a, to_b), "fd-random-vgg": (-to_a, to_b + 2 * to_a)}.items():
@@ -337,7 +337,7 @@ def test_the_best_in_one_direction_or_in_all(
         scores["psnr/to-A"]["value"] = 3 - abs(to_a - 2.4)
         return scores
 
-    monkeypatch.setattr(Judge, "__call__", pretend)
+    monkeypatch.setattr(Evaluator, "__call__", pretend)
     command = f"run --arch cyclegan {SMALL} --image-size 16 {EVALUATE} --evaluate-metrics fid,l1,psnr"
     outcome = gans(f"{command} --steps 6 --best-metric {best} --out run")
     assert outcome.status == 0, outcome.err

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 import cli
-from experiments.latents.space import LatentSpace, space_of
-from experiments.settings import Settings
-from gans.core.game import StyledNetwork
+from experiments.core.settings import Settings
+from experiments.inference.latent_space import LatentSpace, space_of
+from gans.core.networks import StyledNetwork
 
 # Steps so large that samples differ by what one sees: a generator begins as grey paper.
 TINY = (

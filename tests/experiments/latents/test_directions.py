@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.build import build_networks
-from experiments.errors import UsageError
-from experiments.latents.directions import Directions, direction_sheet, factorized, principal
-from experiments.latents.space import LatentSpace, open_space, space_of
-from experiments.settings import Settings
-from gans.core.game import LatentNetwork
+from experiments.config.factory import build_networks
+from experiments.core.errors import UsageError
+from experiments.core.settings import Settings
+from experiments.inference.latent_directions import Directions, direction_sheet, factorized, principal
+from experiments.inference.latent_space import LatentSpace, open_space, space_of
+from gans.core.networks import LatentNetwork
 from tests.conftest import FROM_NOISE
 from tests.experiments.latents.test_moves import places, sampled
 
@@ -84,7 +84,7 @@ def test_the_picture_has_the_sample_in_the_middle(gans: Gans, trained: Path) -> 
 
 
 def test_rows_go_from_minus_to_plus(trained: Path) -> None:
-    space = open_space(trained, "cpu", None, print)
+    space = open_space(trained, "cpu", None)
     vector = torch.eye(5)[1:2]
     found = Directions(vector, torch.ones(1), torch.ones(1), "singular_values")
     values = torch.tensor([-2.0, 0.0, 2.0])

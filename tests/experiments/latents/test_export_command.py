@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 import cli
-from experiments.latents import onnx as exporting
-from experiments.latents.space import latent_of
-from experiments.sampling import load_generator
+from experiments.inference import onnx as exporting
+from experiments.inference.latent_space import latent_of
+from experiments.runs.generator import load_generator
 from tests.conftest import FROM_NOISE, ROOT
 
 Gans = Callable[..., Any]
@@ -104,7 +104,7 @@ def test_safetensors_are_those_of_the_run(gans: Gans, trained: Path) -> None:
 @pytest.fixture
 def distorted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What is exported is not quite the generator."""
-    usual = exporting.folded
+    usual = exporting.fold_batch_norm
 
     def wrong(network: nn.Module) -> nn.Module:
         found = usual(network)

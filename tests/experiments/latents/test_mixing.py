@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.errors import UsageError
-from experiments.latents.mixing import mixtures
-from experiments.latents.space import LatentSpace, space_of
-from experiments.settings import Settings
+from experiments.core.errors import UsageError
+from experiments.core.settings import Settings
+from experiments.inference.latent_space import LatentSpace, space_of
+from experiments.inference.style_mixing import mixtures
 from gans.core.architecture import Blueprint
-from gans.core.styles import truncated
+from gans.core.styles import truncate_styles
 from gans.stylegan2 import Generator
 
 TINY = "--image-size 16 --width 2 --z-dim 5 --batch-size 4 --steps 2 --track local"
@@ -42,9 +42,9 @@ def test_truncation_draws_towards_the_mean(space: LatentSpace) -> None:
     network: Any = space.network
     network.mean.copy_(torch.randn(5))
     w = torch.randn(3, 5)
-    assert torch.equal(truncated(network, w, 1.0), w[:, None].expand(-1, network.styles, -1))
-    torch.testing.assert_close(truncated(network, w, 0.0), network.mean.expand(3, network.styles, -1))
-    half = truncated(network, w, 0.5, cutoff=2)
+    assert torch.equal(truncate_styles(network, w, 1.0), w[:, None].expand(-1, network.styles, -1))
+    torch.testing.assert_close(truncate_styles(network, w, 0.0), network.mean.expand(3, network.styles, -1))
+    half = truncate_styles(network, w, 0.5, cutoff=2)
     torch.testing.assert_close(half[:, 1], (w + network.mean) / 2)
     assert torch.equal(half[:, 2], w)
 

@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from experiments.errors import UsageError
-from experiments.latents import movies
-from experiments.latents.moves import (
-    Term,
+from experiments.core.errors import UsageError
+from experiments.core.sheets import SheetRow, sheet
+from experiments.inference import movies
+from experiments.inference.latent_moves import (
+    LatentTerm,
     along_dimensions,
     arithmetic_sheet,
     neighbourhood,
     path_through,
     total,
 )
-from experiments.latents.sheets import Row, sheet
-from experiments.latents.space import LatentSpace, latent_of, open_space
+from experiments.inference.latent_space import LatentSpace, latent_of, open_space
 
 Gans = Callable[..., Any]
 CELL = 64  # an image of 8×8 pixels is shown eight times as large
@@ -30,7 +30,7 @@ CELL = 64  # an image of 8×8 pixels is shown eight times as large
 
 @pytest.fixture
 def space(trained: Path) -> LatentSpace:
-    return open_space(trained, "cpu", None, print)
+    return open_space(trained, "cpu", None)
 
 
 def sampled(gans: Gans, seed: int) -> np.ndarray[Any, Any]:
@@ -132,7 +132,7 @@ def test_odd_films_are_filled_up() -> None:
 
 def test_arithmetic_adds_means_of_latents(space: LatentSpace) -> None:
     one, two, three, four = (latent_of(seed, 5) for seed in (1, 2, 3, 4))
-    terms = [Term(1, (1, 2)), Term(-1, (3,)), Term(1, (4, 4))]
+    terms = [LatentTerm(1, (1, 2)), LatentTerm(-1, (3,)), LatentTerm(1, (4, 4))]
     assert torch.allclose(total(space, terms), (one + two) / 2 - three + four, atol=1e-6)
 
 
@@ -155,7 +155,7 @@ def test_noise_in_w_follows_its_spread(styled: LatentSpace) -> None:
 def test_the_order_of_the_terms_is_that_of_the_words(gans: Gans, trained: Path, space: LatentSpace) -> None:
     outcome = gans("arithmetic run --minus 3 --plus 1,2 --minus 4 --plus 5 --out sum.png")
     assert (outcome.status, outcome.out) == (0, "sum.png\n"), outcome.err
-    terms = [Term(-1, (3,)), Term(1, (1, 2)), Term(-1, (4,)), Term(1, (5,))]
+    terms = [LatentTerm(-1, (3,)), LatentTerm(1, (1, 2)), LatentTerm(-1, (4,)), LatentTerm(1, (5,))]
     expected = arithmetic_sheet(space, terms, 0.25, 0)
     assert np.array_equal(np.asarray(Image.open("sum.png")), np.asarray(expected))
     other = arithmetic_sheet(space, [*terms[2:], *terms[:2]], 0.25, 0)
@@ -199,8 +199,8 @@ def test_traverse_draws_a_row_for_each_dimension(gans: Gans, trained: Path) -> N
 
 def test_sheets_have_room_for_their_words() -> None:
     image = torch.full((1, 3, 64, 64), 255, dtype=torch.uint8)
-    plain = sheet([Row("", image)])
-    worded = sheet([Row("a long label", image, ("a caption wider than its image",))])
+    plain = sheet([SheetRow("", image)])
+    worded = sheet([SheetRow("a long label", image, ("a caption wider than its image",))])
     assert worded.width > plain.width + 100 and worded.height > plain.height
     ink = np.asarray(worded).min(axis=2) < 128
     assert not ink[:, [0, -1]].any() and not ink[[0, -1]].any(), "no letter is cut off"
@@ -209,7 +209,7 @@ def test_sheets_have_room_for_their_words() -> None:
 
 def test_transparent_samples_lie_on_white() -> None:
     clear = torch.zeros(1, 4, 64, 64, dtype=torch.uint8)
-    assert np.asarray(sheet([Row("", clear)])).min() == 255
+    assert np.asarray(sheet([SheetRow("", clear)])).min() == 255
 
 
 # --- what is refused ---------------------------------------------------------------------------------

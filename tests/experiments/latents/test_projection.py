@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.latents.projection import Standing, errors, project, read_target, refined
-from experiments.latents.space import LatentSpace, latent_of, open_space
-from experiments.pictures import to_uint8
+from experiments.core.images import to_uint8
+from experiments.inference.latent_space import LatentSpace, latent_of, open_space
+from experiments.inference.projection import Standing, errors, project, read_target, refined
 from tests.experiments.latents.test_moves import places, sampled
 
 Gans = Callable[..., Any]
@@ -26,7 +26,7 @@ def quiet(count: int) -> None:
 
 @pytest.fixture
 def space(trained: Path) -> LatentSpace:
-    return open_space(trained, "cpu", None, print)
+    return open_space(trained, "cpu", None)
 
 
 def own_image(space: LatentSpace, seed: int) -> Tensor:

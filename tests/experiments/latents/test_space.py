@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from experiments.latents.space import BATCH, LatentSpace, StyleSpace, latent_of, space_of
-from experiments.sampling import generate
-from experiments.settings import Settings
-from gans.core.game import LatentNetwork
+from experiments.core.settings import Settings
+from experiments.inference.latent_space import BATCH, LatentSpace, StyleSpace, latent_of, space_of
+from experiments.runs.generator import generate
+from gans.core.networks import LatentNetwork
 
 
 class Identity(LatentNetwork):

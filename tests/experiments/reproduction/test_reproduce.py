@@ -10,21 +10,21 @@ import pytest
 import torch
 from scipy import stats
 
-from experiments.config import resolve
-from experiments.errors import UsageError
-from experiments.evaluation.record import kept_scores
-from experiments.reproduction import modes_touched, pacgan_mlp
-from experiments.reproduction.rows import ROWS, Row
-from experiments.reproduction.verdict import changes, judge, reached
-from experiments.run_folder import RunFolder
+from experiments.config.resolve import resolve
+from experiments.core.errors import UsageError
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores
+from experiments.sweeps.reproduction import modes_touched, pacgan_mlp
+from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
+from experiments.sweeps.reproduction.verdict import changes, judge, reached
 from gans.core.architecture import Blueprint
 
 Gans = Callable[..., Any]
 TINY = {"arch": "mlp", "loss": "bce", "data": "ring8", "width": 8, "batch_size": 16, "steps": 4}
 
 
-def row(**more: Any) -> Row:
-    return Row(
+def row(**more: Any) -> PublishedRow:
+    return PublishedRow(
         **{
             "paper": "P",
             "target": 6.0,

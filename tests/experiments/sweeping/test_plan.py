@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from experiments.errors import UsageError
-from experiments.sweeping.plan import Range, Sweep, read_choices, read_range
+from experiments.core.errors import UsageError
+from experiments.sweeps.search_space import Range, Sweep, read_choices, read_range
 
 
 def test_the_product_with_seeds():

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from experiments.errors import RunError
-from experiments.run_folder import RunFolder, run_folders
-from experiments.sweeping.engines import RayEngine
+from experiments.core.errors import RunError
+from experiments.runs.folder import RunFolder, run_folders
+from experiments.sweeps.engines import RayEngine
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 LINE = f"sweep {POINTS} --kimg 2 --checkpoint-kimg 0.5 --seeds 2 --jobs 2"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from experiments.comparison.reading import record_of
-from experiments.run_folder import RunFolder, locked, run_folders
-from experiments.sweeping import commands
-from experiments.sweeping.board import Board
-from experiments.sweeping.member import Evaluation
-from experiments.sweeping.plan import Sweep
-from experiments.sweeping.queue import how_it_ended
-from experiments.sweeping.running import Laboratory, halve, ranked
+from experiments.analysis.comparison.read import record_of
+from experiments.commands import sweep
+from experiments.runs.folder import RunFolder, locked, run_folders
+from experiments.sweeps.progress import SweepProgress
+from experiments.sweeps.queue import how_it_ended
+from experiments.sweeps.rounds import SweepContext, halve, ranked
+from experiments.sweeps.search_space import Sweep
+from experiments.sweeps.worker import Evaluation
 from tests.experiments.conftest import Here
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
@@ -185,7 +185,7 @@ def scored(tmp_path):
 
     def make(*scores):
         sweep = Sweep({"width": list(range(len(scores)))}, range(len(scores[0])))
-        laboratory = Laboratory(tmp_path, sweep, Evaluation(), print, Here(1, 1))
+        laboratory = SweepContext(tmp_path, sweep, Evaluation(), print, Here(1, 1))
         for member in sweep.members():
             folder = laboratory.folder(member)
             folder.path.mkdir()
@@ -215,7 +215,7 @@ def test_what_an_earlier_sweep_finished_is_not_said_to_be_stopped(scored):
 
 def test_members_that_have_ended_are_read_once(scored, monkeypatch):
     laboratory, members = scored((0.5,), (0.1,))
-    board, reads = Board(laboratory.out, print), []
+    board, reads = SweepProgress(laboratory.out), []
     monkeypatch.setattr(RunFolder, "scores", lambda folder: reads.append(folder.path.name) or [])
     first, second = (member.name for member in members)
     for state in ("running", "done", "running", "done"):
@@ -304,6 +304,6 @@ def test_ctrl_c_saves_and_stops_all(start, tmp_path):
 def test_threads_stay_what_they_were(gans, here, tmp_path):
     gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep")
     content = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
-    assert commands.kept_threads(tmp_path / "sweep", 1) == content["threads"]
+    assert sweep.kept_threads(tmp_path / "sweep", 1) == content["threads"]
     (tmp_path / "sweep" / "sweep.json").write_text("{}")
     assert gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep").status == 2

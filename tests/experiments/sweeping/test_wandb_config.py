@@ -5,8 +5,8 @@ import json
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from experiments.evaluation.record import kept_scores
-from experiments.run_folder import RunFolder
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores
 
 LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
 

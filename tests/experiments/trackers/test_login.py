@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.trackers._login import is_logged_in, mode, server
+from experiments.trackers.core.login import is_logged_in, mode, server
 
 ROOT = Path(__file__).resolve().parents[3]
 NETRC = "machine {}\n  login user\n  password 0123\n"

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="needs gans[mlflow]")
 mlflow = pytest.importorskip("mlflow.tracking", reason="needs gans[mlflow]")
 
-from experiments.evaluation.record import kept_scores  # noqa: E402
-from experiments.run_folder import RunFolder  # noqa: E402
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8 --track mlflow"

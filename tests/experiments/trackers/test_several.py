@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from experiments.run_folder import RunFolder
-from experiments.trackers import TrackedRun
-from experiments.trackers._several import chosen, open_trackers
+from experiments.runs.folder import RunFolder
+from experiments.trackers.core.several import chosen, open_trackers
+from experiments.trackers.core.tracker import TrackedRun
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 8 --sample-kimg 0.032"
@@ -64,7 +64,7 @@ def test_the_local_tracker_is_not_guarded(tmp_path: Path) -> None:
     """Scores that cannot be written are the run's own failure."""
     (tmp_path / "scores.jsonl").mkdir()
     with pytest.raises(IsADirectoryError):
-        open_trackers(("local",), TrackedRun(tmp_path), print)
+        open_trackers(("local",), TrackedRun(tmp_path))
 
 
 @pytest.mark.parametrize("mood", ["SIGINT 3", "nan 3", "fail 3"])

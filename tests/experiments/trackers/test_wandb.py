@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from experiments.evaluation.record import kept_scores, scores_in
-from experiments.run_folder import RunFolder
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores, scores_in
 from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]

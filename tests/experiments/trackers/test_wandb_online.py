@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from experiments.run_folder import RunFolder
-from experiments.trackers import _sync
+from experiments.runs import sync
+from experiments.runs.folder import RunFolder
 from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]
@@ -229,7 +229,7 @@ def test_what_a_server_does_not_take_stays(gans: Gans, server: Server, offline: 
 
 
 def test_a_server_that_is_not_there(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sync, "RETRIES", 1)
+    monkeypatch.setattr(sync, "RETRIES", 1)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     refused(1, ("sweep/one: not uploaded", "connection refused"), "sync", offline)
 

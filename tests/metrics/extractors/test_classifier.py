@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from metrics.extractors import WeightsError
 from metrics.extractors.classifier import (
     METADATA_KEY,
     Classifier,
@@ -17,6 +16,7 @@ from metrics.extractors.classifier import (
     network_input,
     read_classifier,
 )
+from metrics.extractors.core.extractor import WeightsError
 
 
 def test_it_names_itself_after_its_data(classifier_file: Path) -> None:

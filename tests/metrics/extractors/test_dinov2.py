@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, unfold
 
-from metrics.extractors import WeightsError, _network, dinov2
-from metrics.extractors.dinov2 import FILE, HASH, LARGE, URL, DINOv2, Plan, resampled, shapes
+from metrics.extractors import dinov2
+from metrics.extractors.core import network
+from metrics.extractors.core.extractor import WeightsError
+from metrics.extractors.dinov2 import FILE, HASH, LARGE, URL, DINOv2, TransformerPlan, resampled, shapes
 
 EXACT = 1e-4
-TINY = Plan(width=32, depth=3, heads=4, side=37)
+TINY = TransformerPlan(width=32, depth=3, heads=4, side=37)
 Pictures = Callable[..., Tensor]
 State = dict[str, Tensor]
 
@@ -26,7 +28,7 @@ class Tiny(DINOv2):
     feature_size = TINY.width
 
 
-def drawn(plan: Plan) -> State:
+def drawn(plan: TransformerPlan) -> State:
     """Random weights in the published layout, with which every part of the network counts."""
     draw = torch.Generator().manual_seed(0)
     state = {}
@@ -60,7 +62,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
-def torch_s_block(state: State, number: int, plan: Plan) -> nn.Module:
+def torch_s_block(state: State, number: int, plan: TransformerPlan) -> nn.Module:
     """torch's encoder layer in float64, which has no layer scale: it becomes a part of the projections."""
     own = {name: value.double() for name, value in state.items()}
     start = f"blocks.{number}."
@@ -94,7 +96,7 @@ def torch_s_block(state: State, number: int, plan: Plan) -> nn.Module:
     return layer
 
 
-def reference(state: State, images: Tensor, plan: Plan) -> Tensor:
+def reference(state: State, images: Tensor, plan: TransformerPlan) -> Tensor:
     """Images of the network's size → features, from torch's own layers."""
     own = {name: value.double() for name, value in state.items()}
     mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).double().view(2, 3, 1, 1)
@@ -112,7 +114,7 @@ def reference(state: State, images: Tensor, plan: Plan) -> Tensor:
 def test_equals_torch_s_own_layers(
     file: Path, state: State, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_network, "AT_ONCE", 2)
+    monkeypatch.setattr(network, "AT_ONCE", 2)
     images = pictures(2, 224)
     vectors = Tiny(file)(images).vectors
     expected = reference(state, images, TINY)
@@ -221,7 +223,7 @@ def test_weights_are_found_in_torch_s_cache(
     with pytest.raises(WeightsError, match=f"{FILE}: damaged: its SHA-256 does not start with {HASH}"):
         Tiny()
     monkeypatch.setattr(dinov2, "HASH", "")  # of the published file
-    monkeypatch.setattr(_network, "AT_ONCE", 1)
+    monkeypatch.setattr(network, "AT_ONCE", 1)
     images = pictures(1, 32)
     assert torch.equal(Tiny()(images).vectors, Tiny(file)(images).vectors)
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.extractors import WeightsError, efflite0
+from metrics.extractors import efflite0
+from metrics.extractors.core.extractor import WeightsError
 from metrics.extractors.efflite0 import NETWORK, WEIGHTS, EfficientNetLite0
 
 Pictures = Callable[..., Tensor]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 import metrics.extractors
-from metrics.extractors import Extractor
-from metrics.extractors._resize import RULES
+from metrics.extractors.core.extractor import Extractor
+from metrics.extractors.core.resize import RULES
 
 FILES = sorted(Path(metrics.extractors.__file__).parent.glob("*.py"))
 NAMES = [path.stem for path in FILES if not path.stem.startswith("_")]

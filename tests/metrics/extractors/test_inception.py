@@ -9,8 +9,9 @@ import pytorch_fid.inception
 import torch
 from torch import Tensor, nn
 
-from metrics.extractors import WeightsError, _network
-from metrics.extractors._inception_network import shapes
+from metrics.extractors.core import network
+from metrics.extractors.core.extractor import WeightsError
+from metrics.extractors.core.inception_network import shapes
 from metrics.extractors.inception import FILES, HASH, Inception
 
 EXACT = 1e-4
@@ -19,7 +20,7 @@ Pictures = Callable[..., Tensor]
 
 @pytest.fixture(autouse=True)
 def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_network, "AT_ONCE", 2)  # the tests have few images
+    monkeypatch.setattr(network, "AT_ONCE", 2)  # the tests have few images
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from metrics.extractors._resize import resized
+from metrics.extractors.core.resize import resized
 
 EXACT = 2e-4  # of 255; float32 keeps 1.5e-5 of it
 SHAPES = [(8, 8), (28, 28), (32, 32), (64, 48), (33, 299), (299, 299), (300, 320), (512, 700)]

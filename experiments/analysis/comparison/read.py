@@ -1,0 +1,46 @@
+"""Records of experiments from run folders, folders of runs, and W&B projects."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.analysis.comparison.record import Record
+from experiments.core.errors import UsageError
+from experiments.runs.folder import RunFolder, run_folders
+from experiments.runs.scores import kept_scores
+
+WANDB = "wandb:"
+
+
+def read_records(words: Sequence[str]) -> list[Record]:
+    """The experiments that words name: a run folder, a folder of such (a sweep), or `wandb:ENTITY/PROJECT`.
+
+    Raises UsageError for anything else, and for nothing at all.
+    """
+    records: list[Record] = []
+    for word in words:
+        if word.startswith(WANDB):
+            from experiments.analysis.comparison.wandb_reader import read_project
+
+            records += read_project(word.removeprefix(WANDB))
+        else:
+            records += [record_of(folder) for folder in run_folders(Path(word))]
+    if not records:
+        raise UsageError("nothing to compare; give run folders, or folders of runs")
+    return list({record.name: record for record in records}.values())
+
+
+def record_of(folder: RunFolder) -> Record:
+    """What a run folder says of its experiment. Raises UsageError where its config cannot be read."""
+    settings, environment = {}, {}
+    if folder.exists:
+        try:
+            content = json.loads(folder.config_file.read_text(encoding="utf-8"))
+            settings = {name: entry["value"] for name, entry in content["settings"].items()}
+            environment = content["environment"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{folder.config_file} cannot be read as the config of a run") from error
+    lines = folder.scores()
+    kimg = {line["step"]: line["kimg"] for line in lines if line.get("kimg") is not None}
+    evaluations = [(kimg.get(step), scores) for step, scores in kept_scores(folder)]
+    return Record(str(folder.path), settings, environment, lines, evaluations, folder.path, folder.state)

@@ -1,0 +1,186 @@
+"""One file that shows a comparison: table, curves, samples over time, differences, provenance, failures.
+
+It opens without a network: the pictures and the script that draws the curves are within it.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from itertools import starmap
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from experiments.analysis.comparison.curves import figures_of
+from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.table import (
+    COLUMNS,
+    Comparison,
+    GroupRow,
+    cells,
+    differing_cells,
+    notes_of,
+    short,
+)
+from experiments.core.errors import RunError
+
+PAGE = Path(__file__).with_name("page")
+GRIDS = 12  # of a run at most, from the first to the last
+QUALITY = 80  # of their compression
+
+
+def report(records: Sequence[Record], comparison: Comparison | None, why_not: str = "") -> str:
+    """The page. Without a comparison, `why_not` says why there is none."""
+    from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+
+    groups = _grouped(records, comparison)
+    curves = "".join(starmap(_curve, enumerate(figures_of(groups).values())))
+    title = escape(_title(records))
+    parts = [
+        f"<h1>{title}</h1>",
+        f"<p class=note>{len(records)} runs</p>",
+        "<h2>Comparison</h2>",
+        _comparison(comparison) if comparison else f"<p class=note>{escape(why_not)}</p>",
+        "<h2>Curves</h2>",
+        "<p class=note>Means over the seeds; bands from the lowest seed to the highest.</p>",
+        f"<div class=curves>{curves}</div>",
+        "<h2>Samples</h2>",
+        f"<div class=runs>{''.join(map(_timeline, records))}</div>",
+        "<h2>Settings that differ</h2>",
+        _differences(comparison) if comparison else "",
+        "<h2>How it was made</h2>",
+        _provenance(records, comparison),
+        "<h2>Runs</h2>",
+        _runs(records),
+    ]
+    style, script = ((PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    return (
+        f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{title}</title>"
+        f"<meta name=viewport content='width=device-width'><link rel=icon href='data:,'>"
+        f"<style>{style}</style></head><body>{''.join(parts)}"
+        f"<script>{get_plotlyjs()}</script><script>{script}</script></body></html>"
+    )
+
+
+def write_report(file: Path, page: str) -> None:
+    from experiments.core.files import write_atomically
+
+    try:
+        write_atomically(file, page.encode())
+    except OSError as error:
+        raise RunError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _title(records: Sequence[Record]) -> str:
+    words = [
+        dict.fromkeys(str(r.settings[name]) for r in records if name in r.settings)
+        for name in ("arch", "data")
+    ]
+    return " · ".join(", ".join(each) for each in words if each) or "runs"
+
+
+def _grouped(records: Sequence[Record], comparison: Comparison | None) -> dict[str, list[Record]]:
+    """The records that have lines, by the label of their group, the best first."""
+    if comparison is None:
+        return {record.name: [record] for record in records if record.lines}
+    named = {record.name: record for record in records}
+    return {row.group.label: [named[name] for name in row.group.names] for row in comparison.rows}
+
+
+def _comparison(comparison: Comparison) -> str:
+    chosen = comparison.chosen
+    which = "higher" if chosen.higher_is_better else "lower"
+    at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
+    head = [*comparison.by, *COLUMNS]
+    rows = [_cells(row) for row in comparison.rows]
+    notes = "".join(f"<p class=note>{escape(note)}</p>" for note in notes_of(comparison))
+    return f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(head, rows)}{notes}"
+
+
+def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
+    """What a cell shows, and what it is sorted by: what is not known comes first or last."""
+    texts = cells(row)
+    keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
+    keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
+    return list(zip(texts, [*texts[: len(row.group.settings)], *keys, row.difference], strict=True))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:
+    top = "".join(f"<th>{escape(word)}</th>" for word in head)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td data-value="{escape(str(v))}">{escape(text)}</td>' for text, v in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table class=sortable><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]:
+    return [[(cell, cell) for cell in row] for row in rows]
+
+
+def _curve(number: int, figure: Mapping[str, Any]) -> str:
+    name = f"figure-{number}"
+    content = json.dumps(figure, separators=(",", ":")).replace("</", "<\\/")
+    return f"<div data-figure={name}></div><script type=application/json id={name}>{content}</script>"
+
+
+def _timeline(record: Record) -> str:
+    pictures = [] if record.folder is None else grids_of(record.folder)
+    caption = f"<figcaption>{escape(record.name)} <span class=note>{escape(record.state)}</span></figcaption>"
+    if not pictures:
+        return f"<figure>{caption}<p class=note>no samples</p></figure>"
+    last = len(pictures) - 1
+    return (
+        f'<figure data-pictures="{escape(json.dumps(pictures))}"><img alt="samples of {escape(record.name)}">'
+        f'<input type=range min=0 max={last} value={last} aria-label="kimg"><output></output>'
+        f"{caption}</figure>"
+    )
+
+
+def grids_of(folder: Path) -> list[tuple[int, str]]:
+    """Kimg, and the picture as an address that holds it."""
+    files = sorted((folder / "samples").glob("kimg-*.png"))
+    if len(files) > GRIDS:
+        files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
+    found = []
+    for file in files:
+        try:
+            with Image.open(file) as picture:
+                content = io.BytesIO()
+                picture.convert("RGB").save(content, "WEBP", quality=QUALITY)
+        except OSError:  # being written, or damaged: the others can be shown
+            continue
+        data = base64.b64encode(content.getvalue()).decode()
+        found.append((int(file.stem.removeprefix("kimg-")), f"data:image/webp;base64,{data}"))
+    return found
+
+
+def _differences(comparison: Comparison) -> str:
+    rows = differing_cells(comparison)
+    return _table(["setting", "values"], _plain(rows)) if rows else "<p class=note>none but the seed</p>"
+
+
+def _provenance(records: Sequence[Record], comparison: Comparison | None) -> str:
+    made = dict(comparison.chosen.provenance) if comparison else {}
+    rows = [(key, short(value)) for key, value in made.items()]
+    for key in dict.fromkeys(key for record in records for key in record.environment):
+        values = dict.fromkeys(short(record.environment.get(key)) for record in records if record.environment)
+        rows.append((key, ", ".join(values)))
+    return _table(["what", "value"], _plain(rows))
+
+
+def _runs(records: Sequence[Record]) -> str:
+    head = ["run", "seed", "state", "kimg", "seconds"]
+    rows: list[list[tuple[str, float | str]]] = []
+    for record in records:
+        timed = [line for line in record.lines if line.get("seconds") is not None]
+        last = timed[-1] if timed else {}
+        numbers = [record.settings.get("seed", -1), last.get("kimg", -1), last.get("seconds", -1)]
+        seed, kimg, seconds = (("–" if value == -1 else f"{value:g}", value) for value in numbers)
+        rows.append([(record.name, record.name), seed, (record.state, record.state), kimg, seconds])
+    return _table(head, rows)

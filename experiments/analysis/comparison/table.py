@@ -1,0 +1,257 @@
+"""The comparison of groups of experiments: means, intervals, tests against the best, in words and numbers."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from experiments.analysis.comparison.groups import Group, grouped, settings_that_differ, telling
+from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.score_choice import Chosen, scored
+from experiments.analysis.comparison.significance import (
+    LEVEL,
+    POWER,
+    holm,
+    interval,
+    paired,
+    smallest_difference,
+    welch,
+)
+from experiments.core.errors import UsageError
+from experiments.core.settings import FIELDS
+
+Test = Literal["welch", "paired"]
+BEST = "best"
+NO_DIFFERENCE = "no significant difference"
+COLUMNS = ("seeds", "mean", "95 % interval", "p", "could show", "against the best")  # behind the settings
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A group beside the best.
+
+    Attributes:
+        group: its experiments.
+        mean: of their scores; low, high: the ends of its interval, None for a single experiment.
+        p: that equal settings look as different as this and the best, corrected for all pairs of groups that
+            are compared; None for the best, and where no test can be made.
+        difference: from the best, positive where it is worse.
+        detectable: what difference so many experiments would have shown; None where nothing spreads.
+        verdict: in words.
+    """
+
+    group: Group
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+    difference: float
+    detectable: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups from the best to the worst.
+
+    Attributes:
+        chosen: the score.
+        by: the settings that groups differ in.
+        within: settings that differ within groups, beside the seed.
+        differing: every setting that is not the same everywhere, with its values.
+        test: which t test.
+        left_out: names of experiments without a score, or with one that is no finite number; and why.
+    """
+
+    chosen: Chosen
+    by: Sequence[str]
+    within: Sequence[str]
+    differing: dict[str, list[Any]]
+    test: Test
+    rows: Sequence[GroupRow]
+    left_out: Sequence[tuple[str, str]]
+
+
+def compare(
+    records: Sequence[Record],
+    metric: str | None = None,
+    by: Sequence[str] = (),
+    test: Test = "welch",
+    force: bool = False,
+) -> Comparison:
+    """Raises UsageError for what cannot be compared, and says why."""
+    for name in by:
+        if name not in FIELDS:
+            raise UsageError(f"--by {name}: there is no such setting; gans run --help names them")
+    left_out = [(r.name, r.state) for r in records if not r.evaluations and r.state != "finished"]
+    names = {name for name, _ in left_out}
+    records = [record for record in records if record.name not in names]
+    if not records:
+        states = "; ".join(f"{name}: {state}" for name, state in left_out[:3])
+        raise UsageError(f"nothing to compare: no experiment has a score ({states})")
+    chosen = scored(records, metric, force)
+    broken = [(r.name, v) for r, v in zip(records, chosen.values, strict=True) if not math.isfinite(v)]
+    left_out += [(name, f"{chosen.metric} is {value}") for name, value in broken]
+    records = [record for record in records if record.name not in dict(broken)]
+    if not records:
+        raise UsageError(f"nothing to compare: {chosen.metric} is a finite number nowhere")
+    chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
+    names_by = list(by) or telling(records)
+    groups = grouped(records, names_by, chosen.values)
+    groups.sort(key=lambda group: np.mean(group.scores), reverse=chosen.higher_is_better)
+    return Comparison(
+        chosen,
+        names_by,
+        telling(records, names_by),
+        settings_that_differ(records),
+        test,
+        rows_of(groups, chosen.higher_is_better, test),
+        left_out,
+    )
+
+
+def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch") -> list[GroupRow]:
+    """Every group beside the first, which is the best.
+
+    Which one is the best is seen from the same scores that are tested. So the correction is for all pairs of
+    groups, not only for those with the best: of equal settings, the seeming best is far from some by chance.
+    """
+    if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
+        raise UsageError("--test paired needs the same seeds in every group; take --test welch")
+    scores = [_ordered(group) for group in groups]
+    pairs = _testable(scores, test)
+    chances = holm([(paired if test == "paired" else welch)(scores[i], scores[j]) for i, j in pairs])
+    found = dict(zip(pairs, chances, strict=True))
+    rows: list[GroupRow] = []
+    for index, group in enumerate(groups):
+        mean, p, detectable = float(np.mean(group.scores)), found.get((0, index)), None
+        low, high = interval(group.scores) if len(group.scores) > 1 else (None, None)
+        if p is not None:  # where nothing spreads, nothing says what could have been found
+            detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs)) or None
+        difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
+        verdict = _verdict(index, p, difference, min(len(scores[0]), len(scores[index])))
+        rows.append(GroupRow(group, mean, low, high, p, difference, detectable, verdict))
+    return rows
+
+
+def _ordered(group: Group) -> list[float]:
+    """By seeds, so that a paired test has partners."""
+    return [score for _, score in sorted(zip(group.seeds, group.scores, strict=True))]
+
+
+def _testable(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, int]]:
+    """Pairs of groups that have several seeds, and a spread or equal means.
+
+    Counts of a few things are often equal for all seeds. A t test calls any two such groups different, with
+    certainty, which two or three seeds do not show.
+    """
+
+    def spreads(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+        if test == "paired":
+            return len({a - b for a, b in zip(ours, theirs, strict=True)}) > 1
+        return len({*ours}) > 1 or len({*theirs}) > 1
+
+    several = [index for index, own in enumerate(scores) if len(own) > 1]
+    return [
+        (i, j)
+        for i, j in combinations(several, 2)
+        if spreads(scores[i], scores[j]) or np.mean(scores[i]) == np.mean(scores[j])
+    ]
+
+
+def _verdict(index: int, p: float | None, difference: float, seeds: int) -> str:
+    if index == 0:
+        return BEST
+    if p is None:
+        return f"{'no spread' if seeds > 1 else 'one seed alone'}: no test can be made"
+    return f"worse by {difference:.4g}" if p < 1 - LEVEL else NO_DIFFERENCE
+
+
+def lines_of(comparison: Comparison) -> list[str]:
+    """The comparison as a reader wants it on a terminal."""
+    chosen = comparison.chosen
+    which = "higher is better" if chosen.higher_is_better else "lower is better"
+    at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
+    # Points need no extractor, and none of what belongs to one.
+    has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
+    made = ", ".join(f"{key} {short(value)}" for key, value in has.items())
+    lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
+    lines += _aligned([(*comparison.by, *COLUMNS), *(cells(row) for row in comparison.rows)])
+    lines += ["", *notes_of(comparison)]
+    if comparison.differing:
+        lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
+    return lines
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """What a reader must know to read the table rightly."""
+    rows, notes = comparison.rows, []
+    if len(rows) == 1:
+        notes.append("One setting alone: there is nothing to compare it with.")
+    alone = [row.group.label for row in rows if len(row.group.scores) == 1]
+    if alone:
+        notes.append(f"One seed alone ({', '.join(alone)}): no interval can be given; add --seeds 3.")
+    pairs = len(_testable([_ordered(row.group) for row in rows], comparison.test))
+    if any(row.p is not None for row in rows):
+        name = "Welch's" if comparison.test == "welch" else "Paired"
+        corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
+        notes.append(
+            f"{name} t test against the best{corrected}; with p below {1 - LEVEL:.2g} they differ."
+            f" A difference as large as under “could show” is found in {POWER:.0%} of such comparisons."
+        )
+    if rows[1:] and all(row.verdict == NO_DIFFERENCE for row in rows[1:]):
+        notes.append("No significant difference between the best and any other.")
+    if comparison.within:
+        notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")
+    if comparison.left_out:
+        listed = "; ".join(f"{name} ({state})" for name, state in comparison.left_out)
+        notes.append(f"Left out, without a score: {listed}.")
+    return notes
+
+
+def cells(row: GroupRow) -> tuple[str, ...]:
+    """A line of the table: the settings, and COLUMNS."""
+    between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
+    p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
+    could = "–" if row.detectable is None else f"{row.detectable:.3g}"
+    settings = (short(value) for value in row.group.settings.values())
+    return (*settings, str(len(row.group.scores)), f"{row.mean:.4g}", between, p, could, row.verdict)
+
+
+def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Each setting that differs, and its values."""
+    return [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
+
+
+def short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "/".join(map(short, value)) or "–"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, for programs."""
+    return {**asdict(comparison), "notes": notes_of(comparison)}
+
+
+def to_csv(comparison: Comparison) -> str:
+    """A line for every experiment, with its group's settings."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*comparison.by, "seed", "run", comparison.chosen.metric, "kimg"])
+    for row in comparison.rows:
+        group = row.group
+        for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
+            settings = map(short, group.settings.values())
+            writer.writerow([*settings, seed, name, score, comparison.chosen.kimg])
+    return text.getvalue()

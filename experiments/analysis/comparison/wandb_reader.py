@@ -1,0 +1,108 @@
+"""Experiments as a W&B project has them, read through its API."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from experiments.analysis.comparison.record import Record
+from experiments.core.errors import RunError, UsageError
+from experiments.core.settings import FIELDS, read_value
+from experiments.runs.scores import EvaluationScores, scores_in
+from experiments.trackers.core.login import is_logged_in, server
+from experiments.trackers.core.tracker import PROVENANCE
+
+TIMEOUT_SECONDS = 20  # for each answer of the server
+RETRIES = 2
+RUNNING = ("pending", "preempting", "running")
+
+
+def read_project(path: str) -> list[Record]:
+    """The runs of a project `ENTITY/PROJECT` (or `PROJECT`, your own) that gans has written, oldest first.
+
+    Runs of other programs are left out: their config names no architecture. Raises UsageError without a
+    login, for a project that does not exist or has no such run, and RunError where the server fails.
+    """
+    place = f"wandb:{path}"
+    if not all(part.strip() for part in path.split("/")) or path.count("/") > 1:
+        raise UsageError(f"{place} is not a project of W&B; give wandb:ENTITY/PROJECT")
+    if not is_logged_in():
+        raise UsageError(f"{place}: not logged in to {server()}; log in with: wandb login")
+    import wandb
+
+    # What its API says on the way is not for the terminal, and its own patience is without end.
+    wandb.setup(wandb.Settings(silent=True, x_graphql_retry_max=RETRIES))
+    try:
+        found = records_of(wandb.Api(timeout=TIMEOUT_SECONDS).runs(path, lazy=False))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        if isinstance(error, ValueError) and "find project" in reason:
+            raise UsageError(f"{place}: there is no such project that you can see at {server()}") from error
+        raise RunError(f"{place}: {reason or type(error).__name__}") from error
+    if not found:
+        raise UsageError(f"{place} holds no run that gans has written")
+    return found
+
+
+def records_of(runs: Iterable[Any]) -> list[Record]:
+    """Records of runs as `wandb.Api().runs` yields them, each a `wandb.apis.public.Run`."""
+    return [_record(run) for run in runs if "arch" in run.config]
+
+
+def _record(run: Any) -> Record:
+    lines = _in_order(run.scan_history())
+    return Record(
+        name=f"{run.name} ({run.id})",  # names need not be unique
+        settings=dict(_settings(run.config)),
+        environment=_environment(run.rawconfig),
+        lines=[_without_record(line) for line in lines],
+        evaluations=list(_evaluations(lines)),
+        folder=None,
+        state=_state(run.state),
+    )
+
+
+def _in_order(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lines of scores in the order of steps, without W&B's own columns and without pictures.
+
+    A resumed run repeats what its killed process had written: the later line counts.
+    """
+    newest: dict[tuple[int, frozenset[str]], dict[str, Any]] = {}
+    for row in history:
+        line = {name: value for name, value in row.items() if name[0] != "_" and value is not None}
+        if "step" in line:
+            key = int(line["step"]), frozenset(line)
+            newest.pop(key, None)
+            newest[key] = {**line, "step": key[0]}
+    return sorted(newest.values(), key=lambda line: line["step"])
+
+
+def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """As a run folder has them: JSON has lists for tuples."""
+    for name, value in config.items():
+        if name in FIELDS:
+            with suppress(ValueError, TypeError):  # an older or newer gans allowed it
+                value = read_value(name, value)
+        yield name, value
+
+
+def _environment(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What W&B itself writes into a run's config about the machine."""
+    known = config.get("_wandb", {})
+    names = {"python": "python_version", "wandb": "cli_version"}
+    return {name: known[theirs] for name, theirs in names.items() if theirs in known}
+
+
+def _without_record(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if not name.startswith(PROVENANCE)}
+
+
+def _evaluations(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float | None, EvaluationScores]]:
+    for line in lines:
+        if scores := scores_in(line):
+            yield line.get("kimg"), scores
+
+
+def _state(state: str) -> str:
+    if state == "finished":
+        return state
+    return "running" if state in RUNNING else f"failed: {state}"

@@ -1,0 +1,57 @@
+"""All rules, asked in the order in which a person would look."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from experiments.analysis.doctor.finding import Finding
+from experiments.analysis.doctor.history import History
+from experiments.analysis.doctor.score_rules import (
+    critic_too_strong,
+    divergence,
+    mode_collapse,
+    penalty_off_target,
+    vanishing_gradient,
+)
+from experiments.analysis.doctor.settings_rules import (
+    average_lags,
+    batch_norm_under_penalty,
+    rates_out_of_scale,
+)
+from experiments.runs.folder import RunFolder
+
+Rule = Callable[[History], Finding | None]
+
+BY_SCORES: tuple[Rule, ...] = (
+    divergence,
+    mode_collapse,
+    critic_too_strong,
+    vanishing_gradient,
+    penalty_off_target,
+)
+BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, average_lags)
+
+
+def history_of(folder: RunFolder) -> History:
+    """What a run folder has to say."""
+    return History(folder.settings(), folder.scores())
+
+
+def diagnose(history: History) -> list[Finding]:
+    """Everything wrong, the serious first."""
+    found = [rule(history) for rule in (*BY_SCORES, *BY_SETTINGS)]
+    return sorted((finding for finding in found if finding), key=lambda finding: not finding.is_serious)
+
+
+def watch(folder: RunFolder, seconds: float) -> Iterator[tuple[History, list[Finding]]]:
+    """Looks at a run every so many seconds, and for the last time when nobody works on it any more: what
+    is new each time, by its rule."""
+    settings, known = folder.settings(), set[str]()
+    while True:
+        is_over = not folder.is_locked  # asked first, so that the last look sees the last line
+        history = History(settings, folder.scores())
+        found = [finding for finding in diagnose(history) if finding.rule not in known]
+        known |= {finding.rule for finding in found}
+        yield history, found
+        if is_over:
+            return
+        time.sleep(seconds)

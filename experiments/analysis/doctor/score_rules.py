@@ -1,0 +1,193 @@
+"""Rules that read the scores: the critic too strong, no gradient for the generator, diversity lost, losses
+without bound, a penalty missed.
+
+Every rule is a function of a History that returns a Finding or None. Its thresholds stand above it, and
+docs/doctor.md says from which runs they come.
+"""
+
+import math
+
+from experiments.analysis.doctor.finding import Finding
+from experiments.analysis.doctor.history import History, middle
+from experiments.analysis.doctor.loss_scale import scale_of
+from experiments.config.factory import form_of
+
+CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
+ALMOST_PERFECT = 0.02  # of the loss at chance; good runs kept 0.1 and more, early ones 0.04
+VANISHED = 0.05  # of the largest norm of the generator's gradient so far
+
+
+def critic_too_strong(history: History) -> Finding | None:
+    """The critic makes hardly a mistake over the last quarter of the images."""
+    terms = history.latest("critic/adversarial", 0.25)
+    form = form_of(history.settings)
+    scale = scale_of(form)
+    if history.is_young or not terms or scale is None or scale.left(middle(terms)) >= ALMOST_PERFECT:
+        return None
+    evidence = (
+        f"its loss is {scale.left(middle(terms)):.1%} of that of a guess since {terms[0].kimg:.1f} kimg"
+    )
+    reals, fakes = (history.latest(f"critic/{side}", 0.25) for side in ("real", "fake"))
+    if reals and fakes:
+        evidence += f", with mean logits {middle(reals):.3g} for reals and {middle(fakes):.3g} for fakes"
+    norms, now = (history.latest(GENERATORS_NORM, share) for share in (1.0, 0.25))
+    top = max(norms, key=lambda point: point.value, default=None)
+    if top and now and middle(now) < VANISHED * top.value:
+        evidence += (
+            f"; the generator's gradient has vanished, from a norm of {top.value:.2g} at {top.kimg:.1f} kimg "
+            f"to {middle(now):.2g}"
+        )
+    return Finding(
+        "critic too strong",
+        evidence,
+        "lower --lr-critic or --n-critic, add --instance-noise 0.1, or take --penalty real "
+        "--penalty-norm zero",
+        "Arjovsky & Bottou 2017, arXiv:1701.04862, theorem 2.4; Mescheder et al. 2018, arXiv:1801.04406",
+    )
+
+
+EPSILON = 1e-8  # of Adam and RMSprop; good runs had 5e-5 a weight and more, one with a narrow clip 1.7e-8
+
+
+def vanishing_gradient(history: History) -> Finding | None:
+    """The generator's gradient is so small over the last quarter of the images that it moves nothing.
+
+    Adam and RMSprop take out a gradient's size, so that it may be tiny; but not smaller than the epsilon
+    that they add, below which steps shrink with it.
+    """
+    settings, norms = history.settings, history.latest(GENERATORS_NORM, 0.25)
+    networks = history.networks if norms and not history.is_young and settings.optimizer != "sgd" else None
+    if networks is None:
+        return None
+    count = sum(weight.numel() for weight in networks[0].parameters())
+    size = middle(norms) / math.sqrt(count)
+    if size >= EPSILON:
+        return None
+    clip = dict(settings.regularizers).get("weight-clip")
+    remedy = "lower --lr-critic or --n-critic, or take --loss wgan-gp or r3gan"
+    return Finding(
+        "vanishing gradient",
+        f"the generator's gradient is {size:.2g} a weight since {norms[0].kimg:.1f} kimg (norm "
+        f"{middle(norms):.2g}, {count:,} weights), under the epsilon of {settings.optimizer}, {EPSILON:g}, "
+        "where steps shrink with it",
+        f"widen --weight-clip {clip:g}, or take --loss wgan-gp" if clip else remedy,
+        "Arjovsky et al. 2017, arXiv:1701.07875, section 3; Arjovsky & Bottou 2017, arXiv:1701.04862",
+    )
+
+
+SPREAD_OUT = 0.3  # of the reals' pairwise distance, once: what never spread cannot have collapsed
+FALLEN = 0.5  # of the largest pairwise distance so far
+SPREAD = 0.75  # of the largest pairwise distance so far
+NARROW = 0.5  # of the reals' pairwise distance
+FLAT = 0.1  # of the reals' pairwise distance: what never spread
+LOST_NATS = 1.0  # of the entropy of predicted classes: e times fewer of them
+
+
+def mode_collapse(history: History) -> Finding | None:
+    """Samples of fixed latents come together, or fall into fewer classes than they did."""
+    evidence = _samples_alike(history) or _classes_lost(history)
+    if evidence is None:
+        return None
+    return Finding(
+        "mode collapse",
+        evidence,
+        "lower both learning rates, take --minibatch-statistic discrimination, or a loss with a gradient "
+        "penalty such as r3gan or wgan-gp",
+        "Salimans et al. 2016, arXiv:1606.03498, section 3.2; Gulrajani et al. 2017, arXiv:1704.00028; "
+        "Huang et al. 2024, arXiv:2501.05441",
+        is_serious=True,
+    )
+
+
+def _samples_alike(history: History) -> str | None:
+    distances, reals = (history.points(f"samples/{name}") for name in ("pairwise_distance", "real_distance"))
+    if history.is_young or not distances or not reals:
+        return None
+    top, now, real = max(distances, key=lambda point: point.value), distances[-1], reals[0].value
+    beside = f"{now.value:.3g} apart in the mean at {now.kimg:.1f} kimg, where reals are {real:.3g}"
+    if top.value >= SPREAD_OUT * real and now.value < min(FALLEN * top.value, NARROW * real):
+        return (
+            f"samples of fixed latents are {beside} and samples were {top.value:.3g} at {top.kimg:.1f} kimg"
+        )
+    if history.progress >= 0.5 and max(point.value for point in distances[-3:]) < FLAT * real:
+        return f"samples of fixed latents never spread: they are {beside}"
+    return None
+
+
+def is_spread(history: History) -> bool:
+    """Whether samples are about as far apart as they ever were: nothing of a collapse yet."""
+    distances = [point.value for point in history.points("samples/pairwise_distance")]
+    return bool(distances) and distances[-1] >= SPREAD * max(distances)
+
+
+def _classes_lost(history: History) -> str | None:
+    """`KL(predicted ‖ true)` rises as the entropy of predicted classes falls."""
+    for name in (n for n in history.names("metric/") if n.endswith("/kl")):
+        values = history.points(name)
+        if not values:
+            continue
+        best, now = min(values, key=lambda point: point.value), values[-1]
+        if now.value - best.value >= LOST_NATS:
+            return (
+                f"the entropy of predicted classes has fallen by {now.value - best.value:.2f} nats from "
+                f"{best.kimg:.1f} to {now.kimg:.1f} kimg ({name} {best.value:.2f}, then {now.value:.2f})"
+            )
+    return None
+
+
+EXPLODED = 1000.0  # times a term's least size so far, or times 1
+# Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it); and
+# optimizers take out the size of a gradient.
+FREE = ("critic/real", "critic/fake", "generator/adversarial", CRITICS_NORM, GENERATORS_NORM)
+
+
+def divergence(history: History) -> Finding | None:
+    """A term that is not finite, or by now a thousand times as large as it was."""
+    for name in history.names("critic/", "generator/"):
+        values = history.points(name)
+        broken = next((point for point in values if not math.isfinite(point.value)), None)
+        if broken:
+            return _diverged(f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
+        sizes = [point._replace(value=abs(point.value)) for point in values]
+        if history.is_young or name in FREE:
+            continue
+        least, now = min(sizes, key=lambda point: point.value), sizes[-max(1, len(sizes) // 8) :]
+        if middle(now) > EXPLODED * max(1.0, least.value):
+            return _diverged(
+                f"{name} has grown from a size of {least.value:.3g} at {least.kimg:.1f} kimg to "
+                f"{middle(now):.3g} at {now[-1].kimg:.1f} kimg"
+            )
+    return None
+
+
+def _diverged(evidence: str) -> Finding:
+    return Finding(
+        "divergence",
+        evidence,
+        "lower the learning rates (gans find-lr suggests some), or hold the critic with --penalty real "
+        "--penalty-norm zero",
+        "Mescheder et al. 2018, arXiv:1801.04406; Heusel et al. 2017, arXiv:1706.08500",
+        is_serious=True,
+    )
+
+
+LOWEST_NORM, HIGHEST_NORM = 1 / 3, 3.0  # good runs with a one-centred penalty had 1.0 to 1.9
+
+
+def penalty_off_target(history: History) -> Finding | None:
+    """The gradient that a penalty holds at 1 is far from it for the second half of the images."""
+    settings, norms = history.settings, history.latest("critic/gradient_norm", 0.5)
+    if history.is_young or not norms or settings.penalty_norm not in ("one", "one-sided"):
+        return None
+    norm = middle(norms)
+    if norm <= HIGHEST_NORM and (norm >= LOWEST_NORM or settings.penalty_norm == "one-sided"):
+        return None
+    remedy = "raise --penalty-weight or lower --lr-critic"
+    if norm < LOWEST_NORM:
+        remedy = "the critic learns too slowly: raise --lr-critic or --n-critic, or lower --penalty-weight"
+    return Finding(
+        "penalty off its target",
+        f"the critic's gradient has a norm of {norm:.3g} since {norms[0].kimg:.1f} kimg, not about 1",
+        remedy,
+        "Gulrajani et al. 2017, arXiv:1704.00028, section 4; Petzka et al. 2018, arXiv:1709.08894",
+    )

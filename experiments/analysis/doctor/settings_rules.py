@@ -1,0 +1,119 @@
+"""Rules that read the settings: batch norm under a penalty, rates out of scale, an average that lags."""
+
+from math import ceil, log2
+
+from experiments.analysis.doctor.finding import Finding
+from experiments.analysis.doctor.history import History
+from experiments.config.factory import build_game, growth_in
+from experiments.config.resolve import resolve
+from experiments.config.schedule import plan_batches
+from experiments.core.errors import RunError, UsageError
+from experiments.core.settings import Settings, flag
+from gans.core.clock import Clock
+
+
+def batch_norm_under_penalty(history: History) -> Finding | None:
+    """A gradient penalty holds every sample's own gradient, and batch norm mixes the samples. `gans run`
+    refuses the pair; configs from elsewhere, and of older versions, may have it."""
+    settings = history.settings
+    if not settings.penalty or settings.critic_norm != "batch":
+        return None
+    return Finding(
+        "batch norm under a gradient penalty",
+        f"critic_norm is batch, and gradients are penalized at {', '.join(settings.penalty)}",
+        "take --critic-norm layer, instance, spectral or none",
+        "Gulrajani et al. 2017, arXiv:1704.00028, section 4",
+    )
+
+
+OUT_OF_SCALE = 10.0  # the laptop presets, tuned by eye, go up to ten times the papers' rates
+
+
+def rates_out_of_scale(history: History) -> Finding | None:
+    """A rate more than ten times above or below that of the recipe, at the same scale.
+
+    Adam moves every weight by about its rate, whatever the loss, so a rate means a size of updates beside
+    that of the weights, and a recipe's was tried on networks with the weights of these.
+    """
+    settings = history.settings
+    try:
+        usual = _recipe(settings)
+    except (UsageError, RunError):  # data that is gone, another machine
+        return None
+    if settings.optimizer != usual.optimizer:
+        return None
+    parts, remedies = [], []
+    for name in ("lr_generator", "lr_critic"):
+        own, known = getattr(settings, name), getattr(usual, name)
+        if not known / OUT_OF_SCALE <= own <= known * OUT_OF_SCALE:
+            parts.append(f"{name} is {own:g}, {own / known:.3g} times the {known:g} of the recipe")
+            remedies.append(f"{flag(name)} {known:g}")
+    if not parts:
+        return None
+    return Finding(
+        "learning rates out of scale",
+        " and ".join(parts),
+        f"take {' '.join(remedies)}, or what gans find-lr suggests",
+        "Smith 2017, arXiv:1506.01186, section 3.3; Heusel et al. 2017, arXiv:1706.08500",
+    )
+
+
+def _recipe(settings: Settings) -> Settings:
+    """What the run would have by itself, as large as it is."""
+    same = ("arch", "loss", "data", "preset", "image_size", "channels", "batch_size", "data_root")
+    given = {name: getattr(settings, name) for name in (*same, "plugin")}
+    given |= {"device": "cpu", "track": ("local",)}  # this machine may have less; the preset says the scale
+    return resolve({name: value for name, value in given.items() if value is not None}).settings
+
+
+OLD_SHARE = 0.5  # of the average that is older than the newest layers
+
+
+def average_lags(history: History) -> Finding | None:
+    """The run ends while most of the generator's average is older than the layers that grew last.
+
+    The half-life is at most a twentieth of the images shown (gans/core/ema.py), so that nothing else of a run
+    can be too young for it.
+    """
+    settings = history.settings
+    if not settings.ema_kimg or history.progress < 1 or not history.terms:
+        return None
+    began = _newest_level_kimg(history)
+    if began is None:
+        return None
+    half_life = min(settings.ema_kimg, 0.05 * history.kimg)
+    old = 0.5 ** ((history.kimg - began) / half_life)
+    if old <= OLD_SHARE:
+        return None
+    return Finding(
+        "EMA lagging",
+        f"{old:.0%} of the generator's average is older than its largest layers, which are in since "
+        f"{began:.2f} of {history.kimg:.2f} kimg, for {(history.kimg - began) / half_life:.2g} of its "
+        f"half-life of {half_life:.2f} kimg",
+        f"samples show the past: train for {log2(1 / 0.01) * half_life:.2g} kimg more, or lower --ema-kimg, "
+        "--fade-kimg and --stable-kimg",
+        "Karras et al. 2018, arXiv:1710.10196, section 4; Yazıcı et al. 2019, arXiv:1806.04498",
+    )
+
+
+def _newest_level_kimg(history: History) -> float | None:
+    """When the level of now began; None for networks that do not grow, or that are still at their first."""
+    settings, kimg, networks = history.settings, history.kimg, history.networks
+    if networks is None:
+        return None
+    growth = growth_in(settings, networks[0])
+    levels = len(growth.sides) - 1
+    if levels == 0:
+        return None
+    total = plan_batches(settings, growth, build_game(settings, *networks).batches_per_round).images
+
+    def level(images: float) -> int:
+        return ceil(growth.pace.stage(Clock(round(images), progress=images / total), levels))
+
+    now, low, high = level(kimg * 1000), 0.0, kimg * 1000
+    if now == 0:
+        return None
+    while high - low > 1:
+        between = (low + high) / 2
+        low, high = (low, between) if level(between) == now else (between, high)
+    return high / 1000

@@ -1,0 +1,1 @@
+"""Augmentations: every file beside this one is a random change of the data (`--augment NAME`)."""

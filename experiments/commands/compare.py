@@ -1,0 +1,92 @@
+"""`gans compare` and `gans report`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from experiments.commands.options import debug_option
+from experiments.core.errors import UsageError
+
+log = logging.getLogger("gans")
+
+METRIC_HELP = "The score (gans evaluate makes them); default: the first that all have."
+BY_HELP = "Settings that make groups; default: those that tell the runs apart."
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.option("--metric", metavar="NAME", help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option(
+    "--test",
+    type=click.Choice(["welch", "paired"]),
+    default="welch",
+    show_default=True,
+    help="Paired: the i-th seeds of two groups are partners.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line for every run.")
+@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@debug_option
+def compare(
+    runs: tuple[str, ...],
+    metric: str | None,
+    by: str,
+    test: str,
+    as_json: bool,
+    as_csv: bool,
+    force: bool,
+    debug: bool,
+) -> None:
+    """Which setting is better, and do the seeds show it? RUN is a run folder, a sweep's folder, or
+    wandb:ENTITY/PROJECT."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other; give one")
+    from experiments.analysis.comparison.read import read_records
+    from experiments.analysis.comparison.table import compare as compared
+    from experiments.analysis.comparison.table import lines_of, to_csv, to_json
+
+    found = compared(
+        read_records(runs), metric, settings_of(by), "paired" if test == "paired" else "welch", force
+    )
+    if as_csv:
+        click.echo(to_csv(found), nl=False)
+        return
+    for line in [json.dumps(to_json(found))] if as_json else lines_of(found):
+        click.echo(line)
+
+
+def settings_of(words: str) -> list[str]:
+    """`loss,lr-generator` → names of settings, each once."""
+    names = [word.strip().replace("-", "_") for word in words.split(",")]
+    return list(dict.fromkeys(filter(None, names)))
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="Where to.")
+@click.option("--metric", metavar="NAME", help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@debug_option
+def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force: bool, debug: bool) -> None:
+    """One HTML file with the comparison of RUNs, their curves and samples, that opens without a network."""
+    if out.suffix != ".html":
+        raise UsageError(f"--out {out}: give FILE.html")
+    from experiments.analysis.comparison.read import read_records
+    from experiments.analysis.comparison.report import report as page_of
+    from experiments.analysis.comparison.report import write_report
+    from experiments.analysis.comparison.table import compare as compared
+
+    records, comparison, why_not = read_records(runs), None, ""
+    try:
+        comparison = compared(records, metric, settings_of(by), force=force)
+    except UsageError as error:
+        if metric or by:
+            raise
+        why_not = str(error)  # curves and samples show something all the same
+        log.info(f"not compared: {why_not}")
+    write_report(out, page_of(records, comparison, why_not))
+    click.echo(out)

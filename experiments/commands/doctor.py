@@ -1,0 +1,70 @@
+"""`gans doctor`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from experiments.commands.options import debug_option
+from experiments.core.errors import UsageError
+
+log = logging.getLogger("gans")
+
+if TYPE_CHECKING:
+    from experiments.analysis.doctor.finding import Finding
+
+WATCH_SECONDS = 2.0  # between two looks at a run
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--watch", "watches", is_flag=True, help="Say what is new until the run ends, or Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@debug_option
+def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
+    """What is wrong with RUN, with numbers and the remedy. A diagnosis is a result: exit status 0."""
+    if watches and as_json:
+        raise UsageError(
+            "--watch says things as they happen, and --json is one object; leave out one of them"
+        )
+    from experiments.analysis.doctor.diagnosis import diagnose, history_of, watch
+    from experiments.runs.folder import open_run
+
+    folder = open_run(run)
+    if watches:
+        count = 0
+        for history, found in watch(folder, WATCH_SECONDS):
+            for finding in found:
+                say_finding(finding, f"step {history.step:,}, {history.kimg:,.1f} kimg: ")
+            count += len(found)
+        log.info(f"nobody works on {run} any more: {summary(history.is_young, count)}")
+        return
+    history = history_of(folder)
+    found = diagnose(history)
+    if not history.terms:
+        log.info(f"{folder.scores_file} has no scores of training, so that only the settings are judged")
+    if not history.is_young and not history.names("samples/"):
+        log.info(f"{run} is of an older version, without the distances of its samples that show a collapse")
+    if as_json:
+        state = {"step": history.step, "kimg": history.kimg, "too_early": history.is_young}
+        click.echo(json.dumps({"run": str(run), **state, "findings": [f.to_json() for f in found]}))
+        return
+    for finding in found:
+        say_finding(finding)
+    end = summary(history.is_young, len(found))
+    click.echo(f"{run}: {end} at step {history.step:,}, {history.kimg:,.1f} kimg")
+
+
+def say_finding(finding: "Finding", when: str = "") -> None:
+    colour = "red" if finding.is_serious else "yellow"
+    click.echo(when + click.style(finding.rule, bold=True, fg=colour))
+    for name in ("evidence", "remedy", "source"):
+        click.echo(f"  {name:<9} {getattr(finding, name)}")
+
+
+def summary(is_young: bool, count: int) -> str:
+    if is_young:
+        return "too early to judge its scores" + (f"; {count} finding{'s' * (count > 1)}" if count else "")
+    return f"{count} finding{'s' * (count > 1)}" if count else "nothing wrong found"

@@ -1,0 +1,73 @@
+"""`gans find-lr`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.commands.options import asked_settings, debug_option, settings_options
+from experiments.core.errors import UsageError
+
+log = logging.getLogger("gans")
+
+if TYPE_CHECKING:
+    from experiments.training.lr_finder import RangeTest
+
+RATE = click.FloatRange(0, 10, min_open=True)
+FEWEST_ROUNDS = 50
+# They say how long a run is, how rates move in it, or what is written on the way: here that is given.
+LEFT_OUT = (
+    *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
+    *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
+    *("evaluate_kimg", "evaluate_metrics", "evaluate_samples", "extractor", "best_metric"),
+)
+
+
+@click.command("find-lr")
+@settings_options(*LEFT_OUT)
+@click.option("--from", "lowest", type=RATE, default=1e-6, show_default=True, help="The lowest rate.")
+@click.option("--to", "highest", type=RATE, default=1.0, show_default=True, help="The highest rate.")
+@click.option(
+    "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Rounds a player."
+)
+@click.option("--out", required=True, metavar="FILE.png", help="The picture of both tests.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@debug_option
+def find_lr(
+    lowest: float, highest: float, steps: int, out: str, as_json: bool, debug: bool, **flags: Any
+) -> None:
+    """Learning rates for both players, by a range test: each player's rate rises while the other's stays."""
+    if lowest >= highest:
+        raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
+    from experiments.config.resolve import resolve
+    from experiments.core.files import destination
+    from experiments.core.images import write_picture
+    from experiments.training.lr_finder import PLAYERS, range_test
+    from experiments.training.lr_plot import plot
+
+    file = destination(out, ".png")
+    asked, strengths = asked_settings(flags)
+    config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
+    tests = []
+    for player in PLAYERS:
+        log.info(f"{player}: {steps} rounds, from {lowest:g} to {highest:g}")
+        tests.append(range_test(config, player, lowest, highest))
+    write_picture(file, plot(tests))
+    if as_json:
+        click.echo(json.dumps({"picture": out, **{test.player: _numbers(test) for test in tests}}))
+        return
+    for test in tests:
+        click.echo(_line(test, highest))
+    log.info(f"drawn: {out}")
+
+
+def _numbers(test: "RangeTest") -> dict[str, float | None]:
+    return {"suggestion": test.suggestion, "unstable_at": test.limit, "set": test.usual}
+
+
+def _line(test: "RangeTest", highest: float) -> str:
+    flag = f"--lr-{test.player}"
+    if test.suggestion is None:
+        return f"{flag}: no limit below {highest:g}; raise --to or --steps (set is {test.usual:g})"
+    return f"{flag} {test.suggestion:.2g}  (loses stability at {test.limit:.2g}; set is {test.usual:g})"

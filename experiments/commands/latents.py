@@ -1,0 +1,344 @@
+"""The commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.commands.options import (
+    SettingType,
+    WordType,
+    debug_option,
+    label_option,
+    plugin_option,
+)
+from experiments.core.console import meters
+from experiments.core.errors import UsageError
+from experiments.core.readers import Read, real, whole
+
+log = logging.getLogger("gans")
+
+
+class OrderedCommand(click.Command):
+    """Remembers in which order its options were typed, as `ctx.meta["order"]`: click sorts by name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta["order"] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+
+def whole_numbers(what: str) -> Read:
+    """Reads one or more whole numbers of 0 or more, separated by commas."""
+
+    def read(value: Any) -> tuple[int, ...]:
+        parts = str(value).split(",")
+        for part in parts:
+            if not (part.isascii() and part.isdecimal() and len(part) <= 40):
+                raise ValueError(
+                    f"'{part}' is not {what}: give whole numbers of 0 or more, such as 3 or 3,5,8"
+                )
+        return tuple(map(int, parts))
+
+    return read
+
+
+SEEDS = WordType("SEEDS", whole_numbers("a seed"))
+DIMS = WordType("DIMS", whole_numbers("a dimension"))
+RANGE = WordType("NUMBER", real(above=0.0, at_most=1000.0))
+STEPS = WordType("NUMBER", whole(2, 1000))
+SEED = click.IntRange(min=0)
+
+
+def generator_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every tool takes: a generator, and where it works."""
+    for option in (
+        debug_option,
+        plugin_option,
+        label_option("Its class, of a conditional generator."),
+        click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
+        click.argument("run", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+def reach_option(command: Callable[..., None]) -> Callable[..., None]:
+    help_line = "How far to go, to either side, in standard deviations."
+    return click.option("--range", "reach", type=RANGE, default=3.0, show_default=True, help=help_line)(
+        command
+    )
+
+
+def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option("--out", required=required, metavar=metavar, help="Where to write.")
+
+
+def opened(flags: dict[str, Any]) -> Any:
+    """The latents of the generator that the flags name."""
+    from experiments.inference.latent_space import open_space
+
+    return open_space(flags["run"], flags["device"], flags["label"])
+
+
+@click.command()
+@click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Where to begin.")
+@click.option(
+    "--to", "stations", type=SEEDS, required=True, metavar="SEED,…", help="Where to go; several: past them."
+)
+@click.option(
+    "--frames", type=WordType("NUMBER", whole(2, 100_000)), default=60, show_default=True, help="How many."
+)
+@click.option(
+    "--fps", type=click.IntRange(1, 50), default=20, show_default=True, help="Frames a second of a film."
+)
+@out_option("FILE.gif|.mp4|.png")
+@generator_options
+def interpolate(
+    begin: tuple[int, ...], stations: tuple[int, ...], frames: int, fps: int, out: str, **flags: Any
+) -> None:
+    """The way from one sample of RUN to another: a film, or a grid of its frames.
+
+    A seed stands for the first picture of `gans sample RUN --seed SEED`.
+    """
+    from experiments.core.files import destination
+    from experiments.core.images import to_uint8
+    from experiments.inference.latent_moves import path_through
+    from experiments.inference.movies import ENDINGS, check_encoder, save_frames
+
+    if len(begin) > 1:
+        raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
+    path = destination(out, *ENDINGS)
+    check_encoder(path)
+    space = opened(flags)
+    space.refuse_points("interpolate")
+    points = path_through(space, [*begin, *stations], frames)
+    save_frames(to_uint8(space.samples(points)), path, fps)
+    way = " to ".join(map(str, [*begin, *stations]))
+    log.info(f"{frames} frames from seed {way} through {space.letter} in {path}")
+    click.echo(out)
+
+
+@click.command(cls=OrderedCommand)
+@click.option(
+    "--plus", type=SEEDS, multiple=True, metavar="SEED,…", help="Add the mean of these seeds' latents."
+)
+@click.option("--minus", type=SEEDS, multiple=True, metavar="SEED,…", help="Take it away.")
+@click.option(
+    "--noise",
+    type=RANGE,
+    default=0.25,
+    show_default=True,
+    help="Of the result's neighbours: ±, in standard deviations.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@out_option("FILE.png")
+@generator_options
+@click.pass_context
+def arithmetic(
+    ctx: click.Context,
+    /,
+    plus: tuple[Any, ...],
+    minus: tuple[Any, ...],
+    noise: float,
+    seed: int,
+    out: str,
+    **flags: Any,
+) -> None:
+    """Adds and subtracts samples of RUN by their latents: each term is the mean of its seeds.
+
+    \b
+    gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
+    """
+    from experiments.core.files import destination
+    from experiments.core.images import write_picture
+    from experiments.inference.latent_moves import LatentTerm, arithmetic_sheet
+
+    rest = {"plus": iter(plus), "minus": iter(minus)}
+    terms = [
+        LatentTerm(1 if name == "plus" else -1, next(rest[name]))
+        for name in ctx.meta["order"]
+        if name in rest
+    ]
+    if not terms:
+        raise UsageError("nothing to add: give --plus SEEDS or --minus SEEDS, as often as there are terms")
+    path = destination(out, ".png")
+    space = opened(flags)
+    space.refuse_points("arithmetic")
+    write_picture(path, arithmetic_sheet(space, terms, noise, seed))
+    click.echo(out)
+
+
+@click.command()
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample to begin with.")
+@click.option(
+    "--dims", type=DIMS, metavar="DIM,…", help="Which dimensions, from 0; default: the first eight."
+)
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@reach_option
+@out_option("FILE.png")
+@generator_options
+def traverse(
+    seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, **flags: Any
+) -> None:
+    """Changes one latent dimension of a sample of RUN at a time: a row of pictures for each."""
+    import torch
+
+    from experiments.core.files import destination
+    from experiments.core.images import write_picture
+    from experiments.inference.latent_moves import traversal_sheet
+
+    path = destination(out, ".png")
+    space = opened(flags)
+    space.refuse_points("traverse")
+    chosen = range(min(8, space.size)) if dims is None else dims
+    write_picture(path, traversal_sheet(space, seed, chosen, torch.linspace(-reach, reach, steps)))
+    click.echo(out)
+
+
+@click.command()
+@click.option(
+    "-k", "count", type=WordType("NUMBER", whole(1)), default=8, show_default=True, help="How many."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["sefa", "pca"]),
+    default="sefa",
+    show_default=True,
+    help="pca of w, where there is a mapping network.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample that is moved.")
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@reach_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, also without --out.")
+@out_option("FILE.png", required=False)
+@generator_options
+def directions(
+    count: int, method: str, seed: int, steps: int, reach: float, as_json: bool, out: str | None, **flags: Any
+) -> None:
+    """The directions in which samples of RUN change most, found without a label: a row of pictures each.
+
+    sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from where the
+    mapping network sends noise (GANSpace, Härkönen et al. 2020).
+    """
+    import torch
+
+    from experiments.core.files import destination
+    from experiments.core.images import write_picture
+    from experiments.inference.latent_directions import FINDERS, direction_sheet
+
+    if out is None and not as_json:
+        raise UsageError("nothing to show: give --out FILE.png, --json, or both")
+    path = destination(out, ".png") if out is not None else None
+    space = opened(flags)
+    if path is not None:
+        space.refuse_points("directions --out")
+    found = FINDERS[method](space, count)
+    if path is not None:
+        write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
+    if as_json:
+        click.echo(json.dumps({"method": method, "space": space.letter, **found.to_json(), "out": out}))
+    else:
+        click.echo(out)
+
+
+@click.command()
+@click.option(
+    "--format", "form", type=click.Choice(["safetensors", "onnx"]), help="Default: the ending of FILE."
+)
+@out_option("FILE.safetensors|.onnx")
+@generator_options
+def export(form: str | None, out: str, **flags: Any) -> None:
+    """The averaged generator of RUN as one file: for gans (safetensors), or for any program (onnx).
+
+    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
+    compared with PyTorch's before the file is written, and the largest difference is printed.
+    """
+    from experiments.core.files import destination, folder_made, write_file
+    from experiments.runs.export import export_network
+    from experiments.runs.generator import from_noise, load_generator, of_class
+
+    path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
+    network, settings = load_generator(flags["run"])
+    if path.suffix == ".safetensors":
+        if flags["label"] is not None:
+            raise UsageError("--label has no meaning for safetensors, which keep all classes")
+        with folder_made(path):
+            export_network(network, settings, path)
+    else:
+        from experiments.inference.onnx import checked_onnx
+
+        name = str(flags["run"])
+        content, difference = checked_onnx(
+            of_class(from_noise(network, name), flags["label"], name), settings
+        )
+        write_file(path, content)
+        log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
+    click.echo(out)
+
+
+@click.command()
+@click.option(
+    "--steps",
+    type=WordType("NUMBER", whole(1, 1_000_000)),
+    default=300,
+    show_default=True,
+    help="Of the search.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the latents where it begins.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@out_option("FILE.png")
+@generator_options
+@click.argument("image", type=click.Path(path_type=Path))
+def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
+    """The sample of RUN that is nearest to IMAGE, any file: both as a picture, the latent beside as .npy."""
+    from experiments.core.files import destination, write_array
+    from experiments.core.images import write_picture
+    from experiments.inference.projection import project as search
+    from experiments.inference.projection import projection_sheet, read_target
+
+    path = destination(out, ".png")
+    if path.absolute() == image.absolute():
+        raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
+    space = opened(flags)
+    space.refuse_points("project")
+    target = read_target(image, space.settings.image_size, space.settings.channels)
+    with meters() as meter:
+        found = search(space, target, steps, seed, meter(str(image), steps))
+    latent = path.with_suffix(".npy")
+    write_array(latent, found.point)
+    write_picture(path, projection_sheet(target, found))
+    scores = {"mean_squared_error": found.error, "psnr": found.psnr}
+    if as_json:
+        click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
+        return
+    for name, value in scores.items():
+        click.echo(f"{name} {value:.6g}")
+    click.echo(out)
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Coarse styles.")
+@click.option("--cols", type=click.IntRange(1, 32), default=4, show_default=True, help="Fine styles.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The first; others count on from it.")
+@click.option(
+    "--crossover", type=click.IntRange(min=1), metavar="N", help="Styles of the rows; default: half of them."
+)
+@out_option("FILE.png")
+@generator_options
+def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
+    """Mixes styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
+    from experiments.core.files import destination
+    from experiments.core.images import write_picture
+    from experiments.inference.style_mixing import mixing_sheet
+
+    path = destination(out, ".png")
+    seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
+    write_picture(path, mixing_sheet(opened(flags), *seeds, crossover))
+    click.echo(out)
+
+
+COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)

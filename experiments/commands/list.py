@@ -1,0 +1,104 @@
+"""`gans list`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+from typing import Any
+
+import click
+
+from experiments.commands.options import debug_option, json_option, plugin_option
+from experiments.core import registry
+from experiments.core.errors import UsageError
+
+# The words after `gans list`, and the kinds behind them; losses are recipes and forms together.
+KINDS = {"architectures": "architecture", "losses": "loss"}
+KINDS |= {kind.plural: name for name, kind in registry.KINDS.items() if kind.plural}
+
+
+@click.command("list")
+@click.argument("what", required=False, metavar="[KIND|NAME]")
+@plugin_option
+@json_option
+@debug_option
+def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
+    """List architectures, losses, data and all other plug-ins, those of one KIND, or NAME with its options.
+
+    \b
+    gans list optimizers
+    gans list stylegan2
+    """
+    if what is None or what in KINDS:
+        _list_kinds([what] if what else list(KINDS), as_json)
+        return
+    kinds = [(plural, kind) for plural, kind in KINDS.items() if what in registry.names_of(kind)]
+    if not kinds:
+        known = [*KINDS, *(name for kind in KINDS.values() for name in registry.names_of(kind))]
+        raise registry.unknown("kind or name", what, known)
+    found = [_describe(kind, what) for _, kind in kinds]
+    if as_json:
+        click.echo(json.dumps({what: found}))
+        return
+    for each in found:
+        click.echo("\n".join(_lines(each)))
+
+
+def _list_kinds(plurals: list[str], as_json: bool) -> None:
+    found = {
+        plural: {name: registry.summary_of(KINDS[plural], name) for name in registry.names_of(KINDS[plural])}
+        for plural in plurals
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for plural, entries in found.items():
+        click.echo(click.style(plural, bold=True))
+        for name, line in entries.items():
+            click.echo(f"  {name:<26} {line}")
+
+
+def _describe(kind: str, name: str) -> dict[str, Any]:
+    """A plug-in with its summary, its paper and its options."""
+    from experiments.core.options import SLOTS, describe_options
+
+    single = ("recipe" if name in registry.names("recipe") else "form") if kind == "loss" else kind
+    summary = registry.summary_of(kind, name)
+    slots = {each: slot for slot, each in SLOTS.items()}
+    prefix = slots.get(single, name)
+    options: list[dict[str, Any]] = []
+    try:
+        own = describe_options(single, name).options if single != "recipe" else {}
+        paper = getattr(registry.load(single, name), "paper", "")
+    except ImportError as error:  # of a part that is not installed
+        raise UsageError(f"{kind} {name} cannot be loaded: {error}") from error
+    for field in own.values():
+        bounds = {key: value for key, value in field.metadata.items() if key in BOUNDS}
+        options.append({"key": f"{prefix}.{field.name}", "default": field.default, **bounds})
+        options[-1]["help"] = field.metadata.get("help", "")
+    return {"kind": kind, "name": name, "summary": summary, "paper": paper, "options": options}
+
+
+BOUNDS = {
+    "at_least": "at least",
+    "above": "above",
+    "below": "below",
+    "at_most": "at most",
+    "choices": "one of",
+}
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
+    lines += [f"  paper: {found['paper']}"] * bool(found["paper"])
+    if not found["options"]:
+        return [*lines, "  no options of its own"]
+    for option in found["options"]:
+        limits = [f"{word} {_text(option[key])}" for key, word in BOUNDS.items() if key in option]
+        default = f"default: {_text(option['default'])}"
+        lines.append(f"  --set {option['key']}=…  ({'; '.join([default, *limits])})")
+        lines.append(f"      {option['help']}")
+    return lines
+
+
+def _text(value: Any) -> str:
+    from experiments.core.show import show
+
+    return show(value)

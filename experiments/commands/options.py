@@ -1,0 +1,192 @@
+"""Flags that commands share. Imports nothing heavy at the top."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import click
+
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.options import NAMED, SLOTS, normal_key
+from experiments.core.readers import Read
+from experiments.core.settings import FIELDS, SHORT_FLAGS, flag, read_value
+
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+# Where a short name stands among the flags: before this setting's own.
+SHORT_BEFORE = {"stage_batch_sizes": "image_size", "fade_kimg": "optimizer", "stable_kimg": "optimizer"}
+SHORT_BEFORE |= {"style_mixing": "optimizer", "betas": "n_critic", "weight_decay": "n_critic"}
+SHORT_BEFORE |= {"term_weights": "schedule"}
+OPTION_FLAG = re.compile(r"--([\w-]+\.[\w-]+)(=.*)?", re.DOTALL)
+
+
+class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A flag whose words are read by a function that raises ValueError with one line."""
+
+    def __init__(self, name: str, read: Read) -> None:
+        self.name, self.read = name, read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SettingType(WordType):
+    """A flag whose words are read by the table of settings."""
+
+    def __init__(self, setting: str) -> None:
+        metavar = (
+            SHORT_FLAGS[setting].metavar if setting in SHORT_FLAGS else FIELDS[setting].metadata["metavar"]
+        )
+        super().__init__(metavar or "text", lambda value: read_value(setting, value))
+
+
+class OptionsCommand(click.Command):
+    """A command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`, as agents of W&B's sweeps
+    write it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        for arg in args:
+            found = OPTION_FLAG.fullmatch(arg)
+            words += ["--set", f"{found[1]}{found[2]}"] if found and found[2] else [arg]
+        return super().parse_args(ctx, words)
+
+
+def setting_option(name: str) -> Decorator:
+    """The flag of one setting, or of the short name of an option. Plug-ins are loaded as soon as they are named."""
+    if name in SHORT_FLAGS:
+        short = SHORT_FLAGS[name]
+        return click.option(flag(name), name, type=SettingType(name), metavar=short.metavar, help=short.help)
+    metadata = FIELDS[name].metadata
+    if isinstance(FIELDS[name].default, bool):
+        both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
+        return click.option(both, name, default=None, help=metadata["help"])
+    more: dict[str, Any] = {}
+    if metadata["bare_value"] is not None:
+        more = {"is_flag": False, "flag_value": metadata["bare_value"]}
+    if name == "plugin":
+        more = {"callback": _load_plugins, "is_eager": True}
+    return click.option(
+        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **more
+    )
+
+
+def _load_plugins(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    registry.add_plugins(value)
+    return value
+
+
+def plugin_option(command: Command) -> Command:
+    """`--plugin FILE.py,…` of a command that needs nothing but the plug-ins themselves."""
+    metadata = FIELDS["plugin"].metadata
+    return click.option(
+        "--plugin",
+        type=SettingType("plugin"),
+        metavar=metadata["metavar"],
+        help=metadata["help"],
+        callback=_load_plugins,
+        is_eager=True,
+        expose_value=False,
+    )(command)
+
+
+def set_option(command: Command) -> Command:
+    """`--set KEY=VALUE`, repeatable."""
+    return click.option(
+        "--set",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Option of a component, such as arch.mapping_layers=2 or kid.subset_size=100 (gans list NAME shows "
+        "them); repeatable.",
+    )(command)
+
+
+def read_options(words: Iterable[str]) -> dict[str, str]:
+    """`KEY=VALUE` of every `--set` → values by key. Raises UsageError for what is none."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not value:
+            raise UsageError(f"--set {word}: give KEY=VALUE, such as arch.mapping_layers=2")
+        if "." not in key.strip("."):
+            known = key.replace("-", "_")
+            hint = f"; it is a setting: {flag(known)}" if known in FIELDS or known in SHORT_FLAGS else ""
+            raise UsageError(f"--set {word}: give COMPONENT.OPTION=VALUE{hint}")
+        if normal_key(key) in found:
+            raise UsageError(f"--set {key}: it is given already")
+        found[normal_key(key)] = value
+    return found
+
+
+def check_options(options: Mapping[str, Any], *kinds: str) -> None:
+    """Raises UsageError for an option of a component that is none of these kinds: it would do nothing here."""
+    for key in options:
+        prefix = key.partition(".")[0]
+        is_slot = any(SLOTS.get(prefix) == kind for kind in kinds)
+        if not is_slot and not any(kind in NAMED and prefix in registry.names(kind) for kind in kinds):
+            raise UsageError(f"--set {key}: {prefix} is no {' or '.join(kinds)} of this command")
+
+
+def settings_options(*left_out: str) -> Decorator:
+    """Adds a flag for every setting that is not left out, and `--set`."""
+
+    def add(command: Command) -> Command:
+        for name in reversed(FIELDS):
+            if not FIELDS[name].metadata["derived"] and name not in left_out:
+                command = setting_option(name)(command)
+            if name == "regularizers":
+                command = regularizer_options(command)
+            for short in reversed([each for each, place in SHORT_BEFORE.items() if place == name]):
+                command = setting_option(short)(command)
+        return command if "set" in left_out else set_option(command)
+
+    return add
+
+
+def regularizer_options(command: Command) -> Command:
+    """`--NAME STRENGTH` for every regularizer that comes with the laboratory; 0 takes it away."""
+    for name in sorted(registry.built_in("regularizer"), reverse=True):
+        line = registry.summary("regularizer", name)
+        command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
+    return command
+
+
+def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """What was given among the flags of `settings_options`: settings with options, and strengths of
+    regularizers."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    asked = {name: value for name, value in given.items() if name in FIELDS or name in SHORT_FLAGS}
+    options = read_options(flags.get("options") or ())
+    for name in asked:
+        if name in SHORT_FLAGS and SHORT_FLAGS[name].key in options:
+            raise UsageError(f"--set {SHORT_FLAGS[name].key} and {flag(name)} are one option; give one")
+    words = {name: name.replace("-", "_") for name in registry.built_in("regularizer")}
+    return asked | options, {name: given[word] for name, word in words.items() if word in given}
+
+
+def debug_option(command: Command) -> Command:
+    """`--debug`: the traceback of an error."""
+    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: one JSON object on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
+
+
+def device_option(command: Command) -> Command:
+    """`--device` of a command that uses a trained network."""
+    help = FIELDS["device"].metadata["help"]
+    return click.option(
+        "--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps", help=help
+    )(command)
+
+
+def label_option(help: str) -> Decorator:
+    """`--label N`: one class of a conditional generator."""
+    return click.option("--label", type=click.IntRange(min=0), metavar="N", help=help)

@@ -1,0 +1,102 @@
+"""`gans reproduce`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.commands.options import SettingType, debug_option, setting_option
+from experiments.core import registry
+from experiments.core.console import meters
+from experiments.core.errors import UsageError
+from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
+
+log = logging.getLogger("gans")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "as_list", is_flag=True, help="The rows, with target and paper.")
+@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="Runs; default: the row's.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/reproduce-NAME.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor.")
+@setting_option("data_root")
+@setting_option("download")
+@setting_option("kimg")
+@debug_option
+def reproduce(
+    name: str | None,
+    as_list: bool,
+    seeds: int | None,
+    jobs: int | None,
+    out: Path | None,
+    as_json: bool,
+    kimg: float | None,
+    debug: bool,
+    **access: Any,
+) -> None:
+    """Runs the published row NAME again, and says whether its number was reached.
+
+    \b
+    gans reproduce --list
+    gans reproduce grid25-wgan-gp
+    """
+    if as_list or name is None:
+        if name is not None or not as_list:
+            raise UsageError("give the NAME of a row, or --list")
+        click.echo(json.dumps({key: _about(row) for key, row in ROWS.items()}) if as_json else _table())
+        return
+    if name not in ROWS:
+        raise registry.unknown("row", name, list(ROWS))
+    from experiments.sweeps.engines import usual_jobs
+    from experiments.sweeps.reproduction.reproduce import Asked, prepare
+    from experiments.sweeps.reproduction.reproduce import reproduce as repeat
+    from experiments.sweeps.reproduction.verdict import changes, evaluator, reached
+    from experiments.training.trainer import Interrupted
+
+    row = ROWS[name]
+    asked = Asked(seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value})
+    with meters() as meter:
+        configs, of_runs = prepare(name, row, asked, meter)
+    folder = out or Path("runs") / (f"reproduce-{name}" + (f"-kimg-{kimg:g}" if kimg else ""))
+    for remark in row.remarks:
+        log.info(f"{name}: {remark}")
+    try:
+        found = reached(repeat(row, configs, of_runs, folder, jobs or usual_jobs(configs[0].settings.device)))
+    except Interrupted:
+        raise click.exceptions.Abort from None
+    changed = changes(row, asked.seeds, kimg)
+    outcome = {
+        **_about(row),
+        "reached": found.mean,
+        "margin": found.margin,
+        "values": found.values,
+        "changes": changed,
+        "verdict": evaluator(row, found, changed),
+    }
+    margin = f"± {found.margin:.3g} (95 %, t)" if found.margin is not None else "(one seed: no interval)"
+    lines = [
+        f"target   {row.metric} {row.number} {row.target_in_words}  {row.paper}",
+        f"reached  {found.mean:.4g} {margin} over {asked.seeds} of {row.seeds} seeds",
+        f"verdict  {outcome['verdict']}" + (f": {'; '.join(changed)}" if changed else ""),
+    ]
+    click.echo(json.dumps({"name": name, **outcome}) if as_json else "\n".join(lines))
+
+
+def _about(row: PublishedRow) -> dict[str, Any]:
+    names = ("paper", "target", "spread", "goal", "metric", "number", "samples", "seeds", "search")
+    return {name: getattr(row, name) for name in names} | {"needs_gpu": row.needs_gpu}
+
+
+def _table() -> str:
+    targets = {name: f"{row.metric} {row.number} {row.target_in_words}" for name, row in ROWS.items()}
+    name_width, target_width = max(map(len, targets)), max(map(len, targets.values()))
+    return "\n".join(
+        f"{name:<{name_width}}  {targets[name]:<{target_width}}  {row.paper}{'  (GPU)' * row.needs_gpu}"
+        for name, row in ROWS.items()
+    )

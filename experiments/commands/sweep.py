@@ -1,0 +1,222 @@
+"""`gans sweep`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.commands.options import asked_settings, debug_option, settings_options
+from experiments.core.errors import RunError, UsageError
+from experiments.core.settings import Settings
+
+log = logging.getLogger("gans")
+
+if TYPE_CHECKING:
+    from experiments.sweeps.engines import Engine
+    from experiments.sweeps.rounds import SweepContext
+    from experiments.sweeps.search_space import Sweep, SweepRun
+    from experiments.sweeps.worker import Evaluation
+
+ENGINES = ("local", "ray")
+
+
+@click.command()
+@click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
+@click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
+@click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
+@click.option("--seeds", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Of each.")
+@click.option(
+    "--set", "sets_of", multiple=True, metavar="NAME=V,…", help="Values of any setting; repeatable."
+)
+@click.option("--grid", is_flag=True, help="The whole product, as without --random.")
+@click.option("--random", "draws", type=click.IntRange(min=1), metavar="N", help="N random draws instead.")
+@click.option("--log-uniform", "ranges", multiple=True, metavar="NAME=LOW:HIGH", help="Drawn on a log scale.")
+@click.option(
+    "--refine", type=click.IntRange(min=1), metavar="TOP", help="A finer round around the TOP best."
+)
+@click.option("--early-stop", metavar="METRIC", help="Train all a little, and go on with the better halves.")
+@click.option("--metric", metavar="NAME", help="What is the best; default: the first that is scored.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
+@click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Where.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/sweep-….")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
+@click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Score every member at its end.")
+@click.option("--skip-impossible", is_flag=True, help="Leave out members that cannot be.")
+@click.option("--dry-run", is_flag=True, help="List the members; stop.")
+@click.option("--wandb-config", is_flag=True, help="Print the same sweep as a file for wandb sweep; stop.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@settings_options("arch", "loss", "data")
+@debug_option
+def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
+    """Many runs: the product of settings or draws of them, with several seeds each. The same command again
+    goes on where it was interrupted."""
+    from experiments.sweeps.rounds import SweepContext, check
+
+    plan = read_sweep(flags)
+    if wandb_config:
+        print_wandb_config(plan, flags, as_json)
+        return
+    out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
+    context = SweepContext(out.absolute(), plan, evaluation_of(flags))
+    asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
+    lengths = check(context, plan.sweep_runs(), flags["skip_impossible"], asked)
+    sweep_runs = [sweep_run for sweep_run in plan.sweep_runs() if sweep_run.name in lengths]
+    if dry_run:
+        names = [sweep_run.name for sweep_run in sweep_runs]
+        for line in [json.dumps({"members": names})] if as_json else names:
+            click.echo(line)
+        return
+    engine = engine_of(flags, out, plan)
+    from experiments.runs.folder import locked
+    from experiments.sweeps.progress import SweepProgress
+
+    log.info(f"gans sweep: {len(sweep_runs)} members in {out}, {engine.jobs} at once")
+    with locked(out, "sweep"), SweepProgress(context.out) as board:
+        context = replace(context, engine=engine, show=board.show)
+        sweep_runs, ended = play(context, sweep_runs, lengths, flags)
+    finish(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
+
+
+def read_sweep(flags: dict[str, Any]) -> "Sweep":
+    """What varies, from the flags. Raises UsageError for what has no meaning."""
+    from experiments.config.files import read_config
+    from experiments.sweeps.search_space import Sweep, read_choices, read_range
+
+    draws = flags["draws"]
+    if flags["grid"] and draws:
+        raise UsageError("--grid and --random exclude each other; give one")
+    ranges = dict(read_range(text) for text in flags["ranges"])
+    if ranges and draws is None:
+        raise UsageError("--log-uniform has no end; say how many to draw with --random N")
+    if flags["refine"] and not ranges:
+        raise UsageError("--refine narrows ranges; give --random N and --log-uniform")
+    if flags["refine"] and flags["early_stop"]:
+        raise UsageError("--refine and --early-stop exclude each other; give one")
+    if not flags["evaluates"] and (flags["refine"] or flags["early_stop"] or flags["metric"]):
+        raise UsageError("--no-evaluate leaves nothing to choose the best by; leave it out")
+    words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
+    choices = {name: read_choices(name, text) for name, text in words.items() if text}
+    for text in flags["sets_of"]:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: give SETTING=VALUE,…")
+        if name.replace("-", "_") in (*choices, *ranges, "seed"):
+            raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
+        choices[name.replace("-", "_")] = read_choices(name, values)
+    base, strengths = asked_settings(flags)
+    first = base.pop("seed", 0)
+    if twice := [name for name in base if name in (*choices, *ranges)]:
+        raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
+    if base.get("evaluate_kimg") is None:  # then these say how members are scored at their end
+        for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
+            base.pop(name, None)
+    file = read_config(flags["config"]) if flags["config"] else {}
+    return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
+
+
+def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
+    from experiments.sweeps.worker import Evaluation
+
+    count = flags["evaluate_samples"] or Settings.evaluate_samples
+    return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
+
+
+def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
+    """Where members run, with as many threads as those that ran before."""
+    from experiments.core.device import resolve_device
+    from experiments.sweeps.engines import LocalEngine, RayEngine, usual_jobs
+
+    device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
+    if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
+        threads = kept_threads(out, flags["jobs"] or usual_jobs("cpu"))
+        return RayEngine(flags["jobs"], threads, gpus=int(device == "cuda"))
+    jobs = flags["jobs"] or usual_jobs(device)
+    return LocalEngine(jobs, kept_threads(out, jobs))
+
+
+def kept_threads(out: Path, jobs: int) -> int:
+    """Threads of each member. Sums of floating-point numbers depend on it, so that a sweep that goes on has
+    as many as it began with."""
+    file = out / "sweep.json"
+    try:
+        return int(json.loads(file.read_text(encoding="utf-8"))["threads"])
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read; take another --out") from error
+    from experiments.core.files import write_atomically
+    from experiments.sweeps.engines import threads_each
+
+    threads = threads_each(jobs)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps({"format": 1, "threads": threads}).encode())
+    except OSError as error:
+        raise RunError(f"cannot make {out}: {error.strerror or error}; take another --out") from error
+    return threads
+
+
+def play(
+    context: "SweepContext", sweep_runs: "list[SweepRun]", kimg: dict[str, float], flags: dict[str, Any]
+) -> "tuple[list[SweepRun], list[SweepRun]]":
+    """All rounds. Returns all members, and those that were to go to their end."""
+    from experiments.sweeps.rounds import halve, refine, run_all
+
+    if flags["early_stop"]:
+        return sweep_runs, halve(context, sweep_runs, flags["early_stop"], kimg)
+    run_all(context, sweep_runs)
+    if flags["refine"]:
+        sweep_runs = sweep_runs + refine(context, sweep_runs, flags["refine"], flags["metric"])
+    return sweep_runs, sweep_runs
+
+
+def finish(
+    context: "SweepContext",
+    sweep_runs: "list[SweepRun]",
+    ended: "list[SweepRun]",
+    out: Path,
+    metric: str | None,
+    as_json: bool,
+) -> None:
+    """The comparison of the members that went to their end, and an exit status of 1 where any failed."""
+    from experiments.analysis.comparison.read import record_of
+    from experiments.analysis.comparison.table import compare, lines_of, to_json
+
+    folders = [context.folder(sweep_run) for sweep_run in sweep_runs]
+    failed = [folder for folder in folders if folder.state.startswith("failed")]
+    result: dict[str, Any] = {"folder": str(out)}
+    result["members"] = [{"folder": str(folder.path), "state": folder.state} for folder in folders]
+    lines: list[str] = []
+    if context.evaluation.count and len(failed) < len(folders):
+        try:
+            found = compare([record_of(context.folder(sweep_run)) for sweep_run in ended], metric)
+            lines, result["comparison"] = lines_of(found), to_json(found)
+        except UsageError as error:  # the runs are there all the same
+            log.info(f"not compared: {error}")
+    for line in [json.dumps(result)] if as_json else [*lines, str(out)]:
+        click.echo(line)
+    if failed:
+        first = f"{failed[0].path.name} {failed[0].state}"
+        raise RunError(
+            f"{len(failed)} of {len(folders)} members failed ({first}); the same command tries again"
+        )
+
+
+def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> None:
+    import yaml  # type: ignore[import-untyped]
+
+    from experiments.sweeps.wandb_config import wandb_config
+
+    for name in ("early_stop", "refine", "skip_impossible"):
+        if flags[name]:
+            word = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{word} with --wandb-config: W&B's agents train all members to their end; leave it out"
+            )
+    config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags))
+    click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

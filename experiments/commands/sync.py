@@ -1,0 +1,49 @@
+"""`gans sync`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from experiments.commands.options import debug_option
+from experiments.core.errors import RunError
+
+log = logging.getLogger("gans")
+
+if TYPE_CHECKING:
+    from experiments.runs.sync import Upload
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUNS…", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@debug_option
+def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
+    """Uploads what W&B wrote offline into RUNS; a sweep's folder stands for its members."""
+    from experiments.runs.sync import check_uploads, runs_in, upload
+
+    done, failures = [], []
+    for run in check_uploads(runs_in(list(runs))):
+        try:
+            done.append(upload(run))
+        except RunError as error:
+            failures.append(str(error))
+            continue
+        if not as_json:
+            click.echo(_line(done[-1]))
+    if as_json:
+        uploads = [{**asdict(each), "run": str(each.run)} for each in done]
+        click.echo(json.dumps({"runs": uploads, "failures": failures}))
+    for failure in failures[:-1]:
+        log.info(failure)
+    if failures:
+        raise RunError(failures[-1])
+
+
+def _line(upload: "Upload") -> str:
+    if not upload.parts:
+        return f"{upload.run} was uploaded before"
+    return f"{upload.run} {upload.parts} part{'s' * (upload.parts > 1)} uploaded {upload.url}".rstrip()

@@ -1,0 +1,74 @@
+"""`gans translate`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from experiments.commands.options import SettingType, debug_option, plugin_option
+from experiments.core.console import meters
+
+log = logging.getLogger("gans")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "words",
+    multiple=True,
+    metavar="A|B|NAME=VALUE,…",
+    help="The domain, or the attributes that change; may be left out where there is one domain.",
+)
+@click.option("--out", required=True, metavar="DIR", help="Where to write, under the names of the images.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of dropout's noise.")
+@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@plugin_option
+@debug_option
+def translate(
+    run: Path,
+    inputs: tuple[Path, ...],
+    words: tuple[str, ...],
+    out: str,
+    force: bool,
+    skip_bad: bool,
+    seed: int,
+    device: str,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Translates images, and folders of images, of any size by the generator of RUN.
+
+    \b
+    gans translate RUN photo.jpg --to B --out translated
+    gans translate RUN faces/ --to hair=black,glasses=1 --out changed
+    """
+    import torch
+
+    from experiments.core.device import resolve_device
+    from experiments.inference.translation import Frame, check, find, translate_files
+    from experiments.inference.translation_targets import target_of
+    from experiments.runs.generator import from_images, load_generator
+
+    place = torch.device(resolve_device(device))
+    items = find(inputs, out, force)
+    generator, settings = load_generator(run)
+    network = from_images(generator, str(run)).to(place)
+    target = target_of(network, settings, words, run)
+    assert settings.image_size is not None and settings.channels is not None  # it is a run on images
+    frame = Frame(settings.image_size, settings.channels, network.multiple, place)
+    with meters() as meter:
+        good = check(items, skip_bad, meter("reading", len(items)))
+        translate_files(good, frame, target, seed, meter(f"to {target.words}", len(good)))
+    log.info(f"{len(good)} image{'s' * (len(good) > 1)} to {target.words} in {out}")
+    if as_json:
+        files = [{"input": str(item.file), "output": str(item.result)} for item in good]
+        skipped = [str(item.file) for item in sorted(set(items) - set(good))]
+        click.echo(json.dumps({"out": out, "to": target.words, "files": files, "skipped": skipped}))
+    else:
+        click.echo(out)

@@ -1,1 +1,0 @@
-"""Experiments beside each other: read, grouped, tested, shown."""

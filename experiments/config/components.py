@@ -1,0 +1,155 @@
+"""The components of a run, and their options: read, completed with defaults, or refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.config.precedence import SettingsStack
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.options import (
+    NAMED,
+    SLOTS,
+    Owner,
+    describe_options,
+    owners_of,
+    read_option,
+    split_key,
+    unknown_option,
+)
+from experiments.core.settings import SHORT_FLAGS, Settings
+
+
+def components_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """The name of the component in every slot of a run; a slot that is empty is missing."""
+    loss = registry.load_recipe(values["loss"]).form if values.get("loss") else ""
+    found = {slot: values.get(slot) for slot in SLOTS} | {"loss": loss, "ema": "ema"}
+    found["data"] = (values.get("data") or "").partition(":")[0]
+    found["extractor"] = (values.get("extractor") or "").partition(":")[0]
+    own = registry.load("architecture", values["arch"]).minibatch_statistic if values.get("arch") else None
+    found["minibatch_statistic"] = values.get("minibatch_statistic") or own
+    return {slot: name for slot, name in found.items() if name}
+
+
+def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The plug-ins that a run has of each kind of which it may have several."""
+    metrics = registry.metric_names(values["evaluate_metrics"]) if values.get("evaluate_kimg") else []
+    if values.get("evaluate_kimg") and not metrics:  # chosen when the data is known
+        metrics = registry.names("metric")
+    return {
+        "penalty": list(values["penalty"]),
+        "regularizer": [name for name, _ in values["regularizers"]],
+        "augmentation": [name for name, _ in values["augment"]],
+        "metric": metrics,
+        "tracker": [name for name in registry.names("tracker") if name in values["track"]],
+    }
+
+
+def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of every component of the run, by key, with their sources in the stack.
+
+    What a flag asks for in vain is refused; what recipes or a run's own config bring for another component falls
+    away. A key that no component has is refused wherever it comes from.
+    """
+    components, plugins = components_of(stack.values), plugins_of(stack.values)
+    found: dict[str, Any] = {}
+    for key, value in stack.options.items():
+        source = stack.sources[key]
+        if not _is_in_use(key, components, plugins):
+            if source == "flag":
+                raise _without_meaning(key, flags, components)
+            if source.startswith("config") and not _is_known(key):
+                raise unknown_option(key, owners_of(split_key(key)[0], components), components)
+            continue
+        try:
+            found[key] = read_option(key, value, components)
+        except ValueError as error:
+            raise UsageError(f"{_word(key, source, flags)}: {error}") from error
+    for prefix, owner in _owners(components, plugins):
+        for name, field in owner.options.items():
+            key = f"{prefix}.{name}"
+            if key not in found:
+                found[key], stack.sources[key] = field.default, f"default of {owner.name}"
+    return dict(sorted(found.items()))
+
+
+def affects_results(key: str) -> bool:
+    """Whether an option has an effect on the numbers of a run, so that a resumed run must have it the same."""
+    prefix, _ = split_key(key)
+    if prefix in SLOTS:
+        return prefix != "extractor"
+    return any(prefix in registry.names(kind) for kind in ("penalty", "regularizer", "augmentation"))
+
+
+def network_options(settings: Settings) -> dict[str, Any]:
+    """The options that decide how networks are built, where they are not at their defaults."""
+    found = {}
+    for prefix, owner in _owners(components_of(settings.to_dict()), {kind: [] for kind in NAMED}):
+        for name, field in owner.options.items():
+            value = settings.options.get(f"{prefix}.{name}", field.default)
+            if field.metadata.get("shapes_network") and value != field.default:
+                found[f"{prefix}.{name}"] = value
+    return found
+
+
+def default_of(key: str, values: Mapping[str, Any]) -> Any:
+    """The default of an option, for configs of versions that did not have it; None where it is unknown."""
+    prefix, name = split_key(key)
+    for owner in owners_of(prefix, components_of(values)):
+        if name in owner.options:
+            return owner.options[name].default
+    return None
+
+
+def _owners(components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> list[tuple[str, Owner]]:
+    """Every component of a run whose options are shown, by its prefix; of metrics only those that are named."""
+    own = [(slot, describe_options(SLOTS[slot], name)) for slot, name in components.items()]
+    own += [
+        (name, describe_options(kind, name)) for kind in NAMED if kind != "metric" for name in plugins[kind]
+    ]
+    return own
+
+
+def _is_in_use(key: str, components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> bool:
+    prefix, name = split_key(key)
+    if prefix in SLOTS:
+        return any(name in owner.readers for owner in owners_of(prefix, components))
+    return any(
+        prefix in plugins[kind] and name in describe_options(kind, prefix).readers
+        for kind in NAMED
+        if prefix in registry.names(kind)
+    )
+
+
+def _is_known(key: str) -> bool:
+    """Whether some plug-in has this option, be it another than this run's."""
+    prefix, name = split_key(key)
+    if prefix not in SLOTS:
+        return any(name in owner.readers for owner in owners_of(prefix, {}))
+    kind = SLOTS[prefix]
+    return any(name in describe_options(kind, each).readers for each in registry.names(kind))
+
+
+def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str, str]) -> UsageError:
+    prefix, _ = split_key(key)
+    owners = owners_of(prefix, components)
+    word = _word(key, "flag", flags)
+    if _is_known(key) and prefix not in SLOTS:
+        kind = next(kind for kind in NAMED if prefix in registry.names(kind))
+        if kind in ("metric",):
+            return UsageError(f"{word} has no meaning without evaluations by it; add --evaluate-kimg")
+        return UsageError(f"{word} has no meaning without {kind} {prefix}")
+    if not word.startswith("--set") and owners:
+        return UsageError(f"{word} has no meaning for {owners[0].kind} {owners[0].name}")
+    return unknown_option(key, owners, components)
+
+
+def _word(key: str, source: str, flags: Mapping[str, Any]) -> str:
+    """The flag that a user typed for a key, or where its value came from."""
+    if source != "flag":
+        return f"{source}: {key}"
+    for name, short in SHORT_FLAGS.items():
+        is_term = name == "term_weights" and key.endswith("_weight")
+        if flags.get(name) is not None and (short.key == key or is_term):
+            term = key.removeprefix("arch.").removesuffix("_weight")
+            return "--" + name.replace("_", "-") + (f" {term}" if is_term else "")
+    return f"--set {key}"

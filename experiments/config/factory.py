@@ -1,0 +1,188 @@
+"""Makes objects from settings: networks, the loss in all its parts, the game, the EMA."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.config.courses import course_of, regularizer_courses
+from experiments.config.schedule import Growth, growth_of
+from experiments.core import registry
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.options import make_component, make_options
+from experiments.core.settings import Settings
+from gans.core.architecture import Architecture, Blueprint
+from gans.core.attributes import groups_of
+from gans.core.clock import CourseFactor, Pace, RateFactor, Rates, RateSchedule
+from gans.core.ema import EmaOptions, ExponentialMovingAverage
+from gans.core.game import Game
+from gans.core.growth import GrowingGenerator
+from gans.core.networks import GeneratorNetwork
+from gans.core.objective import LossSpec
+from gans.core.optimizer import OptimizerRecipe
+from gans.layers.batch_statistics import MinibatchStatistic
+from losses.core.adversarial import Adversarial
+from losses.core.gradient_penalty import GradientPenalty
+from losses.core.schedule import Scheduled
+
+
+def blueprint_of(settings: Settings) -> Blueprint:
+    """The blueprint of both networks."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    size, channels = settings.image_size, settings.channels
+    return Blueprint(
+        sample_shape=(2,) if size is None or channels is None else (channels, *size),
+        z_dim=settings.z_dim or 0,
+        width=settings.width,
+        critic_norm=make_component("norm", settings.critic_norm or "none", "critic_norm", settings.options),
+        critic_dropout=settings.critic_dropout,
+        classes=settings.classes or 0,
+        attributes=groups_of(settings.attributes),
+        minibatch_statistic=_minibatch_statistic(settings),
+        options=make_options(architecture.options_type, "arch", settings.options),
+    )
+
+
+def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatistic] | None:
+    """Makes the layer that shows the critic the batch, given its features; None for the architecture's own."""
+    own = registry.load("architecture", settings.arch).minibatch_statistic
+    name = settings.minibatch_statistic or own
+    if name is None:
+        return None
+    return partial(make_component, "batch-statistic", name, "minibatch_statistic", settings.options)
+
+
+def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
+    """Generator and critic on the current default device, with weights from the global random generator."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    if settings.classes and not architecture.takes_labels:
+        raise UsageError(f"architecture {settings.arch} takes no labels; leave out --conditional")
+    blueprint = blueprint_of(settings)
+    with usage_errors(f"architecture {settings.arch}"):
+        generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
+    refuse_batch_norm(settings, generator, critic)
+    if settings.critic_dropout and not has(critic, nn.modules.dropout._DropoutNd):
+        raise UsageError(
+            f"architecture {settings.arch}: its critic has no dropout; leave out --critic-dropout"
+        )
+    if settings.minibatch_statistic and not has(critic, MinibatchStatistic):
+        raise UsageError(
+            f"architecture {settings.arch}: its critic has no place for a statistic of the batch; "
+            "leave out --minibatch-statistic"
+        )
+    blueprint.critic_norm.normalize_weights(critic)
+    return generator, critic
+
+
+def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
+    """The game of these networks, by the rules of their architecture."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    pace = growth_in(settings, generator).pace
+    with usage_errors():
+        return architecture.game(generator, critic, loss_spec_of(settings, pace))
+
+
+def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
+    """The sizes, batches and pace by which this generator grows."""
+    return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
+
+
+def form_of(settings: Settings) -> Adversarial:
+    """The adversarial form, before regularizers change its labels."""
+    form: Adversarial = make_component(
+        "form", registry.load_recipe(settings.loss).form, "loss", settings.options
+    )
+    return form
+
+
+def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
+    """The loss in all its parts, as objects."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    return LossSpec(
+        form=form_of(settings),
+        generator_optimizer=partial(_optimizer(settings).make, lr=settings.lr_generator),
+        critic_optimizer=partial(_optimizer(settings).make, lr=settings.lr_critic),
+        n_critic=settings.n_critic,
+        penalties=_penalties(settings),
+        regularizers=[
+            make_component("regularizer", name, name, settings.options, strength)
+            for name, strength in settings.regularizers
+        ],
+        courses=regularizer_courses(settings),
+        generator_rates=_rates(settings, "lr_generator"),
+        critic_rates=_rates(settings, "lr_critic"),
+        pace=pace,
+        options=make_options(architecture.options_type, "arch", settings.options),
+    )
+
+
+def _penalties(settings: Settings) -> list[GradientPenalty]:
+    weight: Scheduled = course_of(settings, "penalty_weight") or settings.penalty_weight or 0.0
+    return [
+        GradientPenalty(
+            make_component("penalty", name, name, settings.options),
+            make_component("penalty-norm", settings.penalty_norm or "one", "penalty_norm", settings.options),
+            weight,
+            settings.penalty_every or 1,
+            1.0 if settings.penalty_anneal is None else settings.penalty_anneal,
+        )
+        for name in settings.penalty
+    ]
+
+
+def _optimizer(settings: Settings) -> OptimizerRecipe:
+    recipe = registry.load("optimizer", settings.optimizer)
+    found: OptimizerRecipe = recipe(make_options(recipe.options_type, "optimizer", settings.options))
+    return found
+
+
+def _rates(settings: Settings, name: str) -> Rates:
+    """How one player's learning rate and second beta move over the run."""
+    course = course_of(settings, name)
+    schedule = make_component("schedule", settings.lr_schedule, "lr_schedule", settings.options)
+    factor: RateFactor = RateSchedule(schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000)
+    if course is not None:
+        factor = CourseFactor(course, getattr(settings, name))
+    return Rates(factor, course_of(settings, "beta2"))
+
+
+def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float], Tensor], Scheduled]]:
+    """The random changes of images, with their strengths."""
+    return [
+        (
+            make_component("augmentation", name, name, settings.options).apply,
+            course_of(settings, name) or strength,
+        )
+        for name, strength in settings.augment
+    ]
+
+
+def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMovingAverage:
+    """The EMA of a network, whose half-life is the setting of that name."""
+    options = make_options(EmaOptions, "ema", settings.options)
+    return ExponentialMovingAverage(network, course_of(settings, name) or getattr(settings, name), options)
+
+
+def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
+    """Refuses a per-sample penalty in a critic whose logit of one sample depends on the others (WGAN-GP,
+    section 4), and a batch of one vector, which has no statistics."""
+    name = f"architecture {settings.arch}"
+    if settings.penalty and has(critic, nn.modules.batchnorm._BatchNorm):
+        raise UsageError(
+            f"{name}: its critic has batch norm, which mixes the samples whose gradients a penalty holds "
+            "one by one; take --critic-norm layer, instance, spectral or none"
+        )
+    if settings.batch_size == 1 and (has(generator, nn.BatchNorm1d) or has(critic, nn.BatchNorm1d)):
+        raise UsageError(f"--batch-size 1 has no statistics for the batch norm of {name}; take 2 or more")
+
+
+def has(network: nn.Module, kind: type[Any]) -> bool:
+    """Whether a network has a module of that kind."""
+    return any(isinstance(module, kind) for module in network.modules())
+
+
+def to_device(game: Game, device: torch.device) -> Game:
+    """Moves a game to its device, its image networks to channels-last memory, which convolves faster."""
+    return game.to(device).to(memory_format=torch.channels_last)

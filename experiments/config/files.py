@@ -1,0 +1,145 @@
+"""Config files: a run's own config.json, or settings in JSON, YAML or TOML."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.config.components import affects_results, components_of, default_of
+from experiments.config.precedence import flatten
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.options import read_option
+from experiments.core.settings import FIELDS, SHORT_FLAGS, Settings, flag, read_value
+from experiments.data.core.sources import absolute_spec
+
+FORMAT = 1
+# Settings that are all there where a file is a run's own config, resolved for its architecture, loss and data.
+RESOLVED = (
+    "arch",
+    "loss",
+    "data",
+    "preset",
+    "device",
+    "batch_size",
+    "lr_critic",
+    "n_critic",
+    "penalty",
+    "keep",
+)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Settings by name and options by key from a file: a run's own `config.json`, or settings in JSON, YAML or
+    TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers": 2}}`) or by key.
+
+    Raises UsageError for a file that cannot be read, and for unknown settings and bad values in it.
+    """
+    origin = f"config {path}"
+    content = _parse(path)
+    if content.get("format", FORMAT) != FORMAT:
+        raise UsageError(f"{origin}: format {content['format']} is not {FORMAT}; use a newer gans")
+    entries = content.get("settings", {k: v for k, v in content.items() if k != "format"})
+    if not isinstance(entries, dict):
+        raise UsageError(f"{origin}: its settings must be an object")
+    plain = {
+        name: entry["value"] if isinstance(entry, dict) and "value" in entry else entry
+        for name, entry in entries.items()
+    }
+    # A version that had options among the settings wrote null where an option has no meaning.
+    plain = {name: v for name, v in plain.items() if not (name in SHORT_FLAGS and v in (None, [], ()))}
+    found: dict[str, Any] = {}
+    for name, value in flatten(origin, plain):
+        try:
+            found[name] = value if "." in name else read_value(name, value)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{origin}: {name}: {error}") from error
+    return found
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    """The mapping in a file. Raises UsageError for what is none."""
+    kind = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML"}.get(path.suffix.lower(), "JSON")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"config {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"config {path}: not {kind} ({error})") from error
+    try:
+        content = _loaded(text, kind)
+    except ValueError as error:
+        raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"config {path}: must be a {kind} object of settings")
+    return content
+
+
+def _loaded(text: str, kind: str) -> Any:
+    if kind == "JSON":
+        return json.loads(text)
+    if kind == "TOML":
+        return tomllib.loads(text)
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(error) from error
+
+
+def is_resolved(file: Mapping[str, Any]) -> bool:
+    """Whether a config is a run's own, with every setting."""
+    return all(name in file for name in RESOLVED)
+
+
+def settings_from(values: Mapping[str, Any]) -> Settings:
+    """The settings of a run from its config, with options that its version did not have at their defaults."""
+    own = {name: value for name, value in values.items() if "." not in name}
+    components = components_of(own)
+    options = {key: read_option(key, value, components) for key, value in values.items() if "." in key}
+    return Settings(**own, options=options)
+
+
+def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """A run's own config holds every setting, resolved for its architecture, loss and data: under another
+    of these, it would bring the old one's penalty and rates along in silence."""
+    if not is_resolved(file):
+        return
+    given = {**flags, "data": absolute_spec(flags["data"])} if "data" in flags else flags
+    for name in ("arch", "loss", "data"):
+        if given.get(name, file[name]) != file[name]:
+            raise UsageError(
+                f"{flag(name)} {flags[name]} with the config of a {file[name]} run, resolved for "
+                f"{file[name]}; give the settings that you want to keep as flags"
+            )
+
+
+def differences(old: Mapping[str, Any], new: Settings) -> list[str]:
+    """Lines `name: old → new` for every setting and option that differs, and has an effect on the numbers."""
+    values, lines = new.to_dict(), []
+    for name, value in values.items():
+        is_option = "." in name
+        if not (affects_results(name) if is_option else FIELDS[name].metadata["affects_results"]):
+            continue
+        # An older version knew fewer settings.
+        then = old.get(name, default_of(name, values) if is_option else FIELDS[name].default)
+        if is_option and name in old:
+            then = _read_like(name, then, value, values)
+        if then != value:
+            lines.append(f"{name}: {then} → {value}")
+    return lines
+
+
+def _read_like(name: str, then: Any, value: Any, values: Mapping[str, Any]) -> Any:
+    """An option of an old config as the present component reads it; as it stands where that cannot."""
+    try:
+        return read_option(name, then, components_of(values))
+    except (ValueError, UsageError):
+        return then
+
+
+def check_plugins(values: Mapping[str, Any]) -> None:
+    """Loads the plug-ins that a config names."""
+    registry.add_plugins(values.get("plugin", ()))

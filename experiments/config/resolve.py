@@ -1,0 +1,168 @@
+"""Resolves flags, files and recipes into the specification of one run, every value with its source."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.config.components import derive_options
+from experiments.config.precedence import SettingsStack, flatten
+from experiments.config.rules import class_count, derive, derive_task
+from experiments.core import registry
+from experiments.core.device import resolve_device
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.settings import FIELDS, Settings
+from experiments.data.core.dataset import DomainSource, Native, Source
+from experiments.data.core.sources import absolute_spec, access, open_source
+from experiments.trackers.core.several import check_trackers
+from gans.core.architecture import Architecture
+from losses.recipe import Defaults
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """The resolved specification of one run.
+
+    Attributes:
+        settings: every value.
+        sources: for every setting and option, where its value came from, in words.
+    """
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every setting by name and option by key, with its value and its source."""
+        values = self.settings.to_dict()
+        return {name: {"value": value, "from": self.sources[name]} for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The parts of a run that decide which recipes hold."""
+
+    architecture: Architecture
+    arch: str
+    loss: str
+    data: str
+    source: Source
+    device: str
+    preset: str
+
+    @property
+    def recipes(self) -> list[tuple[str, Defaults]]:
+        """Defaults in the order in which they are laid: those of the loss, then those of the architecture."""
+        settings = registry.load_recipe(self.loss).settings
+        found = [(f"loss {self.loss}", each) for each in settings]
+        return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
+
+
+def resolve(
+    flags: Mapping[str, Any],
+    file: Mapping[str, Any] | None = None,
+    file_name: str = "",
+    strengths: Mapping[str, float] | None = None,
+) -> RunSpec:
+    """Later wins: defaults < loss < architecture < preset < data < config file < flags.
+
+    Args:
+        flags: setting name or option key → value, as given on the command line.
+        file: the same from a config file (`read_config`).
+        file_name: that file's name, to say where values came from.
+        strengths: regularizers to add to those that the loss brings, or to take away with a strength of 0.
+
+    Raises UsageError for values that cannot be, alone or together.
+    """
+    file = file or {}
+    asked = {**file, **flags}
+    registry.add_plugins(asked.get("plugin", ()))
+    request = _request(asked)
+    source, native = request.source, _native(request)
+    shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
+    layers = (
+        (f"data {request.data}", {name: value for name, value in shape.items() if value is not None}),
+        ("automatic", {"preset": request.preset, "device": request.device}),
+        (f"config {file_name}", {k: v for k, v in file.items() if v != "auto"}),
+        ("flag", {k: v for k, v in flags.items() if v != "auto"}),
+    )
+    size = _lay(request, layers, None).values["image_size"] if source.kind == "images" else None
+    stack = _lay(request, layers, max(size) if size else None)
+    if strengths:
+        stack.put("flag", {"regularizers": _adjusted(stack.values["regularizers"], strengths)})
+    stack.follow_rules()
+    stack.put(*class_count(stack.values, source))
+    derive_task(stack, request.architecture, source, flags)
+    derive(stack, source.kind, asked, flags)
+    if source.kind not in request.architecture.data:
+        raise UsageError(
+            f"architecture {request.arch} makes {' and '.join(request.architecture.data)}, "
+            f"data {request.data} is {source.kind}; take another of the two"
+        )
+    options = derive_options(stack, flags)
+    check_trackers(stack.values["track"])
+    return RunSpec(Settings(**stack.values, options=options), stack.sources)
+
+
+def _request(asked: Mapping[str, Any]) -> _Request:
+    """The architecture, loss, data, device and preset that are asked for, or their defaults."""
+    arch = _name(asked.get("arch")) or Settings.arch
+    architecture: Architecture = registry.load("architecture", arch)
+    loss = _name(asked.get("loss")) or architecture.default_loss
+    registry.load_recipe(loss)
+    data = absolute_spec(_name(asked.get("data")) or architecture.default_data)
+    source = open_source(data, access(_keys(asked)))
+    device = resolve_device(asked.get("device", "auto"))
+    preset = asked.get("preset", "auto")
+    if preset == "auto":
+        preset = "laptop" if device == "cpu" else "paper"
+    return _Request(architecture, arch, loss, data, source, device, preset)
+
+
+def _keys(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name and options by key, as far as they are needed to find the data."""
+    return dict(flatten("settings", {k: v for k, v in asked.items() if v != "auto"}))
+
+
+def _name(value: Any) -> Any:
+    """The name of a component that a file may give together with its options."""
+    return value.get("name") if isinstance(value, Mapping) else value
+
+
+def _native(request: _Request) -> Native:
+    """The shape in which the data comes. Raises UsageError for data without the two domains that a translator
+    between domains needs."""
+    source, task = request.source, request.architecture.task
+    if task not in ("pairs", "domains"):
+        with usage_errors():
+            return source.native()
+    if not isinstance(source, DomainSource):
+        raise UsageError(
+            f"architecture {request.arch} translates between two domains, which data {request.data} has not; "
+            "take shapes-paired, shapes-styles, or folder:PATH with A/ and B/"
+        )
+    with usage_errors():
+        return source.native_domains(task == "pairs")
+
+
+def _lay(
+    request: _Request, layers: Iterable[tuple[str, Mapping[str, Any]]], side: int | None
+) -> SettingsStack:
+    """All layers, for images of that many pixels on the longer side."""
+    stack = SettingsStack()
+    stack.put("default", {name: f.default for name, f in FIELDS.items()})
+    own = {"loss": request.loss, "data": request.data, "critic_norm": request.architecture.critic_norm}
+    stack.put(f"architecture {request.arch}", own)
+    kind, preset = request.source.kind, request.preset
+    for with_preset in (False, True):
+        for origin, entry in request.recipes:
+            holds = entry.hold(preset=preset, data=kind, loss=request.loss, side=side)
+            if holds and (entry.preset is not None) == with_preset:
+                stack.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+    for origin, values in layers:
+        stack.put(origin, values)
+    stack.values["data"] = request.data
+    return stack
+
+
+def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:
+    """Regularizers with further ones; a strength of 0 takes one away."""
+    return {name: strength for name, strength in {**dict(present), **strengths}.items() if strength != 0}

@@ -1,0 +1,149 @@
+"""What settings follow from others, and which have no meaning together."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from experiments.config.courses import check_courses
+from experiments.config.precedence import SettingsStack
+from experiments.core import registry
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.settings import flag
+from experiments.data.core.dataset import Source
+from gans.core.architecture import Architecture
+from gans.core.attributes import column_names, group_names, select_groups
+
+# Kinds of which a run has one, and the settings that name it.
+COMPONENTS = (
+    ("optimizer", "optimizer"),
+    ("schedule", "lr_schedule"),
+    ("norm", "critic_norm"),
+    ("batch-statistic", "minibatch_statistic"),
+    ("penalty-norm", "penalty_norm"),
+)
+
+
+def derive(chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """Settles what depends on other values, and refuses what has no meaning with them.
+
+    A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
+    for in vain is refused.
+    """
+    values = chosen.values
+
+    def without_meaning(names: tuple[str, ...], reason: str) -> None:
+        for name in names:
+            if flags.get(name) is not None:
+                raise UsageError(f"{flag(name)} has no meaning {reason}")
+        chosen.put(f"no meaning {reason}", dict.fromkeys(names))
+
+    if values["steps"] is not None and values["kimg"] is not None:
+        raise UsageError("--steps and --kimg exclude each other; give one")
+    if kind == "points":
+        without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
+        if flags.get("augment"):
+            raise UsageError(f"--augment has no meaning for points ({values['data']})")
+    elif values["fit"] is None:
+        chosen.put("default of images", {"fit": "auto"})
+    for kind_of, name in COMPONENTS:
+        if values[name] is not None:
+            registry.require(kind_of, values[name])
+    if values["lr_schedule"] == "constant":
+        without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
+    elif values["lr_decay_from"] is None:
+        chosen.put("default of schedules", {"lr_decay_from": 0.0})
+    if flags.get("ttur") is not None and flags.get("lr_critic") is not None:
+        raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
+    if flags.get("lr_critic") is not None:
+        chosen.put("--lr-critic", {"ttur": None})
+    elif values["ttur"] is not None:
+        chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
+    if values["evaluate_kimg"] is None:
+        without_meaning(("extractor", "best_metric"), "without evaluations; add --evaluate-kimg")
+        for name in ("evaluate_metrics", "evaluate_samples"):
+            if flags.get(name) is not None:
+                raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
+    for name in registry.metric_names(values["evaluate_metrics"]):
+        registry.require("metric", name)
+    if values["extractor"] is not None:
+        registry.require("extractor", values["extractor"].partition(":")[0])
+    _derive_penalty(chosen, asked, flags, without_meaning)
+    check_courses(values)
+
+
+def _derive_penalty(
+    chosen: SettingsStack,
+    asked: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    without_meaning: Callable[..., None],
+) -> None:
+    usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
+    if not chosen.values["penalty"]:
+        without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
+        return
+    chosen.put("default of penalties", {k: v for k, v in usual.items() if chosen.values[k] is None})
+    norm_is_older = "penalty" in flags and "critic_norm" not in flags  # from the config of another run
+    if asked.get("critic_norm") is None or (norm_is_older and _mixes_samples(asked["critic_norm"])):
+        chosen.put("a per-sample penalty", {"critic_norm": "none"})
+    elif _mixes_samples(chosen.values["critic_norm"]):
+        raise UsageError(
+            f"--critic-norm {chosen.values['critic_norm']} mixes the samples whose gradients the penalty holds one by one; "
+            "take layer, instance, spectral or none"
+        )
+
+
+def _mixes_samples(norm: str) -> bool:
+    return bool(registry.load("norm", norm).mixes_samples)
+
+
+def derive_task(
+    chosen: SettingsStack, architecture: Architecture, source: Source, flags: Mapping[str, Any]
+) -> None:
+    """Settles what depends on what a generator starts from, and refuses what has no meaning there."""
+    arch, values = chosen.values["arch"], chosen.values
+    if architecture.task != "noise":
+        for name in ("z_dim", "conditional"):
+            if flags.get(name):
+                raise UsageError(f"{flag(name)} has no meaning for {arch}, which starts from images")
+        chosen.put(f"no meaning for {arch}", {"z_dim": None, "conditional": False, "classes": None})
+    elif values["z_dim"] is None:
+        chosen.put("default of latents", {"z_dim": 100})
+    for name, _ in values["augment"]:
+        if architecture.task == "pairs" and not registry.load("augmentation", name).keeps_partners:
+            raise UsageError(f"--augment {name} has no meaning for {arch}: partners must change alike")
+    if architecture.task != "attributes":
+        if flags.get("attributes"):
+            raise UsageError(f"--attributes has no meaning for {arch}, which changes none")
+        chosen.put(f"no meaning for {arch}", {"attributes": ()})
+    else:
+        _derive_attributes(chosen, source)
+
+
+def _derive_attributes(chosen: SettingsStack, source: Source) -> None:
+    """The columns of the attributes that are asked for by name, or of all."""
+    arch, data, asked = chosen.values["arch"], chosen.values["data"], chosen.values["attributes"]
+    with usage_errors():
+        groups = source.attribute_groups()
+    if not groups:
+        raise UsageError(
+            f"architecture {arch} changes attributes, of which data {data} has none; take "
+            "shapes-attributes, or folder:PATH with an attributes.csv or a folder for each class"
+        )
+    if asked:
+        with usage_errors("--attributes"):
+            groups = select_groups(groups, group_names(asked))
+    columns = column_names(groups)
+    chosen.put(chosen.sources["attributes"] if asked else f"data {data}", {"attributes": columns})
+
+
+def class_count(values: Mapping[str, Any], source: Source) -> tuple[str, dict[str, int | None]]:
+    """How many classes both players are told, and where the number comes from."""
+    if not values["conditional"]:
+        return "without --conditional", {"classes": None}
+    with usage_errors():
+        names = source.class_names()
+    if not names:
+        raise UsageError(
+            f"--conditional: data {values['data']} has no labels; leave it out, or take data with classes "
+            "(a folder with one subfolder for each, shapes, cifar10)"
+        )
+    return f"data {values['data']}", {"classes": len(names)}

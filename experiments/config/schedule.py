@@ -1,0 +1,116 @@
+"""When a run deals which batches: its length, and the size of every batch, as functions of images shown.
+
+Growing networks may have batches of another size at each image size (ProGAN, appendix A). Such a run falls
+into stretches of rounds that are alike, and everything else follows from where these begin.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from experiments.core.errors import UsageError
+from experiments.core.settings import Settings
+from experiments.data.core.batch_schedule import BatchSchedule, Segment
+from gans.core.clock import GROWING_SHARE, SCALED, Clock, Pace
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What networks that grow make of settings.
+
+    Attributes:
+        sides: pixels on the longer side, at every image size that they grow through.
+        batch_sizes: at each of them.
+        pace: how they grow. It counts images where batches differ: a share of the run would depend on its
+            length, and the length in images on how long the batches are large.
+    """
+
+    sides: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    pace: Pace
+
+
+def growth_of(settings: Settings, levels: int) -> Growth:
+    """For networks that double their images so many times; 0 for those that do not grow. Raises UsageError
+    for a batch size at an image size that they do not have."""
+    longest = max(settings.image_size or (0,))
+    sides = tuple(longest >> halvings for halvings in reversed(range(levels + 1)))
+    named = dict(settings.options.get("arch.stage_batch_sizes", ()))
+    if unknown := [side for side in named if side not in sides]:
+        raise never_at(unknown, settings, sides)
+    batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
+    pace = Pace(*(in_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")))
+    if named and levels and pace == SCALED:
+        each = GROWING_SHARE / (2 * levels) * _planned_images(settings, batch_sizes)
+        pace = Pace(each, each)
+    return Growth(sides, batch_sizes, pace)
+
+
+def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
+    """What a run shows that spends the usual share of its images at every size, but for the rounding of
+    stretches to whole rounds."""
+    if settings.steps is None:
+        return (settings.kimg or 0.0) * 1000
+    levels = len(batch_sizes) - 1
+    begins = [0.0, *((2 * level - 1) * GROWING_SHARE / (2 * levels) for level in range(1, levels + 1)), 1.0]
+    rounds_an_image = [
+        (end - begin) / size for (begin, end), size in zip(pairwise(begins), batch_sizes, strict=True)
+    ]
+    return settings.steps * settings.n_critic / sum(rounds_an_image)
+
+
+def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> BatchSchedule:
+    """The whole run, whichever way its length was given. Raises UsageError for a batch size at an image
+    size that the run ends before."""
+    levels, stages = len(growth.sides) - 1, settings.options.get("arch.stage_batch_sizes", ())
+
+    def level_at(seen: int) -> int:
+        return ceil(growth.pace.stage(Clock(seen), levels)) if stages else levels
+
+    segments: list[Segment] = []
+    reached: set[int] = set()
+    seen = step = 0
+    while True:
+        level = level_at(seen)
+        size = growth.batch_sizes[level]
+        images = size * batches_per_round
+        reached.add(growth.sides[level])
+        segments.append(Segment(seen, step * batches_per_round, size))
+        left = settings.steps - step if settings.steps else _rounds(settings.kimg, seen, images)
+        rounds = left if level == levels else _rounds_below(level, seen, images, left, level_at)
+        seen, step = seen + rounds * images, step + rounds
+        if rounds == left:
+            break
+    if missed := [side for side, _ in stages if side not in reached]:
+        raise never_at(missed, settings, sorted(reached))
+    return BatchSchedule(tuple(segments), step, seen)
+
+
+def _rounds_below(level: int, seen: int, images: int, most: int, level_at: Callable[[int], int]) -> int:
+    """How many rounds begin before the level is left, found by halving; there may be any number of them."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if level_at(seen + middle * images) <= level else (low, middle)
+    return low
+
+
+def _rounds(kimg: float | None, seen: int, images_per_round: int) -> int:
+    """Until so many images are shown, the last round in full."""
+    return ceil(((kimg or 0.0) * 1000 - seen) / images_per_round)
+
+
+def never_at(sides: Sequence[int], settings: Settings, reached: Sequence[int]) -> UsageError:
+    return UsageError(
+        f"--stage-batch-sizes: this run of {settings.arch} is never at {_listed(sides)} pixels, "
+        f"but at {_listed(reached)}"
+    )
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def in_images(kimg: float | None) -> float | None:
+    return None if kimg is None else kimg * 1000

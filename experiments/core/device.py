@@ -1,0 +1,15 @@
+"""The device to compute on."""
+
+from experiments.core.errors import UsageError
+
+
+def resolve_device(device: str) -> str:
+    """The device that "auto" stands for, or the one asked for if this machine has it."""
+    import torch
+
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if not present[device]:
+        raise UsageError(f"--device {device}: this machine has none that PyTorch can use; take --device cpu")
+    return device

@@ -1,0 +1,105 @@
+"""Pictures of samples: one fixed map from [−1, 1] to [0, 255], the same path for reals and fakes."""
+
+import io
+import logging
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.core.files import folder_made, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CELL_SIDE = 64  # pixels: smaller images are enlarged by a whole factor, so that a person can see them
+GAP = 2
+GRID_COLUMNS = 8
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[−1, 1] → [0, 255], rounded to the nearest and clamped; never stretched to the batch's own range."""
+    return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_uint8(images: Tensor) -> Tensor:
+    """[0, 255] → [−1, 1], as the networks see images."""
+    return images.float().div(127.5).sub(1.0)
+
+
+def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
+    """uint8 `(N, C, H, W)` → one uint8 picture `(C, H', W')`, row by row, on white."""
+    count, channels, height, width = images.shape
+    columns = min(columns, count)
+    rows = ceil(count / columns)
+    scale = max(1, CELL_SIDE // max(height, width))
+    images = images.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+    height, width = height * scale, width * scale
+    canvas = torch.full(
+        (channels, rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), 255, dtype=torch.uint8
+    )
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        canvas[:, top : top + height, left : left + width] = image
+    return canvas
+
+
+def to_pillow(image: Tensor) -> Image.Image:
+    """uint8 `(C, H, W)` with 1, 3 or 4 channels → a picture in mode L, RGB or RGBA."""
+    array = image.permute(1, 2, 0).contiguous().cpu().numpy()
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
+    """Points `(N, 2)` in the plane, over the reals in grey."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), dpi=100)
+    axes = figure.add_subplot(aspect="equal")
+    shown = points if reals is None else reals
+    if reals is not None:
+        axes.scatter(reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color="0.75", linewidths=0)
+    axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=4, color="tab:blue", linewidths=0)
+    # The view is that of the reals, so that a runaway generator does not shrink them to a dot.
+    low, high = shown.amin().item(), shown.amax().item()
+    margin = 0.15 * max(high - low, 1e-6)
+    axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+    return drawn(figure)
+
+
+def drawn(figure: "Figure") -> Image.Image:
+    """A figure of matplotlib as a picture."""
+    # A machine without some font has another; which one is no news to who asked for a picture.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    figure.tight_layout()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+    return Image.fromarray(np.asarray(pixels)).convert("RGB")
+
+
+def save_png(picture: Image.Image, path: Path) -> None:
+    """Writes a PNG without times or other metadata; equal pictures give equal bytes."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
+    """A grid of images in [−1, 1] `(N, C, H, W)`, or a scatter plot of points `(N, 2)` over reals."""
+    samples = samples.detach().float().cpu()
+    if samples.dim() == 2:
+        return scatter(samples, reals)
+    return to_pillow(grid(to_uint8(samples), columns))
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """The same for a picture, as PNG."""
+    with folder_made(path):
+        save_png(picture, path)

@@ -1,0 +1,176 @@
+"""Options of components: found by key (`arch.mapping_layers`), read from words or JSON, and handed over.
+
+A component declares its options as a dataclass, `options_type`. Kinds of which a run has one are named by their
+setting (`arch`, `optimizer`, …), kinds of which it may have several by the plug-in (`kid.subset_size`).
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.readers import Read, choice, real, switch, text, whole
+
+# Settings that name the one component of a kind, and that kind.
+SLOTS = {
+    "arch": "architecture",
+    "loss": "form",
+    "data": "data",
+    "optimizer": "optimizer",
+    "lr_schedule": "schedule",
+    "critic_norm": "norm",
+    "minibatch_statistic": "batch-statistic",
+    "penalty_norm": "penalty-norm",
+    "extractor": "extractor",
+    "ema": "average",
+}
+# Kinds of which a run may have several, in the order in which a name is looked for.
+NAMED = ("penalty", "regularizer", "augmentation", "metric", "tracker")
+
+
+class Owner(NamedTuple):
+    """The component that a key belongs to, and its options by name."""
+
+    kind: str
+    name: str
+    options: Mapping[str, Field[Any]]
+    readers: Mapping[str, Read]
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """`minibatch-statistic.group-size` → `("minibatch_statistic", "group_size")`; a plug-in's name keeps its
+    hyphens."""
+    prefix, _, name = key.partition(".")
+    slot = prefix.replace("-", "_")
+    return (slot if slot in SLOTS else prefix.replace("_", "-")), name.replace("-", "_")
+
+
+def normal_key(key: str) -> str:
+    """The one way in which a key is written."""
+    return ".".join(split_key(key))
+
+
+def options_type(kind: str, name: str) -> Any:
+    """The dataclass of a plug-in's options; None where it declares none. Raises UsageError for an unknown one."""
+    if kind == "average":
+        from gans.core.ema import EmaOptions
+
+        return EmaOptions
+    return getattr(registry.load(kind, name), "options_type", None)
+
+
+def describe_options(kind: str, name: str) -> Owner:
+    """The options of a plug-in. Raises UsageError for an unknown plug-in."""
+    declared = options_type(kind, name)
+    if declared is None:
+        return Owner(kind, name, {}, {})
+    hints = get_type_hints(declared)
+    own = {each.name: each for each in fields(declared)}
+    readers = {each: _reader(hints[each], field.metadata) for each, field in own.items()}
+    return Owner(kind, name, own, readers)
+
+
+def owners_of(prefix: str, components: Mapping[str, str]) -> list[Owner]:
+    """The components that a key's prefix may mean: that of the slot, or the plug-ins of that name.
+
+    Args:
+        components: the name of the component in each slot of the run.
+    """
+    if prefix in SLOTS:
+        name = components.get(prefix)
+        return [describe_options(SLOTS[prefix], name)] if name else []
+    return [describe_options(kind, prefix) for kind in NAMED if prefix in registry.names(kind)]
+
+
+def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
+    """The value of an option. Raises UsageError for a key that no component of the run has, and ValueError
+    for a value that it cannot have."""
+    prefix, name = split_key(key)
+    owners = owners_of(prefix, components)
+    for owner in owners:
+        if name in owner.readers:
+            return owner.readers[name](value)
+    raise unknown_option(key, owners, components)
+
+
+def unknown_option(key: str, owners: list[Owner], components: Mapping[str, str]) -> UsageError:
+    """The error for a key that means nothing in this run, with what there is instead."""
+    prefix, name = split_key(key)
+    if not owners:
+        known = [*SLOTS, *(each for kind in NAMED for each in registry.names(kind))]
+        close = get_close_matches(prefix, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return UsageError(f"--set {key}: there is no component {prefix}{hint}")
+    found = [each for owner in owners for each in owner.options]
+    close = get_close_matches(name, found, n=1)
+    who = f"{owners[0].kind} {owners[0].name}"
+    if close:
+        return UsageError(f"--set {key}: {who} has no option {name}; did you mean {prefix}.{close[0]}?")
+    has = ", ".join(f"{prefix}.{each}" for each in found) if found else "no options"
+    return UsageError(f"--set {key}: {who} has no option {name}; it has {has}")
+
+
+def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) -> Any:
+    """The options dataclass of a component, from the options of a run by key; None where it declares none."""
+    if declared is None:
+        return None
+    own = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{prefix}.")}
+    return declared(**{each.name: own[each.name] for each in fields(declared) if each.name in own})
+
+
+def make_component(kind: str, name: str, prefix: str, values: Mapping[str, Any], *arguments: Any) -> Any:
+    """An instance of a plug-in that is a class: its arguments, and its options where it declares some."""
+    plugin = registry.load(kind, name)
+    options = make_options(getattr(plugin, "options_type", None), prefix, values)
+    return plugin(*arguments) if options is None else plugin(*arguments, options)
+
+
+def _reader(hint: Any, metadata: Mapping[str, Any]) -> Read:
+    """Reads values of a type within bounds: int, float, bool, str, tuples of these, and each or None."""
+    if get_origin(hint) in (Union, types.UnionType):
+        (inner,) = (each for each in get_args(hint) if each is not type(None))
+        return partial(_optional, _reader(inner, metadata))
+    if "read" in metadata:
+        read: Read = metadata["read"]
+        return read
+    if get_origin(hint) is tuple:
+        return partial(_listed, get_args(hint), metadata)
+    if hint is bool:
+        return _boolean
+    if hint is int:
+        return whole(metadata.get("at_least", -(2**63)), metadata.get("at_most", 2**63 - 1))
+    if hint is float:
+        return partial(_number, metadata)
+    return choice(*metadata["choices"]) if "choices" in metadata else text
+
+
+def _optional(read: Read, value: Any) -> Any:
+    return None if value is None or value == "none" else read(value)
+
+
+def _listed(hints: tuple[Any, ...], metadata: Mapping[str, Any], value: Any) -> tuple[Any, ...]:
+    parts = [part for part in value.split(",") if part] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"'{value}' is not a list")
+    if hints[-1] is Ellipsis:
+        hints = (hints[0],) * len(parts)
+    if len(hints) != len(parts):
+        raise ValueError(f"'{value}' has {len(parts)} parts, not {len(hints)}")
+    return tuple(_reader(hint, metadata)(part) for hint, part in zip(hints, parts, strict=True))
+
+
+def _boolean(value: Any) -> bool:
+    known = {"true": True, "yes": True, "false": False, "no": False}
+    return switch(known.get(value.lower(), value) if isinstance(value, str) else value)
+
+
+def _number(metadata: Mapping[str, Any], value: Any) -> float:
+    bounds = {name: metadata[name] for name in ("above", "at_least", "at_most") if name in metadata}
+    number: float = real(**bounds)(value)
+    if number >= metadata.get("below", float("inf")):
+        raise ValueError(f"'{value}' is not below {metadata['below']:g}")
+    return number

@@ -1,0 +1,195 @@
+"""Readers of values: from the words of a flag or from JSON to a checked value, or a ValueError of one line."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from experiments.core.paths import expanded
+
+Size = tuple[int, int]
+
+
+Read = Callable[[Any], Any]
+
+
+def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
+    def read(value: Any) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
+            top = f" to {maximum}" if maximum < 2**63 - 1 else " or more, below 2^63"
+            raise ValueError(f"'{value}' is not a whole number of {minimum}{top}")
+        return number
+
+    return read
+
+
+def real(*, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf) -> Read:
+    def read(value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
+            bounds = [f"above {above:g}"] * (above > -math.inf) + [f"at least {at_least:g}"] * (
+                at_least > -math.inf
+            )
+            bounds += [f"at most {at_most:g}"] * (at_most < math.inf)
+            raise ValueError(f"'{value}' is not a number {' and '.join(bounds)}".rstrip())
+        return number
+
+    return read
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"'{value}' is not a name")
+    return value
+
+
+def choice(*known: str) -> Read:
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError(f"'{value}' is not one of: {', '.join(known)}")
+        return str(value)
+
+    return read
+
+
+def words(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"'{value}' is not a list of names")
+    found = tuple(text(part) for part in parts if part != "")
+    if len(set(found)) < len(found):
+        raise ValueError(f"'{','.join(found)}' names one twice")
+    return found
+
+
+def penalty_points(value: Any) -> tuple[str, ...]:
+    """A list of names, where "none" takes away what a loss brings."""
+    return () if value == "none" else words(value)
+
+
+def files(value: Any) -> tuple[str, ...]:
+    """Absolute paths, so that a run goes on from any folder and a file has one name."""
+    return words([str(Path(path).absolute().resolve()) for path in words(value)])
+
+
+def height_and_width(value: Any) -> Size:
+    """`S`, `HxW` or `[H, W]` → (height, width)."""
+    parts = value.lower().split("x") if isinstance(value, str) else value
+    parts = [parts] if isinstance(parts, int) else parts
+    try:
+        height, width = (whole(1, 16384)(part) for part in (parts * 2 if len(parts) == 1 else parts))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a size: S or HxW, from 1 to 16384 pixels") from error
+    return height, width
+
+
+def beta_pair(value: Any) -> tuple[float, float]:
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{value}' is not a pair of numbers from 0 to below 1, such as 0.5,0.999"
+        ) from error
+    if max(first, second) == 1.0:
+        raise ValueError(f"'{value}': both must be below 1")
+    return first, second
+
+
+def strengths(value: Any) -> tuple[tuple[str, float], ...]:
+    """`NAME=STRENGTH,…`, a mapping, or pairs → pairs of name and strength, sorted by name."""
+    if isinstance(value, str):
+        value = [part.partition("=")[::2] for part in value.split(",") if part]
+    try:
+        pairs = sorted((name, strength) for name, strength in (dict(value).items()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a list of NAME=STRENGTH") from error
+    if len(pairs) < len(value):
+        raise ValueError(f"'{','.join(name for name, _ in value)}' names one twice")
+    return tuple((text(name), _strength(name, strength)) for name, strength in pairs)
+
+
+def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
+    """`NAME[=STRENGTH],…`, a mapping, or pairs → pairs of name and strength; a name alone has its usual
+    strength. Raises UsageError for an unknown augmentation."""
+    from experiments.core import registry
+
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        parts = [part.partition("=") for part in value if part]
+        value = [
+            (name, given if equals else registry.load("augmentation", name).usual_strength)
+            for name, equals, given in parts
+        ]
+    pairs = strengths(value)
+    for name, strength in pairs:
+        registry.require("augmentation", name)
+        if not 0 < strength <= 1:
+            raise ValueError(f"{name}={strength:g}: the strength must be above 0 and at most 1")
+    return pairs
+
+
+def courses(value: Any) -> tuple[tuple[str, str, float, float], ...]:
+    """`KEY=SCHEDULE:BEGIN:END,…`, or lists of the four → courses, sorted by key."""
+    parts = value
+    if isinstance(value, str):
+        parts = [re.split("[=:]", part) for part in value.split(",") if part]
+    try:
+        found = sorted(
+            (text(key).replace("-", "_"), text(schedule), real()(begin), real()(end))
+            for key, schedule, begin, end in parts
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{value}' is not a list of KEY=SCHEDULE:BEGIN:END, such as penalty_weight=cosine:10:1"
+        ) from error
+    if len({key for key, *_ in found}) < len(found):
+        raise ValueError(f"'{value}' names a key twice")
+    return tuple(found)
+
+
+def _strength(name: str, value: Any) -> float:
+    try:
+        return real()(value)
+    except ValueError as error:
+        raise ValueError(f"{name}={value}: the strength must be a number") from error
+
+
+def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
+    """`SIDE:N,…`, a mapping, or pairs → pairs of an image side and a batch size, sorted by side."""
+    if isinstance(value, str):
+        value = [part.partition(":")[::2] for part in value.split(",") if part]
+    try:
+        pairs = [(side, count) for side, count in (value.items() if isinstance(value, dict) else value)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{value}' is not a list of SIDE:N, such as 4:64,8:32") from error
+    found = sorted((whole(1)(side), whole(1)(count)) for side, count in pairs)
+    if len({side for side, _ in found}) < len(found):
+        raise ValueError(f"'{','.join(str(side) for side, _ in found)}' names one twice")
+    return tuple(found)
+
+
+def channel_count(value: Any) -> int:
+    number: int = whole(1, 4)(value)
+    if number == 2:
+        raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
+    return number
+
+
+def switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"'{value}' is not true or false")
+    return value
+
+
+def folder(value: Any) -> str:
+    return str(expanded(text(value)).absolute())

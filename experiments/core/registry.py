@@ -1,0 +1,239 @@
+"""The catalogue: the file name is the registry.
+
+Names and one-line summaries are read from the folders without importing anything; a module is imported
+when it is asked for, and must hold exactly one public plug-in of its kind. More plug-ins come from
+`--plugin FILE.py` and from installed packages with entry points in the group `gans`, named `KIND.NAME`.
+"""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from experiments.core.errors import UsageError
+from losses.recipes import RECIPES
+
+METRIC_ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plug-ins, and the folder of its files.
+
+    Attributes:
+        package: the folder whose files are the plug-ins, as a dotted name; empty for kinds without one.
+        base: "module:name" of the type that a plug-in derives from, or is an instance of.
+        plural: the word after `gans list`; empty for kinds that are listed with another.
+    """
+
+    package: str
+    base: str
+    plural: str = ""
+
+    def is_plugin(self, value: Any, module: ModuleType) -> bool:
+        """Whether a value of a module is a plug-in of this kind that the module defines."""
+        module_name, _, name = self.base.partition(":")
+        base = getattr(importlib.import_module(module_name), name)
+        if inspect.isclass(value):
+            own = value.__module__ == module.__name__
+            return own and issubclass(value, base) and not inspect.isabstract(value)
+        return isinstance(value, base)
+
+
+KINDS = {
+    "architecture": Kind("gans", "gans.core.architecture:Architecture", "architectures"),
+    "form": Kind("losses.adversarial", "losses.core.adversarial:Adversarial"),
+    "recipe": Kind("", "losses.recipe:Recipe"),
+    "data": Kind("experiments.data", "experiments.data.core.dataset:Source", "data"),
+    "penalty": Kind("losses.penalties", "losses.core.points:Points", "penalties"),
+    "penalty-norm": Kind("losses.penalty_norms", "losses.core.penalty_norm:PenaltyNorm", "penalty-norms"),
+    "regularizer": Kind("losses.regularizers", "losses.core.regularizer:Regularizer", "regularizers"),
+    "norm": Kind("gans.norms", "gans.layers.norms:CriticNorm", "norms"),
+    "batch-statistic": Kind(
+        "gans.batch_statistics", "gans.layers.batch_statistics:MinibatchStatistic", "batch-statistics"
+    ),
+    "optimizer": Kind("gans.optimizers", "gans.core.optimizer:OptimizerRecipe", "optimizers"),
+    "schedule": Kind("losses.schedules", "losses.core.schedule:Schedule", "schedules"),
+    "augmentation": Kind(
+        "experiments.augmentations",
+        "experiments.augmentations.core.augmentation:Augmentation",
+        "augmentations",
+    ),
+    "tracker": Kind("experiments.trackers", "experiments.trackers.core.tracker:Tracker", "trackers"),
+    "metric": Kind("metrics", "metrics.core.metric:Metric", "metrics"),
+    "extractor": Kind("metrics.extractors", "metrics.extractors.core.extractor:Extractor", "extractors"),
+}
+
+
+class _FromFile(NamedTuple):
+    plugin: Any
+    summary: str
+    file: Path
+
+
+_from_files: dict[tuple[str, str], _FromFile] = {}  # (kind, name) → what --plugin brought
+
+
+def built_in(kind: str) -> set[str]:
+    """The names of a kind that come with the laboratory."""
+    found = {path.stem.replace("_", "-") for path in _files(kind)}
+    return found | set(RECIPES) if kind == "recipe" else found
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, sorted."""
+    found = {name for known, name in _from_files if known == kind}
+    found |= {entry.name.partition(".")[2] for entry in _entries(kind)}
+    return sorted(found | built_in(kind))
+
+
+def loss_names() -> list[str]:
+    """The words after `--loss`: every recipe, and every form by its own name."""
+    return sorted({*names("recipe"), *names("form")})
+
+
+def names_of(kind: str) -> list[str]:
+    """Like `names`, where "loss" stands for recipes and forms together."""
+    return loss_names() if kind == "loss" else names(kind)
+
+
+def summary_of(kind: str, name: str) -> str:
+    """Like `summary`, where "loss" stands for recipes and forms together."""
+    if kind == "loss":
+        kind = "recipe" if name in names("recipe") else "form"
+    return summary(kind, name)
+
+
+def summary(kind: str, name: str) -> str:
+    """The first line of a plug-in's documentation."""
+    if kind == "recipe" and name in RECIPES:
+        return RECIPES[name].summary
+    if (kind, name) in _from_files:
+        return _from_files[kind, name].summary
+    for path in _files(kind):
+        if path.stem.replace("_", "-") == name:
+            return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    return next((f"from {e.value}" for e in _entries(kind) if e.name == f"{kind}.{name}"), "")
+
+
+def load(kind: str, name: str) -> Any:
+    """The plug-in of that kind and name. Raises UsageError, with close matches, for an unknown name."""
+    if (kind, name) in _from_files:
+        return _from_files[kind, name].plugin
+    if kind == "recipe" and name in RECIPES:
+        return RECIPES[name]
+    stem = name.replace("-", "_")
+    if any(path.stem == stem for path in _files(kind)):
+        return _only_plugin(kind, importlib.import_module(f"{KINDS[kind].package}.{stem}"))
+    for entry in _entries(kind):
+        if entry.name == f"{kind}.{name}":
+            return entry.load()
+    raise unknown(kind, name, names(kind))
+
+
+def load_recipe(loss: str) -> Any:
+    """The recipe behind a word after `--loss`: a named combination, or that of a form itself."""
+    if loss in names("recipe"):
+        return load("recipe", loss)
+    if loss in names("form"):
+        recipe = getattr(load("form", loss), "recipe", None)
+        if recipe is None:
+            raise UsageError(
+                f"form {loss} has no recipe: give its class an attribute of type losses.recipe.Recipe"
+            )
+        # A form may borrow the settings of another's recipe, but it is the one that was asked for.
+        return replace(recipe, form=loss)
+    raise unknown("loss", loss, loss_names())
+
+
+def require(kind: str, name: str) -> None:
+    """Raises UsageError, with close matches, for an unknown name; imports nothing."""
+    if name not in names(kind):
+        raise unknown(kind, name, names(kind))
+
+
+def metric_names(words: Iterable[str]) -> list[str]:
+    """The names of metrics, each once, where papers' abbreviations may stand for them."""
+    return list(dict.fromkeys(METRIC_ALIASES.get(word, word) for word in words))
+
+
+def unknown(kind: str, name: str, known: list[str]) -> UsageError:
+    """The error for an unknown name."""
+    close = get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+    return UsageError(f"unknown {kind} '{name}'; {hint}")
+
+
+def add_plugins(paths: Iterable[str] | None) -> None:
+    """Imports files from outside the checkout: the one place where commands and configs load plug-ins."""
+    loaded = {entry.file for entry in _from_files.values()}
+    for path in paths or ():
+        if Path(path).resolve() not in loaded:
+            add_plugin(path)
+
+
+def add_plugin(path: str) -> tuple[str, str]:
+    """Imports a file from outside the checkout; returns its kind and name (the file's name)."""
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"plug-in {path}: there is no such file")
+    specification = importlib.util.spec_from_file_location(f"gans_plugin_{file.stem}", file)
+    if specification is None or specification.loader is None:
+        raise UsageError(f"plug-in {path}: not a Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # where dataclasses and pickle look
+    try:
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[specification.name]
+        raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error
+    found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
+    if len(found) != 1:
+        raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
+    (kind, value), name = found[0], file.stem.replace("_", "-")
+    taken = {"form", "recipe"} if kind in ("form", "recipe") else {kind}  # both stand after --loss
+    if any(name in built_in(other) for other in taken):
+        raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
+    _from_files[kind, name] = _FromFile(
+        value, (module.__doc__ or "").strip().partition("\n")[0], file.resolve()
+    )
+    return kind, name
+
+
+def _files(kind: str) -> list[Path]:
+    package = KINDS[kind].package
+    if not package:
+        return []
+    return sorted(path for path in ROOT.joinpath(*package.split(".")).glob("*.py") if path.name[0] != "_")
+
+
+def _entries(kind: str) -> list[EntryPoint]:
+    return [entry for entry in _installed() if entry.name.startswith(f"{kind}.")]
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """What installed packages bring, looked up once: it reads a file of each of them."""
+    return tuple(entry_points(group="gans"))
+
+
+def _plugins(kind: str, module: ModuleType) -> list[Any]:
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return [value for value in public.values() if KINDS[kind].is_plugin(value, module)]
+
+
+def _only_plugin(kind: str, module: ModuleType) -> Any:
+    found = _plugins(kind, module)
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must hold exactly one public {kind}, holds {len(found)}")
+    return found[0]

@@ -1,0 +1,337 @@
+"""The settings of a run: one table for the command line, config files, recipes and the run itself.
+
+A field's metadata carries how its value is read (from the words of a flag or from JSON) and its help. Options
+that only some components have are no fields: they stand in `Settings.options` by key (experiments/core/options.py).
+This file imports nothing heavy, because `gans --help` is made from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from experiments.core.readers import (
+    Read,
+    Size,
+    augmentations,
+    batch_sizes,
+    beta_pair,
+    channel_count,
+    choice,
+    courses,
+    files,
+    folder,
+    height_and_width,
+    penalty_points,
+    real,
+    strengths,
+    switch,
+    text,
+    whole,
+    words,
+)
+
+
+def setting(
+    read: Read,
+    help: str,
+    metavar: str = "",
+    default: Any = None,
+    *,
+    bare_value: str | None = None,
+    affects_results: bool = True,
+    derived: bool = False,
+) -> Any:
+    """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
+
+    `bare_value` is what its flag means without a value. `affects_results=False` marks what has no effect on the
+    numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and has
+    no flag.
+    """
+    metadata = {"read": read, "help": help, "metavar": metavar, "bare_value": bare_value}
+    return field(
+        default=default, metadata=metadata | {"affects_results": affects_results, "derived": derived}
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a run. A value of None has no meaning in this run (no penalty, no image size)."""
+
+    arch: str = setting(
+        text, "Architecture: generator, critic and game (gans list architectures).", "NAME", "dcgan"
+    )
+    loss: str = setting(text, "Loss (gans list losses); default: the architecture's.", "NAME", "")
+    data: str = setting(
+        text, "Data set (gans list data), or folder:PATH; default: the architecture's.", "SPEC", ""
+    )
+    preset: str = setting(
+        choice("auto", "paper", "laptop"),
+        "Scale of the run: auto is laptop on a CPU, else paper.",
+        "NAME",
+        "auto",
+    )
+    device: str = setting(
+        choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
+    )
+    seed: int = setting(whole(0), "Seed of all randomness.", "N", 0)
+    plugin: tuple[str, ...] = setting(files, "Python files with further plug-ins.", "FILE.py,…", ())
+    steps: int | None = setting(whole(1), "Length of the run in steps (generator updates).", "N")
+    kimg: float | None = setting(
+        real(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
+    )
+    batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
+    image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
+    channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
+    fit: str | None = setting(
+        choice("auto", "crop", "stretch", "error"),
+        "How images of another size are fitted; auto crops, but refuses a set of mixed sizes or channels.",
+        "auto|crop|stretch|error",
+    )
+    data_root: str | None = setting(
+        folder, "Folder where data sets are looked for first and downloaded to.", "DIR", affects_results=False
+    )
+    download: bool = setting(
+        switch, "Download a data set that is not on this machine.", default=False, affects_results=False
+    )
+    skip_bad: bool = setting(switch, "Leave out and count files that cannot be read.", default=False)
+    stream: bool = setting(
+        switch,
+        "Read image files as they are needed; sets that do not fit into memory are read so anyway.",
+        default=False,
+        affects_results=False,
+    )
+    augment: tuple[tuple[str, float], ...] = setting(
+        augmentations,
+        "Random changes of the real images (gans list augmentations), with their strengths. Samples show them, too.",
+        "NAME[=STRENGTH],…",
+        (),
+    )
+    conditional: bool = setting(switch, "Give both networks the class labels of the data.", default=False)
+    classes: int | None = setting(whole(1), "Number of classes.", derived=True)
+    attributes: tuple[str, ...] = setting(
+        words, "Attributes that the generator changes; default: all that the data has.", "NAME,…", ()
+    )
+    z_dim: int | None = setting(whole(1), "Length of the latent vector z.", "N")
+    width: int = setting(whole(1), "Base number of channels (or hidden units) of both networks.", "N", 64)
+    critic_norm: str | None = setting(
+        text,
+        "Normalization in the critic (gans list norms); default: none with a penalty, else the loss's or the "
+        "architecture's.",
+        "NAME",
+    )
+    critic_dropout: float = setting(
+        real(at_least=0.0, at_most=0.95),
+        "Probability with which the critic drops a hidden feature.",
+        "P",
+        0.0,
+    )
+    minibatch_statistic: str | None = setting(
+        text,
+        "Minibatch statistic that the critic sees (gans list batch-statistics); deviation is the minibatch "
+        "standard deviation; default: the architecture's.",
+        "NAME",
+    )
+    optimizer: str = setting(text, "Optimizer of both networks (gans list optimizers).", "NAME", "adam")
+    lr_generator: float = setting(
+        real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
+    )
+    lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
+    ttur: float | None = setting(
+        real(above=0.0, at_most=1000.0),
+        "Critic's learning rate as a multiple of the generator's (two time-scale update rule); without RATIO: 2.",
+        "RATIO",
+        bare_value="2",
+    )
+    lr_schedule: str = setting(
+        text, "Schedule by which both learning rates fall (gans list schedules).", "NAME", "constant"
+    )
+    lr_decay_from: float | None = setting(
+        real(at_least=0.0, at_most=0.999),
+        "Share of the run after which the learning rates fall; default: 0.",
+        "SHARE",
+    )
+    lr_warmup_kimg: float = setting(
+        real(at_least=0.0), "Length of the linear warm-up of the learning rates.", "K", 0.0
+    )
+    n_critic: int = setting(whole(1), "Critic updates per generator update.", "N", 1)
+    penalty: tuple[str, ...] = setting(
+        penalty_points,
+        "Points at which the critic's gradients are penalized (gans list penalties).",
+        "none|NAME,…",
+        (),
+    )
+    penalty_norm: str | None = setting(
+        text, "Target of the penalized gradient norms (gans list penalty-norms).", "NAME"
+    )
+    penalty_weight: float | None = setting(real(above=0.0), "Weight of the gradient penalty.", "W")
+    penalty_every: int | None = setting(whole(1), "Take the penalty at every N-th critic update.", "N")
+    penalty_anneal: float | None = setting(
+        real(at_least=0.0, at_most=1.0),
+        "Share of the penalty's weight that is left at the end; default: 1.",
+        "SHARE",
+    )
+    regularizers: tuple[tuple[str, float], ...] = setting(
+        strengths,
+        "All regularizers (gans list regularizers), instead of the loss's own; one more is --NAME STRENGTH.",
+        "NAME=STRENGTH,…",
+        (),
+    )
+    schedule: tuple[tuple[str, str, float, float], ...] = setting(
+        courses,
+        "Settings that change over the run, from BEGIN to END by a schedule: lr_generator, lr_critic, beta2, "
+        "penalty_weight, ema_kimg, and strengths of augmentations and regularizers by name.",
+        "KEY=NAME:BEGIN:END,…",
+        (),
+    )
+    ema_kimg: float = setting(
+        real(at_least=0.0), "Half-life of the generator's EMA in kimg; 0: no EMA.", "K", 10.0
+    )
+    critic_ema_kimg: float = setting(
+        real(at_least=0.0),
+        "Half-life of the critic's EMA in kimg, which is exported beside the generator; 0: no EMA.",
+        "K",
+        0.0,
+    )
+    checkpoint_kimg: float | None = setting(
+        real(above=0.0), "Interval between checkpoints; default: a tenth of the run.", "K"
+    )
+    sample_kimg: float | None = setting(
+        real(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"
+    )
+    on_collapse: str = setting(
+        choice("warn", "stop", "rollback"),
+        "What to do when samples become alike or losses explode: warn, stop the run, or go back to before it "
+        "with half the learning rates.",
+        "warn|stop|rollback",
+        "warn",
+    )
+    evaluate_kimg: float | None = setting(
+        real(above=0.0),
+        "Interval between evaluations of the generator's EMA; default: no evaluation.",
+        "K",
+        affects_results=False,
+    )
+    evaluate_metrics: tuple[str, ...] = setting(
+        words,
+        "Metrics of these evaluations (gans list metrics); default: those of gans evaluate.",
+        "NAME,…",
+        (),
+        affects_results=False,
+    )
+    evaluate_samples: int = setting(
+        whole(2),
+        "Number of real and of generated samples in an evaluation.",
+        "N",
+        5000,
+        affects_results=False,
+    )
+    extractor: str | None = setting(
+        text, "Feature extractor of these evaluations (gans list extractors).", "NAME", affects_results=False
+    )
+    best_metric: str | None = setting(
+        text,
+        "Metric whose best generator is kept in RUN/best; default: the first of --evaluate-metrics.",
+        "NAME",
+        affects_results=False,
+    )
+    keep: int = setting(
+        whole(1), "Number of newest checkpoints that are kept.", "N", 2, affects_results=False
+    )
+    track: tuple[str, ...] = setting(
+        words,
+        "Trackers beside the local one (gans list trackers); auto: wandb where you are logged in.",
+        "auto|NAME,…",
+        ("auto",),
+        affects_results=False,
+    )
+    project: str = setting(
+        text, "Project in which trackers gather runs.", "NAME", default="gans", affects_results=False
+    )
+    group: str | None = setting(
+        text, "Group within which trackers compare this run.", "NAME", affects_results=False
+    )
+    tags: tuple[str, ...] = setting(
+        words, "Tags by which trackers find this run.", "WORD,…", (), affects_results=False
+    )
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of components, by key
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every value by its name, and every option by its key."""
+        return {name: getattr(self, name) for name in FIELDS} | dict(self.options)
+
+
+FIELDS = {f.name: f for f in fields(Settings) if f.name != "options"}
+
+
+class ShortFlag(NamedTuple):
+    """A flag that is a short name of an option's key.
+
+    Attributes:
+        key: of the option.
+        read: of its value; help, metavar: of the flag.
+    """
+
+    key: str
+    read: Read
+    help: str
+    metavar: str
+
+
+SHORT_FLAGS = {
+    "stage_batch_sizes": ShortFlag(
+        "arch.stage_batch_sizes",
+        batch_sizes,
+        "Images in a batch while growing networks are at these sizes (longer side in pixels); at others "
+        "--batch-size. Short for --set arch.stage_batch_sizes=…",
+        "SIDE:N,…",
+    ),
+    "fade_kimg": ShortFlag(
+        "arch.fade_kimg",
+        real(above=0.0),
+        "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are growth. "
+        "Short for --set arch.fade_kimg=…",
+        "K",
+    ),
+    "stable_kimg": ShortFlag(
+        "arch.stable_kimg",
+        real(above=0.0),
+        "Time that growing networks stay at each size; default: as long as they fade. Short for --set "
+        "arch.stable_kimg=…",
+        "K",
+    ),
+    "style_mixing": ShortFlag(
+        "arch.style_mixing",
+        real(at_least=0.0, at_most=1.0),
+        "Probability of styles from two latents. Short for --set arch.style_mixing=…",
+        "P",
+    ),
+    "betas": ShortFlag(
+        "optimizer.betas", beta_pair, "Betas of Adam. Short for --set optimizer.betas=…", "B1,B2"
+    ),
+    "weight_decay": ShortFlag(
+        "optimizer.weight_decay",
+        real(at_least=0.0, at_most=1.0),
+        "Weight decay of both networks: decoupled (AdamW) for adam, an L2 term for the others. Short for --set "
+        "optimizer.weight_decay=…",
+        "RATE",
+    ),
+    "term_weights": ShortFlag(
+        "arch.*_weight",
+        strengths,
+        "Weights of the generator's other terms, such as cycle and identity; those not named stay. Short for "
+        "--set arch.cycle_weight=…",
+        "TERM=WEIGHT,…",
+    ),
+}
+
+
+def flag(name: str) -> str:
+    """`lr_critic` → `--lr-critic`; `arch.mapping_layers` → `--set arch.mapping_layers`."""
+    return f"--set {name}" if "." in name else "--" + name.replace("_", "-")
+
+
+def read_value(name: str, value: Any) -> Any:
+    """A setting's value from a flag's words or from JSON. Raises ValueError without the setting's name."""
+    if name in SHORT_FLAGS:
+        return SHORT_FLAGS[name].read(value)
+    return None if value is None and FIELDS[name].default is None else FIELDS[name].metadata["read"](value)

@@ -1,0 +1,82 @@
+"""Labelled sheets of samples: a row for everything that is compared, with words beside and above."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from experiments.core.images import grid, to_pillow
+
+GAP = 4
+MARGIN = 8
+LABEL, CAPTION = 14, 11  # pixels: the heights of the letters beside a row, and above an image
+
+
+class SheetRow(NamedTuple):
+    """A row of a sheet.
+
+    Attributes:
+        label: what stands to its left.
+        images: uint8 `(N, C, H, W)`.
+        captions: what stands above each image; none at all, or N.
+    """
+
+    label: str
+    images: Tensor
+    captions: Sequence[str] = ()
+
+
+def sheet(rows: Sequence[SheetRow]) -> Image.Image:
+    """The rows below each other on white, their images in columns; small images enlarged as in a grid."""
+    cells = [[on_white(to_pillow(grid(image[None]))) for image in row.images] for row in rows]
+    cell_width, cell_height = cells[0][0].size
+    words = [caption for row in rows for caption in row.captions]
+    column = max(cell_width, *(_width(word, CAPTION) for word in ["", *words])) + GAP
+    left = max(_width(row.label, LABEL) for row in rows) + 2 * MARGIN
+    heights = [cell_height + GAP + (CAPTION + GAP if row.captions else 0) for row in rows]
+    size = (left + column * max(map(len, cells)) - GAP + MARGIN, sum(heights) - GAP + 2 * MARGIN)
+    canvas = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(canvas)
+    top = MARGIN
+    for row, images, height in zip(rows, cells, heights, strict=True):
+        above = top + height - GAP - cell_height
+        _write(pen, (MARGIN, above + cell_height // 2), row.label, LABEL, "lm")
+        for place, image in enumerate(images):
+            x = left + place * column + (column - GAP - cell_width) // 2
+            canvas.paste(image, (x, above))
+            if row.captions:
+                _write(pen, (x + cell_width // 2, above - GAP // 2), row.captions[place], CAPTION, "mb")
+        top += height
+    return canvas
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """An image as RGB; what is transparent shows white paper."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def signed(value: float) -> str:
+    """A number for a caption, with the typographer's minus."""
+    return f"{value:+.3g}".replace("-", "−") if value else "0"
+
+
+def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, anchor: str) -> None:
+    pen.text(place, text, fill="black", font=_font(size), anchor=anchor)
+
+
+def _width(text: str, size: int) -> int:
+    return round(_font(size).getlength(text))
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib brings a font that has all signs, on every machine the same."""
+    import matplotlib
+
+    file = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+    return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)

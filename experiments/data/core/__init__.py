@@ -1,0 +1,1 @@
+"""Parts that data sources share: data sets, decoding, loading, batch order."""

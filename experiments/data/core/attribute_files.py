@@ -1,0 +1,131 @@
+"""Lists of attributes beside the images: `attributes.csv`, or CelebA's `list_attr_celeba.txt`.
+
+A CSV file has the name of an image in its first column and an attribute in each other one, with the names of
+these in the first row. Columns of 0, 1 and −1 are binary, all others hold words.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from gans.core.attributes import NO_YES, AttributeGroup, Attributes, encode
+
+CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
+BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}
+MOST_VALUES = 100  # of a column: more are numbers or texts, not attributes
+
+
+class Listed(NamedTuple):
+    """What a list says: for every name in it, the number of the value that holds in each group."""
+
+    file: Path
+    groups: tuple[AttributeGroup, ...]
+    rows: dict[str, bytes]
+
+    def of(self, names: Sequence[str]) -> Attributes:
+        """Those of the images `names`, in their order. Raises ValueError for an image without a row."""
+        lacking = [name for name in names if name not in self.rows]
+        if lacking:
+            raise ValueError(
+                f"{self.file} has no row for {_first_of(lacking)}: add it, or take the image out"
+            )
+        numbers = np.frombuffer(b"".join(self.rows[name] for name in names), np.uint8)
+        return encode(self.groups, torch.from_numpy(numbers.astype(np.int64)).view(len(names), -1))
+
+
+def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
+    """What a list in the folder says of its images `names`; None where there is no list.
+
+    A CSV file has their paths below the folder, CelebA's list the names of the files alone. Raises
+    ValueError for a list that is damaged, for an image without a row and for a row without its image.
+    """
+    if (root / CSV).exists():
+        listed = read_csv(root / CSV)
+    elif (root / CELEBA).exists():
+        listed, names = read_celeba(root / CELEBA), [name.rpartition("/")[2] for name in names]
+    else:
+        return None
+    present = set(names)
+    lacking = [name for name in listed.rows if name not in present]
+    if lacking:
+        raise ValueError(f"{listed.file} has a row for {_first_of(lacking)}, which is not there: take it out")
+    return listed.of(names)
+
+
+def read_csv(file: Path) -> Listed:
+    """Raises ValueError, naming the file and the row, for what is no such list."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            table = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{file} cannot be read: {error}; save it as CSV in UTF-8") from error
+    head, rows = (table[0][1:], table[1:]) if table else ([], [])
+    if not head or not rows:
+        raise ValueError(
+            f"{file} has no attributes: a row of their names comes first, and one for each image"
+        )
+    if "" in head or len(set(head)) < len(head):
+        raise ValueError(f"{file}: every column needs a name of its own in the first row")
+    for row in rows:
+        if len(row) != len(head) + 1 or "" in row:
+            raise ValueError(
+                f"{file}: the row of {row[0] or '?'} must have {len(head) + 1} cells, none empty"
+            )
+    names, *words = zip(*rows, strict=True)
+    columns = [_column(file, name, column) for name, column in zip(head, words, strict=True)]
+    numbers = [bytes(row) for row in zip(*(numbers for _, numbers in columns), strict=True)]
+    return _listed(file, tuple(group for group, _ in columns), names, numbers)
+
+
+def read_celeba(file: Path) -> Listed:
+    """Raises ValueError, naming the file and the row, for what is no such list."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    names = lines[1].split() if len(lines) > 1 else []
+    if not names or len(set(names)) < len(names) or lines[0].strip() != str(len(lines) - 2):
+        raise ValueError(
+            f"{file} is damaged: a line with the number of its rows comes first, then one with the names of "
+            "the attributes, then the rows"
+        )
+    files, rows = [], []
+    for line in lines[2:]:
+        name, *words = line.split() or [""]
+        if len(words) != len(names) or not set(words) <= {"1", "-1"}:
+            raise ValueError(f"{file}: the row of {name or '?'} must have {len(names)} times 1 or -1")
+        files.append(name)
+        rows.append(bytes(word == "1" for word in words))
+    return _listed(file, tuple(AttributeGroup(name, NO_YES) for name in names), files, rows)
+
+
+def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
+    """An attribute, and the number of its value in each row."""
+    if set(words) <= BINARY_WORDS.keys():
+        return AttributeGroup(name, NO_YES), [BINARY_WORDS[word] for word in words]
+    values = sorted(set(words), key=str.encode)
+    if len(values) > MOST_VALUES:
+        raise ValueError(
+            f"{file}: {name} has {len(values)} different values, more than {MOST_VALUES}: leave it out"
+        )
+    number = {value: place for place, value in enumerate(values)}
+    return AttributeGroup(name, tuple(values)), [number[word] for word in words]
+
+
+def _listed(
+    file: Path, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
+) -> Listed:
+    found: dict[str, bytes] = {}
+    for name, row in zip(names, rows, strict=True):
+        if name in found:
+            raise ValueError(f"{file} has two rows for {name}: take one out")
+        found[name] = row
+    return Listed(file, groups, found)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")

@@ -1,0 +1,101 @@
+"""The CIFAR sets: pictures in pickles, which are read without running what a pickle may ask for."""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
+
+
+class CifarSet(HeldSet):
+    """50,000 RGB 32×32 pictures. `files` are the batches, and last the file with the names of the classes.
+
+    Attributes:
+        published: the name of torchvision's class.
+        labels_key: what the labels are called in a batch.
+        classes_key: what the names are called in the last file.
+    """
+
+    size: ClassVar[tuple[int, int]] = (32, 32)
+    channels: ClassVar[int] = 3
+    published: ClassVar[str]
+    labels_key: ClassVar[str]
+    classes_key: ClassVar[str]
+
+    def fault(self, files: Files) -> str:
+        """None that is cheaply seen: a batch that was cut off cannot be unpickled."""
+        del files
+        return ""
+
+    def fetch(self, root: Path, below: Path) -> None:
+        datasets = torchvision_datasets()
+        published = getattr(datasets, self.published)
+        datasets.utils.download_url(published.url, root, published.filename, published.tgz_md5)
+        datasets.utils.extract_archive(root / published.filename, below)
+
+    def class_names(self) -> Sequence[str]:
+        return self.names_in(self.found()[-1])
+
+    def names_in(self, file: Path) -> list[str]:
+        """The names of the classes. Raises ValueError where the file does not hold them."""
+        names = unpickled(file, self.classes_key)[self.classes_key]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{file} does not hold the names of classes")
+        return names
+
+    def read(self, files: Files) -> Pictures:
+        contents = [unpickled(file, "data", self.labels_key) for file in files[:-1]]
+        classes = self.names_in(files[-1])
+        for file, content in zip(files, contents, strict=False):
+            pixels, labels = content["data"], content[self.labels_key]
+            if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,):
+                raise ValueError(f"{file} does not hold pictures of 3×32×32 bytes")
+            if len(labels) != len(pixels):
+                raise ValueError(f"{file} holds {len(labels)} labels for {len(pixels)} pictures")
+            if not all(isinstance(label, int) and 0 <= label < len(classes) for label in labels):
+                raise ValueError(f"{file} holds labels that are not those of the {len(classes)} classes")
+        images = np.concatenate([content["data"] for content in contents]).reshape(-1, 3, 32, 32)
+        labels = torch.tensor([label for content in contents for label in content[self.labels_key]])
+        return Pictures(torch.from_numpy(images), labels, classes)
+
+
+def unpickled(file: Path, *keys: str) -> dict[str, Any]:
+    """The dictionary in a pickle of plain values and numpy arrays, written by Python 2 or 3.
+
+    Raises ValueError, naming the file, when it is damaged, lacks one of `keys`, or asks for anything else.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = _PlainUnpickler(stream, encoding="latin1").load()
+    except Exception as error:  # damaged pickles raise anything
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{file} is damaged or cannot be read ({reason}): delete it and fetch it anew"
+        ) from error
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
+        raise ValueError(f"{file} is not a file of this set: it lacks {' and '.join(keys)}")
+    return content
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """A pickle may call whatever it names; this one finds nothing but what arrays are made of."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.startswith("numpy") and name in _ARRAYS:
+            return _ARRAYS[name]
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
+            return lambda text, encoding: text.encode(encoding)
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+# By name alone: the modules have moved between the versions of numpy that wrote these files.
+_ARRAYS: dict[str, Any] = {
+    "ndarray": np.ndarray,
+    "dtype": np.dtype,
+    "_reconstruct": np.empty(0).__reduce__()[0],
+    "_frombuffer": np.empty(0).__reduce_ex__(5)[0],
+}

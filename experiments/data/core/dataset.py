@@ -1,0 +1,247 @@
+"""Data: every file beside this one is a source, and its file name is the word after `--data`.
+
+A source is asked for its native shape first (cheaply) and opened afterwards, when the settings are
+resolved. What it opens is a `DataSet`: finite, ordered, fetched by index, so that the order of training
+can be a function of (seed, epoch) and any step is reached without replaying.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from gans.core.attributes import AttributeGroup as AttributeGroup
+from gans.core.attributes import Attributes as Attributes
+
+Kind = Literal["images", "points"]
+# How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
+# files differ in size or in channels; "error" refuses any other size than the one asked for.
+Fit = Literal["auto", "crop", "stretch", "error"]
+
+
+class DataSet(ABC):
+    """N samples in a fixed order.
+
+    Attributes:
+        sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
+        labels: class of every sample, int64 `(N,)`, or None without classes.
+        classes: names of the classes, in the order of the labels; empty without classes.
+        channel_classes: names of the classes that each channel shows by itself; empty where channels are
+            colours.
+        mixture: the centres `(M, 2)` and the deviation of the round, equally likely Gaussians that points
+            are drawn from, if their modes can be told apart.
+        attributes: what is known of every sample beside its class; None where nothing is.
+        remarks: what the user should know about how the set was read, a line each.
+        on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
+    """
+
+    sample_shape: tuple[int, ...]
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    channel_classes: tuple[str, ...] = ()
+    mixture: tuple[Tensor, float] | None = None
+    attributes: Attributes | None = None
+    remarks: tuple[str, ...] = ()
+    on_demand: bool = False
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.sample_shape) == 3
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def fetch(self, indices: Tensor) -> Tensor:
+        """Samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)` in [0, 255], or float32 `(B, 2)`."""
+
+
+class Held(DataSet):
+    """Samples that lie in memory, on whichever device they fit."""
+
+    def __init__(self, samples: Tensor, labels: Tensor | None = None, classes: Sequence[str] = ()) -> None:
+        self.samples = samples
+        self.sample_shape = tuple(samples.shape[1:])
+        self.labels = labels
+        self.classes = tuple(classes)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        return self.samples[indices.to(self.samples.device)]
+
+
+class KnownChanges(DataSet, ABC):
+    """Samples of which is known what each would be with other attributes, and that has more of them for
+    judging."""
+
+    @abstractmethod
+    def fetch_with(self, indices: Tensor, rows: Tensor) -> Tensor:
+        """As `fetch`, had the samples the attributes of `rows` `(B, D)`."""
+
+    @abstractmethod
+    def held_out(self) -> "KnownChanges":
+        """More samples; none of them is in this set."""
+
+
+class NothingHeldOut(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
+    """A source keeps no images from training. Its one line says how it would have some."""
+
+
+def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
+    """All of `data` in one tensor on `device`, fetched in chunks that stay in the cache."""
+    if isinstance(data, Held):
+        samples = data.samples.to(device)
+    else:
+        indices = torch.split(torch.arange(len(data)), chunk)
+        samples = torch.cat([data.fetch(part).to(device) for part in indices])
+    held = Held(samples, data.labels, data.classes)
+    held.attributes, held.remarks = data.attributes, data.remarks
+    return held
+
+
+def attributes_of(data: DataSet) -> Attributes:
+    """The attributes of `data`, or else its classes as the only one, called `class`.
+
+    Raises ValueError for data without either, and for a class that no sample has.
+    """
+    if data.attributes is not None:
+        return data.attributes
+    if data.labels is None:
+        raise ValueError(
+            "the data has neither attributes nor classes: put its images into a folder for each class, "
+            "or an attributes.csv beside them"
+        )
+    group = AttributeGroup("class", tuple(data.classes))
+    return Attributes((group,), group.encode(data.labels)).require_all_used()
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Two sets of images, between which a game translates.
+
+    Attributes:
+        a, b: the sets.
+        names: of the two.
+        paired: whether sample i of `a` and sample i of `b` show the same; else nothing joins them.
+    """
+
+    a: DataSet
+    b: DataSet
+    names: tuple[str, str] = ("A", "B")
+    paired: bool = False
+
+    def __post_init__(self) -> None:
+        if self.paired and len(self.a) != len(self.b):
+            raise ValueError(f"{len(self.a)} and {len(self.b)} images are no pairs")
+
+
+@dataclass(frozen=True)
+class DataAccess:
+    """How the files of a source are come by.
+
+    Attributes:
+        root: folder where sets are looked for first, and downloaded into; None for the usual places only.
+        download: whether a set that is found nowhere may be fetched from the network.
+        skip_bad: whether files that cannot be read are left out and counted, instead of refused.
+        stream: whether image files stay on disk, and are read when they are wanted, however few they are.
+        options: of the source, by key (`data.sigma`).
+    """
+
+    root: Path | None = None
+    download: bool = False
+    skip_bad: bool = False
+    stream: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+USUAL = DataAccess()
+
+
+@dataclass(frozen=True)
+class Native:
+    """The shape that a source has by itself; None where it takes any.
+
+    Attributes:
+        size: (height, width).
+        channels: 1, 3 or 4.
+        first: the size of its first sample, where samples may differ.
+    """
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    first: tuple[int, int] | None = None
+
+
+class Source(ABC):
+    """Where data comes from. The part of the data spec after the colon is its argument (`folder:PATH`).
+
+    Raises ValueError, with one line that names the offender and the remedy, when the argument or what it
+    points to cannot be used.
+
+    Attributes:
+        kind: what its samples are.
+        is_embedded: whether it needs no files.
+        takes_spec: whether its argument is the spec of another source.
+        options_type: dataclass of its options; None for a source without.
+        options: an instance of that type, set before anything is asked of the source.
+    """
+
+    kind: ClassVar[Kind]
+    is_embedded: ClassVar[bool] = False
+    takes_spec: ClassVar[bool] = False
+    options_type: ClassVar[type | None] = None
+
+    def __init__(self, argument: str = "", access: DataAccess = USUAL) -> None:
+        self.argument = argument
+        self.access = access
+        self.options: Any = None if self.options_type is None else self.options_type()
+
+    @abstractmethod
+    def native(self) -> Native:
+        """The shape of the samples as they come, found without reading them all."""
+
+    @abstractmethod
+    def class_names(self) -> Sequence[str]:
+        """The classes that samples are labelled with, found without reading the samples; none without
+        labels."""
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        """What is known of every sample, found without reading the samples: by default its class."""
+        names = self.class_names()
+        return [AttributeGroup("class", tuple(names))] if names else []
+
+    @abstractmethod
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """The data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
+
+
+class DomainSource(Source, ABC):
+    """A source of two sets of images. As a plain source it gives one set, as any other does."""
+
+    @abstractmethod
+    def native_domains(self, paired: bool) -> Native:
+        """The shape in which both sets can be had: with the channels of the richer one.
+
+        Raises ValueError where there are no pairs, and these are asked for.
+        """
+
+    @abstractmethod
+    def open_domains(
+        self,
+        size: tuple[int, int] | None,
+        channels: int | None,
+        fit: Fit,
+        paired: bool,
+        held_out: bool = False,
+    ) -> Domains:
+        """Both sets at `size`, in pairs if these are asked for; with `held_out`, images for judging that are
+        never among those for training.
+
+        Raises ValueError where there are no pairs, NothingHeldOut where no images are held out.
+        """

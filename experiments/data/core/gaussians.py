@@ -1,0 +1,22 @@
+"""Mixtures of equal, round Gaussians in the plane."""
+
+import torch
+from torch import Tensor
+
+from experiments.data.core.dataset import Held
+
+LENGTH = 100_000
+SEED = 20140610  # the points are one fixed data set, whatever the seed of a run
+
+
+def gaussians(centres: Tensor, sigma: float) -> Held:
+    """`LENGTH` points float32 `(N, 2)` around `centres` `(M, 2)`: mode i mod M is the label of point i."""
+    labels = torch.arange(LENGTH) % len(centres)
+    noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
+    points = Held(centres[labels] + sigma * noise, labels, mode_names(centres))
+    points.mixture = centres, sigma
+    return points
+
+
+def mode_names(centres: Tensor) -> list[str]:
+    return [f"mode {mode}" for mode in range(len(centres))]

@@ -1,0 +1,353 @@
+"""Sets of image files, wherever they lie: decoded, converted and brought to one size, on all cores."""
+
+import io
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import BinaryIO, Literal, NamedTuple
+
+import numpy as np
+import PIL
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, Held
+from experiments.data.core.decoding import Decoded, Pixels, channels_of, convert, digest, resize, upright_size
+from experiments.data.core.memory import memory_for_data
+
+# Larger sets are not held in memory, however large that is, but decoded into a cache on disk: the first run
+# begins at once, and later ones do not decode at all.
+HELD_BYTES = 4 * 2**30
+KINDS = {1: "is grey", 3: "is in colour", 4: "has transparency"}
+BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
+WINDOW = 1024  # images handed to the threads at a time
+NAMED = 5  # files that a remark names
+Half = Literal["left", "right"]  # of a file that shows two images side by side
+REMEDY = " (--skip-bad leaves such files out)"
+
+
+class UnreadableError(ValueError):
+    """A file that is no image, is damaged or cannot be opened: what `--skip-bad` leaves out."""
+
+
+class Store(ABC):
+    """Where files lie. It is used by several threads at once."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """The content of a file, seekable; raises whatever it likes where there is none."""
+
+    @abstractmethod
+    def name_of(self, name: str) -> str:
+        """How messages name the file."""
+
+    @abstractmethod
+    def stamp(self, name: str) -> str:
+        """A line that becomes another one when the file's content may have changed."""
+
+
+class Header(NamedTuple):
+    """What a file says of itself: its size when shown upright; 1 grey, 3 colour, 4 with transparency."""
+
+    height: int
+    width: int
+    channels: int
+
+
+def open_images(
+    store: Store,
+    names: Sequence[str],
+    size: tuple[int, int] | None,
+    channels: int | None,
+    fit: Fit,
+    access: DataAccess = USUAL,
+    labels: Tensor | None = None,
+    classes: Sequence[str] = (),
+    attributes: Attributes | None = None,
+) -> DataSet:
+    """All images at `size`, as `open_files` does it, with what is known of the files.
+
+    Raises ValueError where that does, and for an attribute that no image has.
+    """
+    data, kept = open_files(store, names, size, channels, fit, access)
+    data.labels, data.classes = None if labels is None else labels[kept], tuple(classes)
+    data.attributes = None if attributes is None else attributes.at(kept).require_all_used()
+    return data
+
+
+def open_files(
+    store: Store,
+    names: Sequence[str],
+    size: tuple[int, int] | None,
+    channels: int | None,
+    fit: Fit,
+    access: DataAccess = USUAL,
+    half: Half | None = None,
+) -> tuple["Held | ImageFiles", Tensor]:
+    """All images at `size`: in memory where they fit into 4 GiB and what is free, else decoded when they are
+    first fetched, which `access` may also ask of fewer. With them, which of the names they are, int64 `(N,)`.
+
+    Where it says so, files that cannot be read are left out, and a remark counts them; that decodes every
+    file once, into memory or into the cache.
+
+    Raises ValueError without a size, for a file that cannot be read, for the first file that `fit` refuses
+    or that has no halves, and where every file is bad. A file that is decoded on fetch may be found damaged
+    only then.
+    """
+    if size is None:
+        raise ValueError("image files have no size of their own: give one with --image-size")
+    if channels is None:
+        header = first_header(store, names, access.skip_bad)
+        channels = header.channels if header else 3
+    if channels not in KINDS:
+        raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
+    images = ImageFiles(store, names, size, channels, fit, half)
+    limit = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
+    if not access.stream and len(names) * channels * size[0] * size[1] <= limit:
+        data = images.held(access.skip_bad)
+        return data, images.kept
+    images.use_cache(access.skip_bad)
+    return images, images.kept
+
+
+def restrict(data: "Held | ImageFiles", places: Tensor) -> None:
+    """Leaves all others out of what `open_files` has opened; places: int64 `(M,)`."""
+    if isinstance(data, Held):
+        data.samples = data.samples[places]
+    else:
+        data.keep(places)
+
+
+def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
+    """The header of the first image; with `skip_bad`, of the first whose header can be read, None where
+    there is none, which `open_images` says."""
+    for name in names:
+        try:
+            return read_header(store, name)
+        except UnreadableError:
+            if not skip_bad:
+                raise
+    return None
+
+
+class ImageFiles(DataSet):
+    """Image files, decoded when they are fetched, on all cores; `open_images` makes one ready for use.
+
+    Under `fit` "auto" they must agree in size and in kind (grey, colour, transparency), since a set that
+    does not is more often a mistake than a wish; any other `fit` says that they are to be converted.
+
+    Args:
+        store: where the files lie; names: which of its files are the samples, in that order.
+        size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha.
+        fit: how a file of another size is brought to `size`; "error" refuses it.
+        half: which half of every file is the image; all of it if there is none.
+    """
+
+    on_demand = True
+
+    def __init__(
+        self,
+        store: Store,
+        names: Sequence[str],
+        size: tuple[int, int],
+        channels: int,
+        fit: Fit,
+        half: Half | None = None,
+    ) -> None:
+        self.store, self.names, self.fit, self.half = store, tuple(names), fit, half
+        self.sample_shape = (channels, *size)
+        self._kept: Sequence[int] = range(len(names))
+        self._skipped: tuple[str, ...] = ()  # the remark on the others
+        self._first: tuple[str, Header] | None = None  # what every file is compared with
+        self._cache: Decoded | None = None
+        self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="gans-decode")
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def kept(self) -> Tensor:
+        """Which of the names are the samples, int64 `(N,)`."""
+        return torch.tensor(self._kept)
+
+    def keep(self, places: Tensor) -> None:
+        """Leaves all other samples out."""
+        self._kept = self.kept[places].tolist()
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        """Samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
+        files = [self._kept[index] for index in indices.tolist()]
+        samples = np.empty((len(files), *self.sample_shape), dtype=np.uint8)
+
+        def read(place: int) -> None:
+            if self._cache is None or not self._cache.load(files[place], samples[place]):
+                self._decode(files[place], samples[place])
+
+        for _ in self._on_all_cores(read, range(len(files))):
+            pass  # the first failure, in the order of the indices, is raised here
+        self._remark()
+        return torch.from_numpy(samples)
+
+    def held(self, skip_bad: bool) -> Held:
+        """All samples in memory, each file decoded once."""
+        samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
+        self._survey(lambda index: self._decode(index, samples[index]), skip_bad)
+        for place, index in enumerate(self._kept):
+            if place != index:
+                samples[place] = samples[index]  # closes the gaps without a second copy of all
+        data = Held(torch.from_numpy(samples[: len(self)]))
+        data.remarks = self.remarks
+        return data
+
+    def use_cache(self, skip_bad: bool) -> None:
+        """From now on decoded images are kept on disk. What `fit` refuses, and bad files, are found here,
+        except among the files that are in the cache: these were checked before they came there."""
+        decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
+        decoder += [self.half] if self.half else []
+        key = digest([*decoder, *(self.store.stamp(name) for name in self.names)])
+        self._cache = Decoded(key, len(self.names), int(np.prod(self.sample_shape)))
+        present = self._cache.present
+
+        def check(index: int) -> None:
+            if present[index] and self._first is not None:
+                return
+            if skip_bad and not present[index]:
+                self._decode(index, np.empty(self.sample_shape, dtype=np.uint8))
+            else:
+                header = read_header(self.store, self.names[index])
+                self._compare(self.names[index], self._shown(self.names[index], header))
+
+        if skip_bad or self.half or self.fit in ("auto", "error"):
+            self._survey(check, skip_bad)
+        self._remark()
+
+    def _decode(self, index: int, out: Pixels) -> None:
+        whole, image = read_image(self.store, self.names[index], self.sample_shape[0])
+        header = self._shown(self.names[index], whole)
+        self._compare(self.names[index], header)
+        if self.half:
+            left = 0 if self.half == "left" else header.width
+            image = image.crop((left, 0, left + header.width, header.height))
+        channels, height, width = self.sample_shape
+        pixels = np.asarray(resize(image, (height, width), self.fit))
+        out[...] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
+        if self._cache is not None:
+            self._cache.save(index, out)
+
+    def _shown(self, name: str, header: Header) -> Header:
+        """The header of what is shown of a file. Raises ValueError where there are no equal halves."""
+        if not self.half:
+            return header
+        if header.width % 2:
+            raise ValueError(
+                f"{self.store.name_of(name)} is {header.width} pixels wide, so it is not two images side by "
+                "side: make the width even"
+            )
+        return header._replace(width=header.width // 2)
+
+    def _compare(self, name: str, header: Header) -> None:
+        """Raises ValueError for a file that `fit` refuses."""
+        if self._first is None:
+            self._first = name, header
+        first_name, first = self._first
+        size = f"is {header.height}×{header.width}"
+        if self.fit == "error" and header[:2] != self.sample_shape[1:]:
+            raise ValueError(
+                f"{self.store.name_of(name)} {size} (height × width), not "
+                f"{self.sample_shape[1]}×{self.sample_shape[2]}: choose --fit crop or stretch, "
+                "or another --image-size"
+            )
+        if self.fit == "auto" and header != first:
+            other, all_to = (
+                f"is {first.height}×{first.width}",
+                f"{self.sample_shape[1]}×{self.sample_shape[2]}",
+            )
+            if header[:2] == first[:2]:
+                other, size = KINDS[first.channels], KINDS[header.channels]
+                all_to = f"--channels {self.sample_shape[0]}"
+            raise ValueError(
+                f"{self.store.name_of(first_name)} {other}, {self.store.name_of(name)} {size}: "
+                f"choose --fit crop or stretch to bring all to {all_to}"
+            )
+
+    def _survey(self, check: Callable[[int], None], skip_bad: bool) -> None:
+        """Checks every file; with `skip_bad`, leaves out those that cannot be read."""
+
+        def attempt(index: int) -> str | None:
+            try:
+                check(index)
+            except UnreadableError as error:
+                if not skip_bad:
+                    raise
+                return str(error)
+            return None
+
+        errors: list[str | None] = []
+        for index in range(len(self.names)):  # one by one up to the first good file, which sets the standard
+            errors.append(attempt(index))
+            if errors[-1] is None:
+                break
+        errors += self._on_all_cores(attempt, range(len(errors), len(self.names)))
+        self._kept = [index for index, error in enumerate(errors) if error is None]
+        if not self._kept:
+            first = (errors[0] or "").removesuffix(REMEDY)
+            raise ValueError(f"none of the {len(errors)} images can be read; the first: {first}")
+        bad = [name for name, error in zip(self.names, errors, strict=True) if error is not None]
+        if bad:
+            named = ", ".join(bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
+            self._skipped = (f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}",)
+        self._remark()
+
+    def _remark(self) -> None:
+        self.remarks = (*self._skipped, *(() if self._cache is None else self._cache.remarks))
+
+    def _on_all_cores(self, work: Callable[[int], str | None], indices: range) -> Iterator[str | None]:
+        """Results in the order of the indices."""
+        for start in range(0, len(indices), WINDOW):
+            window = indices[start : start + WINDOW]
+            blocks = [window[place : place + BLOCK] for place in range(0, len(window), BLOCK)]
+            for results in self._pool.map(lambda block: [work(index) for index in block], blocks):
+                yield from results
+
+
+def read_header(store: Store, name: str) -> Header:
+    """Size and kind of a file, without its pixels. Raises UnreadableError."""
+    with _naming(store, name), store.open(name) as file, Image.open(file) as image:
+        channels = channels_of(image)
+        return Header(*upright_size(image, file), channels)
+
+
+def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
+    """A file as it is shown, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
+    with _naming(store, name):
+        with store.open(name) as file:
+            content = io.BytesIO(file.read())
+        with Image.open(content) as image:
+            native = channels_of(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return Header(image.height, image.width, native), convert(image, channels)
+
+
+@contextmanager
+def _naming(store: Store, name: str) -> Iterator[None]:
+    """Whatever goes wrong while a file is read becomes one line that names it."""
+    bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
+    if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    try:
+        yield
+    except MemoryError:
+        raise  # says nothing of the file
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = f"cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"cannot be read: {error.strerror}"
+        elif isinstance(error, UnidentifiedImageError):
+            reason = "is not an image, or is damaged"
+        elif isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+            reason = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to be read safely: shrink it"
+        raise UnreadableError(f"{store.name_of(name)} {reason}{REMEDY}") from error

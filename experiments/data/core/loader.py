@@ -1,0 +1,137 @@
+"""Loads batches of real samples, with the condition of both networks, and keeps the clock."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from experiments.core.errors import RunError
+from experiments.data.core.batch_schedule import BatchSchedule
+from experiments.data.core.batch_stream import BatchStream
+from experiments.data.core.dataset import DataSet, Domains
+from gans.core.clock import Clock
+from gans.core.networks import Batch
+from losses.core.schedule import Scheduled, value_at
+
+GRID_SAMPLES, SCATTER_SAMPLES = 64, 2000  # that a picture shows: images, points
+Augment = Callable[[Tensor, float], Tensor]
+
+
+class Loader:
+    """Loads batches: float32 on `device`, images in [−1, 1], points as they are.
+
+    The samples form one endless sequence (experiments/data/core/batch_stream.py). The position in it is `seen`, the number of
+    samples loaded: setting it reaches any step. Of two domains the samples are those of B, and their condition
+    are images of A: their partners, or images in an order of their own.
+
+    Args:
+        data: the data set, or two domains.
+        batch_schedule: the size of every batch, and the length of the run.
+        seed: seed of the order.
+        device: device of the batches.
+        augment: random changes of images `(images, strength) → images`, drawn from torch's global generator, with
+            their strengths, which may move over the run.
+        condition: further arguments of both networks for each sample of a set, `(N, …)`: labels, or attributes.
+    """
+
+    def __init__(
+        self,
+        data: DataSet | Domains,
+        batch_schedule: BatchSchedule,
+        seed: int,
+        device: torch.device,
+        augment: Sequence[tuple[Augment, Scheduled]] = (),
+        condition: Tensor | None = None,
+    ) -> None:
+        self.batch_schedule, self.device, self.condition = batch_schedule, device, condition
+        self.augment = list(augment)
+        self.seen = 0
+        self.sources: BatchStream | None = None
+        self.paired = False
+        if isinstance(data, Domains):
+            self.paired = data.paired
+            self.sources = BatchStream(
+                data.a, batch_schedule, seed, "order" if data.paired else "order of A", device
+            )
+            data = data.b
+        self.stream = BatchStream(data, batch_schedule, seed, "order", device)
+
+    @property
+    def data(self) -> DataSet:
+        """The data set of the samples."""
+        return self.stream.data
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks of the data, a line each."""
+        return (*(self.sources.data.remarks if self.sources else ()), *self.data.remarks)
+
+    @property
+    def clock(self) -> Clock:
+        """The time before the next batch is loaded."""
+        total = self.batch_schedule.images
+        return Clock(
+            self.seen, self.batch_schedule.batch_index(self.seen), self.seen / total if total else 0.0
+        )
+
+    def next_batch(self) -> Batch:
+        """The next batch; the clock goes on by its samples."""
+        progress = self.clock.progress
+        with _name_faults():
+            indices, raw = self.stream.at(self.seen)
+            sources = [self.prepare(self.sources.at(self.seen).samples)] if self.sources else []
+        self.seen += len(indices)
+        batch = self._with_condition(indices, self.prepare(raw), sources)
+        return self._augment_batch(batch, progress) if self.augment else batch
+
+    @property
+    def grid_count(self) -> int:
+        """Number of samples of this kind that a picture shows."""
+        return GRID_SAMPLES if self.data.is_images else SCATTER_SAMPLES
+
+    def first(self) -> Batch:
+        """The first samples of all, as many as a picture shows, on the CPU."""
+        with _name_faults():
+            indices, raw = self.stream.first(self.grid_count)
+            sources = [self.prepare(self.sources.first(self.grid_count).samples)] if self.sources else []
+        samples, condition = self._with_condition(indices, self.prepare(raw), sources)
+        return Batch(samples.cpu(), tuple(each.cpu() for each in condition))
+
+    def prepare(self, samples: Tensor) -> Tensor:
+        """Raw samples of the data set → samples as the networks see them."""
+        samples = samples.to(self.device, non_blocking=True)
+        if samples.dtype == torch.uint8:
+            samples = samples.to(torch.float32, memory_format=torch.channels_last)
+            return samples.div_(127.5).sub_(1.0)
+        return samples
+
+    def _with_condition(self, indices: Tensor, samples: Tensor, sources: list[Tensor]) -> Batch:
+        if self.condition is not None:
+            sources = [*sources, self.condition[indices].to(self.device, non_blocking=True)]
+        return Batch(samples, tuple(sources))
+
+    def _augment_batch(self, batch: Batch, progress: float) -> Batch:
+        """Changes a batch at random: partners alike, images of two domains each by itself."""
+        samples, condition = batch
+        if self.paired:
+            pairs = torch.cat([samples, *condition], dim=1)
+            samples, *rest = self._augment(pairs, progress).tensor_split((samples.shape[1],), dim=1)
+            return Batch(samples, tuple(rest))
+        if self.sources:
+            condition = tuple(self._augment(each, progress) for each in condition)
+        return Batch(self._augment(samples, progress), condition)
+
+    def _augment(self, images: Tensor, progress: float) -> Tensor:
+        for change, strength in self.augment:
+            images = change(images, value_at(strength, progress))
+        return images
+
+
+@contextmanager
+def _name_faults() -> Iterator[None]:
+    """Turns the refusal of a file, which could be read before or was not looked at, into a failure of the run."""
+    try:
+        yield
+    except ValueError as error:
+        raise RunError(str(error)) from error

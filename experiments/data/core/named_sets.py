@@ -1,0 +1,187 @@
+"""Published sets of pictures of one size: found where they usually lie, or fetched when that is allowed.
+
+Every set lies below a root as torchvision lays it out, so that copies which are already there are used.
+torchvision itself is needed for downloads only: it knows addresses and checksums, and is slow to import.
+"""
+
+import importlib
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, NamedTuple
+
+from filelock import FileLock
+from torch import Tensor
+
+from experiments.core.errors import RunError
+from experiments.core.paths import cache_folder, expanded
+from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.dataset import DataAccess, Fit, Held, Kind, Native, Source
+from experiments.data.core.pixels import fitted, refuse_shape
+
+Files = tuple[Path, ...]
+
+
+class NamedSet(Source):
+    """The training pictures of a published set.
+
+    It is looked for in `--data-root`, in the folders of the environment variable GANS_DATA (separated as in
+    PATH), where the system installs it, in the cache folder and in `./data`: the first that holds all its
+    files is taken. `--download` fetches it into `--data-root`, or else into the cache folder.
+
+    Attributes:
+        name: the word after `--data`.
+        size: (height, width) of its pictures.
+        channels: of its pictures.
+        folder: where torchvision keeps its files below a root.
+        files: their names.
+        endings: what may follow these names.
+        installed: folders where a package of the system puts it.
+        remedy: how else it can be had, in words.
+        classes: the names of its classes; empty without labels.
+    """
+
+    kind: ClassVar[Kind] = "images"
+    name: ClassVar[str]
+    size: ClassVar[tuple[int, int]]
+    channels: ClassVar[int]
+    folder: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    endings: ClassVar[tuple[str, ...]] = ("",)
+    installed: ClassVar[tuple[Path, ...]] = ()
+    remedy: ClassVar[str] = ""
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def fault(self, files: Files) -> str:
+        """Why `files`, which have the right names, are not the whole set; empty where nothing speaks
+        against it. Must be cheap."""
+
+    @abstractmethod
+    def fetch(self, root: Path, below: Path) -> None:
+        """Downloads the set, checked, and lays it out in the empty folder `below` as under a root.
+
+        Archives are kept in `root`, where torchvision looks for them.
+        """
+
+    def native(self) -> Native:
+        refuse_argument(self.name, self.argument)
+        if not self.access.download:
+            self.found()
+        return Native(self.size, self.channels)
+
+    def class_names(self) -> Sequence[str]:
+        return self.classes
+
+    def found(self) -> Files:
+        """The files of the set, in the order of `files`; fetched first where they are missing and may be.
+
+        Raises ValueError where they are missing, RunError where the download fails.
+        """
+        found, faults = self._search()
+        if not found and self.access.download:
+            self._download()
+            found, faults = self._search()
+        if found:
+            return found
+        places = ", ".join(map(str, dict.fromkeys([*roots(self.access), *self.installed, "./data"])))
+        files = self.files[0] + (f" … {self.files[-1]}" if len(self.files) > 1 else "")
+        remedy = "fetch it with --download, or name the folder that holds it with --data-root DIR"
+        remedy += f", or {self.remedy}" if self.remedy else ""
+        found_out = "".join(f"; {fault}" for fault in faults)
+        raise ValueError(f"{self.name} ({Path(self.folder, files)}) is not in {places}{found_out}: {remedy}")
+
+    def _search(self) -> tuple[Files, list[str]]:
+        """The first whole set, empty if there is none, and what is wrong with those that are not whole."""
+        faults = []
+        # The set's own folder first: only there are its files surely meant to be this set.
+        places = [Path(root, below) for root in roots(self.access) for below in (self.folder, "")]
+        for place in dict.fromkeys([*places, *self.installed, Path("data", self.folder)]):
+            paths = [[place / (name + ending) for ending in self.endings] for name in self.files]
+            found = tuple(next((path for path in each if os.access(path, os.F_OK)), None) for each in paths)
+            whole = tuple(path for path in found if path)
+            if len(whole) == len(found):
+                fault = self.fault(whole)
+                if not fault:
+                    return whole, []
+                faults.append(fault)
+            elif whole:
+                lacking = [name for name, path in zip(self.files, found, strict=True) if not path]
+                faults.append(f"{place} lacks {', '.join(lacking)}")
+        return (), faults
+
+    def _download(self) -> None:
+        """Fetches the set. Its files come to their places when all of them are there, so that what a broken
+        download leaves behind is never taken for the set."""
+        root = self.access.root or cache_folder()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(root / f".{self.name}.lock"):
+                if self._search()[0]:
+                    return  # another process has fetched it meanwhile
+                with TemporaryDirectory(prefix=f".{self.name}-", dir=root) as below:
+                    self.fetch(root, Path(below))
+                    _move(Path(below), root)
+        except Exception as error:  # the network, archives and other people's servers raise anything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RunError(
+                f"{self.name} could not be downloaded into {root}: {reason}; try again, or fetch it "
+                "elsewhere and name its folder with --data-root DIR"
+            ) from error
+
+
+class Pictures(NamedTuple):
+    """What a set holds: uint8 `(N, C, h, w)`, int64 `(N,)`, and the names of the classes."""
+
+    images: Tensor
+    labels: Tensor | None = None
+    classes: Sequence[str] = ()
+
+
+class HeldSet(NamedSet):
+    """A set that is small enough to be read at once."""
+
+    @abstractmethod
+    def read(self, files: Files) -> Pictures:
+        """The pictures in `files`. Raises ValueError, naming the file, where one is damaged."""
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
+        """Uint8 `(N, channels, *size)` in memory, resized once; grey is repeated, alpha is 255.
+
+        Raises ValueError when files are missing, damaged or of another kind, and for another size than the
+        set's own with `fit` "error"; RunError when a download fails.
+        """
+        refuse_argument(self.name, self.argument)
+        size, channels = size or self.size, channels or self.channels
+        refuse_shape(self.name, self.size, size, channels, fit)
+        images, labels, classes = self.read(self.found())
+        return Held(fitted(images, size, channels, fit), labels, classes)
+
+
+def roots(access: DataAccess) -> list[Path]:
+    """Folders that hold sets, directly or as torchvision lays them out, in the order of the search.
+
+    Raises ValueError for a root that is none.
+    """
+    if access.root and not access.root.is_dir() and (access.root.exists() or not access.download):
+        what = "is not a folder" if access.root.exists() else "does not exist"
+        raise ValueError(f"--data-root {access.root} {what}: name the folder that holds the data sets")
+    named = [expanded(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
+    return [*([access.root] if access.root else []), *named, cache_folder()]
+
+
+def torchvision_datasets() -> Any:
+    """torchvision's sets, for their addresses and checksums. Slow to import, so only when called for."""
+    return importlib.import_module("torchvision.datasets")
+
+
+def _move(source: Path, target: Path) -> None:
+    """Moves what is in the folder `source` into `target`, over what has the same names there."""
+    for path in source.iterdir():
+        there = target / path.name
+        if path.is_dir() and there.is_dir():
+            _move(path, there)
+        else:
+            path.replace(there)

@@ -1,0 +1,120 @@
+"""The data of a run, in the form that its architecture's task asks for."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from experiments.core import registry
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import (
+    DataSet,
+    Domains,
+    DomainSource,
+    KnownChanges,
+    NothingHeldOut,
+    attributes_of,
+)
+from experiments.data.core.sources import access, open_source
+from gans.core.architecture import Task
+from gans.core.attributes import group_names
+
+log = logging.getLogger("gans")
+
+
+def task_of(settings: Settings) -> Task:
+    task: Task = registry.load("architecture", settings.arch).task
+    return task
+
+
+def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
+    """The data, and what both players are told of each sample. Raises UsageError where it cannot be had or is
+    smaller than a batch."""
+    task = task_of(settings)
+    if task in ("pairs", "domains"):
+        domains = open_domains(settings, paired=task == "pairs")
+        check_length(settings, domains.a)
+        check_length(settings, domains.b)
+        return domains, None
+    source = open_source(settings.data, access(settings.to_dict()))
+    fit: Any = settings.fit or "auto"
+    with usage_errors():
+        data = source.open(settings.image_size, settings.channels, fit)
+    check_length(settings, data)
+    if task == "attributes":
+        names = group_names(settings.attributes)
+        with usage_errors():
+            attributes = attributes_of(data).select(names).require_all_used()
+        if attributes.column_names != settings.attributes:
+            raise UsageError(
+                f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "
+                f"{', '.join(settings.attributes)}; take another --out"
+            )
+        return data, attributes.table
+    return data, data.labels if settings.conditional else None
+
+
+def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) -> Domains:
+    """Both domains of a run's data; those images that are kept from training, if there are any."""
+    _, open_at = _domain_source(settings)
+    with usage_errors():
+        return open_at(paired, held_out)
+
+
+def open_held_out(settings: Settings) -> tuple[Domains, bool]:
+    """Both domains for judging, and whether no training has seen them: else they are those of the training,
+    and a line says so. In pairs where the task asks for these, or where scenes are drawn in both ways."""
+    source, open_at = _domain_source(settings)
+    paired = task_of(settings) == "pairs"
+
+    def found() -> tuple[Domains, bool]:
+        if source.is_embedded:
+            with suppress(ValueError):
+                return open_at(True, True), True
+        try:
+            return open_at(paired, True), True
+        except NothingHeldOut as error:
+            log.info(f"{error}; until then the training images are judged")
+        return open_at(paired, False), False
+
+    with usage_errors():
+        return found()
+
+
+def open_with_attributes(settings: Settings) -> tuple[DataSet, bool]:
+    """The same of images with attributes."""
+    data, _ = open_data(settings)
+    assert isinstance(data, DataSet)
+    if isinstance(data, KnownChanges):
+        return data.held_out(), True
+    log.info(
+        f"data {settings.data} keeps no images with attributes from training: the training images are judged"
+    )
+    return data, False
+
+
+def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bool], Domains]]:
+    """The source of a run's two domains, and what opens it, in pairs or not, held out or not."""
+    source = open_source(settings.data, access(settings.to_dict()))
+    fit: Any = settings.fit or "auto"
+    assert isinstance(source, DomainSource)  # the config was resolved
+    return source, partial(source.open_domains, settings.image_size, settings.channels, fit)
+
+
+def check_length(settings: Settings, data: DataSet) -> None:
+    """Raises UsageError for a batch that is larger than the data."""
+    named = [("--batch-size ", settings.batch_size)]
+    named += [
+        (f"--stage-batch-sizes {side}:", size)
+        for side, size in settings.options.get("arch.stage_batch_sizes", ())
+    ]
+    for words, size in named:
+        if len(data) < size:
+            raise UsageError(
+                f"data {settings.data} has {len(data)} samples, fewer than a batch of {size}; "
+                f"take {words}{len(data)} or smaller"
+            )

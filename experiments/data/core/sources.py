@@ -1,0 +1,42 @@
+"""Data specs: the words after `--data`, and the sources behind them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.core import registry
+from experiments.core.errors import usage_errors
+from experiments.core.options import describe_options, make_options
+from experiments.data.core.dataset import USUAL, DataAccess, Source
+
+
+def absolute_spec(spec: str) -> str:
+    """Makes the path in a data spec absolute, if there is such a path, so that a run goes on from any folder."""
+    name, _, argument = spec.partition(":")
+    if argument and registry.load("data", name).takes_spec:
+        return f"{name}:{absolute_spec(argument)}"
+    return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
+
+
+def access(settings: Mapping[str, Any]) -> DataAccess:
+    """How the files of a source are reached, and its options, from settings by name."""
+    root = settings.get("data_root")
+    switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}
+    options = {key: value for key, value in settings.items() if key.startswith("data.")}
+    return DataAccess(Path(root) if root else None, **switches, options=options)
+
+
+def open_source(spec: str, access: DataAccess = USUAL) -> Source:
+    """The source behind a data spec `NAME` or `NAME:ARGUMENT`. Raises UsageError for options that it cannot
+    have; options of other sources are left alone."""
+    name, _, argument = spec.partition(":")
+    make = registry.load("data", name)
+    readers = describe_options("data", name).readers
+    given = {each: access.options.get(f"data.{each}") for each in readers}
+    with usage_errors(f"data {name}"):
+        own = {f"data.{each}": readers[each](value) for each, value in given.items() if value is not None}
+    with usage_errors():
+        found: Source = make(argument, access)
+    if readers:
+        found.options = make_options(make.options_type, "data", own)
+    return found

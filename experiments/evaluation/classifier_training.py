@@ -1,0 +1,219 @@
+"""Trains the network behind the extractor `classifier`, once for a labelled set, and says how good it is."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from experiments.core.device import resolve_device
+from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.files import write_file
+from experiments.core.paths import kept_weights
+from experiments.core.seeds import generator_for, seed_all
+from experiments.data.core.dataset import DataSet
+from experiments.data.core.sources import absolute_spec
+from gans.core.clock import Clock, Rates, RateSchedule
+from gans.core.player import Losses, Player
+from losses.core.schedule import cosine
+from metrics.extractors.classifier import ClassifierNetwork, classifier_bytes, network_input, read_classifier
+from metrics.extractors.core.extractor import WeightsError
+from metrics.extractors.core.rgb import SMALLEST
+
+log = logging.getLogger("gans")
+
+BATCH = 128
+HELD_OUT = 0.1  # of the images: they tell the accuracy, and are never trained on
+MOST_HELD_OUT = 10_000
+SHIFT = 2  # pixels, in each direction, that training moves images by at random
+RISE = 0.1  # of the training, in which the learning rate rises
+Meter = Callable[[str, int], Callable[[int], None]]
+
+
+def classifier_name(spec: str) -> str:
+    """The word after `classifier:` for a data spec: `mnist`; `folder-pets` for folder:~/data/pets."""
+    kind, _, argument = spec.partition(":")
+    name = f"{kind}-{Path(argument).stem or 'root'}" if argument else kind
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training found.
+
+    Attributes:
+        network: in evaluation mode.
+        accuracy: share of the held-out images that it names rightly.
+        held_out: how many these were.
+    """
+
+    network: ClassifierNetwork
+    accuracy: float
+    held_out: int
+
+    def save(self, path: Path, made_of: Mapping[str, Any]) -> dict[str, Any]:
+        """Writes it, and returns its description. Raises RunError where that fails."""
+        description = {**made_of, "accuracy": self.accuracy, "held_out": self.held_out}
+        write_file(path, classifier_bytes(self.network, description))
+        return description
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a classifier is trained."""
+
+    epochs: int
+    seed: int
+    device: str
+
+
+def kept_classifier(name: str) -> dict[str, Any] | None:
+    """What is known of the classifier of that name, if it is there and whole."""
+    try:
+        description, _, _ = read_classifier(kept_weights("classifier", name))
+    except WeightsError:
+        return None
+    return description
+
+
+def keep_classifier(
+    spec: str, data: DataSet, name: str, training: Training, force: bool, meter: Meter
+) -> dict[str, Any]:
+    """Trains a classifier and keeps it, unless the very same is kept already. Returns what is known of it.
+
+    Raises UsageError for data that none can be trained on, or where the name is another's, unless `force`;
+    RunError where another process is training it.
+    """
+    with usage_errors():
+        file = kept_weights("classifier", name)
+    check_labelled(spec, data)
+    made_of = {
+        "name": name,
+        "data": absolute_spec(spec),
+        "classes": list(data.classes),
+        "images": len(data),
+        "shape": list(data.sample_shape),
+        "epochs": training.epochs,
+        "seed": training.seed,
+    }
+    kept = None if force else kept_classifier(name)
+    if kept is not None:
+        if changed := [f"{key} {kept.get(key)}" for key in made_of if kept.get(key) != made_of[key]]:
+            raise UsageError(
+                f"classifier:{name} is there and of other making ({'; '.join(changed):.300}); "
+                "train it again with --force, or take another --name"
+            )
+        log.info(f"{file}: it is trained already; --force trains it again")
+    else:
+        with _only_here(file):
+            advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
+            kept = train_classifier(data, training, advance).save(file, made_of)
+    return kept | {"extractor": f"classifier:{name}", "file": str(file)}
+
+
+@contextmanager
+def _only_here(file: Path) -> Iterator[None]:
+    """Keeps other processes from training the same."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock"), timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"{file}: another process is training it") from error
+    except OSError as error:
+        raise RunError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def check_labelled(spec: str, data: DataSet) -> None:
+    """Raises UsageError for data that no classifier can be trained on."""
+    if not data.is_images:
+        raise UsageError(f"data {spec} is points, and a classifier sees images")
+    if data.labels is None or len(data.classes) < 2:
+        raise UsageError(f"data {spec} has no labels of at least two classes: a classifier needs them")
+    if min(data.sample_shape[1:]) < SMALLEST:
+        raise UsageError(f"data {spec}: an extractor needs at least {SMALLEST} pixels a side; --image-size")
+    held_out = _held_out(len(data))
+    if held_out < 1 or len(data) - held_out < BATCH:
+        raise UsageError(f"data {spec} has {len(data):,} images: too few to train a classifier on")
+
+
+def train_classifier(data: DataSet, training: Training, advance: Callable[[int], None]) -> Trained:
+    """Trains on the cross-entropy, while the rate of learning rises and falls once. A function of the data,
+    the epochs and the seed.
+
+    Args:
+        data: labelled, as `check_labelled` asks for.
+        advance: told how many images were shown; `images_shown` of them in all.
+    """
+    seed, device = training.seed, torch.device(resolve_device(training.device))
+    order = torch.randperm(len(data), generator=generator_for(seed, "classifier", "split"))
+    held_out, own = order[: _held_out(len(data))], order[_held_out(len(data)) :]
+    total = images_shown(len(data), training.epochs)
+    seed_all(seed, "classifier", "weights")
+    network = ClassifierNetwork(len(data.classes)).to(device).to(memory_format=torch.channels_last)
+    rates = RateSchedule(cosine, warmup_images=RISE * total)
+    player = Player("classifier", network, _optimizer, rates=Rates(rates))
+    seen = 0
+    for epoch in range(training.epochs):
+        random = generator_for(seed, "classifier", "epoch", epoch)
+        # A last, smaller batch is left out: batch norm would learn as much from it as from whole ones.
+        shown = own[torch.randperm(len(own), generator=random)][: total // training.epochs]
+        for images, labels in _batches(data, shown, device):
+            clock = Clock(seen, seen // BATCH, seen / total)
+            player.minimise(_cross_entropy(network), clock, _shifted(images, random), labels)
+            seen += len(images)
+            advance(len(images))
+    return Trained(network.eval(), _accuracy(network, data, held_out, device), len(held_out))
+
+
+def _optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=0.2, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+
+def _cross_entropy(network: nn.Module) -> Callable[..., Losses]:
+    def objective(clock: Clock, images: Tensor, labels: Tensor) -> Losses:
+        return Losses({"cross_entropy": cross_entropy(network(images).logits, labels)})
+
+    return objective
+
+
+def images_shown(count: int, epochs: int) -> int:
+    """How many images training shows, of a set of `count`."""
+    return epochs * ((count - _held_out(count)) // BATCH * BATCH)
+
+
+def _held_out(count: int) -> int:
+    return min(round(HELD_OUT * count), MOST_HELD_OUT)
+
+
+def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """The network's input and the labels, in that order."""
+    assert data.labels is not None
+    for indices in torch.split(order, BATCH):
+        with usage_errors():
+            images = network_input(data.fetch(indices), device)
+        yield images.contiguous(memory_format=torch.channels_last), data.labels[indices].to(device)
+
+
+def _shifted(images: Tensor, random: torch.Generator) -> Tensor:
+    """The whole batch by some pixels, its border repeated."""
+    down, right = (torch.randint(2 * SHIFT + 1, (2,), generator=random)).tolist()
+    height, width = images.shape[-2:]
+    padded = nn.functional.pad(images, (SHIFT, SHIFT, SHIFT, SHIFT), mode="replicate")
+    return padded[:, :, down : down + height, right : right + width]
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, data: DataSet, indices: Tensor, device: torch.device) -> float:
+    right = sum(
+        int((network(images).logits.argmax(dim=1) == labels).sum())
+        for images, labels in _batches(data, indices, device)
+    )
+    return right / len(indices)

@@ -1,0 +1,226 @@
+"""From samples to feature vectors: which extractor, with what record, and what is kept of the real side."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.core import registry
+from experiments.core.device import resolve_device
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.files import write_atomically
+from experiments.core.paths import cache_folder, kept_weights
+from experiments.data.core.sources import absolute_spec, open_source
+from experiments.evaluation.classifier_training import classifier_name, kept_classifier
+from experiments.evaluation.points_extractor import Plane
+from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet
+from metrics.core.statistics import Moments, Statistics
+from metrics.extractors.core.extractor import Extractor, Features
+
+log = logging.getLogger("gans")
+
+ALWAYS = "random-vgg"  # needs nothing
+Advance = Callable[[int], None]  # told how many more are done
+Meter = Callable[[str, int], Advance]  # told what begins, and how many there are
+
+
+@dataclass(frozen=True)
+class ExtractorOptions:
+    """What the user says about extraction."""
+
+    extractor: str | None = None
+    weights: Path | None = None
+    resize_rule: str | None = None
+    device: str = "auto"
+    download: bool = False
+
+
+def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
+    """The extractor asked for; without a word, the best that this machine has for the data, and a line that
+    says why. Points have none.
+
+    Args:
+        data: the spec of the real side; empty where it is not known.
+    """
+    place = torch.device(resolve_device(options.device))
+    if not is_images:
+        if options.extractor is not None:
+            raise UsageError(f"--extractor {options.extractor} sees images; points are their own features")
+        with usage_errors():
+            return Plane(options.weights, options.resize_rule, place)
+    spec, why = (options.extractor, "") if options.extractor is not None else _chosen(options, data)
+    name, _, kept = spec.partition(":")
+    make = registry.load("extractor", name)
+    keeps = bool(kept) and options.weights is None
+    with usage_errors():
+        weights = kept_weights(name, kept) if keeps else options.weights
+    with usage_errors():
+        extractor: Extractor = make(
+            weights, resize_rule=options.resize_rule, device=place, download=options.download
+        )
+    if remarks := "; ".join(filter(None, (why, extractor.remark))):
+        log.info(f"extractor {extractor.name}: {remarks}")
+    return extractor
+
+
+def _chosen(options: ExtractorOptions, data: str) -> tuple[str, str]:
+    """The extractor's spec, and why it is the one."""
+    if options.weights is not None or options.download:
+        return "inception", "its weights were asked for"
+    if registry.load("extractor", "inception").is_at_hand(None):
+        return "inception", "its weights are on this machine"
+    better = [spec for spec in _specs_within(data) if _is_for_classifiers(spec)]
+    for spec in better:
+        kept = kept_classifier(name := classifier_name(spec))
+        if kept is not None and kept.get("data") == absolute_spec(spec):
+            return f"classifier:{name}", f"it was trained on {spec}"
+    hint = (
+        f"; a better judge of these is made by: gans train-classifier --data {better[-1]}" if better else ""
+    )
+    if registry.load("extractor", "efflite0").is_at_hand(None):
+        return "efflite0", f"its weights are on this machine{hint}"
+    missing = "no other has its weights on this machine; inception needs --weights FILE or --download"
+    return ALWAYS, missing + hint
+
+
+def _specs_within(data: str) -> Iterator[str]:
+    """A data spec, and that of the set inside it."""
+    name, _, argument = data.partition(":")
+    if name in registry.names("data"):
+        yield data
+        if argument and registry.load("data", name).takes_spec:
+            yield from _specs_within(argument)
+
+
+def _is_for_classifiers(spec: str) -> bool:
+    """Whether ImageNet's networks know little of this data: drawn, or grey."""
+    try:
+        source = open_source(spec)
+        return source.kind == "images" and (source.is_embedded or source.native().channels == 1)
+    except (UsageError, ValueError):  # it is opened later, and complains then
+        return False
+
+
+def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[tuple[Tensor, Features]]:
+    """All samples and their features, batch by batch."""
+    advance = meter(samples.name, len(samples))
+    for batch in samples.batches():
+        with usage_errors():
+            found = extractor(batch)
+        yield batch, found
+        advance(len(batch))
+
+
+def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
+    """Logits of each channel as a grey picture, `(B, C, K)`."""
+    advance = meter(f"channels of {samples.name}", len(samples))
+    for batch in samples.batches():
+        with usage_errors():
+            logits = extractor(batch.flatten(0, 1).unsqueeze(1)).logits
+        assert logits is not None
+        yield logits.view(*batch.shape[:2], -1)
+        advance(len(batch))
+
+
+def path_vectors(samples: GeneratedSamples, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
+    """Vectors of both ends of small steps in latent space, `(B, 2, D)`."""
+    advance = meter(f"paths of {samples.name}", len(samples))
+    for pairs in samples.path_batches():
+        with usage_errors():
+            found = extractor(pairs.flatten(0, 1))
+        yield found.vectors.view(*pairs.shape[:2], -1)
+        advance(len(pairs))
+
+
+class ReferenceFeatures:
+    """The real side: what metrics need of it, computed once and kept in the cache folder.
+
+    Kept files are named by a hash over every pixel, their number, the extractor with its weights and its
+    resize rule, so that whatever changes is made anew. One that cannot be read, or says otherwise inside, is
+    made anew too.
+    """
+
+    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+        self.samples, self.extractor, self.meter = samples, extractor, meter
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What decides on the features."""
+        return {
+            **self.extractor.description(),
+            "n": len(self.samples),
+            "shape": list(self.samples.shape),
+            "samples": self.samples.content_hash,
+        }
+
+    @property
+    def hash(self) -> str:
+        return blake2b(json.dumps(self.record, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Mean and covariance of the feature vectors. Raises UsageError for fewer than two images."""
+        file = self._file("statistics")
+        try:
+            kept = Statistics.load(file)
+            if dict(kept.provenance) == self.record:
+                return kept
+        except ValueError:
+            pass
+        moments = Moments()
+        for part in [self.vectors] if "vectors" in self.__dict__ else self._vectors():
+            with usage_errors():
+                moments.update(part)
+        with usage_errors():
+            found = moments.statistics()
+        self._keep(lambda: found.save(file, self.record))
+        return found
+
+    @cached_property
+    def vectors(self) -> Tensor:
+        """Float32 `(N, D)`."""
+        file = self._file("vectors")
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                if json.loads(str(kept["provenance"])) == self.record:
+                    return torch.from_numpy(kept["vectors"])
+        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+            pass
+        vectors = torch.cat(list(self._vectors()))
+        record = np.array(json.dumps(self.record, sort_keys=True))
+        content = io.BytesIO()
+        np.savez(content, vectors=vectors.numpy(), provenance=record)
+        self._keep(lambda: write_atomically(file, content.getvalue()))
+        return vectors
+
+    def _vectors(self) -> Iterator[Tensor]:
+        for _, features in extract(self.samples, self.extractor, self.meter):
+            yield features.vectors.float().cpu()
+
+    def _file(self, what: str) -> Path:
+        return cache_folder() / "references" / f"{self.hash}.{what}.npz"
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """A cache that cannot be written costs time, not the score."""
+        try:
+            (cache_folder() / "references").mkdir(parents=True, exist_ok=True)
+            write()
+        except OSError:
+            pass
+
+
+def differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Lines `extractor: a, b` for what makes scores of two records incomparable."""
+    keys = ("extractor", "weights", "resize_rule")
+    known = [key for key in keys if key in ours and key in theirs]
+    return [f"{key}: {ours[key]:.12}, {theirs[key]:.12}" for key in known if ours[key] != theirs[key]]

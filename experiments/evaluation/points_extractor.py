@@ -1,0 +1,40 @@
+"""Points in the plane are their own features."""
+
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor
+
+from metrics.extractors.core.extractor import CPU, Extractor, Features
+
+
+@final
+class Plane(Extractor):
+    """What stands where images have an extractor; not in the catalogue, because nobody chooses it."""
+
+    name = "none"
+    distance = "fd-points"
+    feature_size = 2
+    has_logits = False
+    resize_rule = "none"
+    weights_hash = "none"
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        resize_rule: str | None = None,
+        device: torch.device = CPU,
+        download: bool = False,
+    ) -> None:
+        if weights is not None or resize_rule is not None:
+            raise ValueError("points are their own features: --weights and --resize-rule are for images")
+        self.device = device
+
+    def __call__(self, images: Tensor) -> Features:
+        """Float32 `(N, 2)`, as they are."""
+        return Features(images, None)
+
+    @classmethod
+    def is_at_hand(cls, weights: Path | None = None) -> bool:
+        return True

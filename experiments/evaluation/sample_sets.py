@@ -1,0 +1,197 @@
+"""What is judged: finite sets of images of one size, or of points, from data or from a generator."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.config.factory import blueprint_of
+from experiments.core.device import resolve_device
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.images import to_uint8
+from experiments.core.seeds import generator_for
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
+from experiments.data.core.sources import absolute_spec, access, open_source
+from experiments.runs.generator import drawn_labels, from_noise, load, sample_batches
+from gans.core.networks import LatentNetwork
+from metrics.path_length import neighbours_on_path
+
+BATCH = 64
+
+
+class SampleSet(ABC):
+    """N samples in an order that does not change.
+
+    Attributes:
+        name: how messages and records name it.
+        shape: `(C, H, W)` of images, `(2,)` of points.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.shape) == 3
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batches(self) -> Iterator[Tensor]:
+        """All of them, uint8 `(B, C, H, W)` or float32 `(B, 2)`, from the first to the last, as often as it
+        is called."""
+
+
+class DataSamples(SampleSet):
+    """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
+
+    def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
+        self.name, self.data, self.shape, self.seed = name, data, data.sample_shape, seed
+        order = torch.arange(len(data))
+        if count is not None and count < len(data):
+            random = generator_for(seed, "evaluation")
+            order = torch.randperm(len(data), generator=random)[:count].sort().values
+        self.order = order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def batches(self) -> Iterator[Tensor]:
+        for indices in torch.split(self.order, BATCH):
+            with usage_errors():
+                found = self.data.fetch(indices)
+            yield found
+
+    @property
+    def class_counts(self) -> Tensor:
+        """How many samples each class has in all of the data, int64 `(K,)`; it must have labels."""
+        assert self.data.labels is not None
+        return self.data.labels.bincount(minlength=len(self.data.classes))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Of every number and the order of the samples."""
+        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
+        for batch in self.batches():
+            digest.update(batch.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+class GeneratedSamples(SampleSet):
+    """`count` samples of a generator, in evaluation mode and from latents that the seed decides; drawn anew
+    each time, to the same bits."""
+
+    def __init__(
+        self, name: str, generator: LatentNetwork, settings: Settings, count: int, seed: int, device: str
+    ) -> None:
+        self.name, self.generator, self.settings = name, generator, settings
+        self.shape = blueprint_of(settings).sample_shape
+        self.count, self.seed, self.device = count, seed, device
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self) -> Iterator[Tensor]:
+        for batch in sample_batches(self.generator, self.count, self.seed, self.device):
+            yield to_uint8(batch) if self.is_images else batch
+
+    @torch.no_grad()
+    def path_batches(self) -> Iterator[Tensor]:
+        """`count` pairs of neighbours on paths of latents, float32 `(B, 2, …)`: images in [0, 255] and not
+        rounded, because neighbours differ by less than a level of grey."""
+        place = torch.device(resolve_device(self.device))
+        generator, random = self.generator.to(place), generator_for(self.seed, "path")
+        of_labels = generator_for(self.seed, "labels")
+        for start in range(0, self.count, BATCH):
+            begin, end = torch.randn(2, BATCH, generator.z_dim, generator=random)
+            latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random))
+            labels = drawn_labels(generator, BATCH, of_labels)
+            told = tuple(label.repeat_interleave(2).to(place) for label in labels)
+            pairs = generator(latents.flatten(0, 1).to(place), *told).float().cpu()
+            pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
+            yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """How image data is brought to one form; None where the data itself decides."""
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: Fit = "auto"
+
+
+def image_format_of(settings: Settings) -> ImageFormat:
+    """The form in which a run was shown its data: what its samples are compared with."""
+    fit: Any = settings.fit or "auto"
+    return ImageFormat(settings.image_size, settings.channels, fit)
+
+
+def open_samples_of(
+    spec: str, image_format: ImageFormat, count: int | None, seed: int, reach: DataAccess = USUAL
+) -> DataSamples:
+    """The samples of a data spec. Raises UsageError where they cannot be had in that form."""
+    return DataSamples(spec, open_data_as(spec, image_format, reach), count, seed)
+
+
+def open_data_as(spec: str, image_format: ImageFormat, reach: DataAccess = USUAL) -> DataSet:
+    """The data behind a spec in some form."""
+    source = open_source(absolute_spec(spec), reach)
+    if source.kind == "points":
+        with usage_errors():
+            return source.open(None, None, image_format.fit)
+    with usage_errors():
+        native = source.native()
+    size = image_format.size or native.size or native.first
+    if size is None:
+        raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+    with usage_errors():
+        return source.open(size, image_format.channels or native.channels or 3, image_format.fit)
+
+
+def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
+    """The data that a run was trained on, as it was shown to the critic."""
+    return open_samples_of(settings.data, image_format_of(settings), count, seed, access(settings.to_dict()))
+
+
+def is_generator(word: str) -> bool:
+    """Whether the word names a run folder, a checkpoint or an exported generator."""
+    path = Path(word)
+    return path.suffix in (".safetensors", ".pt") or (path / "config.json").is_file()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A generator that is to be judged.
+
+    Attributes:
+        name: how messages name it.
+        network: in evaluation mode.
+        settings: of its run.
+        step, kimg: that it was trained to, where they are known.
+    """
+
+    name: str
+    network: nn.Module
+    settings: Settings
+    step: int | None = None
+    kimg: float | None = None
+
+
+def open_candidate(word: str) -> Candidate:
+    """The generator of a run folder, a checkpoint or an exported file."""
+    return Candidate(word, *load(Path(word)))
+
+
+def open_generated(word: str, count: int, seed: int, device: str) -> GeneratedSamples:
+    """Samples of a run folder, a checkpoint or an exported generator."""
+    generator, settings, *_ = load(Path(word))
+    return GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)

@@ -1,0 +1,195 @@
+"""What a generator is judged by: images from noise, or translations in one direction or in two."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.config.factory import build_networks
+from experiments.core.device import resolve_device
+from experiments.core.errors import usage_errors
+from experiments.core.images import from_uint8, to_uint8
+from experiments.core.seeds import generator_for, seed_all
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
+from experiments.data.core.open import open_held_out, open_with_attributes, task_of
+from experiments.evaluation.sample_sets import (
+    BATCH,
+    Candidate,
+    DataSamples,
+    GeneratedSamples,
+    SampleSet,
+    data_of_run,
+)
+from experiments.runs.generator import from_noise
+from gans.core.translation import AttributeTranslator, DomainTranslator
+
+PIXELS = 64 * 128 * 128  # of a batch that is translated: it passes through many channels at full size
+Translate = Callable[[Tensor, Tensor], Tensor]  # (images in [−1, 1], their places in the data) → images
+
+
+class TranslatedSamples(SampleSet):
+    """Translations of images of a set, made anew each time, to the same bits.
+
+    Args:
+        inputs: what is translated.
+        translate: the generator; its dropout, if it stays on, draws as the seed says.
+        targets: uint8 images by their places in the data; None where no truth is known.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: DataSamples,
+        translate: Translate,
+        targets: Callable[[Tensor], Tensor] | None,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.name, self.inputs, self.translate, self.targets = name, inputs, translate, targets
+        self.shape, self.seed, self.device = inputs.shape, seed, device
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batches(self) -> Iterator[Tensor]:
+        for places in self._places():
+            yield self._made_of(places)
+
+    def pairs(self, begin: int, made: Tensor) -> Tensor:
+        """Images of a batch whose first one is number `begin`, beside their targets: `(B, 2, C, H, W)` in
+        [−1, 1]."""
+        assert self.targets is not None
+        places = self.inputs.order[begin : begin + len(made)]
+        with usage_errors():
+            truth = self.targets(places).to(made.device)
+        return from_uint8(torch.stack([made, truth], dim=1))
+
+    def _places(self) -> tuple[Tensor, ...]:
+        _, height, width = self.shape
+        return torch.split(self.inputs.order, max(1, min(BATCH, PIXELS // (height * width))))
+
+    @torch.no_grad()
+    def _made_of(self, places: Tensor) -> Tensor:
+        with usage_errors():
+            images = from_uint8(self.inputs.data.fetch(places).to(self.device))
+        seed_all(self.seed, "translations", int(places[0]))
+        return to_uint8(self.translate(images, places).float()).cpu()
+
+
+class EvaluationTask(ABC):
+    """One thing that generators of a run make, and the reals that it is compared with.
+
+    Attributes:
+        key: what its scores end in; empty where a generator makes one thing only.
+        reals: at most as many as are asked for.
+        record: what is to be known about its scores, beside what all have.
+        has_paths: whether its latents can be moved along.
+        has_pairs: whether the true image is known of each that is made.
+    """
+
+    key: str = ""
+    reals: DataSamples
+    record: dict[str, Any]
+    has_paths: bool = False
+    has_pairs: bool = False
+
+    @abstractmethod
+    def samples(self, candidate: Candidate) -> SampleSet:
+        """What this generator makes."""
+
+
+class FromNoise(EvaluationTask):
+    """Samples against the data of the training."""
+
+    has_paths = True
+
+    def __init__(self, settings: Settings, count: int, seed: int, device: str) -> None:
+        self.reals, self.record = data_of_run(settings, count, seed), {}
+        self.count, self.seed, self.device = count, seed, device
+
+    def samples(self, candidate: Candidate) -> GeneratedSamples:
+        network = from_noise(candidate.network, candidate.name)
+        return GeneratedSamples(
+            candidate.name, network, candidate.settings, self.count, self.seed, self.device
+        )
+
+
+class ToDomain(EvaluationTask):
+    """Translations to one domain against the images of it."""
+
+    def __init__(
+        self, to: str, inputs: DataSamples, reals: DataSamples, has_pairs: bool, split: str, device: str
+    ) -> None:
+        self.key, self.to, self.inputs, self.reals = f"to-{to}", to, inputs, reals
+        self.has_pairs, self.record, self.device = has_pairs, {"split": split}, device
+
+    def samples(self, candidate: Candidate) -> TranslatedSamples:
+        place = torch.device(resolve_device(self.device))
+        network = candidate.network.to(place)
+        assert isinstance(network, DomainTranslator)
+
+        def translate(images: Tensor, places: Tensor) -> Tensor:
+            return network.translate(images, self.to)
+
+        targets = self.reals.data.fetch if self.has_pairs else None
+        return TranslatedSamples(
+            f"{candidate.name} {self.key}", self.inputs, translate, targets, self.inputs.seed, place
+        )
+
+
+class ToAttributes(EvaluationTask):
+    """Images with the attributes of others of the set, against the images as they are."""
+
+    def __init__(self, reals: DataSamples, split: str, device: str) -> None:
+        self.reals, self.record, self.device = reals, {"split": split}, device
+        self.has_pairs = isinstance(reals.data, KnownChanges)
+        with usage_errors():
+            table = attributes_of(reals.data).table
+        # Along one ring through all of them: nobody gets what it has from itself.
+        ring = reals.order[torch.randperm(len(reals), generator=generator_for(reals.seed, "attributes"))]
+        self.asked = table.clone()
+        self.asked[ring] = table[ring.roll(1)]
+
+    def samples(self, candidate: Candidate) -> TranslatedSamples:
+        place = torch.device(resolve_device(self.device))
+        network, data = candidate.network.to(place), self.reals.data
+        assert isinstance(network, AttributeTranslator)
+
+        def translate(images: Tensor, places: Tensor) -> Tensor:
+            return network.translate(images, self.asked[places].to(place))
+
+        def truth(places: Tensor) -> Tensor:
+            assert isinstance(data, KnownChanges)
+            return data.fetch_with(places, self.asked[places])
+
+        targets = truth if self.has_pairs else None
+        return TranslatedSamples(candidate.name, self.reals, translate, targets, self.reals.seed, place)
+
+
+def evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
+    """All that generators with these settings are judged by, with the data opened."""
+    task = task_of(settings)
+    if task == "noise":
+        return [FromNoise(settings, count, seed, device)]
+    if task == "attributes":
+        data, is_held_out = open_with_attributes(settings)
+        return [ToAttributes(DataSamples(settings.data, data, count, seed), _split(is_held_out), device)]
+    domains, is_held_out = open_held_out(settings)
+    with torch.device("meta"):
+        network, _ = build_networks(settings)
+    assert isinstance(network, DomainTranslator)
+    sides: dict[str, DataSet] = {"A": domains.a, "B": domains.b}
+    opened = {to: DataSamples(settings.data, side, count, seed) for to, side in sides.items()}
+    return [
+        ToDomain(
+            to, opened["A" if to == "B" else "B"], opened[to], domains.paired, _split(is_held_out), device
+        )
+        for to in network.targets
+    ]
+
+
+def _split(is_held_out: bool) -> str:
+    return "held-out" if is_held_out else "training"

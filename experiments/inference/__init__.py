@@ -1,0 +1,1 @@
+"""Tools for a trained generator: latent moves, projection, translation, ONNX."""

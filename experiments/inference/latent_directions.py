@@ -1,0 +1,87 @@
+"""Directions of large change, found without labels: from weights (SeFa), or from where w lies (GANSpace)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.core.errors import UsageError
+from experiments.core.images import to_uint8
+from experiments.core.sheets import SheetRow, sheet, signed
+from experiments.inference.latent_space import LatentSpace, StyleSpace
+
+
+@dataclass(frozen=True)
+class Directions:
+    """K directions, the strongest first.
+
+    Attributes:
+        vectors: `(K, size)`, of length 1 and at right angles to each other; the largest number in each is
+            positive, since a direction and its opposite are one.
+        strengths: `(K,)`, what they are ordered by; `measure` is its name.
+        strides: `(K,)`, how far a unit of `--range` goes: the latents' standard deviation that way.
+    """
+
+    vectors: Tensor
+    strengths: Tensor
+    strides: Tensor
+    measure: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.measure: self.strengths.tolist()}
+
+
+def factorized(space: LatentSpace, count: int) -> Directions:
+    """The top eigenvectors of AᵀA, with A the weights that the latent meets first: `‖A n‖` is largest there
+    (SeFa, Shen & Zhou 2021, equations 3 to 6). Raises UsageError for more directions than dimensions."""
+    _check(space, count)
+    weights = torch.cat([weight.detach().cpu().double() for weight in space.network.first_layers])
+    vectors, squares = _strongest(weights.T @ weights, count)
+    deviations = (vectors @ space.covariance.double() * vectors).sum(dim=1).sqrt()
+    return Directions(vectors.float(), squares.sqrt(), deviations.float(), "singular_values")
+
+
+def principal(space: LatentSpace, count: int) -> Directions:
+    """The principal components of 10,000 w (GANSpace, Härkönen et al. 2020, section 3.1). Raises UsageError
+    where there is no mapping network, and for more directions than dimensions."""
+    if not isinstance(space, StyleSpace):
+        raise UsageError(
+            f"--method pca: {space.name} has no mapping network, and its noise has no direction that another "
+            "has not; take --method sefa"
+        )
+    _check(space, count)
+    vectors, variances = _strongest(space.covariance.double(), count)
+    return Directions(vectors.float(), variances.sqrt(), variances.sqrt().float(), "standard_deviations")
+
+
+FINDERS: dict[str, Callable[[LatentSpace, int], Directions]] = {"sefa": factorized, "pca": principal}
+
+
+def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Tensor) -> Image.Image:
+    """A row for each direction: the seed's sample moved by each of the values."""
+    shifts = (found.strides[:, None] * values)[..., None] * found.vectors[:, None]
+    points = space.of_seeds([seed])[0] + shifts
+    rows = torch.split(to_uint8(space.samples(points.flatten(0, 1))), len(values))
+    captions = [f"seed {seed}" if value == 0 else signed(value) for value in values.tolist()]
+    labels = [f"{place}: {strength:.3g}" for place, strength in enumerate(found.strengths.tolist(), 1)]
+    above = [captions, *([()] * (len(rows) - 1))]
+    return sheet([SheetRow(*words) for words in zip(labels, rows, above, strict=True)])
+
+
+def _check(space: LatentSpace, count: int) -> None:
+    if count > space.size:
+        raise UsageError(
+            f"-k {count}: the latents {space.letter} of {space.name} have {space.size} dimensions, so there "
+            f"are 1 to {space.size} directions"
+        )
+
+
+def _strongest(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest eigenvectors, in rows, and their eigenvalues."""
+    values, columns = torch.linalg.eigh(symmetric)
+    vectors = columns.T.flip(0)[:count]
+    largest = vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True))
+    return vectors * largest.sign(), values.flip(0)[:count].clamp(min=0)

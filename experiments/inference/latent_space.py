@@ -1,0 +1,193 @@
+"""The space in which a generator's latents are moved: z, or w where it has a mapping network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from experiments.config.factory import blueprint_of
+from experiments.core.device import resolve_device
+from experiments.core.errors import UsageError
+from experiments.core.seeds import generator_for
+from experiments.core.settings import Settings
+from experiments.runs.generator import BATCH, from_noise, load_generator, of_class
+from gans.core.networks import LatentNetwork, StyledNetwork
+from metrics.path_length import lerp, slerp
+
+SURVEYED = 10_000  # latents whose w tell where w lies, as in GANSpace and in StyleGAN2's projector
+
+
+def latent_of(seed: int, z_dim: int) -> Tensor:
+    """The z `(z_dim,)` of a seed: the first latent of `gans sample --seed SEED`, so that pictures correspond.
+
+    It is cut from a whole batch, as there: a smaller draw would hold other numbers.
+    """
+    return torch.randn(BATCH, z_dim, generator=generator_for(seed, "latents"))[0]
+
+
+class LatentSpace(ABC):
+    """A generator's latents as points `(N, size)`.
+
+    Attributes:
+        letter: "z" or "w".
+        name: how messages name the generator.
+        settings: those of its run.
+        device: where samples are made; points and samples are on the CPU.
+        size: numbers in a point.
+    """
+
+    letter: ClassVar[str]
+    size: int
+
+    def __init__(self, name: str, settings: Settings, device: torch.device) -> None:
+        self.name, self.settings, self.device = name, settings, device
+
+    @property
+    @abstractmethod
+    def network(self) -> LatentNetwork:
+        """The whole generator, z → samples."""
+
+    @abstractmethod
+    def make(self, points: Tensor) -> Tensor:
+        """Points `(N, size)` → samples, both on `device`; gradients reach the points."""
+
+    @abstractmethod
+    def from_noise(self, z: Tensor) -> Tensor:
+        """z `(N, z_dim)` → points `(N, size)`, both on the CPU."""
+
+    @abstractmethod
+    def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """Points `(T, size)` on the way from `begin` to `end`, `(size,)` each, at the shares t `(T,)`."""
+
+    @property
+    @abstractmethod
+    def centre(self) -> Tensor:
+        """The mean of the points that noise is mapped to, `(size,)`."""
+
+    @property
+    @abstractmethod
+    def covariance(self) -> Tensor:
+        """Their covariance, `(size, size)`."""
+
+    @property
+    def deviation(self) -> Tensor:
+        """Their standard deviation in every dimension, `(size,)`."""
+        return self.covariance.diagonal().sqrt()
+
+    def of_seeds(self, seeds: Sequence[int]) -> Tensor:
+        """The points of seeds, `(N, size)`."""
+        return self.from_noise(torch.stack([latent_of(seed, self.network.z_dim) for seed in seeds]))
+
+    @torch.no_grad()
+    def samples(self, points: Tensor) -> Tensor:
+        """Samples of points `(N, size)`: images in [−1, 1] `(N, C, H, W)`, or `(N, 2)`.
+
+        They are made in whole batches, as `gans sample` makes them: in a batch of another size sums may be
+        taken in another order, and samples of equal latents differ in the last bit.
+        """
+        made = []
+        for batch in torch.split(points, BATCH):
+            whole = torch.cat([batch, batch[-1:].expand(BATCH - len(batch), -1)])
+            made.append(self.make(whole.to(self.device)).float().cpu()[: len(batch)])
+        return torch.cat(made)
+
+    @property
+    def is_images(self) -> bool:
+        return blueprint_of(self.settings).is_image
+
+    def refuse_points(self, tool: str) -> None:
+        """Raises UsageError for a generator of points in the plane."""
+        if not self.is_images:
+            raise UsageError(
+                f"gans {tool} shows samples one by one, and {self.name} makes points in the plane, of which "
+                "one says nothing: give a generator of images (gans sample RUN --out FILE.png plots points)"
+            )
+
+
+class NoiseSpace(LatentSpace):
+    """z ~ N(0, 1). Interpolation keeps to the sphere near which such points lie (White 2016)."""
+
+    letter: ClassVar[str] = "z"
+
+    def __init__(self, name: str, network: LatentNetwork, settings: Settings, device: torch.device) -> None:
+        super().__init__(name, settings, device)
+        self._network, self.size = network.to(device), network.z_dim
+
+    @property
+    def network(self) -> LatentNetwork:
+        return self._network
+
+    def make(self, points: Tensor) -> Tensor:
+        return self._network(points)
+
+    def from_noise(self, z: Tensor) -> Tensor:
+        return z
+
+    def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        return slerp(begin.double(), end.double(), t.double()[:, None]).float()
+
+    @property
+    def centre(self) -> Tensor:
+        return torch.zeros(self.size)
+
+    @property
+    def covariance(self) -> Tensor:
+        return torch.eye(self.size)
+
+
+class StyleSpace(LatentSpace):
+    """w = mapping(z), where straight lines are the ways (StyleGAN, section 4.1)."""
+
+    letter: ClassVar[str] = "w"
+
+    def __init__(self, name: str, network: StyledNetwork, settings: Settings, device: torch.device) -> None:
+        super().__init__(name, settings, device)
+        self._network, self.size = network.to(device), network.w_dim
+
+    @property
+    def network(self) -> LatentNetwork:
+        return self._network
+
+    def make(self, points: Tensor) -> Tensor:
+        return self._network.synthesize(points)
+
+    @torch.no_grad()
+    def from_noise(self, z: Tensor) -> Tensor:
+        return self._network.map(z.to(self.device)).float().cpu()
+
+    def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        return lerp(begin.double(), end.double(), t.double()[:, None]).float()
+
+    @cached_property
+    def survey(self) -> Tensor:
+        """Where noise is mapped to, `(10000, size)`."""
+        random = generator_for(0, "survey")
+        return self.from_noise(torch.randn(SURVEYED, self.network.z_dim, generator=random))
+
+    @property
+    def centre(self) -> Tensor:
+        return self.survey.mean(dim=0)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        return torch.cov(self.survey.T)
+
+
+def open_space(path: Path, device: str, label: int | None) -> LatentSpace:
+    """The latents of a run folder, a checkpoint or an exported generator; of one class, if it is told
+    labels. Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
+    not start from noise."""
+    network, settings = load_generator(path)
+    chosen = of_class(from_noise(network, str(path)), label, str(path), needed=True)
+    return space_of(chosen, settings, str(path), torch.device(resolve_device(device)))
+
+
+def space_of(network: LatentNetwork, settings: Settings, name: str, device: torch.device) -> LatentSpace:
+    """The space of a network that is at hand, in evaluation mode."""
+    if isinstance(network, StyledNetwork):
+        return StyleSpace(name, network, settings, device)
+    return NoiseSpace(name, network, settings, device)

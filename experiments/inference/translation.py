@@ -1,0 +1,166 @@
+"""Image files through a translator: of any size and kind, at their own size and under their own names."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.images import to_pillow, to_uint8, write_picture
+from experiments.core.seeds import make_deterministic, seed_all
+from experiments.data.core.decoding import convert, resize
+from experiments.data.core.image_files import NAMED, REMEDY, UnreadableError, read_image
+from experiments.data.folder import ENDINGS, FolderStore, images_below
+from experiments.inference.translation_targets import Target, as_input
+
+log = logging.getLogger("gans")
+
+
+class Item(NamedTuple):
+    """An image file, by its name below a folder, and the file that its translation becomes."""
+
+    folder: Path
+    name: str
+    result: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / self.name
+
+    def read(self, channels: int) -> tuple[Image.Image, Image.Image | None]:
+        """The image as it is shown, on white, with the channels of the run; and its transparency apart, if
+        it has any and the run has none. Raises UnreadableError."""
+        header, image = read_image(FolderStore(self.folder), self.name, 4)
+        if channels == 4:
+            return image, None
+        return convert(image, channels), image.getchannel("A") if header.channels == 4 else None
+
+
+def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
+    """Every image that is asked for. Raises UsageError for one that is not there, and where a result would
+    take the place of an input, of another result or, without `force`, of any file."""
+    if not out:
+        raise UsageError("--out is empty; give a folder")
+    target = Path(out)
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"--out {out} is a file; give a folder")
+    items = [item for path in inputs for item in _found(path, target)]
+    files = {item.file.resolve() for item in items}
+    becomes: dict[Path, Item] = {}
+    for item in items:
+        first = becomes.setdefault(item.result, item)
+        if first is not item:
+            raise UsageError(
+                f"{first.file} and {item.file} would both become {item.result}; rename one, or translate it "
+                "into another --out"
+            )
+        if item.result.resolve() in files:
+            raise UsageError(f"{item.result} is one of the images to translate; take another --out")
+        if item.result.exists() and not force:
+            raise UsageError(f"{item.result} exists; take another --out, or --force to write over it")
+    return items
+
+
+def _found(path: Path, out: Path) -> list[Item]:
+    """The image, or all below a folder."""
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; give image files, or folders of them")
+    if not path.is_dir():
+        return [Item(path.parent, path.name, out / f"{_stem(path.name)}.png")]
+    if out.resolve().is_relative_to(path.resolve()):
+        # Else the results of one translation would be among the images of the next.
+        raise UsageError(f"--out {out} is in {path}, whose images are translated; take a folder outside")
+    with usage_errors():
+        names = images_below(path)
+    return [Item(path, name, out / f"{_stem(name)}.png") for name in names]
+
+
+def _stem(name: str) -> str:
+    """Without the ending, if it is that of an image."""
+    return str(Path(name).with_suffix("")) if name.lower().endswith(ENDINGS) else name
+
+
+def check(items: Sequence[Item], skip_bad: bool, advance: Callable[[int], None]) -> list[Item]:
+    """Those that can be read. All are tried before the first is translated, so that a bad one leaves nothing
+    behind. Raises UsageError for it, or where there is no good one; with `skip_bad` says which are bad."""
+    good, bad = [], []
+    for item in items:
+        try:
+            item.read(3)
+            good.append(item)
+        except UnreadableError as error:
+            if not skip_bad:
+                raise UsageError(str(error)) from error
+            bad.append((item, str(error).removesuffix(REMEDY)))
+        advance(1)
+    if not good:
+        raise UsageError(f"none of the {len(bad)} images can be read; the first: {bad[0][1]}")
+    if bad:
+        named = ", ".join(str(item.file) for item, _ in bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
+        log.info(f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}")
+    return good
+
+
+class Frame(NamedTuple):
+    """How images of any size come through the network.
+
+    Attributes:
+        size: (height, width) of the training.
+        channels: of the run.
+        multiple: sides must be multiples of it; None where they must be those of the training.
+        device: where the network is.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    multiple: int | None
+    device: torch.device
+
+    def through(self, target: Target, image: Image.Image) -> Image.Image:
+        """The translation of an image, of the same size."""
+        own = image.height, image.width
+        if self.multiple is None:
+            made = target.change(image, as_input(resize(image, self.size, "stretch")).to(self.device))
+            return resize(to_pillow(to_uint8(made[0])), own, "stretch")
+        sides = [padded(side, self.multiple, trained) for side, trained in zip(own, self.size, strict=True)]
+        rows, columns = (mirrored(side, wanted) for side, wanted in zip(own, sides, strict=True))
+        made = target.change(image, as_input(image)[:, :, rows][:, :, :, columns].to(self.device))
+        top, left = ((wanted - side) // 2 for side, wanted in zip(own, sides, strict=True))
+        return to_pillow(to_uint8(made[0])[:, top : top + own[0], left : left + own[1]])
+
+
+def padded(side: int, multiple: int, trained: int) -> int:
+    """The multiple that an image's side is brought to: twice the multiple or the training's side at least,
+    because layers need a border to reflect, and more than one pixel to normalize."""
+    return max(ceil(side / multiple) * multiple, min(2 * multiple, trained))
+
+
+def mirrored(side: int, wanted: int) -> Tensor:
+    """Indices `(wanted,)` of pixels: all in the middle, and around them their reflection, as often as it
+    takes."""
+    period = max(1, 2 * (side - 1))
+    places = (torch.arange(wanted) - (wanted - side) // 2) % period
+    return torch.minimum(places, period - places)
+
+
+@torch.no_grad()
+def translate_files(
+    items: Iterable[Item], frame: Frame, target: Target, seed: int, advance: Callable[[int], None]
+) -> None:
+    """Translates and writes one after the other: what dropout drops is a function of the seed and of the
+    file's name alone, and so does not depend on what else is translated."""
+    make_deterministic()
+    for item in items:
+        with usage_errors():
+            image, alpha = item.read(frame.channels)
+        seed_all(seed, "translate", item.file.name)
+        result = frame.through(target, image)
+        if alpha is not None:
+            result.putalpha(alpha)
+        write_picture(item.result, result)
+        advance(1)

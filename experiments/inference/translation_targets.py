@@ -1,0 +1,162 @@
+"""What `--to` asks of a translator: a domain, or attributes, of which the critic tells those not named."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from experiments.config.factory import build_networks
+from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.images import from_uint8
+from experiments.core.settings import Settings
+from experiments.data.core.decoding import resize
+from experiments.runs.checkpoint import checkpoint_name, load_checkpoint
+from experiments.runs.folder import RunFolder
+from gans.core.attributes import (
+    AttributeCritic,
+    Groups,
+    column_names,
+    columns_of,
+    groups_of,
+    join_words,
+    most_likely_rows,
+    with_value,
+)
+from gans.core.translation import AttributeTranslator, DomainTranslator
+
+CRITIC = "critic.network."  # before the names of its weights in a game's state
+
+
+class Target(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        words: as `B`, or `hue=red,filled=1`.
+        change: the whole image, in the run's channels, and what the network is given of it
+            `(1, C, H, W)` → what the network makes of that.
+    """
+
+    words: str
+    change: Callable[[Image.Image, Tensor], Tensor]
+
+
+def target_of(
+    network: DomainTranslator | AttributeTranslator,
+    settings: Settings,
+    words: Sequence[str],
+    path: Path,
+) -> Target:
+    """What `words` ask of the generator of `path`. Raises UsageError for what it cannot give."""
+    words = [part for word in words for part in word.split(",") if part]
+    if isinstance(network, DomainTranslator):
+        to = domain_asked(network.targets, words, str(path))
+        return Target(to, lambda _, x: network.translate(x, to))
+    groups = groups_of(settings.attributes)
+    asked = attributes_asked(groups, words, str(path))
+    missing = [group.name for group in groups if group.name not in asked]
+    critic = critic_of(path, settings) if missing else None
+    if missing and critic is None:
+        raise UsageError(
+            f"{path} comes without the critic, which would tell the attributes that --to does not name: "
+            f"name {', '.join(missing)}, too"
+        )
+    return Target(
+        ",".join(f"{name}={value}" for name, value in asked.items()),
+        AttributeChange(network, groups, asked, critic, settings),
+    )
+
+
+def domain_asked(targets: Sequence[str], words: Sequence[str], name: str) -> str:
+    """The domain that the words name, which may be missing where there is only one."""
+    words = words or (targets if len(targets) == 1 else ())
+    if len(words) != 1:
+        raise UsageError(f"{name} translates to {join_words(targets)}: say which with --to, one of them")
+    for target in targets:
+        if target.casefold() == words[0].casefold():
+            return target
+    raise UsageError(f"--to {words[0]}: {name} translates to {join_words(targets)}")
+
+
+def attributes_asked(groups: Groups, words: Sequence[str], name: str) -> dict[str, str]:
+    """The value of each attribute that the words name."""
+    names = join_words([group.name for group in groups])
+    if not words:
+        raise UsageError(f"{name} changes attributes: say which with --to NAME=VALUE, of {names}")
+    asked: dict[str, str] = {}
+    none = torch.zeros(1, len(column_names(groups)))
+    for word in words:
+        attribute, equals, value = word.partition("=")
+        with usage_errors(f"--to {word}"):
+            columns_of(groups, attribute)
+        if not equals:
+            values = next(group.values for group in groups if group.name == attribute)
+            raise UsageError(f"--to {word}: give its value, {join_words([f'{word}={v}' for v in values])}")
+        with usage_errors(f"--to {word}"):
+            with_value(groups, none, attribute, value)
+        if attribute in asked:
+            raise UsageError(f"--to names {attribute} twice; give it one value")
+        asked[attribute] = value
+    return asked
+
+
+class AttributeChange:
+    """Some attributes become as asked for, and the others stay what the critic says that they are.
+
+    Args:
+        critic: may be None where all are asked for.
+    """
+
+    def __init__(
+        self,
+        network: AttributeTranslator,
+        groups: Groups,
+        asked: dict[str, str],
+        critic: AttributeCritic | None,
+        settings: Settings,
+    ) -> None:
+        self.network, self.groups, self.asked, self.critic = network, groups, asked, critic
+        self.size, self.fit = settings.image_size, settings.fit
+
+    def __call__(self, image: Image.Image, x: Tensor) -> Tensor:
+        return self.network.translate(x, self.rows(image, x.device))
+
+    def rows(self, image: Image.Image, device: torch.device) -> Tensor:
+        """All attributes, `(1, D)`."""
+        rows = torch.zeros(1, len(column_names(self.groups)), device=device)
+        if self.critic is not None and self.size is not None:
+            seen: Any = self.fit or "crop"  # as the run brought its own images to its size
+            shown = as_input(resize(image, self.size, seen)).to(device)
+            rows = most_likely_rows(self.groups, self.critic.to(device).classify(shown))
+        for name, value in self.asked.items():
+            rows = with_value(self.groups, rows, name, value)
+        return rows
+
+
+def critic_of(path: Path, settings: Settings) -> AttributeCritic | None:
+    """The critic in a checkpoint, or in the newest one of a run folder; None where there is none, as in an
+    exported file, or it does not tell attributes."""
+    if path.suffix == ".safetensors":
+        return None
+    state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
+    if state is None:
+        return None
+    _, critic = build_networks(settings)
+    if not isinstance(critic, AttributeCritic):
+        return None
+    try:
+        weights = {name: value for name, value in state["game"].items() if name.startswith(CRITIC)}
+        critic.load_state_dict({name.removeprefix(CRITIC): value for name, value in weights.items()})
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        name = checkpoint_name(state["step"])
+        raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
+    return critic.eval().requires_grad_(False)
+
+
+def as_input(image: Image.Image) -> Tensor:
+    """An image in 8 bits → what networks see of it, `(1, C, H, W)` in [−1, 1]."""
+    pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
+    return from_uint8(pixels.permute(2, 0, 1)[None])

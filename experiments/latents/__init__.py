@@ -1,1 +1,0 @@
-"""Tools that move in a generator's space of latents, whatever its architecture."""

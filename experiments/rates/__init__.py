@@ -1,1 +1,0 @@
-"""Learning rates found by trying: the range test for both players."""

@@ -1,0 +1,154 @@
+"""Checkpoints: written whole or not at all, verified by content hash, loaded without executing code."""
+
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.core import registry
+from experiments.core.errors import RunError
+from experiments.core.files import write_atomically
+
+log = logging.getLogger("gans")
+
+FORMAT = 1
+ZIP_MAGIC = b"PK\x03\x04"
+NAME = re.compile(r"step-(\d{8,})\.pt")
+
+
+class Checkpoints:
+    """The checkpoints of one run folder, `step-00001000.pt` with `step-00001000.pt.sha256` beside it.
+
+    Args:
+        folder: where they stand.
+        keep: how many of the newest are kept.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def paths(self) -> list[Path]:
+        """Oldest first."""
+        return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
+
+    def save(self, step: int, content: dict[str, Any]) -> Path:
+        """Writes a checkpoint and forgets the oldest. Raises RunError when the disk does not take it."""
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, "step": step, **content}, buffer)
+        data = buffer.getvalue()
+        path = self.folder / checkpoint_name(step)
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            # The hash goes first: a checkpoint without one never exists, nor one beside another's hash.
+            path.unlink(missing_ok=True)
+            write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
+            write_atomically(path, data)
+        except OSError as error:
+            if not path.exists():
+                hash_path(path).unlink(missing_ok=True)
+            last = self.paths()[-1:]
+            kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
+            raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
+        # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
+        past = [older for older in self.paths() if older <= path]
+        for other in set(self.paths()) - set(past[-self.keep :]):
+            other.unlink(missing_ok=True)
+            hash_path(other).unlink(missing_ok=True)
+        return path
+
+    def forget_after(self, step: int) -> None:
+        """Deletes the checkpoints of later steps."""
+        for path in self.paths():
+            if step_of(path) > step:
+                path.unlink(missing_ok=True)
+                hash_path(path).unlink(missing_ok=True)
+
+    def newest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, None where there is none at all.
+
+        A line in the log names each damaged one, which is passed over; raises RunError when
+        all are damaged, or when the newest was written by a newer version.
+        """
+        paths = self.paths()
+        for path in reversed(paths):
+            try:
+                return load_checkpoint(path)
+            except DamagedError as error:
+                log.info(f"{error}; trying the one before")
+        if paths:
+            raise RunError(
+                f"{self.folder}: none of its {len(paths)} checkpoints can be read; start anew with --out"
+            )
+        return None
+
+
+class DamagedError(RunError):
+    """A file that is not, or no longer, a checkpoint."""
+
+
+def checkpoint_name(step: int) -> str:
+    return f"step-{step:08d}.pt"
+
+
+def step_of(path: Path) -> int:
+    """The step in a checkpoint's name."""
+    return int(path.stem.removeprefix("step-"))
+
+
+def check_revision(arch: str, revision: int, who: str) -> None:
+    """Raises RunError for weights of a later revision of an architecture than this version knows."""
+    known = registry.load("architecture", arch).revision
+    if revision > known:
+        raise RunError(
+            f"{who}: holds revision {revision} of {arch}, newer than {known}, the newest that this version knows; "
+            "upgrade gans"
+        )
+
+
+def rename_keys(state: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+    """A state dict of an earlier version, with the prefixes of its keys as they are now."""
+    found = {}
+    for key, value in state.items():
+        old = next((prefix for prefix in renamed if f".{prefix}." in f".{key}."), None)
+        found[key if old is None else f".{key}.".replace(f".{old}.", f".{renamed[old]}.")[1:-1]] = value
+    return found
+
+
+def hash_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads one checkpoint onto the CPU.
+
+    Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
+    Raises DamagedError for a file that is not a checkpoint or fails its hash, RunError for a newer format.
+    """
+    try:
+        data = path.read_bytes()
+        expected = hash_path(path).read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
+        raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
+    if not data.startswith(ZIP_MAGIC):  # torch.load would also try the bare pickles of old versions
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a tampered file makes the reader stumble over
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), int) for k in ("format", "step")):
+        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
+    if content["format"] > FORMAT:
+        raise RunError(
+            f"checkpoint {path}: format {content['format']} is newer than {FORMAT}, the newest that "
+            "this version reads; upgrade gans"
+        )
+    return content

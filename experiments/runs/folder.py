@@ -1,0 +1,246 @@
+"""The run folder: config, scores, samples, checkpoints, and the lock that keeps it to one process."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from experiments.config.files import FORMAT, differences, read_config, settings_from
+from experiments.config.resolve import RunSpec
+from experiments.core import registry
+from experiments.core.errors import RunError, UsageError
+from experiments.core.files import write_atomically
+from experiments.core.settings import Settings
+from experiments.runs.checkpoint import Checkpoints
+
+MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
+
+
+class RunFolder:
+    """Paths and small files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.json"
+        self.scores_file = path / "scores.jsonl"
+        self.evaluation_file = path / "evaluation.jsonl"
+        self.samples = path / "samples"
+        self.best = Checkpoints(path / "best", keep=1)
+        self.healthy = Checkpoints(path / "healthy", keep=1)
+        self.generator_file = path / "generator.safetensors"
+        self.critic_file = path / "critic.safetensors"
+        self.ended_file = path / "ended.txt"
+        self.log_file = path / "log.txt"
+
+    @property
+    def exists(self) -> bool:
+        return self.config_file.is_file()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a run, or why none came of it."""
+        return self.exists or self.ended_file.is_file()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a new run may begin here: nothing is here, or only what a run makes before its config."""
+        if not self.path.exists():
+            return True
+        return self.path.is_dir() and all(entry.name in MADE_FIRST for entry in self.path.iterdir())
+
+    @property
+    def is_finished(self) -> bool:
+        # The exported generator is the last thing that a run writes.
+        return self.generator_file.is_file()
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints", keep)
+
+    @property
+    def state(self) -> str:
+        """ "finished", "running" or "unfinished"; or what a sweep wrote down when it ended the run:
+        "failed: …", "stopped early: …"."""
+        if self.ended_file.is_file():
+            return self.ended_file.read_text(encoding="utf-8", errors="replace").strip()
+        if self.is_finished:
+            return "finished"
+        return "running" if self.is_locked else "unfinished"
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process works here."""
+        lock = self.path / ".lock"
+        try:
+            with FileLock(lock, timeout=0) if lock.exists() else nullcontext():
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return _is_held(lock)
+
+    def prepare(self) -> None:
+        """Makes the folders. Raises RunError where that is not possible."""
+        try:
+            for folder in (self.samples, self.checkpoints().folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot make {self.path}: {error.strerror or error}; take another --out"
+            ) from error
+
+    def write_config(self, spec: RunSpec) -> None:
+        content = {"format": FORMAT, "settings": spec.to_json(), "environment": environment()}
+        write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def begin(self, spec: RunSpec, step: int, is_changed: bool) -> None:
+        """Makes the folder ready to go on after `step`: with the config, and without what comes later.
+
+        What a run with other settings has left is kept under names with the step at which they changed.
+        """
+        for file in (self.generator_file, self.critic_file):
+            if file.exists() and is_changed:
+                file.replace(_dated(file, step))
+            file.unlink(missing_ok=True)
+        if is_changed:
+            write_atomically(_dated(self.config_file, step), self.config_file.read_bytes())
+        if is_changed or not self.exists:
+            self.write_config(spec)
+        self.rewind_scores(step)
+
+    def settings(self) -> Settings:
+        """The settings of the run here, with its plug-ins loaded; nothing else is opened."""
+        values = read_config(self.config_file)
+        registry.add_plugins(values.get("plugin"))
+        return settings_from(values)
+
+    def differences(self, settings: Settings) -> list[str]:
+        """What the config here says otherwise than `settings`, line by line."""
+        return differences(read_config(self.config_file), settings)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps other processes out."""
+        return locked(self.path, "run folder")
+
+    def scores(self) -> list[dict[str, Any]]:
+        """The lines of scores that are whole."""
+        return [entry for _, entry in whole_lines(self.scores_file)]
+
+    def rewind_scores(self, step: int) -> None:
+        """Drops the scores after `step`, which a resumed run writes again, and a torn last line; and what
+        was the best after it."""
+        for file in (self.scores_file, self.evaluation_file):
+            if file.exists():
+                kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
+                write_atomically(file, "".join(kept).encode())
+        self.best.forget_after(step)
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds a lock that may only be read, such as one of another user's run."""
+    if os.name != "posix":
+        return False
+    import fcntl
+
+    with suppress(OSError), lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keeps other processes out of a folder; a killed process leaves no lock behind."""
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RunError(f"{folder}: another process is working on this {what}") from error
+
+
+def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each whole line of scores as it stands, and what it says; nothing where there is no file."""
+    if not file.exists():
+        return
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if line.endswith("\n") and isinstance(entry, dict) and isinstance(entry.get("step"), int):
+            yield line, entry
+
+
+def _dated(file: Path, step: int) -> Path:
+    return file.with_stem(f"{file.stem}-step-{step:08d}")
+
+
+def open_run(path: Path) -> RunFolder:
+    """A run folder that must be one. Raises UsageError where it is not."""
+    folder = RunFolder(path)
+    if not folder.exists:
+        raise UsageError(f"{path} is not a run folder (it has no config.json)")
+    return folder
+
+
+def run_folders(path: Path) -> list[RunFolder]:
+    """A run folder itself, or those in a folder, such as a sweep's. Raises UsageError where there is none."""
+    if RunFolder(path).exists:
+        return [RunFolder(path)]
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a run folder, nor a folder of runs")
+    within = [folder for folder in map(RunFolder, sorted(path.iterdir())) if folder.has_begun]
+    if not within:
+        raise UsageError(f"{path} is not a run folder (it has no config.json), and there is none in it")
+    return within
+
+
+def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
+    """`runs/<arch>-<loss>-<data>-<n>`: the one that has these settings, so that the same command resumes;
+    else the first free number."""
+    data = settings.data.partition(":")[0]
+    prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1
+    while not (folder := RunFolder(root / f"{prefix}-{number}")).is_free:
+        try:
+            if folder.exists and not folder.differences(settings):
+                return folder
+        except UsageError:  # someone else's file: not the same run
+            pass
+        number += 1
+    return folder
+
+
+def environment() -> dict[str, Any]:
+    """What the bits of a run may depend on besides its settings."""
+    try:
+        own = version("gans")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        own = "checkout"
+    return {
+        "gans": own,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "pillow": version("pillow"),  # decodes image files
+        "machine": platform.machine(),
+        **_accelerator(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _accelerator() -> dict[str, Any]:
+    if not torch.cuda.is_available():
+        return {}
+    return {
+        "accelerator": torch.cuda.get_device_name(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "tf32": torch.backends.cudnn.allow_tf32,  # convolutions round their inputs to 10 bits
+    }

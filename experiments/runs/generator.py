@@ -1,0 +1,203 @@
+"""Samples from a run, a checkpoint or an exported generator, into pictures or arrays."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from experiments.config.factory import build_networks
+from experiments.core import registry
+from experiments.core.device import resolve_device
+from experiments.core.errors import RunError, UsageError
+from experiments.core.files import write_atomically
+from experiments.core.images import picture_of, save_png, to_pillow, to_uint8
+from experiments.core.seeds import generator_for
+from experiments.core.settings import Settings
+from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
+from experiments.runs.export import import_network
+from experiments.runs.folder import RunFolder, open_run
+from gans.core.networks import Condition, LatentNetwork, StyledNetwork
+from gans.core.one_class import one_class
+from gans.core.styles import truncate_styles
+from gans.core.translation import AttributeTranslator, DomainTranslator
+
+BATCH = 64
+
+
+class Loaded(NamedTuple):
+    """A generator in evaluation mode on the CPU, its settings, and the step and the kimg that it was trained
+    to; None where the file does not say."""
+
+    generator: nn.Module
+    settings: Settings
+    step: int | None = None
+    kimg: float | None = None
+
+
+def load_generator(path: Path) -> tuple[nn.Module, Settings]:
+    """As `load`, without the step."""
+    return load(path)[:2]
+
+
+def from_noise(network: nn.Module, name: str) -> LatentNetwork:
+    """The generator, if it starts from noise. Raises UsageError for one that does not."""
+    if not isinstance(network, LatentNetwork):
+        raise UsageError(f"{name} makes images from images, not from noise; gans translate applies it")
+    return network
+
+
+def from_images(network: nn.Module, name: str) -> DomainTranslator | AttributeTranslator:
+    """The generator, if it starts from images. Raises UsageError for one that does not."""
+    if not isinstance(network, DomainTranslator | AttributeTranslator):
+        raise UsageError(f"{name} makes images from noise, not from images; gans sample draws them")
+    return network
+
+
+def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool = False) -> LatentNetwork:
+    """The generator, or the part of it that makes one class.
+
+    Raises UsageError for a label of a generator that is told none, for one that is none of its classes, and
+    where one is needed.
+    """
+    classes = network.classes
+    if label is None:
+        if classes and needed:
+            raise UsageError(
+                f"{name} makes {classes} classes; say which with --label, from 0 to {classes - 1}"
+            )
+        return network
+    if not classes:
+        raise UsageError(f"--label {label}: {name} was not trained with --conditional, and takes no label")
+    if label >= classes:
+        raise UsageError(f"--label {label}: {name} has classes 0 to {classes - 1}")
+    return one_class(network, label)
+
+
+def drawn_labels(network: LatentNetwork, count: int, random: torch.Generator) -> Condition:
+    """What the generator is told of that many samples: labels as frequent as in its data, if any."""
+    if not network.classes:
+        return ()
+    return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
+
+
+def load(path: Path) -> Loaded:
+    """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an exported
+    file. A line names each damaged checkpoint."""
+    if path.suffix == ".safetensors":
+        return Loaded(*import_network(path))
+    if path.suffix == ".pt":
+        folder = RunFolder(path.absolute().parent.parent)
+        if not (path.exists() and folder.exists):
+            raise UsageError(f"{path} is not a checkpoint in a run folder (RUN/checkpoints/step-….pt)")
+        settings = folder.settings()
+        return _from_checkpoint(load_checkpoint(path), settings)
+    folder = open_run(path)
+    settings = folder.settings()
+    if folder.is_finished:
+        last = max(folder.scores(), key=lambda line: line["step"], default={})
+        generator = import_network(folder.generator_file)[0]
+        return Loaded(generator, settings, last.get("step"), last.get("kimg"))
+    newest = folder.checkpoints().newest()
+    if newest is None:
+        raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
+    return _from_checkpoint(newest, settings)
+
+
+def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
+    name = checkpoint_name(state["step"])
+    check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
+    generator, _ = build_networks(settings)
+    try:
+        renamed = registry.load("architecture", settings.arch).renamed_keys
+        generator.load_state_dict(rename_keys(state["ema"], renamed))
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"checkpoint {name} does not fit the config of its run") from error
+    return Loaded(generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000)
+
+
+class Truncation(NamedTuple):
+    """How far samples of a generator with styles keep to their mean; see `gans.core.styles.truncate_styles`."""
+
+    psi: float
+    cutoff: int | None = None
+
+
+def generate(
+    generator: LatentNetwork,
+    count: int,
+    seed: int,
+    device: str = "auto",
+    truncation: Truncation | None = None,
+) -> Tensor:
+    """`count` samples on the CPU: images in [−1, 1] or points."""
+    return torch.cat(list(sample_batches(generator, count, seed, device, truncation)))
+
+
+@torch.no_grad()
+def sample_batches(
+    generator: LatentNetwork,
+    count: int,
+    seed: int,
+    device: str = "auto",
+    truncation: Truncation | None = None,
+) -> Iterator[Tensor]:
+    """The same, batch by batch; of every class as many as in its data, about, where the generator is told
+    labels. Raises UsageError for the truncation of a generator without styles.
+
+    Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
+    larger draw are the same to the bit.
+    """
+    place = torch.device(resolve_device(device))
+    generator = generator.to(place)
+    random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
+    for start in range(0, count, BATCH):
+        z = torch.randn(BATCH, generator.z_dim, generator=random).to(place)
+        told = tuple(label.to(place) for label in drawn_labels(generator, BATCH, of_labels))
+        samples = generator(z, *told) if truncation is None else _truncated(generator, truncation, z, *told)
+        yield samples.float().cpu()[: count - start]
+
+
+def _truncated(generator: LatentNetwork, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
+    if not isinstance(generator, StyledNetwork):
+        raise UsageError("--truncation needs a generator with styles, such as stylegan's")
+    if truncation.cutoff is not None and truncation.cutoff > generator.styles:
+        raise UsageError(f"--cutoff {truncation.cutoff}: the generator has {generator.styles} styles")
+    return generator.synthesize(truncate_styles(generator, generator.map(z, *label), *truncation))
+
+
+def save_samples(samples: Tensor, out: str) -> str:
+    """Writes `FILE.png` (grid or scatter plot), `FILE.npy` (uint8 `(N, C, H, W)` or float32 `(N, 2)`) or
+    `DIR/` (a PNG for each image). Returns a line on what was written. Raises UsageError for another form
+    of name, RunError where it cannot be written."""
+    if not out:
+        raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
+    path = Path(out)
+    is_folder = out.endswith("/") or path.is_dir()
+    try:
+        if is_folder:
+            return _save_each(samples, path)
+        if path.suffix not in (".png", ".npy"):
+            raise UsageError(f"--out {out}: give FILE.png, FILE.npy or DIR/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            save_png(picture_of(samples), path)
+        else:
+            buffer = io.BytesIO()
+            np.save(buffer, (to_uint8(samples) if samples.dim() == 4 else samples).numpy())
+            write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    return f"{len(samples)} samples in {path}"
+
+
+def _save_each(samples: Tensor, folder: Path) -> str:
+    if samples.dim() == 2:
+        raise UsageError("points do not make one picture each; give --out FILE.npy or FILE.png")
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(to_uint8(samples)):
+        save_png(to_pillow(image), folder / f"{index:06d}.png")
+    return f"{len(samples)} pictures in {folder}/"

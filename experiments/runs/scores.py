@@ -1,0 +1,121 @@
+"""What stands beside a score, and where scores are kept and shown."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.core.errors import RunError
+from experiments.core.settings import Settings
+from experiments.runs.folder import RunFolder, whole_lines
+from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
+
+EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
+SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
+NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
+
+
+def versions() -> dict[str, str]:
+    return {"torch": torch.__version__, "pillow": version("pillow")}
+
+
+def quantization(record: Mapping[str, Any]) -> str:
+    """How samples were rounded before they were looked at."""
+    return "none" if record.get("extractor") == "none" else "uint8"
+
+
+def others_of(score: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a score beside its value."""
+    return {key: value for key, value in score.items() if isinstance(value, float) and key != "value"}
+
+
+def numbers_of(scores: EvaluationScores) -> dict[str, float]:
+    """`metric/fid`; of a metric with several scores each by its name: `metric/precision-recall/recall`."""
+    numbers: dict[str, float] = {}
+    for name, score in scores.items():
+        own = {f"{name}/{key}": value for key, value in others_of(score).items() if key not in SPREADS}
+        numbers |= own or {name: score["value"]}
+    return {f"{NUMBER}{name}": value for name, value in numbers.items()}
+
+
+def flat_record(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
+    """How the scores in a line were made, as the run folder knows it, for trackers that have flat names:
+    `evaluation/fid/extractor`. Nothing for a line without scores of an evaluation."""
+    if not any(name.startswith(NUMBER) for name in line):
+        return {}
+    scores = dict(kept_scores(folder)).get(line["step"], {})
+    return {
+        f"{PROVENANCE}{name}/{key}": value for name, score in scores.items() for key, value in score.items()
+    }
+
+
+def tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -> TrackedRun:
+    """The description of a run for its trackers, which go on after `step`."""
+    return TrackedRun(
+        folder=folder.path,
+        settings=json.loads(json.dumps(settings.to_dict())),
+        step=step,
+        kimg=kimg,
+        project=settings.project,
+        group=settings.group,
+        tags=settings.tags,
+        provenance=partial(flat_record, folder),
+    )
+
+
+def scores_in(line: Mapping[str, Any]) -> EvaluationScores:
+    """The scores with their whole record, from a line that has them by flat names."""
+    scores: EvaluationScores = {}
+    for flat, value in line.items():
+        name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
+        if flat.startswith(PROVENANCE):
+            scores.setdefault(name, {})[key] = value
+    return {name: score for name, score in scores.items() if _is_score(score)}
+
+
+def lines_of(scores: EvaluationScores) -> list[str]:
+    """`fid 12.34`, a line for every number; those that have names of their own follow by these."""
+    lines = []
+    for name, score in scores.items():
+        others = others_of(score)
+        lines += [name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"]
+        lines += [f"  {key} {value:.6g}" for key, value in others.items()]
+    return lines
+
+
+def kept_scores(folder: RunFolder) -> list[tuple[int, EvaluationScores]]:
+    """Step and scores of every evaluation that `evaluation.jsonl` has, from the first to the last."""
+    found = []
+    for _, entry in whole_lines(folder.evaluation_file):
+        scores = entry.get("scores")
+        if isinstance(scores, dict) and all(_is_score(score) for score in scores.values()):
+            found.append((entry["step"], scores))
+    return found
+
+
+def _is_score(score: Any) -> bool:
+    return isinstance(score, dict) and isinstance(score.get("value"), int | float)
+
+
+def keep_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
+    """Adds scores, with the whole record of how they were made, to `evaluation.jsonl`."""
+    _append(folder.evaluation_file, {"step": step, "scores": scores})
+
+
+def keep_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
+    """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and to
+    `evaluation.jsonl`. Both only grow, so that a run may be judged while it trains."""
+    try:
+        _append(folder.scores_file, {"step": step, "kimg": kimg, **numbers_of(scores)})
+        keep_record(folder, step, scores)
+    except OSError as error:
+        raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
+
+
+def _append(file: Path, entry: dict[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(entry) + "\n")

@@ -1,0 +1,87 @@
+"""Uploads what W&B wrote offline into run folders, by W&B's own command."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.core.errors import RunError, UsageError
+from experiments.runs.folder import RunFolder, run_folders
+from experiments.trackers.core.login import is_logged_in, server
+
+RETRIES = 2  # of a request to a server that does not answer; W&B's own patience is without end
+UPLOADED = ".wandb.synced"  # how W&B marks what the server has
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was done for one run.
+
+    Attributes:
+        run: its folder.
+        parts: how many parts were uploaded, one of each process that worked on the run; 0 where all had been.
+        url: where the run is to be seen; empty where W&B does not say.
+    """
+
+    run: Path
+    parts: int
+    url: str
+
+
+def runs_in(paths: list[Path]) -> list[RunFolder]:
+    """The run folders that these are or, as a sweep's folder does, hold, each once. Raises UsageError for
+    others."""
+    found = {folder.path.resolve(): folder for path in paths for folder in run_folders(path) if folder.exists}
+    return list(found.values())
+
+
+def check_uploads(runs: list[RunFolder]) -> list[RunFolder]:
+    """Those of the runs that were tracked offline. Raises UsageError where none was, or without a login."""
+    tracked = [run for run in runs if _parts(run)]
+    if not tracked:
+        names = ", ".join(str(run.path) for run in runs[:3]) + ", …" * (len(runs) > 3)
+        raise UsageError(f"{names}: nothing to upload; gans run --track wandb writes offline without a login")
+    if not is_logged_in():
+        raise UsageError(f"not logged in to {server()}; log in with: wandb login")
+    return tracked
+
+
+def upload(run: RunFolder) -> Upload:
+    """Sends all parts that the server does not have, oldest first.
+
+    Raises RunError for a run that another process is working on, or where the server does not take it.
+    """
+    with run.locked():
+        parts = [part for part in _parts(run) if not _is_uploaded(part)]
+        if not parts:
+            return Upload(run.path, 0, "")
+        command = [sys.executable, "-m", "wandb", "sync", *map(str, parts)]
+        done = subprocess.run(command, env=_environment(run), capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        if not all(map(_is_uploaded, parts)):  # its exit status says nothing about that
+            reasons = re.findall(r"(?:ERROR|Error:?) (.+)", said) or ["W&B does not say why"]
+            raise RunError(f"{run.path}: not uploaded to {server()}: {reasons[-1].strip()}")
+    urls = re.findall(r"View run at (\S+)", said)
+    return Upload(run.path, len(parts), urls[-1] if urls else "")
+
+
+def _parts(run: RunFolder) -> list[Path]:
+    return sorted(file.parent.resolve() for file in run.path.glob("wandb/offline-run-*/*.wandb"))
+
+
+def _is_uploaded(part: Path) -> bool:
+    return any(part.glob(f"*{UPLOADED}"))
+
+
+def _environment(run: RunFolder) -> dict[str, str]:
+    """W&B's own files stay in the run folder, and its patience has an end."""
+    return {
+        **os.environ,
+        "WANDB_DIR": str(run.path.resolve()),
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_X_GRAPHQL_RETRY_MAX": str(RETRIES),
+        "WANDB_X_FILE_STREAM_RETRY_MAX": str(RETRIES),
+        "WANDB_X_FILE_TRANSFER_RETRY_MAX": str(RETRIES),
+    }

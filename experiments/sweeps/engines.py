@@ -1,0 +1,174 @@
+"""Where members run: processes of this machine, or tasks of a Ray cluster."""
+
+import logging
+import os
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from experiments.core.errors import RunError, UsageError
+from experiments.core.registry import ROOT
+from experiments.sweeps.worker import INTERRUPTED, SweepTask
+
+WORKER = (sys.executable, "-m", "experiments.sweeps.worker")
+RETRIES = 8  # of a member whose Ray worker died
+
+
+class Job(ABC):
+    """A member at work."""
+
+    @abstractmethod
+    def poll(self) -> int | None:
+        """Its exit status, negative for the signal that ended it; None while it works."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Asks it to save and stop."""
+
+
+class Engine(ABC):
+    """Starts members.
+
+    Attributes:
+        jobs: how many it takes at once.
+    """
+
+    jobs: int
+
+    @abstractmethod
+    def start(self, task: SweepTask) -> Job: ...
+
+
+class LocalEngine(Engine):
+    """Processes of this machine, each with its share of the cores."""
+
+    def __init__(self, jobs: int, threads: int) -> None:
+        self.jobs, self.threads = jobs, threads
+
+    def start(self, task: SweepTask) -> Job:
+        return _Local(launched(task, self.threads))
+
+
+class _Local(Job):
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.process = process
+
+    def poll(self) -> int | None:
+        return self.process.poll()
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+
+
+def usual_jobs(device: str) -> int:
+    """A process for each core; an accelerator takes one at a time."""
+    return (os.cpu_count() or 1) if device == "cpu" else 1
+
+
+def threads_each(jobs: int) -> int:
+    """Of so many processes that share the cores."""
+    return max(1, (os.cpu_count() or 1) // jobs)
+
+
+def launched(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
+    """The process of a member, in a session of its own: Ctrl-C reaches it through the sweep alone."""
+    folder = Path(task.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            WORKER,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    with suppress(OSError):  # it ended at once, and its status says so
+        process.stdin.write(task.to_line().encode())
+        process.stdin.flush()
+    return process
+
+
+class RayEngine(Engine):
+    """Tasks of a Ray cluster, whose nodes share the folder of the sweep. A member whose worker or node dies
+    goes on elsewhere, from its last checkpoint.
+
+    Args:
+        jobs: how many at once; None for as many as there is room for.
+        threads: of each; gpus: that each has for itself. Ray hides those that nobody asks for.
+
+    Raises UsageError without Ray, RunError without a cluster.
+    """
+
+    def __init__(self, jobs: int | None, threads: int, gpus: int) -> None:
+        try:
+            import ray  # type: ignore[import-not-found,unused-ignore]
+        except ImportError as error:
+            raise UsageError(
+                '--engine ray needs the package ray; get it with: pip install "gans[ray]"'
+            ) from error
+        self.ray, self.threads = ray, threads
+        if not ray.is_initialized():
+            try:
+                ray.init(
+                    address="auto", log_to_driver=False, logging_level=logging.ERROR, configure_logging=False
+                )
+            except ConnectionError as error:
+                raise RunError("--engine ray: no cluster found; start one with: ray start --head") from error
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call,unused-ignore]
+        rooms = [_room(node, threads, gpus) for node in nodes]
+        if not any(rooms):
+            needs = f"{threads} core{'s' * (threads > 1)}" + " and a GPU" * gpus
+            raise RunError(
+                f"--engine ray: no node of the cluster has {needs}; take more --jobs and another --out, or "
+                "--device cpu"
+            )
+        self.jobs = jobs or sum(rooms)
+        self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_in_ray)
+
+    def start(self, task: SweepTask) -> Job:
+        return _InRay(self.ray, self._member.remote(task.to_line(), self.threads, str(ROOT)))
+
+
+def _room(node: Mapping[str, float], threads: int, gpus: int) -> int:
+    """How many members fit on a node."""
+    fit = int(node.get("CPU", 0)) // threads
+    return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
+
+
+class _InRay(Job):
+    def __init__(self, ray: Any, reference: Any) -> None:
+        self.ray, self.reference = ray, reference
+
+    def poll(self) -> int | None:
+        done, _ = self.ray.wait([self.reference], timeout=0)
+        if not done:
+            return None
+        try:
+            return int(self.ray.get(self.reference))
+        except self.ray.exceptions.TaskCancelledError:
+            return INTERRUPTED
+        except self.ray.exceptions.RayError:
+            return 1
+
+    def stop(self) -> None:
+        self.ray.cancel(self.reference, recursive=False)
+
+
+def _in_ray(line: str, threads: int, root: str) -> int:
+    """What a Ray worker does: it keeps the member's process company, which ends with it."""
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from experiments.sweeps.engines import launched
+    from experiments.sweeps.worker import SweepTask
+
+    return launched(SweepTask.from_line(line), threads).wait()

@@ -1,0 +1,1 @@
+"""Runs published numbers again and says whether they were reached."""

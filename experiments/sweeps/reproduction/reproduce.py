@@ -1,0 +1,130 @@
+"""Runs a published row in ordinary run folders, and evaluates it as `gans evaluate` does."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.config.resolve import RunSpec, resolve
+from experiments.core.errors import RunError, UsageError
+from experiments.core.registry import add_plugin
+from experiments.evaluation.evaluate import Evaluator
+from experiments.evaluation.features import ExtractorOptions, Meter
+from experiments.evaluation.publish import evaluate_newest
+from experiments.runs.checkpoint import step_of
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import EvaluationScores, kept_scores
+from experiments.sweeps.engines import LocalEngine, threads_each
+from experiments.sweeps.progress import SweepProgress
+from experiments.sweeps.queue import work_off
+from experiments.sweeps.reproduction.rows import PublishedRow
+from experiments.sweeps.worker import Evaluation, SweepTask
+from experiments.training.run import check_folder, run
+
+log = logging.getLogger("gans")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a row is to be run, and where what it needs is found: a kimg of None is the row's own length."""
+
+    seeds: int
+    kimg: float | None = None
+    device: str = "auto"
+    download: bool = False
+    data_root: str | None = None
+    weights: Path | None = None
+
+
+def prepare(name: str, row: PublishedRow, asked: Asked, meter: Meter) -> tuple[list[RunSpec], Evaluator]:
+    """The config of every seed, and what judges them.
+
+    Raises RunError with what is missing on this machine, before anything runs.
+    """
+    for plugin in row.flags.get("plugin", ()):
+        add_plugin(plugin)
+    flags = dict(row.flags) | {"device": asked.device, "download": asked.download, "group": name}
+    flags |= {"data_root": asked.data_root} if asked.data_root else {}
+    if asked.kimg is not None:
+        flags = {key: value for key, value in flags.items() if key != "steps"} | {"kimg": asked.kimg}
+    options = ExtractorOptions(row.extractor, asked.weights, device=asked.device, download=asked.download)
+    evaluator = Evaluator(options, [row.metric], row.samples, 0, meter)
+    try:
+        configs = [resolve({**flags, "seed": seed}) for seed in range(asked.seeds)]
+        if row.needs_gpu and asked.kimg is None and not torch.cuda.is_available():
+            raise UsageError(
+                "needs a GPU at the published length; --kimg K is a shorter run without a verdict"
+            )
+        evaluator.open(configs[0].settings, name)
+    except UsageError as error:
+        raise RunError(f"{name} cannot run here: {error}") from error
+    return configs, evaluator
+
+
+def reproduce(
+    row: PublishedRow, configs: list[RunSpec], evaluator: Evaluator, out: Path, jobs: int
+) -> list[float]:
+    """The row's number of every seed. Whatever was done before, in this folder, is not done again; another
+    row's runs are refused before anything runs.
+
+    Args:
+        jobs: how many seeds are trained at once, each in a process of its own; a single one in this.
+    """
+    folders = [RunFolder(out / f"seed-{config.settings.seed}") for config in configs]
+    pairs = list(zip(configs, folders, strict=True))
+    for config, folder in pairs:
+        if changed := check_folder(config, folder, force=True):
+            raise UsageError(
+                f"{folder.path} holds a run with another config ({'; '.join(changed)}); take another --out"
+            )
+    if jobs > 1 and sum(not folder.is_finished for folder in folders) > 1:
+        _train_at_once(pairs, out, jobs)
+    values = []
+    for config, folder in pairs:
+        log.info(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
+        if not folder.is_finished:
+            run(config, folder)
+        scores = _kept(folder, evaluator) or evaluate_newest(folder, evaluator)
+        (score,) = scores.values()
+        values.append(float(score[row.number]))
+    return values
+
+
+def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int) -> None:
+    """As the members of a sweep are. Raises RunError where one fails."""
+    tasks = {
+        folder.path.name: SweepTask(str(folder.path.absolute()), given(config), {}, {}, Evaluation(count=0))
+        for config, folder in pairs
+    }
+    jobs = min(jobs, len(tasks))
+    engine = LocalEngine(jobs, threads_each(jobs))
+    log.info(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
+    with SweepProgress(out) as board:
+        states = work_off(tasks, engine, board.show)
+    for name, state in states.items():
+        if state != "done":
+            raise RunError(f"{name} {state}; the same command tries again")
+
+
+def given(config: RunSpec) -> dict[str, Any]:
+    """The flags that a config was made of."""
+    return {
+        name: getattr(config.settings, name) for name, source in config.sources.items() if source == "flag"
+    }
+
+
+def _kept(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:
+    """What the same judge found here before, of the newest generator."""
+    newest = max(map(step_of, folder.checkpoints().paths()), default=None)
+    (name,) = (evaluator.key_of(metric) for metric in evaluator.metrics)
+    for step, scores in reversed(kept_scores(folder)):
+        score = scores.get(name, {})
+        if (
+            step == newest
+            and score.get("n", [0])[0] == evaluator.count
+            and score.get("seed") == evaluator.seed
+        ):
+            return {name: score}
+    return None

@@ -1,0 +1,180 @@
+"""Which runs a sweep consists of: a product of settings, or random draws of them, each with several seeds."""
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+from experiments.config.precedence import unknown_setting
+from experiments.core.errors import UsageError
+from experiments.core.seeds import derive_seed
+from experiments.core.settings import FIELDS, read_value
+
+PLAIN = ("arch", "loss", "data")  # whose values name themselves
+NARROWER = 4  # times, the range of a finer round
+
+
+@dataclass(frozen=True)
+class Range:
+    """From low to high, on a log scale."""
+
+    low: float
+    high: float
+
+    def draw(self, random: Random) -> float:
+        drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
+        return float(f"{drawn:.3g}")  # digits that nobody can tell apart only make names long
+
+    def around(self, centre: float) -> "Range":
+        """A quarter as wide on the log scale, and within this one."""
+        half = (self.high / self.low) ** (0.5 / NARROWER)
+        return Range(max(self.low, centre / half), min(self.high, centre * half))
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One run.
+
+    Attributes:
+        name: of its folder.
+        settings: the flags that it has of its own, without the seed.
+        seed: its seed.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What varies.
+
+    Attributes:
+        choices: setting → values.
+        ranges: setting → range; only with draws.
+        draws: how many settings are drawn at random; None for the whole product.
+        seeds: of the members of each setting.
+        base: flags that all have; strengths: regularizers that all have; file: settings from a config file.
+    """
+
+    choices: Mapping[str, Sequence[Any]]
+    seeds: Sequence[int]
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    draws: int | None = None
+    base: Mapping[str, Any] = field(default_factory=dict)
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    file: Mapping[str, Any] = field(default_factory=dict)
+
+    def sweep_runs(self) -> list[SweepRun]:
+        if self.draws is None:
+            names = list(self.choices)
+            product = itertools.product(*self.choices.values())
+            return self._with_seeds(dict(zip(names, values, strict=True)) for values in product)
+        return self._with_seeds(self._drawn(number) for number in range(self.draws))
+
+    def finer(self, best: Sequence[Mapping[str, Any]]) -> list[SweepRun]:
+        """As many draws again, around these settings in turn."""
+        assert self.draws is not None
+        drawn = []
+        for number in range(self.draws):
+            centre = best[number % len(best)]
+            random = Random(derive_seed(self.seeds[0], "finer", number))
+            ranges = {name: own.around(centre[name]).draw(random) for name, own in self.ranges.items()}
+            drawn.append({**centre, **ranges})
+        return self._with_seeds(iter(drawn))
+
+    def _drawn(self, number: int) -> dict[str, Any]:
+        random = Random(derive_seed(self.seeds[0], "draw", number))
+        chosen = {name: random.choice(list(values)) for name, values in self.choices.items()}
+        return chosen | {name: own.draw(random) for name, own in self.ranges.items()}
+
+    def _with_seeds(self, settings: Iterator[dict[str, Any]]) -> list[SweepRun]:
+        distinct = {_name(own, self._varied): own for own in settings}
+        return [
+            SweepRun("-".join(filter(None, (name, f"seed-{seed}"))), own, seed)
+            for name, own in distinct.items()
+            for seed in self.seeds
+        ]
+
+    @property
+    def _varied(self) -> list[str]:
+        return [name for name, values in self.choices.items() if len(values) > 1] + list(self.ranges)
+
+    @property
+    def digest(self) -> str:
+        """Tells this sweep from another, however many seeds."""
+        parts = {
+            name: str(getattr(self, name))
+            for name in ("choices", "ranges", "draws", "base", "strengths", "file")
+        }
+        return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
+
+
+def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
+    """`dcgan-wgan-gp`, `lr_generator=0.0002`: what varies, in characters that any file system takes."""
+    parts = [
+        _words(settings[name]) if name in PLAIN else f"{name}={_words(settings[name])}" for name in varied
+    ]
+    return re.sub(r"[^\w.=+-]+", "_", "-".join(parts))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "_".join(map(_words, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_choices(name: str, text: str) -> list[Any]:
+    """The values of a setting, between commas; of settings that have commas themselves, between semicolons.
+
+    Raises UsageError for an unknown setting and for a value that it cannot have.
+    """
+    name = name.replace("-", "_")
+    if name not in FIELDS or FIELDS[name].metadata["derived"]:
+        raise unknown_setting("--set", name)
+    is_list = isinstance(FIELDS[name].default, tuple) or name == "betas"
+    parts = [part.strip() for part in text.split(";" if is_list else ",") if part.strip()]
+    if not parts:
+        raise UsageError(f"--set {name}={text}: give at least one value")
+    try:
+        values = [_read(name, part) for part in parts]
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--set {name}: {error}") from error
+    if len(set(values)) < len(values):
+        raise UsageError(f"--set {name}={text} names a value twice")
+    return values
+
+
+def _read(name: str, part: str) -> Any:
+    if isinstance(FIELDS[name].default, bool):
+        known = {"true": True, "yes": True, "false": False, "no": False}
+        if part.lower() not in known:
+            raise ValueError(f"'{part}' is not true or false")
+        return known[part.lower()]
+    return read_value(name, part)
+
+
+def read_range(text: str) -> tuple[str, Range]:
+    """`lr_generator=1e-5:1e-3` → the setting and its range. Raises UsageError for anything else."""
+    name, _, ends = text.partition("=")
+    name = name.replace("-", "_")
+    if name not in FIELDS:
+        raise unknown_setting("--log-uniform", name)
+    try:
+        low, high = (float(end) for end in ends.split(":"))
+        if not 0 < low < high < math.inf:
+            raise ValueError
+        for end in (low, high):
+            if read_value(name, end) != end:
+                raise ValueError
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"--log-uniform {text}: give SETTING=LOW:HIGH, 0 < LOW < HIGH, of a setting that is such a number"
+        ) from error
+    return name, Range(low, high)

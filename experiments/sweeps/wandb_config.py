@@ -1,0 +1,83 @@
+"""The same sweep as a file of W&B's, whose agents call `gans run` on any number of machines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.analysis.comparison.score_choice import direction
+from experiments.core.errors import UsageError
+from experiments.core.settings import flag
+from experiments.core.show import show
+from experiments.sweeps.search_space import Range, Sweep
+from experiments.sweeps.worker import Evaluation
+
+AT_THE_END = 1e9  # kimg between evaluations: longer than any run, whose last step is evaluated in any case
+
+
+def wandb_config(
+    sweep: Sweep, file: Path | None, metric: str | None, evaluation: Evaluation
+) -> dict[str, Any]:
+    """What `wandb sweep FILE` reads. Seeds are values like others; every parameter is a flag of `gans run`.
+
+    Args:
+        file: from which the sweep has settings; agents read it too.
+        metric: a score of a member.
+        evaluation: of every member at its end, unless the sweep's settings say when.
+
+    Raises UsageError for a metric without a direction.
+    """
+    base = {**sweep.base, **sweep.strengths}
+    if evaluation.count and not (base.get("evaluate_kimg") or sweep.file.get("evaluate_kimg")):
+        base |= {"evaluate_kimg": AT_THE_END, "evaluate_samples": evaluation.count}
+        base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
+        base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}
+    parameters: dict[str, Any] = dict(_fixed(name, value) for name, value in base.items())
+    if file is not None:
+        parameters["config"] = {"value": str(file)}
+    parameters |= {
+        _flag(name): {"values": [_word(value) for value in values]} for name, values in sweep.choices.items()
+    }
+    parameters |= {_flag(name): _distribution(own) for name, own in sweep.ranges.items()}
+    parameters["seed"] = {"values": list(sweep.seeds)}
+    if "track" not in sweep.file:
+        parameters.setdefault("track", {"value": "wandb"})
+    config: dict[str, Any] = {
+        "program": "gans",
+        "method": "grid" if sweep.draws is None else "random",
+        "parameters": parameters,
+        # Not ${program}, which agents look for as a file of the current folder.
+        "command": ["gans", "run", "${args_no_boolean_flags}"],
+    }
+    if metric is not None:
+        better = direction(metric, {"distance": metric} if metric.startswith("fd-") else {})
+        if better is None:
+            raise UsageError(
+                f"--metric {metric} is not one number with a direction, which W&B needs; "
+                "take one such as fid or modes/covered"
+            )
+        config["metric"] = {"name": f"metric/{metric}", "goal": "maximize" if better else "minimize"}
+    if sweep.draws is not None:
+        config["run_cap"] = sweep.draws * len(sweep.seeds)
+    return config
+
+
+def _flag(name: str) -> str:
+    return flag(name).removeprefix("--")
+
+
+def _fixed(name: str, value: Any) -> tuple[str, dict[str, Any]]:
+    """A parameter with one value. Agents leave out what is false, which a config file may have as true."""
+    if value is False:
+        return f"no-{_flag(name)}", {"value": True}
+    return _flag(name), {"value": _word(value)}
+
+
+def _word(value: Any) -> Any:
+    """As the flag takes it."""
+    if value == ():
+        return ""
+    return show(value) if isinstance(value, tuple) else value
+
+
+def _distribution(own: Range) -> Mapping[str, Any]:
+    return {"distribution": "log_uniform_values", "min": own.low, "max": own.high}

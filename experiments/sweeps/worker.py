@@ -1,0 +1,158 @@
+"""One member of a sweep, in a process of its own: trained, evaluated, and stopped with the sweep.
+
+    python -m experiments.sweeps.worker < TASK
+
+The task is one line of JSON. When standard input ends, as it does when the sweep's process dies in whatever
+way, the run saves and stops.
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.resolve import RunSpec, resolve
+from experiments.core.console import describe, log_lines
+from experiments.core.errors import UsageError
+from experiments.runs.folder import RunFolder
+
+log = logging.getLogger("gans")
+
+if TYPE_CHECKING:
+    from experiments.evaluation.evaluate import Evaluator
+
+INTERRUPTED = 130
+HANDOVER_SECONDS = 60.0  # in which an earlier process of this member has to save and stop
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How members are judged when they end or pause; a count of 0: not at all."""
+
+    metrics: tuple[str, ...] = ()
+    count: int = 5000
+    extractor: str | None = None
+
+    def evaluator(self, device: str) -> "Evaluator":
+        from experiments.evaluation.evaluate import Evaluator
+        from experiments.evaluation.features import ExtractorOptions
+
+        options = ExtractorOptions(self.extractor, device=device)
+        return Evaluator(options, self.metrics, self.count, 0, lambda name, total: lambda count: None)
+
+
+@dataclass(frozen=True)
+class SweepTask:
+    """What is to be done in a run folder.
+
+    Attributes:
+        folder: of the run.
+        flags: its settings; strengths: its further regularizers; file: settings from a config file.
+        evaluation: after the training.
+        until_kimg: where it pauses; None: at its end.
+    """
+
+    folder: str
+    flags: dict[str, Any]
+    strengths: dict[str, float]
+    file: dict[str, Any]
+    evaluation: Evaluation
+    until_kimg: float | None = None
+
+    def to_line(self) -> str:
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "SweepTask":
+        values = json.loads(line)
+        return cls(**{**values, "evaluation": Evaluation(**values["evaluation"])})
+
+    def config(self) -> RunSpec:
+        return resolve(self.flags, self.file, "of the sweep", self.strengths)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left to do."""
+        folder = RunFolder(Path(self.folder))
+        if folder.state.startswith("failed") or not (folder.is_finished or self.until_kimg):
+            return False
+        if self.evaluation.count == 0:
+            return folder.is_finished
+        evaluated = evaluated_kimg(folder)
+        if self.until_kimg is not None:
+            return any(kimg >= self.until_kimg for kimg in evaluated)
+        trained = [line["kimg"] for line in folder.scores() if line.get("kimg") is not None]
+        return bool(evaluated) and evaluated[-1] == trained[-1]
+
+
+def evaluated_kimg(folder: RunFolder) -> list[float]:
+    from experiments.analysis.comparison.read import record_of
+
+    return [kimg for kimg, _ in record_of(folder).evaluations if kimg is not None]
+
+
+def work(task: SweepTask) -> None:
+    """Trains and evaluates. Raises what these raise."""
+    from experiments.training.run import run
+
+    folder = RunFolder(Path(task.folder))
+    folder.ended_file.unlink(missing_ok=True)
+    _wait_for(folder)
+    config = task.config()
+    run(config, folder, until_kimg=task.until_kimg)
+    if task.evaluation.count and not task.is_done:
+        from experiments.evaluation.publish import evaluate_newest
+
+        evaluate_newest(folder, task.evaluation.evaluator(config.settings.device))
+
+
+def _wait_for(folder: RunFolder) -> None:
+    """A process of this member that was left alone saves and stops by itself, but not at once."""
+    end = time.monotonic() + HANDOVER_SECONDS
+    while folder.is_locked and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
+    """Calls `stop` when the other end of a pipe is gone."""
+
+    def wait() -> None:
+        while lifeline.readline():
+            pass
+        stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def attempt(task: SweepTask) -> int:
+    """Does it. Returns the exit status; why it failed stands in the folder."""
+    from experiments.training.trainer import Interrupted
+
+    try:
+        work(task)
+    except (Interrupted, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:
+        line = describe(error)
+        log.info(f"gans: {line}")
+        Path(task.folder).mkdir(parents=True, exist_ok=True)
+        RunFolder(Path(task.folder)).ended_file.write_text(f"failed: {line}\n", encoding="utf-8")
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def main() -> int:
+    task = SweepTask.from_line(sys.stdin.readline())
+    stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
+    with log_lines():
+        return attempt(task)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

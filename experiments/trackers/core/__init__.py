@@ -1,0 +1,1 @@
+"""The contract of trackers, and several of them as one."""

@@ -1,0 +1,131 @@
+"""The trackers of a run as one: what it says goes to all of them, and none of them can stop it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, final
+
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.options import make_component
+from experiments.trackers.core.login import is_logged_in, mode
+from experiments.trackers.core.tracker import TrackedRun, Tracker
+from experiments.trackers.local import LocalTracker
+
+log = logging.getLogger("gans")
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raises UsageError for a name after `--track` that nobody has, or whose packages are missing."""
+    for name in chosen(names):
+        for package, remedy in _load(name).requires.items():
+            if find_spec(package) is None:
+                raise UsageError(f"tracker {name} needs the package {package}; get it with: {remedy}")
+
+
+def open_trackers(names: Sequence[str], run: TrackedRun, options: Mapping[str, Any] | None = None) -> Tracker:
+    """The local tracker and those that are asked for, as one.
+
+    The local one's failure is the run's. Any other that raises, when it is built or later, is left out with
+    one line in the log.
+
+    Args:
+        names: the words after `--track`. `auto` stands for wandb where the user is logged in; `local` adds
+            nothing, because the local one is always on.
+        run: what the trackers are told.
+        options: of the trackers, by key (`wandb.finish_seconds`).
+    """
+    local = LocalTracker(run)
+    return _Several([local], [_Guarded(name, run, options or {}) for name in chosen(names)])
+
+
+def followers(names: Sequence[str], folder: Path) -> list[str]:
+    """The trackers beside the local one that have followed the run in this folder: each of them left a
+    folder of its own name there."""
+    return [name for name in chosen(names) if (folder / name).is_dir()]
+
+
+def reopen_trackers(
+    names: Sequence[str], run: TrackedRun, options: Mapping[str, Any] | None = None
+) -> Tracker:
+    """Those that have followed the run, as one, to tell them what came later."""
+    return _Several([], [_Guarded(name, run, options or {}) for name in followers(names, run.folder)])
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The trackers beside the local one that the words after `--track` stand for, each once."""
+    automatic = ["wandb"] if is_logged_in() and mode() != "disabled" else []
+    found = [other for name in names for other in (automatic if name == "auto" else [name])]
+    return [name for name in dict.fromkeys(found) if name != "local"]
+
+
+def _load(name: str) -> type[Tracker]:
+    try:
+        tracker: type[Tracker] = registry.load("tracker", name)
+    except UsageError:
+        # The catalogue does not know that `auto` may stand here too.
+        raise registry.unknown("tracker", name, ["auto", *registry.names("tracker")]) from None
+    return tracker
+
+
+@final
+class _Several(Tracker):
+    def __init__(self, own: Sequence[Tracker], others: Sequence["_Guarded"]) -> None:
+        self._own, self._others = own, others
+
+    def scores(self, scores: Mapping[str, float]) -> None:
+        self._do(lambda tracker: tracker.scores(scores))
+
+    def images(self, name: str, file: Path, kimg: float) -> None:
+        self._do(lambda tracker: tracker.images(name, file, kimg))
+
+    def close(self, exit_status: int = 0) -> None:
+        for other in self._others:
+            other.close(exit_status)
+        for tracker in self._own:
+            tracker.close(exit_status)
+
+    def _do(self, action: Callable[[Tracker], None]) -> None:
+        for tracker in self._own:
+            action(tracker)
+        for other in self._others:
+            other.do(action)
+
+
+@final
+class _Guarded:
+    """A tracker that is left out, with one warning, once it has failed."""
+
+    def __init__(self, name: str, run: TrackedRun, options: Mapping[str, Any]) -> None:
+        self._name = name
+        self._tracker: Tracker | None = None
+        try:
+            self._tracker = make_component("tracker", name, name, options, run)
+        except Exception as error:
+            self._warn(error)
+
+    def do(self, action: Callable[[Tracker], None]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            action(self._tracker)
+        except Exception as error:
+            failed, self._tracker = self._tracker, None
+            self._warn(error)
+            # It may hold files, threads or processes. What it has to say about that was said above.
+            with suppress(Exception):
+                failed.close(exit_status=1)
+
+    def close(self, exit_status: int) -> None:
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None:
+            try:
+                tracker.close(exit_status)
+            except Exception as error:
+                self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        log.warning(f"tracker {self._name}: {reason}; the run goes on without it")

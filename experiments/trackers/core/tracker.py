@@ -1,0 +1,79 @@
+"""Trackers: where scores and pictures go. Every file beside this one is a tracker; several work at once."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+log = logging.getLogger("gans")
+PROVENANCE = "evaluation/"  # what the names of the provenance of scores begin with
+
+
+def _no_provenance(scores: Mapping[str, float]) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """What a tracker is told about the run when it starts.
+
+    Attributes:
+        folder: the run folder; whatever a tracker writes stays inside it.
+        settings: every resolved setting, as JSON knows values.
+        step: the step at which this process goes on; 0 for a new run. Scores after it, from a process that
+            was killed, are written again.
+        kimg: the images shown until then.
+        project: where runs are gathered.
+        group: what this run is compared within; None for no group.
+        tags: words to find it by.
+        provenance: how the evaluation scores in a line were made, by flat names (`evaluation/fid/extractor`);
+            nothing for a line without such scores.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    step: int = 0
+    kimg: float = 0.0
+    project: str = "gans"
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    provenance: Callable[[Mapping[str, float]], Mapping[str, Any]] = _no_provenance
+
+    def say(self, line: str) -> None:
+        """Tells the user something, in one line; a tracker never prints."""
+        log.info(line)
+
+
+class Tracker(ABC):
+    """Receives what a run has to say. Built when the run starts: `Tracker(run)`.
+
+    Any but the local one may fail (a full disk, a lost network): it is then left out with one warning, and
+    the run goes on.
+
+    Attributes:
+        requires: packages that it imports and that gans does not bring, each with the command that installs
+            it. A run that asks for the tracker without them is refused before it begins.
+    """
+
+    requires: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def __init__(self, run: TrackedRun) -> None: ...
+
+    @abstractmethod
+    def scores(self, scores: Mapping[str, float]) -> None:
+        """Scalars of one moment, with `step` and `kimg` among them."""
+
+    @abstractmethod
+    def images(self, name: str, file: Path, kimg: float) -> None:
+        """A picture that was written to `file`."""
+
+    @abstractmethod
+    def close(self, exit_status: int = 0) -> None:
+        """Nothing more will come. Returns in bounded time.
+
+        Args:
+            exit_status: the command's: 0 the run is finished, 1 it failed, 130 it was stopped.
+        """

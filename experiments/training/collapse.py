@@ -1,0 +1,111 @@
+"""What a run does when it collapses (`--on-collapse`): say so, stop, or go back to before it.
+
+A collapse rarely mends itself, and the checkpoint to keep is the last one before it (Brock et al. 2019,
+arXiv:1809.11096, section 4). A rollback goes on from there with other random draws, and with half of both
+learning rates: small rates are what the convergence of GANs is proven for (Heusel et al. 2017,
+arXiv:1706.08500). Everything is a function of the config and of how often the run was rolled back, which its
+checkpoints know: the same command gives the same bits, interrupted or not.
+"""
+
+import logging
+from typing import Any
+
+from experiments.analysis.doctor.finding import Finding
+from experiments.analysis.doctor.history import History
+from experiments.analysis.doctor.score_rules import divergence, is_spread, mode_collapse
+from experiments.core.errors import RunError
+from experiments.runs.checkpoint import checkpoint_name, step_of
+from experiments.runs.folder import RunFolder
+from experiments.training.callbacks import Checkpointer, MetricLogger, NotFiniteError, Progress
+from experiments.training.experiment import Experiment
+from gans.core.player import Scores
+
+log = logging.getLogger("gans")
+
+MOST_ROLLBACKS = 3
+
+
+class Collapsed(Exception):  # noqa: N818  (an event, not an error)
+    """A run that is to be rolled back."""
+
+
+class CollapseGuard:
+    """Asks the serious rules whenever a line of scores has a new distance of samples.
+
+    It goes after the scoreboard, and before the checkpointer: what has collapsed is not saved, unless the run
+    is to stop there.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        metric_logger: MetricLogger,
+        checkpointer: Checkpointer,
+    ) -> None:
+        self.folder, self.metric_logger, self.checkpointer = folder, metric_logger, checkpointer
+        self.settings = experiment.spec.settings
+        self.mode = self.settings.on_collapse
+        self.told: set[str] = set()
+
+    def begin(self, step: int) -> None:
+        """Keeps what a rollback can go back to, where nothing is kept yet."""
+        if self.mode == "rollback" and not any(step_of(p) <= step for p in self.folder.healthy.paths()):
+            self._keep(step)
+
+    def __call__(self, progress: Progress, scores: Scores) -> None:
+        has_line = not self.metric_logger.pending
+        if not has_line or "samples/pairwise_distance" not in self.metric_logger.line:
+            return
+        history = History(self.settings, self.folder.scores())
+        finding = divergence(history) or mode_collapse(history)
+        if finding:
+            self._meet(finding, progress.step)
+        elif self.mode == "rollback" and is_spread(history):
+            self._keep(progress.step)
+
+    def _meet(self, finding: Finding, step: int) -> None:
+        if self.mode == "rollback":
+            raise Collapsed(f"step {step}: {finding.rule}: {finding.evidence}")
+        if self.mode == "stop":
+            self.checkpointer.save(step)
+            raise RunError(
+                f"step {step}: {finding}; stopped and saved, as --on-collapse stop asks; --on-collapse warn "
+                "with --force goes on"
+            )
+        if finding.rule not in self.told:
+            log.info(f"step {step}: {finding}")
+            self.told.add(finding.rule)
+
+    def _keep(self, step: int) -> None:
+        self.folder.healthy.folder.mkdir(exist_ok=True)
+        self.folder.healthy.save(step, self.checkpointer.content(step))
+
+
+def roll_back(
+    experiment: Experiment, folder: RunFolder, reason: Collapsed | NotFiniteError
+) -> dict[str, Any]:
+    """Brings experiment and folder to the last state before the collapse, and returns its checkpoint.
+
+    Raises RunError after MOST_ROLLBACKS, or where that state cannot be read.
+    """
+    rollbacks = experiment.rollbacks + 1
+    if rollbacks > MOST_ROLLBACKS:
+        raise RunError(
+            f"{reason}; {MOST_ROLLBACKS} rollbacks did not help: take another --loss, or lower learning rates"
+        ) from reason
+    state = folder.healthy.newest()
+    if state is None:
+        raise RunError(f"{reason}; nothing from before it is left in {folder.healthy.folder}") from reason
+    step = state["step"]
+    experiment.load_state_dict(state)
+    experiment.set_rollbacks(rollbacks)
+    checkpoints = folder.checkpoints(experiment.spec.settings.keep)
+    checkpoints.forget_after(step)
+    checkpoints.save(step, {**experiment.state_dict(), "scores": state["scores"]})
+    folder.rewind_scores(step)
+    log.info(
+        f"{reason}; rollback {rollbacks} of {MOST_ROLLBACKS} to {checkpoint_name(step)}, with "
+        f"{0.5**rollbacks:g} of the learning rates and other random draws"
+    )
+    return state

@@ -1,0 +1,125 @@
+"""What a run would be, without running it: parameter counts and an estimate of memory.
+
+Everything is built on the meta device, which has shapes but no memory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.config.factory import blueprint_of, build_game, build_networks, growth_in
+from experiments.config.resolve import RunSpec
+from experiments.config.schedule import Growth, plan_batches
+from experiments.core import registry
+from experiments.core.settings import Settings
+from experiments.core.show import show
+from experiments.data.core.open import task_of
+from gans.core.growth import Stage
+from gans.core.networks import Batch, Condition, GeneratorNetwork
+
+BYTES = 4  # float32
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes of a run. Memory is that of weights, gradients, optimizer, averages and activations, without
+    the data and what PyTorch itself takes."""
+
+    generator_parameters: int
+    critic_parameters: int
+    steps: int
+    kimg: float
+    memory_bytes: int
+
+
+def estimate(spec: RunSpec) -> Estimate:
+    """Builds the networks on the meta device, which also finds settings that they cannot have."""
+    settings = spec.settings
+    with torch.device("meta"):
+        networks = build_networks(settings)
+    growth = growth_in(settings, networks[0])
+    activations = max(_activations_at(level, settings, growth, *networks) for level in _costly(growth))
+    game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
+    plan = plan_batches(settings, growth, game.batches_per_round)
+    generator = sum(p.numel() for p in game.generator_network.parameters())
+    critic = sum(p.numel() for p in game.critic_network.parameters())
+    copies = 2 + registry.load("optimizer", settings.optimizer).state_copies  # weights, gradients, moments
+    fixed = (generator + critic) * copies + generator + (critic if settings.critic_ema_kimg else 0)
+    return Estimate(generator, critic, plan.steps, plan.images / 1000, (fixed + activations) * BYTES)
+
+
+def _costly(growth: Growth) -> list[int]:
+    """Levels at which a run may need most: at a smaller size only where the batch is larger."""
+    last = len(growth.sides) - 1
+    return [
+        level
+        for level in range(last + 1)
+        if level == last or growth.batch_sizes[level] > growth.batch_sizes[last]
+    ]
+
+
+def _activations_at(
+    level: int, settings: Settings, growth: Growth, generator: GeneratorNetwork, critic: nn.Module
+) -> int:
+    """Numbers that a step keeps while growing networks are at this level. They are left at it."""
+    for module in [*generator.modules(), *critic.modules()]:
+        if isinstance(module, Stage):
+            module.set(float(level))
+    count, halvings = growth.batch_sizes[level], len(growth.sides) - 1 - level
+    shape = blueprint_of(settings).sample_shape
+    size = [pixels >> halvings for pixels in shape[1:]]
+    # Made one by one: on this device by default, a network could not draw lots on the way.
+    samples = torch.empty(count, shape[0], *size, device="meta")
+    batch = Batch(samples, _told(settings, samples))
+    is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
+    seen = batch.condition if is_told else ()
+    made = _activations(generator, generator.generate, batch) * generator.passes
+    kept = made, _activations(critic, critic, samples, *seen)
+    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
+    # and its graph as well; the generator's step keeps both networks once.
+    return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
+
+
+def _told(settings: Settings, samples: Tensor) -> Condition:
+    """What a generator is told of each sample."""
+    count = len(samples)
+    if settings.classes:
+        return (torch.zeros(count, dtype=torch.int64, device="meta"),)
+    if settings.attributes:
+        return (torch.zeros(count, len(settings.attributes), device="meta"),)
+    return () if task_of(settings) == "noise" else (samples,)
+
+
+def _activations(network: nn.Module, use: Callable[..., Tensor], *inputs: Any) -> int:
+    """Numbers that autograd keeps of a use of the network, weights left out."""
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[id(tensor)] = tensor  # alive until counted, so that no two share an id
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        use(*inputs)
+    known = {id(tensor) for tensor in [*inputs, *network.parameters(), *network.buffers()]}
+    return sum(tensor.numel() for key, tensor in kept.items() if key not in known)
+
+
+def describe_plan(spec: RunSpec) -> str:
+    """Every setting with where it came from, the parameter counts and the memory, as lines that nothing
+    wraps."""
+    sizes = estimate(spec)
+    rows = [("setting", "value", "from")]
+    rows += [(name, show(value), spec.sources[name]) for name, value in spec.settings.to_dict().items()]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
+    lines += [
+        "",
+        f"generator   {sizes.generator_parameters:>12,} parameters",
+        f"critic      {sizes.critic_parameters:>12,} parameters",
+        f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg",
+        f"memory      {sizes.memory_bytes / 2**20:>12,.0f} MiB on {spec.settings.device}, about",
+    ]
+    return "\n".join(lines)

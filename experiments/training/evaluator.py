@@ -1,0 +1,90 @@
+"""Evaluation while a run trains: scores over kimg, and the best generator kept."""
+
+import logging
+
+from experiments.core.errors import RunError, UsageError
+from experiments.core.settings import Settings
+from experiments.evaluation.evaluate import Evaluator
+from experiments.evaluation.features import Advance, ExtractorOptions
+from experiments.evaluation.sample_sets import Candidate
+from experiments.runs.checkpoint import step_of
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import EvaluationScores, keep_record, kept_scores, numbers_of
+from experiments.trackers.core.tracker import Tracker
+from experiments.training.callbacks import Checkpointer, MetricLogger, Progress
+from experiments.training.experiment import Experiment
+from gans.core.player import Scores as Terms
+
+log = logging.getLogger("gans")
+
+
+def open_evaluator(settings: Settings) -> Evaluator:
+    """What judges a run's generators while it trains, with the data and the extractor found.
+
+    Raises UsageError for what cannot be evaluated.
+    """
+    options = ExtractorOptions(settings.extractor, device=settings.device)
+    count = settings.evaluate_samples
+    # The seed of gans evaluate, and not the run's: runs that are compared are judged beside the same reals.
+    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter)
+    evaluator.open(settings, "the run", settings.best_metric)
+    return evaluator
+
+
+class EvaluationCallback:
+    """Judges the generator's average from time to time, and keeps the checkpoint of the best.
+
+    Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the best
+    is told by what lies in the run folder, so that a resumed run knows it too.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        experiment: Experiment,
+        folder: RunFolder,
+        tracker: Tracker,
+        metric_logger: MetricLogger,
+        checkpointer: Checkpointer,
+    ) -> None:
+        settings = experiment.spec.settings
+        assert settings.evaluate_kimg is not None
+        self.evaluator, self.folder, self.tracker = evaluator, folder, tracker
+        self.metric_logger, self.checkpointer = metric_logger, checkpointer
+        self.interval = max(1, round(settings.evaluate_kimg * 1000))
+        self.best = settings.best_metric or next(iter(evaluator.metrics))
+        self.candidate = Candidate(str(folder.path), experiment.ema.average, settings)
+
+    def __call__(self, progress: Progress, terms: Terms) -> None:
+        if progress.passes(self.interval):
+            with self.metric_logger.resting():
+                try:
+                    self._evaluate(progress)
+                except (UsageError, RunError) as error:
+                    log.info(f"step {progress.step}: not evaluated, and the run goes on: {error}")
+        if progress.is_last:
+            for path in self.folder.best.paths():
+                log.info(f"best {self.best}: {path}")
+
+    def _evaluate(self, progress: Progress) -> None:
+        scores = self.evaluator(self.candidate)
+        if self._is_best(scores):
+            self.folder.best.folder.mkdir(exist_ok=True)
+            # First this, then the record: a process killed in between finds it best again.
+            self.folder.best.save(progress.step, self.checkpointer.content(progress.step))
+        keep_record(self.folder, progress.step, scores)
+        self.tracker.scores({"step": progress.step, "kimg": progress.kimg, **numbers_of(scores)})
+
+    def _is_best(self, scores: EvaluationScores) -> bool:
+        """Whether the generator that is kept as the best had lower marks, or marks of another kind."""
+        kept = {step_of(path) for path in self.folder.best.paths()}
+        marks = self.evaluator.marks(self.best, scores)
+        return all(
+            marks > self.evaluator.marks(self.best, earlier)
+            for step, earlier in kept_scores(self.folder)
+            if step in kept and self.evaluator.compares(self.best, scores, earlier)
+        )
+
+
+def _no_meter(name: str, total: int) -> Advance:
+    return lambda count: None

@@ -1,0 +1,123 @@
+"""From a config to the things that train: networks, game, data and the generator's average."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import torch
+
+from experiments.config.factory import (
+    build_game,
+    build_networks,
+    growth_in,
+    make_augmentations,
+    make_ema,
+    to_device,
+)
+from experiments.config.resolve import RunSpec
+from experiments.config.schedule import plan_batches
+from experiments.core import registry
+from experiments.core.seeds import make_deterministic, seed_all
+from experiments.data.core.loader import Loader
+from experiments.data.core.open import open_data
+from experiments.runs.checkpoint import check_revision, rename_keys
+from gans.core.architecture import Architecture
+from gans.core.clock import ScaledSchedule
+from gans.core.ema import ExponentialMovingAverage
+from gans.core.game import Game
+from gans.core.networks import Batch, LatentNetwork
+from gans.core.player import Player
+
+
+@dataclass
+class Experiment:
+    """Everything that moves while training. Its `state_dict` is a checkpoint's content."""
+
+    spec: RunSpec
+    game: Game
+    loader: Loader
+    reals: Batch  # the first of the data, to look at
+    ema: ExponentialMovingAverage
+    critic_ema: ExponentialMovingAverage | None
+    total_steps: int
+    total_images: int
+    rollbacks: int = 0
+
+    @property
+    def _architecture(self) -> Architecture:
+        found: Architecture = registry.load("architecture", self.spec.settings.arch)
+        return found
+
+    @property
+    def players(self) -> list[Player]:
+        return [module for module in self.game.modules() if isinstance(module, Player)]
+
+    @property
+    def random_parts(self) -> tuple[int | str, ...]:
+        """The parts, beside the step, of which all random draws of training are a function."""
+        seed = self.spec.settings.seed
+        return (seed, "rollback", self.rollbacks) if self.rollbacks else (seed,)
+
+    def set_rollbacks(self, rollbacks: int) -> None:
+        """Makes this a run that was rolled back so often: with other random draws, and half the rates each time."""
+        for player in self.players:
+            player.schedule = ScaledSchedule(player.schedule, 0.5 ** (rollbacks - self.rollbacks))
+        self.rollbacks = rollbacks
+
+    @property
+    def averages(self) -> list[ExponentialMovingAverage]:
+        return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, beside the config and the step's number."""
+        state = {
+            "seen": self.loader.seen,
+            "data": self.fingerprint,
+            "rollbacks": self.rollbacks,
+            "revision": self._architecture.revision,
+            "game": self.game.state_dict(),
+            "ema": self.ema.average.state_dict(),
+        }
+        if self.critic_ema is not None:
+            state["critic_ema"] = self.critic_ema.average.state_dict()
+        return state
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this data from another: the number of images in it, and a hash of the first of them,
+        with their attributes."""
+        sources = [each for each in self.reals.condition if each.dim() > 1]
+        first = b"".join(each.contiguous().numpy().tobytes() for each in (self.reals.samples, *sources))
+        count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
+        return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loader.seen = state["seen"]
+        check_revision(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")
+        renamed = self._architecture.renamed_keys
+        self.game.load_state_dict(rename_keys(state["game"], renamed))
+        self.ema.average.load_state_dict(rename_keys(state["ema"], renamed))
+        if self.critic_ema is not None:
+            self.critic_ema.average.load_state_dict(rename_keys(state["critic_ema"], renamed))
+        self.set_rollbacks(state.get("rollbacks", 0))  # checkpoints of older versions have none
+
+
+def build(spec: RunSpec) -> Experiment:
+    """Builds everything on the device of the specification, ready for its first step."""
+    settings = spec.settings
+    make_deterministic()
+    device = torch.device(settings.device)
+    seed_all(settings.seed, "weights")
+    generator, critic = build_networks(settings)
+    data, condition = open_data(settings)
+    if condition is not None and isinstance(generator, LatentNetwork):
+        generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
+    game = to_device(build_game(settings, generator, critic), device)
+    plan = plan_batches(settings, growth_in(settings, generator), game.batches_per_round)
+    loader = Loader(data, plan, settings.seed, device, make_augmentations(settings), condition)
+    ema = make_ema(settings, game.generator_network, "ema_kimg")
+    critic_ema = (
+        make_ema(settings, game.critic_network, "critic_ema_kimg") if settings.critic_ema_kimg else None
+    )
+    return Experiment(spec, game, loader, loader.first(), ema, critic_ema, plan.steps, plan.images)

@@ -1,0 +1,194 @@
+"""The learning-rate range test (Smith 2017, arXiv:1506.01186, section 3.3) for each player of a game.
+
+A player's rate rises exponentially from round to round while the other's stays at its recipe's. Smith stops
+where the loss rises again; but a GAN's loss is no measure of progress, because the opponent answers. What can
+be told from a player's own terms is whether its steps are still small beside what it has learned: below some
+rate the terms drift, above it single rounds throw them half as far as the whole test moved them before. There
+the player loses stability, whatever the form, its sign or its scale; a term that is not finite has lost
+it too. A generator's terms can rest where its samples do not, because the critic follows, so that it also has
+lost stability where single rounds move samples of fixed latents by a fifth of the distance between reals. The
+suggestion is a tenth of that rate, the usual margin of range tests.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean
+
+import torch
+from torch import Tensor
+
+from experiments.config.resolve import RunSpec
+from experiments.core.diversity import pairwise_distance
+from experiments.core.errors import UsageError
+from experiments.core.seeds import seed_all
+from experiments.core.stop_signal import StopSignal
+from experiments.training.callbacks import Progress
+from experiments.training.experiment import Experiment, build
+from experiments.training.trainer import train_steps
+from gans.core.clock import Clock
+from gans.core.growth import GrowingGenerator
+from gans.core.networks import Batch, GeneratorNetwork
+from gans.core.player import Scores
+
+PLAYERS = ("generator", "critic")
+SMOOTHING, JUMP_SMOOTHING = 0.9, 0.8  # of the exponential means of the terms, and of their jumps
+THROWN = 0.5  # of what the smoothed terms have travelled
+SAMPLES_THROWN, SAMPLES = 0.2, 16  # of the distance between reals, in a round; how many are looked at
+NOISE_SHARE = 0.2  # of the rounds, whose rates are too small to matter: what they jump by is noise
+OVER_NOISE = 4.0
+MARGIN = 10.0
+OBSERVED = ("real", "fake", "gradient_norm", "path")  # scores that nobody minimises
+
+
+@dataclass(frozen=True)
+class Rising:
+    """A schedule: shares of a rate that rise exponentially over a run."""
+
+    start: float
+    end: float
+
+    def __call__(self, clock: Clock) -> float:
+        return self.start * (self.end / self.start) ** clock.progress
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What became of one player.
+
+    Attributes:
+        player: its name.
+        usual: the rate of its recipe, or of its flag.
+        rates: that it had, one for each round; fewer than were asked for where a term was not finite.
+        terms: the sum of what it minimised, in each round.
+        unstable: the index of the round where it lost stability; None where it never did.
+    """
+
+    player: str
+    usual: float
+    rates: Sequence[float]
+    terms: Sequence[float]
+    unstable: int | None
+
+    @property
+    def limit(self) -> float | None:
+        """The rate at which it lost stability."""
+        return None if self.unstable is None else self.rates[min(self.unstable, len(self.rates) - 1)]
+
+    @property
+    def suggestion(self) -> float | None:
+        return None if self.limit is None else self.limit / MARGIN
+
+
+def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> RangeTest:
+    """Plays the config's whole run with one player's rate rising. Raises UsageError for a game without it."""
+    experiment = build(spec)
+    usual = getattr(spec.settings, f"lr_{player}")
+    movers = [each for each in experiment.players if each.name == player]
+    if not movers:
+        raise UsageError(f"architecture {spec.settings.arch} has no player {player} to test")
+    for each in experiment.players:
+        rising = Rising(lowest / usual, highest / usual)
+        each.schedule = rising if each in movers else Rising(1.0, 1.0)
+    samples = SampleMoves(experiment) if player == "generator" else None
+    rates: list[float] = []
+    terms: list[float] = []
+    moves: list[float] = []
+
+    with StopSignal() as stop:
+
+        def record(progress: Progress, scores: Scores) -> None:
+            term = sum(v.item() for n, v in scores.items() if _is_minimised(n, player))
+            if not math.isfinite(term):
+                stop.requested = True
+                return
+            share = (progress.step - 1) / experiment.total_steps
+            rates.append(lowest * (highest / lowest) ** share)
+            terms.append(term)
+            moves.append(samples.next() if samples else 0.0)
+
+        train_steps(experiment, 0, [record], stop)
+    ends = [first_unstable(terms), first_thrown(moves)]
+    ends += [len(terms)] if len(terms) < experiment.total_steps else []
+    unstable = min((end for end in ends if end is not None), default=None)
+    return RangeTest(player, usual, rates, terms, unstable)
+
+
+class SampleMoves:
+    """How far samples of a generator move from round to round, where what they are made from stays."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        network, settings, reals = (
+            experiment.game.generator_network,
+            experiment.spec.settings,
+            experiment.reals,
+        )
+        assert isinstance(network, GeneratorNetwork)
+        self.network, self.seed = network, settings.seed
+        samples, *condition = (
+            each[:SAMPLES].to(settings.device) for each in (reals.samples, *reals.condition)
+        )
+        self.like = Batch(samples, tuple(condition))
+        self.distance = pairwise_distance(samples)
+        self.latest: Tensor | None = None
+        self.stage = 0.0
+
+    @torch.no_grad()
+    def next(self) -> float:
+        """Since the call before: the root mean square, in mean distances between reals. 0 the first time, and
+        where the network has grown, which moves samples too."""
+        seed_all(self.seed, "samples")
+        before, self.latest = self.latest, self.network.generate(self.like).float()
+        stage = self.stage
+        if isinstance(self.network, GrowingGenerator):
+            self.stage = self.network.stage.now
+        if before is None or stage != self.stage:
+            return 0.0
+        return ((self.latest - before).square().mean().sqrt().cpu() / self.distance).item()
+
+
+def _is_minimised(name: str, player: str) -> bool:
+    owner, _, term = name.partition("/")
+    return owner == player and term not in OBSERVED
+
+
+def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
+    """Exponential means, without the pull of their beginning towards 0 (Adam's correction)."""
+    means, total, weight = [], 0.0, 0.0
+    for value in values:
+        total = share * total + (1 - share) * value
+        weight = share * weight + (1 - share)
+        means.append(total / weight)
+    return means
+
+
+def first_unstable(terms: Sequence[float]) -> int | None:
+    """The first round from which a round's jump, smoothed, is more than half of what the smoothed terms
+    have travelled before, and clearly larger than noise; None where there is none. A jump is half of how far
+    a change differs from the one before: terms that move ever faster are not thrown."""
+    quiet = quiet_rounds(terms)
+    if len(terms) <= quiet:
+        return None
+    changes = [after - before for before, after in pairwise(terms)]
+    jumps = [0.0, *(abs(after - before) / 2 for before, after in pairwise(changes))]
+    noise, means, sizes = mean(jumps[1:quiet]), smoothed(terms), smoothed(jumps, JUMP_SMOOTHING)
+    low, high = min(means[:quiet]), max(means[:quiet])
+    for index in range(quiet, len(terms)):
+        if sizes[index - 1] > max(THROWN * (high - low), OVER_NOISE * noise):
+            return index
+        low, high = min(low, means[index]), max(high, means[index])
+    return None
+
+
+def first_thrown(moves: Sequence[float]) -> int | None:
+    """The first round from which a round moves the samples, smoothed, by more than a fifth of the distance
+    between reals, and clearly more than at the beginning, where networks that normalize a constant move at
+    any rate (StyleGAN); None where there is none."""
+    quiet, sizes = quiet_rounds(moves), smoothed(moves, JUMP_SMOOTHING)
+    limit = max(SAMPLES_THROWN, OVER_NOISE * mean(moves[:quiet] or [0.0]))
+    return next((index for index in range(quiet, len(moves)) if sizes[index] > limit), None)
+
+
+def quiet_rounds(values: Sequence[float]) -> int:
+    return max(3, round(NOISE_SHARE * len(values)))

@@ -1,0 +1,34 @@
+"""The picture of a range test: a player's terms over its rate."""
+
+from collections.abc import Sequence
+
+from PIL.Image import Image
+
+from experiments.core.images import drawn
+from experiments.training.lr_finder import RangeTest, smoothed
+
+RAW, SMOOTH, LIMIT, SUGGESTED = "0.8", "tab:blue", "tab:red", "tab:green"
+
+
+def plot(tests: Sequence[RangeTest]) -> Image:
+    """A panel for each player, with where it loses stability and what is suggested."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), dpi=100)
+    for axes, test in zip(figure.subplots(1, len(tests), squeeze=False)[0], tests, strict=True):
+        shown = test.terms if test.unstable is None else test.terms[: test.unstable]
+        axes.plot(test.rates, test.terms, color=RAW, linewidth=1)
+        axes.plot(test.rates, smoothed(test.terms), color=SMOOTH, label="its terms, smoothed")
+        for rate, colour, words in (
+            (test.limit, LIMIT, "loses stability"),
+            (test.suggestion, SUGGESTED, "suggested"),
+        ):
+            if rate is not None:
+                axes.axvline(rate, color=colour, linestyle="--", label=f"{words}: {rate:.2g}")
+        axes.axvline(test.usual, color="0.3", linestyle=":", label=f"as it is set: {test.usual:.2g}")
+        # What comes after would shrink all before it to a line.
+        low, high = min(shown, default=0.0), max(shown, default=1.0)
+        margin = 0.3 * (high - low) or 1.0
+        axes.set(xscale="log", xlabel="learning rate", title=test.player, ylim=(low - margin, high + margin))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, frameon=False)
+    return drawn(figure)

@@ -1,0 +1,61 @@
+"""A run from its specification to its exported generator: new, resumed or already finished."""
+
+import logging
+
+from experiments.config.resolve import RunSpec
+from experiments.core.errors import UsageError
+from experiments.evaluation.evaluate import Evaluator
+from experiments.runs.folder import RunFolder
+from experiments.training.evaluator import open_evaluator
+from experiments.training.experiment import Experiment, build
+from experiments.training.trainer import Trainer
+
+log = logging.getLogger("gans")
+
+
+def run(spec: RunSpec, folder: RunFolder, force: bool = False, until_kimg: float | None = None) -> None:
+    """Trains until the end, continuing from the newest good checkpoint where there is one.
+
+    Args:
+        force: goes on although settings differ.
+        until_kimg: where it pauses, with a checkpoint; the same call again goes on.
+
+    Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
+    Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
+    """
+    changed = check_folder(spec, folder, force)
+    if folder.is_finished and not changed:
+        scores = "; gans evaluate scores it" if spec.settings.evaluate_kimg else ""
+        log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one{scores}")
+        return
+    # A new folder is made only for settings that can be built; an old one is locked first.
+    parts = None if folder.exists else _build(spec)
+    folder.prepare()
+    with folder.locked():
+        changed = check_folder(spec, folder, force)  # again: another process may have been here since
+        experiment, evaluator = parts or _build(spec)
+        Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
+
+
+def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
+    """The experiment, and its evaluator where evaluations are asked for."""
+    evaluator = open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
+    return build(spec), evaluator
+
+
+def check_folder(spec: RunSpec, folder: RunFolder, force: bool) -> list[str]:
+    """Lines on what differs from the run in this folder. Refuses a folder with other files in it or, without
+    `force`, with another run."""
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
+    if not folder.exists:
+        if not folder.is_free:
+            raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")
+        return []
+    changed = folder.differences(spec.settings)
+    if changed and not force:
+        raise UsageError(
+            f"{folder.path} holds a run with another config ({'; '.join(changed)}); "
+            "take another --out, or --force to go on with the new settings"
+        )
+    return changed

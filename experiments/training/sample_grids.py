@@ -1,0 +1,65 @@
+"""The pictures of a run's progress: fixed latents, or fixed images that are translated."""
+
+from typing import NamedTuple
+
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from experiments.core.images import GRID_COLUMNS, picture_of, to_uint8
+from experiments.core.seeds import generator_for, seed_all
+from experiments.core.settings import Settings
+from experiments.core.sheets import SheetRow, sheet
+from gans.core.networks import Batch, Condition, LatentNetwork
+from gans.core.translation import Translator
+
+MOST_COLUMNS = 16  # of a grid of samples with a column for each class
+TRANSLATED = 8  # rows of a picture of translations
+
+
+class SamplePicture(NamedTuple):
+    """A picture, and the samples that it shows, `(N, …)`."""
+
+    picture: Image
+    samples: Tensor
+
+
+class Samples:
+    """A grid of fixed latents, or points over the reals; with classes, a column for each."""
+
+    def __init__(self, network: LatentNetwork, reals: Tensor, count: int, settings: Settings) -> None:
+        self.network, self.reals = network, reals
+        latents = torch.randn(count, network.z_dim, generator=generator_for(settings.seed, "samples"))
+        self.condition: Condition = ()
+        self.columns = GRID_COLUMNS
+        if settings.classes:
+            if settings.classes <= MOST_COLUMNS:
+                self.columns = settings.classes * max(1, GRID_COLUMNS // settings.classes)
+            latents = latents[: len(latents) // self.columns * self.columns]
+            labels = torch.arange(len(latents)) % settings.classes
+            self.condition = (labels.to(settings.device),)
+        self.latents = latents.to(settings.device)
+
+    @torch.no_grad()
+    def __call__(self) -> SamplePicture:
+        samples = self.network(self.latents, *self.condition)
+        reals = self.reals if self.reals.dim() == 2 else None
+        return SamplePicture(picture_of(samples, reals, self.columns), samples)
+
+
+class Translations:
+    """Rows of images: what comes in, what comes out, and what it is to be compared with."""
+
+    def __init__(self, network: Translator, reals: Batch, settings: Settings) -> None:
+        self.network, self.seed = network, settings.seed
+        samples, condition = (reals.samples[:TRANSLATED], [each[:TRANSLATED] for each in reals.condition])
+        self.batch = Batch(samples.to(settings.device), tuple(each.to(settings.device) for each in condition))
+
+    @torch.no_grad()
+    def __call__(self) -> SamplePicture:
+        seed_all(self.seed, "translations")  # of networks whose dropout stays on
+        columns = self.network.columns(self.batch)
+        images = to_uint8(torch.stack(list(columns.values()), dim=1).float().cpu())
+        above = [tuple(columns)] + [()] * (len(images) - 1)
+        picture = sheet([SheetRow("", row, words) for row, words in zip(images, above, strict=True)])
+        return SamplePicture(picture, self.network.generate(self.batch))

@@ -1,0 +1,231 @@
+"""The one training loop: the game owns the round, the player owns the update, the trainer owns time."""
+
+import logging
+from collections.abc import Sequence
+from shlex import quote
+from typing import Any
+
+from experiments.core.errors import RunError, UsageError
+from experiments.core.seeds import seed_all
+from experiments.core.stop_signal import StopSignal
+from experiments.evaluation.evaluate import Evaluator
+from experiments.runs.checkpoint import checkpoint_name
+from experiments.runs.export import export_network
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import tracked_run
+from experiments.trackers.core.several import open_trackers
+from experiments.trackers.core.tracker import Tracker
+from experiments.training.callbacks import (
+    Callback,
+    Checkpointer,
+    GradientNorms,
+    MetricLogger,
+    NotFiniteError,
+    Progress,
+    SampleGrid,
+)
+from experiments.training.collapse import Collapsed, CollapseGuard, roll_back
+from experiments.training.evaluator import EvaluationCallback
+from experiments.training.experiment import Experiment
+from experiments.training.progress import ProgressLine
+
+log = logging.getLogger("gans")
+
+
+class Interrupted(Exception):  # noqa: N818  (an event, not an error)
+    """The run was asked to stop, has saved and said so."""
+
+
+def train_steps(
+    experiment: Experiment,
+    start: int,
+    callbacks: Sequence[Callback],
+    stop: StopSignal,
+    until_kimg: float | None = None,
+) -> int:
+    """Trains from step `start + 1` to the last; returns the step it reached, short of the last when stopped, or
+    when so many images were shown.
+
+    What a step draws at random is a function of (seed, step), and what it loads of (seed, images
+    shown), so a resumed run continues bit by bit without any stored random state.
+    """
+    game, loader = experiment.game, experiment.loader
+    for step in range(start + 1, experiment.total_steps + 1):
+        previous = loader.seen
+        seed_all(*experiment.random_parts, "step", step)
+        scores = game.round(loader)
+        for average in experiment.averages:
+            average.follow(loader.seen, loader.seen - previous, previous / experiment.total_images)
+        progress = Progress(step, loader.seen, previous, step == experiment.total_steps)
+        for callback in callbacks:
+            callback(progress, scores)
+        if stop.requested or (until_kimg is not None and loader.seen >= until_kimg * 1000):
+            return step
+    return experiment.total_steps
+
+
+class Trainer:
+    """Trains one run in its folder, from its newest checkpoint to its export.
+
+    Args:
+        experiment: everything that moves while training.
+        folder: of the run, locked for this process.
+        evaluator: scores the generator's EMA from time to time; None where nobody asks for that.
+        until_kimg: where training pauses, with a checkpoint; None for the end of the run.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        evaluator: Evaluator | None = None,
+        until_kimg: float | None = None,
+    ) -> None:
+        self.experiment, self.folder, self.evaluator, self.until_kimg = (
+            experiment,
+            folder,
+            evaluator,
+            until_kimg,
+        )
+        self.settings = experiment.spec.settings
+        self.checkpoints = folder.checkpoints(self.settings.keep)
+        self.state: dict[str, Any] | None = None  # the checkpoint from which training goes on
+        self._logged_remarks: tuple[str, ...] = ()
+
+    @property
+    def start(self) -> int:
+        """The step after which training goes on."""
+        return 0 if self.state is None else int(self.state["step"])
+
+    def train(self, changed: Sequence[str] = (), force: bool = False) -> None:
+        """Trains to the end and exports, or to where training pauses.
+
+        Args:
+            changed: lines on settings that differ from those of the run in the folder.
+            force: goes on although the data is not what the checkpoint was trained on.
+
+        Raises RunError for what fails on the way, Interrupted after Ctrl-C.
+        """
+        self._restore(changed, force)
+        self.folder.begin(self.experiment.spec, self.start, bool(changed))
+        self._log_remarks()
+        while True:
+            try:
+                self._train_once()
+                break
+            except (Collapsed, NotFiniteError) as reason:
+                if self.settings.on_collapse != "rollback":
+                    raise
+                self.state = roll_back(self.experiment, self.folder, reason)
+        self._log_remarks()
+
+    def _train_once(self) -> None:
+        """Trains to the end and exports. The trackers are closed last, and in any case: an upload that takes
+        long holds up nothing else."""
+        run = tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
+        tracker, status = open_trackers(self.settings.track, run, self.settings.options), 1
+        try:
+            stopped_at, was_asked = self._train_with(tracker)
+            if stopped_at is None:
+                self._export()
+            elif was_asked:
+                again = f"gans run --resume {quote(str(self.folder.path))}"
+                log.info(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
+                status = 130
+                raise Interrupted
+            else:
+                log.info(f"paused and saved at step {stopped_at:,}")
+            status = 0
+        finally:
+            tracker.close(status)
+
+    def _train_with(self, tracker: Tracker) -> tuple[int | None, bool]:
+        """Trains with all callbacks. Returns the step where it stopped short of the last, and whether by
+        Ctrl-C."""
+        experiment = self.experiment
+        with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
+            metric_logger = MetricLogger(tracker, line.show)
+            if self.state is not None:
+                metric_logger.load_state_dict(self.state["scores"])
+            checkpointer = Checkpointer(
+                experiment, self.checkpoints, self._interval(self.settings.checkpoint_kimg, 10), metric_logger
+            )
+            callbacks = self._callbacks(line, metric_logger, checkpointer, tracker)
+            step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg)
+            if step < experiment.total_steps:
+                checkpointer.save(step)
+                return step, stop.requested
+        return None, False
+
+    def _callbacks(
+        self, line: ProgressLine, metric_logger: MetricLogger, checkpointer: Checkpointer, tracker: Tracker
+    ) -> list[Callback]:
+        """What happens after every step, in this order."""
+        experiment, folder = self.experiment, self.folder
+        interval = self._interval(self.settings.sample_kimg, 8)
+        sample_grid = SampleGrid(experiment, folder.samples, interval, tracker)
+        sample_grid.save_reals()
+        guard = CollapseGuard(experiment, folder, metric_logger, checkpointer)
+        guard.begin(self.start)
+        callbacks: list[Callback] = [
+            line.advance,
+            sample_grid,
+            GradientNorms(experiment.players),
+            metric_logger,
+        ]
+        if self.evaluator is not None:
+            callbacks.append(
+                EvaluationCallback(self.evaluator, experiment, folder, tracker, metric_logger, checkpointer)
+            )
+        return [*callbacks, guard, checkpointer]  # last: it saves what the others have done
+
+    def _interval(self, kimg: float | None, share: int) -> int:
+        """Images between two calls: as asked, or a share of the run."""
+        return max(1, round(kimg * 1000) if kimg else self.experiment.total_images // share)
+
+    def _export(self) -> None:
+        experiment = self.experiment
+        if experiment.critic_ema is not None:
+            export_network(experiment.critic_ema.average, self.settings, self.folder.critic_file, "critic")
+        export_network(experiment.ema.average, self.settings, self.folder.generator_file)
+
+    def _log_remarks(self) -> None:
+        """Logs the remarks of the data that are new."""
+        remarks = self.experiment.loader.remarks
+        for remark in remarks:
+            if remark not in self._logged_remarks:
+                log.info(f"data {self.settings.data}: {remark}")
+        self._logged_remarks = remarks
+
+    def _restore(self, changed: Sequence[str], force: bool) -> None:
+        """Brings the experiment to its newest good checkpoint, if there is one. Raises UsageError or RunError
+        for one that does not fit."""
+        state = self.checkpoints.newest()
+        if state is None:
+            return
+        name = checkpoint_name(state["step"])
+        optimizers = [line for line in changed if line.startswith("optimizer: ")]
+        if optimizers:
+            raise RunError(
+                f"checkpoint {name} holds the state of another optimizer ({optimizers[0]}); take another --out"
+            )
+        data = self.experiment.fingerprint
+        if state.get("data", data) != data and not force:
+            raise UsageError(
+                f"data {self.settings.data} is not what checkpoint {name} was trained on "
+                f"({state['data']['count']:,} samples then, {data['count']:,} now): bring it back, take another "
+                "--out, or go on with --force"
+            )
+        try:
+            self.experiment.load_state_dict(state)
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = "; ".join(changed) or "it is not whole"
+            raise RunError(f"checkpoint {name} does not fit ({reason}); take another --out") from error
+        total = self.experiment.total_steps
+        if state["step"] > total:
+            raise UsageError(
+                f"the checkpoint is already at step {state['step']}, past the {total} that --steps or --kimg ask "
+                "for"
+            )
+        self.state = state
+        log.info(f"resuming {self.folder.path} at step {self.start:,} of {total:,}")

@@ -1,0 +1,43 @@
+"""The minibatch standard deviation (ProGAN, Karras et al. 2018, section 3)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gans.layers.batch_statistics import MinibatchStatistic
+from losses.core.options import option
+
+
+@dataclass(frozen=True)
+class DeviationOptions:
+    """Options of the minibatch standard deviation."""
+
+    group_size: int = option(
+        4, "Samples in a group, over which the deviation is taken.", at_least=1, shapes_network=True
+    )
+
+
+class MinibatchDeviation(MinibatchStatistic):
+    """Adds one feature map: the mean standard deviation of all features over a group of samples.
+
+    Groups are made of the largest number of samples, up to the group size, that divides the batch.
+    """
+
+    options_type: ClassVar[type] = DeviationOptions
+    added = 1
+
+    def __init__(self, features: int, options: DeviationOptions = DeviationOptions()) -> None:  # noqa: B008
+        super().__init__()
+        self.group = options.group_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` → `(N, C + 1, H, W)`."""
+        count, _, height, width = x.shape
+        group = max(size for size in range(1, min(self.group, count) + 1) if count % size == 0)
+        # Sample i is in the group of i modulo N / group, as in the authors' code.
+        grouped = x.view(group, count // group, *x.shape[1:])
+        variance = (grouped - grouped.mean(dim=0)).square().mean(dim=0)
+        deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
+        return torch.cat([x, deviation.repeat(group).view(-1, 1, 1, 1).expand(-1, 1, height, width)], dim=1)

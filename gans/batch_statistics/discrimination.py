@@ -1,0 +1,56 @@
+"""Minibatch discrimination (Salimans et al. 2016, section 3.2)."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gans.layers.batch_statistics import MinibatchStatistic
+from losses.core.options import option
+
+
+@dataclass(frozen=True)
+class DiscriminationOptions:
+    """Options of minibatch discrimination."""
+
+    spaces: int = option(100, "Learned spaces, each a feature map (B).", at_least=1, shapes_network=True)
+    dimensions: int = option(5, "Dimensions of each space (C).", at_least=1, shapes_network=True)
+
+
+class MinibatchDiscrimination(MinibatchStatistic):
+    """Adds B feature maps: how near a sample is to all of its batch, in each of B learned spaces of C
+    dimensions (Salimans et al. 2016, section 3.2).
+
+    With features f and a tensor T, `M_i = f(x_i) T` is a matrix of B rows, and what sample i is told is
+    `o(x_i)_b = Σ_j exp(−‖M_ib − M_jb‖₁)`. The sum has the sample itself in it, as in the paper; the authors'
+    code leaves it out, which is one less everywhere.
+
+    Args:
+        features: numbers in one sample's feature maps.
+        options: B spaces, 100 as in the authors' code, and C dimensions, 5 there.
+    """
+
+    options_type: ClassVar[type] = DiscriminationOptions
+
+    def __init__(
+        self,
+        features: int,
+        options: DiscriminationOptions = DiscriminationOptions(),  # noqa: B008
+    ) -> None:
+        super().__init__()
+        spaces, dimensions = options.spaces, options.dimensions
+        self.added = spaces
+        self.weight = nn.Parameter(torch.randn(features, spaces * dimensions))
+        # An equalized layer; distances are about one at first, where the exponential has a slope.
+        self.scale = 1 / (dimensions * math.sqrt(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` → `(N, C + B, H, W)`."""
+        count, _, height, width = x.shape
+        matrices = (x.flatten(1) @ (self.weight * self.scale)).view(count, self.added, -1)
+        # Not torch.cdist, which has no second derivative for a gradient penalty.
+        distances = (matrices[:, None] - matrices[None]).abs().sum(dim=3)
+        nearness = (-distances).exp().sum(dim=1)
+        return torch.cat([x, nearness[:, :, None, None].expand(-1, -1, height, width)], dim=1)

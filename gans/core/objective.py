@@ -1,0 +1,164 @@
+"""What a critic and a generator minimise: the adversarial loss in all its parts, for any critic."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gans.core.clock import SCALED, Clock, Pace, Rates
+from gans.core.networks import Batch, Condition, conditioned
+from gans.core.player import Losses, MakeOptimizer, Scores
+from losses.core.adversarial import Adversarial
+from losses.core.gradient_penalty import GradientPenalty
+from losses.core.regularizer import Constraint, Regularizer, Relabel, Term, View
+from losses.core.schedule import Course
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """The loss in all its parts, and how each player moves.
+
+    Attributes:
+        form: the adversarial form.
+        generator_optimizer, critic_optimizer: make the optimizer of each player.
+        n_critic: critic updates per generator update.
+        penalties, regularizers: of the critic.
+        courses: strengths of regularizers that move over the run, by the regularizer's name.
+        generator_rates, critic_rates: how learning rates and betas move over the run.
+        pace: how growing networks grow.
+        options: the architecture's own; None for their defaults.
+    """
+
+    form: Adversarial
+    generator_optimizer: MakeOptimizer
+    critic_optimizer: MakeOptimizer
+    n_critic: int = 1
+    penalties: Sequence[GradientPenalty] = ()
+    regularizers: Sequence[Regularizer] = ()
+    courses: Mapping[type[Regularizer], Course] = field(default_factory=dict)
+    generator_rates: Rates = Rates()
+    critic_rates: Rates = Rates()
+    pace: Pace = SCALED
+    options: Any = None
+
+    @property
+    def objective(self) -> "AdversarialObjective":
+        """The losses of both players, for games to play with."""
+        return AdversarialObjective(self.form, self.penalties, self.regularizers, self.courses)
+
+    @property
+    def constraints(self) -> list[Callable[[nn.Module], None]]:
+        """Changes of the critic's weights after every one of its steps."""
+        return [r.enforce for r in self.regularizers if isinstance(r, Constraint)]
+
+
+class AdversarialObjective:
+    """The losses of both players for samples that are there; any critic and any optimizer may use it.
+
+    `critic_loss(C, clock, real, fake)` and `generator_loss(C, clock, real, fake)` return what to minimise, for
+    a batch of real samples and as many generated ones.
+
+    Args:
+        form: the adversarial form.
+        penalties: gradient penalties of the critic.
+        regularizers: label changes, noise and further terms.
+        courses: strengths of regularizers that move over the run.
+    """
+
+    def __init__(
+        self,
+        form: Adversarial,
+        penalties: Sequence[GradientPenalty] = (),
+        regularizers: Sequence[Regularizer] = (),
+        courses: Mapping[type[Regularizer], Course] | None = None,
+    ) -> None:
+        self.plain_form, self.penalties, self.regularizers = form, tuple(penalties), tuple(regularizers)
+        self.courses = dict(courses or {})
+        self.terms = {r.name: r for r in regularizers if isinstance(r, Term)}
+        self.views = [r for r in regularizers if isinstance(r, View)]
+        self.form = self._relabelled()
+
+    def _relabelled(self) -> Adversarial:
+        """The form, through every regularizer that changes labels."""
+        form = self.plain_form
+        for regularizer in self.regularizers:
+            if isinstance(regularizer, Relabel):
+                form = regularizer.wrap(form)
+        return form
+
+    def set_strengths(self, clock: Clock) -> None:
+        """Moves the strengths of regularizers that follow a course to where they are now."""
+        if self.courses:
+            for regularizer in self.regularizers:
+                if (course := self.courses.get(type(regularizer))) is not None:
+                    regularizer.strength = course.at(clock.progress)
+            self.form = self._relabelled()
+
+    def perturb(self, samples: Tensor, clock: Clock) -> Tensor:
+        """The samples as the critic sees them, with whatever noise regularizers put on them."""
+        for view in self.views:
+            samples = view.see(samples, clock.progress)
+        return samples
+
+    def critic_logits(self, critic: nn.Module, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
+        """The critic's logits of samples `(N, …)`."""
+        logits: Tensor = critic(self.perturb(samples, clock), *condition)
+        return logits
+
+    def critic_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Losses:
+        """The critic's loss: the form's term, regularizers' terms, and the penalties that are due."""
+        self.set_strengths(clock)
+        fake_logits = self.critic_logits(critic, fake, real.condition, clock)
+        real_logits = self.critic_logits(critic, *real, clock)
+        return self.critic_loss_from_logits(critic, clock, real, fake, real_logits, fake_logits)
+
+    def critic_loss_from_logits(
+        self,
+        critic: nn.Module,
+        clock: Clock,
+        real: Batch,
+        fake: Tensor,
+        real_logits: Tensor,
+        fake_logits: Tensor,
+    ) -> Losses:
+        """The critic's loss where its logits are known."""
+        self.set_strengths(clock)
+        terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
+        terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
+        logged = {"real": real_logits.mean(), "fake": fake_logits.mean()}
+        if any(penalty.due(clock.batch_index) for penalty in self.penalties):
+            penalty, norm = penalty_losses(self.penalties, critic, clock, real, fake)
+            terms, logged = terms | penalty, logged | norm
+        return Losses(terms, logged)
+
+    def generator_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Tensor:
+        """The generator's adversarial loss. The critic sees real samples only where the form compares with
+        them."""
+        fake_logits = self.critic_logits(critic, fake, real.condition, clock)
+        real_logits = self.critic_logits(critic, *real, clock) if self.form.relativistic else None
+        return self.form.generator(fake_logits, real_logits)
+
+
+def penalty_losses(
+    penalties: Sequence[GradientPenalty], critic: nn.Module, clock: Clock, real: Batch, fake: Tensor
+) -> Losses:
+    """The sum of the penalties that are due, and the mean norm of the gradients that they saw."""
+    due = [penalty for penalty in penalties if penalty.due(clock.batch_index)]
+    network = conditioned(critic, real.condition)
+    found = [penalty(network, real.samples, fake, clock.progress) for penalty in due]
+    return Losses(
+        {"gradient_penalty": torch.stack([p.value for p in found]).sum()},
+        {"gradient_norm": torch.stack([p.gradient_norm for p in found]).mean()},
+    )
+
+
+def sum_losses(losses: Sequence[Losses]) -> Losses:
+    """The losses of several critics that move together: the sum of their terms, the mean of what is logged."""
+    terms, logged = [each.terms for each in losses], [each.logged for each in losses]
+    return Losses(_joined(terms, torch.sum), _joined(logged, torch.mean))
+
+
+def _joined(parts: Sequence[Scores], join: Callable[[Tensor], Tensor]) -> Scores:
+    return {name: join(torch.stack([part[name] for part in parts])) for name in parts[0]}

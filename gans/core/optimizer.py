@@ -1,0 +1,31 @@
+"""The contract of optimizers: a recipe that makes torch's optimizer for one player."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from torch import nn
+from torch.optim import Optimizer
+
+from losses.core.options import NoOptions
+
+
+class OptimizerRecipe(ABC):
+    """Makes the optimizer of each player.
+
+    Attributes:
+        options_type: dataclass of its options.
+        has_betas: whether its parameter groups have `betas`, which lazy regularization and schedules change.
+        state_copies: numbers that it keeps for every weight, to estimate memory.
+    """
+
+    options_type: ClassVar[type] = NoOptions
+    has_betas: ClassVar[bool] = False
+    state_copies: ClassVar[int] = 0
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+    @abstractmethod
+    def make(self, parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+        """The optimizer of these parameters at learning rate `lr`."""

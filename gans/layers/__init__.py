@@ -1,0 +1,1 @@
+"""Layers that architectures share: norms, resampling, equalized and modulated weights."""

@@ -1,0 +1,28 @@
+"""Stochastic gradient descent without momentum."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from gans.core.optimizer import OptimizerRecipe
+from losses.core.options import option
+
+
+@dataclass(frozen=True)
+class StochasticGradientDescentOptions:
+    """Options of SGD."""
+
+    weight_decay: float = option(0.0, "L2 weight decay.", at_least=0.0, at_most=1.0)
+
+
+class StochasticGradientDescent(OptimizerRecipe):
+    """`torch.optim.SGD`."""
+
+    options_type: ClassVar[type] = StochasticGradientDescentOptions
+
+    def make(self, parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+        return torch.optim.SGD(parameters, lr=lr, weight_decay=self.options.weight_decay)

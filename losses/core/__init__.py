@@ -1,0 +1,1 @@
+"""Contracts and parts that losses share: adversarial forms, gradient penalties, regularizers."""

@@ -1,0 +1,22 @@
+"""Options that a component declares itself: a frozen dataclass of typed fields with bounds and a line of help."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a component that has none."""
+
+
+def option(default: Any, help: str, **bounds: Any) -> Any:
+    """A field of a component's options.
+
+    Args:
+        default: its value where nobody sets it.
+        help: one line for lists, beginning with the thing or a verb.
+        bounds: `at_least`, `above`, `below`, `at_most` for numbers, `choices` for words; and
+            `shapes_network=True` where networks with another value are other networks, so that an export
+            has to name it.
+    """
+    return field(default=default, metadata={"help": help, **bounds})

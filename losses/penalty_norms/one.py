@@ -1,0 +1,12 @@
+"""Asks for gradients of norm one (WGAN-GP, Gulrajani et al. 2017)."""
+
+from torch import Tensor
+
+from losses.core.penalty_norm import PenaltyNorm, root
+
+
+class OneCentred(PenaltyNorm):
+    """`(‖∇C‖ − 1)²` (equation 3)."""
+
+    def __call__(self, squared: Tensor) -> Tensor:
+        return (root(squared) - 1).square()

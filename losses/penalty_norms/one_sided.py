@@ -1,0 +1,12 @@
+"""Asks for gradients of norm one or less (WGAN-LP, Petzka et al. 2018)."""
+
+from torch import Tensor
+
+from losses.core.penalty_norm import PenaltyNorm, root
+
+
+class OneSided(PenaltyNorm):
+    """`max(0, ‖∇C‖ − 1)²` (equation 8)."""
+
+    def __call__(self, squared: Tensor) -> Tensor:
+        return (root(squared) - 1).relu().square()

@@ -1,0 +1,12 @@
+"""Asks for gradients of norm zero (R1 and R2, Mescheder et al. 2018)."""
+
+from torch import Tensor
+
+from losses.core.penalty_norm import PenaltyNorm
+
+
+class ZeroCentred(PenaltyNorm):
+    """`‖∇C‖² / 2` (equation 9, whose weight is γ)."""
+
+    def __call__(self, squared: Tensor) -> Tensor:
+        return squared / 2

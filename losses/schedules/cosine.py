@@ -1,0 +1,10 @@
+"""Falls along half a cosine to 0 at the end of the run (Loshchilov & Hutter 2017)."""
+
+from losses.core.schedule import Schedule, cosine
+
+
+class Cosine(Schedule):
+    """The function `losses.core.schedule.cosine`."""
+
+    def __call__(self, progress: float) -> float:
+        return cosine(progress)

@@ -1,0 +1,1 @@
+"""Parts that feature extractors share: the contract, weights, resizing."""
