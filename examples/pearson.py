@@ -25,11 +25,11 @@ class Pearson(Labelled):
         settings=(defaults(lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),),
     )
 
-    def real(self, logits: Tensor) -> Tensor:
+    def real_loss(self, logits: Tensor) -> Tensor:
         return -logits
 
-    def fake(self, logits: Tensor) -> Tensor:
+    def fake_loss(self, logits: Tensor) -> Tensor:
         return logits.square() / 4 + logits
 
-    def fool(self, logits: Tensor) -> Tensor:
+    def generator_loss(self, logits: Tensor) -> Tensor:
         return -logits

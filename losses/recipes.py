@@ -28,13 +28,13 @@ RECIPES = {
     ),
     "wgan-lp": Recipe(
         paper="Petzka et al. 2018, arXiv:1709.08894, equation 8",
-        summary="As wgan-gp, but only gradients that are too steep are penalized (Petzka et al. 2018).",
+        summary="Wasserstein distance with a penalty on gradients above norm one only (Petzka et al. 2018).",
         form="wgan",
         settings=(*_WASSERSTEIN_WITH_PENALTY, defaults(penalty_norm="one-sided")),
     ),
     "dragan": Recipe(
         paper="Kodali et al. 2017, arXiv:1705.07215, and its authors' code",
-        summary="bce with a penalty on the critic's gradient around the reals (Kodali et al. 2017).",
+        summary="bce with a penalty on the critic's gradient around the real samples (Kodali et al. 2017).",
         form="bce",
         settings=(
             defaults(
@@ -51,7 +51,7 @@ RECIPES = {
     ),
     "r1": Recipe(
         paper="Mescheder et al. 2018, arXiv:1801.04406, equation 9",
-        summary="bce with a zero-centred penalty at the reals (Mescheder et al. 2018).",
+        summary="bce with a zero-centred penalty at the real samples (Mescheder et al. 2018).",
         form="bce",
         settings=(
             defaults(
@@ -68,7 +68,7 @@ RECIPES = {
     ),
     "r3gan": Recipe(
         paper="Huang et al. 2024, arXiv:2501.05441, section 2",
-        summary="Relativistic pairs with zero-centred penalties at reals and fakes (Huang et al. 2024).",
+        summary="Relativistic pairs with zero-centred penalties at real and fake samples (Huang et al. 2024).",
         form="relativistic",
         settings=(
             defaults(

@@ -59,9 +59,13 @@ def compare(
 
 
 def settings_of(words: str) -> list[str]:
-    """`loss,lr-generator` → names of settings, each once."""
-    names = [word.strip().replace("-", "_") for word in words.split(",")]
-    return list(dict.fromkeys(filter(None, names)))
+    """`loss,lr-generator,arch.mapping-layers` → names of settings and keys of options, each once."""
+    from experiments.core.options import normal_key
+    from experiments.core.settings import SHORT_FLAGS
+
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    found = [normal_key(name) if "." in name else name.replace("-", "_") for name in names]
+    return list(dict.fromkeys(SHORT_FLAGS[name].key if name in SHORT_FLAGS else name for name in found))
 
 
 @click.command()

@@ -56,18 +56,18 @@ def reproduce(
     from experiments.sweeps.engines import usual_jobs
     from experiments.sweeps.reproduction.reproduce import Asked, prepare
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
-    from experiments.sweeps.reproduction.verdict import changes, evaluator, reached
+    from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
     from experiments.training.trainer import Interrupted
 
     row = ROWS[name]
     asked = Asked(seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value})
     with meters() as meter:
-        configs, of_runs = prepare(name, row, asked, meter)
+        specs, evaluator = prepare(name, row, asked, meter)
     folder = out or Path("runs") / (f"reproduce-{name}" + (f"-kimg-{kimg:g}" if kimg else ""))
     for remark in row.remarks:
         log.info(f"{name}: {remark}")
     try:
-        found = reached(repeat(row, configs, of_runs, folder, jobs or usual_jobs(configs[0].settings.device)))
+        found = reached(repeat(row, specs, evaluator, folder, jobs or usual_jobs(specs[0].settings.device)))
     except Interrupted:
         raise click.exceptions.Abort from None
     changed = changes(row, asked.seeds, kimg)
@@ -77,7 +77,7 @@ def reproduce(
         "margin": found.margin,
         "values": found.values,
         "changes": changed,
-        "verdict": evaluator(row, found, changed),
+        "verdict": verdict_of(row, found, changed),
     }
     margin = f"± {found.margin:.3g} (95 %, t)" if found.margin is not None else "(one seed: no interval)"
     lines = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import asked_settings, debug_option, settings_options
+from experiments.commands.options import OptionsCommand, asked_settings, debug_option, settings_options
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings
 
@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 ENGINES = ("local", "ray")
 
 
-@click.command()
+@click.command(cls=OptionsCommand)
 @click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
 @click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
 @click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
 @click.option("--seeds", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Of each.")
 @click.option(
-    "--set", "sets_of", multiple=True, metavar="NAME=V,…", help="Values of any setting; repeatable."
+    "--set",
+    "sets_of",
+    multiple=True,
+    metavar="NAME=V,…",
+    help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that have commas "
+    "themselves between semicolons; repeatable.",
 )
 @click.option("--grid", is_flag=True, help="The whole product, as without --random.")
 @click.option("--random", "draws", type=click.IntRange(min=1), metavar="N", help="N random draws instead.")
@@ -48,7 +53,7 @@ ENGINES = ("local", "ray")
 @click.option("--dry-run", is_flag=True, help="List the members; stop.")
 @click.option("--wandb-config", is_flag=True, help="Print the same sweep as a file for wandb sweep; stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@settings_options("arch", "loss", "data")
+@settings_options("arch", "loss", "data", "set")
 @debug_option
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
     """Many runs: the product of settings or draws of them, with several seeds each. The same command again
@@ -83,7 +88,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 def read_sweep(flags: dict[str, Any]) -> "Sweep":
     """What varies, from the flags. Raises UsageError for what has no meaning."""
     from experiments.config.files import read_config
-    from experiments.sweeps.search_space import Sweep, read_choices, read_range
+    from experiments.sweeps.search_space import Sweep, read_choices, read_range, setting_name
 
     draws = flags["draws"]
     if flags["grid"] and draws:
@@ -103,9 +108,10 @@ def read_sweep(flags: dict[str, Any]) -> "Sweep":
         name, equals, values = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: give SETTING=VALUE,…")
-        if name.replace("-", "_") in (*choices, *ranges, "seed"):
+        own = setting_name(name, "--set")
+        if own in (*choices, *ranges, "seed"):
             raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
-        choices[name.replace("-", "_")] = read_choices(name, values)
+        choices[own] = read_choices(own, values)
     base, strengths = asked_settings(flags)
     first = base.pop("seed", 0)
     if twice := [name for name in base if name in (*choices, *ranges)]:

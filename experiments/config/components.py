@@ -12,6 +12,7 @@ from experiments.core.options import (
     Owner,
     describe_options,
     owners_of,
+    plugins_in,
     read_option,
     split_key,
     unknown_option,
@@ -126,7 +127,7 @@ def _is_known(key: str) -> bool:
     if prefix not in SLOTS:
         return any(name in owner.readers for owner in owners_of(prefix, {}))
     kind = SLOTS[prefix]
-    return any(name in describe_options(kind, each).readers for each in registry.names(kind))
+    return any(name in describe_options(kind, each).readers for each in plugins_in(kind))
 
 
 def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str, str]) -> UsageError:

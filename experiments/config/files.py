@@ -89,6 +89,17 @@ def _loaded(text: str, kind: str) -> Any:
         raise ValueError(error) from error
 
 
+def modernize(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as an earlier version wrote them, with options by key; names that are unknown here stay."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in SHORT_FLAGS:
+            found[name] = value
+        elif value not in (None, [], ()):
+            found |= dict(flatten("config", {name: value}))
+    return found
+
+
 def is_resolved(file: Mapping[str, Any]) -> bool:
     """Whether a config is a run's own, with every setting."""
     return all(name in file for name in RESOLVED)

@@ -26,7 +26,7 @@ SLOTS = {
     "minibatch_statistic": "batch-statistic",
     "penalty_norm": "penalty-norm",
     "extractor": "extractor",
-    "ema": "average",
+    "ema": "ema",
 }
 # Kinds of which a run may have several, in the order in which a name is looked for.
 NAMED = ("penalty", "regularizer", "augmentation", "metric", "tracker")
@@ -56,7 +56,7 @@ def normal_key(key: str) -> str:
 
 def options_type(kind: str, name: str) -> Any:
     """The dataclass of a plug-in's options; None where it declares none. Raises UsageError for an unknown one."""
-    if kind == "average":
+    if kind == "ema":
         from gans.core.ema import EmaOptions
 
         return EmaOptions
@@ -112,6 +112,24 @@ def unknown_option(key: str, owners: list[Owner], components: Mapping[str, str])
         return UsageError(f"--set {key}: {who} has no option {name}; did you mean {prefix}.{close[0]}?")
     has = ", ".join(f"{prefix}.{each}" for each in found) if found else "no options"
     return UsageError(f"--set {key}: {who} has no option {name}; it has {has}")
+
+
+def plugins_in(kind: str) -> list[str]:
+    """The names of a kind; of the EMA, which is no plug-in, its only one."""
+    return ["ema"] if kind == "ema" else registry.names(kind)
+
+
+def is_list_option(key: str) -> bool:
+    """Whether any component has an option of that key whose value is a list, with commas."""
+    prefix, name = split_key(key)
+    kinds = [(SLOTS[prefix], each) for each in plugins_in(SLOTS[prefix])] if prefix in SLOTS else []
+    kinds += [(kind, prefix) for kind in NAMED if prefix in registry.names(kind)]
+    defaults = [
+        describe_options(*each).options[name].default
+        for each in kinds
+        if name in describe_options(*each).options
+    ]
+    return any(isinstance(default, tuple) for default in defaults)
 
 
 def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) -> Any:

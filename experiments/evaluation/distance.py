@@ -100,7 +100,7 @@ class DistanceSides:
                 statistics = Statistics.load(word)
             return DistanceSide(word, statistics, statistics.count, statistics.provenance)
         if is_generator(word):
-            return self._of_generator(self._open_generated(word))
+            return self.of_samples(self._open_generated(word))
         if catalogue_knows(word):
             self._data = self._data or word
             samples = open_samples_of(word, self.image_format, self.count, self.seed, self.access)
@@ -112,7 +112,8 @@ class DistanceSides:
             f"{word} is no statistics file (.npz), run folder, exported generator or data set{hint}"
         )
 
-    def _of_generator(self, samples: GeneratedSamples) -> DistanceSide:
+    def of_samples(self, samples: SampleSet) -> DistanceSide:
+        """The side that a set of samples is."""
         moments, extractor = Moments(), self._extractor_for(samples)
         for _, features in extract(samples, extractor, self.meter):
             finite_only(moments.update, features.vectors)

@@ -14,8 +14,7 @@ from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.images import from_uint8
 from experiments.core.settings import Settings
 from experiments.data.core.decoding import resize
-from experiments.runs.checkpoint import checkpoint_name, load_checkpoint
-from experiments.runs.folder import RunFolder
+from experiments.runs.generator import load_critic
 from gans.core.attributes import (
     AttributeCritic,
     Groups,
@@ -28,7 +27,6 @@ from gans.core.attributes import (
 )
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
-CRITIC = "critic.network."  # before the names of its weights in a game's state
 
 
 class Target(NamedTuple):
@@ -137,23 +135,10 @@ class AttributeChange:
 
 
 def critic_of(path: Path, settings: Settings) -> AttributeCritic | None:
-    """The critic in a checkpoint, or in the newest one of a run folder; None where there is none, as in an
-    exported file, or it does not tell attributes."""
-    if path.suffix == ".safetensors":
-        return None
-    state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
-    if state is None:
-        return None
-    _, critic = build_networks(settings)
-    if not isinstance(critic, AttributeCritic):
-        return None
-    try:
-        weights = {name: value for name, value in state["game"].items() if name.startswith(CRITIC)}
-        critic.load_state_dict({name.removeprefix(CRITIC): value for name, value in weights.items()})
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        name = checkpoint_name(state["step"])
-        raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
-    return critic.eval().requires_grad_(False)
+    """The critic of a checkpoint or a run folder, if it tells attributes; None where there is none, as in an
+    exported file."""
+    critic = load_critic(path, settings)
+    return critic if isinstance(critic, AttributeCritic) else None
 
 
 def as_input(image: Image.Image) -> Tensor:

@@ -26,6 +26,7 @@ from gans.core.styles import truncate_styles
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
 BATCH = 64
+CRITIC = "critic.network."  # where the state of a game has its critic
 
 
 class Loaded(NamedTuple):
@@ -117,6 +118,25 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
     return Loaded(generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000)
+
+
+def load_critic(path: Path, settings: Settings) -> nn.Module | None:
+    """The critic of a checkpoint, or of the newest one of a run folder, in evaluation mode; None where there is
+    none, as in an exported file. Raises RunError for one that does not fit the settings."""
+    if path.suffix == ".safetensors":
+        return None
+    state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
+    if state is None:
+        return None
+    _, critic = build_networks(settings)
+    try:
+        names = [name for name in state["game"] if CRITIC in name]
+        weights = {name.partition(CRITIC)[2]: state["game"][name] for name in names}
+        critic.load_state_dict(rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys))
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        name = checkpoint_name(state["step"])
+        raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
+    return critic.eval().requires_grad_(False)
 
 
 class Truncation(NamedTuple):

@@ -166,19 +166,19 @@ def check(
         task = context.task(sweep_run)
         try:
             refuse_another_recipe(task.file, task.flags)
-            config = task.config()
+            spec = task.spec()
             folder = context.folder(sweep_run)
-            if folder.exists and (changed := folder.differences(config.settings)):
+            if folder.exists and (changed := folder.differences(spec.settings)):
                 raise UsageError(f"made with other settings ({'; '.join(changed[:3])}); take another --out")
-            possible[sweep_run.name] = estimate(config).kimg
-            settings = config.settings
+            possible[sweep_run.name] = estimate(spec).kimg
+            settings = spec.settings
             kind = (settings.arch, settings.data, settings.image_size, settings.channels)
         except UsageError as error:
             faults[sweep_run.name] = str(error)
             continue
         if kind not in judged:
             judged.add(kind)
-            check_scores(context, config, metrics)
+            check_scores(context, spec, metrics)
     for name, fault in faults.items():
         log.info(f"{name}: {fault}")
     if faults and not (skips and possible):
@@ -189,13 +189,13 @@ def check(
     return possible
 
 
-def check_scores(context: SweepContext, config: RunSpec, metrics: Sequence[str]) -> None:
+def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -> None:
     """Raises UsageError for an extractor or metric that does not fit the data, and for scores to choose by
     that are none of those that are taken."""
     if not context.evaluation.count:
         return
-    evaluator = context.evaluation.evaluator(config.settings.device)
-    evaluator.open(config.settings, "the sweep")
+    evaluator = context.evaluation.evaluator(spec.settings.device)
+    evaluator.open(spec.settings, "the sweep")
     marks: dict[str, list[Mark]] = {}
     for task_metrics in evaluator.task_metrics:
         for name, kind in task_metrics.metrics.items():

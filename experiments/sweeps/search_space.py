@@ -12,8 +12,9 @@ from typing import Any
 
 from experiments.config.precedence import unknown_setting
 from experiments.core.errors import UsageError
+from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed
-from experiments.core.settings import FIELDS, read_value
+from experiments.core.settings import FIELDS, SHORT_FLAGS, read_value
 
 PLAIN = ("arch", "loss", "data")  # whose values name themselves
 NARROWER = 4  # times, the range of a finer round
@@ -135,11 +136,10 @@ def read_choices(name: str, text: str) -> list[Any]:
 
     Raises UsageError for an unknown setting and for a value that it cannot have.
     """
-    name = name.replace("-", "_")
-    if name not in FIELDS or FIELDS[name].metadata["derived"]:
+    name = setting_name(name, "--set")
+    if name in FIELDS and FIELDS[name].metadata["derived"]:
         raise unknown_setting("--set", name)
-    is_list = isinstance(FIELDS[name].default, tuple) or name == "betas"
-    parts = [part.strip() for part in text.split(";" if is_list else ",") if part.strip()]
+    parts = [part.strip() for part in text.split(";" if _has_commas(name) else ",") if part.strip()]
     if not parts:
         raise UsageError(f"--set {name}={text}: give at least one value")
     try:
@@ -151,8 +151,29 @@ def read_choices(name: str, text: str) -> list[Any]:
     return values
 
 
+def setting_name(word: str, origin: str) -> str:
+    """The name of a setting or the key of an option. Raises UsageError for neither."""
+    if "." in word:
+        return normal_key(word)
+    name = word.replace("-", "_")
+    if name not in FIELDS and name not in SHORT_FLAGS:
+        raise unknown_setting(origin, name)
+    return name
+
+
+def _has_commas(name: str) -> bool:
+    """Whether a value of this setting or option may have commas itself."""
+    if "." in name:
+        return is_list_option(name)
+    return name in ("betas", "stage_batch_sizes", "term_weights") or (
+        name in FIELDS and isinstance(FIELDS[name].default, tuple)
+    )
+
+
 def _read(name: str, part: str) -> Any:
-    if isinstance(FIELDS[name].default, bool):
+    if "." in name:  # the option of a component that may be another in each run: read when these are resolved
+        return part
+    if name in FIELDS and isinstance(FIELDS[name].default, bool):
         known = {"true": True, "yes": True, "false": False, "no": False}
         if part.lower() not in known:
             raise ValueError(f"'{part}' is not true or false")
@@ -163,15 +184,13 @@ def _read(name: str, part: str) -> Any:
 def read_range(text: str) -> tuple[str, Range]:
     """`lr_generator=1e-5:1e-3` → the setting and its range. Raises UsageError for anything else."""
     name, _, ends = text.partition("=")
-    name = name.replace("-", "_")
-    if name not in FIELDS:
-        raise unknown_setting("--log-uniform", name)
+    name = setting_name(name, "--log-uniform")
     try:
         low, high = (float(end) for end in ends.split(":"))
         if not 0 < low < high < math.inf:
             raise ValueError
         for end in (low, high):
-            if read_value(name, end) != end:
+            if "." not in name and read_value(name, end) != end:
                 raise ValueError
     except (ValueError, TypeError) as error:
         raise UsageError(

@@ -62,7 +62,7 @@ def wandb_config(
 
 
 def _flag(name: str) -> str:
-    return flag(name).removeprefix("--")
+    return name if "." in name else flag(name).removeprefix("--")
 
 
 def _fixed(name: str, value: Any) -> tuple[str, dict[str, Any]]:

@@ -73,7 +73,7 @@ class SweepTask:
         values = json.loads(line)
         return cls(**{**values, "evaluation": Evaluation(**values["evaluation"])})
 
-    def config(self) -> RunSpec:
+    def spec(self) -> RunSpec:
         return resolve(self.flags, self.file, "of the sweep", self.strengths)
 
     @property
@@ -104,12 +104,12 @@ def work(task: SweepTask) -> None:
     folder = RunFolder(Path(task.folder))
     folder.ended_file.unlink(missing_ok=True)
     _wait_for(folder)
-    config = task.config()
-    run(config, folder, until_kimg=task.until_kimg)
+    spec = task.spec()
+    run(spec, folder, until_kimg=task.until_kimg)
     if task.evaluation.count and not task.is_done:
         from experiments.evaluation.publish import evaluate_newest
 
-        evaluate_newest(folder, task.evaluation.evaluator(config.settings.device))
+        evaluate_newest(folder, task.evaluation.evaluator(spec.settings.device))
 
 
 def _wait_for(folder: RunFolder) -> None:

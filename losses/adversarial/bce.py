@@ -15,6 +15,10 @@ class BinaryCrossEntropy(Labelled):
     `1 − σ(c) = σ(−c)`, and the logarithm of σ is taken as one function that does not overflow. The critic's
     optimum is `log p_real(x) − log p_fake(x)`, where its loss is `2 log 2 − 2 JS(p_real, p_fake)`.
     The generator's form is the non-saturating one of section 3 of the paper.
+
+    >>> loss = BinaryCrossEntropy()
+    >>> loss.critic(Tensor([0.0]), Tensor([0.0]))  # 2 log 2
+    tensor(1.3863)
     """
 
     recipe: ClassVar[Recipe] = Recipe(
@@ -25,11 +29,11 @@ class BinaryCrossEntropy(Labelled):
         ),
     )
 
-    def real(self, logits: Tensor) -> Tensor:
+    def real_loss(self, logits: Tensor) -> Tensor:
         return -logsigmoid(logits)
 
-    def fake(self, logits: Tensor) -> Tensor:
+    def fake_loss(self, logits: Tensor) -> Tensor:
         return -logsigmoid(-logits)
 
-    def fool(self, logits: Tensor) -> Tensor:
+    def generator_loss(self, logits: Tensor) -> Tensor:
         return -logsigmoid(logits)

@@ -10,10 +10,13 @@ from losses.recipe import Recipe, defaults
 
 
 class SaturatingBinaryCrossEntropy(Labelled):
-    """As `bce` for the critic; the generator minimises `log(1 − σ(C(x̃)))`.
+    """The loss of `bce` for the critic; the generator minimises `log(1 − σ(C(x̃)))`.
 
     Its slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where every
     generator begins: the form is here to be compared with, not to be used.
+
+    >>> SaturatingBinaryCrossEntropy().generator(Tensor([0.0]))  # −log 2
+    tensor(-0.6931)
     """
 
     recipe: ClassVar[Recipe] = Recipe(
@@ -24,11 +27,11 @@ class SaturatingBinaryCrossEntropy(Labelled):
         ),
     )
 
-    def real(self, logits: Tensor) -> Tensor:
+    def real_loss(self, logits: Tensor) -> Tensor:
         return -logsigmoid(logits)
 
-    def fake(self, logits: Tensor) -> Tensor:
+    def fake_loss(self, logits: Tensor) -> Tensor:
         return -logsigmoid(-logits)
 
-    def fool(self, logits: Tensor) -> Tensor:
+    def generator_loss(self, logits: Tensor) -> Tensor:
         return logsigmoid(-logits)

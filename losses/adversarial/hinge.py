@@ -14,6 +14,9 @@ class Hinge(Labelled):
 
     A sample that is judged right by a margin of 1 teaches the critic nothing more. Its optimum is
     `sign(p_real − p_fake)`.
+
+    >>> Hinge().critic(real_logits=Tensor([2.0]), fake_logits=Tensor([-0.5]))
+    tensor(0.5000)
     """
 
     recipe: ClassVar[Recipe] = Recipe(
@@ -32,11 +35,11 @@ class Hinge(Labelled):
         ),
     )
 
-    def real(self, logits: Tensor) -> Tensor:
+    def real_loss(self, logits: Tensor) -> Tensor:
         return (1 - logits).relu()
 
-    def fake(self, logits: Tensor) -> Tensor:
+    def fake_loss(self, logits: Tensor) -> Tensor:
         return (1 + logits).relu()
 
-    def fool(self, logits: Tensor) -> Tensor:
+    def generator_loss(self, logits: Tensor) -> Tensor:
         return -logits

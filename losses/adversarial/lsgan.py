@@ -13,6 +13,9 @@ class LeastSquares(Labelled):
     the labels a = 0, b = 1, c = 1 (equation 9).
 
     The critic's optimum is `p_real / (p_real + p_fake)` (section 3.2).
+
+    >>> LeastSquares().critic(real_logits=Tensor([1.0]), fake_logits=Tensor([2.0]))
+    tensor(2.)
     """
 
     recipe: ClassVar[Recipe] = Recipe(
@@ -23,11 +26,11 @@ class LeastSquares(Labelled):
         ),
     )
 
-    def real(self, logits: Tensor) -> Tensor:
+    def real_loss(self, logits: Tensor) -> Tensor:
         return (logits - 1).square() / 2
 
-    def fake(self, logits: Tensor) -> Tensor:
+    def fake_loss(self, logits: Tensor) -> Tensor:
         return logits.square() / 2
 
-    def fool(self, logits: Tensor) -> Tensor:
+    def generator_loss(self, logits: Tensor) -> Tensor:
         return (logits - 1).square() / 2

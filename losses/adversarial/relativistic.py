@@ -1,4 +1,4 @@
-"""Pairs of a real and a fake: which of the two is the real one (Jolicoeur-Martineau 2018)."""
+"""Compares a real with a fake sample in pairs: which of the two is real (Jolicoeur-Martineau 2018)."""
 
 from typing import ClassVar
 
@@ -15,6 +15,9 @@ class Relativistic(Adversarial):
 
     Each real meets one fake. Only differences of logits count, so the critic's level is free. Its optimum
     is `C(x) − C(x̃) = log p_real(x) p_fake(x̃) − log p_fake(x) p_real(x̃)`.
+
+    >>> Relativistic().generator(fake_logits=Tensor([1.0]), real_logits=Tensor([1.0]))  # log 2
+    tensor(0.6931)
     """
 
     relativistic: ClassVar[bool] = True
@@ -29,7 +32,7 @@ class Relativistic(Adversarial):
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return softplus(fake_logits - real_logits).mean()
 
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         if real_logits is None:
             raise ValueError("the relativistic form compares with the logits of reals")
         return softplus(real_logits - fake_logits).mean()

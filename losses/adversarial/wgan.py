@@ -13,6 +13,9 @@ class Wasserstein(Adversarial):
 
     The critic must be kept Lipschitz by someone else: weight clipping under this form's own name, a
     gradient penalty in `wgan-gp`.
+
+    >>> Wasserstein().critic(real_logits=Tensor([3.0]), fake_logits=Tensor([1.0]))
+    tensor(-2.)
     """
 
     recipe: ClassVar[Recipe] = Recipe(
@@ -34,5 +37,5 @@ class Wasserstein(Adversarial):
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean() - real_logits.mean()
 
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         return -fake_logits.mean()

@@ -1,14 +1,18 @@
-"""Adversarial forms: every file beside this one is a form, and its file name is the form's name.
+"""The contract of adversarial forms: what the two players minimise, on logits.
 
-A form says what the two players want, on logits. Penalties and regularizers are not its business.
+Penalties and regularizers are not a form's business.
 """
 
+import logging
 from abc import ABC, abstractmethod
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from torch import Tensor
 
 from losses.recipe import Recipe
+
+log = logging.getLogger("gans")
+OLD_NAMES = {"real": "real_loss", "fake": "fake_loss", "fool": "generator_loss"}
 
 
 class Adversarial(ABC):
@@ -16,7 +20,7 @@ class Adversarial(ABC):
 
     Attributes:
         recipe: settings that the form brings when it is asked for by its own name.
-        relativistic: whether the generator's term reads the logits of the reals too.
+        relativistic: whether the generator's loss reads the logits of real samples too.
     """
 
     recipe: ClassVar[Recipe]
@@ -24,35 +28,46 @@ class Adversarial(ABC):
 
     @abstractmethod
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """What the critic minimises: two `(N,)` vectors of logits → a scalar."""
+        """The critic's loss: two `(N,)` vectors of logits → a scalar."""
 
     @abstractmethod
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
-        """What the generator minimises. `real_logits` is None unless the form is relativistic."""
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """The generator's loss: `(N,)` logits → a scalar. A relativistic form needs `real_logits`; others ignore
+        them."""
 
 
 class Labelled(Adversarial):
     """A form that judges each sample against a label, so that labels can be smoothed or flipped.
 
-    The three terms are per sample, `(N,)` → `(N,)`.
+    Its three losses are per sample, `(N,)` → `(N,)`.
     """
 
-    @abstractmethod
-    def real(self, logits: Tensor) -> Tensor:
-        """The critic's term for samples that it is told are real."""
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Takes the method names of earlier versions, with one line in the log."""
+        super().__init_subclass__(**keywords)
+        for old, new in OLD_NAMES.items():
+            if old in vars(cls) and new not in vars(cls):
+                setattr(cls, new, vars(cls)[old])
+                log.warning(
+                    f"form {cls.__name__}: rename its method {old} to {new}; later versions need that"
+                )
 
     @abstractmethod
-    def fake(self, logits: Tensor) -> Tensor:
-        """The critic's term for samples that it is told are fake."""
+    def real_loss(self, logits: Tensor) -> Tensor:
+        """The critic's loss for samples that are labelled real."""
 
     @abstractmethod
-    def fool(self, logits: Tensor) -> Tensor:
-        """The generator's term for its samples."""
+    def fake_loss(self, logits: Tensor) -> Tensor:
+        """The critic's loss for samples that are labelled fake."""
+
+    @abstractmethod
+    def generator_loss(self, logits: Tensor) -> Tensor:
+        """The generator's loss for its samples."""
 
     @final
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        return self.real(real_logits).mean() + self.fake(fake_logits).mean()
+        return self.real_loss(real_logits).mean() + self.fake_loss(fake_logits).mean()
 
     @final
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
-        return self.fool(fake_logits).mean()
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        return self.generator_loss(fake_logits).mean()

@@ -42,8 +42,8 @@ class GradientPenalty:
     >>> from losses.penalties.real import Real
     >>> from losses.penalty_norms.zero import ZeroCentred
     >>> x = Tensor([[3.0, 4.0]])
-    >>> GradientPenalty(Real(), ZeroCentred(), weight=2.0)(lambda s: s.square().sum(1) / 2, x, x).value
-    tensor(25.)
+    >>> GradientPenalty(Real(), ZeroCentred(), weight=2.0)(lambda s: s.square().sum(1) / 2, x, x).value.item()
+    25.0
     """
 
     points: Points

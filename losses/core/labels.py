@@ -1,4 +1,4 @@
-"""Forms whose labels are not taken at their word."""
+"""Forms whose labels are smoothed or flipped."""
 
 from typing import ClassVar, Protocol
 
@@ -10,9 +10,9 @@ from losses.recipe import Recipe
 
 
 class Mix(Protocol):
-    """What becomes of a term when its label says one thing and might have said the other."""
+    """Mixes the loss of a sample under its label with its loss under the other label."""
 
-    def __call__(self, told: Tensor, other: Tensor) -> Tensor: ...
+    def __call__(self, label_loss: Tensor, other_loss: Tensor) -> Tensor: ...
 
 
 class Relabelled(Labelled):
@@ -26,17 +26,17 @@ class Relabelled(Labelled):
     def __init__(self, form: Labelled, mix_real: Mix, mix_fake: Mix) -> None:
         self.form, self.mix_real, self.mix_fake = form, mix_real, mix_fake
 
-    def real(self, logits: Tensor) -> Tensor:
-        return self.mix_real(self.form.real(logits), self.form.fake(logits))
+    def real_loss(self, logits: Tensor) -> Tensor:
+        return self.mix_real(self.form.real_loss(logits), self.form.fake_loss(logits))
 
-    def fake(self, logits: Tensor) -> Tensor:
-        return self.mix_fake(self.form.fake(logits), self.form.real(logits))
+    def fake_loss(self, logits: Tensor) -> Tensor:
+        return self.mix_fake(self.form.fake_loss(logits), self.form.real_loss(logits))
 
-    def fool(self, logits: Tensor) -> Tensor:
-        return self.form.fool(logits)
+    def generator_loss(self, logits: Tensor) -> Tensor:
+        return self.form.generator_loss(logits)
 
 
-def labelled(name: str, form: Adversarial) -> Labelled:
+def require_labels(name: str, form: Adversarial) -> Labelled:
     """The form, if it has labels. Raises ValueError with the reason where it has none."""
     if not isinstance(form, Labelled):
         raise ValueError(
@@ -45,28 +45,28 @@ def labelled(name: str, form: Adversarial) -> Labelled:
     return form
 
 
-def smoothed(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) -> Relabelled:
+def smooth_labels(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) -> Relabelled:
     """The form with softer labels. Raises ValueError where they are soft already: targets would multiply."""
-    inner = labelled(name, form)
+    inner = require_labels(name, form)
     while isinstance(inner, Relabelled):
         if isinstance(inner.mix_real, Smooth):
             raise ValueError(f"{name}: the labels are smoothed already; take one kind of label smoothing")
         inner = inner.form
-    return Relabelled(labelled(name, form), mix_real, mix_fake)
+    return Relabelled(require_labels(name, form), mix_real, mix_fake)
 
 
-def as_told(told: Tensor, other: Tensor) -> Tensor:
-    return told
+def keep_label(label_loss: Tensor, other_loss: Tensor) -> Tensor:
+    return label_loss
 
 
 class Smooth:
-    """The expectation over a label that is as told with probability α."""
+    """The expected loss where a label is right with probability α."""
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
 
-    def __call__(self, told: Tensor, other: Tensor) -> Tensor:
-        return self.alpha * told + (1 - self.alpha) * other
+    def __call__(self, label_loss: Tensor, other_loss: Tensor) -> Tensor:
+        return self.alpha * label_loss + (1 - self.alpha) * other_loss
 
 
 class Flip:
@@ -75,7 +75,7 @@ class Flip:
     def __init__(self, probability: float) -> None:
         self.probability = probability
 
-    def __call__(self, told: Tensor, other: Tensor) -> Tensor:
-        each = (len(told), *[1] * (told.dim() - 1))  # all patches of a sample have its label
-        flipped = torch.rand(each, device=told.device, dtype=told.dtype) < self.probability
-        return torch.where(flipped, other, told)
+    def __call__(self, label_loss: Tensor, other_loss: Tensor) -> Tensor:
+        each = (len(label_loss), *[1] * (label_loss.dim() - 1))  # all patches of a sample have its label
+        flipped = torch.rand(each, device=label_loss.device, dtype=label_loss.dtype) < self.probability
+        return torch.where(flipped, other_loss, label_loss)

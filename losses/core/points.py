@@ -1,4 +1,4 @@
-"""Where a gradient penalty is taken: every file beside this one is a place (`--penalty NAME`)."""
+"""The contract of penalty points: where the gradient of the critic is penalized."""
 
 from abc import ABC, abstractmethod
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Points(ABC):
-    """A choice of the points x̂ at which the critic's gradient is held."""
+    """A choice of the points x̂ at which the critic's gradient is penalized."""
 
     @abstractmethod
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Regularizers: every file beside this one is one (`--NAME STRENGTH`).
+"""The contract of regularizers, of which there are four kinds by what they change.
 
-There are four kinds, by the place where they act; a regularizer derives from exactly one of them.
+A regularizer derives from exactly one of them.
 """
 
 from abc import ABC, abstractmethod
@@ -12,29 +12,30 @@ from losses.core.adversarial import Adversarial
 
 
 class Regularizer(ABC):  # noqa: B024  (its four kinds have the abstract methods)
-    """Anything with a strength. Raises ValueError where the strength is out of its range."""
+    """A change of the critic's training, with a strength. Raises ValueError where that is out of its range."""
 
     def __init__(self, strength: float) -> None:
         self.strength = strength
 
 
 class Constraint(Regularizer):
-    """Acts on the critic's weights, after every one of its updates."""
+    """Changes the critic's weights after every one of its updates."""
 
     @abstractmethod
-    def enforce(self, critic: nn.Module) -> None: ...
+    def enforce(self, critic: nn.Module) -> None:
+        """Changes the weights of a critic in place."""
 
 
 class View(Regularizer):
-    """Acts on whatever the critic is shown, reals and fakes, in the steps of both players."""
+    """Changes what the critic sees, real and generated samples, in the steps of both players."""
 
     @abstractmethod
     def see(self, samples: Tensor, progress: float) -> Tensor:
-        """Samples of any shape as the critic meets them when the share `progress` of the run is over."""
+        """Samples of any shape as the critic sees them when the share `progress` of the run is over."""
 
 
 class Term(Regularizer):
-    """Another term of the critic's loss, of its logits; it is scored under its name.
+    """Adds a term of the logits to the critic's loss, which is logged under its name.
 
     Attributes:
         name: `critic/NAME` in the scores.
@@ -44,11 +45,12 @@ class Term(Regularizer):
 
     @abstractmethod
     def value(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Logits `(N,)` of the step's reals and fakes → a scalar."""
+        """Logits `(N,)` of real and of generated samples → a scalar."""
 
 
 class Relabel(Regularizer):
-    """Acts on the labels "real" and "fake": wraps the form."""
+    """Changes the labels "real" and "fake" of a form."""
 
     @abstractmethod
-    def wrap(self, form: Adversarial) -> Adversarial: ...
+    def wrap(self, form: Adversarial) -> Adversarial:
+        """A form with other labels. Raises ValueError for a form without labels."""

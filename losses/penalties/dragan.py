@@ -1,21 +1,39 @@
-"""Around the reals, as DRAGAN's authors wrote it in their code (Kodali et al. 2017)."""
+"""Penalizes gradients around the real samples, as DRAGAN's authors wrote it in their code (Kodali et al. 2017)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from losses.core.options import option
 from losses.core.points import Points
 
-SPREAD = 0.5
+
+@dataclass(frozen=True)
+class DraganOptions:
+    """Options of DRAGAN's points."""
+
+    spread: float = option(0.5, "Size of the noise, in standard deviations of the batch.", above=0.0)
 
 
 class Dragan(Points):
     """`x̂ = x + α · ½ std(x) · u` with `u ~ U[0, 1)` for each number and one `α ~ U[0, 1)` for each sample.
 
-    The deviation is that of the whole batch. The paper's text has Gaussian noise instead: that is the
-    place `dragan-gaussian`.
+    The standard deviation is that of the whole batch. The paper's text has Gaussian noise instead: that is
+    `dragan-gaussian`.
+
+    >>> real = torch.tensor([[0.0], [2.0]])
+    >>> (Dragan().choose(real, real) - real).min() >= 0
+    tensor(True)
     """
+
+    options_type: ClassVar[type] = DraganOptions
+
+    def __init__(self, options: DraganOptions = DraganOptions()) -> None:  # noqa: B008
+        self.options = options
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         alpha = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
-        noise = torch.rand_like(real) * (SPREAD * real.std(correction=0))
+        noise = torch.rand_like(real) * (self.options.spread * real.std(correction=0))
         return (real + alpha * noise).detach()

@@ -1,11 +1,22 @@
-"""Around the reals with Gaussian noise, as the text of DRAGAN has it (Kodali et al. 2017)."""
+"""Penalizes gradients around the real samples, with Gaussian noise, as the text of DRAGAN has it (Kodali et al. 2017)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from losses.core.options import option
 from losses.core.points import Points
 
-SPREAD = 0.5
+
+@dataclass(frozen=True)
+class GaussianOptions:
+    """Options of DRAGAN's Gaussian points."""
+
+    spread: float = option(
+        0.5, "Standard deviation of the noise, in standard deviations of the batch.", above=0.0
+    )
 
 
 class DraganGaussian(Points):
@@ -13,7 +24,16 @@ class DraganGaussian(Points):
 
     The paper's deviation is a constant; it is measured in the batch's own here, as in the authors' code, so
     that it means the same for images and for points.
+
+    >>> real = torch.ones(3, 2)  # without any spread
+    >>> torch.equal(DraganGaussian().choose(real, real), real)
+    True
     """
 
+    options_type: ClassVar[type] = GaussianOptions
+
+    def __init__(self, options: GaussianOptions = GaussianOptions()) -> None:  # noqa: B008
+        self.options = options
+
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
-        return (real + torch.randn_like(real) * (SPREAD * real.std(correction=0))).detach()
+        return (real + torch.randn_like(real) * (self.options.spread * real.std(correction=0))).detach()

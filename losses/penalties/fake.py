@@ -1,4 +1,4 @@
-"""At the generated samples (R2, Mescheder et al. 2018)."""
+"""Penalizes gradients at the generated samples (R2, Mescheder et al. 2018)."""
 
 from torch import Tensor
 
@@ -6,7 +6,11 @@ from losses.core.points import Points
 
 
 class Fake(Points):
-    """`x̂ = x̃` (equation 10)."""
+    """`x̂ = x̃` (equation 10).
+
+    >>> Fake().choose(Tensor([1.0]), Tensor([2.0]))
+    tensor([2.])
+    """
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.detach()

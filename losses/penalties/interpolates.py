@@ -1,4 +1,4 @@
-"""On straight lines between a real and a fake sample (WGAN-GP, Gulrajani et al. 2017)."""
+"""Penalizes gradients on straight lines between a real and a fake sample (WGAN-GP, Gulrajani et al. 2017)."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,12 @@ from losses.core.points import Points
 
 
 class Interpolates(Points):
-    """`x̂ = ε x + (1 − ε) x̃` with one `ε ~ U[0, 1]` for each sample (algorithm 1, lines 4–6)."""
+    """`x̂ = ε x + (1 − ε) x̃` with one `ε ~ U[0, 1]` for each sample (algorithm 1, lines 4–6).
+
+    >>> points = Interpolates().choose(torch.zeros(3, 2), torch.ones(3, 2))
+    >>> torch.equal(points[:, 0], points[:, 1])  # one ε for both numbers of a sample
+    True
+    """
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)

@@ -1,4 +1,4 @@
-"""At the real samples (R1, Mescheder et al. 2018)."""
+"""Penalizes gradients at the real samples (R1, Mescheder et al. 2018)."""
 
 from torch import Tensor
 
@@ -6,7 +6,11 @@ from losses.core.points import Points
 
 
 class Real(Points):
-    """`x̂ = x` (equation 9)."""
+    """`x̂ = x` (equation 9).
+
+    >>> Real().choose(Tensor([1.0]), Tensor([2.0]))
+    tensor([1.])
+    """
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
         return real.detach()

@@ -6,7 +6,11 @@ from losses.core.penalty_norm import PenaltyNorm, root
 
 
 class OneCentred(PenaltyNorm):
-    """`(‖∇C‖ − 1)²` (equation 3)."""
+    """`(‖∇C‖ − 1)²` (equation 3).
+
+    >>> OneCentred()(Tensor([4.0]))
+    tensor([1.])
+    """
 
     def __call__(self, squared: Tensor) -> Tensor:
         return (root(squared) - 1).square()

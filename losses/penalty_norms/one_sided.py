@@ -6,7 +6,11 @@ from losses.core.penalty_norm import PenaltyNorm, root
 
 
 class OneSided(PenaltyNorm):
-    """`max(0, ‖∇C‖ − 1)²` (equation 8)."""
+    """`max(0, ‖∇C‖ − 1)²` (equation 8).
+
+    >>> OneSided()(Tensor([0.25, 4.0]))
+    tensor([0., 1.])
+    """
 
     def __call__(self, squared: Tensor) -> Tensor:
         return (root(squared) - 1).relu().square()

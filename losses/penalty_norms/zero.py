@@ -6,7 +6,11 @@ from losses.core.penalty_norm import PenaltyNorm
 
 
 class ZeroCentred(PenaltyNorm):
-    """`‖∇C‖² / 2` (equation 9, whose weight is γ)."""
+    """`‖∇C‖² / 2` (equation 9, whose weight is γ).
+
+    >>> ZeroCentred()(Tensor([4.0]))
+    tensor([2.])
+    """
 
     def __call__(self, squared: Tensor) -> Tensor:
         return squared / 2

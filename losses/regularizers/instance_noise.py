@@ -1,4 +1,4 @@
-"""Adds fading Gaussian noise to whatever the critic is shown, real and fake (Sønderby et al. 2016, 3.1)."""
+"""Adds fading Gaussian noise to all images that the critic sees (Sønderby et al. 2016, 3.1)."""
 
 import torch
 from torch import Tensor

@@ -1,7 +1,7 @@
 """Softens both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
 
 from losses.core.adversarial import Adversarial
-from losses.core.labels import Smooth, smoothed
+from losses.core.labels import Smooth, smooth_labels
 from losses.core.regularizer import Relabel
 
 
@@ -22,4 +22,4 @@ class TwoSidedLabelSmoothing(Relabel):
 
     def wrap(self, form: Adversarial) -> Adversarial:
         smooth = Smooth(self.strength)
-        return smoothed("two-sided-label-smoothing", form, smooth, smooth)
+        return smooth_labels("two-sided-label-smoothing", form, smooth, smooth)

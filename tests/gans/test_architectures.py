@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from experiments.core import registry
+from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.growth import GrowingGenerator
-from gans.dcgan import halvings
-from gans.layers.batch_statistics import MinibatchDeviation
+from gans.layers.sizes import halvings
+from gans.norms.batch import BatchNorm
 from tests.conftest import FROM_NOISE
+from tests.gans.translating import norm_of
 
 ARCHITECTURES = FROM_NOISE
 SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
@@ -65,7 +67,7 @@ def test_every_parameter_is_used(name: str) -> None:
 @pytest.mark.parametrize("norm", ["none", "layer"])
 def test_critic_without_batch_norm_judges_samples_one_by_one(name: str, norm: str) -> None:
     """What a per-sample gradient penalty needs [1]. Minibatch deviation looks at groups, as published."""
-    _, critic = build(name, Blueprint((3, 16, 16), z_dim=5, width=4, critic_norm=norm))
+    _, critic = build(name, Blueprint((3, 16, 16), z_dim=5, width=4, critic_norm=norm_of(norm)))
     for module in critic.modules():
         if isinstance(module, MinibatchDeviation):
             module.group = 1
@@ -91,7 +93,7 @@ def test_dropout_drops_in_the_critic_only(name: str, kind: str) -> None:
 
 
 def test_dcgan_has_no_bias_before_a_norm_and_the_papers_initial_weights() -> None:
-    blueprint = Blueprint((3, 64, 64), z_dim=100, width=64, critic_norm="batch")
+    blueprint = Blueprint((3, 64, 64), z_dim=100, width=64, critic_norm=BatchNorm())
     networks = build("dcgan", blueprint)
     for network in networks:
         layers = [m for m in network.modules() if not list(m.children())]

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.translation import ResidualBlock
-from gans.cyclegan import POOL, Generators
+from gans.cyclegan import CycleGANOptions, Generators
 from losses.adversarial.relativistic import Relativistic
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import BatchLoader, game_of, moved
+from tests.gans.translating import BatchLoader, game_of, moved, norm_of
 
 
 def squares(logits: Tensor, label: float) -> Tensor:
@@ -26,7 +26,7 @@ def test_one_round_by_hand() -> None:
     for network in (generators, critics):
         network.requires_grad_(True)
     scores = game.round(loader)
-    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
+    a, b = loader.loaded[0].condition[0], loader.loaded[0].samples
     to_b, to_a = generators.to_b, generators.to_a
     terms = {
         "adversarial": squares(critics.b(to_b(a)), 1) + squares(critics.a(to_a(b)), 1),
@@ -45,7 +45,7 @@ def test_one_round_by_hand() -> None:
 
 
 def test_without_identity_nothing_is_computed_for_it() -> None:
-    game = game_of("cyclegan", weights={"cycle": 10.0, "identity": 0.0})
+    game = game_of("cyclegan", options=CycleGANOptions(identity_weight=0.0))
     calls: list[object] = []
     game.generator_network.to_b.register_forward_hook(lambda *call: calls.append(call))
     scores = game.round(BatchLoader("cyclegan"))
@@ -57,7 +57,7 @@ def test_relativistic_generators_are_compared_with_their_own_domain() -> None:
     game, loader = game_of("cyclegan", Relativistic()), BatchLoader("cyclegan")
     generators, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     scores = game.round(loader)
-    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
+    a, b = loader.loaded[0].condition[0], loader.loaded[0].samples
     pairs = [(critics.a(a), critics.a(generators.to_a(b))), (critics.b(b), critics.b(generators.to_b(a)))]
     expected = sum((1 + (real - fake).exp()).log().mean().item() for real, fake in pairs)
     assert scores["generator/adversarial"].item() == pytest.approx(expected, rel=1e-10)
@@ -69,13 +69,13 @@ def test_each_critic_has_a_pool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert [pool.images.shape for pool in game.pools] == [(50, 3, 8, 8)] * 2
     before = copy.deepcopy(game.generator_network)
     game.round(loader)
-    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
+    a, b = loader.loaded[0].condition[0], loader.loaded[0].samples
     torch.testing.assert_close(game.pools[0].images[:2], before.to_a(b))
     torch.testing.assert_close(game.pools[1].images[:2], before.to_b(a))
     kept = [pool.images.clone() for pool in game.pools]
     monkeypatch.setattr("torch.rand", lambda size: torch.zeros(size))  # always exchanged
     for pool in game.pools:
-        pool.filled = POOL
+        pool.filled = 50
     shown = game.replay_fakes((torch.ones(2, 3, 8, 8), -torch.ones(2, 3, 8, 8)))
     for pool, old, given, value in zip(game.pools, kept, shown, (1, -1), strict=True):
         assert all((old == image).flatten(1).all(dim=1).any() for image in given), "from before"
@@ -96,7 +96,7 @@ def test_sizes_of_the_paper() -> None:
     scale and shift; the biases before norms, which do nothing there, are scales and shifts here. Transposed
     3×3 convolutions and those of repeated pixels have as many weights."""
     architecture = ARCHITECTURES["cyclegan"]
-    blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=architecture.critic_norm)
+    blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=norm_of(architecture.critic_norm))
     with torch.device("meta"):
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
     assert isinstance(generator, Generators)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gans.core.ema import ExponentialMovingAverage
+from gans.core.ema import EmaOptions, ExponentialMovingAverage
 
 
 def network(value: float) -> nn.Linear:
@@ -15,7 +15,7 @@ def network(value: float) -> nn.Linear:
 
 def test_after_a_half_life_half_is_left() -> None:
     live = network(0.0)
-    ema = ExponentialMovingAverage(live, half_life_kimg=1.0, ramp_up=1e9)
+    ema = ExponentialMovingAverage(live, half_life_kimg=1.0, options=EmaOptions(ramp_up=1e9))
     nn.init.constant_(live.weight, 8.0)
     for seen in range(100, 2001, 100):
         ema.follow(seen, images=100)
@@ -36,7 +36,7 @@ def test_ramp_up_forgets_the_random_start() -> None:
 
 def test_ramp_up_is_a_share_of_the_images_shown() -> None:
     live = network(0.0)
-    ema = ExponentialMovingAverage(live, half_life_kimg=10.0, ramp_up=0.05)
+    ema = ExponentialMovingAverage(live, half_life_kimg=10.0, options=EmaOptions(ramp_up=0.05))
     nn.init.constant_(live.weight, 1.0)
     ema.follow(seen=4000, images=200)  # half-life 5 % of 4,000 images = 200 images
     assert ema.average.weight.item() == pytest.approx(0.5, rel=1e-12)  # type: ignore[union-attr]

@@ -8,9 +8,11 @@ import torch
 from scipy.signal import correlate2d
 from torch import Tensor, nn
 
-from gans.layers.batch_statistics import MinibatchDeviation, MinibatchDiscrimination, PixelNorm
+from gans.batch_statistics.deviation import DeviationOptions, MinibatchDeviation
+from gans.batch_statistics.discrimination import DiscriminationOptions, MinibatchDiscrimination
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
-from gans.layers.norms import spectral_norm
+from gans.layers.norms import PixelNorm
+from gans.norms.spectral import SpectralNorm
 
 
 @pytest.fixture(autouse=True)
@@ -78,26 +80,26 @@ def test_pixel_norm() -> None:
 def test_minibatch_deviation(count: int, group: int, used: int) -> None:
     """[13] The largest divisor of N up to the group; sample i is with those of i modulo N / group."""
     x = draw(count, 3, 2, 2)
-    found = MinibatchDeviation(group)(x)
+    found = MinibatchDeviation(12, DeviationOptions(group))(x)
     assert found.shape == (count, 4, 2, 2) and torch.equal(found[:, :3], x)
     apart = count // used
     for index in range(count):
-        sum_losses = x.numpy()[index % apart :: apart]
-        assert len(sum_losses) == used
-        expected = np.sqrt(sum_losses.var(axis=0) + 1e-8).mean()
+        grouped = x.numpy()[index % apart :: apart]
+        assert len(grouped) == used
+        expected = np.sqrt(grouped.var(axis=0) + 1e-8).mean()
         np.testing.assert_allclose(found[index, 3].numpy(), expected, rtol=1e-10)
 
 
 def test_equal_samples_have_no_deviation() -> None:
     x = draw(1, 3, 2, 2).expand(4, -1, -1, -1)
-    assert MinibatchDeviation()(x)[:, 3].max() <= 1.01e-4
+    assert MinibatchDeviation(12)(x)[:, 3].max() <= 1.01e-4
 
 
 def test_minibatch_discrimination() -> None:
     """Salimans et al. 2016, section 3.2, as the paper has it: for every sample, space and other sample."""
     count, spaces, dimensions = 5, 4, 3
     x = draw(count, 3, 2, 2)
-    layer = MinibatchDiscrimination(12, spaces, dimensions).double()
+    layer = MinibatchDiscrimination(12, DiscriminationOptions(spaces, dimensions)).double()
     found = layer(x).detach()
     assert found.shape == (count, 3 + spaces, 2, 2) and torch.equal(found[:, :3], x)
     assert torch.equal(found[:, 3:], found[:, 3:, :1, :1].expand(-1, -1, 2, 2)), "one number a map"
@@ -110,7 +112,7 @@ def test_minibatch_discrimination() -> None:
 
 
 def test_discrimination_of_a_collapsed_batch_is_its_size_and_has_two_derivatives() -> None:
-    layer = MinibatchDiscrimination(12, 4).double()
+    layer = MinibatchDiscrimination(12, DiscriminationOptions(4)).double()
     assert layer(draw(1, 3, 2, 2).expand(6, -1, -1, -1))[:, 3:].unique().item() == 6
     assert layer(draw(64, 3, 2, 2))[:, 3:].mean() < 40, "apart at first, but not out of sight"
     assert layer(draw(64, 3, 2, 2))[:, 3:].mean() > 8
@@ -119,7 +121,7 @@ def test_discrimination_of_a_collapsed_batch_is_its_size_and_has_two_derivatives
 
 def test_spectral_norm_acts_on_equalized_weights() -> None:
     network = nn.Sequential(EqualizedConvolution(3, 4), EqualizedLinear(4, 4))
-    spectral_norm(network)
+    SpectralNorm().normalize_weights(network)
     network.train()
     for _ in range(50):
         network[1](torch.randn(2, 4))

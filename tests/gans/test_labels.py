@@ -19,11 +19,12 @@ from gans.core.networks import Batch, LatentNetwork, StyledNetwork
 from gans.core.objective import LossSpec
 from gans.core.one_class import one_class
 from gans.layers.labels import ConditionalBatchNorm, EqualizedEmbedding, ProjectionCritic, WithLabel
-from gans.layers.norms import spectral_norm
+from gans.norms.spectral import SpectralNorm
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.relativistic import Relativistic
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
+from losses.penalty_norms.one import OneCentred
 
 CLASSES = 3
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -67,8 +68,8 @@ def test_labels_reach_both_players_and_every_part_of_them(name: str, kind: str) 
     generator.eval(), critic.eval()
     with torch.no_grad():
         for network, inputs in ((generator, z), (critic, samples.detach())):
-            conditioned = network(inputs, LABELS)
-            assert not torch.allclose(network(inputs, LABELS.roll(1)), conditioned, atol=1e-6)
+            told = network(inputs, LABELS)
+            assert not torch.allclose(network(inputs, LABELS.roll(1)), told, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "kind"), PLAYERS)
@@ -129,7 +130,7 @@ def test_spectral_norm_divides_the_vectors_of_labels_too() -> None:
     critic = registry.load("architecture", "resnet").critic(
         Blueprint((3, 16, 16), z_dim=5, width=4, classes=CLASSES)
     )
-    spectral_norm(critic)
+    SpectralNorm().normalize_weights(critic)
     with torch.no_grad():
         for _ in range(50):
             critic(torch.randn(6, 3, 16, 16), LABELS)  # each call in training mode is a step of iteration
@@ -142,10 +143,10 @@ class _Recorder(nn.Module):
     def __init__(self, answer: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
-        self.answer, self.conditioned = answer, []
+        self.answer, self.told = answer, []
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
-        self.conditioned.append(label)
+        self.told.append(label)
         return self.weight * self.answer(x)
 
 
@@ -162,10 +163,10 @@ class _RecordedGenerator(LatentNetwork):
         return self.inner(z, *label)
 
 
-class _Deal:
+class _Loader:
     clock = Clock()
 
-    def __call__(self) -> Batch:
+    def next_batch(self) -> Batch:
         return Batch(torch.randn(6, 2), (LABELS,))
 
 
@@ -173,18 +174,18 @@ class _Deal:
 def test_reals_fakes_and_penalized_points_are_seen_with_the_labels_of_the_reals(form: type) -> None:
     generator, critic = _RecordedGenerator(), _Recorder(lambda x: x.square().sum(dim=1))
     sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.1)  # noqa: E731
-    penalty = GradientPenalty(Interpolates(), "one", 10.0)
-    Duel(generator, critic, LossSpec(form(), sgd, sgd, penalties=[penalty])).round(_Deal())
-    conditioned = generator.inner.conditioned + critic.conditioned
-    assert len(critic.conditioned) == 4 + (form is Relativistic), (
+    penalty = GradientPenalty(Interpolates(), OneCentred(), 10.0)
+    Duel(generator, critic, LossSpec(form(), sgd, sgd, penalties=[penalty])).round(_Loader())
+    told = generator.inner.told + critic.told
+    assert len(critic.told) == 4 + (form is Relativistic), (
         "reals, fakes, points, and the generator's turn"
     )
-    assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in conditioned)
+    assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in told)
 
 
 @pytest.mark.parametrize("loss", ["bce", "wgan-gp"])
 def test_a_label_learned_is_the_mode_that_it_names(loss: str) -> None:
-    """Labels that are dealt to other samples than their own, or lost on the way, would be seen here."""
+    """Labels that are given to other samples than their own, or lost on the way, would be seen here."""
     flags = {"arch": "mlp", "loss": loss, "data": "ring8", "conditional": True, "device": "cpu", "seed": 0}
     sizes = {"width": 32, "batch_size": 128, "n_critic": 1, "lr_generator": 2e-3, "lr_critic": 2e-3}
     experiment = build(resolve({**flags, **sizes, "steps": 400}))

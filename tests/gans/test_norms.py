@@ -8,25 +8,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from experiments.core import registry
 from gans.core.clock import Clock
 from gans.core.player import Losses, Player
-from gans.layers.norms import FLAT_NORMS, NORMS, dropout, flat_norm, norm, spectral_norm
+from gans.layers.norms import dropout
+from gans.norms.spectral import SpectralNorm
+from tests.gans.translating import norm_of
 
 OVER = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
 FLAT_OVER = {"batch": (0,), "layer": (1,)}
 
 
-@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("name", OVER)
 def test_norms_of_feature_maps(name: str) -> None:
     x = 3 * torch.randn(16, 4, 5, 5, dtype=torch.float64) + torch.arange(4.0).view(1, 4, 1, 1)
-    (layer,) = norm(name, 4)
+    (layer,) = norm_of(name).of_maps(4)
     check_standardized(layer.double()(x), OVER[name])
 
 
-@pytest.mark.parametrize("name", FLAT_NORMS)
+@pytest.mark.parametrize("name", FLAT_OVER)
 def test_norms_of_vectors(name: str) -> None:
     x = 3 * torch.randn(64, 6, dtype=torch.float64) + torch.arange(6.0)
-    (layer,) = flat_norm(name, 6)
+    (layer,) = norm_of(name).of_vectors(6)
     check_standardized(layer.double()(x), FLAT_OVER[name])
 
 
@@ -37,10 +40,59 @@ def check_standardized(y: Tensor, over: tuple[int, ...]) -> None:
 
 def test_what_stands_between_no_layers() -> None:
     for name in ("none", "spectral"):
-        assert norm(name, 4) == flat_norm(name, 4) == []
+        assert norm_of(name).of_maps(4) == norm_of(name).of_vectors(4) == []
     assert dropout(0.0) == []
     with pytest.raises(ValueError, match="instance norm needs feature maps"):
-        flat_norm("instance", 4)
+        norm_of("instance").of_vectors(4)
+
+
+def normalized_critic(name: str) -> tuple[nn.Sequential, nn.Sequential]:
+    """Layers with this norm between them, in float64; before and after its change of weights."""
+    torch.manual_seed(0)
+    norm = norm_of(name)
+    layers = [nn.Conv2d(3, 8, 3), *norm.of_maps(8), nn.Tanh(), nn.Conv2d(8, 1, 6), nn.Flatten(0)]
+    before = nn.Sequential(*layers).double()
+    after = copy.deepcopy(before)
+    norm.normalize_weights(after)
+    return before, after
+
+
+@pytest.mark.parametrize("name", registry.names("norm"))
+def test_a_norm_keeps_shapes_in_one_layer_at_most(name: str) -> None:
+    maps, vectors = torch.randn(4, 6, 5, 5), torch.randn(4, 6)
+    layers = norm_of(name).of_maps(6)
+    assert len(layers) <= 1 and nn.Sequential(*layers)(maps).shape == maps.shape
+    try:
+        layers = norm_of(name).of_vectors(6)
+    except ValueError:
+        return
+    assert len(layers) <= 1 and nn.Sequential(*layers)(vectors).shape == vectors.shape
+
+
+@pytest.mark.parametrize("name", registry.names("norm"))
+def test_a_norm_says_whether_it_mixes_samples(name: str) -> None:
+    """Where it does not, a sample's logit is the same in any batch, as per-sample penalties need."""
+    _, critic = normalized_critic(name)
+    critic(torch.randn(4, 3, 8, 8, dtype=torch.float64))  # a norm of weights moves while it trains
+    critic = critic.eval() if norm_of(name).normalizes_weights else critic
+    x = torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    difference = (critic(x)[2:3] - critic(x[2:3])).abs().item()
+    assert (difference > 1e-6) == norm_of(name).mixes_samples
+    assert difference > 1e-6 or difference < 1e-12
+
+
+@pytest.mark.parametrize("name", registry.names("norm"))
+def test_a_norm_says_whether_it_normalizes_weights(name: str) -> None:
+    """Where it does, a weight that is three times as large computes the same."""
+    before, after = normalized_critic(name)
+    x = torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    assert torch.equal(before(x), after(x)) == (not norm_of(name).normalizes_weights)
+    if norm_of(name).normalizes_weights:
+        found = after.eval()(x)
+        with torch.no_grad():
+            for key, parameter in after.named_parameters():
+                parameter.mul_(1 if key.endswith("bias") else 3)
+        torch.testing.assert_close(after(x), found, rtol=1e-12, atol=1e-12)
 
 
 def network() -> nn.Sequential:
@@ -49,7 +101,7 @@ def network() -> nn.Sequential:
     critic = nn.Sequential(*layers).double()
     for parameter in critic.parameters():
         parameter.data.mul_(7.0)
-    spectral_norm(critic)
+    SpectralNorm().normalize_weights(critic)
     return critic
 
 

@@ -14,8 +14,9 @@ from gans.pix2pix import UNet
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.real import Real
+from losses.penalty_norms.zero import ZeroCentred
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import BatchLoader, batch_of, game_of, images, moved, networks_of
+from tests.gans.translating import BatchLoader, batch_of, game_of, images, moved, networks_of, norm_of
 
 
 @pytest.fixture
@@ -44,8 +45,8 @@ def test_one_round_by_hand(silent: list[int]) -> None:
     for network in (generator, critic):
         network.requires_grad_(True)
     scores = game.round(loader)
-    assert len(loader.dealt) == 2 == game.batches_per_round
-    for batch in loader.dealt:
+    assert len(loader.loaded) == 2 == game.batches_per_round
+    for batch in loader.loaded:
         (a,), b = batch.condition, batch.samples
         # `chain` sees what lies side by side: the output (or the target), and then the input.
         judged = entropy(critic.chain(torch.cat([b, a], dim=1)), 1)
@@ -130,7 +131,7 @@ def test_sizes_of_the_paper() -> None:
     """The authors' code, with batch norm and then without biases, has 54.414 and 2.769 million. Instance norm
     with scale and shift is as large. The U-Net's first and innermost layers have no norm, and here a bias."""
     architecture = ARCHITECTURES["pix2pix"]
-    blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=architecture.critic_norm)
+    blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=norm_of(architecture.critic_norm))
     with torch.device("meta"):
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
     assert count(generator) == 54_413_955 + 64 + 512
@@ -141,7 +142,7 @@ def test_sizes_of_the_paper() -> None:
 
 def test_the_penalty_is_at_the_output_alone(silent: list[int]) -> None:
     """What is told is no point: the gradient is with respect to the image that is judged."""
-    game = game_of("pix2pix", penalties=[GradientPenalty(Real(), "zero", 2.0)])
+    game = game_of("pix2pix", penalties=[GradientPenalty(Real(), ZeroCentred(), 2.0)])
     critic: Any = copy.deepcopy(game.critic_network)
     batch = batch_of("pix2pix", 3)
     terms = game.duel.critic_loss(BatchLoader("pix2pix").clock, batch).terms

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from experiments.core import registry
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.clock import Clock, RateSchedule
+from gans.core.clock import Clock, Rates, RateSchedule
 from gans.core.duel import Duel
 from gans.core.networks import Batch, LatentNetwork
 from gans.core.objective import LossSpec
@@ -17,13 +17,17 @@ from gans.core.player import Losses, Player
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.wgan import Wasserstein
 from losses.core.gradient_penalty import GradientPenalty
+from losses.core.schedule import Course, linear
 from losses.penalties.interpolates import Interpolates
+from losses.penalty_norms.one import OneCentred
 from losses.regularizers.weight_clip import WeightClip
+from losses.schedules.cosine import Cosine
+from losses.schedules.linear import Linear
 
 ADAM = partial(torch.optim.Adam, lr=1e-2, betas=(0.0, 0.9))
 SGD = partial(torch.optim.SGD, lr=0.1)
-PENALTY = GradientPenalty(Interpolates(), "one", 10.0)
-RULES: dict[str, Callable[[], LossSpec]] = {
+PENALTY = GradientPenalty(Interpolates(), OneCentred(), 10.0)
+SPECS: dict[str, Callable[[], LossSpec]] = {
     "bce": lambda: LossSpec(BinaryCrossEntropy(), ADAM, ADAM),
     "wgan-gp": lambda: LossSpec(Wasserstein(), ADAM, ADAM, n_critic=2, penalties=[PENALTY]),
     "wgan": lambda: LossSpec(Wasserstein(), ADAM, ADAM, n_critic=3, regularizers=[WeightClip(0.05)]),
@@ -43,7 +47,7 @@ class BatchLoader:
     def clock(self) -> Clock:
         return Clock(self.seen, self.seen // self.batch_size, self.seen / 1000)
 
-    def __call__(self) -> Batch:
+    def next_batch(self) -> Batch:
         generator = torch.Generator().manual_seed(self.seen)
         self.seen += self.batch_size
         batch = torch.rand(self.batch_size, *self.shape, generator=generator, dtype=self.dtype)
@@ -54,11 +58,11 @@ def make_duel(arch: str = "dcgan", spec: str = "wgan-gp", seed: int = 0) -> Duel
     torch.manual_seed(seed)
     architecture: Architecture = registry.load("architecture", arch)
     blueprint = Blueprint((3, 8, 8), z_dim=4, width=4)
-    return Duel(architecture.generator(blueprint), architecture.critic(blueprint), RULES[spec]())
+    return Duel(architecture.generator(blueprint), architecture.critic(blueprint), SPECS[spec]())
 
 
 def test_one_step_of_gradient_descent() -> None:
-    """The terms are summed into one loss and stepped once [4]; what is observed does not count."""
+    """The terms are summed into one loss and stepped once [4]; what is only logged does not count."""
     network = nn.Linear(1, 1, bias=False).double()
     player = Player("critic", network, SGD)
     before = network.weight.item()
@@ -90,7 +94,7 @@ def test_the_norm_of_the_gradient_is_over_all_weights(size: float) -> None:
     assert player.gradient_norm().item() == pytest.approx(size * (2 * 3**2 + 2 * 1**2) ** 0.5)
 
 
-@pytest.mark.parametrize("spec", RULES)
+@pytest.mark.parametrize("spec", SPECS)
 def test_only_the_mover_asks_for_gradients(spec: str) -> None:
     """[20] The critic is frozen in the generator's step, the generator without a graph in the critic's."""
     duel = make_duel(spec=spec)
@@ -173,7 +177,7 @@ def test_a_round_worked_out_by_hand() -> None:
     generator, critic = _Affine(), _Slope()
     duel = Duel(generator, critic, LossSpec(Wasserstein(), SGD, SGD, n_critic=1, penalties=[PENALTY]))
     loader = BatchLoader((2,), 8, torch.float64)
-    real = BatchLoader((2,), 8, torch.float64)().samples
+    real = BatchLoader((2,), 8, torch.float64).next_batch().samples
     torch.manual_seed(1)
     scores = duel.round(loader)
     torch.manual_seed(1)
@@ -190,8 +194,8 @@ def test_a_round_worked_out_by_hand() -> None:
 def test_the_generators_rate_follows_the_clock() -> None:
     """Half the rate, half the step; and the full rate is not forgotten."""
     network = nn.Linear(1, 1, bias=False).double()
-    schedule = RateSchedule("linear", decay_from=0.5, warmup_images=100)
-    player = Player("generator", network, SGD, schedule=schedule)
+    schedule = RateSchedule(linear, decay_from=0.5, warmup_images=100)
+    player = Player("generator", network, SGD, rates=Rates(schedule))
     clocks = [Clock(50, 1, 0.1), Clock(200, 4, 0.4), Clock(375, 8, 0.75), Clock(450, 9, 0.9)]
     steps = []
     for clock in clocks:

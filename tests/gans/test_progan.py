@@ -28,7 +28,7 @@ def _seed() -> None:
 )
 def test_the_pace_in_images(seen: float, stage: float) -> None:
     """[14] Six images at every size, four for every fade."""
-    assert Pace(cross_fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
+    assert Pace(fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
 
 
 def test_the_pace_by_itself_walks_through_all_sizes() -> None:
@@ -36,7 +36,7 @@ def test_the_pace_by_itself_walks_through_all_sizes() -> None:
     assert stages[0] == 0 and stages == sorted(stages)
     assert stages[9] == 0 and stages[15] == pytest.approx(0.5) and stages[20] == pytest.approx(1)
     assert stages[59] < 3 and stages[60] == stages[99] == 3
-    assert Pace(cross_fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
+    assert Pace(fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
     assert Pace().stage(Clock(0, 0, 0.5), levels=0) == 0
 
 
@@ -79,14 +79,14 @@ def test_reals_fade_by_the_same_share() -> None:
     class BatchLoader:
         clock = Clock()
 
-        def __call__(self) -> Batch:
+        def next_batch(self) -> Batch:
             return Batch(images)
 
     small, half = avg_pool2d(images, 4), avg_pool2d(images, 2)
-    torch.testing.assert_close(FadedLoader(BatchLoader(), 1, 1.0)().samples, half)
-    found = FadedLoader(BatchLoader(), 1, 0.25)().samples
+    torch.testing.assert_close(FadedLoader(BatchLoader(), 1, 1.0).next_batch().samples, half)
+    found = FadedLoader(BatchLoader(), 1, 0.25).next_batch().samples
     torch.testing.assert_close(found, 0.75 * interpolate(small, scale_factor=2.0) + 0.25 * half)
-    torch.testing.assert_close(FadedLoader(BatchLoader(), 0, 1.0)().samples, images)
+    torch.testing.assert_close(FadedLoader(BatchLoader(), 0, 1.0).next_batch().samples, images)
 
 
 def test_out_of_training_images_have_the_full_size() -> None:
@@ -119,7 +119,7 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
 
 
 def test_optimizers_begin_anew_at_a_new_size_only() -> None:
-    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=Pace(cross_fade=4, stable=4))
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=Pace(fade=4, stable=4))
     game = GrowingDuel(Generator(SMALL), Critic(SMALL), spec)
 
     class BatchLoader:
@@ -130,7 +130,7 @@ def test_optimizers_begin_anew_at_a_new_size_only() -> None:
         def clock(self) -> Clock:
             return Clock(self.seen, self.seen // 2, 0.0)
 
-        def __call__(self) -> Batch:
+        def next_batch(self) -> Batch:
             self.seen += 2
             return Batch(torch.randn(2, 3, 16, 16))
 

@@ -9,19 +9,22 @@ from torch.nn.functional import conv2d, leaky_relu
 
 from experiments.config.resolve import resolve
 from gans.core.architecture import Blueprint
-from gans.layers.norms import NORMS, spectral_norm
 from gans.layers.resample import Downsample, Upsample
+from gans.norms.none import NoNorm
+from gans.norms.spectral import SpectralNorm
 from gans.r3gan import (
     Block,
     GenerativeBasis,
     Generator,
     LeakyReLU,
     PixelwiseConvolution,
+    R3GANOptions,
     blocks,
     widths_inwards,
 )
 from gans.r3gan import critic as make_critic
 from losses.core.input_gradient import input_gradient
+from tests.gans.translating import MAP_NORMS, norm_of
 
 SMALL = Blueprint((3, 16, 16), z_dim=5, width=8)
 SIZES = [(8, 8), (16, 16), (28, 28), (32, 32), (64, 64), (16, 8), (24, 40), (48, 32), (96, 96)]
@@ -116,22 +119,22 @@ def test_widths_are_the_papers_and_groups_have_16_channels(size: tuple[int, int]
 
 @pytest.mark.parametrize(("width", "groups"), [(3, 3), (4, 1), (8, 1), (12, 3), (16, 2), (20, 5), (24, 3)])
 def test_narrow_networks_have_groups_that_divide_them(width: int, groups: int) -> None:
-    assert {layer.groups for layer in grouped(Block(width, 1.0, 0.0, "none"))} == {groups}
+    assert {layer.groups for layer in grouped(Block(width, 1.0, 0.0, R3GANOptions(), NoNorm()))} == {groups}
 
 
 def test_no_normalization_unless_asked_for() -> None:
     kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
     for network in (Generator(SMALL), make_critic(SMALL)):
         assert not any(isinstance(module, kinds) for module in network.modules())
-    for name in NORMS:
-        asked = make_critic(Blueprint((3, 16, 16), z_dim=5, width=8, critic_norm=name))
+    for name in MAP_NORMS:
+        asked = make_critic(Blueprint((3, 16, 16), z_dim=5, width=8, critic_norm=norm_of(name)))
         norms = [module for module in asked.modules() if isinstance(module, kinds)]
         assert len(norms) == 2 * len(blocks_of(asked))
 
 
 def test_a_block_is_what_the_formula_says() -> None:
     """`x + W₃ φ(W₂ φ(W₁ x + b₁) + b₂)`, the grouped convolution taken group by group."""
-    block = Block(24, 1.0, 1.0, "none").double()
+    block = Block(24, 1.0, 1.0, R3GANOptions(), NoNorm()).double()
     for parameter in block.parameters():
         nn.init.normal_(parameter)
     enter, _, middle, _, leave = block.residual
@@ -268,8 +271,8 @@ def test_a_penalty_on_the_gradient_can_be_differentiated() -> None:
 
 def test_spectral_norm_has_weights_to_divide() -> None:
     """Weights of zero length would become NaN."""
-    critic = make_critic(Blueprint((3, 16, 16), z_dim=5, width=8, critic_norm="spectral"))
-    spectral_norm(critic)
+    critic = make_critic(Blueprint((3, 16, 16), z_dim=5, width=8, critic_norm=SpectralNorm()))
+    SpectralNorm().normalize_weights(critic)
     assert critic(torch.randn(2, 3, 16, 16)).isfinite().all()
     assert all(block.residual[-1].linear.weight.any() for block in blocks_of(critic))
 
@@ -277,9 +280,9 @@ def test_spectral_norm_has_weights_to_divide() -> None:
 def test_depth_is_counted_over_the_whole_network() -> None:
     """L^(−1/4) of twice as many scales is 2^(−1/4) of it."""
     torch.manual_seed(0)
-    shallow = blocks(8, 2)[0]
+    shallow = blocks(8, 2, R3GANOptions())[0]
     torch.manual_seed(0)
-    deep = blocks(8, 4)[0]
+    deep = blocks(8, 4, R3GANOptions())[0]
     torch.testing.assert_close(deep.residual[0].linear.weight, shallow.residual[0].linear.weight * 2**-0.25)
 
 

@@ -19,7 +19,7 @@ def draw(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-def filter_maps(plane: np.ndarray, taps: tuple[float, ...]) -> np.ndarray:
+def convolved(plane: np.ndarray, taps: tuple[float, ...]) -> np.ndarray:
     """The plane convolved with the normalized taps along both axes, zeros beyond the border."""
     row = np.array(taps) / sum(taps)
     return convolve2d(plane, np.outer(row, row))
@@ -33,7 +33,7 @@ def test_upsample_spreads_pixels_and_smooths(taps: tuple[float, ...], size: tupl
     for sample, channel in product(range(2), range(3)):
         spread = np.zeros((2 * size[0] - 1, 2 * size[1] - 1))
         spread[::2, ::2] = x[sample, channel].numpy()
-        whole = 4 * filter_maps(spread, taps)
+        whole = 4 * convolved(spread, taps)
         expected = whole[start : start + 2 * size[0], start : start + 2 * size[1]]
         np.testing.assert_allclose(actual[sample, channel], expected, rtol=1e-6, atol=1e-7)
 
@@ -46,7 +46,7 @@ def test_downsample_smooths_and_takes_every_second_pixel(
     actual = downsample(x, smoothing_kernel(taps).double())
     start = len(taps) // 2
     for sample, channel in product(range(2), range(3)):
-        whole = filter_maps(x[sample, channel].numpy(), taps)
+        whole = convolved(x[sample, channel].numpy(), taps)
         expected = whole[start::2, start::2][: size[0], : size[1]]
         np.testing.assert_allclose(actual[sample, channel], expected, rtol=1e-6, atol=1e-7)
 

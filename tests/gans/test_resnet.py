@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from experiments.config.resolve import resolve
 from gans.core.architecture import Blueprint
-from gans.layers.norms import NORMS, spectral_norm
+from gans.norms.spectral import SpectralNorm
 from gans.resnet import (
     Block,
     EnlargingConvolution,
@@ -21,6 +21,7 @@ from gans.resnet import (
     upsampling_block,
 )
 from gans.resnet import critic as make_critic
+from tests.gans.translating import MAP_NORMS, norm_of
 
 SMALL = Blueprint((3, 16, 16), z_dim=5, width=4)
 BLOCKS: dict[str, Callable[[], Block]] = {
@@ -139,8 +140,8 @@ def test_paper_scale(size: int, width: int) -> None:
     settings = resolve({"arch": "resnet", "preset": "paper", "image_size": (size, size)}).settings
     assert (settings.z_dim, settings.width, settings.batch_size) == (128, width, 64)
     assert (settings.loss, settings.critic_norm) == ("hinge", "spectral")
-    penalty_losses = resolve({"arch": "resnet", "loss": "wgan-gp", "preset": "paper"}).settings
-    assert (penalty_losses.critic_norm, penalty_losses.lr_critic, penalty_losses.n_critic) == (
+    penalized = resolve({"arch": "resnet", "loss": "wgan-gp", "preset": "paper"}).settings
+    assert (penalized.critic_norm, penalized.lr_critic, penalized.n_critic) == (
         "none",
         1e-4,
         5,
@@ -184,11 +185,11 @@ def plain_enlarge(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
-@pytest.mark.parametrize("critic_norm", ["none", *NORMS])
+@pytest.mark.parametrize("critic_norm", ["none", *MAP_NORMS])
 def test_a_block_is_shortcut_plus_residual(kind: str, critic_norm: str) -> None:
     """Every branch sees the block's own input, signs included: a ReLU that works in place on it makes the
     shortcut that of ReLU(x), or changes what the block before handed on."""
-    blueprint = Blueprint((3, 16, 16), z_dim=5, width=4, critic_norm=critic_norm)
+    blueprint = Blueprint((3, 16, 16), z_dim=5, width=4, critic_norm=norm_of(critic_norm))
     if kind in ("halving", "keeping"):
         block = critic_block(blueprint, 4, 4, halves=kind == "halving").double()
     else:
@@ -264,17 +265,18 @@ def test_critic_without_norm_judges_samples_one_by_one(size: tuple[int, int]) ->
     """[1] What a per-sample gradient penalty needs; batch norm is the counterexample."""
     x = draw(4, 3, *size)
     for critic_norm, alone in {"none": True, "layer": True, "instance": True, "batch": False}.items():
-        critic = make_critic(Blueprint((3, *size), z_dim=5, width=2, critic_norm=critic_norm)).double()
+        critic = make_critic(Blueprint((3, *size), z_dim=5, width=2, critic_norm=norm_of(critic_norm))).double()
         difference = (critic(x)[2:3] - critic(x[2:3])).abs().item()
         assert (difference < 1e-12) == alone, critic_norm
 
 
-@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("name", MAP_NORMS)
 def test_critic_norm(name: str) -> None:
     """Before both ReLUs of every block but the first, and with no useless bias before it."""
-    critic = make_critic(Blueprint((3, 64, 64), z_dim=5, width=2, critic_norm=name))
+    critic = make_critic(Blueprint((3, 64, 64), z_dim=5, width=2, critic_norm=norm_of(name)))
     first, *others = _blocks(critic)
-    wanted = type(NORMS[name](1))
+    (layer,) = norm_of(name).of_maps(1)
+    wanted = type(layer)
     assert not any(isinstance(m, wanted) for m in first.modules())
     for block in others:
         kinds = [type(m) for m in block.residual]
@@ -300,7 +302,7 @@ def test_spectral_norm_acts_on_every_convolution() -> None:
     """A larger weight is divided by its larger norm: a layer that read its own weight elsewhere would
     show it."""
     critic = make_critic(Blueprint((3, 32, 32), z_dim=5, width=4)).double()
-    spectral_norm(critic)
+    SpectralNorm().normalize_weights(critic)
     critic.eval()
     x = draw(2, 3, 32, 32)
     before = critic(x)

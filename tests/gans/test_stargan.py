@@ -12,11 +12,13 @@ from gans import stargan
 from gans.core.architecture import Blueprint
 from gans.core.attributes import NO_YES, AttributeGroup
 from gans.core.translation import ResidualBlock
-from gans.stargan import attribute_loss, shuffle_rows
+from gans.norms.layer import LayerNorm
+from gans.stargan import StarGANOptions, attribute_loss, shuffle_rows
 from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
+from losses.penalty_norms.one import OneCentred
 from tests.conftest import ARCHITECTURES
 from tests.gans.translating import GROUPS, BatchLoader, batch_of, game_of, images, moved, networks_of, rows_of
 
@@ -56,7 +58,7 @@ def test_attributes_asked_for_are_those_of_other_images() -> None:
 @pytest.fixture
 def turned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every image is asked for the attributes of the one before it."""
-    monkeypatch.setattr(stargan, "shuffled", lambda rows: rows.roll(1, dims=0))
+    monkeypatch.setattr(stargan, "shuffle_rows", lambda rows: rows.roll(1, dims=0))
 
 
 @pytest.mark.usefixtures("turned")
@@ -66,7 +68,7 @@ def test_the_critics_turn_by_hand() -> None:
     generator, critic = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     critic.requires_grad_(True)
     scores = game.round(loader)
-    x, (rows,) = loader.dealt[0]
+    x, (rows,) = loader.loaded[0]
     fake = generator(x, rows.roll(1, dims=0)).detach()
     judged = critic(fake).mean() - critic(x).mean()
     logits = critic.classify(x)
@@ -86,8 +88,8 @@ def test_the_generators_turn_by_hand(form: Any) -> None:
     generator = copy.deepcopy(game.generator_network).requires_grad_(True)
     scores = game.round(loader)
     critic = game.critic_network  # as it is after its turns
-    x, (rows,) = loader.dealt[-1]
-    assert len(loader.dealt) == 2 == game.batches_per_round
+    x, (rows,) = loader.loaded[-1]
+    assert len(loader.loaded) == 2 == game.batches_per_round
     asked = rows.roll(1, dims=0)
     fake = generator(x, asked)
     fooling = -critic(fake).mean()
@@ -107,10 +109,10 @@ def test_the_generators_turn_by_hand(form: Any) -> None:
     moved(game, "generator", generator, sum(terms.values(), torch.zeros(())))
 
 
-def test_weights_are_those_of_the_rules() -> None:
+def test_weights_are_those_of_the_options() -> None:
     scores = []
     for weight in (1.0, 3.0):
-        game = game_of("stargan", weights={"classification": weight, "reconstruction": 2 * weight})
+        game = game_of("stargan", options=StarGANOptions(weight, 2 * weight))
         torch.manual_seed(0)
         scores.append(game.generator_loss(BatchLoader("stargan").clock, batch_of("stargan", 4)).terms)
         scores[-1] |= {
@@ -125,7 +127,7 @@ def test_weights_are_those_of_the_rules() -> None:
 @pytest.mark.usefixtures("turned")
 def test_the_penalty_is_on_what_is_real_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head that classifies has no part in it: neither its value nor its weights move by it."""
-    penalty = GradientPenalty(Interpolates(), "one", 10.0)
+    penalty = GradientPenalty(Interpolates(), OneCentred(), 10.0)
     game, batch = game_of("stargan", Wasserstein(), penalties=[penalty]), batch_of("stargan", 4)
     critic = game.critic_network
     monkeypatch.setattr(Interpolates, "choose", lambda self, real, fake: (real + fake).detach() / 2)
@@ -227,7 +229,7 @@ def test_halvings_and_blocks_by_size(side: int, halvings: int, left: int) -> Non
 @pytest.mark.parametrize("width", [1, 3])
 def test_all_layers_but_the_first_are_normalized(width: int) -> None:
     """However wide: as wide as the image has channels, too."""
-    blueprint = Blueprint((width, 16, 16), 0, width, critic_norm="layer", attributes=FIVE)
+    blueprint = Blueprint((width, 16, 16), 0, width, critic_norm=LayerNorm(), attributes=FIVE)
     critic: Any = ARCHITECTURES["stargan"].critic(blueprint)
     kinds = [type(module) for module in critic.features]
     assert kinds == [nn.Conv2d, nn.LeakyReLU, *[nn.Conv2d, nn.GroupNorm, nn.LeakyReLU] * 2]

@@ -1,6 +1,7 @@
 """StyleGAN's parts against closed forms, its styles and noise, its fades and its published size."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,19 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
-from gans.core.styles import MAPPING_RATE, mix_styles
+from gans.core.styles import mix_styles
 from gans.layers.resample import Blur
-from gans.stylegan import Epilogue, Generator, StyledConvolution, adaptive_instance_norm, critic
+from gans.stylegan import (
+    Epilogue,
+    Generator,
+    StyledConvolution,
+    StyleGANOptions,
+    adaptive_instance_norm,
+    critic,
+)
 
-SMALL = Blueprint((3, 32, 32), z_dim=6, width=4, style_mixing=0.5)  # 8 → 16 → 32 pixels
+SMALL = Blueprint((3, 32, 32), z_dim=6, width=4, options=StyleGANOptions(style_mixing=0.5))  # 8 → 16 → 32 pixels
+UNMIXED = replace(SMALL, options=StyleGANOptions(style_mixing=0.0))
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +86,8 @@ def test_the_mapping_network_learns_a_hundred_times_slower() -> None:
     layers = [layer for layer in Generator(SMALL).mapping.layers if hasattr(layer, "weight")]
     assert len(layers) == 8
     for layer in layers:
-        assert layer.weight.std().item() == pytest.approx(1 / MAPPING_RATE, rel=0.4)
-        assert layer.scale == pytest.approx(math.sqrt(2 / 6) * MAPPING_RATE)
+        assert layer.weight.std().item() == pytest.approx(100, rel=0.4)
+        assert layer.scale == pytest.approx(math.sqrt(2 / 6) / 100)
     generator, z = Generator(SMALL), torch.randn(5, 6)
     assert torch.allclose(generator.map(z), generator.map(3 * z), atol=1e-5), "latents lie on a sphere"
 
@@ -102,7 +111,7 @@ def test_mixing_takes_late_styles_of_another_latent() -> None:
     z, crossovers = torch.randn(3, 6), []
     w = generator.map(z)
     for _ in range(400):
-        styles = mix_styles(generator, 0.5, z)
+        styles = mix_styles(generator, StyleGANOptions(style_mixing=0.5), z)
         assert styles.shape == (3, 8, 6)
         own = (styles == w.unsqueeze(1)).all(dim=2).all(dim=0)
         count = int(own.sum())
@@ -113,7 +122,7 @@ def test_mixing_takes_late_styles_of_another_latent() -> None:
 
 
 def test_noise_is_fixed_out_of_training() -> None:
-    generator, z = noisy(Generator(Blueprint((3, 16, 16), z_dim=6, width=4))), torch.randn(2, 6)
+    generator, z = noisy(Generator(UNMIXED)), torch.randn(2, 6)
     assert not torch.equal(generator(z), generator(z))
     generator.eval()
     assert torch.equal(generator(z), generator(z))
@@ -132,10 +141,7 @@ def test_the_mean_of_w_follows_what_is_mapped() -> None:
 
 
 def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
-    generator, critic_loss = (
-        Generator(Blueprint((3, 32, 32), z_dim=6, width=4)).double(),
-        critic(SMALL).double(),
-    )
+    generator, judge = Generator(UNMIXED).double(), critic(SMALL).double()
     z = draw(2, 6)
     for level in (0, 1):
         torch.manual_seed(1)  # the same noise
@@ -145,10 +151,10 @@ def test_fades_begin_with_the_smaller_networks_enlarged() -> None:
         generator.stage.set(level + 1e-12)
         torch.testing.assert_close(generator(z), interpolate(small, scale_factor=2.0), rtol=0, atol=1e-9)
         x = draw(2, 3, 16 * 2**level, 16 * 2**level)
-        critic_loss.stage.set(float(level))
-        judged = critic_loss(avg_pool2d(x, 2))
-        critic_loss.stage.set(level + 1e-12)
-        torch.testing.assert_close(critic_loss(x), judged, rtol=0, atol=1e-9)
+        judge.stage.set(float(level))
+        judged = judge(avg_pool2d(x, 2))
+        judge.stage.set(level + 1e-12)
+        torch.testing.assert_close(judge(x), judged, rtol=0, atol=1e-9)
     assert small.shape[-1] == 16
 
 

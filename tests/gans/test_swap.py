@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from gans import swap
-from gans.swap import NODES, warp
+from gans.swap import SwapOptions, warp
 from tests.gans.translating import BatchLoader, game_of, images, moved, networks_of
 
 
@@ -18,13 +18,13 @@ def squares(logits: Tensor, label: float) -> Tensor:
 
 def test_one_round_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each decoder rebuilds its own domain from warped images; what counts is the image before the warp."""
-    monkeypatch.setattr(swap, "warped", lambda images: images.flip(3) / 2)
+    monkeypatch.setattr(swap, "warp", lambda images, deviation, count: images.flip(3) / 2)
     game, loader = game_of("swap"), BatchLoader("swap")
     network, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for each in (network, critics):
         each.requires_grad_(True)
     scores = game.round(loader)
-    a, b = loader.dealt[0].condition[0], loader.dealt[0].samples
+    a, b = loader.loaded[0].condition[0], loader.loaded[0].samples
     rebuilt_a, rebuilt_b = (
         network.to_a(network.encoder(a.flip(3) / 2)),
         network.to_b(network.encoder(b.flip(3) / 2)),
@@ -91,7 +91,7 @@ def test_each_image_is_pulled_at_nodes_of_its_own() -> None:
     torch.manual_seed(0)
     found = warp(x, 0.05)
     torch.manual_seed(0)
-    nodes = torch.randn(2, 2, NODES, NODES).double() * 0.05
+    nodes = torch.randn(2, 2, 5, 5).double() * 0.05
     pull = interpolate(nodes, (33, 33), mode="bilinear", align_corners=True)
     torch.testing.assert_close(pull[:, :, ::8, ::8], nodes)
     expected = (x + pull).clamp(ramp[0].item(), ramp[-1].item())

@@ -7,15 +7,16 @@ import torch
 from torch import nn
 
 from gans.core.translation import AttributeTranslator, DomainTranslator, PatchCritic, patch_layers
+from gans.norms.instance import InstanceNorm
 from tests.conftest import ARCHITECTURES, FROM_NOISE
-from tests.gans.translating import batch_of, blueprint_of, images, networks_of
+from tests.gans.translating import batch_of, blueprint_of, images, networks_of, norm_of
 
 TRANSLATORS = [name for name in ARCHITECTURES if name not in FROM_NOISE]
 SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
 PATCHES = {256: 70, 64: 70, 32: 34, 16: 16, 8: 16}
 
 
-def conditioned(arch: str, batch: Any) -> tuple[Any, ...]:
+def condition_of(arch: str, batch: Any) -> tuple[Any, ...]:
     """What the critic is told of a batch's samples."""
     return batch.condition if ARCHITECTURES[arch].task == "pairs" else ()
 
@@ -28,7 +29,7 @@ def test_images_become_images(arch: str, shape: tuple[int, ...]) -> None:
     made = generator.generate(batch)
     assert made.shape == (3, *shape)
     assert made.abs().max() <= 1
-    logits = critic(made, *conditioned(arch, batch))
+    logits = critic(made, *condition_of(arch, batch))
     assert len(logits) == 3
     assert logits.isfinite().all()
     columns = generator.columns(batch)
@@ -74,12 +75,12 @@ def test_sides_may_be_other_multiples(arch: str) -> None:
 def test_every_parameter_is_used(arch: str) -> None:
     """A layer that is built and forgotten gets no gradient, and a bias before a norm none that counts."""
     shape = (3, 16, 16)
-    generator, critic = networks_of(arch, shape=shape, critic_norm="instance")
+    generator, critic = networks_of(arch, shape=shape, critic_norm=InstanceNorm())
     batch = batch_of(arch, 4, shape=shape)
     made = list(generator.columns(batch).values()) if ARCHITECTURES[arch].task != "pairs" else []
     made = [*made, generator.generate(batch)]
     loss = sum(
-        critic(image, *conditioned(arch, batch)).square().sum() + image.square().sum() for image in made
+        critic(image, *condition_of(arch, batch)).square().sum() + image.square().sum() for image in made
     )
     if hasattr(critic, "classify"):
         loss = loss + critic.classify(batch.samples).square().sum()
@@ -94,17 +95,17 @@ def test_every_parameter_is_used(arch: str) -> None:
 @pytest.mark.parametrize("arch", TRANSLATORS)
 def test_critics_judge_samples_one_by_one(arch: str, norm: str) -> None:
     """What a per-sample gradient penalty needs [1]."""
-    _, critic = networks_of(arch, critic_norm=norm)
+    _, critic = networks_of(arch, critic_norm=norm_of(norm))
     batch = batch_of(arch, 4)
-    alone = critic(batch.samples[2:3], *(each[2:3] for each in conditioned(arch, batch)))
-    torch.testing.assert_close(critic(batch.samples, *conditioned(arch, batch))[2:3], alone)
+    alone = critic(batch.samples[2:3], *(each[2:3] for each in condition_of(arch, batch)))
+    torch.testing.assert_close(critic(batch.samples, *condition_of(arch, batch))[2:3], alone)
 
 
 @pytest.mark.parametrize("arch", TRANSLATORS)
 def test_dropout_drops_in_the_critic(arch: str) -> None:
     _, critic = networks_of(arch, width=8, critic_dropout=0.5)
     batch = batch_of(arch)
-    seen = (batch.samples, *conditioned(arch, batch))
+    seen = (batch.samples, *condition_of(arch, batch))
     assert not torch.equal(critic(*seen), critic(*seen))
     assert torch.equal(critic.eval()(*seen), critic(*seen))
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gans.core.objective import LossSpec
 from gans.core.two_way import ImagePool
 from losses.adversarial.lsgan import LeastSquares
-from tests.gans.translating import SGD, BatchLoader, game_of, networks_of, weights_of
+from tests.gans.translating import SGD, BatchLoader, game_of, networks_of, terms_of
 
 GAMES = ["cyclegan", "swap"]
 
@@ -49,15 +49,15 @@ def test_generators_first_then_critics_on_detached_fakes(
         record(name)
     scores = game.round(loader)
     assert moves == ["generator", *["critic"] * n_critic]
-    assert len(loader.dealt) == n_critic == game.batches_per_round
-    for turn, (batch, (clock, real, fakes)) in enumerate(zip(loader.dealt, shown, strict=True)):
-        assert clock.batch_index == turn
+    assert len(loader.loaded) == n_critic == game.batches_per_round
+    for index, (batch, (clock, real, fakes)) in enumerate(zip(loader.loaded, shown, strict=True)):
+        assert clock.batch_index == index
         assert torch.equal(real[0], batch.condition[0]) and torch.equal(real[1], batch.samples), "A, then B"
-        assert torch.equal(fakes[0], made[turn][0]) and torch.equal(fakes[1], made[turn][1])
+        assert torch.equal(fakes[0], made[index][0]) and torch.equal(fakes[1], made[index][1])
         assert not any(fake.requires_grad for fake in fakes), "no critic moves a generator"
     assert len(made) == n_critic, "the fakes of the generators' step are shown again"
     assert all(fake.requires_grad for fake in made[0])
-    names = set(weights_of(arch)) | {"adversarial"}
+    names = terms_of(arch) | {"adversarial"}
     assert {name for name in scores if name.startswith("generator/")} == {
         f"generator/{name}" for name in names
     }
@@ -67,16 +67,16 @@ def test_generators_first_then_critics_on_detached_fakes(
 def test_further_fakes_are_those_of_the_generators_that_moved(
     arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gans.swap.warp", lambda images: images)
+    monkeypatch.setattr("gans.swap.warp", lambda images, deviation, count: images)
     game, loader, shown = game_of(arch, n_critic=2), BatchLoader(arch), []
     critic_loss = game.critic_loss
     monkeypatch.setattr(
-        game, "judge", lambda clock, real, fakes: shown.append(fakes) or critic_loss(clock, real, fakes)
+        game, "critic_loss", lambda clock, real, fakes: shown.append(fakes) or critic_loss(clock, real, fakes)
     )
     before = copy.deepcopy(game.generator_network)
     game.round(loader)
     for turn, network in enumerate((before, game.generator_network)):
-        batch = loader.dealt[turn]
+        batch = loader.loaded[turn]
         a, b = batch.condition[0], batch.samples
         with torch.no_grad():
             expected = (network.translate(b if arch == "cyclegan" else a, "A"),)

@@ -1,17 +1,20 @@
-"""What the tests of translators share: tiny networks in float64, batches for each task, and a deal."""
+"""What the tests of translators share: tiny networks in float64, batches for each task, and their loader."""
 
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from experiments.core import registry
 from gans.core.architecture import Blueprint
 from gans.core.attributes import NO_YES, AttributeGroup
 from gans.core.clock import Clock
 from gans.core.game import Game
 from gans.core.networks import Batch
 from gans.core.objective import LossSpec
+from gans.layers.norms import CriticNorm
 from losses.adversarial.lsgan import LeastSquares
 from losses.core.adversarial import Adversarial
 from tests.conftest import ARCHITECTURES
@@ -22,14 +25,26 @@ GROUPS = (AttributeGroup("hue", ("red", "green", "blue")), AttributeGroup("fille
 SHAPE = (3, 8, 8)
 
 
-def blueprint_of(shape: tuple[int, ...] = SHAPE, width: int = 2, **options: Any) -> Blueprint:
-    return Blueprint(shape, z_dim=0, width=width, attributes=GROUPS, **options)
+def norm_of(name: str) -> CriticNorm:
+    """The critic norm of that name in the catalogue."""
+    norm: CriticNorm = registry.load("norm", name)()
+    return norm
 
 
-def networks_of(arch: str, **options: Any) -> tuple[Any, Any]:
+# Those that put layers between the critic's.
+MAP_NORMS = [name for name in registry.names("norm") if norm_of(name).of_maps(1)]
+
+
+def blueprint_of(
+    shape: tuple[int, ...] = SHAPE, width: int = 2, z_dim: int = 0, **others: Any
+) -> Blueprint:
+    return Blueprint(shape, z_dim=z_dim, width=width, attributes=GROUPS, **others)
+
+
+def networks_of(arch: str, **others: Any) -> tuple[Any, Any]:
     """Generator and critic in float64, with weights so large that every layer matters."""
     torch.manual_seed(0)
-    architecture, blueprint = ARCHITECTURES[arch], blueprint_of(**options)
+    architecture, blueprint = ARCHITECTURES[arch], blueprint_of(**others)
     networks = architecture.generator(blueprint), architecture.critic(blueprint)
     for network in networks:
         enliven(network.double())
@@ -41,20 +56,19 @@ def enliven(network: nn.Module) -> None:
         nn.init.normal_(parameter, std=0.2)
 
 
-def weights_of(arch: str) -> dict[str, float]:
-    """Of the generator's other terms, as published."""
-    return dict(
-        next(d.values["term_weights"] for d in ARCHITECTURES[arch].settings if d.values.get("term_weights"))
-    )
+def terms_of(arch: str) -> set[str]:
+    """The generator's terms beside the adversarial one: those whose weights are options."""
+    weights = [each.name for each in fields(ARCHITECTURES[arch].options_type) if each.name.endswith("_weight")]
+    return {name.removesuffix("_weight") for name in weights}
 
 
 def game_of(
     arch: str, form: Adversarial | None = None, size: dict[str, Any] | None = None, **spec: Any
 ) -> Any:
     """A game of tiny networks, least squares unless another form is asked for, and plain gradient descent."""
-    weights = spec.pop("weights", weights_of(arch))
     spec = {"form": form or LeastSquares(), "generator_optimizer": SGD, "critic_optimizer": SGD} | spec
-    game = ARCHITECTURES[arch].game(*networks_of(arch, **(size or {})), LossSpec(**spec, weights=weights))
+    networks = networks_of(arch, options=spec.get("options"), **(size or {}))
+    game = ARCHITECTURES[arch].game(*networks, LossSpec(**spec))
     return game.double()
 
 
@@ -72,27 +86,29 @@ def rows_of(count: int, seed: int) -> Tensor:
 
 
 def batch_of(arch: str, count: int = 2, seed: int = 0, shape: tuple[int, ...] = SHAPE) -> Batch:
-    """What the architecture's task deals."""
+    """A batch of the architecture's task."""
     task = ARCHITECTURES[arch].task
-    conditioned = rows_of(count, seed) if task == "attributes" else images(count, 1000 + seed, shape)
-    return Batch(images(count, seed, shape), (conditioned,))
+    if task == "noise":
+        return Batch(images(count, seed, shape))
+    condition = rows_of(count, seed) if task == "attributes" else images(count, 1000 + seed, shape)
+    return Batch(images(count, seed, shape), (condition,))
 
 
 class BatchLoader:
-    """Batches that are a function of their number; those that were dealt."""
+    """Batches that are a function of their number; those that were loaded."""
 
     def __init__(self, arch: str, count: int = 2) -> None:
         self.arch, self.count = arch, count
-        self.dealt: list[Batch] = []
+        self.loaded: list[Batch] = []
 
     @property
     def clock(self) -> Clock:
-        turn = len(self.dealt)
-        return Clock(turn * self.count, turn, turn / 1000)
+        batch_index = len(self.loaded)
+        return Clock(batch_index * self.count, batch_index, batch_index / 1000)
 
-    def __call__(self) -> Batch:
-        self.dealt.append(batch_of(self.arch, self.count, seed=len(self.dealt)))
-        return self.dealt[-1]
+    def next_batch(self) -> Batch:
+        self.loaded.append(batch_of(self.arch, self.count, seed=len(self.loaded)))
+        return self.loaded[-1]
 
 
 def moved(game: Game, name: str, before: Any, objective: Tensor) -> None:

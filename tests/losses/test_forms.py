@@ -119,7 +119,7 @@ def test_bce_generator_does_not_saturate_and_the_minimax_form_does() -> None:
 def test_bce_saturating_is_its_critics_loss_turned_round() -> None:
     """The minimax game of equation 1: the generator maximises the critic's term for its samples."""
     form, fake = SaturatingBinaryCrossEntropy(), torch.tensor([0.4, -2.0], dtype=torch.float64)
-    assert form.generator(fake, None).item() == -form.fake(fake).mean().item()
+    assert form.generator(fake, None).item() == -form.fake_loss(fake).mean().item()
 
 
 def test_wasserstein_is_the_difference_of_means() -> None:

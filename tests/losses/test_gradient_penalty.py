@@ -1,19 +1,26 @@
 """Gradient penalties against closed forms, in float64. Numbers in brackets are those of the known traps."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from scipy.stats import kstest
 from torch import Tensor, nn
 
 from experiments.core import registry
-from losses.core.gradient_penalty import NORMS, GradientPenalty, squared_gradient_norm
+from losses.core.gradient_penalty import GradientPenalty, squared_gradient_norm
+from losses.core.penalty_norm import PenaltyNorm
 from losses.core.points import Points
+from losses.core.schedule import Course
 from losses.penalties.dragan import Dragan
 from losses.penalties.dragan_gaussian import DraganGaussian
 from losses.penalties.interpolates import Interpolates
 from losses.penalties.real import Real
+from losses.penalty_norms.one import OneCentred
+from losses.penalty_norms.zero import ZeroCentred
+from losses.schedules.linear import Linear as LinearSchedule
 
-PLACES = registry.names("penalty")
+PLACES, NORMS = registry.names("penalty"), registry.names("penalty-norm")
 SHAPES = [(6, 2), (6, 3, 4, 5)]
 
 
@@ -32,8 +39,31 @@ class Linear(nn.Module):
         return x.flatten(1) @ self.slope
 
 
-def expected_penalty(norm: str, length: float) -> float:
-    return {"one": (length - 1) ** 2, "zero": length**2 / 2, "one-sided": max(length - 1, 0) ** 2}[norm]
+def norm_of(name: str) -> PenaltyNorm:
+    """The penalty norm of that name in the catalogue."""
+    norm: PenaltyNorm = registry.load("penalty-norm", name)()
+    return norm
+
+
+CLOSED_FORMS: dict[str, Callable[[float], float]] = {
+    "one": lambda length: (length - 1) ** 2,
+    "zero": lambda length: length**2 / 2,
+    "one-sided": lambda length: max(length - 1, 0) ** 2,
+}
+
+
+@pytest.mark.parametrize("norm", CLOSED_FORMS)
+def test_norms_in_closed_form(norm: str) -> None:
+    lengths = torch.tensor([0.3, 1.0, 2.5], dtype=torch.float64)
+    expected = [CLOSED_FORMS[norm](length) for length in lengths.tolist()]
+    assert norm_of(norm)(lengths.square()).tolist() == pytest.approx(expected, rel=1e-12, abs=1e-18)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norms_are_of_each_gradient_by_itself(norm: str) -> None:
+    squared = draw(5).square()
+    alone = torch.cat([norm_of(norm)(each[None]) for each in squared])
+    torch.testing.assert_close(norm_of(norm)(squared), alone, rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -45,25 +75,26 @@ def test_linear_critic(place: str, norm: str, shape: tuple[int, ...], length: fl
     torch.manual_seed(0)
     slope = draw(draw(*shape)[0].numel())
     critic = Linear(slope / slope.norm() * length)
-    penalty = GradientPenalty(registry.load("penalty", place)(), norm, weight=7.0)
+    penalty = GradientPenalty(registry.load("penalty", place)(), norm_of(norm), weight=7.0)
     value, gradient_norm = penalty(critic, draw(*shape), draw(*shape))
     assert gradient_norm.item() == pytest.approx(length, rel=1e-12)
-    assert value.item() == pytest.approx(7.0 * expected_penalty(norm, length), rel=1e-12)
+    expected = norm_of(norm)(torch.tensor([length], dtype=torch.float64).square()).item()
+    assert value.item() == pytest.approx(7.0 * CLOSED_FORMS.get(norm, lambda _: expected)(length), rel=1e-12)
 
 
 def test_each_sample_has_its_own_norm() -> None:
     """[2] `C(x) = ½ ‖x‖²` has gradient x: the mean of the penalties is not the penalty of a mean."""
     x = torch.tensor([[3.0, 4.0], [0.6, 0.8], [0.0, 2.0]], dtype=torch.float64)
-    value, _ = GradientPenalty(Real(), "one", 10.0)(lambda s: s.square().sum(1) / 2, x, x)
+    value, _ = GradientPenalty(Real(), OneCentred(), 10.0)(lambda s: s.square().sum(1) / 2, x, x)
     assert value.item() == pytest.approx(10.0 * (4.0**2 + 0.0 + 1.0**2) / 3, rel=1e-12)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", CLOSED_FORMS)
 def test_gradient_in_the_critics_parameters(norm: str) -> None:
     """The penalty must be differentiable: d/da λ(‖a‖ − 1)² = 2λ(1 − 1/‖a‖) a, d/da ½‖a‖² = a."""
     slope = torch.tensor([3.0, 4.0], dtype=torch.float64)
     critic = Linear(slope)
-    GradientPenalty(Interpolates(), norm, 10.0)(critic, draw(5, 2), draw(5, 2)).value.backward()
+    GradientPenalty(Interpolates(), norm_of(norm), 10.0)(critic, draw(5, 2), draw(5, 2)).value.backward()
     expected = {"one": 20 * (1 - 1 / 5) * slope, "zero": 10 * slope, "one-sided": 20 * (1 - 1 / 5) * slope}
     torch.testing.assert_close(critic.slope.grad, expected[norm], rtol=1e-12, atol=0)
 
@@ -104,10 +135,22 @@ def test_the_gaussian_variant_of_dragan_has_its_own_name() -> None:
 
 def test_a_penalty_is_annealed_along_a_cosine() -> None:
     critic, x = Linear(torch.tensor([3.0, 4.0], dtype=torch.float64)), draw(3, 2)
-    penalty = GradientPenalty(Real(), "zero", 2.0, anneal=0.1)
+    penalty = GradientPenalty(Real(), ZeroCentred(), 2.0, anneal=0.1)
     values = [penalty(critic, x, x, progress).value.item() for progress in (0.0, 0.5, 1.0)]
     assert values == pytest.approx([25.0, 25.0 * 0.55, 2.5], rel=1e-12)
-    assert GradientPenalty(Real(), "zero", 2.0)(critic, x, x, 0.9).value.item() == pytest.approx(25.0)
+    assert GradientPenalty(Real(), ZeroCentred(), 2.0)(critic, x, x, 0.9).value.item() == pytest.approx(25.0)
+
+
+def test_a_weight_may_follow_a_course() -> None:
+    """From 2 to 6 in a straight line, at `½‖∇C‖² = 12.5`; annealing multiplies it."""
+    critic, x = Linear(torch.tensor([3.0, 4.0], dtype=torch.float64)), draw(3, 2)
+    course = Course(2.0, 6.0, LinearSchedule())
+    penalty = GradientPenalty(Real(), ZeroCentred(), course)
+    values = [penalty(critic, x, x, progress).value.item() for progress in (0.0, 0.25, 1.0)]
+    assert values == pytest.approx([25.0, 37.5, 75.0], rel=1e-12)
+    annealed = GradientPenalty(Real(), ZeroCentred(), course, every=3, anneal=0.5)
+    assert annealed.weight_at(0.5) == pytest.approx(4.0 * 0.75, rel=1e-12)
+    assert annealed(critic, x, x, 0.5).value.item() == pytest.approx(3 * 4.0 * 0.75 * 12.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -124,7 +167,7 @@ def test_flat_critic_gives_finite_gradients(norm: str, dtype: torch.dtype) -> No
     """[7] The root's slope at 0 is infinite."""
     critic = Linear(torch.zeros(2, dtype=dtype))
     real = torch.randn(4, 2, dtype=dtype)
-    GradientPenalty(Interpolates(), norm, 10.0)(critic, real, -real).value.backward()
+    GradientPenalty(Interpolates(), norm_of(norm), 10.0)(critic, real, -real).value.backward()
     assert critic.slope.grad is not None
     assert critic.slope.grad.isfinite().all()
 
@@ -133,7 +176,7 @@ def test_flat_critic_gives_finite_gradients(norm: str, dtype: torch.dtype) -> No
 def test_floor_under_the_root_does_not_bias(length: float) -> None:
     """[7] A floor of 1e-12 outside the square, or 1e-8 inside the root, would show at these lengths."""
     critic = Linear(torch.tensor([length, 0.0], dtype=torch.float64))
-    value, _ = GradientPenalty(Interpolates(), "one", 1.0)(critic, draw(3, 2), draw(3, 2))
+    value, _ = GradientPenalty(Interpolates(), OneCentred(), 1.0)(critic, draw(3, 2), draw(3, 2))
     assert value.item() == pytest.approx((1 - length) ** 2, abs=1e-13)
 
 
@@ -153,11 +196,11 @@ def test_penalized_gradient_is_that_of_the_whole_network() -> None:
 
 def test_lazy_penalty_has_the_same_expected_gradient() -> None:
     """Taken at every fourth update with four times the weight."""
-    always, lazy = (GradientPenalty(Real(), "zero", 2.0, every) for every in (1, 4))
+    always, lazy = (GradientPenalty(Real(), ZeroCentred(), 2.0, every) for every in (1, 4))
     critic, x = Linear(torch.tensor([1.0, 2.0], dtype=torch.float64)), draw(3, 2)
     total = {
-        penalty: sum(penalty(critic, x, x).value.item() for turn in range(12) if penalty.due(turn))
+        penalty: sum(penalty(critic, x, x).value.item() for index in range(12) if penalty.due(index))
         for penalty in (always, lazy)
     }
-    assert [turn for turn in range(12) if lazy.due(turn)] == [0, 4, 8]
+    assert [index for index in range(12) if lazy.due(index)] == [0, 4, 8]
     assert total[lazy] == pytest.approx(total[always], rel=1e-12)

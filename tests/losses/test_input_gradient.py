@@ -341,7 +341,7 @@ class BatchLoader:
     def clock(self) -> Clock:
         return Clock(self.turn * 4, self.turn, self.turn / 100)
 
-    def __call__(self) -> Batch:
+    def next_batch(self) -> Batch:
         self.turn += 1
         generator = torch.Generator().manual_seed(self.turn)
         return Batch(torch.rand(4, *self.shape, generator=generator, dtype=torch.float64) * 2 - 1)

@@ -43,7 +43,7 @@ def test_label_smoothing_is_one_sided() -> None:
     real = torch.tensor([0.4, -1.3], dtype=torch.float64)
     fake = torch.tensor([0.7, 2.0], dtype=torch.float64)
     targets = torch.full_like(real, 0.9)
-    reference = nn.functional.binary_cross_entropy_with_logits(real, targets) + plain.fake(fake).mean()
+    reference = nn.functional.binary_cross_entropy_with_logits(real, targets) + plain.fake_loss(fake).mean()
     assert smooth.critic(real, fake).item() == pytest.approx(reference.item(), rel=1e-14)
     assert smooth.generator(fake, None).item() == plain.generator(fake, None).item()
 
@@ -52,7 +52,7 @@ def test_label_smoothing_moves_the_optimum_of_reals() -> None:
     """Where only reals are, the optimal critic says log(0.9 / 0.1), not infinity."""
     logit = torch.tensor([math.log(9.0)], dtype=torch.float64, requires_grad=True)
     smooth = LabelSmoothing(0.9).wrap(BinaryCrossEntropy())
-    (slope,) = torch.autograd.grad(smooth.real(logit).mean(), logit)  # type: ignore[attr-defined]
+    (slope,) = torch.autograd.grad(smooth.real_loss(logit).mean(), logit)  # type: ignore[attr-defined]
     assert abs(slope.item()) < 1e-15
 
 
@@ -80,7 +80,7 @@ def test_smoothed_least_squares_has_the_smoothed_target() -> None:
     """The expectation over labels and a label in between differ by a constant: `½(C − α)²` has this slope."""
     logits = torch.tensor([0.3, 2.0], dtype=torch.float64, requires_grad=True)
     smooth = LabelSmoothing(0.9).wrap(LeastSquares())
-    (slope,) = torch.autograd.grad(smooth.real(logits).sum(), logits)  # type: ignore[attr-defined]
+    (slope,) = torch.autograd.grad(smooth.real_loss(logits).sum(), logits)  # type: ignore[attr-defined]
     torch.testing.assert_close(slope, logits.detach() - 0.9, rtol=1e-14, atol=1e-14)
 
 
@@ -91,13 +91,13 @@ def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
     assert isinstance(flipped, Labelled)
     logits = torch.linspace(0.5, 3.0, 20000, dtype=torch.float64)
     for told, other, judged in (
-        (form.real(logits), form.fake(logits), flipped.real(logits)),
-        (form.fake(logits), form.real(logits), flipped.fake(logits)),
+        (form.real_loss(logits), form.fake_loss(logits), flipped.real_loss(logits)),
+        (form.fake_loss(logits), form.real_loss(logits), flipped.fake_loss(logits)),
     ):
         assert ((judged == told) | (judged == other)).all()
         assert (judged == other).double().mean().item() == pytest.approx(0.25, abs=0.01)
-    assert not torch.equal(flipped.real(logits), flipped.real(logits))
-    assert torch.equal(flipped.fool(logits), form.fool(logits)), "the generator's target stays"
+    assert not torch.equal(flipped.real_loss(logits), flipped.real_loss(logits))
+    assert torch.equal(flipped.generator_loss(logits), form.generator_loss(logits)), "the generator's target stays"
 
 
 def test_all_patches_of_a_sample_have_its_label() -> None:
@@ -105,7 +105,7 @@ def test_all_patches_of_a_sample_have_its_label() -> None:
     form, logits = LeastSquares(), torch.zeros(4000, 2, 3)
     flipped = LabelFlip(0.25).wrap(form)
     assert isinstance(flipped, Labelled)
-    changed = flipped.real(logits) != form.real(logits)
+    changed = flipped.real_loss(logits) != form.real_loss(logits)
     assert torch.equal(changed.flatten(1).all(dim=1), changed.flatten(1).any(dim=1))
     assert changed[:, 0, 0].float().mean().item() == pytest.approx(0.25, abs=4 * 0.007)
 

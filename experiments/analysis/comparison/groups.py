@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.analysis.comparison.record import Record
+from experiments.config.components import affects_results, default_of
 from experiments.core.errors import UsageError
 from experiments.core.settings import FIELDS
 
@@ -34,16 +35,26 @@ def settings_that_differ(records: Sequence[Record]) -> dict[str, list[Any]]:
     """Every setting with an effect on the numbers that is not the same everywhere, with its values; the seed
     is none of them."""
     found = {}
-    for name, field in FIELDS.items():
-        if name != "seed" and not field.metadata["changes_nothing"]:
+    for name in names_that_matter(records):
+        if name != "seed":
             values = [_hashable(value_of(record, name)) for record in records]
             if len(set(values)) > 1:
                 found[name] = list(dict.fromkeys(values))
     return found
 
 
+def names_that_matter(records: Sequence[Record]) -> list[str]:
+    """The settings, and the options of any of these runs, that have an effect on the numbers."""
+    own = [name for name, field in FIELDS.items() if field.metadata["affects_results"]]
+    options = {name for record in records for name in record.settings if "." in name}
+    return own + [name for name in sorted(options) if affects_results(name)]
+
+
 def value_of(record: Record, name: str) -> Any:
-    return record.settings.get(name, FIELDS[name].default)
+    """A setting or option of a run; where its version did not have it, the default."""
+    if name in record.settings or "." not in name:
+        return record.settings.get(name, FIELDS[name].default if name in FIELDS else None)
+    return default_of(name, record.settings)
 
 
 def _hashable(value: Any) -> Any:
@@ -80,7 +91,7 @@ def grouped(records: Sequence[Record], by: Sequence[str], scores: Sequence[float
         seen: dict[Any, str] = {}
         for index in indices:
             record = records[index]
-            whole = _key(record, [n for n, f in FIELDS.items() if not f.metadata["changes_nothing"]])
+            whole = _key(record, names_that_matter(records))
             if whole in seen:
                 raise UsageError(f"{seen[whole]} and {record.name} are the same experiment; give one of them")
             seen[whole] = record.name

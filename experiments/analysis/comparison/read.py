@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.analysis.comparison.record import Record
+from experiments.config.files import modernize
 from experiments.core.errors import UsageError
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.runs.scores import kept_scores
@@ -36,7 +37,7 @@ def record_of(folder: RunFolder) -> Record:
     if folder.exists:
         try:
             content = json.loads(folder.config_file.read_text(encoding="utf-8"))
-            settings = {name: entry["value"] for name, entry in content["settings"].items()}
+            settings = modernize({name: entry["value"] for name, entry in content["settings"].items()})
             environment = content["environment"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{folder.config_file} cannot be read as the config of a run") from error

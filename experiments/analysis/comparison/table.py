@@ -86,7 +86,7 @@ def compare(
 ) -> Comparison:
     """Raises UsageError for what cannot be compared, and says why."""
     for name in by:
-        if name not in FIELDS:
+        if name not in FIELDS and not any(name in record.settings for record in records):
             raise UsageError(f"--by {name}: there is no such setting; gans run --help names them")
     left_out = [(r.name, r.state) for r in records if not r.evaluations and r.state != "finished"]
     names = {name for name, _ in left_out}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from experiments.analysis.comparison.record import Record
+from experiments.config.files import modernize
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import FIELDS, read_value
 from experiments.runs.scores import EvaluationScores, scores_in
@@ -77,8 +78,8 @@ def _in_order(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """As a run folder has them: JSON has lists for tuples."""
-    for name, value in config.items():
+    """Settings as a run folder has them: JSON has lists for tuples."""
+    for name, value in modernize(config).items():
         if name in FIELDS:
             with suppress(ValueError, TypeError):  # an older or newer gans allowed it
                 value = read_value(name, value)

@@ -52,19 +52,19 @@ def prepare(name: str, row: PublishedRow, asked: Asked, meter: Meter) -> tuple[l
     options = ExtractorOptions(row.extractor, asked.weights, device=asked.device, download=asked.download)
     evaluator = Evaluator(options, [row.metric], row.samples, 0, meter)
     try:
-        configs = [resolve({**flags, "seed": seed}) for seed in range(asked.seeds)]
+        specs = [resolve({**flags, "seed": seed}) for seed in range(asked.seeds)]
         if row.needs_gpu and asked.kimg is None and not torch.cuda.is_available():
             raise UsageError(
                 "needs a GPU at the published length; --kimg K is a shorter run without a verdict"
             )
-        evaluator.open(configs[0].settings, name)
+        evaluator.open(specs[0].settings, name)
     except UsageError as error:
         raise RunError(f"{name} cannot run here: {error}") from error
-    return configs, evaluator
+    return specs, evaluator
 
 
 def reproduce(
-    row: PublishedRow, configs: list[RunSpec], evaluator: Evaluator, out: Path, jobs: int
+    row: PublishedRow, specs: list[RunSpec], evaluator: Evaluator, out: Path, jobs: int
 ) -> list[float]:
     """The row's number of every seed. Whatever was done before, in this folder, is not done again; another
     row's runs are refused before anything runs.
@@ -72,20 +72,20 @@ def reproduce(
     Args:
         jobs: how many seeds are trained at once, each in a process of its own; a single one in this.
     """
-    folders = [RunFolder(out / f"seed-{config.settings.seed}") for config in configs]
-    pairs = list(zip(configs, folders, strict=True))
-    for config, folder in pairs:
-        if changed := check_folder(config, folder, force=True):
+    folders = [RunFolder(out / f"seed-{spec.settings.seed}") for spec in specs]
+    pairs = list(zip(specs, folders, strict=True))
+    for spec, folder in pairs:
+        if changed := check_folder(spec, folder, force=True):
             raise UsageError(
                 f"{folder.path} holds a run with another config ({'; '.join(changed)}); take another --out"
             )
     if jobs > 1 and sum(not folder.is_finished for folder in folders) > 1:
         _train_at_once(pairs, out, jobs)
     values = []
-    for config, folder in pairs:
-        log.info(f"seed {config.settings.seed} of {len(configs)} in {folder.path}")
+    for spec, folder in pairs:
+        log.info(f"seed {spec.settings.seed} of {len(specs)} in {folder.path}")
         if not folder.is_finished:
-            run(config, folder)
+            run(spec, folder)
         scores = _kept(folder, evaluator) or evaluate_newest(folder, evaluator)
         (score,) = scores.values()
         values.append(float(score[row.number]))
@@ -95,8 +95,8 @@ def reproduce(
 def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int) -> None:
     """As the members of a sweep are. Raises RunError where one fails."""
     tasks = {
-        folder.path.name: SweepTask(str(folder.path.absolute()), given(config), {}, {}, Evaluation(count=0))
-        for config, folder in pairs
+        folder.path.name: SweepTask(str(folder.path.absolute()), given(spec), {}, {}, Evaluation(count=0))
+        for spec, folder in pairs
     }
     jobs = min(jobs, len(tasks))
     engine = LocalEngine(jobs, threads_each(jobs))
@@ -108,11 +108,9 @@ def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int)
             raise RunError(f"{name} {state}; the same command tries again")
 
 
-def given(config: RunSpec) -> dict[str, Any]:
-    """The flags that a config was made of."""
-    return {
-        name: getattr(config.settings, name) for name, source in config.sources.items() if source == "flag"
-    }
+def given(spec: RunSpec) -> dict[str, Any]:
+    """The flags that a specification was made of."""
+    return {name: value for name, value in spec.settings.to_dict().items() if spec.sources[name] == "flag"}
 
 
 def _kept(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:

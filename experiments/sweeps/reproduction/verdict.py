@@ -39,7 +39,7 @@ def changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...
     return tuple(found)
 
 
-def evaluator(row: PublishedRow, found: Reached, changed: Sequence[str]) -> Verdict:
+def verdict_of(row: PublishedRow, found: Reached, changed: Sequence[str]) -> Verdict:
     """A number that is to be equalled is reproduced where its interval, or the number itself, meets ours."""
     if changed:
         return "not the same protocol"

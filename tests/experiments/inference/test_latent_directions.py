@@ -17,7 +17,7 @@ from experiments.inference.latent_directions import Directions, direction_sheet,
 from experiments.inference.latent_space import LatentSpace, open_space, space_of
 from gans.core.networks import LatentNetwork
 from tests.conftest import FROM_NOISE
-from tests.experiments.latents.test_moves import places, sampled
+from tests.experiments.inference.test_latent_moves import places, sampled
 
 Gans = Callable[..., Any]
 

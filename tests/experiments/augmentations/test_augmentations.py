@@ -3,8 +3,11 @@
 import pytest
 import torch
 
-from experiments.augmentations.augment import AUGMENTATIONS, crop, flip, jitter
-from experiments.core.settings import AUGMENTATIONS as USUAL
+from experiments.augmentations.crop import Crop
+from experiments.augmentations.flip import Flip
+from experiments.augmentations.jitter import Jitter
+from experiments.core import registry
+from experiments.core.errors import UsageError
 from experiments.core.settings import read_value
 from experiments.data.core.batch_schedule import constant_batches
 from experiments.data.core.dataset import Held
@@ -16,14 +19,16 @@ def ramps(count: int = 400) -> torch.Tensor:
     return torch.linspace(-1, 1, 3 * 8 * 10).view(1, 3, 8, 10).repeat(count, 1, 1, 1)
 
 
-def test_the_table_of_settings_names_them_all() -> None:
-    assert set(USUAL) == set(AUGMENTATIONS)
+def test_each_has_a_usual_strength() -> None:
+    assert registry.names("augmentation") == ["crop", "flip", "jitter"]
+    for name in registry.names("augmentation"):
+        assert 0 < registry.load("augmentation", name).usual_strength <= 1
 
 
 def test_flip_mirrors_a_share_of_the_images() -> None:
     torch.manual_seed(0)
     images = ramps()
-    flipped = flip(images, 0.3)
+    flipped = Flip().apply(images, 0.3)
     mirrored = (flipped == images.flip(3)).flatten(1).all(1)
     same = (flipped == images).flatten(1).all(1)
     assert (mirrored ^ same).all()
@@ -34,7 +39,7 @@ def test_crop_shifts_by_whole_pixels_up_to_its_share() -> None:
     """By up to 2 of 8 rows and 2 of 10 columns, what moves in mirrored at the border."""
     torch.manual_seed(0)
     images = ramps()
-    moved = crop(images, 0.25)
+    moved = Crop().apply(images, 0.25)
     padded = torch.nn.functional.pad(images[:1], (2, 2, 2, 2), mode="reflect")[0]
     found = set()
     for image in moved:
@@ -50,14 +55,14 @@ def test_crop_shifts_by_whole_pixels_up_to_its_share() -> None:
 
 
 def test_a_share_below_one_pixel_moves_nothing() -> None:
-    assert torch.equal(crop(ramps(3), 0.05), ramps(3))
+    assert torch.equal(Crop().apply(ramps(3), 0.05), ramps(3))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_jitter_changes_colours_within_bounds_and_leaves_opacity(channels: int) -> None:
     torch.manual_seed(0)
     images = torch.rand(200, channels, 6, 6) * 1.6 - 0.8
-    changed = jitter(images, 0.2)
+    changed = Jitter().apply(images, 0.2)
     assert changed.shape == images.shape
     assert changed.abs().max() <= 1
     assert torch.equal(changed[:, 3:], images[:, 3:])
@@ -69,20 +74,22 @@ def test_jitter_changes_colours_within_bounds_and_leaves_opacity(channels: int) 
 
 def test_jitter_of_grey_stays_grey() -> None:
     grey = (torch.rand(5, 1, 4, 4) * 2 - 1).expand(-1, 3, -1, -1)
-    changed = jitter(grey, 0.5)
+    changed = Jitter().apply(grey, 0.5)
     torch.testing.assert_close(changed[:, :1].expand(-1, 3, -1, -1), changed)
 
 
-def test_a_dealt_batch_is_augmented_and_a_shown_one_is_not() -> None:
+def test_a_loaded_batch_is_augmented_and_a_shown_one_is_not() -> None:
     samples = torch.arange(8 * 4, dtype=torch.uint8).view(8, 1, 2, 2)
-    loader = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"), (("flip", 1.0),))
+    loader = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"), [(Flip().apply, 1.0)])
     plain = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"))
-    assert torch.equal(loader.next_batch().samples, plain().samples.flip(3))
+    assert torch.equal(loader.next_batch().samples, plain.next_batch().samples.flip(3))
     assert torch.equal(loader.prepare(samples), plain.prepare(samples))
 
 
 def test_names_alone_have_their_usual_strength() -> None:
     assert read_value("augment", "jitter=0.4,flip") == (("flip", 0.5), ("jitter", 0.4))
-    for words in ("flap", "flip=0", "flip=2", "crop=-1", "flip,flip"):
+    for words in ("flip=0", "flip=2", "crop=-1", "flip,flip"):
         with pytest.raises(ValueError, match=words.split("=")[0].split(",")[0]):
             read_value("augment", words)
+    with pytest.raises(UsageError, match="unknown augmentation 'flap'; did you mean flip"):
+        read_value("augment", "flap")

@@ -1,4 +1,4 @@
-"""Batches of another size at each image size: what is dealt when, how long a run is, what is refused."""
+"""Batches of another size at each image size: what is loaded when, how long a run is, what is refused."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,12 @@ import pytest
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.settings import read_value
+from experiments.core.stop_signal import StopSignal
 from experiments.data.core.loader import Loader
 from experiments.training.callbacks import Progress
 from experiments.training.estimate import describe_plan, estimate
 from experiments.training.experiment import Experiment, build
-from experiments.training.trainer import StopSignal, train
+from experiments.training.trainer import train_steps
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.networks import Batch
@@ -47,32 +48,33 @@ class Played(NamedTuple):
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
-    loader, follow = Loader.__call__, ExponentialMovingAverage.follow
+    loader, follow = Loader.next_batch, ExponentialMovingAverage.follow
 
     def call(experiment: Experiment) -> Played:
-        dealt: list[tuple[int, Clock]] = []
+        loaded: list[tuple[int, Clock]] = []
         averaged: list[int] = []
         played = Played([], [], [], 0)
 
         def note_batch(self: Loader) -> Batch:
             clock, batch = self.clock, loader(self)
-            dealt.append((len(batch.samples), clock))
+            loaded.append((len(batch.samples), clock))
             return batch
 
-        def note_average(self: ExponentialMovingAverage, seen: int, images: int) -> None:
+        def note_average(self: ExponentialMovingAverage, seen: int, images: int, progress: float) -> None:
             averaged.append(images)
-            follow(self, seen, images)
+            assert progress == (seen - images) / experiment.total_images
+            follow(self, seen, images, progress)
 
-        def note_round(moment: Progress, scores: Scores) -> None:
+        def note_round(progress: Progress, scores: Scores) -> None:
             game: Any = experiment.game
             played.stages.append(game.stages[0].now)
-            played.batches.append(dealt.copy())
-            played.seen.append(moment.seen)
-            dealt.clear()
+            played.batches.append(loaded.copy())
+            played.seen.append(progress.seen)
+            loaded.clear()
 
-        monkeypatch.setattr(Loader, "__call__", note_batch)
+        monkeypatch.setattr(Loader, "next_batch", note_batch)
         monkeypatch.setattr(ExponentialMovingAverage, "follow", note_average)
-        train(experiment, 0, [note_round], StopSignal())
+        train_steps(experiment, 0, [note_round], StopSignal())
         return played._replace(averaged=sum(averaged))
 
     return call
@@ -82,8 +84,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
 def test_every_batch_has_the_size_of_its_stage(length: str, play: Callable[[Experiment], Played]) -> None:
     """During a fade the new size decides, and a round never mixes two."""
     experiment = experiment_of(**LENGTHS[length])
-    settings, played = experiment.config.settings, play(experiment)
-    wanted = dict.fromkeys((4, 8, 16), settings.batch_size) | dict(settings.stage_batch_sizes)
+    settings, played = experiment.spec.settings, play(experiment)
+    wanted = dict.fromkeys((4, 8, 16), settings.batch_size) | dict(settings.options["arch.stage_batch_sizes"])
     sides = [4 * 2 ** math.ceil(stage) for stage in played.stages]
     assert set(sides) == {4, 8, 16} and sides == sorted(sides)
     assert {stage % 1 for stage in played.stages} != {0.0}, "none was in a fade"
@@ -96,10 +98,10 @@ def test_the_clock_counts_every_batch_and_image_once(
     length: str, play: Callable[[Experiment], Played]
 ) -> None:
     experiment = experiment_of(**LENGTHS[length])
-    settings, played = experiment.config.settings, play(experiment)
+    settings, played = experiment.spec.settings, play(experiment)
     shown = 0
-    for turn, (size, clock) in enumerate(batch for batches in played.batches for batch in batches):
-        assert clock == (shown, turn, shown / experiment.total_images)
+    for number, (size, clock) in enumerate(batch for batches in played.batches for batch in batches):
+        assert clock == (shown, number, shown / experiment.total_images)
         shown += size
     assert len(played.seen) == experiment.total_steps
     assert shown == played.seen[-1] == experiment.total_images == played.averaged
@@ -150,7 +152,7 @@ def test_words_of_the_flag() -> None:
     assert read_value("stage_batch_sizes", [[8, 32], [4, 64]]) == ((4, 64), (8, 32))
     assert read_value("stage_batch_sizes", {"4": 64}) == ((4, 64),)
     plan = describe_plan(resolve({**TINY, "stage_batch_sizes": ((4, 64), (8, 32))}))
-    assert any(line.split() == ["stage_batch_sizes", "4:64,8:32", "flag"] for line in plan.splitlines())
+    assert any(line.split() == ["arch.stage_batch_sizes", "4:64,8:32", "flag"] for line in plan.splitlines())
 
 
 @pytest.mark.parametrize("words", ["4", "4:", "4:0", "0:4", "4:8,4:9", "a:4", "4:8:2", "4=8"])

@@ -15,7 +15,7 @@ from torch import Tensor
 from experiments.core.images import to_uint8
 from experiments.inference.latent_space import LatentSpace, latent_of, open_space
 from experiments.inference.projection import Standing, errors, project, read_target, refined
-from tests.experiments.latents.test_moves import places, sampled
+from tests.experiments.inference.test_latent_moves import places, sampled
 
 Gans = Callable[..., Any]
 

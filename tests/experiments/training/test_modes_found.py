@@ -19,7 +19,6 @@ def test_modes(data: str, kimg: float, expected: int, tmp_path: Path) -> None:
     run(
         resolve({"arch": "mlp", "loss": "wgan-gp", "data": data, "kimg": kimg}),
         RunFolder(tmp_path / "run"),
-        print,
     )
     generator, _ = load_generator(tmp_path / "run")
     source = open_source(data)

@@ -1,25 +1,26 @@
 """Settings are resolved in one order, and say where they came from."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from experiments.config.resolve import Config, differences, refuse_another_recipe, resolve
+from experiments.config.files import differences, refuse_another_recipe
+from experiments.config.resolve import RunSpec, resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.settings import FIELDS, read_value
 
 # The papers' defaults at --preset paper, for an architecture that leaves them to the loss.
 # No row names what it leaves to the architecture: dcgan's critic has batch norm, unless a penalty holds it.
-ADAM_OF_DCGAN = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999)}
+ADAM_OF_DCGAN = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "optimizer.betas": (0.5, 0.999)}
 PLAIN = {
     "n_critic": 1, **ADAM_OF_DCGAN, "penalty": (), "penalty_weight": None, "regularizers": (),
     "critic_norm": "batch",
 }  # fmt: skip
 HELD = {"penalty_every": 1, "penalty_anneal": 1.0, "regularizers": (), "critic_norm": "none"}
 WASSERSTEIN = {
-    "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "betas": (0.0, 0.9),
+    "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "optimizer.betas": (0.0, 0.9),
     "penalty": ("interpolates",), "penalty_weight": 10.0, **HELD,
 }  # fmt: skip
 PAPER_LOSSES: dict[str, dict[str, Any]] = {
@@ -27,19 +28,19 @@ PAPER_LOSSES: dict[str, dict[str, Any]] = {
     "bce-saturating": PLAIN,
     "lsgan": PLAIN,
     "wgan": PLAIN
-    | {"n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "betas": None}
+    | {"n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "optimizer.betas": None}
     | {"regularizers": (("weight-clip", 0.01),)},
     "wgan-gp": WASSERSTEIN | {"penalty_norm": "one"},
     "wgan-lp": WASSERSTEIN | {"penalty_norm": "one-sided"},
     "dragan": PLAIN | HELD | {"penalty": ("dragan",), "penalty_norm": "one", "penalty_weight": 10.0},
-    "hinge": PLAIN | {"n_critic": 5, "betas": (0.0, 0.9), "critic_norm": "spectral"},
+    "hinge": PLAIN | {"n_critic": 5, "optimizer.betas": (0.0, 0.9), "critic_norm": "spectral"},
     "r1": PLAIN
     | HELD
-    | {"betas": (0.0, 0.99), "penalty": ("real",), "penalty_norm": "zero", "penalty_weight": 10.0},
-    "relativistic": PLAIN | {"betas": (0.0, 0.99)},
+    | {"optimizer.betas": (0.0, 0.99), "penalty": ("real",), "penalty_norm": "zero", "penalty_weight": 10.0},
+    "relativistic": PLAIN | {"optimizer.betas": (0.0, 0.99)},
     "r3gan": PLAIN
     | HELD
-    | {"betas": (0.0, 0.99), "penalty": ("real", "fake"), "penalty_norm": "zero"}
+    | {"optimizer.betas": (0.0, 0.99), "penalty": ("real", "fake"), "penalty_norm": "zero"}
     | {"penalty_weight": 1.0, "penalty_anneal": 0.1},
 }
 FORMS = {
@@ -57,13 +58,13 @@ def test_a_loss_is_its_form(loss: str) -> None:
 
 
 def settings_of(**flags: Any) -> dict[str, Any]:
-    return vars(resolve(flags).settings)
+    return resolve(flags).settings.to_dict()
 
 
 @pytest.mark.parametrize("loss", PAPER_LOSSES)
 def test_the_papers_defaults(loss: str) -> None:
     found = settings_of(arch="dcgan", loss=loss, preset="paper")
-    assert {name: found[name] for name in PAPER_LOSSES[loss]} == PAPER_LOSSES[loss]
+    assert {name: found.get(name) for name in PAPER_LOSSES[loss]} == PAPER_LOSSES[loss]
 
 
 @pytest.mark.parametrize(
@@ -89,15 +90,15 @@ def test_r3gans_weight_depends_on_the_size(side: tuple[int, int], weight: float)
 def test_stylegan2s_weight_follows_from_pixels_and_batch(flags: dict[str, Any], weight: float) -> None:
     """γ = 0.0002 · pixels / batch, of whatever size and batch the run has in the end."""
     base = {"arch": "stylegan2", "preset": "paper"}
-    config = resolve({**base, **flags})
-    assert config.settings.penalty_weight == pytest.approx(weight)
-    assert config.sources["penalty_weight"] == "architecture stylegan2: 0.0002 · pixels / batch"
+    spec = resolve({**base, **flags})
+    assert spec.settings.penalty_weight == pytest.approx(weight)
+    assert spec.sources["penalty_weight"] == "architecture stylegan2: 0.0002 · pixels / batch"
     assert resolve(base, flags, "f.json").settings.penalty_weight == pytest.approx(weight)
     given = resolve({**base, **flags, "penalty_weight": 7.0})
     assert (given.settings.penalty_weight, given.sources["penalty_weight"]) == (7.0, "flag")
-    own = asdict(config.settings)
+    own = spec.settings.to_dict()
     again = resolve({"batch_size": 4, "image_size": (64, 64)}, own, "config.json").settings
-    assert again.penalty_weight == config.settings.penalty_weight, "a run's own config stays"
+    assert again.penalty_weight == spec.settings.penalty_weight, "a run's own config stays"
     assert resolve({**base, **flags, "penalty": ()}).settings.penalty_weight is None
     laptop = resolve({**flags, "arch": "stylegan2", "preset": "laptop"}).settings
     assert laptop.penalty_weight == 0.2
@@ -144,7 +145,7 @@ def test_dcgans_own_defaults() -> None:
 
 def test_points_with_a_one_centred_penalty() -> None:
     found = settings_of(arch="mlp", loss="wgan-gp", data="ring8", preset="paper")
-    assert (found["penalty_weight"], found["lr_critic"], found["betas"]) == (0.1, 1e-3, (0.0, 0.9))
+    assert (found["penalty_weight"], found["lr_critic"], found["optimizer.betas"]) == (0.1, 1e-3, (0.0, 0.9))
     assert found["image_size"] is None
 
 
@@ -152,8 +153,8 @@ def test_later_layers_win_one_by_one() -> None:
     """loss < architecture < preset < data < config file < flag; each is visible where no later one speaks."""
     base = {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"}
 
-    def origin(config: Config, name: str) -> tuple[Any, str]:
-        return getattr(config.settings, name), config.sources[name]
+    def origin(spec: RunSpec, name: str) -> tuple[Any, str]:
+        return spec.settings.to_dict()[name], spec.sources[name]
 
     assert origin(resolve({**base, "preset": "paper"}), "n_critic") == (5, "loss wgan-gp")
     assert origin(resolve({**base, "preset": "paper"}), "lr_critic") == (1e-3, "architecture mlp")
@@ -171,7 +172,8 @@ def test_later_layers_win_one_by_one() -> None:
     both = resolve({**base, "lr_critic": 4e-3}, file, "f.json")
     assert origin(both, "width") == (7, "config f.json")
     assert origin(both, "lr_critic") == (4e-3, "flag")
-    assert set(both.sources) == set(FIELDS), "every setting has a source"
+    assert set(both.sources) == set(both.settings.to_dict()), "every setting and option has a source"
+    assert set(FIELDS) < set(both.sources)
 
 
 @pytest.mark.parametrize(("given", "other"), [("steps", "kimg"), ("kimg", "steps")])
@@ -209,6 +211,10 @@ def test_no_setting_does_nothing(flags: dict[str, Any]) -> None:
         resolve({"arch": "dcgan", **flags})
 
 
+def _again(name: str, value: Any) -> Any:
+    return value if "." in name else read_value(name, value)
+
+
 def test_a_saved_config_resolves_to_itself() -> None:
     for flags in (
         {"arch": "dcgan", "loss": "wgan-gp"},
@@ -220,14 +226,14 @@ def test_a_saved_config_resolves_to_itself() -> None:
 
         saved = json.loads(json.dumps(resolve(flags).to_json()))
         again = resolve(
-            {}, {name: read_value(name, entry["value"]) for name, entry in saved.items()}, "config.json"
+            {}, {name: _again(name, entry["value"]) for name, entry in saved.items()}, "config.json"
         )
         assert again.settings == resolve(flags).settings
 
 
 def test_a_runs_config_is_not_mixed_with_another_loss() -> None:
     """The resolved "no penalty" of bce would silently win over wgan-gp's recipe."""
-    whole = vars(resolve({"arch": "dcgan", "loss": "bce"}).settings)
+    whole = resolve({"arch": "dcgan", "loss": "bce"}).settings.to_dict()
     refuse_another_recipe(whole, {"loss": "bce", "width": 3})
     refuse_another_recipe({"loss": "bce", "width": 24}, {"loss": "wgan-gp"})
     with pytest.raises(UsageError, match="--loss wgan-gp with the config of a bce run"):
@@ -275,7 +281,7 @@ def test_impossible_words_are_refused(name: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("of", "flags", "expected"),
     [
-        ({"loss": "bce"}, {"optimizer": "rmsprop"}, {"betas": None}),
+        ({"loss": "bce"}, {"optimizer": "rmsprop"}, {"optimizer.betas": None}),
         ({"loss": "bce"}, {"ttur": 2.0}, {"lr_critic": 4e-4}),
         ({"ttur": 2.0}, {"lr_generator": 1e-3}, {"lr_critic": 2e-3}),
         ({"ttur": 2.0}, {"lr_critic": 5e-4}, {"ttur": None, "lr_critic": 5e-4}),
@@ -293,10 +299,10 @@ def test_flags_change_the_config_of_a_run(
     of: dict[str, Any], flags: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     """It holds every value, also those that its user never gave: they give way, and are no mistake."""
-    before = asdict(resolve({"arch": "dcgan", "preset": "paper", **of}).settings)
-    after = asdict(resolve(flags, before, "config.json").settings)
-    assert {name: after[name] for name in expected} == expected
-    assert asdict(resolve({}, after, "config.json").settings) == after
+    before = resolve({"arch": "dcgan", "preset": "paper", **of}).settings.to_dict()
+    after = resolve(flags, before, "config.json").settings.to_dict()
+    assert {name: after.get(name) for name in expected} == expected
+    assert resolve({}, after, "config.json").settings.to_dict() == after
 
 
 def test_a_config_that_contradicts_itself_is_refused() -> None:
@@ -305,7 +311,8 @@ def test_a_config_that_contradicts_itself_is_refused() -> None:
 
 
 def test_a_config_of_an_older_version_lacks_settings_that_had_no_effect_then() -> None:
-    settings = asdict(resolve({"arch": "dcgan"}).settings)
-    older = {name: value for name, value in settings.items() if name not in ("augment", "skip_bad")}
+    settings = resolve({"arch": "dcgan"}).settings
+    later = ("augment", "skip_bad", "ema.ramp_up")
+    older = {name: value for name, value in settings.to_dict().items() if name not in later}
     assert differences(older, settings) == []
-    assert differences(older, settings | {"skip_bad": True}) == ["skip_bad: False → True"]
+    assert differences(older, replace(settings, skip_bad=True)) == ["skip_bad: False → True"]

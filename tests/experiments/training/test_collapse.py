@@ -8,7 +8,7 @@ from typing import Any
 from experiments.config.resolve import resolve
 from experiments.training.experiment import build
 from gans.core.clock import Clock
-from tests.experiments.test_resume import assert_equal_runs, stop_after
+from tests.experiments.training.test_resume import assert_equal_runs, stop_after
 
 Gans = Callable[..., Any]
 STEEP = "--loss bce-saturating --lr-critic 5e-3 --n-critic 5"
@@ -70,11 +70,11 @@ def test_every_rollback_halves_the_rates() -> None:
     flags = {"arch": "mlp", "data": "ring8", "width": 8, "track": ("local",), "steps": 9, "batch_size": 4}
     experiment = build(resolve({**flags, "lr_schedule": "linear"}))
     once = experiment.state_dict() | {"rollbacks": 1}
-    streams = [experiment.stream]
+    parts = [experiment.random_parts]
     for rollbacks, share in ((1, 0.5), (3, 0.125)):
-        experiment.go_on_as(rollbacks)
+        experiment.set_rollbacks(rollbacks)
         assert [player.schedule(Clock(progress=0.5)) for player in experiment.players] == [share / 2] * 2
-        streams.append(experiment.stream)
-    assert len(set(streams)) == 3, "other random draws each time"
+        parts.append(experiment.random_parts)
+    assert len(set(parts)) == 3, "other random draws each time"
     experiment.load_state_dict(once)
     assert experiment.players[0].schedule(Clock()) == 0.5

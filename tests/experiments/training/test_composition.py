@@ -13,8 +13,9 @@ from torch import Tensor
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.stop_signal import StopSignal
 from experiments.training.experiment import Experiment, build
-from experiments.training.trainer import StopSignal, train
+from experiments.training.trainer import train_steps
 from losses.core.adversarial import Labelled
 from losses.core.regularizer import Relabel
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
@@ -58,7 +59,7 @@ def flags_of(row: Row) -> Row:
     arch, data = row["player"]
     flags = {"arch": arch, "data": data, "loss": row["loss"], "device": "cpu"}
     flags |= {name: row[name] for name in CHOICES if row.get(name) is not None and name != "regularizers"}
-    # Tiny, and with every second penalty left out, so that turns matter.
+    # Tiny, and with every second penalty left out, so that the number of the batch matters.
     tiny = {"width": 4, "batch_size": 4, "n_critic": 2, "steps": 3, "ema_kimg": 0.1}
     tiny |= {"z_dim": 3} if arch in FROM_NOISE else {}
     images = {} if data == "ring8" else {"image_size": (8, 8)}
@@ -181,16 +182,16 @@ def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_plays_stops_and_goes_on(row: Row) -> None:
     config = resolve(flags_of(row), strengths=strengths_of(row))
     whole = build(config)
-    train(whole, 0, [], StopSignal())
+    train_steps(whole, 0, [], StopSignal())
     first = build(config)
     first.total_steps = 2
-    train(first, 0, [], StopSignal())
+    train_steps(first, 0, [], StopSignal())
     file = io.BytesIO()
     torch.save(first.state_dict(), file)
     second = build(config)
     scramble(second)
     second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
-    train(second, 2, [], StopSignal())
+    train_steps(second, 2, [], StopSignal())
     played, resumed = tensors(whole.state_dict()), tensors(second.state_dict())
     assert played.keys() == resumed.keys()
     assert [name for name in played if not torch.equal(played[name], resumed[name])] == []

@@ -18,6 +18,8 @@ from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.fake import Fake
 from losses.penalties.real import Real
+from losses.penalty_norms.one import OneCentred
+from losses.penalty_norms.zero import ZeroCentred
 from losses.regularizers.drift import Drift
 from losses.regularizers.instance_noise import InstanceNoise
 from tests.gans.translating import SGD
@@ -31,9 +33,9 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.tensor([[1.0, 2.0, 2.0], [3.0, 0.0, -4.0]], dtype=torch.float64))
         self.asked: list[tuple[Tensor, ...]] = []
 
-    def forward(self, x: Tensor, *conditioned: Tensor) -> Tensor:
-        self.asked.append((x, *conditioned))
-        return x @ self.weight.T + sum(each[:, None] for each in conditioned)
+    def forward(self, x: Tensor, *condition: Tensor) -> Tensor:
+        self.asked.append((x, *condition))
+        return x @ self.weight.T + sum(each[:, None] for each in condition)
 
 
 REAL = torch.tensor([[0.5, -1.0, 0.0], [0.25, 0.0, 1.0]], dtype=torch.float64)
@@ -41,16 +43,16 @@ FAKE = torch.tensor([[-0.5, 0.5, 1.0], [2.0, 0.0, -0.25]], dtype=torch.float64)
 TOLD = torch.tensor([0.75, -0.25], dtype=torch.float64)
 
 
-def contest_of(form: Adversarial, **spec: Any) -> AdversarialObjective:
-    return AdversarialObjective(LossSpec(form, SGD, SGD, **spec))
+def objective_of(form: Adversarial, **spec: Any) -> AdversarialObjective:
+    return LossSpec(form, SGD, SGD, **spec).objective
 
 
 def test_the_critics_terms() -> None:
     """Least squares, drift, and penalties at reals and fakes, which are summed: every number by hand."""
     critic = Linear()
-    penalties = [GradientPenalty(Real(), "one", 10.0), GradientPenalty(Fake(), "zero", 3.0)]
-    objective = contest_of(LeastSquares(), penalties=penalties, regularizers=[Drift(0.5)])
-    outcome = objective.critic_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
+    penalties = [GradientPenalty(Real(), OneCentred(), 10.0), GradientPenalty(Fake(), ZeroCentred(), 3.0)]
+    objective = objective_of(LeastSquares(), penalties=penalties, regularizers=[Drift(0.5)])
+    losses = objective.critic_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
     real, fake = (x @ critic.weight.T + TOLD[:, None] for x in (REAL, FAKE))
     norm = (critic.weight.mean(dim=0)).norm()  # of the mean of a sample's logits
     expected = {
@@ -58,21 +60,21 @@ def test_the_critics_terms() -> None:
         "drift": 0.5 * (real**2).mean(),
         "gradient_penalty": 10 * (norm - 1) ** 2 + 1.5 * norm**2,
     }
-    assert outcome.terms.keys() == expected.keys()
+    assert losses.terms.keys() == expected.keys()
     for name, value in expected.items():
-        assert outcome.terms[name].item() == pytest.approx(value.item(), rel=1e-12), name
-    assert outcome.logged["real"].item() == pytest.approx(real.mean().item(), rel=1e-12)
-    assert outcome.logged["fake"].item() == pytest.approx(fake.mean().item(), rel=1e-12)
-    assert outcome.logged["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-12)
-    assert all(torch.equal(conditioned, TOLD) for _, conditioned in critic.asked), (
+        assert losses.terms[name].item() == pytest.approx(value.item(), rel=1e-12), name
+    assert losses.logged["real"].item() == pytest.approx(real.mean().item(), rel=1e-12)
+    assert losses.logged["fake"].item() == pytest.approx(fake.mean().item(), rel=1e-12)
+    assert losses.logged["gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-12)
+    assert all(torch.equal(condition, TOLD) for _, condition in critic.asked), (
         "whoever asks tells the condition"
     )
     assert len(critic.asked) == 4
 
 
 def test_penalties_are_taken_when_due() -> None:
-    penalties = [GradientPenalty(Real(), "one", 1.0, every=2), GradientPenalty(Fake(), "one", 1.0, every=3)]
-    objective, found = contest_of(Wasserstein(), penalties=penalties), []
+    penalties = [GradientPenalty(Real(), OneCentred(), 1.0, every=2), GradientPenalty(Fake(), OneCentred(), 1.0, every=3)]
+    objective, found = objective_of(Wasserstein(), penalties=penalties), []
     for batch_index in range(6):
         terms = objective.critic_loss(Linear(), Clock(batch_index=batch_index), Batch(REAL), FAKE).terms
         one = (math.hypot(2.0, 1.0, -1.0) - 1) ** 2
@@ -84,7 +86,7 @@ def test_penalties_are_taken_when_due() -> None:
 def test_the_generators_term(form: Adversarial) -> None:
     """Reals are looked at only where the form compares with them."""
     critic = Linear()
-    value = contest_of(form).generator_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
+    value = objective_of(form).generator_loss(critic, Clock(), Batch(REAL, (TOLD,)), FAKE)
     real, fake = (x @ critic.weight.T + TOLD[:, None] for x in (REAL, FAKE))
     least_squares, compared = ((fake - 1) ** 2).mean() / 2, (1 + (real - fake).exp()).log().mean()
     expected = compared if form.relativistic else least_squares
@@ -95,7 +97,7 @@ def test_the_generators_term(form: Adversarial) -> None:
 def test_views_stand_before_every_look() -> None:
     """Two noises, on reals and fakes, that fade with the clock."""
     objective, critic = (
-        contest_of(LeastSquares(), regularizers=[InstanceNoise(1.0), InstanceNoise(2.0)]),
+        objective_of(LeastSquares(), regularizers=[InstanceNoise(1.0), InstanceNoise(2.0)]),
         Linear(),
     )
     torch.manual_seed(0)

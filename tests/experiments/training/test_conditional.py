@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from experiments.augmentations.augment import AUGMENTATIONS
+from experiments.augmentations.flip import Flip
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -60,23 +60,29 @@ class _Streamed(DataSet):
 
 
 @pytest.mark.parametrize("on_demand", [False, True])
-def test_every_sample_is_dealt_with_its_own_label(on_demand: bool) -> None:
+def test_every_sample_is_loaded_with_its_own_label(on_demand: bool) -> None:
     """Through held and prefetched data, over the ends of epochs, and after a jump."""
-    loader = Loader(_Streamed(on_demand), constant_batches(5), 0, CPU, told=LABELS)
-    for turn in range(20):
-        if turn == 12:
+    loader = Loader(_Streamed(on_demand), constant_batches(5), 0, CPU, condition=LABELS)
+    for number in range(20):
+        if number == 12:
             loader.seen = 1000
         samples, (labels,) = loader.next_batch()
         numbers = samples[:, 0, 0, 0].add(1).mul(127.5).round().long()
         assert torch.equal(labels, numbers % 3)
-    assert Loader(_Streamed(on_demand), constant_batches(5), 0, CPU)().condition == ()
+    assert Loader(_Streamed(on_demand), constant_batches(5), 0, CPU).next_batch().condition == ()
 
 
 def test_labels_change_nothing_of_the_order_and_of_augmentations() -> None:
-    plain = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=[("flip", 0.5)])
-    told = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=[("flip", 0.5)], told=LABELS)
-    assert "flip" in AUGMENTATIONS
-    assert all(torch.equal(plain().samples, told().samples) for _ in range(9))
+    flip = [(Flip().apply, 0.5)]
+    plain = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=flip)
+    labelled = Loader(_Streamed(False), constant_batches(5), 0, CPU, augment=flip, condition=LABELS)
+    for _ in range(9):
+        draws = []
+        for loader in (plain, labelled):
+            torch.manual_seed(loader.seen)
+            samples = loader.next_batch().samples
+            draws.append(torch.cat([samples.flatten(), torch.rand(1)]))
+        assert torch.equal(*draws)
 
 
 EMBEDDED = [name for name in registry.names("data") if registry.load("data", name).is_embedded]

@@ -1,0 +1,288 @@
+"""The Python API behind `import gans`: the same laboratory, for notebooks and scripts.
+
+Errors are UsageError and RunError, whose text is the one line that the command would print; remarks are records of
+the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from experiments.config.resolve import resolve
+from experiments.core import registry
+from experiments.core.errors import UsageError, usage_errors
+from experiments.core.images import to_uint8
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import Held
+from experiments.data.core.sources import access
+from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
+from experiments.evaluation.evaluate import Evaluator
+from experiments.evaluation.features import ExtractorOptions
+from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
+from experiments.inference.latent_space import LatentSpace, space_of
+from experiments.runs.folder import RunFolder, choose_folder
+from experiments.runs.generator import Truncation, from_noise, generate, load_critic, of_class
+from experiments.runs.generator import load as load_file
+from experiments.training.run import run
+from losses.core.adversarial import Adversarial
+from losses.core.gradient_penalty import GradientPenalty
+from metrics.core.metric import Metric
+from metrics.core.statistics import Moments, frechet_distance
+
+
+class Generator:
+    """A trained generator, in evaluation mode.
+
+    Attributes:
+        network: the network, on the CPU.
+        settings: of its run; an exported file knows only those that build the network.
+        step, kimg: how far it was trained; None where the file does not say.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.network, self.settings, self.step, self.kimg = load_file(self.path)
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        label: int | None = None,
+        truncation: float | None = None,
+        device: str = "auto",
+    ) -> Tensor:
+        """Samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU: those of `gans sample --seed SEED`.
+
+        Args:
+            label: one class of a conditional generator; None for labels as frequent as in its data.
+            truncation: ψ, for a generator with styles.
+
+        Raises UsageError for a generator that starts from images, and for a label or truncation that it has not.
+        """
+        network = of_class(from_noise(self.network, str(self.path)), label, str(self.path))
+        near = None if truncation is None else Truncation(truncation)
+        return generate(network, n, seed, device, near)
+
+    @cached_property
+    def latent(self) -> LatentSpace:
+        """Its latent space: `of_seeds([0, 1])` are points, `samples(points)` their samples, `between` the way from
+        one to another."""
+        network = from_noise(self.network, str(self.path))
+        return space_of(network, self.settings, str(self.path), torch.device("cpu"))
+
+    @cached_property
+    def critic(self) -> nn.Module | None:
+        """The critic beside it, from the run's newest checkpoint; None where there is none."""
+        return load_critic(self.path, self.settings)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in its folder."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Settings:
+        """Every resolved setting."""
+        return RunFolder(self.path).settings()
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        """The lines of scores.jsonl."""
+        return RunFolder(self.path).scores()
+
+    @property
+    def generator(self) -> Generator:
+        """The EMA generator as it is now."""
+        return Generator(self.path)
+
+    def evaluate(self, **arguments: Any) -> dict[str, dict[str, Any]]:
+        """Scores of the newest generator; see `gans.evaluate`."""
+        return evaluate(self.path, **arguments)
+
+
+class Score(float):
+    """A number, and `record`: how it was made."""
+
+    record: Mapping[str, Any]
+
+
+def load(run_or_file: str | Path | Run) -> Generator:
+    """Loads the EMA generator of a run folder, a checkpoint or an exported file."""
+    return Generator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
+
+
+def train(out: str | Path | None = None, *, force: bool = False, **settings: Any) -> Run:
+    """Trains as `gans run` does; the same call again resumes an interrupted run.
+
+    Args:
+        out: the run folder; None for `runs/ARCH-LOSS-DATA-N`.
+        force: goes on with a run whose settings differ.
+        settings: flags of `gans run` by name (`batch_size=64`), regularizers by name (`label_smoothing=0.9`), and
+            options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
+            (`**{"kid.subset_size": 100}`).
+
+    Raises UsageError for settings that cannot be, RunError for what fails at run time.
+    """
+    words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
+    strengths = {words[name]: float(settings.pop(name)) for name in [*settings] if name in words}
+    spec = resolve(
+        {name: value for name, value in settings.items() if value is not None}, strengths=strengths
+    )
+    folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
+    run(spec, folder, force)
+    return Run(folder.path)
+
+
+def evaluate(
+    run_or_file: str | Path | Run,
+    metrics: str | Sequence[str] = (),
+    *,
+    n: int = 50_000,
+    seed: int = 0,
+    extractor: str | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Scores of a generator against the data of its run, by name, each with its record; nothing is written.
+
+    Args:
+        metrics: names; by default those of `gans evaluate`.
+        n: samples on each side, at most.
+        options: of metrics and extractors by key (`{"kid.subset_size": 100}`).
+    """
+    path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
+    names = [name for name in metrics.split(",") if name] if isinstance(metrics, str) else list(metrics)
+    how = ExtractorOptions(extractor, device=device)
+    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}))
+    scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(path)))
+    return scores
+
+
+def fid(
+    a: Any,
+    b: Any,
+    *,
+    n: int = 50_000,
+    seed: int = 0,
+    extractor: str | None = None,
+    device: str = "auto",
+    force: bool = False,
+) -> Score:
+    """The Fréchet distance between two sides, with its record.
+
+    Args:
+        a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as arrays
+            or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or feature
+            vectors `(N, D)`, which are compared as they are.
+        n: samples on each side, at most.
+
+    >>> import torch
+    >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+    >>> round(fid(x, x + 3.0), 3)  # the squared distance of the means
+    18.0
+    """
+    sides = _words_or_arrays(a, b)
+    if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
+        return _distance_of_vectors(*sides)
+    opener = DistanceSides(
+        ExtractorOptions(extractor, device=device), ImageFormat(), access({}), n, seed, _no_meter
+    )
+    if all(isinstance(side, str) for side in sides):
+        one, other = opener.sides(*sides)
+    else:
+        one, other = (_open_side(opener, name, side, n, seed) for name, side in zip("ab", sides, strict=True))
+    ((name, found),) = distance(one, other, seed, force).items()
+    score = Score(found["value"])
+    score.record = {"name": name, **found}
+    return score
+
+
+def loss(name: str) -> Adversarial:
+    """The adversarial form of a loss, by the word after `--loss`.
+
+    >>> hinge = loss("hinge")
+    >>> hinge.critic(real_logits=Tensor([2.0]), fake_logits=Tensor([0.0]))
+    tensor(1.)
+    """
+    form: Adversarial = registry.load("form", registry.load_recipe(name).form)()
+    return form
+
+
+def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1) -> GradientPenalty:
+    """A gradient penalty, by the words after `--penalty` and `--penalty-norm`; `penalty(C, real, fake).value` is
+    what to add to the critic's loss.
+
+    >>> r1 = penalty("real", "zero", weight=2.0)
+    >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
+    2.0
+    """
+    parts = registry.load("penalty", points)(), registry.load("penalty-norm", norm)()
+    return GradientPenalty(*parts, weight, every)
+
+
+def metric(name: str) -> type[Metric]:
+    """The class of a metric, by its name (gans list metrics): `update`, `compute`, `reset`."""
+    (known,) = registry.metric_names([name])
+    kind: type[Metric] = registry.load("metric", known)
+    return kind
+
+
+def _words_or_arrays(*sides: Any) -> list[Any]:
+    """Names as they are, paths and runs as names, arrays as tensors."""
+    found: list[Any] = []
+    for side in sides:
+        if isinstance(side, np.ndarray | Tensor):
+            found.append(torch.as_tensor(side))
+        else:
+            found.append(str(side.path if isinstance(side, Run | Generator) else side))
+    return found
+
+
+def _open_side(opener: DistanceSides, name: str, side: Any, n: int, seed: int) -> DistanceSide:
+    if isinstance(side, str):
+        return opener.open(side)
+    return opener.of_samples(DataSamples(f"array {name}", Held(_as_images(name, side)), n, seed))
+
+
+def _as_images(name: str, images: Tensor) -> Tensor:
+    """Images as uint8 `(N, C, H, W)`. Raises UsageError for what are none."""
+    channels = (1, 3, 4)
+    if images.dim() == 4 and images.shape[1] not in channels and images.shape[3] in channels:
+        images = images.permute(0, 3, 1, 2)
+    if images.dim() != 4 or images.shape[1] not in channels:
+        raise UsageError(
+            f"array {name} has shape {tuple(images.shape)}; give images (N, C, H, W) or (N, H, W, C) with 1, 3 or 4 "
+            "channels, or feature vectors (N, D) on both sides"
+        )
+    if images.dtype == torch.uint8:
+        return images.contiguous()
+    if not images.is_floating_point() or not bool((images.abs() <= 1).all()):
+        raise UsageError(f"array {name}: give uint8 images, or float images in [-1, 1]")
+    return to_uint8(images.float())
+
+
+def _distance_of_vectors(a: Tensor, b: Tensor) -> Score:
+    if a.shape[1] != b.shape[1]:
+        raise UsageError(f"the vectors have {a.shape[1]} and {b.shape[1]} numbers; give equally long ones")
+    statistics = []
+    for vectors in (a, b):
+        moments = Moments()
+        with usage_errors():
+            moments.update(vectors if vectors.is_floating_point() else vectors.float())
+            statistics.append(moments.statistics())
+    score = Score(frechet_distance(*statistics))
+    score.record = {"name": "fd-vectors", "value": float(score), "n": [len(a), len(b)], "extractor": "none"}
+    return score
+
+
+def _no_meter(name: str, total: int) -> Any:
+    return lambda count: None

@@ -1,0 +1,95 @@
+"""Runs of the first file format still open, resume and draw the same images: small ones of every architecture.
+
+Each folder in tests/old_runs/ was written before options stood apart from settings: config, a checkpoint of step 4
+and, under `expected/`, what the run became after step 8 and what its generator drew at step 4.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from experiments.core.errors import RunError
+from experiments.runs.checkpoint import check_revision, rename_keys
+from experiments.runs.export import import_network
+from tests.conftest import ARCHITECTURES
+
+OLD_RUNS = Path(__file__).parent / "old_runs"
+NAMES = sorted(path.name for path in OLD_RUNS.iterdir())
+TARGETS = {"pix2pix": "B", "cyclegan": "A", "swap": "A", "stargan": "hue=red"}
+Gans = Callable[..., Any]
+
+
+@pytest.fixture
+def old_run(workplace: Path, request: pytest.FixtureRequest) -> Path:
+    shutil.copytree(OLD_RUNS / request.param, workplace / "run")
+    return Path("run")
+
+
+def test_every_architecture_has_an_old_run() -> None:
+    kept = {
+        json.loads((OLD_RUNS / name / "config.json").read_text())["settings"]["arch"]["value"]
+        for name in NAMES
+    }
+    assert kept == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("old_run", NAMES, indirect=True)
+def test_it_resumes_to_the_same_weights(old_run: Path, gans: Gans) -> None:
+    outcome = gans("run --resume", old_run)
+    assert outcome.status == 0, outcome.err
+    assert "resuming run at step 4 of 8" in outcome.err
+    for file in (old_run / "expected").glob("*.safetensors"):
+        # Rounding differs between machines, and Adam's first steps make much of it.
+        for name, expected in load_file(file).items():
+            assert torch.allclose(load_file(old_run / file.name)[name], expected, rtol=1e-3, atol=1e-4), name
+
+
+@pytest.mark.parametrize("old_run", [name for name in NAMES if name not in TARGETS], indirect=True)
+def test_its_checkpoint_draws_the_same_samples(old_run: Path, gans: Gans) -> None:
+    (checkpoint,) = (old_run / "checkpoints").glob("*.pt")
+    assert gans("sample", checkpoint, "-n", 3, "--seed", 5, "--out", "samples.npy").status == 0
+    expected = np.load(old_run / "expected" / "samples.npy").astype(float)
+    assert np.abs(np.load("samples.npy") - expected).max() <= (1 if expected.ndim == 4 else 1e-5)
+
+
+@pytest.mark.parametrize("old_run", TARGETS, indirect=True)
+def test_its_checkpoint_translates_the_same_images(old_run: Path, gans: Gans) -> None:
+    (checkpoint,) = (old_run / "checkpoints").glob("*.pt")
+    name = json.loads((old_run / "config.json").read_text())["settings"]["arch"]["value"]
+    inputs = old_run / "expected" / "inputs"
+    outcome = gans("translate", checkpoint, inputs, "--to", TARGETS[name], "--out", "out", "--seed", 3)
+    assert outcome.status == 0, outcome.err
+    for file in (old_run / "expected" / "translated").rglob("*.png"):
+        now = Path("out") / file.relative_to(old_run / "expected" / "translated")
+        with Image.open(file) as expected, Image.open(now) as found:
+            assert np.abs(np.asarray(found, dtype=int) - np.asarray(expected, dtype=int)).max() <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_export_opens(name: str) -> None:
+    file = OLD_RUNS / name / "expected" / "generator.safetensors"
+    network, _ = import_network(file)
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in load_file(file).items())
+
+
+def test_renamed_keys_reach_the_part_wherever_it_stands() -> None:
+    state = {"player.mapping.weight": 1, "mapping.bias": 2, "remapping.bias": 3}
+    assert rename_keys(state, {"mapping": "first.map"}) == {
+        "player.first.map.weight": 1,
+        "first.map.bias": 2,
+        "remapping.bias": 3,
+    }
+
+
+def test_a_later_revision_is_refused() -> None:
+    check_revision("dcgan", 1, "x.pt")
+    with pytest.raises(RunError, match=r"x\.pt: holds revision 2 of dcgan, newer than 1.*upgrade"):
+        check_revision("dcgan", 2, "x.pt")
