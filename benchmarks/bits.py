@@ -1,11 +1,12 @@
-"""Hashes of what short runs make: every architecture, every loss, growing, conditional, points, pairs, attributes,
-and one that is killed and resumed.
+"""Hashes of what short runs make: every architecture, every loss, growing, conditional, points, pairs,
+attributes, and one that is killed and resumed.
 
     python benchmarks/bits.py                       prints a line `sha256  name` for each run
-    python benchmarks/bits.py --against FILE        compares with the lines of FILE; exit status 1 where one differs
+    python benchmarks/bits.py --against FILE        compares with the lines of FILE; exit status 1 where one
+    differs
 
-A change that moves code and no mathematics leaves every line as it was. Bits depend on the processor and on PyTorch:
-compare on one machine, in one environment.
+A change that moves code and no mathematics leaves every line as it was. Bits depend on the processor and on
+PyTorch: compare on one machine, in one environment.
 """
 
 import argparse
@@ -27,7 +28,8 @@ RUNS = {
     "killed": "--arch dcgan --loss wgan-gp --data shapes --image-size 16 --width 8 --steps 60 "
     "--checkpoint-kimg 0.5 --augment flip,crop,jitter",
     "conditional": "--arch dcgan --loss bce --conditional --data shapes --image-size 16 --width 8 --steps 30",
-    "clipped": "--arch dcgan --loss wgan --data shapes --image-size 16 --width 8 --steps 12 --weight-decay 0.01",
+    "clipped": "--arch dcgan --loss wgan --data shapes --image-size 16 --width 8 --steps 12 --weight-decay "
+    "0.01",
     "squares": "--arch dcgan --loss lsgan --data shapes --image-size 16 --width 8 --steps 30 --optimizer sgd "
     "--lr-generator 0.01 --ttur 2 --two-sided-label-smoothing 0.9",
     "residual": "--arch resnet --loss hinge --data shapes --image-size 16 --width 8 --steps 12 --conditional",
@@ -35,21 +37,27 @@ RUNS = {
     "--image-size 16 --width 8 --steps 8 --drift 0.001",
     "growing": "--arch progan --loss wgan-gp --data shapes --image-size 16 --width 4 --z-dim 8 --steps 60 "
     "--stage-batch-sizes 4:16,8:8 --batch-size 4",
-    "growing-styles": "--arch stylegan --loss r1 --conditional --data shapes --image-size 16 --width 4 --z-dim 8 "
+    "growing-styles": "--arch stylegan --loss r1 --conditional --data shapes --image-size 16 --width 4 "
+    "--z-dim 8 "
     "--batch-size 8 --steps 40 --minibatch-statistic discrimination",
-    "styles": "--arch stylegan2 --loss r1 --penalty-every 4 --data shapes --image-size 16 --width 4 --z-dim 8 "
+    "styles": "--arch stylegan2 --loss r1 --penalty-every 4 --data shapes --image-size 16 --width 4 --z-dim "
+    "8 "
     "--batch-size 8 --steps 30",
-    "r3gan": "--arch r3gan --loss r3gan --data shapes --image-size 16 --width 8 --z-dim 8 --batch-size 8 --steps 20 "
+    "r3gan": "--arch r3gan --loss r3gan --data shapes --image-size 16 --width 8 --z-dim 8 --batch-size 8 "
+    "--steps 20 "
     "--penalty-anneal 0.1",
     "relativistic": "--arch r3gan --loss relativistic --data shapes --image-size 16 --width 8 --z-dim 8 "
     "--penalty real --penalty-norm zero --penalty-every 2 --batch-size 8 --steps 20 --lr-schedule cosine",
-    "pairs": "--arch pix2pix --loss bce --data shapes-paired --image-size 16 --width 4 --batch-size 4 --steps 20 "
+    "pairs": "--arch pix2pix --loss bce --data shapes-paired --image-size 16 --width 4 --batch-size 4 "
+    "--steps 20 "
     "--augment flip,crop",
     "domains": "--arch cyclegan --loss lsgan --data shapes-styles --image-size 16 --width 4 --batch-size 2 "
     "--steps 40 --n-critic 2",
-    "attributes": "--arch stargan --loss wgan-gp --data shapes-attributes --image-size 16 --width 4 --batch-size 4 "
+    "attributes": "--arch stargan --loss wgan-gp --data shapes-attributes --image-size 16 --width 4 "
+    "--batch-size 4 "
     "--steps 15 --n-critic 2 --term-weights reconstruction=20",
-    "swapped": "--arch swap --loss lsgan --data shapes-styles --image-size 16 --width 4 --batch-size 4 --steps 20",
+    "swapped": "--arch swap --loss lsgan --data shapes-styles --image-size 16 --width 4 --batch-size 4 "
+    "--steps 20",
 }
 FILES = ("generator.safetensors", "critic.safetensors", "samples/*.png")
 TIMES = ("seconds", "images_per_second")

@@ -1,7 +1,7 @@
 """The Python API behind `import gans`: the same laboratory, for notebooks and scripts.
 
-Errors are UsageError and RunError, whose text is the one line that the command would print; remarks are records of
-the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
+Errors are UsageError and RunError, whose text is the one line that the command would print; remarks are
+records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,13 +58,15 @@ class Generator:
         truncation: float | None = None,
         device: str = "auto",
     ) -> Tensor:
-        """Samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU: those of `gans sample --seed SEED`.
+        """Samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU: those of `gans sample --seed
+        SEED`.
 
         Args:
             label: one class of a conditional generator; None for labels as frequent as in its data.
             truncation: ψ, for a generator with styles.
 
-        Raises UsageError for a generator that starts from images, and for a label or truncation that it has not.
+        Raises UsageError for a generator that starts from images, and for a label or truncation that it has
+        not.
         """
         network = of_class(from_noise(self.network, str(self.path)), label, str(self.path))
         near = None if truncation is None else Truncation(truncation)
@@ -72,8 +74,8 @@ class Generator:
 
     @cached_property
     def latent(self) -> LatentSpace:
-        """Its latent space: `of_seeds([0, 1])` are points, `samples(points)` their samples, `between` the way from
-        one to another."""
+        """Its latent space: `of_seeds([0, 1])` are points, `samples(points)` their samples, `between` the way
+        from one to another."""
         network = from_noise(self.network, str(self.path))
         return space_of(network, self.settings, str(self.path), torch.device("cpu"))
 
@@ -126,8 +128,8 @@ def train(out: str | Path | None = None, *, force: bool = False, **settings: Any
     Args:
         out: the run folder; None for `runs/ARCH-LOSS-DATA-N`.
         force: goes on with a run whose settings differ.
-        settings: flags of `gans run` by name (`batch_size=64`), regularizers by name (`label_smoothing=0.9`), and
-            options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
+        settings: flags of `gans run` by name (`batch_size=64`), regularizers by name (`label_smoothing=0.9`),
+            and options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
             (`**{"kid.subset_size": 100}`).
 
     Raises UsageError for settings that cannot be, RunError for what fails at run time.
@@ -180,9 +182,9 @@ def fid(
     """The Fréchet distance between two sides, with its record.
 
     Args:
-        a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as arrays
-            or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or feature
-            vectors `(N, D)`, which are compared as they are.
+        a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as
+            arrays or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or
+            feature vectors `(N, D)`, which are compared as they are.
         n: samples on each side, at most.
 
     >>> import torch
@@ -218,8 +220,8 @@ def loss(name: str) -> Adversarial:
 
 
 def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1) -> GradientPenalty:
-    """A gradient penalty, by the words after `--penalty` and `--penalty-norm`; `penalty(C, real, fake).value` is
-    what to add to the critic's loss.
+    """A gradient penalty, by the words after `--penalty` and `--penalty-norm`; `penalty(C, real, fake).value`
+    is what to add to the critic's loss.
 
     >>> r1 = penalty("real", "zero", weight=2.0)
     >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
@@ -260,7 +262,8 @@ def _as_images(name: str, images: Tensor) -> Tensor:
         images = images.permute(0, 3, 1, 2)
     if images.dim() != 4 or images.shape[1] not in channels:
         raise UsageError(
-            f"array {name} has shape {tuple(images.shape)}; give images (N, C, H, W) or (N, H, W, C) with 1, 3 or 4 "
+            f"array {name} has shape {tuple(images.shape)}; give images (N, C, H, W) or (N, H, W, C) with 1, "
+            f"3 or 4 "
             "channels, or feature vectors (N, D) on both sides"
         )
     if images.dtype == torch.uint8:

@@ -1,7 +1,9 @@
-"""A laboratory for generative adversarial networks; every file beside this one is an architecture (`--arch NAME`).
+"""A laboratory for generative adversarial networks; every file beside this one is an architecture (`--arch
+NAME`).
 
-`gans.load`, `gans.train`, `gans.evaluate` and `gans.fid` are the commands as functions; `gans.loss`, `gans.penalty` and
-`gans.metric` are the parts by name, and `gans.AdversarialObjective` the losses of both players for any critic.
+`gans.load`, `gans.train`, `gans.evaluate` and `gans.fid` are the commands as functions; `gans.loss`,
+`gans.penalty` and `gans.metric` are the parts by name, and `gans.AdversarialObjective` the losses of both
+players for any critic.
 """
 
 import importlib
@@ -30,7 +32,7 @@ OFFERED = {
 }
 ROOMS = ("experiments", "losses", "metrics")
 HOME = Path(__file__).resolve().parent.parent
-__all__ = sorted(OFFERED)  # noqa: PLE0605
+__all__ = sorted(OFFERED)
 
 
 def __getattr__(name: str) -> Any:

@@ -184,8 +184,8 @@ def layer(
 class LazyDuel(WrappedGame):
     """A duel whose regularization takes turns of its own, not in every round (section 3.1).
 
-    Every `path_length_every` steps the generator's path lengths; and any gradient penalty that is not taken at
-    every update of the critic. They weigh as many times as much as they are rarer. An optimizer that moves
+    Every `path_length_every` steps the generator's path lengths; and any gradient penalty that is not taken
+    at every update of the critic. They weigh as many times as much as they are rarer. An optimizer that moves
     k + 1 times in k rounds has its rate and betas lowered to the power k / (k + 1).
     """
 

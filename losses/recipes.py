@@ -68,7 +68,7 @@ RECIPES = {
     ),
     "r3gan": Recipe(
         paper="Huang et al. 2024, arXiv:2501.05441, section 2",
-        summary="Relativistic pairs with zero-centred penalties at real and fake samples (Huang et al. 2024).",
+        summary="Relativistic pairs, zero-centred penalties at real and fake samples (Huang et al. 2024).",
         form="relativistic",
         settings=(
             defaults(

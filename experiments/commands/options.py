@@ -45,8 +45,8 @@ class SettingType(WordType):
 
 
 class OptionsCommand(click.Command):
-    """A command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`, as agents of W&B's sweeps
-    write it."""
+    """A command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`, as agents of W&B's
+    sweeps write it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words: list[str] = []
@@ -57,7 +57,8 @@ class OptionsCommand(click.Command):
 
 
 def setting_option(name: str) -> Decorator:
-    """The flag of one setting, or of the short name of an option. Plug-ins are loaded as soon as they are named."""
+    """The flag of one setting, or of the short name of an option. Plug-ins are loaded as soon as they are
+    named."""
     if name in SHORT_FLAGS:
         short = SHORT_FLAGS[name]
         return click.option(flag(name), name, type=SettingType(name), metavar=short.metavar, help=short.help)
@@ -101,8 +102,8 @@ def set_option(command: Command) -> Command:
         "options",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Option of a component, such as arch.mapping_layers=2 or kid.subset_size=100 (gans list NAME shows "
-        "them); repeatable.",
+        help="Option of a component, such as arch.mapping_layers=2 or kid.subset_size=100 (gans list NAME "
+        "shows them); repeatable.",
     )(command)
 
 
@@ -124,7 +125,8 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
 
 
 def check_options(options: Mapping[str, Any], *kinds: str) -> None:
-    """Raises UsageError for an option of a component that is none of these kinds: it would do nothing here."""
+    """Raises UsageError for an option of a component that is none of these kinds: it would do nothing
+    here."""
     for key in options:
         prefix = key.partition(".")[0]
         is_slot = any(SLOTS.get(prefix) == kind for kind in kinds)

@@ -33,8 +33,8 @@ ENGINES = ("local", "ray")
     "sets_of",
     multiple=True,
     metavar="NAME=V,…",
-    help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that have commas "
-    "themselves between semicolons; repeatable.",
+    help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that have "
+    "commas themselves between semicolons; repeatable.",
 )
 @click.option("--grid", is_flag=True, help="The whole product, as without --random.")
 @click.option("--random", "draws", type=click.IntRange(min=1), metavar="N", help="N random draws instead.")

@@ -48,8 +48,8 @@ def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
 def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, Any]:
     """The options of every component of the run, by key, with their sources in the stack.
 
-    What a flag asks for in vain is refused; what recipes or a run's own config bring for another component falls
-    away. A key that no component has is refused wherever it comes from.
+    What a flag asks for in vain is refused; what recipes or a run's own config bring for another component
+    falls away. A key that no component has is refused wherever it comes from.
     """
     components, plugins = components_of(stack.values), plugins_of(stack.values)
     found: dict[str, Any] = {}
@@ -74,7 +74,8 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
 
 
 def affects_results(key: str) -> bool:
-    """Whether an option has an effect on the numbers of a run, so that a resumed run must have it the same."""
+    """Whether an option has an effect on the numbers of a run, so that a resumed run must have it the
+    same."""
     prefix, _ = split_key(key)
     if prefix in SLOTS:
         return prefix != "extractor"
@@ -102,7 +103,8 @@ def default_of(key: str, values: Mapping[str, Any]) -> Any:
 
 
 def _owners(components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> list[tuple[str, Owner]]:
-    """Every component of a run whose options are shown, by its prefix; of metrics only those that are named."""
+    """Every component of a run whose options are shown, by its prefix; of metrics only those that are
+    named."""
     own = [(slot, describe_options(SLOTS[slot], name)) for slot, name in components.items()]
     own += [
         (name, describe_options(kind, name)) for kind in NAMED if kind != "metric" for name in plugins[kind]

@@ -46,7 +46,8 @@ def blueprint_of(settings: Settings) -> Blueprint:
 
 
 def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatistic] | None:
-    """Makes the layer that shows the critic the batch, given its features; None for the architecture's own."""
+    """Makes the layer that shows the critic the batch, given its features; None for the architecture's
+    own."""
     own = registry.load("architecture", settings.arch).minibatch_statistic
     name = settings.minibatch_statistic or own
     if name is None:

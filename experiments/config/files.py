@@ -15,7 +15,8 @@ from experiments.core.settings import FIELDS, SHORT_FLAGS, Settings, flag, read_
 from experiments.data.core.sources import absolute_spec
 
 FORMAT = 1
-# Settings that are all there where a file is a run's own config, resolved for its architecture, loss and data.
+# Settings that are all there where a file is a run's own config, resolved for its architecture, loss and
+# data.
 RESOLVED = (
     "arch",
     "loss",
@@ -31,8 +32,8 @@ RESOLVED = (
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Settings by name and options by key from a file: a run's own `config.json`, or settings in JSON, YAML or
-    TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers": 2}}`) or by key.
+    """Settings by name and options by key from a file: a run's own `config.json`, or settings in JSON, YAML
+    or TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers": 2}}`) or by key.
 
     Raises UsageError for a file that cannot be read, and for unknown settings and bad values in it.
     """

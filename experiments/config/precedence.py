@@ -51,8 +51,8 @@ class SettingsStack:
 
 
 def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings by name and options by key: nested mappings (`{"arch": {"name": "stylegan2", "mapping_layers": 2}}`)
-    are laid flat, and short names become the keys that they stand for.
+    """Settings by name and options by key: nested mappings (`{"arch": {"name": "stylegan2", "mapping_layers":
+    2}}`) are laid flat, and short names become the keys that they stand for.
 
     Raises UsageError for an unknown setting.
     """

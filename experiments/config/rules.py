@@ -86,7 +86,8 @@ def _derive_penalty(
         chosen.put("a per-sample penalty", {"critic_norm": "none"})
     elif _mixes_samples(chosen.values["critic_norm"]):
         raise UsageError(
-            f"--critic-norm {chosen.values['critic_norm']} mixes the samples whose gradients the penalty holds one by one; "
+            f"--critic-norm {chosen.values['critic_norm']} mixes the samples whose gradients the penalty "
+            f"holds one by one; "
             "take layer, instance, spectral or none"
         )
 

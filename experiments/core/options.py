@@ -1,7 +1,7 @@
 """Options of components: found by key (`arch.mapping_layers`), read from words or JSON, and handed over.
 
-A component declares its options as a dataclass, `options_type`. Kinds of which a run has one are named by their
-setting (`arch`, `optimizer`, …), kinds of which it may have several by the plug-in (`kid.subset_size`).
+A component declares its options as a dataclass, `options_type`. Kinds of which a run has one are named by
+their setting (`arch`, `optimizer`, …), kinds of which it may have several by the plug-in (`kid.subset_size`).
 """
 
 import types
@@ -55,7 +55,8 @@ def normal_key(key: str) -> str:
 
 
 def options_type(kind: str, name: str) -> Any:
-    """The dataclass of a plug-in's options; None where it declares none. Raises UsageError for an unknown one."""
+    """The dataclass of a plug-in's options; None where it declares none. Raises UsageError for an unknown
+    one."""
     if kind == "ema":
         from gans.core.ema import EmaOptions
 

@@ -1,4 +1,5 @@
-"""Readers of values: from the words of a flag or from JSON to a checked value, or a ValueError of one line."""
+"""Readers of values: from the words of a flag or from JSON to a checked value, or a ValueError of one
+line."""
 
 import math
 import re

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from experiments.core.errors import UsageError
+from experiments.core.old_plugins import update_imports
 from losses.recipes import RECIPES
 
 METRIC_ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
@@ -188,12 +189,12 @@ def add_plugin(path: str) -> tuple[str, str]:
     if not file.is_file():
         raise UsageError(f"plug-in {path}: there is no such file")
     specification = importlib.util.spec_from_file_location(f"gans_plugin_{file.stem}", file)
-    if specification is None or specification.loader is None:
+    if specification is None:
         raise UsageError(f"plug-in {path}: not a Python file (its name must end in .py)")
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # where dataclasses and pickle look
     try:
-        specification.loader.exec_module(module)
+        exec(compile(update_imports(file.read_bytes(), path), str(file), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
         raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error

@@ -1,8 +1,8 @@
 """The settings of a run: one table for the command line, config files, recipes and the run itself.
 
 A field's metadata carries how its value is read (from the words of a flag or from JSON) and its help. Options
-that only some components have are no fields: they stand in `Settings.options` by key (experiments/core/options.py).
-This file imports nothing heavy, because `gans --help` is made from it.
+that only some components have are no fields: they stand in `Settings.options` by key
+(experiments/core/options.py). This file imports nothing heavy, because `gans --help` is made from it.
 """
 
 from collections.abc import Mapping
@@ -43,9 +43,9 @@ def setting(
 ) -> Any:
     """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
 
-    `bare_value` is what its flag means without a value. `affects_results=False` marks what has no effect on the
-    numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and has
-    no flag.
+    `bare_value` is what its flag means without a value. `affects_results=False` marks what has no effect on
+    the numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and
+    has no flag.
     """
     metadata = {"read": read, "help": help, "metavar": metavar, "bare_value": bare_value}
     return field(
@@ -102,7 +102,8 @@ class Settings:
     )
     augment: tuple[tuple[str, float], ...] = setting(
         augmentations,
-        "Random changes of the real images (gans list augmentations), with their strengths. Samples show them, too.",
+        "Random changes of the real images (gans list augmentations), with their strengths. Samples show "
+        "them, too.",
         "NAME[=STRENGTH],…",
         (),
     )
@@ -138,7 +139,8 @@ class Settings:
     lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
     ttur: float | None = setting(
         real(above=0.0, at_most=1000.0),
-        "Critic's learning rate as a multiple of the generator's (two time-scale update rule); without RATIO: 2.",
+        "Critic's learning rate as a multiple of the generator's (two time-scale update rule); without "
+        "RATIO: 2.",
         "RATIO",
         bare_value="2",
     )
@@ -288,7 +290,8 @@ SHORT_FLAGS = {
     "fade_kimg": ShortFlag(
         "arch.fade_kimg",
         real(above=0.0),
-        "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are growth. "
+        "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are "
+        "growth. "
         "Short for --set arch.fade_kimg=…",
         "K",
     ),
@@ -311,7 +314,8 @@ SHORT_FLAGS = {
     "weight_decay": ShortFlag(
         "optimizer.weight_decay",
         real(at_least=0.0, at_most=1.0),
-        "Weight decay of both networks: decoupled (AdamW) for adam, an L2 term for the others. Short for --set "
+        "Weight decay of both networks: decoupled (AdamW) for adam, an L2 term for the others. Short for "
+        "--set "
         "optimizer.weight_decay=…",
         "RATE",
     ),

@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.config.factory import build_networks
-from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import from_uint8
 from experiments.core.settings import Settings
 from experiments.data.core.decoding import resize
@@ -26,7 +25,6 @@ from gans.core.attributes import (
     with_value,
 )
 from gans.core.translation import AttributeTranslator, DomainTranslator
-
 
 
 class Target(NamedTuple):

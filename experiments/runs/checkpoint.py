@@ -106,7 +106,8 @@ def check_revision(arch: str, revision: int, who: str) -> None:
     known = registry.load("architecture", arch).revision
     if revision > known:
         raise RunError(
-            f"{who}: holds revision {revision} of {arch}, newer than {known}, the newest that this version knows; "
+            f"{who}: holds revision {revision} of {arch}, newer than {known}, the newest that this version "
+            f"knows; "
             "upgrade gans"
         )
 

@@ -121,8 +121,8 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
 
 
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
-    """The critic of a checkpoint, or of the newest one of a run folder, in evaluation mode; None where there is
-    none, as in an exported file. Raises RunError for one that does not fit the settings."""
+    """The critic of a checkpoint, or of the newest one of a run folder, in evaluation mode; None where there
+    is none, as in an exported file. Raises RunError for one that does not fit the settings."""
     if path.suffix == ".safetensors":
         return None
     state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
@@ -132,7 +132,9 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     try:
         names = [name for name in state["game"] if CRITIC in name]
         weights = {name.partition(CRITIC)[2]: state["game"][name] for name in names}
-        critic.load_state_dict(rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys))
+        critic.load_state_dict(
+            rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys)
+        )
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
@@ -140,7 +142,8 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
 
 
 class Truncation(NamedTuple):
-    """How far samples of a generator with styles keep to their mean; see `gans.core.styles.truncate_styles`."""
+    """How far samples of a generator with styles keep to their mean; see
+    `gans.core.styles.truncate_styles`."""
 
     psi: float
     cutoff: int | None = None

@@ -60,7 +60,8 @@ class Experiment:
         return (seed, "rollback", self.rollbacks) if self.rollbacks else (seed,)
 
     def set_rollbacks(self, rollbacks: int) -> None:
-        """Makes this a run that was rolled back so often: with other random draws, and half the rates each time."""
+        """Makes this a run that was rolled back so often: with other random draws, and half the rates each
+        time."""
         for player in self.players:
             player.schedule = ScaledSchedule(player.schedule, 0.5 ** (rollbacks - self.rollbacks))
         self.rollbacks = rollbacks

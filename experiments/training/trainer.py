@@ -43,8 +43,8 @@ def train_steps(
     stop: StopSignal,
     until_kimg: float | None = None,
 ) -> int:
-    """Trains from step `start + 1` to the last; returns the step it reached, short of the last when stopped, or
-    when so many images were shown.
+    """Trains from step `start + 1` to the last; returns the step it reached, short of the last when stopped,
+    or when so many images were shown.
 
     What a step draws at random is a function of (seed, step), and what it loads of (seed, images
     shown), so a resumed run continues bit by bit without any stored random state.
@@ -207,13 +207,15 @@ class Trainer:
         optimizers = [line for line in changed if line.startswith("optimizer: ")]
         if optimizers:
             raise RunError(
-                f"checkpoint {name} holds the state of another optimizer ({optimizers[0]}); take another --out"
+                f"checkpoint {name} holds the state of another optimizer ({optimizers[0]}); take another "
+                f"--out"
             )
         data = self.experiment.fingerprint
         if state.get("data", data) != data and not force:
             raise UsageError(
                 f"data {self.settings.data} is not what checkpoint {name} was trained on "
-                f"({state['data']['count']:,} samples then, {data['count']:,} now): bring it back, take another "
+                f"({state['data']['count']:,} samples then, {data['count']:,} now): bring it back, take "
+                f"another "
                 "--out, or go on with --force"
             )
         try:
@@ -224,7 +226,8 @@ class Trainer:
         total = self.experiment.total_steps
         if state["step"] > total:
             raise UsageError(
-                f"the checkpoint is already at step {state['step']}, past the {total} that --steps or --kimg ask "
+                f"the checkpoint is already at step {state['step']}, past the {total} that --steps or --kimg "
+                f"ask "
                 "for"
             )
         self.state = state

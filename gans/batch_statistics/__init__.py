@@ -1,1 +1,2 @@
-"""Batch statistics: every file beside this one shows a critic how alike a batch is (`--minibatch-statistic NAME`)."""
+"""Batch statistics: every file beside this one shows a critic how alike a batch is (`--minibatch-statistic
+NAME`)."""

@@ -28,7 +28,7 @@ class MinibatchDeviation(MinibatchStatistic):
     options_type: ClassVar[type] = DeviationOptions
     added = 1
 
-    def __init__(self, features: int, options: DeviationOptions = DeviationOptions()) -> None:  # noqa: B008
+    def __init__(self, features: int, options: DeviationOptions = DeviationOptions()) -> None:
         super().__init__()
         self.group = options.group_size
 

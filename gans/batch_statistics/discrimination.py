@@ -37,7 +37,7 @@ class MinibatchDiscrimination(MinibatchStatistic):
     def __init__(
         self,
         features: int,
-        options: DiscriminationOptions = DiscriminationOptions(),  # noqa: B008
+        options: DiscriminationOptions = DiscriminationOptions(),
     ) -> None:
         super().__init__()
         spaces, dimensions = options.spaces, options.dimensions

@@ -29,7 +29,8 @@ class Blueprint:
         sample_shape: `(C, H, W)` for images in [−1, 1], `(2,)` for points.
         z_dim: length of the latent vector.
         width: channels of the widest layer beside the image, or units of a hidden layer.
-        critic_norm: normalization in the critic: `of_maps(channels)` or `of_vectors(units)` between its layers.
+        critic_norm: normalization in the critic: `of_maps(channels)` or `of_vectors(units)` between its
+            layers.
         critic_dropout: probability with which the critic drops hidden features while it trains.
         classes: number of classes whose labels both networks take; 0 for none.
         attributes: attributes of every image, for generators that change them.
@@ -69,8 +70,8 @@ class Architecture:
         paper: where it was published.
         generator: builds the network that makes samples.
         critic: builds the network that judges them.
-        minibatch_statistic: the batch statistic of its critic where the user asks for no other; None for a critic
-            without one.
+        minibatch_statistic: the batch statistic of its critic where the user asks for no other; None for a
+            critic without one.
         takes_labels: whether both can be built for classes, and then take labels `(N,)` as well.
         data: kinds of data that it can make ("images", "points").
         task: what a generator starts from: noise, one image of each pair, images of either of two domains,

@@ -81,13 +81,16 @@ class Rates:
     beta2: Course | None = None
 
 
+CONSTANT = Rates()
+
+
 @dataclass(frozen=True)
 class Pace:
     """How long growing networks fade to the next size and stay there, in images shown (ProGAN, figure 2).
 
     Attributes:
-        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size gets
-            the same share of the run, such that GROWING_SHARE of it is growth.
+        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size
+            gets the same share of the run, such that GROWING_SHARE of it is growth.
     """
 
     fade: float | None = None

@@ -37,7 +37,7 @@ class ExponentialMovingAverage:
         self,
         network: nn.Module,
         half_life_kimg: Scheduled,
-        options: EmaOptions = EmaOptions(),  # noqa: B008
+        options: EmaOptions = EmaOptions(),
     ) -> None:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life_kimg = half_life_kimg
@@ -48,8 +48,8 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def follow(self, seen: int, images: int, progress: float = 0.0) -> None:
-        """Moves towards the network after `images` more were shown, `seen` in all, the share `progress` of the
-        run."""
+        """Moves towards the network after `images` more were shown, `seen` in all, the share `progress` of
+        the run."""
         half_life = value_at(self.half_life_kimg, progress) * 1000
         if self.ramp_up is not None:
             half_life = min(half_life, seen * self.ramp_up)

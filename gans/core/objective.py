@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gans.core.clock import SCALED, Clock, Pace, Rates
+from gans.core.clock import CONSTANT, SCALED, Clock, Pace, Rates
 from gans.core.networks import Batch, Condition, conditioned
 from gans.core.player import Losses, MakeOptimizer, Scores
 from losses.core.adversarial import Adversarial
@@ -38,8 +38,8 @@ class LossSpec:
     penalties: Sequence[GradientPenalty] = ()
     regularizers: Sequence[Regularizer] = ()
     courses: Mapping[type[Regularizer], Course] = field(default_factory=dict)
-    generator_rates: Rates = Rates()
-    critic_rates: Rates = Rates()
+    generator_rates: Rates = CONSTANT
+    critic_rates: Rates = CONSTANT
     pace: Pace = SCALED
     options: Any = None
 
@@ -57,8 +57,8 @@ class LossSpec:
 class AdversarialObjective:
     """The losses of both players for samples that are there; any critic and any optimizer may use it.
 
-    `critic_loss(C, clock, real, fake)` and `generator_loss(C, clock, real, fake)` return what to minimise, for
-    a batch of real samples and as many generated ones.
+    `critic_loss(C, clock, real, fake)` and `generator_loss(C, clock, real, fake)` return what to minimise,
+    for a batch of real samples and as many generated ones.
 
     Args:
         form: the adversarial form.
@@ -155,7 +155,8 @@ def penalty_losses(
 
 
 def sum_losses(losses: Sequence[Losses]) -> Losses:
-    """The losses of several critics that move together: the sum of their terms, the mean of what is logged."""
+    """The losses of several critics that move together: the sum of their terms, the mean of what is
+    logged."""
     terms, logged = [each.terms for each in losses], [each.logged for each in losses]
     return Losses(_joined(terms, torch.sum), _joined(logged, torch.mean))
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm, parametrize
 from torch.optim import Optimizer
 
-from gans.core.clock import Clock, Rates
+from gans.core.clock import CONSTANT, Clock, Rates
 
 Scores = dict[str, Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -43,7 +43,7 @@ class Player(nn.Module):
         network: nn.Module,
         make_optimizer: MakeOptimizer,
         after_step: Sequence[Callable[[nn.Module], None]] = (),
-        rates: Rates = Rates(),  # noqa: B008  (frozen)
+        rates: Rates = CONSTANT,
     ) -> None:
         super().__init__()
         self.name = name

@@ -58,9 +58,9 @@ def repeat_styles(w: Tensor, styles: int) -> Tensor:
 
 
 def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label: Tensor) -> Tensor:
-    """The styles of a training batch, `(N, styles, w_dim)`: with probability `style_mixing` those of another latent
-    of the same label, from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running mean
-    of w is kept."""
+    """The styles of a training batch, `(N, styles, w_dim)`: with probability `style_mixing` those of another
+    latent of the same label, from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running
+    mean of w is kept."""
     w = network.map(z, *label)
     with torch.no_grad():
         network.mean.lerp_(w.mean(dim=0), 1 - options.w_mean_decay)

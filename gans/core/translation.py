@@ -56,7 +56,8 @@ class PatchOptions:
 
     patch_layers: int | None = option(
         None,
-        "Strided layers of the critic: its patches have 16, 34 or 70 pixels a side for 1, 2 or 3; by default as "
+        "Strided layers of the critic: its patches have 16, 34 or 70 pixels a side for 1, 2 or 3; by "
+        "default as "
         "many as the image has room for, up to 3.",
         at_least=1,
         at_most=6,

@@ -1,4 +1,5 @@
-"""Adam (Kingma & Ba 2015), with decoupled weight decay where there is any (AdamW, Loshchilov & Hutter 2019)."""
+"""Adam (Kingma & Ba 2015), with decoupled weight decay where there is any (AdamW, Loshchilov & Hutter
+2019)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -32,8 +32,8 @@ class Adversarial(ABC):
 
     @abstractmethod
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """The generator's loss: `(N,)` logits → a scalar. A relativistic form needs `real_logits`; others ignore
-        them."""
+        """The generator's loss: `(N,)` logits → a scalar. A relativistic form needs `real_logits`; others
+        ignore them."""
 
 
 class Labelled(Adversarial):

@@ -33,7 +33,8 @@ class GradientPenalty:
     Attributes:
         points: where the gradient is taken.
         norm: what is asked of each sample's gradient.
-        weight: λ, which may move over the run; for the zero-centred norm, Mescheder's γ (the ½ is in the norm).
+        weight: λ, which may move over the run; for the zero-centred norm, Mescheder's γ (the ½ is in the
+            norm).
         every: the penalty is taken at every n-th critic update and weighs n times as much there, so that
             its expected gradient stays the same (lazy regularization, StyleGAN2 section 3.1).
         anneal: share of the weight that is left at the end of the run, approached along a cosine (R3GAN);

@@ -1,4 +1,5 @@
-"""Options that a component declares itself: a frozen dataclass of typed fields with bounds and a line of help."""
+"""Options that a component declares itself: a frozen dataclass of typed fields with bounds and a line of
+help."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -12,7 +12,8 @@ from losses.core.adversarial import Adversarial
 
 
 class Regularizer(ABC):  # noqa: B024  (its four kinds have the abstract methods)
-    """A change of the critic's training, with a strength. Raises ValueError where that is out of its range."""
+    """A change of the critic's training, with a strength. Raises ValueError where that is out of its
+    range."""
 
     def __init__(self, strength: float) -> None:
         self.strength = strength

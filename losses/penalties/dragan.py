@@ -1,4 +1,5 @@
-"""Penalizes gradients around the real samples, as DRAGAN's authors wrote it in their code (Kodali et al. 2017)."""
+"""Penalizes gradients around the real samples, as DRAGAN's authors wrote it in their code (Kodali et al.
+2017)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -30,7 +31,7 @@ class Dragan(Points):
 
     options_type: ClassVar[type] = DraganOptions
 
-    def __init__(self, options: DraganOptions = DraganOptions()) -> None:  # noqa: B008
+    def __init__(self, options: DraganOptions = DraganOptions()) -> None:
         self.options = options
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:

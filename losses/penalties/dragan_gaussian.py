@@ -1,4 +1,5 @@
-"""Penalizes gradients around the real samples, with Gaussian noise, as the text of DRAGAN has it (Kodali et al. 2017)."""
+"""Penalizes gradients around the real samples, with Gaussian noise, as the text of DRAGAN has it (Kodali et
+al. 2017)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -32,7 +33,7 @@ class DraganGaussian(Points):
 
     options_type: ClassVar[type] = GaussianOptions
 
-    def __init__(self, options: GaussianOptions = GaussianOptions()) -> None:  # noqa: B008
+    def __init__(self, options: GaussianOptions = GaussianOptions()) -> None:
         self.options = options
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from torch.nn.functional import one_hot
 
 from experiments.config.resolve import resolve
 from experiments.core import registry
+from experiments.core.stop_signal import StopSignal
 from experiments.data.ring8 import Ring8
 from experiments.training.experiment import build
-from experiments.training.trainer import StopSignal, train
+from experiments.training.trainer import train_steps
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
 from gans.core.duel import Duel
@@ -177,9 +178,7 @@ def test_reals_fakes_and_penalized_points_are_seen_with_the_labels_of_the_reals(
     penalty = GradientPenalty(Interpolates(), OneCentred(), 10.0)
     Duel(generator, critic, LossSpec(form(), sgd, sgd, penalties=[penalty])).round(_Loader())
     told = generator.inner.told + critic.told
-    assert len(critic.told) == 4 + (form is Relativistic), (
-        "reals, fakes, points, and the generator's turn"
-    )
+    assert len(critic.told) == 4 + (form is Relativistic), "reals, fakes, points, and the generator's turn"
     assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in told)
 
 
@@ -189,7 +188,7 @@ def test_a_label_learned_is_the_mode_that_it_names(loss: str) -> None:
     flags = {"arch": "mlp", "loss": loss, "data": "ring8", "conditional": True, "device": "cpu", "seed": 0}
     sizes = {"width": 32, "batch_size": 128, "n_critic": 1, "lr_generator": 2e-3, "lr_critic": 2e-3}
     experiment = build(resolve({**flags, **sizes, "steps": 400}))
-    train(experiment, 0, [], StopSignal())
+    train_steps(experiment, 0, [], StopSignal())
     labels = torch.arange(8).repeat(100)
     points = experiment.ema.average(torch.randn(800, 2), labels)
     nearest = torch.cdist(points, Ring8.centres).argmin(dim=1)

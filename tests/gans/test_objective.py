@@ -73,7 +73,10 @@ def test_the_critics_terms() -> None:
 
 
 def test_penalties_are_taken_when_due() -> None:
-    penalties = [GradientPenalty(Real(), OneCentred(), 1.0, every=2), GradientPenalty(Fake(), OneCentred(), 1.0, every=3)]
+    penalties = [
+        GradientPenalty(Real(), OneCentred(), 1.0, every=2),
+        GradientPenalty(Fake(), OneCentred(), 1.0, every=3),
+    ]
     objective, found = objective_of(Wasserstein(), penalties=penalties), []
     for batch_index in range(6):
         terms = objective.critic_loss(Linear(), Clock(batch_index=batch_index), Batch(REAL), FAKE).terms

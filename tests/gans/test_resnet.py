@@ -265,7 +265,9 @@ def test_critic_without_norm_judges_samples_one_by_one(size: tuple[int, int]) ->
     """[1] What a per-sample gradient penalty needs; batch norm is the counterexample."""
     x = draw(4, 3, *size)
     for critic_norm, alone in {"none": True, "layer": True, "instance": True, "batch": False}.items():
-        critic = make_critic(Blueprint((3, *size), z_dim=5, width=2, critic_norm=norm_of(critic_norm))).double()
+        critic = make_critic(
+            Blueprint((3, *size), z_dim=5, width=2, critic_norm=norm_of(critic_norm))
+        ).double()
         difference = (critic(x)[2:3] - critic(x[2:3])).abs().item()
         assert (difference < 1e-12) == alone, critic_norm
 

@@ -21,7 +21,9 @@ from gans.stylegan import (
     critic,
 )
 
-SMALL = Blueprint((3, 32, 32), z_dim=6, width=4, options=StyleGANOptions(style_mixing=0.5))  # 8 → 16 → 32 pixels
+SMALL = Blueprint(
+    (3, 32, 32), z_dim=6, width=4, options=StyleGANOptions(style_mixing=0.5)
+)  # 8 → 16 → 32 pixels
 UNMIXED = replace(SMALL, options=StyleGANOptions(style_mixing=0.0))
 
 

@@ -35,9 +35,7 @@ def norm_of(name: str) -> CriticNorm:
 MAP_NORMS = [name for name in registry.names("norm") if norm_of(name).of_maps(1)]
 
 
-def blueprint_of(
-    shape: tuple[int, ...] = SHAPE, width: int = 2, z_dim: int = 0, **others: Any
-) -> Blueprint:
+def blueprint_of(shape: tuple[int, ...] = SHAPE, width: int = 2, z_dim: int = 0, **others: Any) -> Blueprint:
     return Blueprint(shape, z_dim=z_dim, width=width, attributes=GROUPS, **others)
 
 
@@ -58,7 +56,9 @@ def enliven(network: nn.Module) -> None:
 
 def terms_of(arch: str) -> set[str]:
     """The generator's terms beside the adversarial one: those whose weights are options."""
-    weights = [each.name for each in fields(ARCHITECTURES[arch].options_type) if each.name.endswith("_weight")]
+    weights = [
+        each.name for each in fields(ARCHITECTURES[arch].options_type) if each.name.endswith("_weight")
+    ]
     return {name.removesuffix("_weight") for name in weights}
 
 

@@ -97,7 +97,9 @@ def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
         assert ((judged == told) | (judged == other)).all()
         assert (judged == other).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert not torch.equal(flipped.real_loss(logits), flipped.real_loss(logits))
-    assert torch.equal(flipped.generator_loss(logits), form.generator_loss(logits)), "the generator's target stays"
+    assert torch.equal(flipped.generator_loss(logits), form.generator_loss(logits)), (
+        "the generator's target stays"
+    )
 
 
 def test_all_patches_of_a_sample_have_its_label() -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 class Augmentation(ABC):
     """A random change of images, each by its own draw from torch's global generator.
 
-    It enlarges the data: what it makes (mirrored, shifted, recoloured pictures) the generator learns to make too.
+    It enlarges the data: what it makes (mirrored, shifted, recoloured pictures) the generator learns to make
+        too.
 
     Attributes:
         usual_strength: of `--augment NAME` alone, in (0, 1].

@@ -21,18 +21,19 @@ Augment = Callable[[Tensor, float], Tensor]
 class Loader:
     """Loads batches: float32 on `device`, images in [−1, 1], points as they are.
 
-    The samples form one endless sequence (experiments/data/core/batch_stream.py). The position in it is `seen`, the number of
-    samples loaded: setting it reaches any step. Of two domains the samples are those of B, and their condition
-    are images of A: their partners, or images in an order of their own.
+    The samples form one endless sequence (experiments/data/core/batch_stream.py). The position in it is
+    `seen`, the number of samples loaded: setting it reaches any step. Of two domains the samples are those of
+    B, and their condition are images of A: their partners, or images in an order of their own.
 
     Args:
         data: the data set, or two domains.
         batch_schedule: the size of every batch, and the length of the run.
         seed: seed of the order.
         device: device of the batches.
-        augment: random changes of images `(images, strength) → images`, drawn from torch's global generator, with
-            their strengths, which may move over the run.
-        condition: further arguments of both networks for each sample of a set, `(N, …)`: labels, or attributes.
+        augment: random changes of images `(images, strength) → images`, drawn from torch's global generator,
+            with their strengths, which may move over the run.
+        condition: further arguments of both networks for each sample of a set, `(N, …)`: labels, or
+            attributes.
     """
 
     def __init__(
@@ -130,7 +131,8 @@ class Loader:
 
 @contextmanager
 def _name_faults() -> Iterator[None]:
-    """Turns the refusal of a file, which could be read before or was not looked at, into a failure of the run."""
+    """Turns the refusal of a file, which could be read before or was not looked at, into a failure of the
+    run."""
     try:
         yield
     except ValueError as error:

@@ -11,7 +11,8 @@ from experiments.data.core.dataset import USUAL, DataAccess, Source
 
 
 def absolute_spec(spec: str) -> str:
-    """Makes the path in a data spec absolute, if there is such a path, so that a run goes on from any folder."""
+    """Makes the path in a data spec absolute, if there is such a path, so that a run goes on from any
+    folder."""
     name, _, argument = spec.partition(":")
     if argument and registry.load("data", name).takes_spec:
         return f"{name}:{absolute_spec(argument)}"
