@@ -1,6 +1,8 @@
 # make run     set up and train; other arguments: make run ARGS="--arch mlp --loss wgan-gp"
 # make test    set up and test
-# make check   format, lint, types, without changing anything
+# make check   format, lint, types and spelling, without changing anything
+# make house   the numbers of the layout: rooms, floors, circles, …
+# make bits    hashes of what short runs make, to compare before and after a change
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?= --arch dcgan --loss wgan-gp
@@ -10,7 +12,7 @@ VENV := .venv
 PROCESSES ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES)
 
-.PHONY: run test test-oldest check format soak clean
+.PHONY: run test test-oldest check house bits format soak clean
 
 run: $(VENV)/ready
 	$(VENV)/bin/gans run $(ARGS)
@@ -28,6 +30,13 @@ check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
+
+house:
+	@$(or $(PYTHON),python3) tests/house/house.py
+
+bits: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/bits.py
 
 format: $(VENV)/ready
 	$(VENV)/bin/ruff format .

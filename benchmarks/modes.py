@@ -33,7 +33,7 @@ def count(folder: Path) -> dict[str, float]:
     """Scores of the run's generator."""
     generator, settings = load_generator(folder)
     source = open_source(settings.data)
-    metric = Modes(source.centres, source.sigma)
+    metric = Modes(source.centres, source.options.sigma)
     metric.update(generate(from_noise(generator, str(folder)), SAMPLES, seed=0))
     return metric.compute() | {"modes": len(source.centres)}
 

@@ -86,7 +86,8 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
     if settings.image_size:
         generator.to(memory_format=layout), critic.to(memory_format=layout)
     generator.requires_grad_(True), critic.requires_grad_(True)
-    make = lambda network, rate: torch.optim.Adam(network.parameters(), lr=rate, betas=settings.options["optimizer.betas"])  # noqa: E731
+    betas = settings.options["optimizer.betas"]
+    make = lambda network, rate: torch.optim.Adam(network.parameters(), lr=rate, betas=betas)  # noqa: E731
     generator_optimizer, critic_optimizer = (
         make(generator, settings.lr_generator),
         make(critic, settings.lr_critic),

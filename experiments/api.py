@@ -36,7 +36,7 @@ from metrics.core.metric import Metric
 from metrics.core.statistics import Moments, frechet_distance
 
 
-class Generator:
+class TrainedGenerator:
     """A trained generator, in evaluation mode.
 
     Attributes:
@@ -102,9 +102,9 @@ class Run:
         return RunFolder(self.path).scores()
 
     @property
-    def generator(self) -> Generator:
+    def generator(self) -> TrainedGenerator:
         """The EMA generator as it is now."""
-        return Generator(self.path)
+        return TrainedGenerator(self.path)
 
     def evaluate(self, **arguments: Any) -> dict[str, dict[str, Any]]:
         """Scores of the newest generator; see `gans.evaluate`."""
@@ -117,9 +117,9 @@ class Score(float):
     record: Mapping[str, Any]
 
 
-def load(run_or_file: str | Path | Run) -> Generator:
+def load(run_or_file: str | Path | Run) -> TrainedGenerator:
     """Loads the EMA generator of a run folder, a checkpoint or an exported file."""
-    return Generator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
+    return TrainedGenerator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
 
 
 def train(out: str | Path | None = None, *, force: bool = False, **settings: Any) -> Run:
@@ -245,7 +245,7 @@ def _words_or_arrays(*sides: Any) -> list[Any]:
         if isinstance(side, np.ndarray | Tensor):
             found.append(torch.as_tensor(side))
         else:
-            found.append(str(side.path if isinstance(side, Run | Generator) else side))
+            found.append(str(side.path if isinstance(side, Run | TrainedGenerator) else side))
     return found
 
 

@@ -20,7 +20,7 @@ OFFERED = {
     "loss": "experiments.api",
     "penalty": "experiments.api",
     "metric": "experiments.api",
-    "Generator": "experiments.api",
+    "TrainedGenerator": "experiments.api",
     "Run": "experiments.api",
     "UsageError": "experiments.core.errors",
     "RunError": "experiments.core.errors",

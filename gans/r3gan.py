@@ -117,7 +117,7 @@ class GenerativeBasis(nn.Module):
         return self.strengths(z)[:, :, None, None] * self.patterns
 
 
-class Block(nn.Module):
+class BottleneckBlock(nn.Module):
     """`x ↦ x + residual(x)`, where the residual is an inverted bottleneck: a 1×1 convolution to twice the
     channels, a 3×3 one in groups, and a 1×1 one back (the paper's figure 2c).
 
@@ -159,7 +159,10 @@ def blocks(
     gain = GAIN * (options.blocks_per_scale * scales) ** (-1 / 4)
     # Spectral norm divides by the length of the weights, so there they cannot be zeros.
     last_gain = gain if critic_norm.normalizes_weights else 0.0
-    return [Block(channels, gain, last_gain, options, critic_norm) for _ in range(options.blocks_per_scale)]
+    return [
+        BottleneckBlock(channels, gain, last_gain, options, critic_norm)
+        for _ in range(options.blocks_per_scale)
+    ]
 
 
 class LeakyReLU(nn.Module):

@@ -61,7 +61,7 @@ def compare(
 def settings_of(words: str) -> list[str]:
     """`loss,lr-generator,arch.mapping-layers` → names of settings and keys of options, each once."""
     from experiments.core.options import normal_key
-    from experiments.core.settings import SHORT_FLAGS
+    from experiments.core.short_flags import SHORT_FLAGS
 
     names = [word.strip() for word in words.split(",") if word.strip()]
     found = [normal_key(name) if "." in name else name.replace("-", "_") for name in names]

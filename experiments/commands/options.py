@@ -10,7 +10,8 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import NAMED, SLOTS, normal_key
 from experiments.core.readers import Read
-from experiments.core.settings import FIELDS, SHORT_FLAGS, flag, read_value
+from experiments.core.settings import FIELDS, flag, read_value
+from experiments.core.short_flags import SHORT_FLAGS
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]

@@ -17,7 +17,8 @@ from experiments.core.options import (
     split_key,
     unknown_option,
 )
-from experiments.core.settings import SHORT_FLAGS, Settings
+from experiments.core.settings import Settings
+from experiments.core.short_flags import SHORT_FLAGS
 
 
 def components_of(values: Mapping[str, Any]) -> dict[str, str]:

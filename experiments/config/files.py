@@ -11,7 +11,8 @@ from experiments.config.precedence import flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import read_option
-from experiments.core.settings import FIELDS, SHORT_FLAGS, Settings, flag, read_value
+from experiments.core.settings import FIELDS, Settings, flag, read_value
+from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
 
 FORMAT = 1

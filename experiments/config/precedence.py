@@ -6,7 +6,8 @@ from typing import Any
 
 from experiments.core.errors import UsageError
 from experiments.core.options import normal_key
-from experiments.core.settings import FIELDS, SHORT_FLAGS, read_value
+from experiments.core.settings import FIELDS, read_value
+from experiments.core.short_flags import SHORT_FLAGS
 from losses.recipe import Rule
 
 PAIRS = ("augment", "regularizers")  # settings that are mappings themselves

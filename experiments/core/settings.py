@@ -7,14 +7,12 @@ that only some components have are no fields: they stand in `Settings.options` b
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from experiments.core.readers import (
     Read,
     Size,
     augmentations,
-    batch_sizes,
-    beta_pair,
     channel_count,
     choice,
     courses,
@@ -29,6 +27,7 @@ from experiments.core.readers import (
     whole,
     words,
 )
+from experiments.core.short_flags import SHORT_FLAGS
 
 
 def setting(
@@ -263,70 +262,6 @@ class Settings:
 
 
 FIELDS = {f.name: f for f in fields(Settings) if f.name != "options"}
-
-
-class ShortFlag(NamedTuple):
-    """A flag that is a short name of an option's key.
-
-    Attributes:
-        key: of the option.
-        read: of its value; help, metavar: of the flag.
-    """
-
-    key: str
-    read: Read
-    help: str
-    metavar: str
-
-
-SHORT_FLAGS = {
-    "stage_batch_sizes": ShortFlag(
-        "arch.stage_batch_sizes",
-        batch_sizes,
-        "Images in a batch while growing networks are at these sizes (longer side in pixels); at others "
-        "--batch-size. Short for --set arch.stage_batch_sizes=…",
-        "SIDE:N,…",
-    ),
-    "fade_kimg": ShortFlag(
-        "arch.fade_kimg",
-        real(above=0.0),
-        "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are "
-        "growth. "
-        "Short for --set arch.fade_kimg=…",
-        "K",
-    ),
-    "stable_kimg": ShortFlag(
-        "arch.stable_kimg",
-        real(above=0.0),
-        "Time that growing networks stay at each size; default: as long as they fade. Short for --set "
-        "arch.stable_kimg=…",
-        "K",
-    ),
-    "style_mixing": ShortFlag(
-        "arch.style_mixing",
-        real(at_least=0.0, at_most=1.0),
-        "Probability of styles from two latents. Short for --set arch.style_mixing=…",
-        "P",
-    ),
-    "betas": ShortFlag(
-        "optimizer.betas", beta_pair, "Betas of Adam. Short for --set optimizer.betas=…", "B1,B2"
-    ),
-    "weight_decay": ShortFlag(
-        "optimizer.weight_decay",
-        real(at_least=0.0, at_most=1.0),
-        "Weight decay of both networks: decoupled (AdamW) for adam, an L2 term for the others. Short for "
-        "--set "
-        "optimizer.weight_decay=…",
-        "RATE",
-    ),
-    "term_weights": ShortFlag(
-        "arch.*_weight",
-        strengths,
-        "Weights of the generator's other terms, such as cycle and identity; those not named stay. Short for "
-        "--set arch.cycle_weight=…",
-        "TERM=WEIGHT,…",
-    ),
-}
 
 
 def flag(name: str) -> str:

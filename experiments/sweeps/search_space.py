@@ -14,7 +14,8 @@ from experiments.config.precedence import unknown_setting
 from experiments.core.errors import UsageError
 from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed
-from experiments.core.settings import FIELDS, SHORT_FLAGS, read_value
+from experiments.core.settings import FIELDS, read_value
+from experiments.core.short_flags import SHORT_FLAGS
 
 PLAIN = ("arch", "loss", "data")  # whose values name themselves
 NARROWER = 4  # times, the range of a finer round

@@ -49,7 +49,7 @@ def smooth_labels(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) ->
     """The form with softer labels. Raises ValueError where they are soft already: targets would multiply."""
     inner = require_labels(name, form)
     while isinstance(inner, Relabelled):
-        if isinstance(inner.mix_real, Smooth):
+        if isinstance(inner.mix_real, SmoothLabels):
             raise ValueError(f"{name}: the labels are smoothed already; take one kind of label smoothing")
         inner = inner.form
     return Relabelled(require_labels(name, form), mix_real, mix_fake)
@@ -59,7 +59,7 @@ def keep_label(label_loss: Tensor, other_loss: Tensor) -> Tensor:
     return label_loss
 
 
-class Smooth:
+class SmoothLabels:
     """The expected loss where a label is right with probability α."""
 
     def __init__(self, alpha: float) -> None:
@@ -69,7 +69,7 @@ class Smooth:
         return self.alpha * label_loss + (1 - self.alpha) * other_loss
 
 
-class Flip:
+class FlipLabels:
     """Each sample's label is the other one with a given probability, drawn anew at every update."""
 
     def __init__(self, probability: float) -> None:

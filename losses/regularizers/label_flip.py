@@ -1,7 +1,7 @@
 """Flips each of the critic's labels with probability p: noisy labels (Chintala et al. 2016)."""
 
 from losses.core.adversarial import Adversarial
-from losses.core.labels import Flip, Relabelled, require_labels
+from losses.core.labels import FlipLabels, Relabelled, require_labels
 from losses.core.regularizer import Relabel
 
 
@@ -18,5 +18,5 @@ class LabelFlip(Relabel):
         super().__init__(strength)
 
     def wrap(self, form: Adversarial) -> Adversarial:
-        flip = Flip(self.strength)
+        flip = FlipLabels(self.strength)
         return Relabelled(require_labels("label-flip", form), flip, flip)

@@ -1,7 +1,7 @@
 """Tells the critic that reals are real with probability α only, one-sided (Salimans et al. 2016, 3.4)."""
 
 from losses.core.adversarial import Adversarial
-from losses.core.labels import Smooth, keep_label, smooth_labels
+from losses.core.labels import SmoothLabels, keep_label, smooth_labels
 from losses.core.regularizer import Relabel
 
 
@@ -19,4 +19,4 @@ class LabelSmoothing(Relabel):
         super().__init__(strength)
 
     def wrap(self, form: Adversarial) -> Adversarial:
-        return smooth_labels("label-smoothing", form, Smooth(self.strength), keep_label)
+        return smooth_labels("label-smoothing", form, SmoothLabels(self.strength), keep_label)

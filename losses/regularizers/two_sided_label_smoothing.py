@@ -1,7 +1,7 @@
 """Softens both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
 
 from losses.core.adversarial import Adversarial
-from losses.core.labels import Smooth, smooth_labels
+from losses.core.labels import SmoothLabels, smooth_labels
 from losses.core.regularizer import Relabel
 
 
@@ -21,5 +21,5 @@ class TwoSidedLabelSmoothing(Relabel):
         super().__init__(strength)
 
     def wrap(self, form: Adversarial) -> Adversarial:
-        smooth = Smooth(self.strength)
+        smooth = SmoothLabels(self.strength)
         return smooth_labels("two-sided-label-smoothing", form, smooth, smooth)

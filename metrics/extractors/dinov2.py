@@ -88,7 +88,7 @@ class VisionTransformer(nn.Module):
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.pos_embed = nn.Parameter(torch.empty(1, 1 + side * side, width))
         self.patch_embed = nn.Sequential(OrderedDict(proj=nn.Conv2d(3, width, PATCH, stride=PATCH)))
-        self.blocks = nn.Sequential(*[Block(width, plan.heads) for _ in range(plan.depth)])
+        self.blocks = nn.Sequential(*[TransformerBlock(width, plan.heads) for _ in range(plan.depth)])
         self.norm = nn.LayerNorm(width, eps=EPSILON)
 
     def forward(self, x: Tensor) -> Features:
@@ -97,7 +97,7 @@ class VisionTransformer(nn.Module):
         return Features(self.norm(self.blocks(tokens)[:, 0]), None)
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Attention, then an MLP, each normed before, scaled after, and added to its input."""
 
     def __init__(self, width: int, heads: int) -> None:

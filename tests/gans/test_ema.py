@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
+from losses.core.schedule import Course
+from losses.schedules.linear import Linear
 
 
 def network(value: float) -> nn.Linear:
@@ -67,3 +69,28 @@ def test_the_average_neither_trains_nor_asks_for_gradients() -> None:
     ema = ExponentialMovingAverage(live, half_life_kimg=1.0)
     assert not any(p.requires_grad for p in ema.average.parameters())
     assert not any(module.training for module in ema.average.modules())
+
+
+def test_without_a_ramp_up_the_half_life_holds_from_the_start() -> None:
+    live = network(0.0)
+    ema = ExponentialMovingAverage(live, half_life_kimg=1.0, options=EmaOptions(ramp_up=None))
+    nn.init.constant_(live.weight, 8.0)
+    ema.follow(seen=1000, images=1000)  # a ramp-up of 5 % would leave a half-life of 50 images
+    assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
+
+
+def test_a_half_life_may_follow_a_course() -> None:
+    """From 1 to 3 thousand images: half is left after 1,000 at the start, 2,000 halfway and 3,000 at the end,
+    and of 8 so much is gone."""
+    course = Course(1.0, 3.0, Linear())
+    for progress, images in ((0.0, 1000), (0.5, 2000), (1.0, 3000)):
+        live = network(0.0)
+        ema = ExponentialMovingAverage(live, course, EmaOptions(ramp_up=None))
+        nn.init.constant_(live.weight, 8.0)
+        ema.follow(100_000, images, progress)
+        assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
+    live = network(0.0)
+    ema = ExponentialMovingAverage(live, course, EmaOptions(ramp_up=0.05))
+    nn.init.constant_(live.weight, 8.0)
+    ema.follow(seen=4000, images=200, progress=0.5)  # the ramp-up's 200 images are fewer than 2,000
+    assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]

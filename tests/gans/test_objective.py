@@ -11,17 +11,21 @@ from gans.core.clock import Clock
 from gans.core.networks import Batch
 from gans.core.objective import AdversarialObjective, LossSpec, sum_losses
 from gans.core.player import Losses
+from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.lsgan import LeastSquares
 from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
+from losses.core.schedule import Course
 from losses.penalties.fake import Fake
 from losses.penalties.real import Real
 from losses.penalty_norms.one import OneCentred
 from losses.penalty_norms.zero import ZeroCentred
 from losses.regularizers.drift import Drift
 from losses.regularizers.instance_noise import InstanceNoise
+from losses.regularizers.label_smoothing import LabelSmoothing
+from losses.schedules.linear import Linear as LinearSchedule
 from tests.gans.translating import SGD
 
 
@@ -125,3 +129,28 @@ def test_critics_that_move_together() -> None:
     terms, logged = sum_losses(parts)
     assert {name: value.item() for name, value in terms.items()} == {"adversarial": 4, "gradient_penalty": 8}
     assert {name: value.item() for name, value in logged.items()} == {"real": 2}
+
+
+@pytest.mark.parametrize("form", [BinaryCrossEntropy(), LeastSquares()], ids=lambda form: form.recipe.form)
+@pytest.mark.parametrize("knows_logits", [False, True])
+def test_a_strength_follows_its_course(form: Adversarial, knows_logits: bool) -> None:
+    """Labels of 0.9 at the start, 0.95 halfway and 1 at the end; and of 0.9 again in a run that goes back."""
+
+    def critic_loss(objective: AdversarialObjective, clock: Clock) -> float:
+        critic, real = Linear(), Batch(REAL)
+        if not knows_logits:
+            return objective.critic_loss(critic, clock, real, FAKE).terms["adversarial"].item()
+        logits = critic(REAL), critic(FAKE)
+        return (
+            objective.critic_loss_from_logits(critic, clock, real, FAKE, *logits).terms["adversarial"].item()
+        )
+
+    courses = {LabelSmoothing: Course(0.9, 1.0, LinearSchedule())}
+    moving = objective_of(form, regularizers=[LabelSmoothing(0.9)], courses=courses)
+    found = []
+    for progress, strength in ((0.0, 0.9), (0.5, 0.95), (1.0, 1.0), (0.0, 0.9)):
+        clock = Clock(progress=progress)
+        fixed = objective_of(form, regularizers=[LabelSmoothing(strength)])
+        found.append(critic_loss(moving, clock))
+        assert found[-1] == pytest.approx(critic_loss(fixed, clock), rel=1e-14)
+    assert len(set(found)) == 3, "another strength is another loss"

@@ -21,7 +21,6 @@ from losses.core.schedule import Course, linear
 from losses.penalties.interpolates import Interpolates
 from losses.penalty_norms.one import OneCentred
 from losses.regularizers.weight_clip import WeightClip
-from losses.schedules.cosine import Cosine
 from losses.schedules.linear import Linear
 
 ADAM = partial(torch.optim.Adam, lr=1e-2, betas=(0.0, 0.9))
@@ -215,3 +214,36 @@ def test_learning_rates_come_from_the_config_not_from_the_checkpoint() -> None:
         loaded.optimizer.state_dict()["state"][0]["exp_avg"],
         saved.optimizer.state_dict()["state"][0]["exp_avg"],
     )
+
+
+@pytest.mark.parametrize("power", [1.0, 0.8])
+def test_the_second_beta_follows_its_course_before_each_step(power: float) -> None:
+    """To the power of the slow-down, as the rate is a multiple of it; the first beta stays."""
+    network = nn.Linear(1, 1)
+    adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
+    rates = Rates(RateSchedule(linear), beta2=Course(0.9, 0.99, Linear()))
+    player = Player("critic", network, adam, rates=rates)
+    player.slow_down(power)
+    used = []
+    player.optimizer.register_step_pre_hook(
+        lambda optimizer, *given: used.append(
+            (optimizer.param_groups[0]["lr"], *optimizer.param_groups[0]["betas"])
+        )
+    )
+    for progress in (0.0, 0.5, 0.75):
+        player.minimise(lambda clock: Losses({"loss": network.weight.sum()}), Clock(progress=progress))
+    expected = [(1.0, 0.9), (0.5, 0.945), (0.25, 0.9675)]
+    for found, (share, beta2) in zip(used, expected, strict=True):
+        assert found == pytest.approx((1e-2 * power * share, 0.5**power, beta2**power), rel=1e-12)
+
+
+def test_slowing_down_twice_multiplies_the_powers() -> None:
+    network = nn.Linear(1, 1)
+    rates = Rates(beta2=Course(0.9, 0.9, Linear()))
+    player = Player("critic", network, partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9)), rates=rates)
+    for power in (0.5, 0.8):
+        player.slow_down(power)
+    player.minimise(lambda clock: Losses({"loss": network.weight.sum()}), Clock())
+    (group,) = player.optimizer.param_groups
+    assert group["betas"] == pytest.approx((0.5**0.4, 0.9**0.4), rel=1e-12)
+    assert group["lr"] == pytest.approx(4e-3, rel=1e-12)

@@ -13,7 +13,7 @@ from gans.layers.resample import Downsample, Upsample
 from gans.norms.none import NoNorm
 from gans.norms.spectral import SpectralNorm
 from gans.r3gan import (
-    Block,
+    BottleneckBlock,
     GenerativeBasis,
     Generator,
     LeakyReLU,
@@ -47,8 +47,8 @@ def count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def blocks_of(network: nn.Module) -> list[Block]:
-    return [m for m in network.modules() if isinstance(m, Block)]
+def blocks_of(network: nn.Module) -> list[BottleneckBlock]:
+    return [m for m in network.modules() if isinstance(m, BottleneckBlock)]
 
 
 def grouped(network: nn.Module) -> Iterator[nn.Conv2d]:
@@ -119,7 +119,9 @@ def test_widths_are_the_papers_and_groups_have_16_channels(size: tuple[int, int]
 
 @pytest.mark.parametrize(("width", "groups"), [(3, 3), (4, 1), (8, 1), (12, 3), (16, 2), (20, 5), (24, 3)])
 def test_narrow_networks_have_groups_that_divide_them(width: int, groups: int) -> None:
-    assert {layer.groups for layer in grouped(Block(width, 1.0, 0.0, R3GANOptions(), NoNorm()))} == {groups}
+    assert {
+        layer.groups for layer in grouped(BottleneckBlock(width, 1.0, 0.0, R3GANOptions(), NoNorm()))
+    } == {groups}
 
 
 def test_no_normalization_unless_asked_for() -> None:
@@ -134,7 +136,7 @@ def test_no_normalization_unless_asked_for() -> None:
 
 def test_a_block_is_what_the_formula_says() -> None:
     """`x + W₃ φ(W₂ φ(W₁ x + b₁) + b₂)`, the grouped convolution taken group by group."""
-    block = Block(24, 1.0, 1.0, R3GANOptions(), NoNorm()).double()
+    block = BottleneckBlock(24, 1.0, 1.0, R3GANOptions(), NoNorm()).double()
     for parameter in block.parameters():
         nn.init.normal_(parameter)
     enter, _, middle, _, leave = block.residual
@@ -192,11 +194,11 @@ def test_at_first_every_block_is_the_identity() -> None:
             x = torch.randn(2, 8, 6, 6)
             assert torch.equal(block(x), x)
     generator, critic = Generator(SMALL), make_critic(SMALL)
-    skip = [generator.basis, *(m for m in generator.layers if not isinstance(m, Block))]
+    skip = [generator.basis, *(m for m in generator.layers if not isinstance(m, BottleneckBlock))]
     assert [type(m) for m in skip] == [GenerativeBasis, Upsample, Upsample, PixelwiseConvolution]
     z = torch.randn(2, 5)
     torch.testing.assert_close(generator(z), nn.Sequential(*skip)(z))
-    skip = [m for m in critic if not isinstance(m, Block)]
+    skip = [m for m in critic if not isinstance(m, BottleneckBlock)]
     kinds = [PixelwiseConvolution, Downsample, Downsample, nn.Conv2d, nn.Flatten, nn.Linear, nn.Flatten]
     assert [type(m) for m in skip] == kinds
     x = torch.randn(2, 3, 16, 16)

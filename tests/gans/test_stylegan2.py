@@ -110,9 +110,9 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=1e-3, betas=(0.0, 0.99))
 
 
-def game(every: int = 16, n_critic: int = 1) -> LazyDuel:
+def game(every: int = 16, n_critic: int = 1, options: StyleGAN2Options | None = None) -> LazyDuel:
     penalty = GradientPenalty(Real(), ZeroCentred(), 0.5, every)
-    spec = LossSpec(BinaryCrossEntropy(), adam, adam, n_critic, penalties=[penalty])
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, n_critic, penalties=[penalty], options=options)
     return LazyDuel(Generator(SMALL), Critic(SMALL), spec)
 
 
@@ -153,6 +153,28 @@ def test_optimizers_that_move_more_often_are_slower() -> None:
     eager.round(BatchLoader())
     assert eager.duel.critic.optimizer.param_groups[0]["lr"] == 1e-3, "one step for loss and penalty"
     assert not eager.lazy
+
+
+def test_without_a_weight_no_path_is_measured_and_the_generator_is_as_fast_as_any() -> None:
+    duel, loader = game(every=3, options=StyleGAN2Options(path_length_weight=0.0)), BatchLoader()
+    scores = [duel.round(loader) for _ in range(5)]
+    assert not any("generator/path_length" in each for each in scores)
+    optimizer = duel.duel.generator.optimizer
+    assert {int(state["step"]) for state in optimizer.state.values()} == {5}, "one step a round"
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+    assert optimizer.param_groups[0]["betas"] == (0.0, 0.99)
+    assert duel.length.item() == 0
+    assert duel.duel.critic.optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * 3 / 4), (
+        "the critic's turns stay"
+    )
+
+
+def test_path_lengths_take_the_turns_of_the_options() -> None:
+    """Every third round, three times as heavy as they are rare; the generator's rate to 3 / 4."""
+    duel, loader = game(options=StyleGAN2Options(path_length_every=3)), BatchLoader()
+    scores = [duel.round(loader) for _ in range(7)]
+    assert ["generator/path_length" in each for each in scores] == [True, False, False] * 2 + [True]
+    assert duel.duel.generator.optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * 3 / 4)
 
 
 def test_rarer_penalties_have_the_same_expected_gradient() -> None:

@@ -97,3 +97,17 @@ def test_each_image_is_pulled_at_nodes_of_its_own() -> None:
     expected = (x + pull).clamp(ramp[0].item(), ramp[-1].item())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
     assert not torch.equal(found[0], found[1])
+
+
+def test_the_warp_is_that_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its strength and its nodes, for the images of both domains."""
+    asked: list[tuple[float, int]] = []
+
+    def remember(images: Tensor, deviation: float, count: int) -> Tensor:
+        asked.append((deviation, count))
+        return images
+
+    monkeypatch.setattr(swap, "warp", remember)
+    game_of("swap", options=SwapOptions(warp_strength=0.3, warp_nodes=7)).round(BatchLoader("swap"))
+    game_of("swap").round(BatchLoader("swap"))
+    assert asked == [(0.3, 7)] * 2 + [(0.1, 5)] * 2

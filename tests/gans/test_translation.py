@@ -1,5 +1,7 @@
 """What all translators and critics of patches have in common."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +11,17 @@ from torch import nn
 from gans.core.translation import AttributeTranslator, DomainTranslator, PatchCritic, patch_layers
 from gans.norms.instance import InstanceNorm
 from tests.conftest import ARCHITECTURES, FROM_NOISE
-from tests.gans.translating import batch_of, blueprint_of, images, networks_of, norm_of
+from tests.gans.translating import (
+    SGD,
+    BatchLoader,
+    batch_of,
+    blueprint_of,
+    game_of,
+    images,
+    networks_of,
+    norm_of,
+    terms_of,
+)
 
 TRANSLATORS = [name for name in ARCHITECTURES if name not in FROM_NOISE]
 SHAPES = [(1, 8, 8), (3, 16, 16), (4, 16, 8), (1, 28, 28), (3, 24, 40)]
@@ -137,3 +149,21 @@ def test_a_logit_sees_a_patch(side: int) -> None:
 def test_layers_by_size() -> None:
     sizes = {side: patch_layers(blueprint_of((3, side, 2 * side))) for side in (8, 31, 32, 63, 64, 256, 1024)}
     assert sizes == {8: 1, 31: 1, 32: 2, 63: 2, 64: 3, 256: 3, 1024: 3}
+
+
+@pytest.mark.parametrize(
+    ("arch", "term"), [(arch, term) for arch in TRANSLATORS for term in sorted(terms_of(arch))]
+)
+def test_the_weight_of_each_term_is_an_option(arch: str, term: str) -> None:
+    """Three times the weight, three times the term; the generator's other terms stay."""
+    found = []
+    for factor in (1, 3):
+        usual = ARCHITECTURES[arch].options_type()
+        options = replace(usual, **{f"{term}_weight": factor * getattr(usual, f"{term}_weight")})
+        game = game_of(arch, options=options, critic_optimizer=partial(SGD, lr=0.0))
+        torch.manual_seed(1)
+        scores = game.round(BatchLoader(arch))
+        found.append({name: scores[f"generator/{name}"].item() for name in {"adversarial", *terms_of(arch)}})
+    assert found[0][term] > 0
+    found[0][term] *= 3
+    assert found[1] == pytest.approx(found[0], rel=1e-12)

@@ -12,7 +12,6 @@ from experiments.core.errors import UsageError
 from experiments.core.options import make_component
 from experiments.trackers.core.login import is_logged_in, mode
 from experiments.trackers.core.tracker import TrackedRun, Tracker
-from experiments.trackers.local import LocalTracker
 
 log = logging.getLogger("gans")
 
@@ -37,7 +36,7 @@ def open_trackers(names: Sequence[str], run: TrackedRun, options: Mapping[str, A
         run: what the trackers are told.
         options: of the trackers, by key (`wandb.finish_seconds`).
     """
-    local = LocalTracker(run)
+    local = _load("local")(run)
     return _Several([local], [_Guarded(name, run, options or {}) for name in chosen(names)])
 
 

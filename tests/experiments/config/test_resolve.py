@@ -270,12 +270,27 @@ def test_words_are_read(name: str, words: str, value: Any) -> None:
         ("image_size", "0"), ("image_size", "8x"), ("image_size", "1x2x3"), ("image_size", "-8"),
         ("betas", "0.5"), ("betas", "0.5,1.0"), ("betas", "a,b"), ("batch_size", "2.5"), ("seed", "-1"),
         ("lr_critic", "0"), ("lr_critic", "nan"), ("lr_critic", "inf"), ("lr_critic", "1e9"),
-        ("channels", "2"), ("regularizers", "weight-clip"), ("penalty_norm", "two"), ("kimg", "0"),
+        ("channels", "2"), ("regularizers", "weight-clip"), ("kimg", "0"),
     ],
 )  # fmt: skip
 def test_impossible_words_are_refused(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_value(name, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "message"),
+    [
+        ("penalty_norm", "two", "unknown penalty-norm 'two'; there are: one, one-sided, zero"),
+        ("optimizer", "adan", "unknown optimizer 'adan'; did you mean adam"),
+        ("lr_schedule", "cosin", "unknown schedule 'cosin'; did you mean cosine"),
+        ("critic_norm", "spectal", "unknown norm 'spectal'; did you mean spectral"),
+        ("minibatch_statistic", "deviance", "unknown batch-statistic 'deviance'; did you mean deviation"),
+    ],
+)
+def test_unknown_components_are_refused(name: str, word: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve({"arch": "progan", name: word})
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_impossible_words(words: str, refused: Any) -> None:
 def test_what_is_refused(refused: Any) -> None:
     small = "--image-size 16 --width 2 --z-dim 3 --batch-size 4 --out run"
     for arch in ("dcgan", "stylegan2"):
-        refused(2, (arch, "does not grow"), f"run --arch {arch} {small} --stage-batch-sizes 4:8")
+        refused(2, (f"--stage-batch-sizes has no meaning for architecture {arch}",), f"run --arch {arch} {small} --stage-batch-sizes 4:8")
     line = f"run --arch progan {small} --steps 9"
     for dry in ("", " --dry-run"):
         refused(2, ("32", "4, 8, 16"), f"{line} --stage-batch-sizes 32:8{dry}")

@@ -1,7 +1,7 @@
 """The settings of translators: those of their papers, and what is refused with the reason."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +18,35 @@ from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 Gans = Callable[..., Any]
 Refused = Callable[..., str]
 TRANSLATORS = [name for name in ARCHITECTURES if name not in FROM_NOISE]
-ADAM = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "betas": (0.5, 0.999), "n_critic": 1}
+ADAM = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "optimizer.betas": (0.5, 0.999), "n_critic": 1}
 HALF = {"lr_schedule": "linear", "lr_decay_from": 0.5}
 PAPERS: dict[str, dict[str, Any]] = {
     "cyclegan": ADAM
     | HALF
     | {"loss": "lsgan", "batch_size": 1, "image_size": (256, 256), "width": 64, "penalty": ()}
-    | {"critic_norm": "instance", "term_weights": (("cycle", 10.0), ("identity", 5.0))},
+    | {"critic_norm": "instance", "arch.cycle_weight": 10.0, "arch.identity_weight": 5.0},
     "pix2pix": ADAM
     | {"loss": "bce", "batch_size": 1, "image_size": (256, 256), "width": 64, "lr_schedule": "constant"}
-    | {"critic_norm": "instance", "term_weights": (("l1", 100.0),), "penalty": ()},
+    | {"critic_norm": "instance", "arch.l1_weight": 100.0, "penalty": ()},
     "stargan": HALF
     | {"loss": "wgan-gp", "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4}
-    | {"betas": (0.5, 0.999), "n_critic": 5, "batch_size": 16, "image_size": (128, 128), "width": 64}
+    | {"optimizer.betas": (0.5, 0.999), "n_critic": 5, "batch_size": 16, "image_size": (128, 128), "width": 64}
     | {"penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "critic_norm": "none"}
-    | {"term_weights": (("classification", 1.0), ("reconstruction", 10.0))},
+    | {"arch.classification_weight": 1.0, "arch.reconstruction_weight": 10.0},
 }
 
 
 @pytest.mark.parametrize("arch", PAPERS)
 def test_the_papers_settings(arch: str) -> None:
     """On whatever data; but a loss of another kind brings its penalty along."""
-    settings = vars(resolve({"arch": arch, "preset": "paper"}).settings)
+    settings = resolve({"arch": arch, "preset": "paper"}).settings.to_dict()
     assert {name: settings[name] for name in PAPERS[arch]} == PAPERS[arch]
     assert settings["data"] == DATA[ARCHITECTURES[arch].task]
     other = resolve({"arch": arch, "preset": "paper", "loss": "r1"}).settings
     assert (other.penalty, other.critic_norm) == (("real",), "none")
-    assert (other.betas, other.term_weights) == (PAPERS[arch]["betas"], PAPERS[arch]["term_weights"])
+    assert {key: value for key, value in other.options.items() if key in PAPERS[arch]} == {
+        key: value for key, value in PAPERS[arch].items() if "." in key
+    }
 
 
 @pytest.mark.parametrize("preset", ["paper", "laptop"])
@@ -60,35 +62,47 @@ def test_their_name_alone_is_a_plan(arch: str, preset: str, gans: Gans) -> None:
 
 @pytest.mark.parametrize("arch", TRANSLATORS)
 def test_a_weight_that_is_given_leaves_the_others(arch: str) -> None:
-    own = dict(resolve({"arch": arch}).settings.term_weights)
+    own = weights_of(arch)
     first = next(iter(own))
-    found = dict(resolve({"arch": arch, "term_weights": f"{first}=0.25"}).settings.term_weights)
-    assert found == own | {first: 0.25}
-    again = resolve({}, {"arch": arch, "term_weights": {first: 0.5}}, "mine.json").settings.term_weights
-    assert dict(again) == own | {first: 0.5}
+    assert weights_of(arch, term_weights=f"{first}=0.25") == own | {first: 0.25}
+    assert weights_of(arch, **{f"arch.{first}_weight": 0.25}) == own | {first: 0.25}
+    for config in ({"term_weights": {first: 0.5}}, {"arch": {"name": arch, f"{first}_weight": 0.5}}):
+        again = resolve({}, {"arch": arch, **config}, "mine.json").settings
+        assert weights_in(again.options) == own | {first: 0.5}
+
+
+def weights_of(arch: str, **flags: Any) -> dict[str, float]:
+    """The weights of the generator's terms."""
+    return weights_in(resolve({"arch": arch, **flags}).settings.options)
+
+
+def weights_in(options: Mapping[str, Any]) -> dict[str, float]:
+    """The weights of terms among options, by the term."""
+    keys = [key for key in options if key.startswith("arch.") and key.endswith("_weight")]
+    return {key.removeprefix("arch.").removesuffix("_weight"): options[key] for key in keys}
 
 
 def test_the_weight_of_a_term_reaches_the_game(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 8)
     tiny = {"arch": "cyclegan", "image_size": (8, 8), "width": 2, "batch_size": 2, "steps": 1}
     game: Any = build(resolve({**tiny, "term_weights": "cycle=5"})).game
-    assert game.weights == {"cycle": 5.0, "identity": 5.0}
+    assert (game.options.cycle_weight, game.options.identity_weight) == (5.0, 5.0)
 
 
 @pytest.mark.parametrize(
     ("words", "mentions"),
     [
-        ("--arch cyclegan --term-weights cicle=5", ("cicle", "cyclegan has cycle, identity")),
-        ("--arch pix2pix --term-weights cycle=5", ("cycle", "pix2pix has l1")),
-        ("--arch dcgan --term-weights cycle=5", ("cycle", "dcgan has none")),
-        ("--arch cyclegan --term-weights cycle=-1", ("--term-weights cycle", "0 or more")),
+        ("--arch cyclegan --term-weights cicle=5", ("--term-weights cicle", "cyclegan", "cycle", "identity")),
+        ("--arch pix2pix --term-weights cycle=5", ("--term-weights cycle", "pix2pix", "l1")),
+        ("--arch dcgan --term-weights cycle=5", ("--term-weights cycle has no meaning", "dcgan")),
+        ("--arch cyclegan --term-weights cycle=-1", ("--term-weights cycle", "at least 0")),
         ("--arch cyclegan --term-weights cycle=much", ("cycle=much", "number")),
         ("--arch cyclegan --term-weights cycle=1,cycle=2", ("cycle", "twice")),
         ("--arch cyclegan --z-dim 4", ("--z-dim", "cyclegan", "starts from images")),
         ("--arch stargan --conditional", ("--conditional", "stargan", "starts from images")),
-        ("--arch swap --style-mixing 0.5", ("swap", "no styles", "--style-mixing")),
-        ("--arch pix2pix --fade-kimg 1", ("pix2pix", "does not grow", "--fade-kimg")),
-        ("--arch cyclegan --stage-batch-sizes 8:4", ("cyclegan", "does not grow", "--stage-batch-sizes")),
+        ("--arch swap --style-mixing 0.5", ("--style-mixing has no meaning", "swap")),
+        ("--arch pix2pix --fade-kimg 1", ("--fade-kimg has no meaning", "pix2pix")),
+        ("--arch cyclegan --stage-batch-sizes 8:4", ("--stage-batch-sizes has no meaning", "cyclegan")),
         ("--arch stargan --minibatch-statistic deviation", ("stargan", "--minibatch-statistic")),
         ("--arch pix2pix --augment jitter", ("--augment jitter", "alike")),
         ("--arch stargan --critic-norm batch", ("--critic-norm batch", "one by one")),

@@ -38,6 +38,7 @@ def test_own_generators_leave_the_global_one_alone() -> None:
 
 def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
     """Seeding each step alike would give it the same latents every time."""
+    from experiments.core.stop_signal import StopSignal
     from experiments.training import trainer as loop
 
     seeded: list[tuple[int | str, ...]] = []
@@ -48,16 +49,16 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
         def round(self, loader: object) -> dict[str, torch.Tensor]:
             return {}
 
-        def follow(self, seen: int, images: int) -> None:
+        def follow(self, seen: int, images: int, progress: float) -> None:
             pass
 
     class Quiet:
         game = loader = Still()
         averages = (Still(),)
         total_steps = 4
-
-        stream = (7,)
+        total_images = 4
+        random_parts = (7,)
 
     monkeypatch.setattr(loop, "seed_all", lambda *parts: seeded.append(parts))  # type: ignore[attr-defined]
-    loop.train(Quiet(), 1, [], loop.StopSignal())  # type: ignore[arg-type]
+    loop.train_steps(Quiet(), 1, [], StopSignal())  # type: ignore[arg-type]
     assert seeded == [(7, "step", 2), (7, "step", 3), (7, "step", 4)]

@@ -15,8 +15,8 @@ from experiments.data.core.loader import Loader
 CPU = torch.device("cpu")
 
 
-def dealer(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Loader:
-    """Deals points (i, i)."""
+def loader_of(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Loader:
+    """Loads points (i, i)."""
     return Loader(
         Held(torch.arange(float(length)).repeat(2, 1).T), constant_batches(batch_size, total), seed, CPU
     )
@@ -27,30 +27,30 @@ def numbers(loader: Loader, batches: int) -> list[int]:
 
 
 def test_an_epoch_is_a_permutation_and_batches_may_span_two() -> None:
-    order = numbers(dealer(), 5)
+    order = numbers(loader_of(), 5)
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:], "every epoch has its own order"
 
 
 def test_any_position_is_reached_without_replaying() -> None:
-    order = numbers(dealer(), 25)
+    order = numbers(loader_of(), 25)
     for seen in (0, 8, 10, 36, 92):
-        late = dealer()
+        late = loader_of()
         late.seen = seen
         assert numbers(late, 2) == order[seen : seen + 8]
 
 
 def test_seeds_order_differently() -> None:
-    assert numbers(dealer(100), 25) != numbers(dealer(100, seed=1), 25)
+    assert numbers(loader_of(100), 25) != numbers(loader_of(100, seed=1), 25)
 
 
 def test_a_batch_may_hold_more_than_an_epoch() -> None:
-    order = numbers(dealer(length=3, batch_size=8), 1)
+    order = numbers(loader_of(length=3, batch_size=8), 1)
     assert sorted(order[:3]) == sorted(order[3:6]) == [0, 1, 2]
 
 
-def test_the_clock_counts_images_and_turns() -> None:
-    loader = dealer()
+def test_the_clock_counts_images_and_batches() -> None:
+    loader = loader_of()
     assert loader.clock == (0, 0, 0.0)
     numbers(loader, 3)
     assert loader.clock == (12, 3, 0.25)
@@ -60,7 +60,7 @@ def test_global_random_state_is_not_touched() -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    numbers(dealer(), 3)
+    numbers(loader_of(), 3)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -95,20 +95,20 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
     small = Lazy(50)
     held = Loader(small, constant_batches(10), 0, CPU)
     asked = len(small.fetched)
-    first = held().samples
+    first = held.next_batch().samples
     assert len(small.fetched) == asked, "nothing is fetched twice"
     small.on_demand = True
-    assert torch.equal(Loader(small, constant_batches(10), 0, CPU)().samples, first), (
+    assert torch.equal(Loader(small, constant_batches(10), 0, CPU).next_batch().samples, first), (
         "streamed because it asks for it"
     )
     assert len(small.fetched) > asked
     monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
     large = Lazy(50)
     streamed = Loader(large, constant_batches(10), 0, CPU)
-    assert torch.equal(streamed().samples, first), "both ways deal the same"
-    streamed()
+    assert torch.equal(streamed.next_batch().samples, first), "both ways load the same"
+    streamed.next_batch()
     streamed.seen = 0
-    assert torch.equal(streamed().samples, first), "what was fetched for another position is thrown away"
+    assert torch.equal(streamed.next_batch().samples, first), "what was fetched for another position is discarded"
     assert len(large.fetched) < 50 * 5
 
 
@@ -134,19 +134,19 @@ def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) ->
     assert numbers_of(late, 10) == held[45:95]
 
 
-def test_batches_of_changing_sizes_are_dealt_the_same_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_changing_sizes_are_loaded_the_same_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the start and from any position, over changes that are fetched ahead of their time."""
     plan = BatchSchedule((Segment(0, 0, 5), Segment(30, 6, 3), Segment(42, 10, 8)), 13, 66)
     held = Loader(Lazy(23), plan, 3, CPU)
     batches = [numbers_of(held, 1) for _ in range(13)]
     assert [len(batch) for batch in batches] == [5] * 6 + [3] * 4 + [8] * 3
     monkeypatch.setattr("experiments.data.core.memory.free_memory", lambda: 100)
-    for turn, seen in ((0, 0), (4, 20), (6, 30), (9, 39), (11, 50)):
+    for number, seen in ((0, 0), (4, 20), (6, 30), (9, 39), (11, 50)):
         data = Lazy(23)
         streamed = Loader(data, plan, 3, CPU)
         streamed.seen = seen
-        assert streamed.clock.batch_index == turn
-        assert [numbers_of(streamed, 1) for _ in batches[turn:]] == batches[turn:]
+        assert streamed.clock.batch_index == number
+        assert [numbers_of(streamed, 1) for _ in batches[number:]] == batches[number:]
         assert len(data.fetched) <= 66 - seen + 8 * BATCHES_AHEAD, "nothing is fetched twice"
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.Monke
             raise ValueError("seven.png is damaged")
 
     loader = Loader(Broken(50), constant_batches(10), 0, CPU)
-    for fetch in (loader, loader.first):
+    for fetch in (loader.next_batch, loader.first):
         with pytest.raises(RunError, match=r"seven\.png"):
             fetch()
 

@@ -18,7 +18,7 @@ def test_every_mode_has_its_share_centre_and_spread(source: Ring8 | Grid25, mode
     points, labels = data.fetch(torch.arange(len(data))), data.labels
     assert labels is not None
     assert source.kind == "points"
-    assert source.sigma == sigma
+    assert source.options.sigma == sigma
     assert points.dtype == torch.float32
     assert data.sample_shape == (2,)
     assert labels.bincount().tolist() == [100_000 // modes] * modes

@@ -8,6 +8,8 @@ import torch
 from experiments.data.spiral import Spiral
 from metrics.modes import Modes
 
+SIGMA = Spiral().options.sigma
+
 
 def test_points_lie_on_two_arms_that_mirror_each_other() -> None:
     data = Spiral().open(None, None, "auto")
@@ -36,11 +38,11 @@ def test_density_is_the_mixture_of_its_centres() -> None:
     data = Spiral().open(None, None, "auto")
     fresh = torch.Generator().manual_seed(1)
     drawn = Spiral.centres[torch.randint(200, (20_000,), generator=fresh)]
-    drawn = drawn + Spiral.sigma * torch.randn(20_000, 2, generator=fresh)
+    drawn = drawn + SIGMA * torch.randn(20_000, 2, generator=fresh)
 
     def likelihood(points: torch.Tensor) -> float:
-        exponents = -((torch.cdist(points.double(), Spiral.centres.double()) / Spiral.sigma) ** 2) / 2
-        return (exponents.logsumexp(1) - math.log(200 * 2 * math.pi * Spiral.sigma**2)).mean().item()
+        exponents = -((torch.cdist(points.double(), Spiral.centres.double()) / SIGMA) ** 2) / 2
+        return (exponents.logsumexp(1) - math.log(200 * 2 * math.pi * SIGMA**2)).mean().item()
 
     assert likelihood(data.samples[:20_000]) == pytest.approx(likelihood(drawn), abs=0.03)
 
@@ -49,13 +51,13 @@ def test_density_hardly_changes_along_an_arm() -> None:
     """No separate modes: between two centres it is as dense as on them."""
     arm = Spiral.centres[::2].double()
     between = (arm[1:] + arm[:-1]) / 2
-    on, off = (torch.exp(-(torch.cdist(x, arm) ** 2) / (2 * Spiral.sigma**2)).sum(1) for x in (arm, between))
+    on, off = (torch.exp(-(torch.cdist(x, arm) ** 2) / (2 * SIGMA**2)).sum(1) for x in (arm, between))
     assert (off[2:-2] / on[2:-3]).sub(1).abs().max() < 0.1
 
 
 def test_modes_are_judged_as_those_of_other_mixtures() -> None:
     points = Spiral().open(None, None, "auto").samples
-    whole, one_arm, blur = (Modes(Spiral.centres, Spiral.sigma) for _ in range(3))
+    whole, one_arm, blur = (Modes(Spiral.centres, SIGMA) for _ in range(3))
     whole.update(points[:10_000])
     one_arm.update(points[:20_000:2])
     blur.update(points[:10_000] + 0.1 * torch.randn(10_000, 2, generator=torch.Generator().manual_seed(0)))

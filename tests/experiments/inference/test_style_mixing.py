@@ -69,7 +69,7 @@ def test_what_has_no_styles(refused: Any, trained: Path) -> None:
     refused(2, ("--truncation", "styles"), f"sample {trained} --truncation 0.7 --out x.npy")
     refused(
         2,
-        ("dcgan", "no styles", "--style-mixing"),
+        ("--style-mixing has no meaning", "dcgan"),
         "run --arch dcgan --image-size 8 --style-mixing 0.5 --steps 1 --out r",
     )
 

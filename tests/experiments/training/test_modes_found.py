@@ -22,6 +22,6 @@ def test_modes(data: str, kimg: float, expected: int, tmp_path: Path) -> None:
     )
     generator, _ = load_generator(tmp_path / "run")
     source = open_source(data)
-    metric = Modes(source.centres, source.sigma)
+    metric = Modes(source.centres, source.options.sigma)
     metric.update(generate(generator, 10_000, seed=0))
     assert metric.compute()["covered"] >= expected

@@ -78,7 +78,7 @@ def test_a_run_is_read_as_it_was_written(fake: type[FakeApi]) -> None:
     assert (record.name, record.state, record.folder) == ("run-7 (a1b2c3d4)", "finished", None)
     assert record.settings == {
         "arch": "mlp",
-        "betas": (0.0, 0.9),
+        "optimizer.betas": (0.0, 0.9),
         "lr_critic": 1e-3,
         "width": 8,
         "novel": [1],

@@ -1,0 +1,29 @@
+"""The examples in docstrings run, and there is one for every loss, penalty and metric."""
+
+import doctest
+import importlib
+
+import pytest
+
+from experiments.core import registry
+from tests.house.house import ROOT, sources
+
+KINDS = ("form", "penalty", "penalty-norm", "metric")
+PLUGINS = [(kind, name) for kind in KINDS for name in sorted(registry.built_in(kind))]
+MODULES = [
+    file.removesuffix(".py").replace("/", ".")
+    for file in sources()
+    if ">>> " in (ROOT / file).read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(module), verbose=False)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_a_plugin_shows_its_use(kind: str, name: str) -> None:
+    assert ">>> " in (registry.load(kind, name).__doc__ or ""), "an example in the docstring of its class"
