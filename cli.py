@@ -1,4 +1,4 @@
-"""The command line: the group of commands, and `main`. Nothing heavy is imported at the top."""
+"""Command line `gans`: the group of commands, and `main`. Nothing heavy is imported at the top."""
 
 import sys
 import traceback
@@ -27,9 +27,10 @@ RUNS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
 class Commands(click.Group):
-    """Offers close matches for an unknown command."""
+    """Group of commands that offers close matches for an unknown command."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Finds a command by its name. Raises click.UsageError with close matches."""
         if args and args[0] not in self.commands:
             close = get_close_matches(args[0], self.commands, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(self.commands)}"
@@ -45,12 +46,12 @@ class Commands(click.Group):
 @click.version_option(package_name="gans")
 @click.pass_context
 def gans(ctx: click.Context) -> None:
-    """A laboratory for generative adversarial networks.
+    """Train, evaluate and compare generative adversarial networks.
 
     \b
     gans run --arch dcgan --loss wgan-gp     train on embedded data
-    gans list                                architectures, losses and data
-    gans sample RUN --out grid.png           pictures from a run
+    gans list                                list architectures, losses and data
+    gans sample RUN --out grid.png           draw samples of a run
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -1,12 +1,14 @@
-"""Hashes of what short runs make: every architecture, every loss, growing, conditional, points, pairs,
-attributes, and one that is killed and resumed.
+"""Hashes of the files that short runs write, to compare two versions of the code bit by bit.
+
+The runs cover every architecture, every loss, growing, conditional, points, pairs, attributes, and one
+that is killed and resumed.
 
     python benchmarks/bits.py                       prints a line `sha256  name` for each run
     python benchmarks/bits.py --against FILE        compares with the lines of FILE; exit status 1 where one
     differs
 
-A change that moves code and no mathematics leaves every line as it was. Bits depend on the processor and on
-PyTorch: compare on one machine, in one environment.
+A change that moves code and no mathematics leaves every line as it was. Bits depend on the processor
+and on PyTorch: compare on one machine, in one environment.
 """
 
 import argparse
@@ -64,6 +66,7 @@ TIMES = ("seconds", "images_per_second")
 
 
 def main() -> None:
+    """Prints a line for each file that the runs write, or compares the lines with those of a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--gans", default=str(Path(sys.executable).with_name("gans")), help="the command to run"
@@ -100,16 +103,18 @@ def main() -> None:
 
 
 def digest(content: bytes) -> str:
+    """SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
 def scores_of(run: Path) -> bytes:
-    """The lines of scores, without how long they took."""
+    """Lines of scores of a run, without the time that they took."""
     lines = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
     return json.dumps([{k: v for k, v in line.items() if k not in TIMES} for line in lines]).encode()
 
 
 def train(run: list[str], out: Path, is_killed: bool) -> None:
+    """Trains a run; with `is_killed` kills it at its first checkpoint and resumes it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
     command = [*run, "--out", str(out)]
     if is_killed:

@@ -1,12 +1,12 @@
-"""Our metrics against torch-fidelity's and pytorch-fid's on the same features, interleaved in one process.
+"""Speed of our metrics against torch-fidelity's and pytorch-fid's on the same features, in one process.
 
     python benchmarks/evaluation.py [--rounds 5] [--row NAME]
 
-Every row first checks that all contestants find the same value, then lets them take turns, each round in
-another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the floor and
-the goal. What is given to a contestant is what it would have at that point: statistics for the distance
-(with our reference's root kept, as for the second of many evaluations; and, in a row of its own, without),
-features or logits for the others.
+Every row first checks that all contestants find the same value, then lets them take turns, each round
+in another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the
+floor and the goal. What is given to a contestant is what it would have at that point: statistics for
+the distance (with our reference's root kept, as for the second of many evaluations; and, in a row of
+its own, without), features or logits for the others.
 """
 
 import argparse
@@ -41,7 +41,7 @@ Contestant = Callable[[], float]
 
 @dataclass(frozen=True)
 class Goal:
-    """How many times faster than a contestant we have to be."""
+    """Floor and goal of a speed-up over a contestant: how many times faster we have to be."""
 
     floor: float
     goal: float
@@ -49,10 +49,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One comparison.
+    """Comparison of our implementation of a score with others.
 
     Attributes:
-        ours: computes a score.
+        ours: computes the score.
         others: by name, compute the same score.
         goals: by the same names; a contestant without a goal is shown only.
         tolerance: relative, between our value and each of theirs.
@@ -65,7 +65,10 @@ class PublishedRow:
 
 
 def features(count: int, seed: int, scale: float = 1.0) -> Tensor:
-    """`(N, 2048)` in float32, correlated and never negative, as those of Inception's last pooling are."""
+    """Draws features `(N, 2048)` in float32, correlated and never negative.
+
+    Those of Inception's last pooling are so, too.
+    """
     generator = torch.Generator().manual_seed(seed)
     mixing = torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(0)) / WIDTH**0.5
     strengths = torch.logspace(0, -2, WIDTH)
@@ -73,18 +76,25 @@ def features(count: int, seed: int, scale: float = 1.0) -> Tensor:
 
 
 def measured(vectors: Tensor) -> Statistics:
+    """Statistics (mean and covariance) of feature vectors."""
     moments = Moments()
     moments.update(vectors)
     return moments.statistics()
 
 
 def score_of(metric: Metric, samples: Tensor, name: str) -> float:
+    """Computes a score of samples by a metric, from its start."""
     metric.reset()
     metric.update(samples)
     return metric.compute()[name]
 
 
 def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> PublishedRow:
+    """Compares the Fréchet distance with torch-fidelity's and pytorch-fid's.
+
+    Args:
+        keep_root: whether the root of our reference's covariance is computed beforehand.
+    """
     x, y = features(generated, 1, scale=1.2), features(real, 2)
     a, b = measured(x), measured(y)
     theirs = [fid_features_to_statistics(side.double()) for side in (x, y)]
@@ -111,6 +121,7 @@ def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Pu
 
 
 def kid_row() -> PublishedRow:
+    """Compares KID with torch-fidelity's."""
     x, y = features(SAMPLES, 1, scale=1.2), features(SAMPLES, 2)
     metric = KernelDistance(y)
     return PublishedRow(
@@ -126,6 +137,7 @@ def kid_row() -> PublishedRow:
 
 
 def precision_row() -> PublishedRow:
+    """Compares precision and recall with torch-fidelity's."""
     x, y = features(SAMPLES, 1, scale=1.02), features(SAMPLES, 2)
     metric = PrecisionRecall(y)
     return PublishedRow(
@@ -137,6 +149,7 @@ def precision_row() -> PublishedRow:
 
 
 def inception_score_row() -> PublishedRow:
+    """Compares the Inception Score with torch-fidelity's."""
     logits = 3 * torch.randn(SAMPLES, CLASSES, generator=torch.Generator().manual_seed(0))
     metric = InceptionScore()
     return PublishedRow(
@@ -148,7 +161,7 @@ def inception_score_row() -> PublishedRow:
 
 
 def inception_row() -> PublishedRow:
-    """Features of 32 images of 32×32 pixels, in batches of 16, resizing included."""
+    """Compares Inception's features of 32 images of 32×32 pixels, in batches of 16, resizing included."""
     file = Path(tempfile.mkdtemp()) / "weights.pth"
     make(file)
     ours = Inception(file)
@@ -179,6 +192,7 @@ ROWS: dict[str, Callable[[], PublishedRow]] = {
 
 
 def seconds(contestant: Contestant) -> float:
+    """Seconds that a contestant takes."""
     began = time.perf_counter()
     contestant()
     return time.perf_counter() - began
@@ -206,23 +220,26 @@ def compare(name: str, row: PublishedRow, rounds: int) -> None:
 
 
 def print_titles(rounds: int) -> None:
+    """Prints the versions and the titles of the columns."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rounds} rounds\n")
     titles = f"{'row':<20}{'against':<16}{'ours s':>9}{'theirs s':>9}{'ratio':>9}{'floor':>7}{'goal':>7}"
     print(titles, flush=True)
 
 
 def judged(ratio: float, goal: Goal) -> str:
+    """Verdict on a ratio: goal, floor or MISSED."""
     if ratio >= goal.goal:
         return "goal"
     return "floor" if ratio >= goal.floor else "MISSED"
 
 
 def main() -> None:
+    """Prints the comparisons."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--row", choices=ROWS, help="only this one")
+    parser.add_argument("--row", choices=ROWS, help="only this comparison")
     options = parser.parse_args()
     print_titles(options.rounds)
     for name in [options.row] if options.row else ROWS:

@@ -1,4 +1,4 @@
-"""`gans fid A B` against the commands of pytorch-fid and torch-fidelity: whole processes on the same files.
+"""Speed of `gans fid A B` against the commands of pytorch-fid and torch-fidelity, on the same files.
 
     python benchmarks/fid_command.py [--rounds 3] [--images 256] [--size 32] [--row NAME]
 
@@ -39,30 +39,33 @@ main()
 
 @dataclass(frozen=True)
 class Files:
-    """What the commands are given, and what they keep, below one folder."""
+    """Files that the commands are given, and those that they keep, below one folder."""
 
     folder: Path
 
     @property
     def a(self) -> Path:
+        """Folder of the images A."""
         return self.folder / "a"
 
     @property
     def b(self) -> Path:
+        """Folder of the images B."""
         return self.folder / "b"
 
     @property
     def weights(self) -> Path:
+        """Weights of Inception."""
         return self.folder / "weights.pth"
 
     @property
     def kept(self) -> Path:
-        """B in our cache."""
+        """Our cache, which holds B."""
         return self.folder / "kept"
 
 
 def draw(folder: Path, count: int, size: int, seed: int) -> None:
-    """Smooth colour patches of another contrast for every seed, as PNG."""
+    """Draws smooth colour patches as PNG files, of another contrast for every seed."""
     folder.mkdir()
     random = np.random.default_rng(seed)
     for number in range(count):
@@ -72,7 +75,7 @@ def draw(folder: Path, count: int, size: int, seed: int) -> None:
 
 
 def output_of(*words: object, cache: Path | str = "") -> str:
-    """Of Python with these words. Ends this program where that fails."""
+    """Runs Python with these words and returns its output. Ends this program where that fails."""
     environment = {**os.environ, "GANS_CACHE": str(cache)}
     command = [sys.executable, *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -82,6 +85,7 @@ def output_of(*words: object, cache: Path | str = "") -> str:
 
 
 def against_pytorch_fid(files: Files) -> PublishedRow:
+    """Compares our command with pytorch-fid's."""
     program = ("-c", PYTORCH_FID, files.weights, "--device", "cpu")
     statistics = files.folder / "b.npz"
     output_of(*program, "--save-stats", files.b, statistics)
@@ -94,6 +98,7 @@ def against_pytorch_fid(files: Files) -> PublishedRow:
 
 
 def against_torch_fidelity(files: Files) -> PublishedRow:
+    """Compares our command with torch-fidelity's."""
     options = ("--fid", "--cpu", "--json", "--silent", "--feature-extractor-weights-path", files.weights)
     cache = ("--cache-root", files.folder / "cache", "--input2-cache-name", "b")
 
@@ -106,7 +111,7 @@ def against_torch_fidelity(files: Files) -> PublishedRow:
 
 
 def ours(files: Files, rule: str) -> Callable[[], float]:
-    """Our command, each time with a cache that holds B only."""
+    """Makes our contestant, which runs `gans fid`, each time with a cache that holds B only."""
     a, b = f"folder:{files.a}", f"folder:{files.b}"
     options = ("--weights", files.weights, "--resize-rule", rule, "--device", "cpu", "--json")
     output_of("-m", "cli", "stats", b, "--out", files.folder / "ours.npz", *options, cache=files.kept)
@@ -124,13 +129,14 @@ ROWS = {"pytorch-fid": against_pytorch_fid, "torch-fidelity": against_torch_fide
 
 
 def main() -> None:
+    """Prints the comparisons."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=256, help="on each side")
+    parser.add_argument("--images", type=int, default=256, help="number of images on each side")
     parser.add_argument("--size", type=int, default=32, help="pixels a side")
-    parser.add_argument("--row", choices=ROWS, help="only against this one")
+    parser.add_argument("--row", choices=ROWS, help="only the comparison with this program")
     options = parser.parse_args()
     print_titles(options.rounds)
     with TemporaryDirectory() as folder:

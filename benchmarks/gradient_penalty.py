@@ -1,14 +1,14 @@
-"""The explicit gradient penalty against double backward: whole cycles of wgan-gp, interleaved in one process.
+"""Speed of the explicit gradient penalty against double backward, in whole cycles of wgan-gp.
 
     python benchmarks/gradient_penalty.py [--rounds 12] [--steps 4]
 
-The critic of dcgan is piecewise linear, so losses/input_gradient.py writes its input gradient down as a
-chain of transposed layers. A cycle is one round of the game: five updates of the critic with penalty, one
-of the generator. Two games from the same seed play in blocks of cycles that take turns, one with the chain
-and one with automatic differentiation in its place.
+The critic of dcgan is piecewise linear, so losses/core/input_gradient.py writes its input gradient down
+as a chain of transposed layers. A cycle is one round of the game: five updates of the critic with
+penalty, one of the generator. Two games from the same seed play in blocks of cycles that take turns,
+one with the chain and one with automatic differentiation in its place.
 
-Checked first, in float64: after two cycles all weights of both games agree to 5e-12. Printed are medians of
-time per cycle, and the median of the blocks' ratios. Goal: 1.16.
+Checked first, in float64: after two cycles all weights of both games agree to 5e-12. Printed are
+medians of time per cycle, and the median of the blocks' ratios. Goal: 1.16.
 """
 
 import argparse
@@ -31,13 +31,14 @@ EXACT = 5e-12  # Adam divides by the square root of a square, which enlarges the
 
 
 class InDouble:
-    """A dealer's batches in float64."""
+    """Loader of a game's batches in float64."""
 
     def __init__(self, loader: BatchLoader) -> None:
         self.loader = loader
 
     @property
     def clock(self) -> Clock:
+        """Clock of the wrapped loader."""
         return self.loader.clock
 
     def __call__(self) -> Batch:
@@ -46,7 +47,7 @@ class InDouble:
 
 
 class Contestant:
-    """A game that plays with the chain or without it."""
+    """Game that plays with the explicit chain of layers, or with double backward."""
 
     def __init__(self, case: dict[str, int], with_chain: bool) -> None:
         flags = {"arch": "dcgan", "loss": "wgan-gp", "data": "shapes", "image_size": (32, 32)}
@@ -56,13 +57,14 @@ class Contestant:
         assert input_gradient.piecewise_linear_layers(critic) is not None, "this critic is no chain"
 
     def play(self, cycles: int, loader: BatchLoader) -> None:
+        """Plays cycles of the game with batches of a loader."""
         find = input_gradient.piecewise_linear_layers if self.with_chain else lambda critic: None
         with mock.patch.object(input_gradient, "piecewise_linear_layers", find):
             for _ in range(cycles):
                 self.experiment.game.round(loader)
 
     def milliseconds(self, cycles: int) -> float:
-        """Per cycle."""
+        """Milliseconds per cycle."""
         began = time.perf_counter()
         self.play(cycles, self.experiment.loader)
         return (time.perf_counter() - began) / cycles * 1000
@@ -81,6 +83,7 @@ def difference(case: dict[str, int]) -> float:
 
 
 def main() -> None:
+    """Checks that both games agree, then prints the times."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

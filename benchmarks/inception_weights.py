@@ -1,4 +1,4 @@
-"""Weights for Inception in the published layout, never trained but alive, where the real ones cannot be had.
+"""Random weights of Inception in the published layout, for where the real ones cannot be had.
 
     python benchmarks/inception_weights.py FILE.pth
 
@@ -17,7 +17,7 @@ from torch import nn
 
 
 def make(file: Path) -> None:
-    """Writes the same 566 tensors each time."""
+    """Writes random weights of Inception, the same 566 tensors each time."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     # The constructor would read the weights that are to be made here.
@@ -42,6 +42,7 @@ def make(file: Path) -> None:
 
 
 def _calibrate(norm: nn.BatchNorm2d, inputs: tuple[Any, ...]) -> None:
+    """Sets the statistics of a batch norm to those of its input."""
     assert norm.running_mean is not None and norm.running_var is not None
     norm.running_mean.copy_(inputs[0].mean(dim=(0, 2, 3)))
     norm.running_var.copy_(inputs[0].var(dim=(0, 2, 3)) + 1e-2)

@@ -1,8 +1,8 @@
-"""Modes covered in the plane: does the generator find all Gaussians of a known mixture?
+"""Modes of a Gaussian mixture in the plane that generators cover, by loss and seed.
 
     python benchmarks/modes.py [--data ring8,grid25] [--loss wgan-gp,…|all] [--seeds 1] [--kimg K]
 
-Trains `gans run --arch mlp` for each, then counts over 10,000 samples of the averaged generator. A mode is
+Trains `gans run --arch mlp` for each, then counts over 10,000 samples of the EMA generator. A mode is
 covered when more than 20 samples lie within 3 deviations of it (VEEGAN's and PacGAN's count); a sample
 within 3 deviations of any mode is of high quality. Goal: 8 of 8 and 25 of 25, 80 % of high quality.
 """
@@ -26,11 +26,12 @@ KIMG = {"ring8": 5000, "grid25": 12_000}
 
 
 def train(folder: Path, **flags: Any) -> None:
+    """Trains an mlp in a folder."""
     run(resolve({"arch": "mlp", "track": ("local",), **flags}), RunFolder(folder))
 
 
 def count(folder: Path) -> dict[str, float]:
-    """Scores of the run's generator."""
+    """Counts the modes that the run's generator covers; returns its scores."""
     generator, settings = load_generator(folder)
     source = open_source(settings.data)
     metric = Modes(source.centres, source.options.sigma)
@@ -39,6 +40,7 @@ def count(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
+    """Trains all runs, and prints a line for each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,12 +1,12 @@
-"""Cost of the laboratory: its training loop against hand-written loops, interleaved in one process.
+"""Cost of the laboratory: speed of its training loop against hand-written loops, in one process.
 
     python benchmarks/overhead.py [--rounds 12] [--steps 20]
 
 The same networks, loss and optimizers are trained on the same data three ways, in blocks of steps that
 take turns, so that a slow moment of the machine meets all of them:
 
-laboratory   experiments.train.train with everything that `gans run` does: seeds, the average of the
-             generator, scores and their guard, progress, sample grids and checkpoints at their intervals
+laboratory   train_steps of experiments/training/trainer.py with everything that `gans run` does: seeds,
+             EMA, scores and their check, progress, sample grids and checkpoints at their intervals
 bare         a loop of the same operations and nothing else, on float images that are ready in memory
 usual        the loop as tutorials write it: no channels-last memory, the critic not frozen in the
              generator's step
@@ -46,7 +46,7 @@ Block = Callable[[int], None]
 
 
 def laboratory(flags: dict[str, object], folder: Path) -> Block:
-    """What `gans run` does, a block of steps at a time."""
+    """Makes a block of training steps with everything that `gans run` does."""
     experiment: Experiment = build(resolve(flags))
     run = RunFolder(folder)
     run.prepare()
@@ -78,7 +78,13 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
 
 
 def by_hand(flags: dict[str, object], tuned: bool) -> Block:
-    """A loop of one's own: the laboratory lends its networks, their first weights and the data."""
+    """Makes a block of training steps of a hand-written loop.
+
+    The laboratory lends its networks, their first weights and the data.
+
+    Args:
+        tuned: whether it uses channels-last memory and freezes the critic in the generator's step.
+    """
     experiment = build(resolve(flags))
     settings = experiment.config.settings
     generator, critic = experiment.game.generator_network, experiment.game.critic_network
@@ -136,7 +142,7 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
 
 
 def measure(blocks: dict[str, Block], rounds: int, steps: int) -> dict[str, list[float]]:
-    """Milliseconds per step of each, in rounds of one block each, after one that does not count."""
+    """Milliseconds per step of each loop, in rounds of one block each, after one that does not count."""
     times: dict[str, list[float]] = {name: [] for name in blocks}
     names = list(blocks)
     for turn in range(rounds + 1):
@@ -149,6 +155,7 @@ def measure(blocks: dict[str, Block], rounds: int, steps: int) -> dict[str, list
 
 
 def main() -> None:
+    """Prints the times of all cases."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

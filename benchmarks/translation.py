@@ -1,10 +1,10 @@
-"""Do translations look like the domain, or have the attributes, that were asked for; and what survives them?
+"""Accuracy of translations: the domain or the attributes asked for, and what else survives.
 
     OMP_NUM_THREADS=1 python benchmarks/translation.py RUN [-n 1000] [--seed 0]
 
-RUN is a run of cyclegan or swap on two drawn styles or two folders, of stargan on shapes-attributes, or of
-pix2pix on shapes-paired. Small classifiers are trained on reals first, in about a minute on one thread; how
-many of the held-out reals they name rightly stands beside what they say of translations of these.
+RUN is a run of cyclegan or swap on two drawn styles or two folders, of stargan on shapes-attributes, or
+of pix2pix on shapes-paired. Small classifiers are trained on real images first, in about a minute
+on one thread; their accuracy on held-out real images stands beside that on translations of these.
 """
 
 import argparse
@@ -27,12 +27,12 @@ from metrics.extractors.classifier import network_input
 from metrics.psnr import PeakSignalNoiseRatio
 
 BATCH = 100
-MANY, FEW = 20_000, 12_000  # reals that a classifier is trained on: of six shapes, or of two or three values
-Name = Callable[[Tensor], Tensor]  # uint8 images → int64 labels
+MANY, FEW = 20_000, 12_000  # real images to train a classifier on: of six shapes; of two or three values
+Name = Callable[[Tensor], Tensor]  # classifier: uint8 images → int64 labels
 
 
 class Labelled(DataSet):
-    """The first images of several sets in turn, with labels of their own."""
+    """Data set of the first images of several sets in turn, with labels of its own."""
 
     def __init__(self, sets: Sequence[DataSet], labels: Sequence[Tensor], classes: Sequence[str]) -> None:
         self.sets, self.each = sets, len(labels[0])
@@ -43,6 +43,7 @@ class Labelled(DataSet):
         return len(self.sets) * self.each
 
     def fetch(self, indices: Tensor) -> Tensor:
+        """Images at these indices, uint8 `(N, C, H, W)`."""
         images = torch.empty(len(indices), *self.sample_shape, dtype=torch.uint8)
         for number, data in enumerate(self.sets):
             own = indices // self.each == number
@@ -51,7 +52,7 @@ class Labelled(DataSet):
 
 
 def trained(data: Labelled, epochs: int, seed: int) -> Name:
-    """Names images of the same kind."""
+    """Trains a classifier of images; returns the function that predicts their labels."""
     network = train_classifier(data, Training(epochs, seed, "cpu"), lambda count: None).network
 
     @torch.no_grad()
@@ -62,32 +63,38 @@ def trained(data: Labelled, epochs: int, seed: int) -> Name:
 
 
 def of_shapes(sets: Sequence[DataSet], seed: int) -> Name:
-    """Names the class of a shape, however it is drawn."""
+    """Trains a classifier of a shape's class, however it is drawn."""
     count = MANY // len(sets)
     return trained(Labelled(sets, [labels_of(data)[:count] for data in sets], sets[0].classes), 2, seed)
 
 
 def labels_of(data: DataSet) -> Tensor:
+    """Labels of drawn shapes."""
     assert data.labels is not None, "drawn shapes have labels"
     return data.labels
 
 
 def share(right: Tensor) -> str:
+    """Share of the true values, as a percentage in words."""
     return f"{right.double().mean().item():7.1%}"
 
 
 def row(words: str, *values: str) -> None:
+    """Prints a row of the table."""
     print(f"{words:<44}" + "".join(f"{value:>12}" for value in values), flush=True)
 
 
 @torch.no_grad()
 def translated(translate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Images in [−1, 1] from such, batch by batch."""
+    """Translates images in [−1, 1], batch by batch."""
     return torch.cat([translate(part) for part in images.split(BATCH)])
 
 
 def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: int) -> None:
-    """The target's style, the shape's class, and the way back, in both directions."""
+    """Prints the accuracy of the target's style and of the shape's class on translations, in both directions.
+
+    Beside them stands how far images are from their translations there and back.
+    """
     network = candidate.network
     assert isinstance(network, DomainTranslator)
     training = open_domains(candidate.settings, paired=False)
@@ -108,22 +115,22 @@ def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: 
         there = translated(lambda part, to=direction.to: network.translate(part, to), start)
         back = translated(lambda part, to=direction.to: network.translate(part, "AB"[to == "A"]), there)
         columns[number] = {
-            "held-out reals of it that are named so": share(style(real) == number),
-            "translations that are named so": share(style(made) == number),
+            "style: accuracy on held-out real images": share(style(real) == number),
+            "style: accuracy on translations": share(style(made) == number),
             "there and back: mean L1 on [-1, 1]": f"{(back - start).abs().mean().item():.4f}",
         }
         if shape is not None:
             truth, own = (labels_of(side.data)[side.order] for side in (inputs, reals))
             columns[number] |= {
-                "held-out reals of it whose shape is named": share(shape(real) == own),
-                "translations whose shape is still named": share(shape(made) == truth),
+                "shape: accuracy on held-out real images": share(shape(real) == own),
+                "shape: accuracy on translations": share(shape(made) == truth),
             }
     for words in columns[1]:
         row(words, *(column.get(words, "-") for column in columns))
 
 
 def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) -> None:
-    """Every change of a single attribute: is it made, and what of the rest survives it?"""
+    """Prints the accuracy of every change of a single attribute, and of what should survive it."""
     network = candidate.network
     assert isinstance(network, AttributeTranslator) and isinstance(direction, ToAttributes)
     training, _ = open_data(candidate.settings)
@@ -138,9 +145,9 @@ def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) ->
     }
     shape, shapes = of_shapes([training], seed), labels_of(held_out)[places]
     own = {group.name: numbers(groups, group, rows) for group in groups}
-    row("named rightly", *tell, "shape")
+    row("accuracy", *tell, "shape")
     row(
-        "held-out reals",
+        "held-out real images",
         *(share(tell[name](images) == own[name]) for name in tell),
         share(shape(images) == shapes),
     )
@@ -160,13 +167,13 @@ def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) ->
 
 
 def numbers(groups: Groups, group: AttributeGroup, rows: Tensor) -> Tensor:
-    """Which value of a group holds in each row, int64 `(N,)`."""
+    """Number of the value that holds in a group, for each row, int64 `(N,)`."""
     columns = rows[:, columns_of(groups, group.name)]
     return columns[:, 0].long() if group.values == NO_YES else columns.argmax(dim=1)
 
 
 def of_pairs(candidate: Candidate, direction: EvaluationTask) -> None:
-    """The ratio of signal to noise, beside that of the inputs themselves."""
+    """Prints the PSNR of translations, beside that of the inputs themselves."""
     assert isinstance(direction, ToDomain)
     samples, begin = direction.samples(candidate), 0
     ours, identity = PeakSignalNoiseRatio(), PeakSignalNoiseRatio()
@@ -180,6 +187,7 @@ def of_pairs(candidate: Candidate, direction: EvaluationTask) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Evaluates the run that the arguments name."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

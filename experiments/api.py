@@ -1,4 +1,4 @@
-"""The Python API behind `import gans`: the same laboratory, for notebooks and scripts.
+"""Python API behind `import gans`: training, sampling and evaluation for notebooks and scripts.
 
 Errors are UsageError and RunError, whose text is the one line that the command would print; remarks are
 records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
@@ -37,7 +37,7 @@ from metrics.core.statistics import Moments, frechet_distance
 
 
 class TrainedGenerator:
-    """A trained generator, in evaluation mode.
+    """Trained generator in evaluation mode, with the settings of its run.
 
     Attributes:
         network: the network, on the CPU.
@@ -58,15 +58,16 @@ class TrainedGenerator:
         truncation: float | None = None,
         device: str = "auto",
     ) -> Tensor:
-        """Samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU: those of `gans sample --seed
-        SEED`.
+        """Draws samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU.
+
+        They are those of `gans sample --seed SEED`.
 
         Args:
             label: one class of a conditional generator; None for labels as frequent as in its data.
             truncation: ψ, for a generator with styles.
 
-        Raises UsageError for a generator that starts from images, and for a label or truncation that it has
-        not.
+        Raises UsageError for a generator that starts from images, and for a label or truncation that it
+        has not.
         """
         network = of_class(from_noise(self.network, str(self.path)), label, str(self.path))
         near = None if truncation is None else Truncation(truncation)
@@ -74,45 +75,48 @@ class TrainedGenerator:
 
     @cached_property
     def latent(self) -> LatentSpace:
-        """Its latent space: `of_seeds([0, 1])` are points, `samples(points)` their samples, `between` the way
-        from one to another."""
+        """Latent space of the generator: z, or w where it has a mapping network.
+
+        `of_seeds([0, 1])` are points, `samples(points)` their samples, `between` interpolates from one
+        to another.
+        """
         network = from_noise(self.network, str(self.path))
         return space_of(network, self.settings, str(self.path), torch.device("cpu"))
 
     @cached_property
     def critic(self) -> nn.Module | None:
-        """The critic beside it, from the run's newest checkpoint; None where there is none."""
+        """Critic trained beside the generator, from the run's newest checkpoint; None where there is none."""
         return load_critic(self.path, self.settings)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run in its folder."""
+    """Run in its folder: its settings, its scores and its generator."""
 
     path: Path
 
     @property
     def settings(self) -> Settings:
-        """Every resolved setting."""
+        """All resolved settings of the run."""
         return RunFolder(self.path).settings()
 
     @property
     def scores(self) -> list[dict[str, Any]]:
-        """The lines of scores.jsonl."""
+        """Lines of scores.jsonl, in their order."""
         return RunFolder(self.path).scores()
 
     @property
     def generator(self) -> TrainedGenerator:
-        """The EMA generator as it is now."""
+        """EMA generator of the run as it is now."""
         return TrainedGenerator(self.path)
 
     def evaluate(self, **arguments: Any) -> dict[str, dict[str, Any]]:
-        """Scores of the newest generator; see `gans.evaluate`."""
+        """Evaluates the newest generator of the run; see `gans.evaluate`."""
         return evaluate(self.path, **arguments)
 
 
 class Score(float):
-    """A number, and `record`: how it was made."""
+    """Number of a score, with `record`: how it was computed."""
 
     record: Mapping[str, Any]
 
@@ -123,7 +127,7 @@ def load(run_or_file: str | Path | Run) -> TrainedGenerator:
 
 
 def train(out: str | Path | None = None, *, force: bool = False, **settings: Any) -> Run:
-    """Trains as `gans run` does; the same call again resumes an interrupted run.
+    """Trains a run as `gans run` does; the same call again resumes an interrupted run.
 
     Args:
         out: the run folder; None for `runs/ARCH-LOSS-DATA-N`.
@@ -132,7 +136,7 @@ def train(out: str | Path | None = None, *, force: bool = False, **settings: Any
             and options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
             (`**{"kid.subset_size": 100}`).
 
-    Raises UsageError for settings that cannot be, RunError for what fails at run time.
+    Raises UsageError for impossible settings, RunError for what fails at run time.
     """
     words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
     strengths = {words[name]: float(settings.pop(name)) for name in [*settings] if name in words}
@@ -154,11 +158,13 @@ def evaluate(
     device: str = "auto",
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Scores of a generator against the data of its run, by name, each with its record; nothing is written.
+    """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
+
+    Nothing is written.
 
     Args:
         metrics: names; by default those of `gans evaluate`.
-        n: samples on each side, at most.
+        n: largest number of samples on each side.
         options: of metrics and extractors by key (`{"kid.subset_size": 100}`).
     """
     path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
@@ -179,13 +185,13 @@ def fid(
     device: str = "auto",
     force: bool = False,
 ) -> Score:
-    """The Fréchet distance between two sides, with its record.
+    """Computes the Fréchet distance between two sets of samples, with its record.
 
     Args:
         a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as
             arrays or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or
             feature vectors `(N, D)`, which are compared as they are.
-        n: samples on each side, at most.
+        n: largest number of samples on each side.
 
     >>> import torch
     >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
@@ -209,7 +215,7 @@ def fid(
 
 
 def loss(name: str) -> Adversarial:
-    """The adversarial form of a loss, by the word after `--loss`.
+    """Adversarial form of a loss, by its name after `--loss`.
 
     >>> hinge = loss("hinge")
     >>> hinge.critic(real_logits=Tensor([2.0]), fake_logits=Tensor([0.0]))
@@ -220,8 +226,9 @@ def loss(name: str) -> Adversarial:
 
 
 def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1) -> GradientPenalty:
-    """A gradient penalty, by the words after `--penalty` and `--penalty-norm`; `penalty(C, real, fake).value`
-    is what to add to the critic's loss.
+    """Gradient penalty, by the names after `--penalty` and `--penalty-norm`.
+
+    `penalty(C, real, fake).value` is what to add to the critic's loss.
 
     >>> r1 = penalty("real", "zero", weight=2.0)
     >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
@@ -232,14 +239,14 @@ def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1
 
 
 def metric(name: str) -> type[Metric]:
-    """The class of a metric, by its name (gans list metrics): `update`, `compute`, `reset`."""
+    """Class of a metric with `update`, `compute` and `reset`, by its name (gans list metrics)."""
     (known,) = registry.metric_names([name])
     kind: type[Metric] = registry.load("metric", known)
     return kind
 
 
 def _words_or_arrays(*sides: Any) -> list[Any]:
-    """Names as they are, paths and runs as names, arrays as tensors."""
+    """Sides of a distance: paths, runs and names as text, arrays as tensors."""
     found: list[Any] = []
     for side in sides:
         if isinstance(side, np.ndarray | Tensor):
@@ -250,13 +257,14 @@ def _words_or_arrays(*sides: Any) -> list[Any]:
 
 
 def _open_side(opener: DistanceSides, name: str, side: Any, n: int, seed: int) -> DistanceSide:
+    """Opens one side of a distance, by its name or from an array of images."""
     if isinstance(side, str):
         return opener.open(side)
     return opener.of_samples(DataSamples(f"array {name}", Held(_as_images(name, side)), n, seed))
 
 
 def _as_images(name: str, images: Tensor) -> Tensor:
-    """Images as uint8 `(N, C, H, W)`. Raises UsageError for what are none."""
+    """Converts an array to images, uint8 `(N, C, H, W)`. Raises UsageError for an array of no images."""
     channels = (1, 3, 4)
     if images.dim() == 4 and images.shape[1] not in channels and images.shape[3] in channels:
         images = images.permute(0, 3, 1, 2)
@@ -274,6 +282,7 @@ def _as_images(name: str, images: Tensor) -> Tensor:
 
 
 def _distance_of_vectors(a: Tensor, b: Tensor) -> Score:
+    """Fréchet distance between two sets of feature vectors."""
     if a.shape[1] != b.shape[1]:
         raise UsageError(f"the vectors have {a.shape[1]} and {b.shape[1]} numbers; give equally long ones")
     statistics = []
@@ -288,4 +297,5 @@ def _distance_of_vectors(a: Tensor, b: Tensor) -> Score:
 
 
 def _no_meter(name: str, total: int) -> Any:
+    """Meter that shows nothing."""
     return lambda count: None

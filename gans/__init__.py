@@ -1,5 +1,4 @@
-"""A laboratory for generative adversarial networks; every file beside this one is an architecture (`--arch
-NAME`).
+"""A GAN laboratory; every file beside this one is an architecture (`--arch NAME`).
 
 `gans.load`, `gans.train`, `gans.evaluate` and `gans.fid` are the commands as functions; `gans.loss`,
 `gans.penalty` and `gans.metric` are the parts by name, and `gans.AdversarialObjective` the losses of both
@@ -36,7 +35,7 @@ __all__ = sorted(OFFERED)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for, when it is asked for."""
+    """Imports an offered name when it is first used."""
     if name not in OFFERED:
         raise AttributeError(f"module 'gans' has no attribute {name!r}; it offers {', '.join(__all__)}")
     for room in ROOMS:
@@ -50,7 +49,7 @@ def __dir__() -> list[str]:
 
 
 def _refuse_stranger(room: str) -> None:
-    """Raises ImportError for a file of the user's that hides a package of this laboratory."""
+    """Checks that no file of the user's hides a package of this laboratory; raises ImportError."""
     spec = sys.modules[room].__spec__ if room in sys.modules else find_spec(room)
     file = Path(spec.origin).resolve() if spec is not None and spec.origin else None
     if file is not None and file != HOME / room / "__init__.py":

@@ -1,8 +1,8 @@
-"""`python -m gans`: the command."""
+"""Entry point of `python -m gans`."""
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command line."""
     from cli import main as run
 
     run()

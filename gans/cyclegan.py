@@ -1,4 +1,4 @@
-"""CycleGAN: between two sets of images that are no pairs, there and back again (Zhu et al. 2017)."""
+"""CycleGAN: unpaired translation between two domains, with cycle consistency (Zhu et al. 2017)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from losses.recipe import defaults
 
 @dataclass(frozen=True)
 class CycleGANOptions(PatchOptions):
-    """Options of CycleGAN: weights of the generators' terms, pools and patches."""
+    """Options of CycleGAN: weights of the generators' losses, image pools and patches."""
 
     cycle_weight: float = option(10.0, "Weight of the cycle consistency loss (section 5.1).", at_least=0.0)
     identity_weight: float = option(5.0, "Weight of the identity loss (section 5.2).", at_least=0.0)
@@ -33,7 +33,7 @@ class CycleGANOptions(PatchOptions):
 
 
 class Generators(DomainTranslator):
-    """Two residual networks, A → B and B → A; sides of images are multiples of 4."""
+    """Two residual translators, A → B and B → A; sides of images are multiples of 4."""
 
     multiple = 4
     passes = 6  # there, back again, and of images that need no translation
@@ -67,7 +67,10 @@ class Generators(DomainTranslator):
 
 
 class CycleGame(TwoWayGame[Generators]):
-    """Adversarial, cycle (equation 2) and identity terms (section 5.2), with a pool of fakes on each side."""
+    """The game of CycleGAN: adversarial, cycle (equation 2) and identity losses (section 5.2).
+
+    The critic of each domain sees fakes from an image pool.
+    """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(generator, critic, spec)

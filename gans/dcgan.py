@@ -15,7 +15,7 @@ WIDEST = 8  # channels stop doubling at this multiple of the width, as in the pa
 
 
 class Generator(LatentNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
+    """DCGAN generator: noise `(N, z_dim)` → images `(N, C, H, W)` in [−1, 1]."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim, blueprint.classes)
@@ -49,9 +49,9 @@ class Generator(LatentNetwork):
 
 
 def critic(blueprint: Blueprint) -> nn.Module:
-    """`(N, C, H, W)` → logits `(N,)`; the first layer has no norm.
+    """Builds the DCGAN critic: images `(N, C, H, W)` → logits `(N,)`; the first layer has no norm.
 
-    A plain chain of layers, which makes a gradient penalty cheaper (losses/input_gradient.py).
+    A plain chain of layers, which makes a gradient penalty cheaper (losses/core/input_gradient.py).
     """
     channels, height, width = blueprint.sample_shape
     steps = halvings(height, width)
@@ -71,7 +71,10 @@ def critic(blueprint: Blueprint) -> nn.Module:
 
 
 def initialize(module: nn.Module) -> None:
-    """Weights ~ N(0, 0.02), norms' scales ~ N(1, 0.02), biases 0 (section 4 and the authors' code)."""
+    """Initializes a layer: weights ~ N(0, 0.02), norms' scales ~ N(1, 0.02), biases 0.
+
+    See section 4 and the authors' code.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):

@@ -20,7 +20,7 @@ class MLPOptions:
 
 
 class Generator(LatentNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1], or `(N, 2)` without bounds."""
+    """Fully connected generator: noise → images `(N, C, H, W)` in [−1, 1], or unbounded points `(N, 2)`."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim, blueprint.classes)
@@ -49,7 +49,7 @@ class Generator(LatentNetwork):
 
 
 class LabelledCritic(nn.Module):
-    """Samples and labels `(N,)`, side by side from the first layer on → logits `(N,)`."""
+    """Class-conditional critic: samples with labels `(N,)` appended as embeddings → logits `(N,)`."""
 
     def __init__(self, with_label: WithLabel, layers: nn.Module) -> None:
         super().__init__()
@@ -60,7 +60,10 @@ class LabelledCritic(nn.Module):
 
 
 def critic(blueprint: Blueprint) -> nn.Module:
-    """Samples → logits `(N,)`; the first layer has no norm. A plain chain of layers, as dcgan's."""
+    """Builds the fully connected critic: samples → logits `(N,)`; the first layer has no norm.
+
+    Without classes it is a plain chain of layers, as dcgan's.
+    """
     width = blueprint.width
     with_label = WithLabel(blueprint.sample_size, blueprint.classes)
     layers: list[nn.Module] = [nn.Flatten(), nn.Linear(with_label.total, width)]

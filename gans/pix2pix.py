@@ -1,4 +1,4 @@
-"""pix2pix: a U-Net that learns from pairs of images, before a critic that sees both (Isola et al. 2017)."""
+"""pix2pix: a U-Net translator trained on pairs, with a critic that sees both images (Isola et al. 2017)."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Pix2PixOptions(PatchOptions):
 
 
 class UNet(DomainTranslator):
-    """Images of A `(N, C, H, W)` → of B, in [−1, 1] (appendix 6.1.1).
+    """U-Net generator: images of domain A `(N, C, H, W)` → images of B in [−1, 1] (appendix 6.1.1).
 
     The encoder halves the image until nothing is left to halve, eight times at most. Its noise is dropout,
     which the paper leaves on when the network is used: what it makes is random, as a seed says.
@@ -93,6 +93,7 @@ class UNet(DomainTranslator):
 
 
 def _halvings(height: int, width: int) -> int:
+    """Number of times both sides can be halved."""
     count = 0
     while height % 2 == 0 and width % 2 == 0:
         height, width, count = height // 2, width // 2, count + 1
@@ -100,23 +101,28 @@ def _halvings(height: int, width: int) -> int:
 
 
 def _halving(narrow: int, wide: int, has_norm: bool, begins: bool) -> nn.Sequential:
+    """Encoder layers that halve the image: leaky ReLU unless it begins, convolution, instance norm."""
     layers: list[nn.Module] = [] if begins else [nn.LeakyReLU(0.2)]
     layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not has_norm)]
     return nn.Sequential(*layers, *[nn.InstanceNorm2d(wide, affine=True)] * has_norm)
 
 
 def _doubling(wide: int, narrow: int) -> nn.Sequential:
+    """Decoder layers that double the image: ReLU, transposed convolution, instance norm."""
     transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(nn.ReLU(), transposed, nn.InstanceNorm2d(narrow, affine=True))
 
 
 def critic(blueprint: Blueprint) -> PatchCritic:
-    """Sees input and output side by side (section 3.2.2)."""
+    """Builds the patch critic, which sees input and output side by side (section 3.2.2)."""
     return PatchCritic(blueprint, 2 * blueprint.sample_shape[0])
 
 
 class PairedDuel(WrappedGame):
-    """A duel whose generator is also held to the target of each input (equations 3 and 4)."""
+    """The game of pix2pix: a duel whose generator also minimises the L1 distance to the target.
+
+    See equations 3 and 4.
+    """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(Duel(generator, critic, spec))
@@ -126,7 +132,7 @@ class PairedDuel(WrappedGame):
         return self.duel.alternate(loader, self.duel.critic_loss, self.generator_loss)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The duel's term, and λ times the mean distance from the target."""
+        """The generator's loss: adversarial, and λ times the mean L1 distance to the target."""
         fake = self.duel.generate(real)
         adversarial = self.duel.objective.generator_loss(self.duel.critic_network, clock, real, fake)
         distance = self.options.l1_weight * l1_loss(fake, real.samples)

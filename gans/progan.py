@@ -1,4 +1,4 @@
-"""Progressive growing: both networks begin at 4×4 pixels, and double (Karras et al. 2018)."""
+"""ProGAN, progressive growing: both networks begin at 4×4 pixels, and double (Karras et al. 2018)."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ from losses.recipe import defaults
 
 
 class Generator(GrowingGenerator):
-    """`(N, z_dim)` → `(N, C, H, W)` (table 2). Latents are put on a sphere first."""
+    """ProGAN generator: noise `(N, z_dim)`, put on a sphere first → images `(N, C, H, W)` (table 2)."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim, blueprint.classes)
@@ -62,11 +62,11 @@ class Generator(GrowingGenerator):
 
 
 class Critic(GrowingCritic):
-    """`(N, C, H, W)` → logits `(N,)`.
+    """ProGAN critic: images `(N, C, H, W)` → logits `(N,)`.
 
     Args:
         first: index of the size that growing begins at; the smallest of all has 0.
-        smooths: whether images are smoothed before they shrink.
+        smooths: whether feature maps are blurred before they shrink.
     """
 
     def __init__(self, blueprint: Blueprint, first: int = 0, smooths: bool = False) -> None:
@@ -103,10 +103,12 @@ class Critic(GrowingCritic):
 
 
 def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
+    """Layers of a convolution of the generator: leaky ReLU and pixel norm follow it."""
     return [EqualizedConvolution(wide, narrow), nn.LeakyReLU(0.2), PixelNorm()]
 
 
 def critic_layer(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
+    """Layers of a convolution of the critic with its activation."""
     return activation_layers(blueprint, EqualizedConvolution(narrow, wide), wide)
 
 

@@ -50,7 +50,7 @@ class R3GANOptions:
 
 
 class Generator(LatentNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)`.
+    """R3GAN generator: noise `(N, z_dim)` → images `(N, C, H, W)`.
 
     As in the paper the last layer is linear: while it trains, the critic sees what lies beyond [−1, 1]. In
     evaluation mode images are cut to that range, as those of other architectures are within it.
@@ -80,7 +80,7 @@ class Generator(LatentNetwork):
 
 
 def critic(blueprint: Blueprint) -> nn.Module:
-    """`(N, C, H, W)` → logits `(N,)`.
+    """Builds the R3GAN critic: images `(N, C, H, W)` → logits `(N,)`.
 
     Norms, where asked for, stand before the activations of the blocks; dropout stands behind the blocks of
     each scale, since what a block adds is nothing at first.
@@ -106,7 +106,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
 
 
 class GenerativeBasis(nn.Module):
-    """`(N, z_dim)` → `(N, channels, H, W)`: a learned pattern per channel, times a linear map of `z`."""
+    """Learned basis `(N, z_dim)` → `(N, channels, H, W)`: a pattern a channel, times a linear map of `z`."""
 
     def __init__(self, z_dim: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -118,8 +118,9 @@ class GenerativeBasis(nn.Module):
 
 
 class BottleneckBlock(nn.Module):
-    """`x ↦ x + residual(x)`, where the residual is an inverted bottleneck: a 1×1 convolution to twice the
-    channels, a 3×3 one in groups, and a 1×1 one back (the paper's figure 2c).
+    """Residual block `x ↦ x + residual(x)` with an inverted bottleneck (the paper's figure 2c).
+
+    The residual is a 1×1 convolution to twice the channels, a 3×3 one in groups, and a 1×1 one back.
 
     Args:
         channels: of the skip path.
@@ -153,7 +154,7 @@ class BottleneckBlock(nn.Module):
 def blocks(
     channels: int, scales: int, options: R3GANOptions, critic_norm: CriticNorm = NO_NORM
 ) -> list[nn.Module]:
-    """The blocks of one scale, for a network of so many scales."""
+    """Builds the residual blocks of one scale, for a network of `scales` scales."""
     # Fix-up initialization (Zhang et al. 2019): with L blocks of m = 3 layers, L^(−1/(2m−2)) on all but the
     # last layer, which starts at zero.
     gain = GAIN * (options.blocks_per_scale * scales) ** (-1 / 4)
@@ -166,7 +167,9 @@ def blocks(
 
 
 class LeakyReLU(nn.Module):
-    """`max(x, 0.2 x)`, as a product with slopes that are constants for automatic differentiation.
+    """Leaky ReLU `max(x, 0.2 x)`, whose slopes are constants for automatic differentiation.
+
+    It is a product of the input with these slopes.
 
     PyTorch's own layer has a second derivative, which is zero everywhere: a gradient penalty would carry
     these zeros backwards through the whole network.
@@ -178,7 +181,10 @@ class LeakyReLU(nn.Module):
 
 
 def change(before: int, after: int) -> list[nn.Module]:
-    """A 1×1 convolution where the next scale has another width; it stands beside the smaller image."""
+    """A 1×1 convolution where the next scale has another width, else no layer.
+
+    It stands beside the smaller image.
+    """
     return [] if before == after else [PixelwiseConvolution(before, after)]
 
 
@@ -198,7 +204,7 @@ class PixelwiseConvolution(nn.Module):
 
 
 def initialize(layer: Layer, gain: float = 1.0) -> Layer:
-    """Weights ~ N(0, gain² / fan in), biases 0."""
+    """Initializes a layer: weights ~ N(0, gain² / fan in), biases 0."""
     nn.init.normal_(layer.weight, 0.0, gain / prod(layer.weight.shape[1:]) ** 0.5)
     if not isinstance(layer, nn.Embedding) and layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -206,7 +212,7 @@ def initialize(layer: Layer, gain: float = 1.0) -> Layer:
 
 
 def widths_inwards(blueprint: Blueprint) -> list[int]:
-    """Channels at every scale, from the image inwards: one number more than there are halvings."""
+    """Channel widths at every scale, from the image inwards: one number more than there are halvings."""
     _, height, width = blueprint.sample_shape
     sides = [max(height, width) >> i for i in range(halvings(height, width) + 1)]
     doublings = [((side - 1) // FULL_WIDTH_UP_TO).bit_length() for side in sides]

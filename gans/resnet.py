@@ -28,7 +28,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 class Generator(LatentNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)` in [−1, 1]."""
+    """Residual generator: noise `(N, z_dim)` → images `(N, C, H, W)` in [−1, 1]."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim, blueprint.classes)
@@ -55,7 +55,7 @@ class Generator(LatentNetwork):
 
 
 def critic(blueprint: Blueprint) -> nn.Module:
-    """`(N, C, H, W)` → logits `(N,)`; the first block has no norm."""
+    """Builds the residual critic: images `(N, C, H, W)` → logits `(N,)`; the first block has no norm."""
     widths = widths_inwards(blueprint)
     # The CIFAR-10 table halves twice and keeps 8×8 pixels in two more blocks; the other one halves
     # down to 4×4 and has one block there.
@@ -72,7 +72,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
 
 
 class SumPool(nn.Module):
-    """`(N, C, H, W)` → `(N, C)`, as in SNGAN."""
+    """Sum over pixels `(N, C, H, W)` → `(N, C)`, as in SNGAN."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum(dim=(2, 3))
@@ -84,14 +84,14 @@ def is_flat(blueprint: Blueprint) -> bool:
 
 
 def widths_inwards(blueprint: Blueprint) -> list[int]:
-    """Channels at every scale, from the image inwards: one number for each halving."""
+    """Channel widths at every scale, from the image inwards: one number for each halving."""
     _, height, width = blueprint.sample_shape
     growth = 1 if is_flat(blueprint) else 2
     return [blueprint.width * min(growth**i, WIDEST) for i in range(halvings(height, width))]
 
 
 class Block(TakesLabel):
-    """`x ↦ shortcut(x) + residual(x)`, where no layers stand for the identity."""
+    """Residual block `x ↦ shortcut(x) + residual(x)`; an empty list of layers is the identity."""
 
     def __init__(self, shortcut: list[nn.Module], residual: list[nn.Module]) -> None:
         super().__init__()
@@ -103,8 +103,10 @@ class Block(TakesLabel):
 
 
 def upsampling_block(wide: int, narrow: int, classes: int = 0) -> Block:
-    """The generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`. With classes, its norms are
-    conditional, as in SNGAN's networks with labels (Miyato & Koyama 2018)."""
+    """Builds the generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`.
+
+    With classes, its norms are conditional, as in SNGAN's networks with labels (Miyato & Koyama 2018).
+    """
     residual: list[nn.Module] = [
         batch_norm(wide, classes),
         nn.ReLU(inplace=True),
@@ -118,8 +120,10 @@ def upsampling_block(wide: int, narrow: int, classes: int = 0) -> Block:
 
 
 def first_block(blueprint: Blueprint, wide: int) -> Block:
-    """The critic's block beside the image: `(N, C, H, W)` → `(N, wide, H/2, W/2)`. An image is no feature
-    map that a norm or a ReLU could follow ("optimized" block in both papers' code)."""
+    """Builds the critic's block beside the image: `(N, C, H, W)` → `(N, wide, H/2, W/2)`.
+
+    An image is no feature map that a norm or a ReLU could follow ("optimized" block in both papers' code).
+    """
     channels = blueprint.sample_shape[0]
     residual: list[nn.Module] = [convolution(channels, wide), nn.ReLU(inplace=True)]
     residual += [*dropout(blueprint.critic_dropout), PooledConvolution(convolution(wide, wide))]
@@ -127,7 +131,10 @@ def first_block(blueprint: Blueprint, wide: int) -> Block:
 
 
 def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) -> Block:
-    """`(N, narrow, H, W)` → `(N, wide, H/2, W/2)`, or `(N, narrow, H, W)` of the same size and width."""
+    """Builds a block of the critic: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`.
+
+    Without `halves` it keeps the size, and `wide` is `narrow`.
+    """
     has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
     second = convolution(narrow, wide)
     residual = activation(blueprint, narrow)
@@ -141,7 +148,7 @@ def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) 
 
 
 def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
-    """The critic's norm over that many channels (none for 0), ReLU and dropout."""
+    """The critic's norm over `channels` (none for 0), ReLU and dropout."""
     norms = blueprint.critic_norm.of_maps(channels) if channels else []
     # Without a norm between them, what the first ReLU of a block reads is what the shortcut reads too: to
     # write over it would make the shortcut lose its sign.
@@ -149,7 +156,7 @@ def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
 
 
 class EnlargingConvolution(OverConvolution):
-    """A 3×3 convolution of the image that nearest neighbours made twice as large.
+    """A 3×3 convolution of an image that is enlarged twofold by nearest neighbours.
 
     An output pixel sees at most 2×2 different pixels of the small image, so the same function is a strided
     4×4 convolution, transposed, with 4/9 of the products.
@@ -161,7 +168,7 @@ class EnlargingConvolution(OverConvolution):
 
 
 class PooledConvolution(OverConvolution):
-    """A 3×3 convolution followed by the mean over 2×2 pixels.
+    """A 3×3 convolution followed by the mean over 2×2 pixels, at stride 2.
 
     The mean of four shifted convolutions is a strided 4×4 convolution with the mean of four shifted kernels:
     the same function with 4/9 of the products.
@@ -173,7 +180,7 @@ class PooledConvolution(OverConvolution):
 
 
 def over_neighbours(weight: Tensor) -> Tensor:
-    """3×3 kernels → the 4×4 kernels that sum them over the four places in a 2×2 square."""
+    """Converts 3×3 kernels to the 4×4 kernels that sum them over the four positions in a 2×2 square."""
     padded = pad(weight, (1, 1, 1, 1))
     rows = padded[..., 1:, :] + padded[..., :-1, :]
     return rows[..., 1:] + rows[..., :-1]
@@ -187,8 +194,10 @@ def convolution(
 
 
 def initialize(layer: Layer, gain: float = 1.0) -> Layer:
-    """Glorot's uniform weights, with gain √2 in residual branches and 1 elsewhere; biases 0 (the code of
-    both papers)."""
+    """Initializes a layer: Glorot's uniform weights times a gain, biases 0.
+
+    The gain is √2 in residual branches and 1 elsewhere (the code of both papers).
+    """
     nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

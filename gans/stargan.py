@@ -35,12 +35,14 @@ class StarGANOptions:
 
 
 class Generator(AttributeTranslator):
-    """Images `(N, C, H, W)` and attributes `(N, D)`, each spread over a plane of its own → images (table 4).
+    """StarGAN generator: images `(N, C, H, W)` and attributes `(N, D)` → images (table 4).
+
+    Each attribute is spread over a plane of its own.
 
     In the paper halvings have kernels of 4×4, doublings are transposed convolutions, and a norm follows the
-    first convolution, which leaves of constant planes what borders of zeros make of them. Of small images
-    these borders are much, and the image is lost in them. Here the first layer has no norm, and the borders
-    of the others are reflected.
+    first convolution. It removes constant planes but for the effect of the zero borders, which are a large
+    part of small images, and the image is lost. Here the first layer has no norm, and the borders of the
+    others are reflected.
     """
 
     multiple = 4
@@ -66,7 +68,7 @@ class Generator(AttributeTranslator):
         return self(images, rows)
 
     def generate(self, like: Batch) -> Tensor:
-        """The images, with attributes of other images of the batch."""
+        """Translates the images of a batch to shuffled attributes of the batch."""
         return self(like.samples, shuffle_rows(*like.condition))
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
@@ -79,7 +81,7 @@ class Generator(AttributeTranslator):
 
 
 class Critic(AttributeCritic):
-    """`(N, C, H, W)` → logits `(N, h, w)` of patches; and, with `classify`, of attributes (table 5)."""
+    """StarGAN critic: `(N, C, H, W)` → logits `(N, h, w)` of patches, or of attributes (table 5)."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -105,8 +107,10 @@ class Critic(AttributeCritic):
 
 
 class StarGame(TwoPlayerGame[Generator, Critic]):
-    """Adversarial, classification (equations 2 and 3) and reconstruction terms (equation 4): `n_critic`
-    updates of the critic, then one of the generator."""
+    """The game of StarGAN: adversarial, classification and reconstruction losses (equations 2 to 4).
+
+    There are `n_critic` updates of the critic, then one of the generator.
+    """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(generator, critic, spec)
@@ -116,7 +120,7 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         return self.alternate(loader, self.critic_loss, self.generator_loss)
 
     def critic_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The critic's objective: what is real, and which attributes the reals have."""
+        """The critic's loss: the adversarial loss, and classification of the real images' attributes."""
         (rows,), critic, plain = real.condition, self.critic_network, Batch(real.samples)
         with torch.no_grad():
             fake = self.generator_network.generate(real)
@@ -128,7 +132,7 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         return Losses(outcome.terms | self.classified(critic.attributes(features), rows), outcome.logged)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The generator's objective: to look real, with the attributes asked for, and to find back."""
+        """The generator's loss: adversarial, classification of target attributes, and reconstruction."""
         (images, (rows,)), generator, critic = real, self.generator_network, self.critic_network
         asked = shuffle_rows(rows)
         fake = generator(images, asked)
@@ -144,17 +148,18 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         return Losses({"adversarial": adversarial, **classified, "reconstruction": back})
 
     def classified(self, logits: Tensor, rows: Tensor) -> Scores:
+        """The weighted attribute classification loss, by name."""
         loss = attribute_loss(self.generator_network.groups, logits, rows)
         return {"classification": self.options.classification_weight * loss}
 
 
 def shuffle_rows(rows: Tensor) -> Tensor:
-    """Attributes of the batch in another order: combinations that there are."""
+    """Shuffles the attributes of a batch, so that targets are combinations that occur."""
     return rows[torch.randperm(len(rows)).to(rows.device)]
 
 
 def attribute_loss(groups: Groups, logits: Tensor, rows: Tensor) -> Tensor:
-    """The sum over groups of the cross-entropy between their logits `(N, D)` and the truth `(N, D)`."""
+    """Sums the cross-entropies of all groups between logits `(N, D)` and attributes `(N, D)`."""
     parts = []
     for group in groups:
         columns = columns_of(groups, group.name)

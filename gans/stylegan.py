@@ -35,7 +35,7 @@ class StyleGANOptions(StyleOptions, GrowthOptions):
 
 
 class Generator(GrowingGenerator, StyledNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)`.
+    """StyleGAN generator: noise `(N, z_dim)` → images `(N, C, H, W)`.
 
     While it trains, every sample may take the styles of a second latent from some layer on (section 3.1),
     and noise is drawn anew; in evaluation mode there is one latent, and the noise is fixed.
@@ -72,7 +72,7 @@ class Generator(GrowingGenerator, StyledNetwork):
 
     @property
     def styles(self) -> int:
-        """Layers that take a style, at the size reached."""
+        """Number of layers that take a style, at the size reached."""
         return 2 * (self.stage.split()[0] + FIRST + 1)
 
     @property
@@ -100,7 +100,7 @@ class Generator(GrowingGenerator, StyledNetwork):
 
 
 class Epilogue(nn.Module):
-    """What follows every convolution: noise with a learned scale, bias, leaky ReLU, AdaIN."""
+    """Layers after every convolution of the generator: noise bias, leaky ReLU, AdaIN."""
 
     def __init__(self, w_dim: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -109,21 +109,23 @@ class Epilogue(nn.Module):
         self.style = EqualizedLinear(w_dim, 2 * channels, gain=1.0)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """`(N, C, H, W)`, w `(N, w_dim)` → `(N, C, H, W)`."""
+        """Transforms `(N, C, H, W)` by w `(N, w_dim)`; the shape stays."""
         x = leaky_relu(self.noise(x) + self.bias, SLOPE)
         return adaptive_instance_norm(x, *self.style(w).chunk(2, dim=1))
 
 
 def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """`(1 + scale) (x − μ) / σ + shift`, μ and σ of each feature map (equation 1; AdaIN, Huang & Belongie
-    2017). Scale and shift are `(N, C)`; a style of zeros leaves the normalized map."""
+    """AdaIN: `(1 + scale) (x − μ) / σ + shift`, μ and σ of each feature map (equation 1).
+
+    Scale and shift are `(N, C)`; a style of zeros leaves the normalized map (Huang & Belongie 2017).
+    """
     variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
     normalized = (x - mean) * torch.rsqrt(variance + 1e-8)
     return torch.addcmul(shift[:, :, None, None], normalized, 1 + scale[:, :, None, None])
 
 
 class StyledConvolution(nn.Module):
-    """A convolution with its style; one that enlarges doubles every pixel before, and smooths after it."""
+    """A convolution with its epilogue; with `enlarges`, pixels are doubled before and blurred after it."""
 
     def __init__(
         self, w_dim: int, wide: int, narrow: int, size: tuple[int, int], enlarges: bool = False
@@ -140,7 +142,10 @@ class StyledConvolution(nn.Module):
 
 
 def critic(blueprint: Blueprint) -> Critic:
-    """`(N, C, H, W)` → logits `(N,)`: ProGAN's, which smooths before it shrinks, and begins at 8×8."""
+    """Builds the StyleGAN critic: images `(N, C, H, W)` → logits `(N,)`.
+
+    It is ProGAN's, but blurs before it shrinks, and begins at 8×8.
+    """
     return Critic(blueprint, first=FIRST, smooths=True)
 
 

@@ -43,7 +43,7 @@ class StyleGAN2Options(StyleOptions):
 
 
 class Generator(StyledNetwork):
-    """`(N, z_dim)` → `(N, C, H, W)`: every size adds to the image (figure 7b).
+    """StyleGAN2 generator: noise `(N, z_dim)` → images `(N, C, H, W)`, to which every size adds (figure 7b).
 
     While it trains, images have no bounds; in evaluation mode they are cut to [−1, 1], with one latent for
     all layers and fixed noise.
@@ -118,7 +118,7 @@ class StyledLayer(nn.Module):
 
 
 class ImageLayer(nn.Module):
-    """What a size adds to the image: a 1×1 convolution that a style scales, without demodulation."""
+    """Image layer of one size: a 1×1 convolution that a style scales, without demodulation."""
 
     def __init__(self, w_dim: int, wide: int, channels: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class ImageLayer(nn.Module):
 
 
 class Critic(nn.Module):
-    """`(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c)."""
+    """StyleGAN2 critic: images `(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c)."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -145,7 +145,10 @@ class Critic(nn.Module):
 
 
 class Halving(nn.Module):
-    """`(N, narrow, H, W)` → `(N, wide, H/2, W/2)`: `(f(x) + g(x)) / √2`, which keeps the variance."""
+    """Residual block that halves the image: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`.
+
+    `(f(x) + g(x)) / √2` keeps the variance.
+    """
 
     def __init__(self, blueprint: Blueprint, narrow: int, wide: int) -> None:
         super().__init__()
@@ -161,7 +164,7 @@ class Halving(nn.Module):
 
 
 class HalvingConvolution(nn.Module):
-    """Smooths, and convolves at every second pixel: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`."""
+    """Blurred convolution of stride 2: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`."""
 
     kernel: Tensor
 
@@ -177,16 +180,18 @@ class HalvingConvolution(nn.Module):
 def layer(
     blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
 ) -> list[nn.Module]:
+    """Layers of a convolution of the critic, of stride 2 with `halves`, with its activation."""
     convolve = HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size)
     return activation_layers(blueprint, convolve, wide)
 
 
 class LazyDuel(WrappedGame):
-    """A duel whose regularization takes turns of its own, not in every round (section 3.1).
+    """A duel with lazy regularization: path lengths and gradient penalties at some steps only (section 3.1).
 
-    Every `path_length_every` steps the generator's path lengths; and any gradient penalty that is not taken
-    at every update of the critic. They weigh as many times as much as they are rarer. An optimizer that moves
-    k + 1 times in k rounds has its rate and betas lowered to the power k / (k + 1).
+    Every `path_length_every` steps the generator's path lengths are regularized; so is the critic by any
+    gradient penalty that is not taken at every update. They weigh as many times as much as they are rarer. An
+    optimizer that takes k + 1 steps in k rounds has its rate multiplied by k / (k + 1), and its betas raised
+    to that power.
     """
 
     length: Tensor
@@ -222,13 +227,15 @@ class LazyDuel(WrappedGame):
         return scores
 
     def penalty_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The critic's objective in a turn of regularization."""
+        """The critic's loss at a step of lazy regularization: the gradient penalties that are due."""
         with torch.no_grad():
             fake = self.duel.generate(real)
         return penalty_losses(self.lazy, self.duel.critic_network, clock, real, fake)
 
     def path_length_loss(self, clock: Clock, real: Batch) -> Losses:
-        """`E (|Jᵀ y|₂ − a)²` (equation 4): a step in w changes images by the same length everywhere.
+        """Path length regularization `E (|Jᵀ y|₂ − a)²` (equation 4).
+
+        A step in w is to change images by the same length everywhere.
 
         J is the Jacobian of the images in w, y an image of noise, and a the running mean of the lengths.
         """
@@ -245,8 +252,10 @@ class LazyDuel(WrappedGame):
 
 
 def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
-    """`|Jᵀ y|₂` of every sample, `(N,)`, differentiable: the root of the mean over layers of the squared
-    length, for styles `(N, layers, w_dim)` and y ~ N(0, 1 / pixels)."""
+    """Computes path lengths `|Jᵀ y|₂` of styles `(N, layers, w_dim)`: `(N,)`, differentiable.
+
+    They are the root of the mean over layers of the squared length, for y ~ N(0, 1 / pixels).
+    """
     images = synthesis.synthesize(styles)
     noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)

@@ -1,7 +1,7 @@
 """Swap: one encoder for two domains, a decoder for each, trained to undo random warps of their own.
 
-The autoencoder of face-swapping tools (no paper; deepfakes 2017, in public since), with an adversarial term:
-what a decoder never saw it draws in its own manner, so the other domain's decoder translates.
+The autoencoder of face-swapping tools (no paper; deepfakes 2017, in public since), with an adversarial term.
+A decoder draws every code in the manner of its own domain, so the other domain's decoder translates.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class SwapOptions(PatchOptions):
 
 
 class Autoencoders(DomainTranslator):
-    """Images of the training's size → a code that both domains share → images of A or of B."""
+    """Two autoencoders with one encoder: images of the training size → shared code → images of A or of B."""
 
     multiple = None
     passes = 2  # both domains
@@ -70,6 +70,7 @@ class Autoencoders(DomainTranslator):
 
 
 def encoder(channels: int, widths: list[int], base: tuple[int, int, int], code: int) -> nn.Sequential:
+    """Builds the shared encoder: images `(N, channels, H, W)` → code `(N, code)` → maps `(N, *base)`."""
     layers: list[nn.Module] = []
     for narrow, wide in zip([channels, *widths], widths, strict=False):
         layers += [nn.Conv2d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.1)]
@@ -79,6 +80,7 @@ def encoder(channels: int, widths: list[int], base: tuple[int, int, int], code: 
 
 
 def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.Sequential:
+    """Builds one domain's decoder: feature maps `(N, *base)` → images `(N, channels, H, W)` in [−1, 1]."""
     layers: list[nn.Module] = []
     wide = base[0]
     for narrow in [*widths[1:], widths[-1]]:
@@ -88,7 +90,7 @@ def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.
 
 
 class SwapGame(TwoWayGame[Autoencoders]):
-    """Each autoencoder undoes warps of its own domain; critics see what they rebuild."""
+    """The game of Swap: each autoencoder undoes warps of images of its domain; critics see the results."""
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(generator, critic, spec)
@@ -107,7 +109,13 @@ class SwapGame(TwoWayGame[Autoencoders]):
 
 
 def warp(images: Tensor, deviation: float = 0.1, count: int = 5) -> Tensor:
-    """Each image pulled at a coarse grid of nodes, differently; what is missing repeats the border."""
+    """Warps each image at random: displaces a coarse grid of nodes, and repeats the border.
+
+    Args:
+        images: `(N, C, H, W)`.
+        deviation: standard deviation of the displacements, in half sides of the image.
+        count: nodes along each side.
+    """
     nodes = torch.randn(len(images), 2, count, count).to(images) * deviation
     pull = interpolate(nodes, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
     identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)

@@ -1,4 +1,4 @@
-"""Default settings as data: a recipe is a sequence of them, and the later one wins."""
+"""Default settings as data: a recipe is a sequence of `Defaults`, of which the later ones win."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rule:
-    """A default that follows from the size of images and of batches, whoever sets these.
+    """A default value computed from the image size and the batch size, whoever sets these.
 
     Attributes:
         words: the formula, for people.
@@ -20,7 +20,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Defaults:
-    """Settings that hold where every stated condition does; a condition that is None always holds.
+    """Default settings that apply where all their conditions hold; a condition of None always holds.
 
     Attributes:
         values: setting name → value, in the words of the command line (`lr_critic`, `n_critic`), or a Rule.
@@ -37,7 +37,7 @@ class Defaults:
     up_to: int | None = None
 
     def hold(self, *, preset: str, data: str, loss: str, side: int | None) -> bool:
-        """Whether these defaults hold. `side`: pixels on the longer side; None for points."""
+        """Whether these defaults apply to a run. `side`: pixels on the longer side; None for points."""
         return (
             self.preset in (None, preset)
             and self.data in (None, data)
@@ -54,7 +54,7 @@ def defaults(
     up_to: int | None = None,
     **values: Any,
 ) -> Defaults:
-    """`defaults(preset="laptop", width=24)` reads better than a dictionary in a dictionary."""
+    """Makes `Defaults` from keywords: its conditions, and further keywords as settings."""
     return Defaults(values, preset, data, losses, up_to)
 
 

@@ -1,4 +1,6 @@
-"""Named combinations of a form with a penalty. A form by itself carries its own recipe.
+"""Named losses: recipes that combine a form with a gradient penalty.
+
+A form by itself carries its own recipe.
 
 The numbers of the papers hold for `--preset paper`; those for `laptop` were found by looking at grids
 that two processor cores train in a few minutes.

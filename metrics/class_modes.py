@@ -1,7 +1,8 @@
-"""Classes covered and their divergence from the truth, by a classifier (Che et al. 2017)."""
+"""Classes covered and KL divergence of class frequencies, by a classifier (Che et al. 2017)."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -14,20 +15,52 @@ from metrics.core.metric import Metric, Reference, Takes
 PER_CLASS = 20  # samples that a class should expect before its share is more than noise
 
 
+@dataclass(frozen=True)
+class ClassModesOptions:
+    """Options of the count of classes."""
+
+    share: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of all samples that a covered class exceeds; 0 is any sample at all.",
+            "at_least": 0.0,
+            "below": 1.0,
+        },
+    )
+    confidence: float = field(
+        default=0.9,
+        metadata={
+            "help": "Least probability of the likeliest class of a high-quality sample.",
+            "at_least": 0.0,
+            "at_most": 1.0,
+        },
+    )
+
+
 class ClassModes(Metric):
-    """Which classes the samples fall into, each into that of its largest logit.
+    """Counts the classes that samples fall into, each into that of its largest logit.
 
     Args:
-        truth: `(K,)`, how likely each class is in the data, in any unit; None is all alike.
-        share: a class is covered by more than this share of all samples; 0 is any sample at all.
-        confidence: a sample whose likeliest class has at least this probability is of high quality. What
-            share of the reals that is, depends on the classifier.
+        truth: `(K,)`, frequency of each class in the data, in any unit; None is all alike.
+        options: share and confidence. The share of real images above this confidence depends on the
+            classifier.
+
+    Takes logits `(N, K)`.
 
     Scores: `covered` in 0…K; `high_quality` in [0, 1]; `kl` of the samples' classes from the truth in
     [0, −log min truth] nats.
+
+    Raises:
+        ValueError: a class that the truth has none of, or no samples.
+
+    >>> metric = ClassModes(torch.tensor([1.0, 1.0, 2.0]), ClassModesOptions(confidence=0.8))
+    >>> metric.update(torch.tensor([[9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [0.0, 0.0, 9.0], [0.0, 0.0, 1.0]]))
+    >>> metric.compute()  # of the last sample the classifier is not certain
+    {'covered': 3.0, 'high_quality': 0.75, 'kl': 0.0}
     """
 
     takes: ClassVar[Takes] = "logits"
+    options_type: ClassVar[type] = ClassModesOptions
     reference: ClassVar[Reference] = "class-shares"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -36,11 +69,12 @@ class ClassModes(Metric):
         "kl": (0.0, math.inf),
     }
 
-    def __init__(self, truth: Tensor | None = None, share: float = 0.0, confidence: float = 0.9) -> None:
+    def __init__(self, truth: Tensor | None = None, options: ClassModesOptions | None = None) -> None:
+        options = options or ClassModesOptions()
         if truth is not None and not (truth.isfinite().all() and (truth > 0).all()):
             raise ValueError("class-modes: a class of the truth has no share; leave it out of the classifier")
         self.truth = None if truth is None else truth.double() / truth.double().sum()
-        self.share, self.confidence = share, confidence
+        self.share, self.confidence = options.share, options.confidence
         self.counts = torch.zeros(0, dtype=torch.long)
         self.confident = 0
 

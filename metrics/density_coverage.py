@@ -1,7 +1,8 @@
-"""Density and coverage: precision and recall that a single outlier cannot move (Naeem et al. 2020)."""
+"""Density and coverage: precision and recall made robust to outliers (Naeem et al. 2020)."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -12,30 +13,47 @@ from metrics.core.batches import Rows, checked, too_few
 from metrics.core.metric import Metric, Reference, Takes
 
 
+@dataclass(frozen=True)
+class DensityCoverageOptions:
+    """Options of density and coverage; the default is the authors'."""
+
+    k: int = field(default=5, metadata={"help": "Nearest neighbour that a ball reaches to.", "at_least": 1})
+
+
 class DensityCoverage(Metric):
-    """How many real balls hold a sample, and how many real balls hold any (equations 3 and 4).
+    """Mean number of real balls around a sample over k, and share of real balls with any (equations 3, 4).
 
     A ball around a real vector reaches to its k-th nearest other real one.
 
     Args:
         reference: `(M, D)`, the real vectors by the same extractor.
-        k: neighbours.
+        options: k.
 
     Scores: `density` in [0, M / k], 1 in expectation for samples of the real distribution; `coverage` in
     [0, 1], whose expectation for such samples is 1 − (M−1)…(M−k) / (2M−1)…(2M−k) with as many samples as
-    reals.
+    real ones.
+
+    Raises:
+        ValueError: no more than k real vectors, or no samples.
+
+    >>> metric = DensityCoverage(torch.tensor([[0.0], [1.0], [2.0], [10.0]]), DensityCoverageOptions(k=1))
+    >>> metric.update(torch.tensor([[-3.0], [0.5], [4.0]]))
+    >>> metric.compute()  # balls [−1, 1], [0, 2], [1, 3], [2, 18]: −3 lies in none, 0.5 in two, 4 in one
+    {'density': 1.0, 'coverage': 0.75}
     """
 
     takes: ClassVar[Takes] = "vectors"
+    options_type: ClassVar[type] = DensityCoverageOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
 
-    def __init__(self, reference: Tensor, k: int = 5) -> None:
+    def __init__(self, reference: Tensor, options: DensityCoverageOptions | None = None) -> None:
         self.real = checked(reference, "density-coverage")
-        self.k = k
-        if len(self.real) <= k:
-            raise ValueError(too_few("density-coverage", len(self.real), k + 1, f"reference, k = {k}"))
+        self.k = k = (options or DensityCoverageOptions()).k
+        if (count := len(self.real)) <= k:
+            remedy = f"a smaller k: --set density-coverage.k={count - 1}" if count > 1 else ""
+            raise ValueError(too_few("density-coverage", count, k + 1, f"reference, k = {k}", remedy))
         self.vectors = Rows("density-coverage", self.real.shape[1])
 
     def update(self, samples: Tensor) -> None:

@@ -12,15 +12,26 @@ from metrics.core.statistics import Moments, Statistics, frechet_distance
 
 
 class FrechetDistance(Metric):
-    """`|μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)` in float64 (equation 6).
+    """Fréchet distance `|μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)`, in float64 (equation 6).
 
     It is called FID only if the features are those of the 2015 Inception network. Its bias shrinks with 1/N:
     scores of different N do not compare.
 
     Args:
-        reference: of the real data, by the same extractor.
+        reference: statistics of the real vectors, by the same extractor.
 
     Scores: `fid` in [0, ∞), 0 for equal statistics.
+
+    Raises:
+        ValueError: fewer than two samples.
+
+    >>> import torch
+    >>> real = Moments()
+    >>> real.update(torch.eye(3))
+    >>> metric = FrechetDistance(real.statistics())
+    >>> metric.update(torch.eye(3) + 2.0)
+    >>> round(metric.compute()["fid"], 6)  # the squared distance of the means
+    12.0
     """
 
     takes: ClassVar[Takes] = "vectors"

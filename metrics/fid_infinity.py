@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -13,25 +14,45 @@ from metrics.core.metric import Metric, Reference, Takes
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
 FEWEST_SIZES = 10
+PER_SIZE = 20  # samples
+
+
+@dataclass(frozen=True)
+class FrechetDistanceInfinityOptions:
+    """Options of the extrapolated distance; the default is that of the authors' code."""
+
+    sizes: int = field(
+        default=15,
+        metadata={"help": "Number of subset sizes that the line goes through.", "at_least": FEWEST_SIZES},
+    )
 
 
 class FrechetDistanceInfinity(Metric):
-    """The intercept of a line through the Fréchet distances of random subsets over 1/N (section 3.2).
+    """Intercept of a line through the Fréchet distances of random subsets over 1/N (section 3.2).
 
     The sizes are spaced evenly from a tenth of the samples to all of them: 5,000 to 50,000 as in the paper's
-    code, which takes 15 of them. Removes the bias of the generated side only; a reference from few samples
+    code. Removes the bias of the generated side only; a reference from few samples
     keeps its own.
 
     Args:
-        reference: of the real data, by the same extractor.
-        sizes: how many subsets, at least 10.
+        reference: statistics of the real vectors, by the same extractor.
+        options: the number of sizes.
         seed: of the generator that draws the subsets.
 
     Scores: `fid_infinity`, which may fall beneath 0 by noise, and the `standard_error` of the intercept in
     [0, ∞) by ordinary least squares. Subsets share samples, so the error is a lower bound.
+
+    Raises:
+        ValueError: fewer than ten sizes, or fewer samples than 20 for each size.
+
+    >>> metric = FrechetDistanceInfinity(Statistics(torch.zeros(2), torch.eye(2), count=0))
+    >>> metric.update(torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)))
+    >>> abs(metric.compute()["fid_infinity"]) < 0.01  # samples of the reference itself
+    True
     """
 
     takes: ClassVar[Takes] = "vectors"
+    options_type: ClassVar[type] = FrechetDistanceInfinityOptions
     reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid_infinity": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -39,11 +60,13 @@ class FrechetDistanceInfinity(Metric):
         "standard_error": (0.0, math.inf),
     }
 
-    def __init__(self, reference: Statistics, sizes: int = 15, seed: int = 0) -> None:
+    def __init__(
+        self, reference: Statistics, options: FrechetDistanceInfinityOptions | None = None, seed: int = 0
+    ) -> None:
+        self.sizes = sizes = (options or FrechetDistanceInfinityOptions()).sizes
         if sizes < FEWEST_SIZES:
             raise ValueError(f"fid-infinity: {sizes} sizes, a line needs at least {FEWEST_SIZES}")
         self.real = reference
-        self.sizes = sizes
         self.seed = seed
         self.vectors = Rows("fid-infinity", len(reference.mean))
 
@@ -51,7 +74,10 @@ class FrechetDistanceInfinity(Metric):
         self.vectors.add(samples)
 
     def compute(self) -> dict[str, float]:
-        vectors = self.vectors.all(20 * self.sizes, f"ten sizes of at least two for {self.sizes} subsets")
+        possible = len(self.vectors) // PER_SIZE
+        remedy = f"fewer sizes: --set fid-infinity.sizes={possible}" if possible >= FEWEST_SIZES else ""
+        why = f"ten sizes of at least two for {self.sizes} subsets"
+        vectors = self.vectors.all(PER_SIZE * self.sizes, why, remedy)
         generator = torch.Generator().manual_seed(self.seed)
         sizes = np.linspace(len(vectors) // 10, len(vectors), self.sizes).astype(int)
         distances = []
@@ -77,10 +103,13 @@ class FrechetDistanceInfinity(Metric):
 
 
 def intercept_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Where the least-squares line through the points meets x = 0, and the standard error of that.
+    """Intercept of the least-squares line through points, and its standard error.
 
     Args:
         x, y: `(n,)` with n > 2.
+
+    >>> intercept_of(np.array([1.0, 2.0, 3.0]), np.array([5.0, 7.0, 9.0]))
+    (3.0, 0.0)
     """
     n, spread = len(x), np.square(x - x.mean()).sum()
     slope = ((x - x.mean()) * (y - y.mean())).sum() / spread

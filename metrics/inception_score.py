@@ -1,7 +1,8 @@
-"""Inception Score: samples sure of their class, classes evenly met (Salimans et al. 2016)."""
+"""Inception Score: certainty about the class of each sample, diversity of classes (Salimans et al. 2016)."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
@@ -13,20 +14,40 @@ from metrics.core.batches import Rows
 from metrics.core.metric import Metric, Reference, Takes
 
 
+@dataclass(frozen=True)
+class InceptionScoreOptions:
+    """Options of the Inception Score; the default is the authors'."""
+
+    splits: int = field(
+        default=10, metadata={"help": "Number of splits that are scored apart.", "at_least": 1}
+    )
+
+
 class InceptionScore(Metric):
-    """`exp(E_x KL(p(y|x) ‖ p(y)))` (section 4), in float64, on each of several splits.
+    """Mean over splits of `exp(E_x KL(p(y|x) ‖ p(y)))` (section 4), in float64.
 
     Equal to torch-fidelity's with its defaults: numpy's `RandomState(2020)` shuffles the samples before they
     are split, and the deviation over the splits is divided by their number (ddof 0).
 
     Args:
-        splits: how many.
+        options: the number of splits.
         shuffle_seed: None leaves the samples in the order in which they came.
 
-    Scores: `inception_score`, the mean over the splits, in [1, K] for K classes, and their `deviation`.
+    Takes logits `(N, K)` of K classes.
+
+    Scores: `inception_score`, the mean over the splits, in [1, K], and their `deviation`.
+
+    Raises:
+        ValueError: fewer samples than splits.
+
+    >>> metric = InceptionScore(InceptionScoreOptions(splits=1))
+    >>> metric.update(1000 * torch.eye(4))  # certain of each, and all classes alike
+    >>> metric.compute()
+    {'inception_score': 4.0, 'deviation': 0.0}
     """
 
     takes: ClassVar[Takes] = "logits"
+    options_type: ClassVar[type] = InceptionScoreOptions
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"inception_score": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -34,10 +55,10 @@ class InceptionScore(Metric):
         "deviation": (0.0, math.inf),
     }
 
-    def __init__(self, splits: int = 10, shuffle_seed: int | None = 2020) -> None:
+    def __init__(self, options: InceptionScoreOptions | None = None, shuffle_seed: int | None = 2020) -> None:
+        self.splits = splits = (options or InceptionScoreOptions()).splits
         if splits < 1:
             raise ValueError(f"inception-score: {splits} splits, needs at least 1")
-        self.splits = splits
         self.shuffle_seed = shuffle_seed
         self.logits = Rows("inception-score")
 
@@ -45,7 +66,9 @@ class InceptionScore(Metric):
         self.logits.add(samples)
 
     def compute(self) -> dict[str, float]:
-        logits = self.logits.all(self.splits, f"one for each of {self.splits} splits")
+        count = len(self.logits)
+        remedy = f"fewer splits: --set inception-score.splits={count}" if count else ""
+        logits = self.logits.all(self.splits, f"one for each of {self.splits} splits", remedy)
         if self.shuffle_seed is not None:
             order = np.random.RandomState(self.shuffle_seed).permutation(len(logits))
             logits = logits[torch.from_numpy(order)]
@@ -65,7 +88,7 @@ class InceptionScore(Metric):
 
 
 def score(logits: Tensor) -> float:
-    """`exp(H(y) − E_x H(y|x))` of logits `(N, K)`: the same as the mean divergence, with half the work."""
+    """Computes `exp(H(y) − E_x H(y|x))` of logits `(N, K)`: the mean divergence with half the work."""
     logits = logits.double()
     logits = logits - logits.amax(dim=1, keepdim=True)
     odds = logits.exp()

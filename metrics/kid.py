@@ -1,7 +1,8 @@
-"""Kernel distance: unbiased squared MMD of feature vectors (KID, Bińkowski et al. 2018)."""
+"""Kernel Inception distance: unbiased squared MMD of feature vectors (KID, Bińkowski et al. 2018)."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +12,17 @@ from torch import Tensor
 from metrics.core.batches import Rows, checked
 from metrics.core.metric import Metric, Reference, Takes
 
-SUBSET_SIZE = 1000  # samples, as the authors and torch-fidelity have it
 TILE = 1000  # rows of a Gram matrix that are in memory at once
+
+
+@dataclass(frozen=True)
+class KernelDistanceOptions:
+    """Options of the kernel distance; the defaults are the authors' and torch-fidelity's."""
+
+    subsets: int = field(default=100, metadata={"help": "Number of random subsets.", "at_least": 2})
+    subset_size: int = field(
+        default=1000, metadata={"help": "Vectors of each side in a subset.", "at_least": 2}
+    )
 
 
 class KernelDistance(Metric):
@@ -24,15 +34,24 @@ class KernelDistance(Metric):
 
     Args:
         reference: `(M, D)`, the real vectors by the same extractor.
-        subsets: how many.
-        subset_size: vectors of each side in a subset.
-        seed: of the subsets.
+        options: number and size of the subsets.
+        seed: of the draw of the subsets.
 
     Scores: `kid`, unbiased, so it may be a little less than 0; `standard_error` of that mean over the
     subsets (ddof 1), a lower bound because subsets share vectors; `deviation` of the subsets (ddof 0).
+
+    Raises:
+        ValueError: fewer vectors on either side than a subset has, or options out of bounds.
+
+    >>> reference = torch.eye(4)
+    >>> metric = KernelDistance(reference, KernelDistanceOptions(subsets=2, subset_size=4))
+    >>> metric.update(reference + 1.0)
+    >>> round(metric.compute()["kid"], 4)
+    12.0078
     """
 
     takes: ClassVar[Takes] = "vectors"
+    options_type: ClassVar[type] = KernelDistanceOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -42,8 +61,10 @@ class KernelDistance(Metric):
     }
 
     def __init__(
-        self, reference: Tensor, subsets: int = 100, subset_size: int = SUBSET_SIZE, seed: int = 2020
+        self, reference: Tensor, options: KernelDistanceOptions | None = None, seed: int = 2020
     ) -> None:
+        options = options or KernelDistanceOptions()
+        subsets, subset_size = options.subsets, options.subset_size
         if subsets < 2 or subset_size < 2:
             raise ValueError(f"kid: {subsets} subsets of {subset_size}, needs at least 2 of 2")
         self.real = checked(reference, "kid")
@@ -76,14 +97,17 @@ class KernelDistance(Metric):
     @property
     def remarks(self) -> tuple[str, ...]:
         found = []
-        if self.subset_size != SUBSET_SIZE:
-            found.append(f"subsets of {self.subset_size:,}, not of 1,000 as usual: the deviation is another")
+        usual = KernelDistanceOptions().subset_size
+        if self.subset_size != usual:
+            found.append(
+                f"subsets of {self.subset_size:,}, not of {usual:,} as usual: the deviation is another"
+            )
         if len(self.real) == self.subset_size:
             found.append("every subset is the whole set, so the standard error is 0 and says nothing")
         return tuple(found)
 
     def _distances(self, x: Tensor, y: Tensor) -> Tensor:
-        """Unbiased MMD² of each subset, `(subsets,)` in float64."""
+        """Computes the unbiased MMD² of each subset, `(subsets,)` in float64."""
         random = np.random.RandomState(self.seed)
         chosen = [
             [_draw(random, len(side), self.subset_size) for side in (x, y)] for _ in range(self.subsets)
@@ -99,7 +123,8 @@ class KernelDistance(Metric):
 
 
 def _smaller(count: int, what: str, size: int) -> str:
-    return f"kid: {count:,} {what} for subsets of {size:,}; give it more, or lower the subset size"
+    remedy = f", or smaller subsets: --set kid.subset_size={count}" if count > 1 else ""
+    return f"kid: {count:,} {what} for subsets of {size:,}; give it more{remedy}"
 
 
 def _draw(random: np.random.RandomState, count: int, size: int) -> Tensor:

@@ -10,9 +10,15 @@ from metrics.core.pairs import PairMetric
 
 
 class L1(PairMetric):
-    """What pix2pix and CycleGAN train on as reconstruction and cycle.
+    """Mean absolute error, which pix2pix and CycleGAN train on as reconstruction and cycle losses.
 
-    Scores: `l1`, 0 for equal images and at most 2 for such in [−1, 1].
+    Scores: `l1`, 0 for equal images and at most 2 for images in [−1, 1].
+
+    >>> import torch
+    >>> metric = L1()
+    >>> metric.update(torch.stack([torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.5)], dim=1))
+    >>> metric.compute()
+    {'l1': 0.5}
     """
 
     name: ClassVar[str] = "l1"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -10,6 +11,23 @@ from torch import Tensor
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
 from metrics.core.metric import Metric, Reference, Takes
+
+
+@dataclass(frozen=True)
+class ModesOptions:
+    """Options of the count of modes."""
+
+    radius: float = field(
+        default=3.0,
+        metadata={
+            "help": "Largest distance of a high-quality sample from a mode, in deviations.",
+            "above": 0.0,
+        },
+    )
+    share: float = field(
+        default=0.002,
+        metadata={"help": "Share of all samples that a covered mode exceeds.", "at_least": 0.0, "below": 1.0},
+    )
 
 
 class Modes(Metric):
@@ -23,14 +41,23 @@ class Modes(Metric):
     Args:
         centres: `(M, D)`, the means of equally likely modes.
         sigma: the common deviation.
-        radius: in deviations.
-        share: of all samples.
+        options: radius and share.
 
     Scores: `covered` in 0…M, `high_quality` in [0, 1], `kl` of the samples' modes from the uniform truth in
     [0, log M] nats.
+
+    Raises:
+        ValueError: no samples.
+
+    >>> metric = Modes(torch.tensor([[0.0, 0.0], [9.0, 0.0]]), sigma=1.0, options=ModesOptions(radius=2.0))
+    >>> metric.update(torch.tensor([[1.0, 0.0], [1.0, 1.0], [9.0, 1.0], [0.0, 2.5]]))
+    >>> scores = metric.compute()
+    >>> scores["covered"], scores["high_quality"]  # the last sample is too far from its mode
+    (2.0, 0.75)
     """
 
     takes: ClassVar[Takes] = "points"
+    options_type: ClassVar[type] = ModesOptions
     reference: ClassVar[Reference] = "mixture"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -39,10 +66,11 @@ class Modes(Metric):
         "kl": (0.0, math.inf),
     }
 
-    def __init__(self, centres: Tensor, sigma: float, radius: float = 3.0, share: float = 0.002) -> None:
+    def __init__(self, centres: Tensor, sigma: float, options: ModesOptions | None = None) -> None:
+        options = options or self.options_type()
         self.centres = centres.double()
-        self.distance = radius * sigma
-        self.share = share
+        self.distance = options.radius * sigma
+        self.share = options.share
         self.reset()
 
     def update(self, samples: Tensor) -> None:

@@ -1,6 +1,7 @@
-"""Precision and recall: samples that look real, and real data that is reached (Kynkäänniemi et al. 2019)."""
+"""Precision and recall: fidelity and diversity of samples, apart (Kynkäänniemi et al. 2019)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -11,36 +12,54 @@ from metrics.core.batches import Rows, checked, too_few
 from metrics.core.metric import Metric, Reference, Takes
 
 
+@dataclass(frozen=True)
+class PrecisionRecallOptions:
+    """Options of precision and recall; the default is the authors'."""
+
+    k: int = field(default=3, metadata={"help": "Nearest neighbour that a ball reaches to.", "at_least": 1})
+
+
 class PrecisionRecall(Metric):
-    """The share of samples in the real manifold, and of real data in the generated one (equations 1, 2).
+    """Shares of samples in the real manifold and of real data in the generated one (equations 1 and 2).
 
     A manifold is the union of balls around the vectors of a set, each as large as the distance to the k-th
     nearest other vector of that set.
 
     Args:
         reference: `(M, D)`, the real vectors by the same extractor.
-        k: neighbours.
+        options: k.
 
     Scores: `precision` and `recall` in [0, 1]. They compare only for equal numbers of vectors.
+
+    Raises:
+        ValueError: no more than k vectors on either side.
+
+    >>> metric = PrecisionRecall(torch.tensor([[0.0], [1.0], [2.0], [10.0]]), PrecisionRecallOptions(k=1))
+    >>> metric.update(torch.tensor([[-3.0], [0.5], [4.0], [5.0]]))
+    >>> metric.compute()  # balls around real vectors reach 1, 1, 1 and 8; around samples 3.5, 3.5, 1 and 1
+    {'precision': 0.75, 'recall': 0.75}
     """
 
     takes: ClassVar[Takes] = "vectors"
+    options_type: ClassVar[type] = PrecisionRecallOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
 
-    def __init__(self, reference: Tensor, k: int = 3) -> None:
+    def __init__(self, reference: Tensor, options: PrecisionRecallOptions | None = None) -> None:
         self.real = checked(reference, "precision-recall")
-        self.k = k
-        if len(self.real) <= k:
-            raise ValueError(too_few("precision-recall", len(self.real), k + 1, f"reference, k = {k}"))
+        self.k = k = (options or PrecisionRecallOptions()).k
+        if (count := len(self.real)) <= k:
+            raise ValueError(
+                too_few("precision-recall", count, k + 1, f"reference, k = {k}", _smaller_k(count))
+            )
         self.vectors = Rows("precision-recall", self.real.shape[1])
 
     def update(self, samples: Tensor) -> None:
         self.vectors.add(samples)
 
     def compute(self) -> dict[str, float]:
-        vectors = self.vectors.all(self.k + 1, f"k = {self.k}")
+        vectors = self.vectors.all(self.k + 1, f"k = {self.k}", _smaller_k(len(self.vectors)))
         real, generated = neighbours.prepared(self.real, vectors)
         in_real, in_generated = _members(real, generated, self.k)
         return {
@@ -58,8 +77,13 @@ class PrecisionRecall(Metric):
         return (f"{len(self.vectors):,} samples beside {len(self.real):,} real ones: unequal balls",)
 
 
+def _smaller_k(count: int) -> str:
+    """The option with which so many vectors are enough; empty where no k is as small."""
+    return f"a smaller k: --set precision-recall.k={count - 1}" if count > 1 else ""
+
+
 def _members(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Which generated vectors lie in the real manifold, `(N,)`, and the other way round, `(M,)`."""
+    """Membership of generated vectors in the real manifold, bool `(N,)`, and the other way round, `(M,)`."""
     real_radii = neighbours.squared_radii(real, k)
     generated_radii = neighbours.squared_radii(generated, k)
     real_norms, generated_norms = real.square().sum(dim=1), generated.square().sum(dim=1)

@@ -14,10 +14,16 @@ LARGEST = 10 * math.log10(12 * 255**2)
 
 
 class PeakSignalNoiseRatio(PairMetric):
-    """`10 log₁₀(2² / e)` of each image, e its mean squared error on [−1, 1]; then the mean over images.
+    """Mean over images of `10 log₁₀(2² / e)` dB, e the mean squared error of each on [−1, 1].
 
     Scores: `psnr`, at most 58.9 dB, which equal images have: images that are equal to all levels but a few
     would otherwise be infinitely good, and any mean with them.
+
+    >>> import torch
+    >>> metric = PeakSignalNoiseRatio()
+    >>> metric.update(torch.stack([torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.2)], dim=1))
+    >>> round(metric.compute()["psnr"], 4)
+    20.0
     """
 
     name: ClassVar[str] = "psnr"

@@ -12,10 +12,22 @@ SMALLEST = 6  # pixels a side that can be reflected at the border by half a wind
 
 
 class StructuralSimilarity(PairMetric):
-    """Luminance, contrast and structure in Gaussian windows of σ = 1.5 (equation 13), the mean over windows
-    and channels of each image; then the mean over images. Luminance is compared on [0, 1], black is 0.
+    """Mean over images of their structural similarity (equation 13).
+
+    Luminance, contrast and structure are compared in Gaussian windows of σ = 1.5; of each image the mean over
+    windows and channels is taken. Luminance is compared on [0, 1], black is 0.
 
     Scores: `ssim` in [−1, 1], 1 for equal images.
+
+    Raises:
+        ValueError: images of fewer than 6 pixels a side.
+
+    >>> import torch
+    >>> metric = StructuralSimilarity()
+    >>> image = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
+    >>> metric.update(torch.stack([image, image], dim=1))
+    >>> metric.compute()
+    {'ssim': 1.0}
     """
 
     name: ClassVar[str] = "ssim"

@@ -15,12 +15,20 @@ PROTOCOL = 26_000  # samples in VEEGAN's and PacGAN's tables
 
 
 class StackedMnist(Metric):
-    """Counts the triples of classes that a classifier of grey images sees in the channels.
+    """Counts the tuples of classes that a classifier of grey images finds in the channels.
 
     Works for any grey set of evenly frequent classes: with K of them in C channels there are Kᶜ modes.
 
     Scores: `covered` in 0…Kᶜ, the modes with any sample; `kl` of the samples' modes from the uniform truth in
     [0, C log K] nats.
+
+    Raises:
+        ValueError: more modes than can be counted, or no samples.
+
+    >>> metric = StackedMnist()
+    >>> metric.update(torch.eye(2)[torch.tensor([[0, 0, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]])])
+    >>> metric.compute()["covered"]  # of 2³
+    3.0
     """
 
     takes: ClassVar[Takes] = "channel-logits"

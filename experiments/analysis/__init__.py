@@ -1,1 +1,1 @@
-"""Runs read side by side, and what is wrong with one of them."""
+"""Analysis of runs: comparison of several of them, and diagnosis of one."""

@@ -1,4 +1,4 @@
-"""Shifts images by up to a share of each side, by whole pixels; what moves in is the mirrored border."""
+"""Shifts images by up to a share of each side, by whole pixels; the border is mirrored."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from experiments.augmentations.core.augmentation import Augmentation
 
 
 class Crop(Augmentation):
-    """The strength is the share, by default an eighth of each side."""
+    """Random shift of images by up to `strength` of each side, by default an eighth."""
 
     usual_strength: ClassVar[float] = 0.125
 

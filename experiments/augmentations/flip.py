@@ -9,7 +9,7 @@ from experiments.augmentations.core.augmentation import Augmentation
 
 
 class Flip(Augmentation):
-    """The strength is the probability, by default ½."""
+    """Random mirroring with probability `strength`, by default ½."""
 
     usual_strength: ClassVar[float] = 0.5
 

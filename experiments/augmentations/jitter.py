@@ -9,8 +9,10 @@ from experiments.augmentations.core.augmentation import Augmentation
 
 
 class Jitter(Augmentation):
-    """Factors in [1 − strength, 1 + strength], by default 0.2. The opacity of RGBA is left alone, and grey
-    images have no saturation."""
+    """Random brightness, contrast and saturation: factors in [1 − strength, 1 + strength], by default 0.2.
+
+    The opacity of RGBA is left alone, and grey images have no saturation.
+    """
 
     usual_strength: ClassVar[float] = 0.2
     keeps_partners: ClassVar[bool] = False  # two domains have no common brightness

@@ -1,1 +1,1 @@
-"""The commands: parse, call, print. Nothing heavy is imported at the top of a file."""
+"""Commands of the command line: parse, call, print. Nothing heavy is imported at the top of a file."""

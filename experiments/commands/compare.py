@@ -1,4 +1,4 @@
-"""`gans compare` and `gans report`: parse, call, print. Nothing heavy is imported at the top."""
+"""Commands `gans compare` and `gans report`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -11,8 +11,8 @@ from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
 
-METRIC_HELP = "The score (gans evaluate makes them); default: the first that all have."
-BY_HELP = "Settings that make groups; default: those that tell the runs apart."
+METRIC_HELP = "Score to compare (gans evaluate makes them); default: the first that all runs have."
+BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
 @click.command()
@@ -24,11 +24,11 @@ BY_HELP = "Settings that make groups; default: those that tell the runs apart."
     type=click.Choice(["welch", "paired"]),
     default="welch",
     show_default=True,
-    help="Paired: the i-th seeds of two groups are partners.",
+    help="Test against the best: Welch's t test, or the t test of pairs with equal seeds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@click.option("--csv", "as_csv", is_flag=True, help="A line for every run.")
-@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line for every run.")
+@click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
 @debug_option
 def compare(
     runs: tuple[str, ...],
@@ -40,8 +40,10 @@ def compare(
     force: bool,
     debug: bool,
 ) -> None:
-    """Which setting is better, and do the seeds show it? RUN is a run folder, a sweep's folder, or
-    wandb:ENTITY/PROJECT."""
+    """Compare settings by one score, with intervals and tests over the seeds.
+
+    RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT.
+    """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; give one")
     from experiments.analysis.comparison.read import read_records
@@ -59,7 +61,7 @@ def compare(
 
 
 def settings_of(words: str) -> list[str]:
-    """`loss,lr-generator,arch.mapping-layers` → names of settings and keys of options, each once."""
+    """Reads names of settings and keys of options, each once: `loss,lr-generator,arch.mapping-layers`."""
     from experiments.core.options import normal_key
     from experiments.core.short_flags import SHORT_FLAGS
 
@@ -70,13 +72,18 @@ def settings_of(words: str) -> list[str]:
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="RUN…")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="Where to.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="HTML file to write."
+)
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
-@click.option("--force", is_flag=True, help="Compare scores that were not made alike.")
+@click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
 @debug_option
 def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force: bool, debug: bool) -> None:
-    """One HTML file with the comparison of RUNs, their curves and samples, that opens without a network."""
+    """Write an HTML report of RUNs, one file that opens without a network.
+
+    It holds their comparison, their curves and samples over time, and how they were made.
+    """
     if out.suffix != ".html":
         raise UsageError(f"--out {out}: give FILE.html")
     from experiments.analysis.comparison.read import read_records

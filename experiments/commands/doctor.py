@@ -1,4 +1,4 @@
-"""`gans doctor`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans doctor`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -20,11 +20,13 @@ WATCH_SECONDS = 2.0  # between two looks at a run
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--watch", "watches", is_flag=True, help="Say what is new until the run ends, or Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option(
+    "--watch", "watches", is_flag=True, help="Watch RUN and print new findings until it ends, or Ctrl-C."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
-    """What is wrong with RUN, with numbers and the remedy. A diagnosis is a result: exit status 0."""
+    """Diagnose RUN: what is wrong, with numbers and the remedy. A diagnosis is a result: exit status 0."""
     if watches and as_json:
         raise UsageError(
             "--watch says things as they happen, and --json is one object; leave out one of them"
@@ -44,7 +46,7 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
     history = history_of(folder)
     found = diagnose(history)
     if not history.terms:
-        log.info(f"{folder.scores_file} has no scores of training, so that only the settings are judged")
+        log.info(f"{folder.scores_file} has no scores of training, so that only the settings are checked")
     if not history.is_young and not history.names("samples/"):
         log.info(f"{run} is of an older version, without the distances of its samples that show a collapse")
     if as_json:
@@ -58,6 +60,7 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
 
 
 def say_finding(finding: "Finding", when: str = "") -> None:
+    """Prints a finding with its evidence, remedy and source."""
     colour = "red" if finding.is_serious else "yellow"
     click.echo(when + click.style(finding.rule, bold=True, fg=colour))
     for name in ("evidence", "remedy", "source"):
@@ -65,6 +68,7 @@ def say_finding(finding: "Finding", when: str = "") -> None:
 
 
 def summary(is_young: bool, count: int) -> str:
+    """Summary of a diagnosis: the number of findings, or that it is too early."""
     if is_young:
-        return "too early to judge its scores" + (f"; {count} finding{'s' * (count > 1)}" if count else "")
+        return "too early for the score rules" + (f"; {count} finding{'s' * (count > 1)}" if count else "")
     return f"{count} finding{'s' * (count > 1)}" if count else "nothing wrong found"

@@ -1,4 +1,4 @@
-"""`gans find-lr`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans find-lr`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RATE = click.FloatRange(0, 10, min_open=True)
 FEWEST_ROUNDS = 50
-# They say how long a run is, how rates move in it, or what is written on the way: here that is given.
+# Settings of a run's length, of its rates over time, and of its files: here they are given.
 LEFT_OUT = (
     *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
     *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
@@ -26,18 +26,21 @@ LEFT_OUT = (
 
 @click.command("find-lr")
 @settings_options(*LEFT_OUT)
-@click.option("--from", "lowest", type=RATE, default=1e-6, show_default=True, help="The lowest rate.")
-@click.option("--to", "highest", type=RATE, default=1.0, show_default=True, help="The highest rate.")
+@click.option("--from", "lowest", type=RATE, default=1e-6, show_default=True, help="Lowest learning rate.")
+@click.option("--to", "highest", type=RATE, default=1.0, show_default=True, help="Highest learning rate.")
 @click.option(
-    "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Rounds a player."
+    "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Steps per player."
 )
-@click.option("--out", required=True, metavar="FILE.png", help="The picture of both tests.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--out", required=True, metavar="FILE.png", help="Picture of both tests to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def find_lr(
     lowest: float, highest: float, steps: int, out: str, as_json: bool, debug: bool, **flags: Any
 ) -> None:
-    """Learning rates for both players, by a range test: each player's rate rises while the other's stays."""
+    """Find learning rates for both players by a range test.
+
+    Each player's rate rises while the other's stays as it is set.
+    """
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
     from experiments.config.resolve import resolve
@@ -51,7 +54,7 @@ def find_lr(
     config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
     tests = []
     for player in PLAYERS:
-        log.info(f"{player}: {steps} rounds, from {lowest:g} to {highest:g}")
+        log.info(f"{player}: {steps} steps, from {lowest:g} to {highest:g}")
         tests.append(range_test(config, player, lowest, highest))
     write_picture(file, plot(tests))
     if as_json:
@@ -63,10 +66,12 @@ def find_lr(
 
 
 def _numbers(test: "RangeTest") -> dict[str, float | None]:
+    """Result of a range test as numbers for JSON."""
     return {"suggestion": test.suggestion, "unstable_at": test.limit, "set": test.usual}
 
 
 def _line(test: "RangeTest", highest: float) -> str:
+    """Result of a range test as a line of text."""
     flag = f"--lr-{test.player}"
     if test.suggestion is None:
         return f"{flag}: no limit below {highest:g}; raise --to or --steps (set is {test.usual:g})"

@@ -1,4 +1,4 @@
-"""The commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
+"""Commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -23,16 +23,17 @@ log = logging.getLogger("gans")
 
 
 class OrderedCommand(click.Command):
-    """Remembers in which order its options were typed, as `ctx.meta["order"]`: click sorts by name."""
+    """Command that remembers the order of its options as `ctx.meta["order"]`: click sorts them by name."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the arguments, and notes the order of their options."""
         _, _, order = self.make_parser(ctx).parse_args(list(args))
         ctx.meta["order"] = [parameter.name for parameter in order]
         return super().parse_args(ctx, args)
 
 
 def whole_numbers(what: str) -> Read:
-    """Reads one or more whole numbers of 0 or more, separated by commas."""
+    """Makes a reader of one or more whole numbers of 0 or more, separated by commas."""
 
     def read(value: Any) -> tuple[int, ...]:
         parts = str(value).split(",")
@@ -54,12 +55,18 @@ SEED = click.IntRange(min=0)
 
 
 def generator_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What every tool takes: a generator, and where it works."""
+    """Adds RUN and the options that every latent tool takes: --device, --label, --plugin and --debug."""
     for option in (
         debug_option,
         plugin_option,
-        label_option("Its class, of a conditional generator."),
-        click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
+        label_option("Class label, of a conditional generator."),
+        click.option(
+            "--device",
+            type=SettingType("device"),
+            default="auto",
+            metavar="auto|cpu|cuda|mps",
+            help="Device to compute on.",
+        ),
         click.argument("run", type=click.Path(path_type=Path)),
     ):
         command = option(command)
@@ -67,40 +74,51 @@ def generator_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def reach_option(command: Callable[..., None]) -> Callable[..., None]:
-    help_line = "How far to go, to either side, in standard deviations."
+    """Adds `--range`."""
+    help_line = "Reach to either side, in standard deviations."
     return click.option("--range", "reach", type=RANGE, default=3.0, show_default=True, help=help_line)(
         command
     )
 
 
 def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return click.option("--out", required=required, metavar=metavar, help="Where to write.")
+    """Makes the option `--out`, for a file of this kind."""
+    return click.option("--out", required=required, metavar=metavar, help="File to write.")
 
 
 def opened(flags: dict[str, Any]) -> Any:
-    """The latents of the generator that the flags name."""
+    """Opens the latent space of the generator that the flags name."""
     from experiments.inference.latent_space import open_space
 
     return open_space(flags["run"], flags["device"], flags["label"])
 
 
 @click.command()
-@click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Where to begin.")
+@click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Seed of the first sample.")
 @click.option(
-    "--to", "stations", type=SEEDS, required=True, metavar="SEED,…", help="Where to go; several: past them."
+    "--to",
+    "stations",
+    type=SEEDS,
+    required=True,
+    metavar="SEED,…",
+    help="Seeds of the samples to go to, in turn.",
 )
 @click.option(
-    "--frames", type=WordType("NUMBER", whole(2, 100_000)), default=60, show_default=True, help="How many."
+    "--frames",
+    type=WordType("NUMBER", whole(2, 100_000)),
+    default=60,
+    show_default=True,
+    help="Number of frames.",
 )
 @click.option(
-    "--fps", type=click.IntRange(1, 50), default=20, show_default=True, help="Frames a second of a film."
+    "--fps", type=click.IntRange(1, 50), default=20, show_default=True, help="Frames per second of a film."
 )
 @out_option("FILE.gif|.mp4|.png")
 @generator_options
 def interpolate(
     begin: tuple[int, ...], stations: tuple[int, ...], frames: int, fps: int, out: str, **flags: Any
 ) -> None:
-    """The way from one sample of RUN to another: a film, or a grid of its frames.
+    """Interpolate between samples of RUN, as a film or as a grid of its frames.
 
     A seed stands for the first picture of `gans sample RUN --seed SEED`.
     """
@@ -126,15 +144,17 @@ def interpolate(
 @click.option(
     "--plus", type=SEEDS, multiple=True, metavar="SEED,…", help="Add the mean of these seeds' latents."
 )
-@click.option("--minus", type=SEEDS, multiple=True, metavar="SEED,…", help="Take it away.")
+@click.option(
+    "--minus", type=SEEDS, multiple=True, metavar="SEED,…", help="Subtract the mean of these seeds' latents."
+)
 @click.option(
     "--noise",
     type=RANGE,
     default=0.25,
     show_default=True,
-    help="Of the result's neighbours: ±, in standard deviations.",
+    help="Noise of the result's neighbours: ±, in standard deviations.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the noise.")
 @out_option("FILE.png")
 @generator_options
 @click.pass_context
@@ -148,7 +168,7 @@ def arithmetic(
     out: str,
     **flags: Any,
 ) -> None:
-    """Adds and subtracts samples of RUN by their latents: each term is the mean of its seeds.
+    """Add and subtract samples of RUN by their latents: each term is the mean of its seeds.
 
     \b
     gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
@@ -173,18 +193,18 @@ def arithmetic(
 
 
 @click.command()
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample to begin with.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the sample.")
 @click.option(
-    "--dims", type=DIMS, metavar="DIM,…", help="Which dimensions, from 0; default: the first eight."
+    "--dims", type=DIMS, metavar="DIM,…", help="Dimensions, counted from 0; default: the first eight."
 )
-@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Number of samples in each row.")
 @reach_option
 @out_option("FILE.png")
 @generator_options
 def traverse(
     seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, **flags: Any
 ) -> None:
-    """Changes one latent dimension of a sample of RUN at a time: a row of pictures for each."""
+    """Change one latent dimension of a sample of RUN at a time, and draw a row of pictures for each."""
     import torch
 
     from experiments.core.files import destination
@@ -201,28 +221,33 @@ def traverse(
 
 @click.command()
 @click.option(
-    "-k", "count", type=WordType("NUMBER", whole(1)), default=8, show_default=True, help="How many."
+    "-k",
+    "count",
+    type=WordType("NUMBER", whole(1)),
+    default=8,
+    show_default=True,
+    help="Number of directions.",
 )
 @click.option(
     "--method",
     type=click.Choice(["sefa", "pca"]),
     default="sefa",
     show_default=True,
-    help="pca of w, where there is a mapping network.",
+    help="Method: sefa (of the weights), or pca (of w, with a mapping network).",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the sample that is moved.")
-@click.option("--steps", type=STEPS, default=9, show_default=True, help="Samples for each.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the sample that is moved.")
+@click.option("--steps", type=STEPS, default=9, show_default=True, help="Number of samples in each row.")
 @reach_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, also without --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, also without --out.")
 @out_option("FILE.png", required=False)
 @generator_options
 def directions(
     count: int, method: str, seed: int, steps: int, reach: float, as_json: bool, out: str | None, **flags: Any
 ) -> None:
-    """The directions in which samples of RUN change most, found without a label: a row of pictures each.
+    """Find the directions in which samples of RUN change most, without labels, and draw them in a row each.
 
-    sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from where the
-    mapping network sends noise (GANSpace, Härkönen et al. 2020).
+    sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from the w to
+    which the mapping network sends noise (GANSpace, Härkönen et al. 2020).
     """
     import torch
 
@@ -247,12 +272,15 @@ def directions(
 
 @click.command()
 @click.option(
-    "--format", "form", type=click.Choice(["safetensors", "onnx"]), help="Default: the ending of FILE."
+    "--format",
+    "form",
+    type=click.Choice(["safetensors", "onnx"]),
+    help="Format of the file; default: the ending of FILE.",
 )
 @out_option("FILE.safetensors|.onnx")
 @generator_options
 def export(form: str | None, out: str, **flags: Any) -> None:
-    """The averaged generator of RUN as one file: for gans (safetensors), or for any program (onnx).
+    """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
     compared with PyTorch's before the file is written, and the largest difference is printed.
@@ -286,15 +314,24 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     type=WordType("NUMBER", whole(1, 1_000_000)),
     default=300,
     show_default=True,
-    help="Of the search.",
+    help="Steps of the search.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the latents where it begins.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Seed of the latents with which the search begins.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @out_option("FILE.png")
 @generator_options
 @click.argument("image", type=click.Path(path_type=Path))
 def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
-    """The sample of RUN that is nearest to IMAGE, any file: both as a picture, the latent beside as .npy."""
+    """Search for the sample of RUN that is nearest to IMAGE, an image file of any kind.
+
+    FILE.png shows both; the latent is written beside it as .npy.
+    """
     from experiments.core.files import destination, write_array
     from experiments.core.images import write_picture
     from experiments.inference.projection import project as search
@@ -321,16 +358,33 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
 
 
 @click.command()
-@click.option("--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Coarse styles.")
-@click.option("--cols", type=click.IntRange(1, 32), default=4, show_default=True, help="Fine styles.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="The first; others count on from it.")
 @click.option(
-    "--crossover", type=click.IntRange(min=1), metavar="N", help="Styles of the rows; default: half of them."
+    "--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Number of rows (coarse styles)."
+)
+@click.option(
+    "--cols",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    help="Number of columns (fine styles).",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Seed of the first row; the others count on from it.",
+)
+@click.option(
+    "--crossover",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of coarse styles, which the rows give; default: half of all styles.",
 )
 @out_option("FILE.png")
 @generator_options
 def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
-    """Mixes styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
+    """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
     from experiments.core.files import destination
     from experiments.core.images import write_picture
     from experiments.inference.style_mixing import mixing_sheet

@@ -1,4 +1,4 @@
-"""`gans list`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans list`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 from typing import Any
@@ -42,6 +42,7 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
 
 
 def _list_kinds(plurals: list[str], as_json: bool) -> None:
+    """Prints the names of these kinds of plug-ins, each with its summary."""
     found = {
         plural: {name: registry.summary_of(KINDS[plural], name) for name in registry.names_of(KINDS[plural])}
         for plural in plurals
@@ -56,7 +57,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
 
 
 def _describe(kind: str, name: str) -> dict[str, Any]:
-    """A plug-in with its summary, its paper and its options."""
+    """Description of a plug-in: its summary, its paper and its options."""
     from experiments.core.options import SLOTS, describe_options
 
     single = ("recipe" if name in registry.names("recipe") else "form") if kind == "loss" else kind
@@ -86,6 +87,7 @@ BOUNDS = {
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
+    """Lines that describe a plug-in."""
     lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
     lines += [f"  paper: {found['paper']}"] * bool(found["paper"])
     if not found["options"]:
@@ -99,6 +101,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    """Value of an option in words."""
     from experiments.core.show import show
 
     return show(value)

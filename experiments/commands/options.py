@@ -1,4 +1,4 @@
-"""Flags that commands share. Imports nothing heavy at the top."""
+"""Options that commands share. Imports nothing heavy at the top."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from experiments.core.short_flags import SHORT_FLAGS
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
-# Where a short name stands among the flags: before this setting's own.
+# Short name → the setting before whose flag its own stands in the help.
 SHORT_BEFORE = {"stage_batch_sizes": "image_size", "fade_kimg": "optimizer", "stable_kimg": "optimizer"}
 SHORT_BEFORE |= {"style_mixing": "optimizer", "betas": "n_critic", "weight_decay": "n_critic"}
 SHORT_BEFORE |= {"term_weights": "schedule"}
@@ -23,12 +23,13 @@ OPTION_FLAG = re.compile(r"--([\w-]+\.[\w-]+)(=.*)?", re.DOTALL)
 
 
 class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """A flag whose words are read by a function that raises ValueError with one line."""
+    """Type of an option whose words are read by a function that raises ValueError with one line."""
 
     def __init__(self, name: str, read: Read) -> None:
         self.name, self.read = name, read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Reads the words of the option. Ends with a usage error where they cannot be read."""
         try:
             return self.read(value)
         except ValueError as error:
@@ -36,7 +37,7 @@ class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
 
 class SettingType(WordType):
-    """A flag whose words are read by the table of settings."""
+    """Type of an option whose words are read by the table of settings."""
 
     def __init__(self, setting: str) -> None:
         metavar = (
@@ -46,10 +47,13 @@ class SettingType(WordType):
 
 
 class OptionsCommand(click.Command):
-    """A command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`, as agents of W&B's
-    sweeps write it."""
+    """Command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`.
+
+    Agents of W&B's sweeps write options so.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the arguments, with `--KEY=VALUE` of an option turned into `--set`."""
         words: list[str] = []
         for arg in args:
             found = OPTION_FLAG.fullmatch(arg)
@@ -58,8 +62,10 @@ class OptionsCommand(click.Command):
 
 
 def setting_option(name: str) -> Decorator:
-    """The flag of one setting, or of the short name of an option. Plug-ins are loaded as soon as they are
-    named."""
+    """Makes the option of one setting, or of the short name of a component's option.
+
+    Plug-ins are loaded as soon as they are named.
+    """
     if name in SHORT_FLAGS:
         short = SHORT_FLAGS[name]
         return click.option(flag(name), name, type=SettingType(name), metavar=short.metavar, help=short.help)
@@ -78,12 +84,13 @@ def setting_option(name: str) -> Decorator:
 
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Loads the plug-ins of `--plugin`."""
     registry.add_plugins(value)
     return value
 
 
 def plugin_option(command: Command) -> Command:
-    """`--plugin FILE.py,…` of a command that needs nothing but the plug-ins themselves."""
+    """Adds `--plugin FILE.py,…` to a command that needs nothing but the plug-ins themselves."""
     metadata = FIELDS["plugin"].metadata
     return click.option(
         "--plugin",
@@ -97,7 +104,7 @@ def plugin_option(command: Command) -> Command:
 
 
 def set_option(command: Command) -> Command:
-    """`--set KEY=VALUE`, repeatable."""
+    """Adds `--set KEY=VALUE`, repeatable."""
     return click.option(
         "--set",
         "options",
@@ -109,7 +116,7 @@ def set_option(command: Command) -> Command:
 
 
 def read_options(words: Iterable[str]) -> dict[str, str]:
-    """`KEY=VALUE` of every `--set` → values by key. Raises UsageError for what is none."""
+    """Reads `KEY=VALUE` of every `--set` as values by key. Raises UsageError for other words."""
     found: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -126,8 +133,10 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
 
 
 def check_options(options: Mapping[str, Any], *kinds: str) -> None:
-    """Raises UsageError for an option of a component that is none of these kinds: it would do nothing
-    here."""
+    """Checks that every option belongs to a component of one of these kinds: others would do nothing here.
+
+    Raises UsageError.
+    """
     for key in options:
         prefix = key.partition(".")[0]
         is_slot = any(SLOTS.get(prefix) == kind for kind in kinds)
@@ -136,7 +145,7 @@ def check_options(options: Mapping[str, Any], *kinds: str) -> None:
 
 
 def settings_options(*left_out: str) -> Decorator:
-    """Adds a flag for every setting that is not left out, and `--set`."""
+    """Makes a decorator that adds an option for every setting that is not left out, and `--set`."""
 
     def add(command: Command) -> Command:
         for name in reversed(FIELDS):
@@ -152,7 +161,7 @@ def settings_options(*left_out: str) -> Decorator:
 
 
 def regularizer_options(command: Command) -> Command:
-    """`--NAME STRENGTH` for every regularizer that comes with the laboratory; 0 takes it away."""
+    """Adds `--NAME STRENGTH` for every built-in regularizer; a strength of 0 takes it away."""
     for name in sorted(registry.built_in("regularizer"), reverse=True):
         line = registry.summary("regularizer", name)
         command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
@@ -160,8 +169,10 @@ def regularizer_options(command: Command) -> Command:
 
 
 def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
-    """What was given among the flags of `settings_options`: settings with options, and strengths of
-    regularizers."""
+    """Collects the given values of `settings_options`: settings with options, and strengths of regularizers.
+
+    Raises UsageError for an option that is given twice.
+    """
     given = {name: value for name, value in flags.items() if value is not None}
     asked = {name: value for name, value in given.items() if name in FIELDS or name in SHORT_FLAGS}
     options = read_options(flags.get("options") or ())
@@ -173,17 +184,17 @@ def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def debug_option(command: Command) -> Command:
-    """`--debug`: the traceback of an error."""
+    """Adds `--debug`, which shows the traceback of an error."""
     return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
 
 
 def json_option(command: Command) -> Command:
-    """`--json`: one JSON object on stdout."""
+    """Adds `--json`, which prints one JSON object on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
 
 
 def device_option(command: Command) -> Command:
-    """`--device` of a command that uses a trained network."""
+    """Adds `--device` to a command that uses a trained network."""
     help = FIELDS["device"].metadata["help"]
     return click.option(
         "--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps", help=help
@@ -191,5 +202,5 @@ def device_option(command: Command) -> Command:
 
 
 def label_option(help: str) -> Decorator:
-    """`--label N`: one class of a conditional generator."""
+    """Makes the option `--label N`, one class of a conditional generator."""
     return click.option("--label", type=click.IntRange(min=0), metavar="N", help=help)

@@ -1,4 +1,4 @@
-"""`gans reproduce`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans reproduce`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -18,13 +18,36 @@ log = logging.getLogger("gans")
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--list", "as_list", is_flag=True, help="The rows, with target and paper.")
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="Runs; default: the row's.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/reproduce-NAME.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor.")
+@click.option("--list", "as_list", is_flag=True, help="List the rows, with target and paper.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), metavar="N", help="Number of seeds; default: the row's."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of runs at once; default: one for each core.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the runs; default: runs/reproduce-NAME.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option(
+    "--device",
+    type=SettingType("device"),
+    default="auto",
+    metavar="auto|cpu|cuda|mps",
+    help="Device to compute on.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights file of the feature extractor.",
+)
 @setting_option("data_root")
 @setting_option("download")
 @setting_option("kimg")
@@ -40,7 +63,7 @@ def reproduce(
     debug: bool,
     **access: Any,
 ) -> None:
-    """Runs the published row NAME again, and says whether its number was reached.
+    """Run the published row NAME again, and say whether its number was reached.
 
     \b
     gans reproduce --list
@@ -89,11 +112,13 @@ def reproduce(
 
 
 def _about(row: PublishedRow) -> dict[str, Any]:
+    """Description of a row for JSON."""
     names = ("paper", "target", "spread", "goal", "metric", "number", "samples", "seeds", "search")
     return {name: getattr(row, name) for name in names} | {"needs_gpu": row.needs_gpu}
 
 
 def _table() -> str:
+    """Table of all rows, with target and paper."""
     targets = {name: f"{row.metric} {row.number} {row.target_in_words}" for name, row in ROWS.items()}
     name_width, target_width = max(map(len, targets)), max(map(len, targets.values()))
     return "\n".join(

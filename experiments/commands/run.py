@@ -1,4 +1,4 @@
-"""`gans run`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans run`: parse, call, print. Nothing heavy is imported at the top."""
 
 import logging
 import sys
@@ -23,7 +23,9 @@ log = logging.getLogger("gans")
     metavar="FILE",
     help="Settings from a JSON, YAML or TOML file.",
 )
-@click.option("--dry-run", is_flag=True, help="Print every setting and its source, sizes and memory; stop.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print every setting and its source, sizes and memory, without training."
+)
 @click.option("--force", is_flag=True, help="Continue a run although settings differ.")
 @debug_option
 def run(
@@ -35,8 +37,10 @@ def run(
     debug: bool,
     **flags: Any,
 ) -> None:
-    """Train a generator and a critic (also called discriminator); the same command again resumes an
-    interrupted run."""
+    """Train a generator and a critic (also called discriminator).
+
+    The same command again resumes an interrupted run.
+    """
     if out is not None and resume is not None:
         raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
     if resume is not None and config is not None:

@@ -1,4 +1,4 @@
-"""`gans sample`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans sample`: parse, call, print. Nothing heavy is imported at the top."""
 
 import logging
 from pathlib import Path
@@ -18,13 +18,37 @@ log = logging.getLogger("gans")
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
-@click.option("--truncation", type=click.FloatRange(0, 2), metavar="PSI", help="Nearer to the mean of w.")
-@label_option("Of one class, by a conditional generator; default: as the data has them.")
-@click.option("--cutoff", type=click.IntRange(min=1), metavar="N", help="Only its first N styles.")
-@click.option("--out", default="samples.png", show_default=True, metavar="FILE.png|FILE.npy|DIR/")
-@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
+@click.option(
+    "-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents.")
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0, 2),
+    metavar="PSI",
+    help="Truncation ψ of w towards its mean; 1: none.",
+)
+@label_option("Class label, of a conditional generator; default: as frequent as in the data.")
+@click.option(
+    "--cutoff",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of styles that are truncated, from the first on; default: all.",
+)
+@click.option(
+    "--out",
+    default="samples.png",
+    show_default=True,
+    metavar="FILE.png|FILE.npy|DIR/",
+    help="File or folder to write.",
+)
+@click.option(
+    "--device",
+    type=SettingType("device"),
+    default="auto",
+    metavar="auto|cpu|cuda|mps",
+    help="Device to compute on.",
+)
 @plugin_option
 @debug_option
 def sample(
@@ -38,7 +62,7 @@ def sample(
     device: str,
     debug: bool,
 ) -> None:
-    """Samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
+    """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
     from experiments.runs.generator import (
         Truncation,
         from_noise,

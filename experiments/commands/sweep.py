@@ -1,4 +1,4 @@
-"""`gans sweep`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans sweep`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -27,7 +27,14 @@ ENGINES = ("local", "ray")
 @click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
 @click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
 @click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
-@click.option("--seeds", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Of each.")
+@click.option(
+    "--seeds",
+    "count",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Number of seeds of each setting.",
+)
 @click.option(
     "--set",
     "sets_of",
@@ -36,28 +43,67 @@ ENGINES = ("local", "ray")
     help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that have "
     "commas themselves between semicolons; repeatable.",
 )
-@click.option("--grid", is_flag=True, help="The whole product, as without --random.")
-@click.option("--random", "draws", type=click.IntRange(min=1), metavar="N", help="N random draws instead.")
-@click.option("--log-uniform", "ranges", multiple=True, metavar="NAME=LOW:HIGH", help="Drawn on a log scale.")
+@click.option("--grid", is_flag=True, help="Run the whole product of the settings, as without --random.")
 @click.option(
-    "--refine", type=click.IntRange(min=1), metavar="TOP", help="A finer round around the TOP best."
+    "--random",
+    "draws",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw N settings at random, instead of the product.",
 )
-@click.option("--early-stop", metavar="METRIC", help="Train all a little, and go on with the better halves.")
-@click.option("--metric", metavar="NAME", help="What is the best; default: the first that is scored.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="At once; default: one for each core.")
-@click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Where.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/sweep-….")
+@click.option(
+    "--log-uniform",
+    "ranges",
+    multiple=True,
+    metavar="NAME=LOW:HIGH",
+    help="Range of a setting, drawn on a log scale; repeatable.",
+)
+@click.option(
+    "--refine",
+    type=click.IntRange(min=1),
+    metavar="TOP",
+    help="Add a finer search around the TOP best settings.",
+)
+@click.option(
+    "--early-stop",
+    metavar="METRIC",
+    help="Successive halving: train all runs a little, and go on with the better half by this score.",
+)
+@click.option("--metric", metavar="NAME", help="Score to compare the runs by; default: the first.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of runs at once; default: one for each core.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="local",
+    show_default=True,
+    help="Engine that starts the runs: on this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the sweep; default: runs/sweep-….",
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
-@click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Score every member at its end.")
-@click.option("--skip-impossible", is_flag=True, help="Leave out members that cannot be.")
-@click.option("--dry-run", is_flag=True, help="List the members; stop.")
-@click.option("--wandb-config", is_flag=True, help="Print the same sweep as a file for wandb sweep; stop.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Evaluate every run at its end.")
+@click.option("--skip-impossible", is_flag=True, help="Leave out impossible sweep runs.")
+@click.option("--dry-run", is_flag=True, help="List the sweep runs without training.")
+@click.option(
+    "--wandb-config", is_flag=True, help="Print the sweep as a file for wandb sweep, without training."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @settings_options("arch", "loss", "data", "set")
 @debug_option
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
-    """Many runs: the product of settings or draws of them, with several seeds each. The same command again
-    goes on where it was interrupted."""
+    """Train and compare many runs: a product of settings or random draws, with several seeds each.
+
+    The same command again goes on where it was interrupted.
+    """
     from experiments.sweeps.rounds import SweepContext, check
 
     plan = read_sweep(flags)
@@ -78,7 +124,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     from experiments.runs.folder import locked
     from experiments.sweeps.progress import SweepProgress
 
-    log.info(f"gans sweep: {len(sweep_runs)} members in {out}, {engine.jobs} at once")
+    log.info(f"gans sweep: {len(sweep_runs)} runs in {out}, {engine.jobs} at once")
     with locked(out, "sweep"), SweepProgress(context.out) as board:
         context = replace(context, engine=engine, show=board.show)
         sweep_runs, ended = play(context, sweep_runs, lengths, flags)
@@ -86,7 +132,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
 
 def read_sweep(flags: dict[str, Any]) -> "Sweep":
-    """What varies, from the flags. Raises UsageError for what has no meaning."""
+    """Reads the search space of a sweep from the flags. Raises UsageError for what has no meaning."""
     from experiments.config.files import read_config
     from experiments.sweeps.search_space import Sweep, read_choices, read_range, setting_name
 
@@ -116,7 +162,7 @@ def read_sweep(flags: dict[str, Any]) -> "Sweep":
     first = base.pop("seed", 0)
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
-    if base.get("evaluate_kimg") is None:  # then these say how members are scored at their end
+    if base.get("evaluate_kimg") is None:  # then these say how runs are evaluated at their end
         for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
             base.pop(name, None)
     file = read_config(flags["config"]) if flags["config"] else {}
@@ -124,6 +170,7 @@ def read_sweep(flags: dict[str, Any]) -> "Sweep":
 
 
 def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
+    """Evaluation of the sweep runs, from the flags."""
     from experiments.sweeps.worker import Evaluation
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
@@ -131,7 +178,7 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
 
 
 def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
-    """Where members run, with as many threads as those that ran before."""
+    """Makes the engine of a sweep from the flags, with as many threads a run as it began with."""
     from experiments.core.device import resolve_device
     from experiments.sweeps.engines import LocalEngine, RayEngine, usual_jobs
 
@@ -144,8 +191,10 @@ def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
 
 
 def kept_threads(out: Path, jobs: int) -> int:
-    """Threads of each member. Sums of floating-point numbers depend on it, so that a sweep that goes on has
-    as many as it began with."""
+    """Number of threads of each run, which `sweep.json` keeps.
+
+    Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
+    """
     file = out / "sweep.json"
     try:
         return int(json.loads(file.read_text(encoding="utf-8"))["threads"])
@@ -170,7 +219,7 @@ def kept_threads(out: Path, jobs: int) -> int:
 def play(
     context: "SweepContext", sweep_runs: "list[SweepRun]", kimg: dict[str, float], flags: dict[str, Any]
 ) -> "tuple[list[SweepRun], list[SweepRun]]":
-    """All rounds. Returns all members, and those that were to go to their end."""
+    """Runs all stages of a sweep; returns all its runs, and those that were to go to their end."""
     from experiments.sweeps.rounds import halve, refine, run_all
 
     if flags["early_stop"]:
@@ -189,7 +238,10 @@ def finish(
     metric: str | None,
     as_json: bool,
 ) -> None:
-    """The comparison of the members that went to their end, and an exit status of 1 where any failed."""
+    """Prints the comparison of the runs that went to their end.
+
+    Raises RunError where any run failed.
+    """
     from experiments.analysis.comparison.read import record_of
     from experiments.analysis.comparison.table import compare, lines_of, to_json
 
@@ -209,11 +261,12 @@ def finish(
     if failed:
         first = f"{failed[0].path.name} {failed[0].state}"
         raise RunError(
-            f"{len(failed)} of {len(folders)} members failed ({first}); the same command tries again"
+            f"{len(failed)} of {len(folders)} sweep runs failed ({first}); the same command tries again"
         )
 
 
 def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> None:
+    """Prints a sweep as a file for `wandb sweep`. Raises UsageError for flags that agents cannot follow."""
     import yaml  # type: ignore[import-untyped]
 
     from experiments.sweeps.wandb_config import wandb_config
@@ -222,7 +275,7 @@ def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> N
         if flags[name]:
             word = "--" + name.replace("_", "-")
             raise UsageError(
-                f"{word} with --wandb-config: W&B's agents train all members to their end; leave it out"
+                f"{word} with --wandb-config: W&B's agents train all runs to their end; leave it out"
             )
     config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags))
     click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

@@ -1,4 +1,4 @@
-"""`gans sync`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans sync`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS…", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
-    """Uploads what W&B wrote offline into RUNS; a sweep's folder stands for its members."""
+    """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs."""
     from experiments.runs.sync import check_uploads, runs_in, upload
 
     done, failures = [], []
@@ -44,6 +44,7 @@ def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
 
 
 def _line(upload: "Upload") -> str:
+    """Result of an upload as a line of text."""
     if not upload.parts:
         return f"{upload.run} was uploaded before"
     return f"{upload.run} {upload.parts} part{'s' * (upload.parts > 1)} uploaded {upload.url}".rstrip()

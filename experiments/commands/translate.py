@@ -1,4 +1,4 @@
-"""`gans translate`: parse, call, print. Nothing heavy is imported at the top."""
+"""Command `gans translate`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
 import logging
@@ -20,14 +20,22 @@ log = logging.getLogger("gans")
     "words",
     multiple=True,
     metavar="A|B|NAME=VALUE,…",
-    help="The domain, or the attributes that change; may be left out where there is one domain.",
+    help="Domain, or attributes that change; may be left out where there is one domain.",
 )
-@click.option("--out", required=True, metavar="DIR", help="Where to write, under the names of the images.")
-@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option(
+    "--out", required=True, metavar="DIR", help="Folder to write to, under the names of the images."
+)
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of dropout's noise.")
-@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of dropout.")
+@click.option(
+    "--device",
+    type=SettingType("device"),
+    default="auto",
+    metavar="auto|cpu|cuda|mps",
+    help="Device to compute on.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @plugin_option
 @debug_option
 def translate(
@@ -42,7 +50,7 @@ def translate(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Translates images, and folders of images, of any size by the generator of RUN.
+    """Translate images, and folders of images, of any size by the generator of RUN.
 
     \b
     gans translate RUN photo.jpg --to B --out translated

@@ -1,1 +1,1 @@
-"""Resolves flags and files into the settings of a run, and these into objects."""
+"""Configuration: resolves flags and files into the settings of a run, and these into objects."""

@@ -22,7 +22,7 @@ from experiments.core.short_flags import SHORT_FLAGS
 
 
 def components_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """The name of the component in every slot of a run; a slot that is empty is missing."""
+    """Names of the components of a run by slot, without slots that are empty."""
     loss = registry.load_recipe(values["loss"]).form if values.get("loss") else ""
     found = {slot: values.get(slot) for slot in SLOTS} | {"loss": loss, "ema": "ema"}
     found["data"] = (values.get("data") or "").partition(":")[0]
@@ -33,7 +33,7 @@ def components_of(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The plug-ins that a run has of each kind of which it may have several."""
+    """Names of the plug-ins of a run by kind, of kinds of which it may have several."""
     metrics = registry.metric_names(values["evaluate_metrics"]) if values.get("evaluate_kimg") else []
     if values.get("evaluate_kimg") and not metrics:  # chosen when the data is known
         metrics = registry.names("metric")
@@ -47,7 +47,7 @@ def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of every component of the run, by key, with their sources in the stack.
+    """Resolves the options of every component of the run, by key, and notes their sources in the stack.
 
     What a flag asks for in vain is refused; what recipes or a run's own config bring for another component
     falls away. A key that no component has is refused wherever it comes from.
@@ -75,8 +75,7 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
 
 
 def affects_results(key: str) -> bool:
-    """Whether an option has an effect on the numbers of a run, so that a resumed run must have it the
-    same."""
+    """Whether an option has an effect on the numbers of a run, so that a resumed run must keep it."""
     prefix, _ = split_key(key)
     if prefix in SLOTS:
         return prefix != "extractor"
@@ -84,7 +83,7 @@ def affects_results(key: str) -> bool:
 
 
 def network_options(settings: Settings) -> dict[str, Any]:
-    """The options that decide how networks are built, where they are not at their defaults."""
+    """Options that decide how networks are built, where they are not at their defaults."""
     found = {}
     for prefix, owner in _owners(components_of(settings.to_dict()), {kind: [] for kind in NAMED}):
         for name, field in owner.options.items():
@@ -95,7 +94,7 @@ def network_options(settings: Settings) -> dict[str, Any]:
 
 
 def default_of(key: str, values: Mapping[str, Any]) -> Any:
-    """The default of an option, for configs of versions that did not have it; None where it is unknown."""
+    """The default of an option, for configs of versions that did not have it; None if it is unknown."""
     prefix, name = split_key(key)
     for owner in owners_of(prefix, components_of(values)):
         if name in owner.options:
@@ -104,8 +103,7 @@ def default_of(key: str, values: Mapping[str, Any]) -> Any:
 
 
 def _owners(components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> list[tuple[str, Owner]]:
-    """Every component of a run whose options are shown, by its prefix; of metrics only those that are
-    named."""
+    """Components of a run whose options are shown, each with its prefix, but for metrics."""
     own = [(slot, describe_options(SLOTS[slot], name)) for slot, name in components.items()]
     own += [
         (name, describe_options(kind, name)) for kind in NAMED if kind != "metric" for name in plugins[kind]
@@ -114,6 +112,7 @@ def _owners(components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> 
 
 
 def _is_in_use(key: str, components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> bool:
+    """Whether a component of this run has the option."""
     prefix, name = split_key(key)
     if prefix in SLOTS:
         return any(name in owner.readers for owner in owners_of(prefix, components))
@@ -125,7 +124,7 @@ def _is_in_use(key: str, components: Mapping[str, str], plugins: Mapping[str, li
 
 
 def _is_known(key: str) -> bool:
-    """Whether some plug-in has this option, be it another than this run's."""
+    """Whether some plug-in has the option, be it in this run or not."""
     prefix, name = split_key(key)
     if prefix not in SLOTS:
         return any(name in owner.readers for owner in owners_of(prefix, {}))
@@ -134,6 +133,7 @@ def _is_known(key: str) -> bool:
 
 
 def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str, str]) -> UsageError:
+    """Makes the error for an option that a flag sets and that this run does not have."""
     prefix, _ = split_key(key)
     owners = owners_of(prefix, components)
     word = _word(key, "flag", flags)

@@ -14,7 +14,7 @@ NUMBERS = ("lr_generator", "lr_critic", "beta2", "penalty_weight", "ema_kimg", "
 
 
 def course_of(settings: Settings, key: str) -> Course | None:
-    """The course of a setting, of "beta2", or of an augmentation's strength; None where it does not move."""
+    """The course of a setting, of "beta2", or of a strength; None where it does not move."""
     for name, schedule, begin, end in settings.schedule:
         if name == key.replace("-", "_"):
             return Course(begin, end, make_component("schedule", schedule, "schedule", settings.options))
@@ -22,7 +22,7 @@ def course_of(settings: Settings, key: str) -> Course | None:
 
 
 def regularizer_courses(settings: Settings) -> dict[type[Regularizer], Course]:
-    """The courses of regularizers' strengths, by the regularizer's class."""
+    """Courses of the strengths of regularizers, by class. Raises UsageError for bad strengths."""
     found = {}
     for name, _ in settings.regularizers:
         course = course_of(settings, name)
@@ -36,8 +36,11 @@ def regularizer_courses(settings: Settings) -> dict[type[Regularizer], Course]:
 
 
 def check_courses(values: Mapping[str, Any]) -> None:
-    """Raises UsageError for a course of what the run does not have, for an unknown schedule, and for numbers
-    that the setting cannot have."""
+    """Checks the courses of a run; raises UsageError otherwise.
+
+    Refused are courses of what the run does not have, unknown schedules, and numbers that the setting cannot
+    have.
+    """
     strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
     for key, schedule, begin, end in values["schedule"]:
         registry.require("schedule", schedule)

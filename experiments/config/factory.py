@@ -1,4 +1,4 @@
-"""Makes objects from settings: networks, the loss in all its parts, the game, the EMA."""
+"""Factory of objects from settings: networks, the loss in all its parts, the game, the EMA."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ from losses.core.schedule import Scheduled
 
 
 def blueprint_of(settings: Settings) -> Blueprint:
-    """The blueprint of both networks."""
+    """Makes the blueprint of both networks."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     size, channels = settings.image_size, settings.channels
     return Blueprint(
@@ -46,8 +46,7 @@ def blueprint_of(settings: Settings) -> Blueprint:
 
 
 def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatistic] | None:
-    """Makes the layer that shows the critic the batch, given its features; None for the architecture's
-    own."""
+    """Makes the builder of the critic's minibatch statistic; None for the architecture's own."""
     own = registry.load("architecture", settings.arch).minibatch_statistic
     name = settings.minibatch_statistic or own
     if name is None:
@@ -56,7 +55,7 @@ def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatist
 
 
 def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
-    """Generator and critic on the current default device, with weights from the global random generator."""
+    """Builds generator and critic on the default device, with weights from the global random generator."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     if settings.classes and not architecture.takes_labels:
         raise UsageError(f"architecture {settings.arch} takes no labels; leave out --conditional")
@@ -78,7 +77,7 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
 
 
 def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
-    """The game of these networks, by the rules of their architecture."""
+    """Builds the game of these networks, as their architecture has it."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     pace = growth_in(settings, generator).pace
     with usage_errors():
@@ -86,12 +85,12 @@ def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Modul
 
 
 def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
-    """The sizes, batches and pace by which this generator grows."""
+    """The sizes, batch sizes and pace of a generator that grows."""
     return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
 
 def form_of(settings: Settings) -> Adversarial:
-    """The adversarial form, before regularizers change its labels."""
+    """Makes the adversarial form, before regularizers change its labels."""
     form: Adversarial = make_component(
         "form", registry.load_recipe(settings.loss).form, "loss", settings.options
     )
@@ -99,7 +98,7 @@ def form_of(settings: Settings) -> Adversarial:
 
 
 def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
-    """The loss in all its parts, as objects."""
+    """Makes the loss in all its parts, with the optimizers of both players."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     return LossSpec(
         form=form_of(settings),
@@ -120,6 +119,7 @@ def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
 
 
 def _penalties(settings: Settings) -> list[GradientPenalty]:
+    """Makes the gradient penalties, one for each choice of points."""
     weight: Scheduled = course_of(settings, "penalty_weight") or settings.penalty_weight or 0.0
     return [
         GradientPenalty(
@@ -134,13 +134,14 @@ def _penalties(settings: Settings) -> list[GradientPenalty]:
 
 
 def _optimizer(settings: Settings) -> OptimizerRecipe:
+    """Makes the recipe of the optimizer of both players."""
     recipe = registry.load("optimizer", settings.optimizer)
     found: OptimizerRecipe = recipe(make_options(recipe.options_type, "optimizer", settings.options))
     return found
 
 
 def _rates(settings: Settings, name: str) -> Rates:
-    """How one player's learning rate and second beta move over the run."""
+    """Makes the schedules of one player's learning rate and second beta."""
     course = course_of(settings, name)
     schedule = make_component("schedule", settings.lr_schedule, "lr_schedule", settings.options)
     factor: RateFactor = RateSchedule(schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000)
@@ -150,7 +151,7 @@ def _rates(settings: Settings, name: str) -> Rates:
 
 
 def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float], Tensor], Scheduled]]:
-    """The random changes of images, with their strengths."""
+    """Makes the augmentations of images, with their strengths."""
     return [
         (
             make_component("augmentation", name, name, settings.options).apply,
@@ -161,14 +162,17 @@ def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float
 
 
 def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMovingAverage:
-    """The EMA of a network, whose half-life is the setting of that name."""
+    """Makes the EMA of a network, whose half-life is the setting of that name."""
     options = make_options(EmaOptions, "ema", settings.options)
     return ExponentialMovingAverage(network, course_of(settings, name) or getattr(settings, name), options)
 
 
 def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
-    """Refuses a per-sample penalty in a critic whose logit of one sample depends on the others (WGAN-GP,
-    section 4), and a batch of one vector, which has no statistics."""
+    """Checks that no batch norm meets a per-sample penalty, or a batch of one vector.
+
+    Raises UsageError where the logit of one sample depends on the others under such a penalty (WGAN-GP,
+    section 4), and where a batch has no statistics.
+    """
     name = f"architecture {settings.arch}"
     if settings.penalty and has(critic, nn.modules.batchnorm._BatchNorm):
         raise UsageError(

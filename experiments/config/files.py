@@ -33,8 +33,10 @@ RESOLVED = (
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Settings by name and options by key from a file: a run's own `config.json`, or settings in JSON, YAML
-    or TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers": 2}}`) or by key.
+    """Reads settings by name and options by key from a config file, or from a run's `config.json`.
+
+    The file is JSON, YAML or TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers":
+    2}}`) or by key.
 
     Raises UsageError for a file that cannot be read, and for unknown settings and bad values in it.
     """
@@ -61,7 +63,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    """The mapping in a file. Raises UsageError for what is none."""
+    """Parses the mapping in a file. Raises UsageError where it holds none."""
     kind = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML"}.get(path.suffix.lower(), "JSON")
     try:
         text = path.read_text(encoding="utf-8")
@@ -92,7 +94,7 @@ def _loaded(text: str, kind: str) -> Any:
 
 
 def modernize(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as an earlier version wrote them, with options by key; names that are unknown here stay."""
+    """Renames settings and options of earlier versions; names that are unknown here stay."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in SHORT_FLAGS:
@@ -108,7 +110,7 @@ def is_resolved(file: Mapping[str, Any]) -> bool:
 
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
-    """The settings of a run from its config, with options that its version did not have at their defaults."""
+    """Makes the settings of a run from its config; options that its version did not have get defaults."""
     own = {name: value for name, value in values.items() if "." not in name}
     components = components_of(own)
     options = {key: read_option(key, value, components) for key, value in values.items() if "." in key}
@@ -116,8 +118,11 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
 
 
 def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
-    """A run's own config holds every setting, resolved for its architecture, loss and data: under another
-    of these, it would bring the old one's penalty and rates along in silence."""
+    """Checks that flags do not change architecture, loss or data of a run's own config.
+
+    It holds every setting, resolved for these: under another of them, it would bring the old one's penalty
+    and rates along in silence.
+    """
     if not is_resolved(file):
         return
     given = {**flags, "data": absolute_spec(flags["data"])} if "data" in flags else flags
@@ -130,7 +135,7 @@ def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> 
 
 
 def differences(old: Mapping[str, Any], new: Settings) -> list[str]:
-    """Lines `name: old → new` for every setting and option that differs, and has an effect on the numbers."""
+    """Lists as `name: old → new` the settings and options that differ and affect the numbers."""
     values, lines = new.to_dict(), []
     for name, value in values.items():
         is_option = "." in name
@@ -146,7 +151,7 @@ def differences(old: Mapping[str, Any], new: Settings) -> list[str]:
 
 
 def _read_like(name: str, then: Any, value: Any, values: Mapping[str, Any]) -> Any:
-    """An option of an old config as the present component reads it; as it stands where that cannot."""
+    """Reads an option of an old config as the present component does, or leaves it where that fails."""
     try:
         return read_option(name, then, components_of(values))
     except (ValueError, UsageError):

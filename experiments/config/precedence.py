@@ -1,4 +1,4 @@
-"""Values of settings and options, laid one over the other, each with its source."""
+"""Precedence of values: settings and options laid one over the other, each with its source."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -14,12 +14,12 @@ PAIRS = ("augment", "regularizers")  # settings that are mappings themselves
 
 
 class SettingsStack:
-    """Values and their sources, laid one over the other.
+    """A stack of values of settings and options, later ones over earlier ones, with their sources.
 
     Attributes:
-        values: of settings, read.
-        options: of components by key, as given: they are read when all components are known.
-        sources: of both, in words.
+        values: values of settings by name, read.
+        options: options of components by key, as given: they are read when all components are known.
+        sources: sources of both, in words.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class SettingsStack:
         self.sources: dict[str, str] = {}
 
     def put(self, origin: str, values: Mapping[str, Any]) -> None:
-        """Lays values over those that are there. Raises UsageError for an unknown setting or a bad value."""
+        """Puts values over those that are there. Raises UsageError for an unknown setting or a bad value."""
         if values.get("steps") is not None and values.get("kimg") is None:
             values = {**values, "kimg": None}
         elif values.get("kimg") is not None and values.get("steps") is None:
@@ -43,7 +43,7 @@ class SettingsStack:
             self.sources[name] = origin
 
     def follow_rules(self) -> None:
-        """Puts their values in the place of rules that no later layer replaced."""
+        """Replaces rules that no later layer replaced by their values."""
         height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
         pixels, batch_size = height * width, self.values["batch_size"]
         for name, rule in list(self.values.items()):
@@ -52,8 +52,10 @@ class SettingsStack:
 
 
 def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings by name and options by key: nested mappings (`{"arch": {"name": "stylegan2", "mapping_layers":
-    2}}`) are laid flat, and short names become the keys that they stand for.
+    """Flattens nested mappings to settings by name and options by key, and expands short flags.
+
+    `{"arch": {"name": "stylegan2", "mapping_layers": 2}}` is an example; short names become the keys that
+    they stand for.
 
     Raises UsageError for an unknown setting.
     """
@@ -83,7 +85,7 @@ def _read(origin: str, name: str, value: Any) -> Any:
 
 
 def unknown_setting(origin: str, name: str) -> UsageError:
-    """The error for a name that is no setting, with a close match."""
+    """Makes the error for a name that is no setting, with a close match."""
     close = get_close_matches(name, [*FIELDS, *SHORT_FLAGS], n=1)
     return UsageError(
         f"{origin}: unknown setting '{name}'" + (f"; did you mean {close[0]}?" if close else "")

@@ -20,25 +20,25 @@ from losses.recipe import Defaults
 
 @dataclass(frozen=True)
 class RunSpec:
-    """The resolved specification of one run.
+    """The resolved specification of one run: every setting with its source.
 
     Attributes:
-        settings: every value.
-        sources: for every setting and option, where its value came from, in words.
+        settings: the settings.
+        sources: source of every setting and option, in words.
     """
 
     settings: Settings
     sources: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Every setting by name and option by key, with its value and its source."""
+        """Returns every setting by name and option by key, with its value and its source."""
         values = self.settings.to_dict()
         return {name: {"value": value, "from": self.sources[name]} for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class _Request:
-    """The parts of a run that decide which recipes hold."""
+    """The parts of a run that decide which recipes apply."""
 
     architecture: Architecture
     arch: str
@@ -50,7 +50,7 @@ class _Request:
 
     @property
     def recipes(self) -> list[tuple[str, Defaults]]:
-        """Defaults in the order in which they are laid: those of the loss, then those of the architecture."""
+        """Defaults by precedence: those of the loss, then those of the architecture."""
         settings = registry.load_recipe(self.loss).settings
         found = [(f"loss {self.loss}", each) for each in settings]
         return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
@@ -62,11 +62,13 @@ def resolve(
     file_name: str = "",
     strengths: Mapping[str, float] | None = None,
 ) -> RunSpec:
-    """Later wins: defaults < loss < architecture < preset < data < config file < flags.
+    """Resolves the settings of a run from flags, a config file and recipes.
+
+    Later ones win: defaults < loss < architecture < preset < data < config file < flags.
 
     Args:
         flags: setting name or option key → value, as given on the command line.
-        file: the same from a config file (`read_config`).
+        file: settings by name and options by key from a config file (`read_config`).
         file_name: that file's name, to say where values came from.
         strengths: regularizers to add to those that the loss brings, or to take away with a strength of 0.
 
@@ -128,8 +130,10 @@ def _name(value: Any) -> Any:
 
 
 def _native(request: _Request) -> Native:
-    """The shape in which the data comes. Raises UsageError for data without the two domains that a translator
-    between domains needs."""
+    """The native shape of the data.
+
+    Raises UsageError for data without the two domains that a translator between domains needs.
+    """
     source, task = request.source, request.architecture.task
     if task not in ("pairs", "domains"):
         with usage_errors():
@@ -146,7 +150,7 @@ def _native(request: _Request) -> Native:
 def _lay(
     request: _Request, layers: Iterable[tuple[str, Mapping[str, Any]]], side: int | None
 ) -> SettingsStack:
-    """All layers, for images of that many pixels on the longer side."""
+    """Lays all layers over each other, for images of that many pixels on the longer side."""
     stack = SettingsStack()
     stack.put("default", {name: f.default for name, f in FIELDS.items()})
     own = {"loss": request.loss, "data": request.data, "critic_norm": request.architecture.critic_norm}
@@ -164,5 +168,5 @@ def _lay(
 
 
 def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:
-    """Regularizers with further ones; a strength of 0 takes one away."""
+    """Adds regularizers to those present; a strength of 0 takes one away."""
     return {name: strength for name, strength in {**dict(present), **strengths}.items() if strength != 0}

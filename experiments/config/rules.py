@@ -1,4 +1,4 @@
-"""What settings follow from others, and which have no meaning together."""
+"""Rules between settings: values that follow from others, and settings without meaning together."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ COMPONENTS = (
 
 
 def derive(chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
-    """Settles what depends on other values, and refuses what has no meaning with them.
+    """Derives settings from others, and refuses those without meaning beside them.
 
     A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
     for in vain is refused.
@@ -76,6 +76,7 @@ def _derive_penalty(
     flags: Mapping[str, Any],
     without_meaning: Callable[..., None],
 ) -> None:
+    """Derives the settings of the gradient penalty, and refuses a critic norm that mixes samples."""
     usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
     if not chosen.values["penalty"]:
         without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
@@ -93,13 +94,14 @@ def _derive_penalty(
 
 
 def _mixes_samples(norm: str) -> bool:
+    """Whether a critic norm makes a sample's logit depend on the other samples."""
     return bool(registry.load("norm", norm).mixes_samples)
 
 
 def derive_task(
     chosen: SettingsStack, architecture: Architecture, source: Source, flags: Mapping[str, Any]
 ) -> None:
-    """Settles what depends on what a generator starts from, and refuses what has no meaning there."""
+    """Derives settings from the architecture's task, and refuses those without meaning for it."""
     arch, values = chosen.values["arch"], chosen.values
     if architecture.task != "noise":
         for name in ("z_dim", "conditional"):
@@ -120,7 +122,7 @@ def derive_task(
 
 
 def _derive_attributes(chosen: SettingsStack, source: Source) -> None:
-    """The columns of the attributes that are asked for by name, or of all."""
+    """Derives the columns of the attributes that are asked for by name, or of all."""
     arch, data, asked = chosen.values["arch"], chosen.values["data"], chosen.values["attributes"]
     with usage_errors():
         groups = source.attribute_groups()
@@ -137,7 +139,7 @@ def _derive_attributes(chosen: SettingsStack, source: Source) -> None:
 
 
 def class_count(values: Mapping[str, Any], source: Source) -> tuple[str, dict[str, int | None]]:
-    """How many classes both players are told, and where the number comes from."""
+    """The number of classes of a class-conditional run (None without labels), and its source."""
     if not values["conditional"]:
         return "without --conditional", {"classes": None}
     with usage_errors():

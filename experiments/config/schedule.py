@@ -1,7 +1,7 @@
-"""When a run deals which batches: its length, and the size of every batch, as functions of images shown.
+"""Planning of a run: its length, and the size of every batch, as functions of images shown.
 
 Growing networks may have batches of another size at each image size (ProGAN, appendix A). Such a run falls
-into stretches of rounds that are alike, and everything else follows from where these begin.
+into segments of equal steps, and everything else follows from where these begin.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,13 @@ from gans.core.clock import GROWING_SHARE, SCALED, Clock, Pace
 
 @dataclass(frozen=True)
 class Growth:
-    """What networks that grow make of settings.
+    """Sizes, batch sizes and pace of networks that grow.
 
     Attributes:
         sides: pixels on the longer side, at every image size that they grow through.
-        batch_sizes: at each of them.
-        pace: how they grow. It counts images where batches differ: a share of the run would depend on its
+        batch_sizes: batch size at each of them.
+        pace: schedule of growing. It counts images where batches differ: a share of the run would depend on
+        its
             length, and the length in images on how long the batches are large.
     """
 
@@ -32,8 +33,10 @@ class Growth:
 
 
 def growth_of(settings: Settings, levels: int) -> Growth:
-    """For networks that double their images so many times; 0 for those that do not grow. Raises UsageError
-    for a batch size at an image size that they do not have."""
+    """Plans the growth of networks that double their images `levels` times; 0 for those that do not grow.
+
+    Raises UsageError for a batch size at an image size that they do not have.
+    """
     longest = max(settings.image_size or (0,))
     sides = tuple(longest >> halvings for halvings in reversed(range(levels + 1)))
     named = dict(settings.options.get("arch.stage_batch_sizes", ()))
@@ -48,8 +51,10 @@ def growth_of(settings: Settings, levels: int) -> Growth:
 
 
 def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
-    """What a run shows that spends the usual share of its images at every size, but for the rounding of
-    stretches to whole rounds."""
+    """Images shown in a run that spends the usual share of its images at every size.
+
+    Segments are not yet rounded to whole steps.
+    """
     if settings.steps is None:
         return (settings.kimg or 0.0) * 1000
     levels = len(batch_sizes) - 1
@@ -61,8 +66,10 @@ def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
 
 
 def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> BatchSchedule:
-    """The whole run, whichever way its length was given. Raises UsageError for a batch size at an image
-    size that the run ends before."""
+    """Plans the batches of the whole run, whichever way its length was given.
+
+    Raises UsageError for a batch size at an image size that the run ends before.
+    """
     levels, stages = len(growth.sides) - 1, settings.options.get("arch.stage_batch_sizes", ())
 
     def level_at(seen: int) -> int:
@@ -88,7 +95,7 @@ def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> 
 
 
 def _rounds_below(level: int, seen: int, images: int, most: int, level_at: Callable[[int], int]) -> int:
-    """How many rounds begin before the level is left, found by halving; there may be any number of them."""
+    """Number of steps that begin before the level is left, by bisection, as there may be any number."""
     low, high = 1, most
     while low < high:
         middle = (low + high) // 2
@@ -97,11 +104,12 @@ def _rounds_below(level: int, seen: int, images: int, most: int, level_at: Calla
 
 
 def _rounds(kimg: float | None, seen: int, images_per_round: int) -> int:
-    """Until so many images are shown, the last round in full."""
+    """Number of steps until `kimg` thousand images are shown, the last step in full."""
     return ceil(((kimg or 0.0) * 1000 - seen) / images_per_round)
 
 
 def never_at(sides: Sequence[int], settings: Settings, reached: Sequence[int]) -> UsageError:
+    """Makes the error for a batch size at an image size that the run never has."""
     return UsageError(
         f"--stage-batch-sizes: this run of {settings.arch} is never at {_listed(sides)} pixels, "
         f"but at {_listed(reached)}"
@@ -113,4 +121,5 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def in_images(kimg: float | None) -> float | None:
+    """Converts kimg to images; None stays None."""
     return None if kimg is None else kimg * 1000

@@ -1,4 +1,4 @@
-"""Lines on the terminal: log records, progress bars, and errors, one line each.
+"""Terminal output: log records, progress bars and error messages, one line each.
 
 Remarks are log records of the logger `gans`; results that a program reads go to stdout.
 """
@@ -15,7 +15,10 @@ from experiments.core.errors import RunError, UsageError
 
 @contextmanager
 def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Bars on stderr, where that is a terminal: one for each set of samples that is worked through."""
+    """Shows progress bars on stderr, where that is a terminal: yields a function that adds a bar.
+
+    The function takes a name and a total, and returns one that advances the bar by a count.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
@@ -48,7 +51,7 @@ class LineHandler(logging.Handler):
 
 @contextmanager
 def log_lines() -> Iterator[logging.Logger]:
-    """Prints the records of the logger `gans` within; its former handlers come back at the end."""
+    """Prints the records of the logger `gans` to stderr; its former handlers come back at the end."""
     log = logging.getLogger("gans")
     before = log.handlers, log.level, log.propagate
     log.handlers, log.propagate = [LineHandler()], False
@@ -61,13 +64,16 @@ def log_lines() -> Iterator[logging.Logger]:
 
 
 def one_line(text: str) -> str:
-    """File names and other people's messages may hold anything; a terminal obeys some of it."""
+    """Escapes a text to one printable line.
+
+    File names and other people's messages may hold anything; a terminal obeys some of it.
+    """
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
     return "".join(escaped)
 
 
 def describe(error: Exception) -> str:
-    """One line, whatever the error."""
+    """Describes any error in one line for the user."""
     if isinstance(error, click.ClickException):
         line = error.format_message()
     elif isinstance(error, UsageError | RunError):

@@ -4,7 +4,7 @@ from experiments.core.errors import UsageError
 
 
 def resolve_device(device: str) -> str:
-    """The device that "auto" stands for, or the one asked for if this machine has it."""
+    """Resolves "auto" to the best device, and checks that this machine has the one asked for."""
     import torch
 
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

@@ -1,4 +1,4 @@
-"""Where commands write: checked before they work, written whole or not at all."""
+"""Writing of files: destinations are checked before the work, files are written whole or not at all."""
 
 import io
 import os
@@ -13,7 +13,10 @@ from experiments.core.errors import RunError, UsageError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write, fsync, rename, fsync the folder: after a crash the file is the old one or the new one."""
+    """Writes a file atomically: after a crash it is the old one or the new one.
+
+    The steps are: write, fsync, rename, fsync the folder.
+    """
     temporary = path.with_name(f".{path.name}.partial")
     try:
         with temporary.open("wb") as file:
@@ -34,7 +37,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def destination(out: str, *endings: str) -> Path:
-    """The file that `--out` names.
+    """Checks the file that `--out` names before the work begins, and returns its path.
 
     Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
     written, before the work of minutes whose result would be lost.
@@ -51,7 +54,7 @@ def destination(out: str, *endings: str) -> Path:
 
 @contextmanager
 def folder_made(path: Path) -> Iterator[None]:
-    """Makes the folders above a file that is written here. Raises RunError where it cannot be."""
+    """Makes the folders above a file that is written within. Raises RunError where it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -66,7 +69,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_array(path: Path, array: Tensor) -> None:
-    """The same for an array, as NPY."""
+    """Writes an array as an NPY file. Raises RunError where it cannot be written."""
     buffer = io.BytesIO()
     np.save(buffer, array.numpy())
     write_file(path, buffer.getvalue())

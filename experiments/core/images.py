@@ -1,4 +1,4 @@
-"""Pictures of samples: one fixed map from [−1, 1] to [0, 255], the same path for reals and fakes."""
+"""Pictures of samples: one fixed map from [−1, 1] to [0, 255], for real images and fakes alike."""
 
 import io
 import logging
@@ -22,17 +22,17 @@ GRID_COLUMNS = 8
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """[−1, 1] → [0, 255], rounded to the nearest and clamped; never stretched to the batch's own range."""
+    """Converts images in [−1, 1] to uint8: rounded and clamped, never stretched to the batch's own range."""
     return images.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def from_uint8(images: Tensor) -> Tensor:
-    """[0, 255] → [−1, 1], as the networks see images."""
+    """Converts uint8 images to float32 in [−1, 1], as the networks see images."""
     return images.float().div(127.5).sub(1.0)
 
 
 def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
-    """uint8 `(N, C, H, W)` → one uint8 picture `(C, H', W')`, row by row, on white."""
+    """Arranges uint8 images `(N, C, H, W)` in one uint8 picture `(C, H', W')`, row by row, on white."""
     count, channels, height, width = images.shape
     columns = min(columns, count)
     rows = ceil(count / columns)
@@ -49,13 +49,13 @@ def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
 
 
 def to_pillow(image: Tensor) -> Image.Image:
-    """uint8 `(C, H, W)` with 1, 3 or 4 channels → a picture in mode L, RGB or RGBA."""
+    """Converts a uint8 image `(C, H, W)` with 1, 3 or 4 channels to Pillow, in mode L, RGB or RGBA."""
     array = image.permute(1, 2, 0).contiguous().cpu().numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
 def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
-    """Points `(N, 2)` in the plane, over the reals in grey."""
+    """Draws a scatter plot of points `(N, 2)` in the plane, over real points in grey."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), dpi=100)
@@ -64,7 +64,7 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     if reals is not None:
         axes.scatter(reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color="0.75", linewidths=0)
     axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=4, color="tab:blue", linewidths=0)
-    # The view is that of the reals, so that a runaway generator does not shrink them to a dot.
+    # The view is that of the real points, so that a runaway generator does not shrink them to a dot.
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
@@ -72,7 +72,7 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
 
 
 def drawn(figure: "Figure") -> Image.Image:
-    """A figure of matplotlib as a picture."""
+    """Renders a figure of matplotlib as a picture."""
     # A machine without some font has another; which one is no news to who asked for a picture.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -92,7 +92,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
 
 
 def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
-    """A grid of images in [−1, 1] `(N, C, H, W)`, or a scatter plot of points `(N, 2)` over reals."""
+    """Draws a grid of images in [−1, 1] `(N, C, H, W)`, or a scatter plot of points over real points."""
     samples = samples.detach().float().cpu()
     if samples.dim() == 2:
         return scatter(samples, reals)
@@ -100,6 +100,6 @@ def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """The same for a picture, as PNG."""
+    """Writes a picture as a PNG file. Raises RunError where it cannot be written."""
     with folder_made(path):
         save_png(picture, path)

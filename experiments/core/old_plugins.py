@@ -1,4 +1,4 @@
-"""Plug-ins written for an earlier version: their imports, where names have moved since."""
+"""Support of plug-ins written for earlier versions: their imports, where names have moved since."""
 
 import ast
 import logging
@@ -38,18 +38,19 @@ MOVED |= {
 
 
 def norm(critic_norm: "CriticNorm", channels: int) -> list["nn.Module"]:
-    """Layers that normalize feature maps, as plug-ins of earlier versions ask for them."""
+    """Critic norm of feature maps, by the name that plug-ins of earlier versions import."""
     return critic_norm.of_maps(channels)
 
 
 def flat_norm(critic_norm: "CriticNorm", units: int) -> list["nn.Module"]:
-    """Layers that normalize vectors, as plug-ins of earlier versions ask for them."""
+    """Critic norm of vectors, by the name that plug-ins of earlier versions import."""
     return critic_norm.of_vectors(units)
 
 
 def update_imports(source: bytes, path: str) -> ast.Module:
-    """Parses a plug-in, with names imported from where they are now; one line in the log says which have
-    moved.
+    """Parses a plug-in, and updates its imports of names that have moved.
+
+    One line in the log says which.
 
     Raises SyntaxError and ValueError as `ast.parse` does.
     """
@@ -64,6 +65,8 @@ def update_imports(source: bytes, path: str) -> ast.Module:
 
 
 class _Updater(ast.NodeTransformer):
+    """Replaces imports of names that have moved."""
+
     def __init__(self) -> None:
         self.moved: list[str] = []
 

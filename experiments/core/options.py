@@ -1,4 +1,4 @@
-"""Options of components: found by key (`arch.mapping_layers`), read from words or JSON, and handed over.
+"""Options of components: found by key (`arch.mapping_layers`), read, checked, and made into dataclasses.
 
 A component declares its options as a dataclass, `options_type`. Kinds of which a run has one are named by
 their setting (`arch`, `optimizer`, …), kinds of which it may have several by the plug-in (`kid.subset_size`).
@@ -42,21 +42,22 @@ class Owner(NamedTuple):
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """`minibatch-statistic.group-size` → `("minibatch_statistic", "group_size")`; a plug-in's name keeps its
-    hyphens."""
+    """Splits a key: `minibatch-statistic.group-size` → `("minibatch_statistic", "group_size")`.
+
+    A plug-in's name keeps its hyphens.
+    """
     prefix, _, name = key.partition(".")
     slot = prefix.replace("-", "_")
     return (slot if slot in SLOTS else prefix.replace("_", "-")), name.replace("-", "_")
 
 
 def normal_key(key: str) -> str:
-    """The one way in which a key is written."""
+    """Normalizes a key to the one way in which it is written."""
     return ".".join(split_key(key))
 
 
 def options_type(kind: str, name: str) -> Any:
-    """The dataclass of a plug-in's options; None where it declares none. Raises UsageError for an unknown
-    one."""
+    """The dataclass of a plug-in's options; None without options. Raises UsageError for an unknown name."""
     if kind == "ema":
         from gans.core.ema import EmaOptions
 
@@ -65,7 +66,7 @@ def options_type(kind: str, name: str) -> Any:
 
 
 def describe_options(kind: str, name: str) -> Owner:
-    """The options of a plug-in. Raises UsageError for an unknown plug-in."""
+    """Looks up the options of a plug-in. Raises UsageError for an unknown plug-in."""
     declared = options_type(kind, name)
     if declared is None:
         return Owner(kind, name, {}, {})
@@ -76,7 +77,7 @@ def describe_options(kind: str, name: str) -> Owner:
 
 
 def owners_of(prefix: str, components: Mapping[str, str]) -> list[Owner]:
-    """The components that a key's prefix may mean: that of the slot, or the plug-ins of that name.
+    """Finds the components that a key's prefix may mean: that of the slot, or the plug-ins of that name.
 
     Args:
         components: the name of the component in each slot of the run.
@@ -88,8 +89,11 @@ def owners_of(prefix: str, components: Mapping[str, str]) -> list[Owner]:
 
 
 def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
-    """The value of an option. Raises UsageError for a key that no component of the run has, and ValueError
-    for a value that it cannot have."""
+    """Reads and checks the value of an option.
+
+    Raises UsageError for a key that no component of the run has, and ValueError for a value that it cannot
+    have.
+    """
     prefix, name = split_key(key)
     owners = owners_of(prefix, components)
     for owner in owners:
@@ -99,7 +103,7 @@ def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
 
 
 def unknown_option(key: str, owners: list[Owner], components: Mapping[str, str]) -> UsageError:
-    """The error for a key that means nothing in this run, with what there is instead."""
+    """Makes the error for a key that means nothing in this run, with what there is instead."""
     prefix, name = split_key(key)
     if not owners:
         known = [*SLOTS, *(each for kind in NAMED for each in registry.names(kind))]
@@ -116,7 +120,7 @@ def unknown_option(key: str, owners: list[Owner], components: Mapping[str, str])
 
 
 def plugins_in(kind: str) -> list[str]:
-    """The names of a kind; of the EMA, which is no plug-in, its only one."""
+    """Names of the plug-ins of a kind; of the EMA, which is no plug-in, its only one."""
     return ["ema"] if kind == "ema" else registry.names(kind)
 
 
@@ -134,7 +138,7 @@ def is_list_option(key: str) -> bool:
 
 
 def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) -> Any:
-    """The options dataclass of a component, from the options of a run by key; None where it declares none."""
+    """Makes the options dataclass of a component from the options of a run; None where it has none."""
     if declared is None:
         return None
     own = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{prefix}.")}
@@ -142,22 +146,19 @@ def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) 
 
 
 def make_component(kind: str, name: str, prefix: str, values: Mapping[str, Any], *arguments: Any) -> Any:
-    """An instance of a plug-in that is a class: its arguments, and its options where it declares some."""
+    """Makes an instance of a plug-in that is a class, from its arguments and its options, if any."""
     plugin = registry.load(kind, name)
     options = make_options(getattr(plugin, "options_type", None), prefix, values)
     return plugin(*arguments) if options is None else plugin(*arguments, options)
 
 
-def _reader(hint: Any, metadata: Mapping[str, Any]) -> Read:
-    """Reads values of a type within bounds: int, float, bool, str, tuples of these, and each or None."""
+def _reader(hint: Any, metadata: Mapping[str, Any], separator: str = ",") -> Read:
+    """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each or None."""
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (each for each in get_args(hint) if each is not type(None))
         return partial(_optional, _reader(inner, metadata))
-    if "read" in metadata:
-        read: Read = metadata["read"]
-        return read
     if get_origin(hint) is tuple:
-        return partial(_listed, get_args(hint), metadata)
+        return partial(_listed, get_args(hint), metadata, separator)
     if hint is bool:
         return _boolean
     if hint is int:
@@ -171,15 +172,24 @@ def _optional(read: Read, value: Any) -> Any:
     return None if value is None or value == "none" else read(value)
 
 
-def _listed(hints: tuple[Any, ...], metadata: Mapping[str, Any], value: Any) -> tuple[Any, ...]:
-    parts = [part for part in value.split(",") if part] if isinstance(value, str) else value
+def _listed(
+    hints: tuple[Any, ...], metadata: Mapping[str, Any], separator: str, value: Any
+) -> tuple[Any, ...]:
+    """Reads a list, `A,B`; a list of tuples, `A:B,C:D`, is sorted and names no first part twice."""
+    parts = [part for part in value.split(separator) if part] if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         raise ValueError(f"'{value}' is not a list")
+    is_nested = get_origin(hints[0]) is tuple
     if hints[-1] is Ellipsis:
         hints = (hints[0],) * len(parts)
     if len(hints) != len(parts):
         raise ValueError(f"'{value}' has {len(parts)} parts, not {len(hints)}")
-    return tuple(_reader(hint, metadata)(part) for hint, part in zip(hints, parts, strict=True))
+    found = tuple(_reader(hint, metadata, ":")(part) for hint, part in zip(hints, parts, strict=True))
+    if not is_nested:
+        return found
+    if len({first for first, *_ in found}) < len(found):
+        raise ValueError(f"'{value}' names one twice")
+    return tuple(sorted(found))
 
 
 def _boolean(value: Any) -> bool:

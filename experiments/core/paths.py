@@ -1,4 +1,4 @@
-"""Paths as users write them, and where everything is kept that can be fetched or computed again."""
+"""Paths as users write them, and the cache folder of everything that can be fetched or computed again."""
 
 import os
 import re
@@ -8,7 +8,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def expanded(path: str) -> Path:
-    """The path, with a home folder written as ~. Raises ValueError for that of an unknown user."""
+    """Expands ~ in a path to a home folder. Raises ValueError for that of an unknown user."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -16,7 +16,10 @@ def expanded(path: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """`$GANS_CACHE`, or `~/.cache/gans`. It need not exist, and may be deleted at any time."""
+    """The cache folder: `$GANS_CACHE`, or `~/.cache/gans`.
+
+    It need not exist, and may be deleted at any time.
+    """
     try:
         return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
     except ValueError as error:
@@ -24,7 +27,7 @@ def cache_folder() -> Path:
 
 
 def kept_weights(extractor: str, name: str) -> Path:
-    """The file behind `--extractor EXTRACTOR:NAME`. Raises ValueError for what is no name."""
+    """The file of weights behind `--extractor EXTRACTOR:NAME`. Raises ValueError for an unfit name."""
     if not NAME.fullmatch(name):
         raise ValueError(
             f"'{name}' is no name of an {extractor} extractor: letters, digits, '-', '_' and '.', at most 100"

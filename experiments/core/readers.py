@@ -1,5 +1,7 @@
-"""Readers of values: from the words of a flag or from JSON to a checked value, or a ValueError of one
-line."""
+"""Readers of values: check the words of a flag or JSON, and convert them.
+
+A bad value is a ValueError of one line.
+"""
 
 import math
 import re
@@ -16,6 +18,8 @@ Read = Callable[[Any], Any]
 
 
 def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
+    """Makes a reader of whole numbers within bounds."""
+
     def read(value: Any) -> int:
         try:
             number = int(value) if isinstance(value, str) else value
@@ -30,6 +34,8 @@ def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
 
 
 def real(*, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf) -> Read:
+    """Makes a reader of finite numbers within bounds."""
+
     def read(value: Any) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)
@@ -47,12 +53,15 @@ def real(*, above: float = -math.inf, at_least: float = -math.inf, at_most: floa
 
 
 def text(value: Any) -> str:
+    """Reads a text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"'{value}' is not a name")
     return value
 
 
 def choice(*known: str) -> Read:
+    """Makes a reader of one of the known words."""
+
     def read(value: Any) -> str:
         if value not in known:
             raise ValueError(f"'{value}' is not one of: {', '.join(known)}")
@@ -62,6 +71,7 @@ def choice(*known: str) -> Read:
 
 
 def words(value: Any) -> tuple[str, ...]:
+    """Reads a list of different names, separated by commas."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         raise ValueError(f"'{value}' is not a list of names")
@@ -72,17 +82,17 @@ def words(value: Any) -> tuple[str, ...]:
 
 
 def penalty_points(value: Any) -> tuple[str, ...]:
-    """A list of names, where "none" takes away what a loss brings."""
+    """Reads a list of penalty points, where "none" takes away those that a loss brings."""
     return () if value == "none" else words(value)
 
 
 def files(value: Any) -> tuple[str, ...]:
-    """Absolute paths, so that a run goes on from any folder and a file has one name."""
+    """Reads a list of files as absolute paths, so that a run goes on from any folder."""
     return words([str(Path(path).absolute().resolve()) for path in words(value)])
 
 
 def height_and_width(value: Any) -> Size:
-    """`S`, `HxW` or `[H, W]` → (height, width)."""
+    """Reads an image size `S`, `HxW` or `[H, W]` as (height, width)."""
     parts = value.lower().split("x") if isinstance(value, str) else value
     parts = [parts] if isinstance(parts, int) else parts
     try:
@@ -93,6 +103,7 @@ def height_and_width(value: Any) -> Size:
 
 
 def beta_pair(value: Any) -> tuple[float, float]:
+    """Reads a pair of Adam's betas, each from 0 to below 1."""
     parts = value.split(",") if isinstance(value, str) else value
     try:
         first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
@@ -106,7 +117,7 @@ def beta_pair(value: Any) -> tuple[float, float]:
 
 
 def strengths(value: Any) -> tuple[tuple[str, float], ...]:
-    """`NAME=STRENGTH,…`, a mapping, or pairs → pairs of name and strength, sorted by name."""
+    """Reads `NAME=STRENGTH,…`, a mapping, or pairs as pairs of name and strength, sorted by name."""
     if isinstance(value, str):
         value = [part.partition("=")[::2] for part in value.split(",") if part]
     try:
@@ -119,8 +130,10 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
 
 
 def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
-    """`NAME[=STRENGTH],…`, a mapping, or pairs → pairs of name and strength; a name alone has its usual
-    strength. Raises UsageError for an unknown augmentation."""
+    """Reads `NAME[=STRENGTH],…`, a mapping, or pairs as pairs of name and strength.
+
+    A name alone has its usual strength. Raises UsageError for an unknown augmentation.
+    """
     from experiments.core import registry
 
     if isinstance(value, str):
@@ -140,7 +153,7 @@ def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
 
 
 def courses(value: Any) -> tuple[tuple[str, str, float, float], ...]:
-    """`KEY=SCHEDULE:BEGIN:END,…`, or lists of the four → courses, sorted by key."""
+    """Reads `KEY=SCHEDULE:BEGIN:END,…`, or lists of the four, as courses, sorted by key."""
     parts = value
     if isinstance(value, str):
         parts = [re.split("[=:]", part) for part in value.split(",") if part]
@@ -166,7 +179,7 @@ def _strength(name: str, value: Any) -> float:
 
 
 def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
-    """`SIDE:N,…`, a mapping, or pairs → pairs of an image side and a batch size, sorted by side."""
+    """Reads `SIDE:N,…`, a mapping, or pairs as pairs of image side and batch size, sorted by side."""
     if isinstance(value, str):
         value = [part.partition(":")[::2] for part in value.split(",") if part]
     try:
@@ -180,6 +193,7 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
 
 
 def channel_count(value: Any) -> int:
+    """Reads a number of channels: 1, 3 or 4."""
     number: int = whole(1, 4)(value)
     if number == 2:
         raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
@@ -187,10 +201,12 @@ def channel_count(value: Any) -> int:
 
 
 def switch(value: Any) -> bool:
+    """Reads a boolean."""
     if not isinstance(value, bool):
         raise ValueError(f"'{value}' is not true or false")
     return value
 
 
 def folder(value: Any) -> str:
+    """Reads a folder as an absolute path, with ~ expanded."""
     return str(expanded(text(value)).absolute())

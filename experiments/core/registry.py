@@ -1,4 +1,4 @@
-"""The catalogue: the file name is the registry.
+"""The registry of plug-ins: a file in the folder of its kind is a plug-in, and its name that of the file.
 
 Names and one-line summaries are read from the folders without importing anything; a module is imported
 when it is asked for, and must hold exactly one public plug-in of its kind. More plug-ins come from
@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plug-ins, and the folder of its files.
+    """A kind of plug-ins: the package of its files, and the type that they define.
 
     Attributes:
         package: the folder whose files are the plug-ins, as a dotted name; empty for kinds without one.
         base: "module:name" of the type that a plug-in derives from, or is an instance of.
-        plural: the word after `gans list`; empty for kinds that are listed with another.
+        plural: the word after `gans list`; empty for kinds that are listed with others.
     """
 
     package: str
@@ -42,7 +42,7 @@ class Kind:
     plural: str = ""
 
     def is_plugin(self, value: Any, module: ModuleType) -> bool:
-        """Whether a value of a module is a plug-in of this kind that the module defines."""
+        """Whether a value is a plug-in of this kind that the module itself defines."""
         module_name, _, name = self.base.partition(":")
         base = getattr(importlib.import_module(module_name), name)
         if inspect.isclass(value):
@@ -77,6 +77,8 @@ KINDS = {
 
 
 class _FromFile(NamedTuple):
+    """A plug-in that `--plugin` brought, with its summary and its file."""
+
     plugin: Any
     summary: str
     file: Path
@@ -86,37 +88,37 @@ _from_files: dict[tuple[str, str], _FromFile] = {}  # (kind, name) → what --pl
 
 
 def built_in(kind: str) -> set[str]:
-    """The names of a kind that come with the laboratory."""
+    """Names of the plug-ins of a kind that come with the laboratory."""
     found = {path.stem.replace("_", "-") for path in _files(kind)}
     return found | set(RECIPES) if kind == "recipe" else found
 
 
 def names(kind: str) -> list[str]:
-    """All names of a kind, sorted."""
+    """Names of all plug-ins of a kind, sorted."""
     found = {name for known, name in _from_files if known == kind}
     found |= {entry.name.partition(".")[2] for entry in _entries(kind)}
     return sorted(found | built_in(kind))
 
 
 def loss_names() -> list[str]:
-    """The words after `--loss`: every recipe, and every form by its own name."""
+    """Names of all losses, the words after `--loss`: every recipe, and every form by its own name."""
     return sorted({*names("recipe"), *names("form")})
 
 
 def names_of(kind: str) -> list[str]:
-    """Like `names`, where "loss" stands for recipes and forms together."""
+    """Names of all plug-ins of a kind, where "loss" stands for recipes and forms together."""
     return loss_names() if kind == "loss" else names(kind)
 
 
 def summary_of(kind: str, name: str) -> str:
-    """Like `summary`, where "loss" stands for recipes and forms together."""
+    """The summary of a plug-in, where "loss" stands for recipes and forms together."""
     if kind == "loss":
         kind = "recipe" if name in names("recipe") else "form"
     return summary(kind, name)
 
 
 def summary(kind: str, name: str) -> str:
-    """The first line of a plug-in's documentation."""
+    """The first line of a plug-in's documentation, read without importing it."""
     if kind == "recipe" and name in RECIPES:
         return RECIPES[name].summary
     if (kind, name) in _from_files:
@@ -128,7 +130,7 @@ def summary(kind: str, name: str) -> str:
 
 
 def load(kind: str, name: str) -> Any:
-    """The plug-in of that kind and name. Raises UsageError, with close matches, for an unknown name."""
+    """Loads the plug-in of that kind and name. Raises UsageError, with close matches, for an unknown name."""
     if (kind, name) in _from_files:
         return _from_files[kind, name].plugin
     if kind == "recipe" and name in RECIPES:
@@ -143,7 +145,7 @@ def load(kind: str, name: str) -> Any:
 
 
 def load_recipe(loss: str) -> Any:
-    """The recipe behind a word after `--loss`: a named combination, or that of a form itself."""
+    """Loads the recipe of a loss: a named combination, or that of a form itself."""
     if loss in names("recipe"):
         return load("recipe", loss)
     if loss in names("form"):
@@ -158,25 +160,25 @@ def load_recipe(loss: str) -> Any:
 
 
 def require(kind: str, name: str) -> None:
-    """Raises UsageError, with close matches, for an unknown name; imports nothing."""
+    """Checks that a name exists, without imports; raises UsageError, with close matches, otherwise."""
     if name not in names(kind):
         raise unknown(kind, name, names(kind))
 
 
 def metric_names(words: Iterable[str]) -> list[str]:
-    """The names of metrics, each once, where papers' abbreviations may stand for them."""
+    """Names of metrics, each once, from words that may be papers' abbreviations."""
     return list(dict.fromkeys(METRIC_ALIASES.get(word, word) for word in words))
 
 
 def unknown(kind: str, name: str, known: list[str]) -> UsageError:
-    """The error for an unknown name."""
+    """Makes the error for an unknown name, with close matches."""
     close = get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
     return UsageError(f"unknown {kind} '{name}'; {hint}")
 
 
 def add_plugins(paths: Iterable[str] | None) -> None:
-    """Imports files from outside the checkout: the one place where commands and configs load plug-ins."""
+    """Imports plug-in files from outside the checkout, for commands and configs alike."""
     loaded = {entry.file for entry in _from_files.values()}
     for path in paths or ():
         if Path(path).resolve() not in loaded:
@@ -184,7 +186,7 @@ def add_plugins(paths: Iterable[str] | None) -> None:
 
 
 def add_plugin(path: str) -> tuple[str, str]:
-    """Imports a file from outside the checkout; returns its kind and name (the file's name)."""
+    """Imports a plug-in file from outside the checkout; returns its kind and name (that of the file)."""
     file = Path(path)
     if not file.is_file():
         raise UsageError(f"plug-in {path}: there is no such file")
@@ -212,6 +214,7 @@ def add_plugin(path: str) -> tuple[str, str]:
 
 
 def _files(kind: str) -> list[Path]:
+    """Plug-in files in the folder of a kind."""
     package = KINDS[kind].package
     if not package:
         return []
@@ -219,21 +222,24 @@ def _files(kind: str) -> list[Path]:
 
 
 def _entries(kind: str) -> list[EntryPoint]:
+    """Entry points of a kind in installed packages."""
     return [entry for entry in _installed() if entry.name.startswith(f"{kind}.")]
 
 
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
-    """What installed packages bring, looked up once: it reads a file of each of them."""
+    """Entry points of installed packages, looked up once, because it reads a file of each package."""
     return tuple(entry_points(group="gans"))
 
 
 def _plugins(kind: str, module: ModuleType) -> list[Any]:
+    """Plug-ins of a kind that a module defines."""
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return [value for value in public.values() if KINDS[kind].is_plugin(value, module)]
 
 
 def _only_plugin(kind: str, module: ModuleType) -> Any:
+    """The one plug-in of a kind that a module must define."""
     found = _plugins(kind, module)
     if len(found) != 1:
         raise TypeError(f"{module.__name__} must hold exactly one public {kind}, holds {len(found)}")

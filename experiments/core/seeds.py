@@ -1,4 +1,4 @@
-"""Randomness as a function of (seed, what for): nothing is stored, everything can be reached again."""
+"""Random seeds and generators as functions of (seed, purpose): nothing is stored, all can be repeated."""
 
 from hashlib import blake2b
 
@@ -6,7 +6,7 @@ import torch
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A 63-bit seed from its parts, the same on every machine: `derive_seed(0, "order", epoch)`."""
+    """Derives a 63-bit seed from its parts, alike on every machine: `derive_seed(0, "order", epoch)`."""
     text = "/".join(str(part) for part in parts)
     name = text.encode("utf-8", "surrogateescape")  # parts may be file names
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
@@ -27,11 +27,11 @@ def seed_all(*parts: int | str) -> None:
 
 
 def make_deterministic() -> None:
-    """Lets cuDNN take only algorithms that give the same bits each time; the CPU's always do."""
+    """Restricts cuDNN to deterministic algorithms; those of the CPU always are."""
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
 
 
 def generator_for(*parts: int | str) -> torch.Generator:
-    """A CPU generator of its own, for draws that must not depend on the device."""
+    """Makes a CPU random generator seeded from the parts, for draws that must not depend on the device."""
     return torch.Generator().manual_seed(derive_seed(*parts))

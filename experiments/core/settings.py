@@ -40,11 +40,13 @@ def setting(
     affects_results: bool = True,
     derived: bool = False,
 ) -> Any:
-    """A field of Settings. Recipes, files and flags may set it; None stands for "not set".
+    """Declares a field of Settings: its reader, its help and its default; None stands for "not set".
 
-    `bare_value` is what its flag means without a value. `affects_results=False` marks what has no effect on
-    the numbers, so that a resumed run may have it otherwise. `derived` marks what follows from others, and
-    has no flag.
+    Recipes, files and flags may set it.
+
+    `bare_value` is the value of its flag given alone. `affects_results=False` marks settings without an
+    effect on the numbers, which a resumed run may change. `derived` marks settings that follow from others,
+    and have no flag.
     """
     metadata = {"read": read, "help": help, "metavar": metavar, "bare_value": bare_value}
     return field(
@@ -257,7 +259,7 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of components, by key
 
     def to_dict(self) -> dict[str, Any]:
-        """Every value by its name, and every option by its key."""
+        """Returns every value by its name, and every option by its key."""
         return {name: getattr(self, name) for name in FIELDS} | dict(self.options)
 
 
@@ -265,12 +267,15 @@ FIELDS = {f.name: f for f in fields(Settings) if f.name != "options"}
 
 
 def flag(name: str) -> str:
-    """`lr_critic` → `--lr-critic`; `arch.mapping_layers` → `--set arch.mapping_layers`."""
+    """The flag of a setting or option: `--lr-critic`; `--set arch.mapping_layers`."""
     return f"--set {name}" if "." in name else "--" + name.replace("_", "-")
 
 
 def read_value(name: str, value: Any) -> Any:
-    """A setting's value from a flag's words or from JSON. Raises ValueError without the setting's name."""
+    """Reads a setting's value from a flag's words or from JSON. Raises ValueError for a bad value.
+
+    Its line does not name the setting.
+    """
     if name in SHORT_FLAGS:
         return SHORT_FLAGS[name].read(value)
     return None if value is None and FIELDS[name].default is None else FIELDS[name].metadata["read"](value)

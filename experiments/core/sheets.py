@@ -1,4 +1,4 @@
-"""Labelled sheets of samples: a row for everything that is compared, with words beside and above."""
+"""Labelled sheets of sample images: a row for each model or setting, with captions."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -16,12 +16,12 @@ LABEL, CAPTION = 14, 11  # pixels: the heights of the letters beside a row, and 
 
 
 class SheetRow(NamedTuple):
-    """A row of a sheet.
+    """A row of a sheet: a label, images and captions.
 
     Attributes:
-        label: what stands to its left.
+        label: words to its left.
         images: uint8 `(N, C, H, W)`.
-        captions: what stands above each image; none at all, or N.
+        captions: words above each image; none at all, or N.
     """
 
     label: str
@@ -30,7 +30,7 @@ class SheetRow(NamedTuple):
 
 
 def sheet(rows: Sequence[SheetRow]) -> Image.Image:
-    """The rows below each other on white, their images in columns; small images enlarged as in a grid."""
+    """Draws rows below each other on white, their images in columns; small images are enlarged."""
     cells = [[on_white(to_pillow(grid(image[None]))) for image in row.images] for row in rows]
     cell_width, cell_height = cells[0][0].size
     words = [caption for row in rows for caption in row.captions]
@@ -54,14 +54,14 @@ def sheet(rows: Sequence[SheetRow]) -> Image.Image:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """An image as RGB; what is transparent shows white paper."""
+    """Converts an image to RGB on a white background."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def signed(value: float) -> str:
-    """A number for a caption, with the typographer's minus."""
+    """Formats a number for a caption, with the typographer's minus."""
     return f"{value:+.3g}".replace("-", "−") if value else "0"
 
 
@@ -75,7 +75,7 @@ def _width(text: str, size: int) -> int:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib brings a font that has all signs, on every machine the same."""
+    """Loads the font of matplotlib, which has all signs, and is the same on every machine."""
     import matplotlib
 
     file = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")

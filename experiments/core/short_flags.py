@@ -9,8 +9,9 @@ class ShortFlag(NamedTuple):
     """A flag that is a short name of an option's key.
 
     Attributes:
-        key: of the option.
-        read: of its value; help, metavar: of the flag.
+        key: key of the option.
+        read: reader of its value.
+        help, metavar: texts of the flag.
     """
 
     key: str

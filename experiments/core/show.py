@@ -1,8 +1,8 @@
-"""Values of settings as words, as their flags would take them."""
+"""Formatting of values of settings as their flags would take them."""
 
 
 def show(value: object) -> str:
-    """A value as its flag would take it; – for one without meaning."""
+    """Formats a value as its flag would take it; – for one without meaning."""
     if value is None or value == ():
         return "–"
     if isinstance(value, bool):
@@ -18,6 +18,6 @@ def _pair(key: str | int, value: float) -> str:
 
 
 def _digits(value: float) -> str:
-    """As short as it can be without being another number."""
+    """Formats a number as short as it can be without being another number."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)

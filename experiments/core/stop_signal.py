@@ -1,4 +1,4 @@
-"""Ctrl-C as a request that a loop honours when it can."""
+"""Ctrl-C and SIGTERM as requests that a loop honours after its present step."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,8 +6,10 @@ from typing import Self
 
 
 class StopSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a request that the loop honours after the step it is in;
-    the second one interrupts at once."""
+    """Turns the first Ctrl-C (or SIGTERM) into a request that a loop honours after the step it is in.
+
+    The second one interrupts at once.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -25,6 +27,7 @@ class StopSignal:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        """Notes the first signal; raises KeyboardInterrupt at the second."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

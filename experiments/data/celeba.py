@@ -20,8 +20,10 @@ TRAIN, SPLITS = "0", ("0", "1", "2")  # as the partition calls them: train, vali
 
 
 class Celeba(NamedSet):
-    """The training split of the aligned and cropped images (Liu et al. 2015), in their order, with their 40
-    attributes where the list of these lies beside the partition."""
+    """CelebA source: the training split of the aligned and cropped images (Liu et al. 2015), in order.
+
+    Their 40 attributes are read where the list of these lies beside the partition.
+    """
 
     name: ClassVar[str] = "celeba"
     size: ClassVar[tuple[int, int]] = (218, 178)
@@ -30,15 +32,14 @@ class Celeba(NamedSet):
     files: ClassVar[tuple[str, ...]] = (PARTITION, IMAGES)
 
     def native(self) -> Native:
-        """Any size: the architecture decides, as papers do, which take these pictures at 64 or 128."""
+        """The native shape: any size; papers take these pictures at 64 or 128."""
         return Native(channels=super().native().channels)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """All images at `size`, as `open_images` does it; "auto" crops.
+        """Opens all images at `size`, as `open_images` does; "auto" crops.
 
         Raises ValueError when files are missing or damaged, for an image without attributes where there is a
-        list of these, and for another size than 218×178 with `fit`
-        "error"; RunError when a download fails.
+        list of these, and for another size than 218×178 with `fit` "error"; RunError when a download fails.
         """
         refuse_argument(self.name, self.argument)
         size, channels = size or self.size, channels or self.channels
@@ -57,7 +58,7 @@ class Celeba(NamedSet):
         return read_celeba(listed).groups if listed.exists() else ()
 
     def fault(self, files: Files) -> str:
-        """Images that the partition names, but that are not there."""
+        """Names images that the partition lists but that are missing; empty if there are none."""
         partition, images = files
         try:
             present = {entry.name for entry in os.scandir(images)}
@@ -84,7 +85,7 @@ class Celeba(NamedSet):
 
 
 def _train_names(partition: Path) -> list[str]:
-    """Names of the training images. Raises ValueError where the file is not CelebA's."""
+    """Names of the training images. Raises ValueError where the file is not CelebA's partition."""
     try:
         rows = [line.split() for line in partition.read_text("ascii").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

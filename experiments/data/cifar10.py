@@ -6,7 +6,7 @@ from experiments.data.core.cifar import CifarSet
 
 
 class Cifar10(CifarSet):
-    """The training split of Krizhevsky 2009, in the version for Python."""
+    """CIFAR-10 source: the training split (Krizhevsky 2009), in the version for Python."""
 
     name: ClassVar[str] = "cifar10"
     folder: ClassVar[str] = "cifar-10-batches-py"

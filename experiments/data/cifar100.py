@@ -6,7 +6,7 @@ from experiments.data.core.cifar import CifarSet
 
 
 class Cifar100(CifarSet):
-    """The training split of Krizhevsky 2009, in the version for Python, with its fine labels."""
+    """CIFAR-100 source: the training split (Krizhevsky 2009), in the version for Python, with fine labels."""
 
     name: ClassVar[str] = "cifar100"
     folder: ClassVar[str] = "cifar-100-python"

@@ -9,7 +9,10 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
 class FashionMnist(IdxSet):
-    """Zalando's drop-in for MNIST (Xiao et al. 2017). Debian's package is found by itself."""
+    """Fashion-MNIST source: Zalando's drop-in for MNIST (Xiao et al. 2017).
+
+    Debian's package is found by itself.
+    """
 
     name: ClassVar[str] = "fashion-mnist"
     folder: ClassVar[str] = "FashionMNIST/raw"

@@ -19,7 +19,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
 
 class FolderStore(Store):
-    """The files below a folder, by their paths with forward slashes."""
+    """Store of the files below a folder, by their paths with forward slashes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -34,7 +34,10 @@ class FolderStore(Store):
         return str(self.root / name)
 
     def stamp(self, name: str) -> str:
-        """The path belongs to it: two folders, unpacked from one source, may agree in all the rest."""
+        """A stamp of path, size and time.
+
+        The path belongs to it: two folders, unpacked from one source, may agree in all the rest.
+        """
         file = self.root / name
         try:
             status = file.stat()
@@ -44,17 +47,19 @@ class FolderStore(Store):
 
 
 class Folder(DomainSource):
-    """Images below the folder, subfolders included, in the order of their paths; hidden ones are skipped.
+    """Folder source: images below a folder, subfolders included, in the order of their paths.
+
+    Hidden files are skipped.
 
     Where every image lies in a subfolder and there are at least two of these, they are the classes. Where
     subfolders are domains, all images are one set, unless both domains are asked for. A list of attributes
-    in the folder tells what is known of each image.
+    in the folder gives the attributes of each image.
     """
 
     kind: ClassVar[Kind] = "images"
 
     def native(self) -> Native:
-        """Any size; the channels of the first image."""
+        """The native shape: any size; the channels of the first image."""
         header = first_header(self._store, self._names, self.access.skip_bad)
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
@@ -66,13 +71,13 @@ class Folder(DomainSource):
         return super().attribute_groups() if known is None else known.groups
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """All images at `size`, as `open_images` does it."""
+        """Opens all images at `size`, as `open_images` does."""
         labels, classes = classes_of(self._names)
         known = read_attributes(self._store.root, self._names)
         return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes, known)
 
     def native_domains(self, paired: bool) -> Native:
-        """Any size; the channels of the first images, the larger number of both."""
+        """The native shape of both domains: any size; the channels of the first images, the larger number."""
         headers = [header for side in self._sides(paired) if (header := self._first_header(side))]
         if not headers:
             return Native(channels=3)
@@ -86,9 +91,9 @@ class Folder(DomainSource):
         paired: bool,
         held_out: bool = False,
     ) -> Domains:
-        """The images of both domains at `size`, where `sides_of` finds them; pairs by their names.
+        """Opens the images of both domains at `size`, where `sides_of` finds them; pairs by their names.
 
-        Raises ValueError where `open_images` does, for a domain that is not there, and for images without a
+        Raises ValueError where `open_images` does, for a domain that is missing, and for images without a
         partner.
         """
         channels = channels or self.native_domains(paired).channels or 3
@@ -97,6 +102,7 @@ class Folder(DomainSource):
         return Domains(a, b, paired=paired)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
+        """The files of both domains."""
         sides = sides_of(self._store.root, self._names, held_out)
         return partners(self._store.root, *sides) if paired else sides
 
@@ -123,8 +129,10 @@ class Folder(DomainSource):
 
 
 def images_below(root: Path) -> list[str]:
-    """Image files in a folder and its subfolders, by their paths below it. Raises ValueError where there are
-    none, and for a subfolder that cannot be read."""
+    """Lists image files in a folder and its subfolders, by their paths below it.
+
+    Raises ValueError where there are none, and for a subfolder that cannot be read.
+    """
     names = sorted_images(_walk(root))
     if not names:
         raise ValueError(f"no images below {root} (looked for {' '.join(ENDINGS)})")
@@ -132,7 +140,7 @@ def images_below(root: Path) -> list[str]:
 
 
 def sorted_images(paths: Iterable[str]) -> list[str]:
-    """Those that name images, hidden ones left out; by their bytes, the same order in every locale."""
+    """Filters the paths of visible image files and sorts them by their bytes, alike in every locale."""
 
     def counts(path: str) -> bool:
         hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
@@ -142,7 +150,7 @@ def sorted_images(paths: Iterable[str]) -> list[str]:
 
 
 def classes_of(paths: Sequence[str]) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Labels and class names: the first folders, where every file lies in one and there are several."""
+    """Labels and class names from paths: the first folders, where every file is in one of several."""
     tops = [path.partition("/")[0] for path in paths]
     classes = sorted(set(tops), key=_bytes_of)
     if len(classes) < 2 or not all("/" in path for path in paths):
@@ -156,7 +164,7 @@ def _bytes_of(path: str) -> bytes:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Paths of the files relative to `root`, with forward slashes; linked folders are entered once."""
+    """Walks the paths of the files below `root`, with forward slashes; linked folders are entered once."""
 
     def fail(error: OSError) -> None:
         raise ValueError(f"{error.filename} cannot be read: {error.strerror}")

@@ -23,7 +23,7 @@ class Grid25Options:
 
 
 class Grid25(Source):
-    """100,000 points, 4,000 around each mode; labelled by mode.
+    """Source of 100,000 points around a grid of 25 modes, 4,000 for each; labelled by mode.
 
     Attributes:
         centres: of the modes, float32 `(25, 2)`.
@@ -42,7 +42,7 @@ class Grid25(Source):
         return mode_names(self.centres)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
-        """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
+        """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("grid25", self.argument)
         return gaussians(self.centres, self.options.sigma)

@@ -6,7 +6,7 @@ from experiments.data.core.idx import IdxSet
 
 
 class Kmnist(IdxSet):
-    """Ten hiragana, one of each row of the syllabary (Clanuwat et al. 2018)."""
+    """Kuzushiji-MNIST source: ten hiragana, one of each row of the syllabary (Clanuwat et al. 2018)."""
 
     name: ClassVar[str] = "kmnist"
     folder: ClassVar[str] = "KMNIST/raw"

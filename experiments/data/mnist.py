@@ -6,7 +6,7 @@ from experiments.data.core.idx import IdxSet
 
 
 class Mnist(IdxSet):
-    """The digits of LeCun et al. 1998."""
+    """MNIST source: the handwritten digits of LeCun et al. 1998."""
 
     name: ClassVar[str] = "mnist"
     folder: ClassVar[str] = "MNIST/raw"

@@ -24,7 +24,7 @@ class Ring8Options:
 
 
 class Ring8(Source):
-    """100,000 points, 12,500 around each mode; labelled by mode.
+    """Source of 100,000 points around a ring of 8 modes, 12,500 for each; labelled by mode.
 
     Attributes:
         centres: of the modes, float32 `(8, 2)`.
@@ -43,7 +43,7 @@ class Ring8(Source):
         return mode_names(self.centres)
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
-        """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
+        """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("ring8", self.argument)
         return gaussians(self.centres, self.options.sigma)

@@ -14,9 +14,9 @@ LENGTH = 50_000
 
 
 class ShapeImages(DataSet):
-    """One shape a picture, drawn when it is fetched, on the device of the indices.
+    """Data set of drawn shapes, one a picture, drawn when it is fetched, on the device of the indices.
 
-    Picture i is a pure function of i, the same at every size; `factors` tells what it shows.
+    Picture i is a pure function of i, the same at every size; `factors` has its ground truth.
     """
 
     def __init__(self, size: tuple[int, int], channels: int) -> None:
@@ -28,7 +28,7 @@ class ShapeImages(DataSet):
         return LENGTH
 
     def factors(self, indices: Tensor) -> Factors:
-        """The truth about the pictures at `indices` (int64, `(B,)`)."""
+        """Ground truth factors of the pictures at `indices` (int64, `(B,)`)."""
         return factors_at(indices)
 
     def fetch(self, indices: Tensor) -> Tensor:
@@ -39,7 +39,10 @@ class ShapeImages(DataSet):
 
 
 class Shapes(Source):
-    """Drawn shapes in six classes. They have no size of their own: 32 to 256 pixels look well."""
+    """Source of drawn shapes in six classes.
+
+    They have no size of their own: 32 to 256 pixels look well.
+    """
 
     kind: ClassVar[Kind] = "images"
     is_embedded: ClassVar[bool] = True
@@ -52,7 +55,7 @@ class Shapes(Source):
         return CLASSES
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> ShapeImages:
-        """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
+        """Draws pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
         del fit
         refuse_argument("shapes", self.argument)
         if size is None:

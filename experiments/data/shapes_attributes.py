@@ -35,7 +35,7 @@ FILLED_STREAM, SIZE_STREAM = 6, 7  # of the hash; `factors_at` takes those befor
 
 
 def attributes_at(scenes: Tensor) -> Attributes:
-    """The attributes of scenes, int64 `(B,)`: independent of each other, and equally likely."""
+    """Attributes of scenes, int64 `(B,)`: independent of each other, and equally likely."""
     hue, filled, size = (
         _choice(draws, group)[0] for draws, group in zip(_draws(scenes), GROUPS, strict=True)
     )
@@ -43,7 +43,7 @@ def attributes_at(scenes: Tensor) -> Attributes:
 
 
 def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """Uint8 `(B, channels, *size)`: the scenes (int64, `(B,)`) with the attributes of the rows `(B, 6)`.
+    """Draws scenes (int64, `(B,)`) with the attributes of the rows `(B, 6)`: uint8 `(B, channels, *size)`.
 
     All else stays as it is in the scene, so that rows which are not the scene's own give what a perfect
     translation would give.
@@ -61,19 +61,22 @@ def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int
 
 
 def _draws(scenes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Float32 `(B,)` in [0, 1) each, for the hue, the filling and the size."""
+    """Random numbers of scenes for hue, filling and size, float32 `(B,)` in [0, 1) each."""
     return factors_at(scenes).hue, uniform(scenes, FILLED_STREAM), uniform(scenes, SIZE_STREAM)
 
 
 def _choice(draws: Tensor, group: AttributeGroup) -> tuple[Tensor, Tensor]:
-    """The number of a value, and what is left of the draw, again in [0, 1)."""
+    """Picks the index of a value by a draw, and returns the rest of the draw, again in [0, 1)."""
     scaled = draws * len(group.values)
     number = scaled.floor()
     return number.long(), scaled - number
 
 
 class AttributeShapes(KnownChanges):
-    """One shape a picture, drawn when it is fetched, on the device of the indices."""
+    """Data set of drawn shapes with attributes, one a picture, drawn when it is fetched.
+
+    They are drawn on the device of the indices.
+    """
 
     def __init__(self, scenes: range, size: tuple[int, int], channels: int) -> None:
         self.scenes = scenes
@@ -89,18 +92,21 @@ class AttributeShapes(KnownChanges):
         return self.fetch_with(indices, attributes_at(indices + self.scenes.start).table)
 
     def fetch_with(self, indices: Tensor, rows: Tensor) -> Tensor:
-        """The pictures at `indices`, uint8 `(B, C, H, W)`, had they the attributes of `rows` `(B, D)`."""
+        """Draws the pictures at `indices` with the attributes of `rows` `(B, D)`: uint8 `(B, C, H, W)`."""
         channels, height, width = self.sample_shape
         return draw_with(indices + self.scenes.start, rows, (height, width), channels)
 
     def held_out(self) -> "AttributeShapes":
-        """As many more pictures as are for judging; none of them is among those for training."""
+        """As many pictures for evaluation as there are here; no scene is among those for training."""
         channels, height, width = self.sample_shape
         return AttributeShapes(held_out_scenes(), (height, width), channels)
 
 
 class ShapesAttributes(Source):
-    """The shape, its place and its rotation are no attributes: they are to survive a translation."""
+    """Source of drawn shapes with the attributes hue, filled and small.
+
+    The shape, its place and its rotation are no attributes: they are to survive a translation.
+    """
 
     kind: ClassVar[Kind] = "images"
     is_embedded: ClassVar[bool] = True
@@ -116,7 +122,7 @@ class ShapesAttributes(Source):
         return GROUPS
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> AttributeShapes:
-        """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
+        """Draws pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
         del fit
         refuse_argument("shapes-attributes", self.argument)
         return AttributeShapes(trained_scenes(), *shape_of("shapes-attributes", size, channels))

@@ -11,19 +11,22 @@ LINE = 0.1  # width; the unit is half the short side of the frame
 
 
 def draw_outline(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """Uint8 `(B, channels, *size)`: a line along the edge, all of it inside."""
+    """Draws scenes as outlines, a line along the edge, all of it inside: uint8 `(B, channels, *size)`."""
     factors = factors_at(scenes)
     return paint(outline(distances(factors, size), LINE * min(size) / 2), colours(factors.hue), channels)
 
 
 def draw_filled(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """Uint8 `(B, channels, *size)`: the pictures of `shapes`."""
+    """Draws scenes as filled shapes, the pictures of `shapes`: uint8 `(B, channels, *size)`."""
     factors = factors_at(scenes)
     return paint(coverage(distances(factors, size)), colours(factors.hue), channels)
 
 
 class ShapesPaired(DrawnDomains):
-    """From the outline, all of the other picture can be told: it is that much to learn and no more."""
+    """Source of pairs: outlines of shapes, and the same shapes filled.
+
+    All of the filled picture can be told from the outline: it is that much to learn and no more.
+    """
 
     name: ClassVar[str] = "shapes-paired"
     domain_names: ClassVar[tuple[str, str]] = ("outline", "filled")

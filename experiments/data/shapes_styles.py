@@ -1,4 +1,4 @@
-"""Two styles, unpaired: lights in the dark, and prints on paper, hatched in the same hue; any image size."""
+"""Shapes in two styles without pairs: lights in the dark, and hatched prints on paper; any image size."""
 
 import math
 from typing import ClassVar
@@ -19,12 +19,12 @@ OUTSIDE = 0.05  # of it, as much as the largest shape leaves of the frame
 
 
 def draw_light(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """Uint8 `(B, channels, *size)`: flat colour on a dark ground, as in `shapes`."""
+    """Draws scenes in flat colour on a dark ground, as in `shapes`: uint8 `(B, channels, *size)`."""
     return draw_filled(scenes, size, channels)
 
 
 def draw_print(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
-    """Uint8 `(B, channels, *size)`: outlined in ink and hatched in colour, on light paper."""
+    """Draws scenes outlined in ink and hatched in colour on light paper: uint8 `(B, channels, *size)`."""
     factors = factors_at(scenes)
     distance = distances(factors, size)
     paper, ink = (torch.tensor(colour, device=scenes.device) for colour in (PAPER, INK))
@@ -41,7 +41,7 @@ def draw_print(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
 
 
 def _strokes(size: tuple[int, int], device: torch.device) -> Tensor:
-    """How much of each pixel slanting strokes cover, in [0, 1], `(H, W)`: half of the plane in all."""
+    """Coverage of each pixel by slanting strokes, in [0, 1], `(H, W)`: half of the plane in all."""
     height, width = size
     period = PERIOD * min(height, width) / 2
     rows = torch.arange(height, device=device)[:, None] + 0.5 - height / 2
@@ -51,7 +51,10 @@ def _strokes(size: tuple[int, int], device: torch.device) -> Tensor:
 
 
 class ShapesStyles(DrawnDomains):
-    """The shape, its hue and its place can be kept; ground, edge and filling must be exchanged."""
+    """Source of shapes in two styles without pairs: flat on dark ground, and hatched on light paper.
+
+    The shape, its hue and its place can be kept; ground, edge and filling must be exchanged.
+    """
 
     name: ClassVar[str] = "shapes-styles"
     domain_names: ClassVar[tuple[str, str]] = ("light", "print")

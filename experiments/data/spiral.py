@@ -18,7 +18,7 @@ STEPS = 100  # centres on an arm
 
 
 def _centres() -> Tensor:
-    """Float32 `(200, 2)`, the arms in turns: ±r(cos θ, sin θ) with r = θ / (5π/2).
+    """Centres of the Gaussians, float32 `(200, 2)`, the arms in turns: ±r(cos θ, sin θ), r = θ / (5π/2).
 
     θ² goes from (π/2)² to (5π/2)² in equal steps, because the length of the curve grows nearly as θ².
     """
@@ -35,10 +35,10 @@ class SpiralOptions:
 
 
 class Spiral(Source):
-    """100,000 points of two Archimedean spirals, from radius 0.2 to 1; labelled by arm.
+    """Source of 100,000 points of two Archimedean spirals, from radius 0.2 to 1; labelled by arm.
 
-    The density is known exactly: the mean of 200 Gaussians. Neighbours on an arm are two deviations apart, so
-    that it hardly changes along the curve; the arms stay 18 deviations apart.
+    The density is known exactly: the mean of 200 Gaussians. Neighbours on an arm are two standard
+    deviations apart, so that it hardly changes along the curve; the arms stay 18 standard deviations apart.
 
     Attributes:
         centres: of the Gaussians, float32 `(200, 2)`.
@@ -57,7 +57,7 @@ class Spiral(Source):
         return ARMS
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
-        """Float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
+        """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         refuse_argument("spiral", self.argument)
         points = gaussians(self.centres, self.options.sigma).samples

@@ -17,7 +17,7 @@ SEED = 20170215  # which pictures stand together is one fixed data set, whatever
 
 
 class StackedImages(DataSet):
-    """Picture i has, in each channel, a picture of `grey` that is drawn with replacement.
+    """Data set of stacked pictures: each channel has a picture of `grey`, drawn with replacement.
 
     The label is that of the first channel, plus K times that of the second, plus K² times the third's.
     """
@@ -42,13 +42,16 @@ class StackedImages(DataSet):
 
 
 def stacked_names(grey: Sequence[str]) -> tuple[str, ...]:
-    """Names of the classes of three channels, in the order of the labels."""
+    """Class names of stacked pictures, in the order of the labels."""
     return tuple(" + ".join((first, second, third)) for third in grey for second in grey for first in grey)
 
 
 class Stacked(Source):
-    """Stacked MNIST (Metz et al. 2017, arXiv:1611.02163, section 3.3.1) of any labelled grey set: with ten
-    classes, 1,000 modes that `gans evaluate --metrics stacked-mnist` counts."""
+    """Source of Stacked MNIST, or of any labelled grey set stacked alike (Metz et al. 2017).
+
+    With ten classes it has 1,000 modes, which `gans evaluate --metrics stacked-mnist` counts
+    (arXiv:1611.02163, section 3.3.1).
+    """
 
     kind: ClassVar[Kind] = "images"
     takes_spec: ClassVar[bool] = True
@@ -71,7 +74,7 @@ class Stacked(Source):
         return stacked_names(self._grey.class_names())
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> StackedImages:
-        """Pictures at `size`, as the grey set brings them there."""
+        """Opens stacked pictures at `size`, as the grey set brings them there."""
         if channels not in (None, CHANNELS):
             raise ValueError(f"data 'stacked' has {CHANNELS} channels, not {channels}")
         grey = self._grey.open(size, 1, fit)

@@ -13,8 +13,11 @@ LENGTH = 100_000
 
 
 class Stl10(HeldSet):
-    """The unlabelled split (Coates et al. 2011): the one of SNGAN (Miyato et al. 2018) and of those after it,
-    who shrink it with `--image-size 48`. Without that it takes 2.8 GB of memory."""
+    """STL-10 source: the unlabelled split (Coates et al. 2011).
+
+    SNGAN (Miyato et al. 2018) and papers after it shrink it with `--image-size 48`. Without that it takes 2.8
+    GB of memory.
+    """
 
     name: ClassVar[str] = "stl10"
     size: ClassVar[tuple[int, int]] = (SIDE, SIDE)
@@ -23,7 +26,7 @@ class Stl10(HeldSet):
     files: ClassVar[tuple[str, ...]] = ("unlabeled_X.bin",)
 
     def fault(self, files: Files) -> str:
-        """A wrong length: nothing else in this file would tell that it was cut off."""
+        """Says that the file has a wrong length: nothing else in it would tell that it was cut off."""
         length = files[0].stat().st_size
         if length == LENGTH * 3 * SIDE * SIDE:
             return ""

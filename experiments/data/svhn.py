@@ -10,7 +10,7 @@ from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvisi
 
 
 class Svhn(HeldSet):
-    """The training split of format 2, cropped digits (Netzer et al. 2011)."""
+    """SVHN source: the training split of format 2, cropped digits (Netzer et al. 2011)."""
 
     name: ClassVar[str] = "svhn"
     size: ClassVar[tuple[int, int]] = (32, 32)
@@ -20,7 +20,7 @@ class Svhn(HeldSet):
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
     def fault(self, files: Files) -> str:
-        """None that is cheaply seen: a file that was cut off cannot be unpacked."""
+        """Finds no fault cheaply: a file that was cut off cannot be unpacked."""
         del files
         return ""
 

@@ -18,8 +18,10 @@ LOCAL_HEADER = 30  # bytes before a member's name
 
 
 class ZipStore(Store):
-    """The members of a zip file. Its directory is read once; every member that is opened has a file handle
-    of its own, so that neither threads nor forked processes move each other's position.
+    """Store of the members of a zip file.
+
+    Its directory is read once; every member that is opened has a file handle of its own, so that neither
+    threads nor forked processes move each other's position.
 
     Raises ValueError where the file does not exist, or is no zip file.
     """
@@ -57,13 +59,13 @@ class ZipStore(Store):
         return f"{name} in {self.file}"
 
     def stamp(self, name: str) -> str:
-        """By content: a zip file that is moved or fetched anew is the same one."""
+        """A stamp by content: a zip file that is moved or fetched anew is the same one."""
         info = self.members[name]
         return f"{name} {info.file_size} {info.CRC}"
 
 
 class Zip(Source):
-    """Images anywhere in the zip file, in the order of their paths; hidden ones are skipped.
+    """Zip source: images anywhere in a zip file, in the order of their paths; hidden ones are skipped.
 
     Classes are those of the unpacked folder, where a folder around everything does not count.
     """
@@ -71,7 +73,7 @@ class Zip(Source):
     kind: ClassVar[Kind] = "images"
 
     def native(self) -> Native:
-        """Any size; the channels of the first image."""
+        """The native shape: any size; the channels of the first image."""
         header = first_header(self._store, self._names, self.access.skip_bad)
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
@@ -79,7 +81,7 @@ class Zip(Source):
         return classes_of(_without_common_folder(self._names))[1]
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """All images at `size`, as `open_images` does it."""
+        """Opens all images at `size`, as `open_images` does."""
         labels, classes = classes_of(_without_common_folder(self._names))
         return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes)
 
@@ -102,6 +104,7 @@ class Zip(Source):
 
 
 def _without_common_folder(names: list[str]) -> list[str]:
+    """Removes a folder around everything from names."""
     while all("/" in name for name in names) and len({name.partition("/")[0] for name in names}) == 1:
         names = [name.partition("/")[2] for name in names]
     return names

@@ -1,107 +1,154 @@
-"""The scores of a run's generators against the data that they were trained on."""
+"""Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
+from experiments.core.options import describe_options, make_options, normal_key, options_type, split_key
 from experiments.core.settings import Settings
-from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor
+from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.sample_sets import Candidate, open_candidate
-from experiments.evaluation.task_metrics import TaskMetrics, misfit
+from experiments.evaluation.task_metrics import TaskMetrics, incompatibility
 from experiments.evaluation.tasks import EvaluationTask, evaluation_tasks
 from experiments.runs.checkpoint import DamagedError
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores
 from metrics.core.metric import Metric
-from metrics.kid import SUBSET_SIZE
 
 log = logging.getLogger("gans")
 
-COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference", "split")
-USUAL_OF_IMAGES = ("fid", "kid", "precision-recall")
-USUAL_OF_PAIRS = ("l1", "psnr", "ssim")
-USUAL_OF_MIXTURES = ("modes",)
-USUAL_OF_POINTS = ("fid", "precision-recall")
+# Parts of the record of a score that must be equal for two scores to compare.
+COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference", "split") + (
+    "options",
+    "extractor_options",
+)
+DEFAULTS_FOR_IMAGES = ("fid", "kid", "precision-recall")
+DEFAULTS_FOR_PAIRS = ("l1", "psnr", "ssim")
+DEFAULTS_FOR_MIXTURES = ("modes",)
+DEFAULTS_FOR_POINTS = ("fid", "precision-recall")
 
 
 class Evaluator:
-    """Scores generators of one run against the data it was trained on, as the critic saw it: those that
-    translate on images that were held out, if there are any, in every direction that they know.
+    """Scores generators of one run against the data it was trained on, in the form that the critic saw.
 
-    The data and what the metrics need of it are opened once, and serve all generators.
+    Generators that translate are scored on held-out images, if there are any, in every direction that they
+    know. Data, extractor and metrics are opened once, and serve all generators.
 
     Args:
-        how: of the extraction.
-        names: of the metrics; without any, those that are usual for the kind of data.
-        count: samples on each side, at most; seed: of samples, and of the part of a larger data set.
+        options: of the extraction.
+        names: names of the metrics; without any, the defaults for the kind of data.
+        count: largest number of samples on each side.
+        seed: seed of the samples, and of the part of a larger data set.
+        meter: told what is extracted, and how many samples of it.
+        component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
     """
 
     def __init__(
-        self, options: ExtractorOptions, names: Sequence[str], count: int, seed: int, meter: Meter
+        self,
+        options: ExtractorOptions,
+        names: Sequence[str],
+        count: int,
+        seed: int,
+        meter: Meter,
+        component_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.options, self.names, self.count, self.seed = options, names, count, seed
-        self.meter = meter
+        given = {normal_key(key): value for key, value in (component_options or {}).items()}
+        of_extractor = {key: value for key, value in given.items() if key.startswith("extractor.")}
+        self.options = replace(options, options={**options.options, **of_extractor})
+        self.metric_options = {key: value for key, value in given.items() if key not in of_extractor}
+        self.names, self.count, self.seed, self.meter = names, count, seed, meter
         self.metrics: dict[str, type[Metric]] = {}
         self.task_metrics: list[TaskMetrics] = []
-        self._remarks: set[str] = set()  # that were told
+        self._logged: set[str] = set()  # remarks
 
     def open(self, settings: Settings, name: str, best: str | None = None) -> None:
-        """Finds the data, the extractor and the metrics for a run with these settings.
+        """Opens the data, the extractor and the metrics for a run with these settings.
 
-        Raises UsageError for what cannot be had, before anything that takes long; and for scores that `best`
-        is to be chosen by, and that are not among them.
+        Args:
+            name: the run, as errors name it.
+            best: the metric or number by which the best generator is chosen.
+
+        Raises UsageError for all that cannot be opened, for options that nothing here has, and for a `best`
+        that is not evaluated: before anything that takes long.
         """
         if not settings.data:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
-        kinds = _kinds(self.names)
-        directions = evaluation_tasks(settings, self.count, self.seed, self.options.device)
-        kinds = kinds or _kinds(self._usual(directions))
-        is_images = directions[0].reals.is_images
+        kinds = _load_metrics(self.names)
+        options = self._read_metric_options(kinds)
+        tasks = evaluation_tasks(settings, self.count, self.seed, self.options.device)
+        if not kinds:
+            kinds = _load_metrics(self._default_names(tasks, options))
+            self._read_metric_options(kinds)
+        is_images = tasks[0].reals.is_images
         self.extractor = open_extractor(self.options, is_images, settings.data)
         for metric, kind in kinds.items():
-            for direction in directions:
-                if fault := misfit(kind, direction, self.extractor):
+            for task in tasks:
+                if fault := incompatibility(kind, task, self.extractor):
                     raise UsageError(f"metric {metric} {fault}")
-        self._check_best(best, kinds, directions)
-        self.task_metrics = [
-            TaskMetrics(direction, kinds, self.extractor, self.meter) for direction in directions
-        ]
+        self._check_best(best, kinds, tasks)
+        self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
         self.metrics = kinds
 
-    def _usual(self, directions: Sequence[EvaluationTask]) -> Sequence[str]:
-        """The metrics of a user who names none."""
-        reals = [direction.reals for direction in directions]
+    def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> dict[str, Any]:
+        """Reads the options of the metrics. Raises UsageError for those of a metric that is not evaluated.
+
+        Args:
+            kinds: the metrics that are evaluated; none while the defaults are not chosen yet.
+        """
+        found: dict[str, Any] = {}
+        for key, value in self.metric_options.items():
+            name, _ = split_key(key)
+            if name not in registry.names("metric"):
+                raise UsageError(f"--set {key}: {name} is no metric or extractor of an evaluation")
+            if kinds and name not in kinds:
+                raise UsageError(
+                    f"--set {key}: {name} is not evaluated, only {', '.join(kinds)}; add it to the metrics"
+                )
+            found |= read_own_options(describe_options("metric", name), {key: value})
+        return found
+
+    def _default_names(self, tasks: Sequence[EvaluationTask], options: Mapping[str, Any]) -> Sequence[str]:
+        """The metrics where the user names none; kid is left out of small sets, unless it is given options."""
+        reals = [task.reals for task in tasks]
         if not reals[0].is_images:
-            return USUAL_OF_POINTS if reals[0].data.mixture is None else USUAL_OF_MIXTURES
-        usual = list(USUAL_OF_IMAGES)
-        if min(self.count, *map(len, reals)) < SUBSET_SIZE:
-            log.info(f"kid is left out: it needs {SUBSET_SIZE:,} samples on each side")
-            usual.remove("kid")
-        return usual + list(USUAL_OF_PAIRS) * all(direction.has_pairs for direction in directions)
+            return DEFAULTS_FOR_POINTS if reals[0].data.mixture is None else DEFAULTS_FOR_MIXTURES
+        names = list(DEFAULTS_FOR_IMAGES)
+        size = make_options(options_type("metric", "kid"), "kid", options).subset_size
+        is_asked = any(key.startswith("kid.") for key in options)
+        if min(self.count, *map(len, reals)) < size and not is_asked:
+            log.info(f"kid is left out: it needs {size:,} samples on each side")
+            names.remove("kid")
+        return names + list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
 
     def _check_best(
-        self, best: str | None, kinds: Mapping[str, type[Metric]], directions: Sequence[EvaluationTask]
+        self, best: str | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
     ) -> None:
+        """Raises UsageError for a metric or number that is not evaluated."""
         if best is None:
             return
         known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
         known += [self.key_of(name) for name in kinds]
-        ways = [direction.key for direction in directions if direction.key]
-        word, _, way = best.partition("/")
-        if registry.METRIC_ALIASES.get(word, word) not in known or way not in ("", *ways):
-            each = f"; each also with {' or '.join(f'/{way}' for way in ways)}" if ways else ""
+        task_keys = [task.key for task in tasks if task.key]
+        word, _, task_key = best.partition("/")
+        if registry.METRIC_ALIASES.get(word, word) not in known or task_key not in ("", *task_keys):
+            each = f"; each also with {' or '.join(f'/{key}' for key in task_keys)}" if task_keys else ""
             raise UsageError(
                 f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}{each}"
             )
 
     def marks(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
-        """What orders generators, the larger the better: one number by its name; or all numbers of a metric
-        that have a direction, of which the first counts most. Of translations in several directions, each is
-        the mean over these, unless `best` names one: `fid/to-B`."""
-        name, keys = self._chosen(best)
+        """Numbers that order generators, the larger the better.
+
+        That is one number by its name; or all numbers of a metric that have a direction, of which the first
+        counts most. Of translations in several directions, each is the mean over these, unless `best` names
+        one: `fid/to-B`.
+        """
+        name, keys = self._keys_of(best)
         better = self.metrics[name].higher_is_better
         word = best.partition("/")[0]
         chosen = {word: better[word]} if word in better else better
@@ -112,39 +159,42 @@ class Evaluator:
         )
         return tuple(value if up else -value for value, up in values)
 
-    def compares(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
-        """Whether the scores that order generators are in both, and were made in the same way."""
+    def is_comparable(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
+        """Whether the scores that order generators are in both, with equal provenance."""
         return all(
             key in others and all(others[key].get(part) == scores[key].get(part) for part in COMPARABLE)
-            for key in self._chosen(best)[1]
+            for key in self._keys_of(best)[1]
         )
 
-    def _chosen(self, best: str) -> tuple[str, list[str]]:
-        """The metric that `best` names, or one number of which; and the keys of its scores."""
-        word, _, way = best.partition("/")
+    def _keys_of(self, best: str) -> tuple[str, list[str]]:
+        """The metric that `best` names, itself or one of its numbers; and the keys of its scores."""
+        word, _, task_key = best.partition("/")
         word = registry.METRIC_ALIASES.get(word, word)
         name = next(
             name
             for name, kind in self.metrics.items()
             if word in (name, self.key_of(name), *kind.higher_is_better)
         )
-        ways = [task_metrics.direction.key for task_metrics in self.task_metrics]
-        return name, [self.key_of(name, each) for each in ways if way in ("", each)]
+        task_keys = [task_metrics.task.key for task_metrics in self.task_metrics]
+        return name, [self.key_of(name, each) for each in task_keys if task_key in ("", each)]
 
     def __call__(self, candidate: Candidate) -> EvaluationScores:
-        """Score's name → its numbers and how they were made."""
+        """Evaluates a generator: name of each score → its numbers and their provenance.
+
+        Opens the data of its run first, unless something is open. Raises UsageError and RunError.
+        """
         if not self.metrics:
             self.open(candidate.settings, candidate.name)
         scores: EvaluationScores = {}
         for task_metrics in self.task_metrics:
-            samples = task_metrics.direction.samples(candidate)
+            samples = task_metrics.task.samples(candidate)
             for name, numbers in task_metrics.numbers(samples).items():
-                self._remark(name, task_metrics.metrics[name])
+                self._log_remarks(name, task_metrics.metrics[name])
                 (first, value), *rest = numbers.items()
                 # Of a metric with several, each has a name of its own.
                 own = {first: value} if len(self.metrics[name].higher_is_better) > 1 else {}
                 record = task_metrics.record(name, samples, self.seed)
-                scores[self.key_of(name, task_metrics.direction.key)] = {
+                scores[self.key_of(name, task_metrics.task.key)] = {
                     "value": value,
                     **own,
                     **dict(rest),
@@ -152,25 +202,36 @@ class Evaluator:
                 }
         return scores
 
-    def key_of(self, name: str, way: str = "") -> str:
-        """What a metric's score is called: only the distance of Inception's features is a FID. Of one
-        direction among several: `fid/to-B`."""
-        key = name.replace("fid", self.extractor.distance, 1) if name.startswith("fid") else name
-        return f"{key}/{way}" if way else key
+    def key_of(self, name: str, task_key: str = "") -> str:
+        """The key of a metric's score: `fid` only for features of Inception, and `fid/to-B` of one task.
 
-    def _remark(self, name: str, metric: Metric) -> None:
+        Args:
+            task_key: of one task among several; empty for the only one.
+        """
+        key = name.replace("fid", self.extractor.distance, 1) if name.startswith("fid") else name
+        return f"{key}/{task_key}" if task_key else key
+
+    def _log_remarks(self, name: str, metric: Metric) -> None:
+        """Logs the remarks of a metric, each once."""
         for remark in metric.remarks:
-            if (line := f"{name}: {remark}") not in self._remarks:
-                self._remarks.add(line)
+            if (line := f"{name}: {remark}") not in self._logged:
+                self._logged.add(line)
                 log.info(line)
 
 
-def _kinds(names: Sequence[str]) -> dict[str, type[Metric]]:
+def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:
+    """Loads metrics by name. Raises UsageError for an unknown one."""
     return {name: registry.load("metric", name) for name in registry.metric_names(names)}
 
 
-def judged(word: str, every_checkpoint: bool) -> list[Candidate]:
-    """What is to be judged: the newest generator, or all that a run still has, without the damaged ones."""
+def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
+    """Opens the newest generator of a run, or all that it still has; damaged ones are left out.
+
+    Args:
+        word: a run folder; without `every_checkpoint` also a checkpoint or an exported generator.
+
+    Raises UsageError for what is none of these, RunError where none can be read.
+    """
     if not every_checkpoint:
         return [open_candidate(word)]
     folder, found = RunFolder(Path(word)), []

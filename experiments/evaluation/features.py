@@ -1,10 +1,10 @@
-"""From samples to feature vectors: which extractor, with what record, and what is kept of the real side."""
+"""Feature extraction: choice of the extractor, features of samples, and a cache of those of real data."""
 
 import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -19,62 +19,102 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_atomically
+from experiments.core.options import Owner, describe_options, make_options, split_key, unknown_option
 from experiments.core.paths import cache_folder, kept_weights
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
-from experiments.evaluation.points_extractor import Plane
+from experiments.evaluation.points_extractor import PointsExtractor
 from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor, Features
+from metrics.path_length import EPSILON
 
 log = logging.getLogger("gans")
 
-ALWAYS = "random-vgg"  # needs nothing
-Advance = Callable[[int], None]  # told how many more are done
-Meter = Callable[[str, int], Advance]  # told what begins, and how many there are
+FALLBACK = "random-vgg"  # needs nothing
+Advance = Callable[[int], None]  # told the number of samples that are done since
+Meter = Callable[[str, int], Advance]  # told the name and the number of the samples
 
 
 @dataclass(frozen=True)
 class ExtractorOptions:
-    """What the user says about extraction."""
+    """Options of feature extraction.
+
+    Attributes:
+        extractor: name, `classifier:NAME` for one among several; None for the best that is at hand.
+        weights: weights file; None for the extractor's own.
+        resize_rule: None for the extractor's own.
+        device: where to compute.
+        download: whether published weights may be fetched.
+        options: options of the extractor itself, by key (`extractor.NAME`).
+    """
 
     extractor: str | None = None
     weights: Path | None = None
     resize_rule: str | None = None
     device: str = "auto"
     download: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
-    """The extractor asked for; without a word, the best that this machine has for the data, and a line that
-    says why. Points have none.
+    """Opens the extractor asked for; without a name, the best that this machine has for the data.
+
+    A line of the log says why that is the one. Points are their own features.
 
     Args:
         data: the spec of the real side; empty where it is not known.
+
+    Raises UsageError for an extractor, weights or options that cannot be.
     """
     place = torch.device(resolve_device(options.device))
     if not is_images:
         if options.extractor is not None:
             raise UsageError(f"--extractor {options.extractor} sees images; points are their own features")
         with usage_errors():
-            return Plane(options.weights, options.resize_rule, place)
-    spec, why = (options.extractor, "") if options.extractor is not None else _chosen(options, data)
+            points = PointsExtractor(options.weights, options.resize_rule, place)
+        for key in options.options:
+            raise UsageError(f"--set {key}: extractors see images; points are their own features")
+        return points
+    spec, why = (options.extractor, "") if options.extractor is not None else _default(options, data)
     name, _, kept = spec.partition(":")
     make = registry.load("extractor", name)
     keeps = bool(kept) and options.weights is None
     with usage_errors():
         weights = kept_weights(name, kept) if keeps else options.weights
+    given = read_own_options(describe_options("extractor", name), options.options)
+    own = make_options(getattr(make, "options_type", None), "extractor", given)
+    more = {} if own is None else {"options": own}
     with usage_errors():
         extractor: Extractor = make(
-            weights, resize_rule=options.resize_rule, device=place, download=options.download
+            weights, resize_rule=options.resize_rule, device=place, download=options.download, **more
         )
+    if own is not None:
+        extractor.options = own
     if remarks := "; ".join(filter(None, (why, extractor.remark))):
         log.info(f"extractor {extractor.name}: {remarks}")
     return extractor
 
 
-def _chosen(options: ExtractorOptions, data: str) -> tuple[str, str]:
-    """The extractor's spec, and why it is the one."""
+def read_own_options(owner: Owner, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads options of one component by key, from words or JSON values.
+
+    Raises UsageError for an option that it does not have, or a value that it cannot have.
+    """
+    found = {}
+    for key, value in options.items():
+        _, name = split_key(key)
+        if name not in owner.readers:
+            raise unknown_option(key, [owner], {})
+        try:
+            found[key] = owner.readers[name](value)
+        except ValueError as error:
+            raise UsageError(f"--set {key}: {error}") from error
+    return found
+
+
+def _default(options: ExtractorOptions, data: str) -> tuple[str, str]:
+    """The spec of the extractor where the user names none, and the reason for it."""
     if options.weights is not None or options.download:
         return "inception", "its weights were asked for"
     if registry.load("extractor", "inception").is_at_hand(None):
@@ -82,19 +122,21 @@ def _chosen(options: ExtractorOptions, data: str) -> tuple[str, str]:
     better = [spec for spec in _specs_within(data) if _is_for_classifiers(spec)]
     for spec in better:
         kept = kept_classifier(name := classifier_name(spec))
-        if kept is not None and kept.get("data") == absolute_spec(spec):
+        if kept is not None and kept.get("data") == absolute_spec(spec) and not kept.get("options"):
             return f"classifier:{name}", f"it was trained on {spec}"
     hint = (
-        f"; a better judge of these is made by: gans train-classifier --data {better[-1]}" if better else ""
+        f"; a better extractor for these is made by: gans train-classifier --data {better[-1]}"
+        if better
+        else ""
     )
     if registry.load("extractor", "efflite0").is_at_hand(None):
         return "efflite0", f"its weights are on this machine{hint}"
     missing = "no other has its weights on this machine; inception needs --weights FILE or --download"
-    return ALWAYS, missing + hint
+    return FALLBACK, missing + hint
 
 
 def _specs_within(data: str) -> Iterator[str]:
-    """A data spec, and that of the set inside it."""
+    """A data spec, and the specs of the sets inside it."""
     name, _, argument = data.partition(":")
     if name in registry.names("data"):
         yield data
@@ -112,7 +154,7 @@ def _is_for_classifiers(spec: str) -> bool:
 
 
 def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[tuple[Tensor, Features]]:
-    """All samples and their features, batch by batch."""
+    """Extracts features: all samples with theirs, batch by batch. Raises UsageError for unfit images."""
     advance = meter(samples.name, len(samples))
     for batch in samples.batches():
         with usage_errors():
@@ -122,7 +164,7 @@ def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[
 
 
 def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
-    """Logits of each channel as a grey picture, `(B, C, K)`."""
+    """Extracts logits of each channel as a grey image, `(B, C, K)`, batch by batch."""
     advance = meter(f"channels of {samples.name}", len(samples))
     for batch in samples.batches():
         with usage_errors():
@@ -132,10 +174,16 @@ def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> It
         advance(len(batch))
 
 
-def path_vectors(samples: GeneratedSamples, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
-    """Vectors of both ends of small steps in latent space, `(B, 2, D)`."""
+def path_vectors(
+    samples: GeneratedSamples, extractor: Extractor, meter: Meter, epsilon: float = EPSILON
+) -> Iterator[Tensor]:
+    """Extracts vectors of both ends of small steps in latent space, `(B, 2, D)`, batch by batch.
+
+    Args:
+        epsilon: length of a step, as a fraction of its path.
+    """
     advance = meter(f"paths of {samples.name}", len(samples))
-    for pairs in samples.path_batches():
+    for pairs in samples.path_batches(epsilon):
         with usage_errors():
             found = extractor(pairs.flatten(0, 1))
         yield found.vectors.view(*pairs.shape[:2], -1)
@@ -143,7 +191,7 @@ def path_vectors(samples: GeneratedSamples, extractor: Extractor, meter: Meter) 
 
 
 class ReferenceFeatures:
-    """The real side: what metrics need of it, computed once and kept in the cache folder.
+    """Features of real data, or their statistics: computed once and kept in the cache folder.
 
     Kept files are named by a hash over every pixel, their number, the extractor with its weights and its
     resize rule, so that whatever changes is made anew. One that cannot be read, or says otherwise inside, is
@@ -155,7 +203,7 @@ class ReferenceFeatures:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What decides on the features."""
+        """The provenance of the features: extractor, number, shape and content of the samples."""
         return {
             **self.extractor.description(),
             "n": len(self.samples),
@@ -165,6 +213,7 @@ class ReferenceFeatures:
 
     @property
     def hash(self) -> str:
+        """Hash of the record."""
         return blake2b(json.dumps(self.record, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -188,7 +237,7 @@ class ReferenceFeatures:
 
     @cached_property
     def vectors(self) -> Tensor:
-        """Float32 `(N, D)`."""
+        """The feature vectors, float32 `(N, D)`."""
         file = self._file("vectors")
         try:
             with np.load(file, allow_pickle=False) as kept:
@@ -211,7 +260,7 @@ class ReferenceFeatures:
         return cache_folder() / "references" / f"{self.hash}.{what}.npz"
 
     def _keep(self, write: Callable[[], None]) -> None:
-        """A cache that cannot be written costs time, not the score."""
+        """Writes to the cache. One that cannot be written costs time, not the score."""
         try:
             (cache_folder() / "references").mkdir(parents=True, exist_ok=True)
             write()
@@ -219,8 +268,10 @@ class ReferenceFeatures:
             pass
 
 
-def differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Lines `extractor: a, b` for what makes scores of two records incomparable."""
+def provenance_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Lines `extractor: a, b` for parts of two records that make their scores incomparable."""
     keys = ("extractor", "weights", "resize_rule")
     known = [key for key in keys if key in ours and key in theirs]
-    return [f"{key}: {ours[key]:.12}, {theirs[key]:.12}" for key in known if ours[key] != theirs[key]]
+    lines = [f"{key}: {ours[key]:.12}, {theirs[key]:.12}" for key in known if ours[key] != theirs[key]]
+    one, other = (record.get("extractor_options") or {} for record in (ours, theirs))
+    return lines + [f"extractor_options: {one}, {other}"] * (one != other)

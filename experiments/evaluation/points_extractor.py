@@ -1,4 +1,4 @@
-"""Points in the plane are their own features."""
+"""Extractor of points in the plane, which are their own features."""
 
 from pathlib import Path
 from typing import final
@@ -10,8 +10,8 @@ from metrics.extractors.core.extractor import CPU, Extractor, Features
 
 
 @final
-class Plane(Extractor):
-    """What stands where images have an extractor; not in the catalogue, because nobody chooses it."""
+class PointsExtractor(Extractor):
+    """Passes points on as their features. It is not in the registry, because nobody chooses it."""
 
     name = "none"
     distance = "fd-points"
@@ -32,9 +32,10 @@ class Plane(Extractor):
         self.device = device
 
     def __call__(self, images: Tensor) -> Features:
-        """Float32 `(N, 2)`, as they are."""
+        """The points, float32 `(N, 2)`, as they are."""
         return Features(images, None)
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Always."""
         return True

@@ -1,4 +1,4 @@
-"""What a run was judged to be after it trained: kept, and told to the trackers that have followed it."""
+"""Publication of scores that are computed after training: in the run folder, and to its trackers."""
 
 import logging
 from collections.abc import Mapping
@@ -14,17 +14,22 @@ log = logging.getLogger("gans")
 
 
 def evaluate_newest(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores:
-    """The scores of a run's newest generator, which its folder keeps and its trackers are told of."""
+    """Evaluates a run's newest generator; its folder keeps the scores, and its trackers receive them."""
     candidate = open_candidate(str(folder.path))
     step, scores = candidate.step or 0, evaluator(candidate)
     keep_scores(folder, step, candidate.kimg, scores)
-    tell_trackers(folder, {step: scores})
+    publish_scores(folder, {step: scores})
     return scores
 
 
-def tell_trackers(folder: RunFolder, found: Mapping[int, EvaluationScores]) -> None:
-    """Sends scores that the folder keeps, by step, to where the run was tracked: with a remark only where
-    that is not possible, since the scores themselves are kept."""
+def publish_scores(folder: RunFolder, found: Mapping[int, EvaluationScores]) -> None:
+    """Sends scores that the folder keeps to the trackers of the run.
+
+    Where that is not possible, there is only a remark, since the scores themselves are kept.
+
+    Args:
+        found: scores by step.
+    """
     kimg = {line["step"]: line["kimg"] for line in folder.scores() if line.get("kimg") is not None}
     steps = [step for step in sorted(found) if step in kimg]
     settings = folder.settings()

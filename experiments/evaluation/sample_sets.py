@@ -1,4 +1,4 @@
-"""What is judged: finite sets of images of one size, or of points, from data or from a generator."""
+"""Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
 from experiments.data.core.sources import absolute_spec, access, open_source
 from experiments.runs.generator import drawn_labels, from_noise, load, sample_batches
 from gans.core.networks import LatentNetwork
-from metrics.path_length import neighbours_on_path
+from metrics.path_length import EPSILON, neighbours_on_path
 
 BATCH = 64
 
 
 class SampleSet(ABC):
-    """N samples in an order that does not change.
+    """A set of N samples in an order that does not change.
 
     Attributes:
-        name: how messages and records name it.
+        name: as messages and records name it.
         shape: `(C, H, W)` of images, `(2,)` of points.
     """
 
@@ -39,6 +39,7 @@ class SampleSet(ABC):
 
     @property
     def is_images(self) -> bool:
+        """Whether the samples are images, not points."""
         return len(self.shape) == 3
 
     @abstractmethod
@@ -46,12 +47,11 @@ class SampleSet(ABC):
 
     @abstractmethod
     def batches(self) -> Iterator[Tensor]:
-        """All of them, uint8 `(B, C, H, W)` or float32 `(B, 2)`, from the first to the last, as often as it
-        is called."""
+        """All samples, uint8 `(B, C, H, W)` or float32 `(B, 2)`, from the first to the last, at every call."""
 
 
 class DataSamples(SampleSet):
-    """At most `count` samples of a data set: all of them, or a random part that the seed decides."""
+    """Samples of a data set: all of them, or a random part of `count` that the seed decides."""
 
     def __init__(self, name: str, data: DataSet, count: int | None, seed: int) -> None:
         self.name, self.data, self.shape, self.seed = name, data, data.sample_shape, seed
@@ -72,13 +72,13 @@ class DataSamples(SampleSet):
 
     @property
     def class_counts(self) -> Tensor:
-        """How many samples each class has in all of the data, int64 `(K,)`; it must have labels."""
+        """Number of samples of each class in all of the data, int64 `(K,)`; it must have labels."""
         assert self.data.labels is not None
         return self.data.labels.bincount(minlength=len(self.data.classes))
 
     @cached_property
     def content_hash(self) -> str:
-        """Of every number and the order of the samples."""
+        """Hash of every number and of the order of the samples."""
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
         for batch in self.batches():
             digest.update(batch.contiguous().cpu().numpy().tobytes())
@@ -86,8 +86,10 @@ class DataSamples(SampleSet):
 
 
 class GeneratedSamples(SampleSet):
-    """`count` samples of a generator, in evaluation mode and from latents that the seed decides; drawn anew
-    each time, to the same bits."""
+    """Samples of a generator in evaluation mode, from latents that the seed decides.
+
+    They are drawn anew each time, to the same bits.
+    """
 
     def __init__(
         self, name: str, generator: LatentNetwork, settings: Settings, count: int, seed: int, device: str
@@ -104,25 +106,36 @@ class GeneratedSamples(SampleSet):
             yield to_uint8(batch) if self.is_images else batch
 
     @torch.no_grad()
-    def path_batches(self) -> Iterator[Tensor]:
-        """`count` pairs of neighbours on paths of latents, float32 `(B, 2, …)`: images in [0, 255] and not
-        rounded, because neighbours differ by less than a level of grey."""
+    def path_batches(self, epsilon: float = EPSILON) -> Iterator[Tensor]:
+        """Samples of `count` pairs of neighbours on paths of latents, float32 `(B, 2, …)`.
+
+        Images are in [0, 255] and not rounded, because neighbours differ by less than a level of grey.
+
+        Args:
+            epsilon: distance of neighbours, as a fraction of their path.
+        """
         place = torch.device(resolve_device(self.device))
         generator, random = self.generator.to(place), generator_for(self.seed, "path")
         of_labels = generator_for(self.seed, "labels")
         for start in range(0, self.count, BATCH):
             begin, end = torch.randn(2, BATCH, generator.z_dim, generator=random)
-            latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random))
+            latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random), epsilon)
             labels = drawn_labels(generator, BATCH, of_labels)
-            told = tuple(label.repeat_interleave(2).to(place) for label in labels)
-            pairs = generator(latents.flatten(0, 1).to(place), *told).float().cpu()
+            conditions = tuple(label.repeat_interleave(2).to(place) for label in labels)
+            pairs = generator(latents.flatten(0, 1).to(place), *conditions).float().cpu()
             pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
             yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """How image data is brought to one form; None where the data itself decides."""
+    """Format that image data is brought to; None where the data itself decides.
+
+    Attributes:
+        size: `(H, W)` in pixels.
+        channels: 1, 3 or 4.
+        fit: treatment of images of another aspect ratio.
+    """
 
     size: tuple[int, int] | None = None
     channels: int | None = None
@@ -130,21 +143,21 @@ class ImageFormat:
 
 
 def image_format_of(settings: Settings) -> ImageFormat:
-    """The form in which a run was shown its data: what its samples are compared with."""
+    """The format in which a run was shown its data."""
     fit: Any = settings.fit or "auto"
     return ImageFormat(settings.image_size, settings.channels, fit)
 
 
 def open_samples_of(
-    spec: str, image_format: ImageFormat, count: int | None, seed: int, reach: DataAccess = USUAL
+    spec: str, image_format: ImageFormat, count: int | None, seed: int, data_access: DataAccess = USUAL
 ) -> DataSamples:
-    """The samples of a data spec. Raises UsageError where they cannot be had in that form."""
-    return DataSamples(spec, open_data_as(spec, image_format, reach), count, seed)
+    """Opens the samples of a data spec. Raises UsageError where they cannot be had in that format."""
+    return DataSamples(spec, open_data_as(spec, image_format, data_access), count, seed)
 
 
-def open_data_as(spec: str, image_format: ImageFormat, reach: DataAccess = USUAL) -> DataSet:
-    """The data behind a spec in some form."""
-    source = open_source(absolute_spec(spec), reach)
+def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL) -> DataSet:
+    """Opens the data of a spec in a format. Raises UsageError where that cannot be had."""
+    source = open_source(absolute_spec(spec), data_access)
     if source.kind == "points":
         with usage_errors():
             return source.open(None, None, image_format.fit)
@@ -158,7 +171,7 @@ def open_data_as(spec: str, image_format: ImageFormat, reach: DataAccess = USUAL
 
 
 def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
-    """The data that a run was trained on, as it was shown to the critic."""
+    """Opens the data that a run was trained on, as it was shown to the critic."""
     return open_samples_of(settings.data, image_format_of(settings), count, seed, access(settings.to_dict()))
 
 
@@ -170,10 +183,10 @@ def is_generator(word: str) -> bool:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A generator that is to be judged.
+    """A generator to evaluate.
 
     Attributes:
-        name: how messages name it.
+        name: as messages name it.
         network: in evaluation mode.
         settings: of its run.
         step, kimg: that it was trained to, where they are known.
@@ -187,11 +200,11 @@ class Candidate:
 
 
 def open_candidate(word: str) -> Candidate:
-    """The generator of a run folder, a checkpoint or an exported file."""
+    """Opens the generator of a run folder, a checkpoint or an exported file."""
     return Candidate(word, *load(Path(word)))
 
 
 def open_generated(word: str, count: int, seed: int, device: str) -> GeneratedSamples:
-    """Samples of a run folder, a checkpoint or an exported generator."""
+    """Opens samples of a run folder, a checkpoint or an exported generator."""
     generator, settings, *_ = load(Path(word))
     return GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)

@@ -1,4 +1,4 @@
-"""One direction in which generators are judged: the reals beside what they make, and metrics between."""
+"""Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -6,46 +6,70 @@ from typing import Any
 from torch import Tensor
 
 from experiments.core.errors import RunError, usage_errors
+from experiments.core.options import make_options
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
 from experiments.runs.scores import quantization, versions
 from metrics.core.metric import Metric
+from metrics.core.options import changed_options
 from metrics.extractors.core.extractor import Extractor, Features
+from metrics.path_length import EPSILON
 
 Numbers = dict[str, float]
 
 
 class TaskMetrics:
-    """The metrics of one direction, with what they need of its reals: opened once, for all generators.
+    """The metrics of one task, with their references: opened once, for all generators.
 
     Args:
-        kinds: of metrics, by their names; none that `misfit` finds fault with.
+        kinds: classes of metrics by their names; none that `incompatibility` finds fault with.
+        options: options of the metrics, by key (`kid.subset_size`).
     """
 
     def __init__(
-        self, direction: EvaluationTask, kinds: Mapping[str, type[Metric]], extractor: Extractor, meter: Meter
+        self,
+        task: EvaluationTask,
+        kinds: Mapping[str, type[Metric]],
+        extractor: Extractor,
+        meter: Meter,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.direction, self.extractor, self.meter = direction, extractor, meter
-        self.reference = ReferenceFeatures(direction.reals, extractor, meter)
+        self.task, self.extractor, self.meter = task, extractor, meter
+        self.reference = ReferenceFeatures(task.reals, extractor, meter)
+        self.options = {
+            name: make_options(getattr(kind, "options_type", None), name, options or {})
+            for name, kind in kinds.items()
+        }
         if any(kind.reference == "vectors" for kind in kinds.values()):
             _ = self.reference.vectors  # the statistics can be made of these, but not the other way round
-        self.metrics = {name: make_metric(kind, self.reference) for name, kind in kinds.items()}
+        self.metrics = {
+            name: make_metric(kind, self.reference, self.options[name]) for name, kind in kinds.items()
+        }
 
     def record(self, name: str, samples: SampleSet, seed: int) -> dict[str, Any]:
-        """How a metric's score of these samples was made."""
+        """The provenance of a metric's score of these samples; options only where they are not defaults."""
         of_pixels = self.metrics[name].takes == "pairs"
-        looked = {} if of_pixels else self.extractor.description()
-        numbers = {"n": [len(samples), len(self.reference.samples)], "quantization": quantization(looked)}
-        reals = self.reference.samples.content_hash if of_pixels else self.reference.hash
-        return looked | numbers | {"seed": seed, "reference": reals, **versions(), **self.direction.record}
+        provenance = {} if of_pixels else self.extractor.description()
+        numbers = {"n": [len(samples), len(self.reference.samples)], "quantization": quantization(provenance)}
+        reference = self.reference.samples.content_hash if of_pixels else self.reference.hash
+        changed = changed_options(self.options[name])
+        return {
+            **provenance,
+            **({"options": changed} if changed else {}),
+            **numbers,
+            "seed": seed,
+            "reference": reference,
+            **versions(),
+            **self.task.record,
+        }
 
     def numbers(self, samples: SampleSet) -> dict[str, Numbers]:
-        """Metric → score → number, of all that a generator made."""
+        """Computes all metrics of a generator's samples: metric → score → number."""
         for metric in self.metrics.values():
             metric.reset()
         begin = 0
-        for made, features in self._looked_at(samples):
+        for made, features in self._with_features(samples):
             if features is not None:
                 self._feed("points", features.vectors)
                 self._feed("vectors", features.vectors)
@@ -57,15 +81,23 @@ class TaskMetrics:
         if self._takers("channel-logits"):
             for logits in channel_logits(samples, self.extractor, self.meter):
                 self._feed("channel-logits", logits)
-        if self._takers("path-vectors"):
+        for epsilon, metrics in self._by_epsilon().items():
             assert isinstance(samples, GeneratedSamples)
-            for vectors in path_vectors(samples, self.extractor, self.meter):
-                self._feed("path-vectors", vectors)
+            for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
+                for metric in metrics:
+                    update_checked(metric.update, vectors)
         with usage_errors():
             return {name: metric.compute() for name, metric in self.metrics.items()}
 
-    def _looked_at(self, samples: SampleSet) -> Iterator[tuple[Tensor, Features | None]]:
-        """The samples, with their features where a metric wants these; none where no metric looks."""
+    def _by_epsilon(self) -> dict[float, list[Metric]]:
+        """Metrics of paths by the length of their steps: `epsilon`, where a metric has it."""
+        found: dict[float, list[Metric]] = {}
+        for metric in self._takers("path-vectors"):
+            found.setdefault(getattr(metric, "epsilon", EPSILON), []).append(metric)
+        return found
+
+    def _with_features(self, samples: SampleSet) -> Iterator[tuple[Tensor, Features | None]]:
+        """The samples, with their features where a metric takes these; none where no metric takes either."""
         if any(self._takers(takes) for takes in ("points", "vectors", "logits")):
             yield from extract(samples, self.extractor, self.meter)
         elif self._takers("pairs"):
@@ -79,11 +111,17 @@ class TaskMetrics:
 
     def _feed(self, takes: str, batch: Tensor | None) -> None:
         for metric in self._takers(takes):
-            finite_only(metric.update, batch)
+            update_checked(metric.update, batch)
 
 
-def make_metric(kind: type[Metric], reference: ReferenceFeatures) -> Metric:
-    """A metric with what it needs of the real side."""
+def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any = None) -> Metric:
+    """Builds a metric with its reference.
+
+    Args:
+        options: an instance of its `options_type`; None for a metric that declares none, or for defaults.
+
+    Raises UsageError where it refuses either.
+    """
     needs: dict[str, Callable[[], tuple[Any, ...]]] = {
         "none": tuple,
         "statistics": lambda: (reference.statistics,),
@@ -92,21 +130,22 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures) -> Metric:
         "mixture": lambda: reference.samples.data.mixture or (),
     }
     with usage_errors():
-        return kind(*needs[kind.reference]())
+        arguments = (*needs[kind.reference](), *(() if options is None else (options,)))
+        return kind(*arguments)
 
 
-def misfit(kind: type[Metric], direction: EvaluationTask, extractor: Extractor) -> str:
-    """What keeps a metric from judging this data, with the remedy; empty where it can."""
-    samples, data = direction.reals, direction.reals.data
-    if kind.takes == "path-vectors" and not direction.has_paths:
+def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:
+    """The reason why a metric cannot score a task with an extractor, with the remedy; empty if it can."""
+    samples, data = task.reals, task.reals.data
+    if kind.takes == "path-vectors" and not task.has_paths:
         return "follows paths of latents, and a generator that translates has none"
-    if kind.takes == "pairs" and not direction.has_pairs:
+    if kind.takes == "pairs" and not task.has_pairs:
         return (
             f"compares images with what they should be, which nobody knows of this run on {samples.name}; "
             "pix2pix learns from pairs, and shapes-styles and shapes-attributes draw the truth"
         )
     if kind.takes == "points" and samples.is_images:
-        return f"judges points, and {samples.name} is images"
+        return f"scores points, and {samples.name} is images"
     if kind.reference == "mixture" and data.mixture is None:
         return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
     if kind.takes in ("logits", "channel-logits") and not samples.is_images:
@@ -127,8 +166,11 @@ def misfit(kind: type[Metric], direction: EvaluationTask, extractor: Extractor) 
     return ""
 
 
-def finite_only(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
-    """What a generator made the extractor say may not be finite; that is no mistake of the user's."""
+def update_checked(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
+    """Updates with features of generated samples. Raises RunError where these are not finite.
+
+    That is no mistake of the user's.
+    """
     assert batch is not None
     try:
         update(batch.float().cpu())

@@ -1,4 +1,4 @@
-"""Directions of large change, found without labels: from weights (SeFa), or from where w lies (GANSpace)."""
+"""Latent directions of large change, found without labels: from weights (SeFa) or samples of w (GANSpace)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from experiments.inference.latent_space import LatentSpace, StyleSpace
 
 @dataclass(frozen=True)
 class Directions:
-    """K directions, the strongest first.
+    """Latent directions of a generator, K of them, the strongest first.
 
     Attributes:
         vectors: `(K, size)`, of length 1 and at right angles to each other; the largest number in each is
             positive, since a direction and its opposite are one.
-        strengths: `(K,)`, what they are ordered by; `measure` is its name.
-        strides: `(K,)`, how far a unit of `--range` goes: the latents' standard deviation that way.
+        strengths: `(K,)`, the numbers that they are ordered by; `measure` is the name of these.
+        strides: `(K,)`, length of a unit of `--range`: the latents' standard deviation along the direction.
     """
 
     vectors: Tensor
@@ -31,12 +31,16 @@ class Directions:
     measure: str
 
     def to_json(self) -> dict[str, Any]:
+        """Converts the strengths to an object for JSON, by their name."""
         return {self.measure: self.strengths.tolist()}
 
 
 def factorized(space: LatentSpace, count: int) -> Directions:
-    """The top eigenvectors of AᵀA, with A the weights that the latent meets first: `‖A n‖` is largest there
-    (SeFa, Shen & Zhou 2021, equations 3 to 6). Raises UsageError for more directions than dimensions."""
+    """Finds directions by SeFa: the top eigenvectors of AᵀA (Shen & Zhou 2021, equations 3 to 6).
+
+    A holds the weights that the latent meets first, and `‖A n‖` is largest along these directions. Raises
+    UsageError for more directions than dimensions.
+    """
     _check(space, count)
     weights = torch.cat([weight.detach().cpu().double() for weight in space.network.first_layers])
     vectors, squares = _strongest(weights.T @ weights, count)
@@ -45,8 +49,10 @@ def factorized(space: LatentSpace, count: int) -> Directions:
 
 
 def principal(space: LatentSpace, count: int) -> Directions:
-    """The principal components of 10,000 w (GANSpace, Härkönen et al. 2020, section 3.1). Raises UsageError
-    where there is no mapping network, and for more directions than dimensions."""
+    """Finds directions by GANSpace: the principal components of 10,000 w (Härkönen et al. 2020, section 3.1).
+
+    Raises UsageError where there is no mapping network, and for more directions than dimensions.
+    """
     if not isinstance(space, StyleSpace):
         raise UsageError(
             f"--method pca: {space.name} has no mapping network, and its noise has no direction that another "
@@ -61,7 +67,7 @@ FINDERS: dict[str, Callable[[LatentSpace, int], Directions]] = {"sefa": factoriz
 
 
 def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Tensor) -> Image.Image:
-    """A row for each direction: the seed's sample moved by each of the values."""
+    """Draws a row of pictures for each direction: the seed's sample, moved by each of the values."""
     shifts = (found.strides[:, None] * values)[..., None] * found.vectors[:, None]
     points = space.of_seeds([seed])[0] + shifts
     rows = torch.split(to_uint8(space.samples(points.flatten(0, 1))), len(values))
@@ -72,6 +78,7 @@ def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Te
 
 
 def _check(space: LatentSpace, count: int) -> None:
+    """Checks the number of directions. Raises UsageError for more than the space has dimensions."""
     if count > space.size:
         raise UsageError(
             f"-k {count}: the latents {space.letter} of {space.name} have {space.size} dimensions, so there "
@@ -80,7 +87,7 @@ def _check(space: LatentSpace, count: int) -> None:
 
 
 def _strongest(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The largest eigenvectors, in rows, and their eigenvalues."""
+    """Eigenvectors of a symmetric matrix with the largest eigenvalues, in rows, and these eigenvalues."""
     values, columns = torch.linalg.eigh(symmetric)
     vectors = columns.T.flip(0)[:count]
     largest = vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True))

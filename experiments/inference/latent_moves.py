@@ -1,4 +1,4 @@
-"""Moves in the space of latents: along a path, by arithmetic, along one dimension."""
+"""Moves in latent space: interpolation along a path, vector arithmetic, traversal of single dimensions."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,14 +19,14 @@ SIDE = 3  # of the square of neighbours around a result
 
 
 class LatentTerm(NamedTuple):
-    """A summand of latent arithmetic: the mean of the latents of some seeds, and its sign."""
+    """Term of latent arithmetic: the mean of the latents of some seeds, and its sign."""
 
     sign: Literal[1, -1]
     seeds: tuple[int, ...]
 
 
 def path_through(space: LatentSpace, seeds: Sequence[int], frames: int) -> Tensor:
-    """Points `(frames, size)` from the first seed to the last, past those between them.
+    """Interpolates from the first seed to the last, through those between them: points `(frames, size)`.
 
     The points of the seeds are among them to the bit, and equally spaced as far as whole frames allow; so
     are the points between two of them. Raises UsageError for fewer frames than seeds.
@@ -44,13 +44,16 @@ def path_through(space: LatentSpace, seeds: Sequence[int], frames: int) -> Tenso
 
 
 def total(space: LatentSpace, terms: Sequence[LatentTerm]) -> Tensor:
-    """The sum of the terms, `(size,)`: vector arithmetic (Radford et al. 2015, section 6.3.2)."""
+    """Sums the terms of latent arithmetic to a point `(size,)` (Radford et al. 2015, section 6.3.2)."""
     return torch.stack([term.sign * space.of_seeds(term.seeds).mean(dim=0) for term in terms]).sum(dim=0)
 
 
 def neighbourhood(space: LatentSpace, point: Tensor, noise: float, seed: int) -> Tensor:
-    """Nine points `(9, size)`: `point` in the middle, around it eight with uniform noise of ±`noise` times
-    the standard deviation of the latents, as the paper shows its results (figure 7)."""
+    """Draws neighbours of a point: nine points `(9, size)` with `point` in the middle.
+
+    The eight around it have uniform noise of ±`noise` times the standard deviation of the latents, as
+    the paper shows its results (figure 7).
+    """
     random = generator_for(seed, "neighbourhood")
     shifts = (2 * torch.rand(SIDE**2, space.size, generator=random) - 1) * noise * space.deviation
     shifts[SIDE**2 // 2] = 0
@@ -58,7 +61,7 @@ def neighbourhood(space: LatentSpace, point: Tensor, noise: float, seed: int) ->
 
 
 def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: float, seed: int) -> Image.Image:
-    """A row for each term, its mean and its seeds; then the result among its neighbours."""
+    """Draws latent arithmetic: a row for each term (mean and seeds), then the result among neighbours."""
     rows = []
     for term in terms:
         points = space.of_seeds(term.seeds)
@@ -74,10 +77,10 @@ def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: flo
 
 
 def along_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
-    """`point` with one number replaced: `(D, V, size)` for D dimensions and V values, which are standard
-    deviations from the mean.
+    """Replaces one number of a point at a time: `(D, V, size)` for D dimensions and V values.
 
-    Raises UsageError for a dimension that the space does not have.
+    The values are standard deviations from the mean. Raises UsageError for a dimension that the space
+    does not have.
     """
     for dim in dims:
         if dim >= space.size:
@@ -92,7 +95,7 @@ def along_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], val
 
 
 def traversal_sheet(space: LatentSpace, seed: int, dims: Sequence[int], values: Tensor) -> Image.Image:
-    """A row for each dimension: the seed's own sample, then those at the values."""
+    """Draws a row of pictures for each dimension: the seed's own sample, then those at the values."""
     point = space.of_seeds([seed])
     moved = along_dimensions(space, point[0], dims, values)
     points = torch.cat([point.expand(len(dims), 1, -1), moved], dim=1)

@@ -1,4 +1,4 @@
-"""The space in which a generator's latents are moved: z, or w where it has a mapping network."""
+"""Latent space in which a generator's samples are moved: z, or w where it has a mapping network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from experiments.runs.generator import BATCH, from_noise, load_generator, of_cla
 from gans.core.networks import LatentNetwork, StyledNetwork
 from metrics.path_length import lerp, slerp
 
-SURVEYED = 10_000  # latents whose w tell where w lies, as in GANSpace and in StyleGAN2's projector
+SURVEYED = 10_000  # samples of w that tell its distribution, as in GANSpace and StyleGAN2's projector
 
 
 def latent_of(seed: int, z_dim: int) -> Tensor:
-    """The z `(z_dim,)` of a seed: the first latent of `gans sample --seed SEED`, so that pictures correspond.
+    """Latent z `(z_dim,)` of a seed: the first that `gans sample --seed SEED` draws.
 
     It is cut from a whole batch, as there: a smaller draw would hold other numbers.
     """
@@ -30,14 +30,14 @@ def latent_of(seed: int, z_dim: int) -> Tensor:
 
 
 class LatentSpace(ABC):
-    """A generator's latents as points `(N, size)`.
+    """Latent space of a generator, whose points are `(N, size)`.
 
     Attributes:
         letter: "z" or "w".
-        name: how messages name the generator.
+        name: name of the generator in messages.
         settings: those of its run.
         device: where samples are made; points and samples are on the CPU.
-        size: numbers in a point.
+        size: length of a point.
     """
 
     letter: ClassVar[str]
@@ -53,38 +53,38 @@ class LatentSpace(ABC):
 
     @abstractmethod
     def make(self, points: Tensor) -> Tensor:
-        """Points `(N, size)` → samples, both on `device`; gradients reach the points."""
+        """Generates samples from points `(N, size)`, both on `device`; gradients reach the points."""
 
     @abstractmethod
     def from_noise(self, z: Tensor) -> Tensor:
-        """z `(N, z_dim)` → points `(N, size)`, both on the CPU."""
+        """Maps noise z `(N, z_dim)` to points `(N, size)`, both on the CPU."""
 
     @abstractmethod
     def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
-        """Points `(T, size)` on the way from `begin` to `end`, `(size,)` each, at the shares t `(T,)`."""
+        """Interpolates from `begin` to `end`, `(size,)` each, at the shares t `(T,)`: points `(T, size)`."""
 
     @property
     @abstractmethod
     def centre(self) -> Tensor:
-        """The mean of the points that noise is mapped to, `(size,)`."""
+        """Mean of the points that noise is mapped to, `(size,)`."""
 
     @property
     @abstractmethod
     def covariance(self) -> Tensor:
-        """Their covariance, `(size, size)`."""
+        """Covariance of the points that noise is mapped to, `(size, size)`."""
 
     @property
     def deviation(self) -> Tensor:
-        """Their standard deviation in every dimension, `(size,)`."""
+        """Standard deviation of the points that noise is mapped to, in every dimension, `(size,)`."""
         return self.covariance.diagonal().sqrt()
 
     def of_seeds(self, seeds: Sequence[int]) -> Tensor:
-        """The points of seeds, `(N, size)`."""
+        """Points of seeds, `(N, size)`."""
         return self.from_noise(torch.stack([latent_of(seed, self.network.z_dim) for seed in seeds]))
 
     @torch.no_grad()
     def samples(self, points: Tensor) -> Tensor:
-        """Samples of points `(N, size)`: images in [−1, 1] `(N, C, H, W)`, or `(N, 2)`.
+        """Generates samples from points `(N, size)`: images in [−1, 1] `(N, C, H, W)`, or `(N, 2)`.
 
         They are made in whole batches, as `gans sample` makes them: in a batch of another size sums may be
         taken in another order, and samples of equal latents differ in the last bit.
@@ -97,10 +97,11 @@ class LatentSpace(ABC):
 
     @property
     def is_images(self) -> bool:
+        """Whether the samples are images, else points in the plane."""
         return blueprint_of(self.settings).is_image
 
     def refuse_points(self, tool: str) -> None:
-        """Raises UsageError for a generator of points in the plane."""
+        """Refuses a generator of points in the plane, which a tool cannot show. Raises UsageError."""
         if not self.is_images:
             raise UsageError(
                 f"gans {tool} shows samples one by one, and {self.name} makes points in the plane, of which "
@@ -109,7 +110,10 @@ class LatentSpace(ABC):
 
 
 class NoiseSpace(LatentSpace):
-    """z ~ N(0, 1). Interpolation keeps to the sphere near which such points lie (White 2016)."""
+    """Latent space of noise z ~ N(0, 1).
+
+    Interpolation keeps to the sphere near which such points lie (White 2016).
+    """
 
     letter: ClassVar[str] = "z"
 
@@ -119,28 +123,34 @@ class NoiseSpace(LatentSpace):
 
     @property
     def network(self) -> LatentNetwork:
+        """The whole generator, z → samples."""
         return self._network
 
     def make(self, points: Tensor) -> Tensor:
+        """Generates samples from noise z."""
         return self._network(points)
 
     def from_noise(self, z: Tensor) -> Tensor:
+        """Returns z itself, which is the point."""
         return z
 
     def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """Interpolates spherically (slerp) from `begin` to `end` at the shares t."""
         return slerp(begin.double(), end.double(), t.double()[:, None]).float()
 
     @property
     def centre(self) -> Tensor:
+        """Mean of N(0, I), `(size,)`."""
         return torch.zeros(self.size)
 
     @property
     def covariance(self) -> Tensor:
+        """Covariance of N(0, I), `(size, size)`."""
         return torch.eye(self.size)
 
 
 class StyleSpace(LatentSpace):
-    """w = mapping(z), where straight lines are the ways (StyleGAN, section 4.1)."""
+    """Latent space of w = mapping(z), where interpolation is linear (StyleGAN, section 4.1)."""
 
     letter: ClassVar[str] = "w"
 
@@ -150,44 +160,55 @@ class StyleSpace(LatentSpace):
 
     @property
     def network(self) -> LatentNetwork:
+        """The whole generator, z → samples."""
         return self._network
 
     def make(self, points: Tensor) -> Tensor:
+        """Generates samples from w, by the synthesis network alone."""
         return self._network.synthesize(points)
 
     @torch.no_grad()
     def from_noise(self, z: Tensor) -> Tensor:
+        """Maps z to w by the mapping network."""
         return self._network.map(z.to(self.device)).float().cpu()
 
     def between(self, begin: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """Interpolates linearly from `begin` to `end` at the shares t."""
         return lerp(begin.double(), end.double(), t.double()[:, None]).float()
 
     @cached_property
     def survey(self) -> Tensor:
-        """Where noise is mapped to, `(10000, size)`."""
+        """Sample of w by which its distribution is measured, `(10000, size)`."""
         random = generator_for(0, "survey")
         return self.from_noise(torch.randn(SURVEYED, self.network.z_dim, generator=random))
 
     @property
     def centre(self) -> Tensor:
+        """Mean of the surveyed w, `(size,)`."""
         return self.survey.mean(dim=0)
 
     @cached_property
     def covariance(self) -> Tensor:
+        """Covariance of the surveyed w, `(size, size)`."""
         return torch.cov(self.survey.T)
 
 
 def open_space(path: Path, device: str, label: int | None) -> LatentSpace:
-    """The latents of a run folder, a checkpoint or an exported generator; of one class, if it is told
-    labels. Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
-    not start from noise."""
+    """Opens the latent space of a run folder, a checkpoint or an exported generator.
+
+    Args:
+        label: one class of a conditional generator, which needs one; else None.
+
+    Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
+    not start from noise.
+    """
     network, settings = load_generator(path)
     chosen = of_class(from_noise(network, str(path)), label, str(path), needed=True)
     return space_of(chosen, settings, str(path), torch.device(resolve_device(device)))
 
 
 def space_of(network: LatentNetwork, settings: Settings, name: str, device: torch.device) -> LatentSpace:
-    """The space of a network that is at hand, in evaluation mode."""
+    """Latent space of a network in evaluation mode: w where it has a mapping network, else z."""
     if isinstance(network, StyledNetwork):
         return StyleSpace(name, network, settings, device)
     return NoiseSpace(name, network, settings, device)

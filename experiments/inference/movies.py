@@ -1,4 +1,4 @@
-"""Frames as a film (GIF, MP4) or as a grid (PNG)."""
+"""Frames written as a film (GIF, MP4) or as a grid (PNG)."""
 
 import importlib
 import io
@@ -21,13 +21,13 @@ COLOURS = 256  # in a frame of a GIF
 
 
 def check_encoder(path: Path) -> None:
-    """Raises UsageError for a film that nothing here can encode."""
+    """Checks that a film can be encoded here. Raises UsageError where its encoder is not installed."""
     if path.suffix == ".mp4":
         _ffmpeg(path)
 
 
 def save_frames(frames: Tensor, path: Path, per_second: int) -> None:
-    """Writes frames, uint8 `(N, C, H, W)`, in the form that the file's ending says.
+    """Writes frames, uint8 `(N, C, H, W)`, in the format that the file's ending names.
 
     PNG and GIF keep every pixel, as far as a frame of a GIF has no more than 256 colours; MP4 does not.
     Small images are enlarged as in a grid. Raises RunError where the file cannot be written.
@@ -41,6 +41,7 @@ def save_frames(frames: Tensor, path: Path, per_second: int) -> None:
 
 
 def _gif(pictures: list[Image.Image], per_second: int) -> bytes:
+    """Encodes pictures as an animated GIF."""
     # A palette of its own for every frame, and no dither, which would flicker.
     reduced = [picture.quantize(COLOURS, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
@@ -52,6 +53,7 @@ def _gif(pictures: list[Image.Image], per_second: int) -> bytes:
 
 
 def _mp4(pictures: list[Image.Image], per_second: int) -> bytes:
+    """Encodes pictures as an MP4 film. Raises RunError where the encoder fails."""
     constant_batches = [_even(picture) for picture in pictures]
     with tempfile.TemporaryDirectory() as folder:  # the encoder goes back in its file, so it needs one
         file = Path(folder, "film.mp4")
@@ -77,6 +79,7 @@ def _mp4(pictures: list[Image.Image], per_second: int) -> bytes:
 
 
 def _ffmpeg(path: Path) -> Any:
+    """Imports imageio-ffmpeg. Raises UsageError where it is not installed."""
     try:
         return importlib.import_module("imageio_ffmpeg")
     except ImportError as error:
@@ -86,7 +89,7 @@ def _ffmpeg(path: Path) -> Any:
 
 
 def _even(picture: Image.Image) -> Image.Image:
-    """With a white line where a side is odd: the format's colours have half the resolution."""
+    """Pads a picture to even sides with a white line: the format's colours have half the resolution."""
     canvas = Image.new(
         "RGB", (picture.width + picture.width % 2, picture.height + picture.height % 2), "white"
     )

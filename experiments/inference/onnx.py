@@ -1,4 +1,4 @@
-"""A generator as an ONNX file that runs without PyTorch, compared with PyTorch before it is written."""
+"""Export of a generator to ONNX, compared with PyTorch before the file is written."""
 
 import contextlib
 import importlib
@@ -22,14 +22,15 @@ from gans.layers.folding import fold_batch_norm
 
 INPUTS, OUTPUT = ("z", "label"), "samples"
 TOLERANCE = 1e-4  # between the runtime's samples and PyTorch's; an 8-bit level of an image is 8e-3
-COMPARED = (1, 7, 64)  # latents in a batch: none is that of the export, so that any size is seen to work
+COMPARED = (1, 7, 64)  # batch sizes of the comparison, none of which is that of the export
 
 
 def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
-    """The generator in evaluation mode, `z` (batch, z_dim) → `samples`, for any batch, batch norm folded; one
-    that is told labels takes `label` (batch) besides.
+    """Exports a generator in evaluation mode to ONNX, for batches of any size, with batch norm folded.
 
-    Equal networks give equal bytes: traces of the exporter, with the paths of this machine, are left out.
+    Its input is `z` (batch, z_dim), and of a conditional generator also `label` (batch); its output is
+    `samples`. Equal networks give equal bytes: traces of the exporter, with the paths of this machine,
+    are left out.
     """
     plain = fold_batch_norm(network.cpu().float())
     example = inputs_for(network, 2, generator_for(0, "example"))
@@ -53,12 +54,12 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
 
 
 def inputs_for(network: LatentNetwork, count: int, random: torch.Generator) -> tuple[Tensor, ...]:
-    """That many random latents, and labels where the generator is told any."""
+    """Draws random inputs of a generator: `count` latents, and labels where it is conditional."""
     return torch.randn(count, network.z_dim, generator=random), *drawn_labels(network, count, random)
 
 
 def largest_difference(content: bytes, network: LatentNetwork) -> float:
-    """Between the samples of ONNX Runtime and those of PyTorch, over batches of random latents."""
+    """Largest difference between the samples of ONNX Runtime and of PyTorch, over random batches."""
     onnxruntime = importlib.import_module("onnxruntime")  # without types
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
@@ -77,7 +78,10 @@ def largest_difference(content: bytes, network: LatentNetwork) -> float:
 
 
 def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
-    """The file's content, and by how much its samples differ. Raises RunError for more than 1e-4."""
+    """Exports a generator to ONNX and checks it; returns the file's content and the largest difference.
+
+    Raises RunError for a difference of more than 1e-4, and for a network that ONNX cannot express.
+    """
     try:
         content = onnx_bytes(network, settings)
         difference = largest_difference(content, network)
@@ -94,22 +98,25 @@ def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, flo
 
 
 def _batches(inputs: int) -> Any:
-    """That the first dimension of every input is the batch. Inputs behind the first are one `*label`."""
+    """Dynamic shapes of the inputs, whose first dimension is the batch. Labels are one `*label`."""
     batch = {0: torch.export.Dim("batch")}
     return (batch, (batch,)) if inputs > 1 else (batch,)
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
+    """Largest absolute difference of two batches of samples. Raises RunError for unequal shapes."""
     if found.shape != expected.shape:
         raise RunError(f"samples of shape {tuple(found.shape)} instead of {tuple(expected.shape)}")
     return float((found - expected).abs().max())
 
 
 def _first_line(error: Exception) -> str:
+    """First line of an error's text that is not empty."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _forget_origins(model: Any) -> None:
+    """Removes the metadata of the exporter, which hold paths of this machine."""
     del model.metadata_props[:], model.graph.metadata_props[:]
     for part in (model.graph.node, model.graph.input, model.graph.output, model.graph.value_info):
         for entry in part:
@@ -119,7 +126,7 @@ def _forget_origins(model: Any) -> None:
 
 
 def _name_batch(model: Any) -> None:
-    """PyTorch < 2.7 calls it after a symbol of its own."""
+    """Names the batch dimension "batch": PyTorch < 2.7 calls it after a symbol of its own."""
     symbol = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         for dim in value.type.tensor_type.shape.dim:
@@ -129,7 +136,7 @@ def _name_batch(model: Any) -> None:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """The exporter prints, warns and logs what only its authors can use."""
+    """Silences the exporter, which prints, warns and logs what only its authors can use."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

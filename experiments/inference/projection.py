@@ -1,4 +1,4 @@
-"""Projection: the latent whose sample comes nearest to an image."""
+"""Projection of an image: search for the latent whose sample is nearest to it."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -22,26 +22,26 @@ from gans.core.clock import Clock, Rates, RateSchedule
 from gans.core.player import Losses, Player
 from losses.core.schedule import cosine
 
-CANDIDATES = 256  # random latents, of which the nearest are where the search begins
+CANDIDATES = 256  # random latents, of which the nearest start the search
 SCOUTS, FINALISTS = 8, 2  # starts that are followed at first, and to the end
 SCOUTING = 0.25  # share of the steps that all scouts take
-RATE = 0.2  # of Adam, in standard deviations of the latents
+RATE = 0.2  # learning rate of Adam, in standard deviations of the latents
 WARMUP = 0.05  # share of the steps in which the rate rises
-PULL = 0.1  # towards the prior, at the start; none from the middle of the search on
+PULL = 0.1  # weight of the prior at the start; it falls to 0 in the middle of the search
 REFINEMENTS = 10  # steps of Gauss and Newton at the end
-DIFFERENCE = 0.01  # in standard deviations, between samples whose quotient is taken for the slope
-LARGEST_SLOPES = 2**27  # numbers: above it there is no refinement, for lack of memory
+DIFFERENCE = 0.01  # step of the finite differences, in standard deviations of the latents
+LARGEST_SLOPES = 2**27  # largest Jacobian that is refined with, in numbers, for lack of memory
 LEAST_ERROR = 1e-12  # below it float32 cannot tell images apart
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What was found.
+    """Result of a projection: a latent, its sample, and the distance to the image.
 
     Attributes:
         point: the latent, `(size,)`.
         sample: its image in [−1, 1], `(C, H, W)`.
-        error: the mean square of its differences from the image asked for.
+        error: the mean squared error between it and the image asked for.
     """
 
     point: Tensor
@@ -50,13 +50,15 @@ class Projection:
 
     @property
     def psnr(self) -> float:
-        """The peak signal-to-noise ratio in dB, of pixels whose range is 2."""
+        """Peak signal-to-noise ratio in dB, for pixels whose range is 2."""
         return 10 * math.log10(4 / max(self.error, LEAST_ERROR))
 
 
 class Standing(nn.Module):
-    """Where S searchers stand, in standard deviations from the mean of the latents: so one rate of learning
-    fits every generator."""
+    """Parameters of S latents that are searched for, in standard deviations from the mean of the latents.
+
+    In this unit one learning rate fits every generator.
+    """
 
     centre: Tensor
     deviation: Tensor
@@ -68,13 +70,15 @@ class Standing(nn.Module):
         self.shifts = nn.Parameter((points - self.centre) / self.deviation)
 
     def forward(self) -> Tensor:
-        """Points `(S, size)`."""
+        """Points of the latents, `(S, size)`."""
         return self.centre + self.shifts * self.deviation
 
 
 def read_target(path: Path, size: tuple[int, int], channels: int) -> Tensor:
-    """An image file of any size and kind as uint8 `(C, H, W)`, resized and cropped as `--fit crop` does.
-    Raises UsageError for what is no image."""
+    """Reads an image file as uint8 `(C, H, W)`, resized and cropped as `--fit crop` does.
+
+    It may be of any size and kind. Raises UsageError for what is no image.
+    """
     try:
         _, image = read_image(FolderStore(path.parent), path.name, channels)
     except UnreadableError as error:
@@ -86,8 +90,11 @@ def read_target(path: Path, size: tuple[int, int], channels: int) -> Tensor:
 def project(
     space: LatentSpace, target: Tensor, steps: int, seed: int, advance: Callable[[int], None]
 ) -> Projection:
-    """Searches for `target`, uint8 `(C, H, W)`, by Adam on the latents (Lipton & Tripathi 2017; Karras et
-    al. 2020, appendix D), from the nearest of random samples. `advance` is told of every step."""
+    """Projects an image: searches for the latent whose sample is nearest to `target`, uint8 `(C, H, W)`.
+
+    It descends by Adam on the latents (Lipton & Tripathi 2017; Karras et al. 2020, appendix D), from
+    the nearest of random samples, and ends with least squares. `advance` is called after every step.
+    """
     image = from_uint8(target)
     points = space.from_noise(
         torch.randn(CANDIDATES, space.network.z_dim, generator=generator_for(seed, "projection"))
@@ -103,7 +110,7 @@ def project(
 
 
 def errors(space: LatentSpace, points: Tensor, image: Tensor) -> Tensor:
-    """Mean squared differences between the samples of points and an image in [−1, 1], `(N,)`."""
+    """Mean squared errors between the samples of points and an image in [−1, 1], `(N,)`."""
     return (space.samples(points) - image).square().flatten(1).mean(dim=1)
 
 
@@ -114,8 +121,13 @@ def descend(
     span: tuple[int, int, int],
     advance: Callable[[int], None],
 ) -> Tensor:
-    """Points after some steps of the search: `span` is the first of them, the one after the last, and how
-    many there are in all."""
+    """Moves points towards those whose samples are nearest to the image, by some steps of Adam.
+
+    Args:
+        points: `(S, size)`.
+        span: the first step, the one after the last, and the number of steps of the whole search.
+        advance: called after every step.
+    """
     first, end, total = span
     standing = Standing(space, points).to(space.device)
     rates = RateSchedule(cosine, decay_from=SCOUTING, warmup_images=WARMUP * total)
@@ -139,8 +151,10 @@ def descend(
 
 
 def refined(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
-    """A point `(size,)` after some steps of least squares (Levenberg 1944; Marquardt 1963), which end on the
-    spot where Adam goes round and round. No step makes the error larger."""
+    """Refines a point `(size,)` by damped least squares (Levenberg 1944; Marquardt 1963).
+
+    It converges where Adam circles around the solution. No step makes the error larger.
+    """
     if image.numel() * space.size > LARGEST_SLOPES:
         return point
     unit, damping = space.deviation.clamp(min=1e-8), 1e-3
@@ -164,10 +178,11 @@ def refined(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
 
 
 def projection_sheet(target: Tensor, found: Projection) -> Image.Image:
-    """The image, and beside it the nearest sample."""
+    """Draws the image, and beside it the nearest sample."""
     images = torch.stack([target, to_uint8(found.sample)])
     return sheet([SheetRow(f"{found.psnr:.1f} dB", images, ("image", "sample"))])
 
 
 def _adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Adam of the search."""
     return torch.optim.Adam(parameters, lr=RATE, betas=(0.9, 0.99))

@@ -1,4 +1,4 @@
-"""Style mixing: the coarse styles of one sample with the fine ones of another (StyleGAN, section 3.1)."""
+"""Style mixing: the coarse styles of one sample with the fine styles of another (StyleGAN, section 3.1)."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,13 @@ from gans.core.styles import repeat_styles
 
 @torch.no_grad()
 def mixtures(space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], crossover: int | None) -> Tensor:
-    """Samples `(len(coarse), len(fine), C, H, W)`: the first `crossover` styles are those of a coarse seed,
-    the others of a fine one; by default half of them.
+    """Mixes coarse styles of seeds with fine styles of others: samples `(len(coarse), len(fine), C, H, W)`.
 
-    Raises UsageError for a generator without styles, and a crossover that it does not have.
+    Args:
+        coarse: seeds of the rows; fine: seeds of the columns.
+        crossover: number of styles, from the first on, that a coarse seed gives; None for half of them.
+
+    Raises UsageError for a generator without styles, and for a crossover that it does not have.
     """
     network = space.network
     if not isinstance(network, StyledNetwork):
@@ -44,7 +47,7 @@ def mixtures(space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], cro
 def mixing_sheet(
     space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], crossover: int | None
 ) -> Image.Image:
-    """The mixtures, with the samples whose styles they have above and beside them."""
+    """Draws the mixtures, with the samples whose styles they have above and beside them."""
     mix_styles = mixtures(space, coarse, fine, crossover)
     rows, columns = (to_uint8(space.samples(space.of_seeds(seeds))) for seeds in (coarse, fine))
     blank = torch.full_like(rows[:1], 255)

@@ -1,4 +1,4 @@
-"""Image files through a translator: of any size and kind, at their own size and under their own names."""
+"""Translation of image files of any size and kind, at their own size and under their own names."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ log = logging.getLogger("gans")
 
 
 class Item(NamedTuple):
-    """An image file, by its name below a folder, and the file that its translation becomes."""
+    """Image file to translate, by its name below a folder, and the file that its translation becomes."""
 
     folder: Path
     name: str
@@ -30,11 +30,15 @@ class Item(NamedTuple):
 
     @property
     def file(self) -> Path:
+        """Path of the image file."""
         return self.folder / self.name
 
     def read(self, channels: int) -> tuple[Image.Image, Image.Image | None]:
-        """The image as it is shown, on white, with the channels of the run; and its transparency apart, if
-        it has any and the run has none. Raises UnreadableError."""
+        """Reads the image with the channels of the run, and its transparency apart.
+
+        An image with transparency is put on white. The second value is None where the image has no
+        transparency, or where the run has four channels itself. Raises UnreadableError.
+        """
         header, image = read_image(FolderStore(self.folder), self.name, 4)
         if channels == 4:
             return image, None
@@ -42,8 +46,11 @@ class Item(NamedTuple):
 
 
 def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
-    """Every image that is asked for. Raises UsageError for one that is not there, and where a result would
-    take the place of an input, of another result or, without `force`, of any file."""
+    """Finds all image files to translate, with the files of their results.
+
+    Raises UsageError for a file that is not there, and where a result would take the place of an input, of
+    another result or, without `force`, of any file.
+    """
     if not out:
         raise UsageError("--out is empty; give a folder")
     target = Path(out)
@@ -67,7 +74,7 @@ def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
 
 
 def _found(path: Path, out: Path) -> list[Item]:
-    """The image, or all below a folder."""
+    """Items of an image file, or of all images below a folder."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; give image files, or folders of them")
     if not path.is_dir():
@@ -81,13 +88,16 @@ def _found(path: Path, out: Path) -> list[Item]:
 
 
 def _stem(name: str) -> str:
-    """Without the ending, if it is that of an image."""
+    """Name of a file without its ending, if that is the ending of an image."""
     return str(Path(name).with_suffix("")) if name.lower().endswith(ENDINGS) else name
 
 
 def check(items: Sequence[Item], skip_bad: bool, advance: Callable[[int], None]) -> list[Item]:
-    """Those that can be read. All are tried before the first is translated, so that a bad one leaves nothing
-    behind. Raises UsageError for it, or where there is no good one; with `skip_bad` says which are bad."""
+    """Reads every image once, before the first is translated; returns those that can be read.
+
+    So a bad file leaves nothing behind. Raises UsageError for it, or where there is no good one; with
+    `skip_bad` logs which are bad.
+    """
     good, bad = [], []
     for item in items:
         try:
@@ -107,12 +117,12 @@ def check(items: Sequence[Item], skip_bad: bool, advance: Callable[[int], None])
 
 
 class Frame(NamedTuple):
-    """How images of any size come through the network.
+    """Input format of a translator, to which images of any size are brought.
 
     Attributes:
         size: (height, width) of the training.
-        channels: of the run.
-        multiple: sides must be multiples of it; None where they must be those of the training.
+        channels: those of the run.
+        multiple: number that sides must be multiples of; None where they must be those of the training.
         device: where the network is.
     """
 
@@ -122,7 +132,7 @@ class Frame(NamedTuple):
     device: torch.device
 
     def through(self, target: Target, image: Image.Image) -> Image.Image:
-        """The translation of an image, of the same size."""
+        """Translates an image; the result has the same size."""
         own = image.height, image.width
         if self.multiple is None:
             made = target.change(image, as_input(resize(image, self.size, "stretch")).to(self.device))
@@ -135,14 +145,18 @@ class Frame(NamedTuple):
 
 
 def padded(side: int, multiple: int, trained: int) -> int:
-    """The multiple that an image's side is brought to: twice the multiple or the training's side at least,
-    because layers need a border to reflect, and more than one pixel to normalize."""
+    """Side to which an image's side is padded: the next multiple, but twice that or the training's at least.
+
+    Layers need a border to reflect, and more than one pixel to normalize.
+    """
     return max(ceil(side / multiple) * multiple, min(2 * multiple, trained))
 
 
 def mirrored(side: int, wanted: int) -> Tensor:
-    """Indices `(wanted,)` of pixels: all in the middle, and around them their reflection, as often as it
-    takes."""
+    """Indices `(wanted,)` that pad a side by reflection.
+
+    All pixels are in the middle, and around them their reflection, as often as it takes.
+    """
     period = max(1, 2 * (side - 1))
     places = (torch.arange(wanted) - (wanted - side) // 2) % period
     return torch.minimum(places, period - places)
@@ -152,8 +166,11 @@ def mirrored(side: int, wanted: int) -> Tensor:
 def translate_files(
     items: Iterable[Item], frame: Frame, target: Target, seed: int, advance: Callable[[int], None]
 ) -> None:
-    """Translates and writes one after the other: what dropout drops is a function of the seed and of the
-    file's name alone, and so does not depend on what else is translated."""
+    """Translates image files one after the other, and writes the results.
+
+    The random numbers of dropout are a function of the seed and of the file's name alone, and so do not
+    depend on what else is translated.
+    """
     make_deterministic()
     for item in items:
         with usage_errors():

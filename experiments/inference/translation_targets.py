@@ -1,4 +1,4 @@
-"""What `--to` asks of a translator: a domain, or attributes, of which the critic tells those not named."""
+"""Target of a translation (`--to`): a domain, or attributes, others of which the critic classifies."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ from gans.core.translation import AttributeTranslator, DomainTranslator
 
 
 class Target(NamedTuple):
-    """What is asked for.
+    """Target of a translation, in words and as a function on images.
 
     Attributes:
-        words: as `B`, or `hue=red,filled=1`.
-        change: the whole image, in the run's channels, and what the network is given of it
-            `(1, C, H, W)` → what the network makes of that.
+        words: such as `B`, or `hue=red,filled=1`.
+        change: the whole image, in the run's channels, and the network's input of it `(1, C, H, W)` → the
+            network's output.
     """
 
     words: str
@@ -46,7 +46,10 @@ def target_of(
     words: Sequence[str],
     path: Path,
 ) -> Target:
-    """What `words` ask of the generator of `path`. Raises UsageError for what it cannot give."""
+    """Resolves the words of `--to` for the generator of `path`.
+
+    Raises UsageError for a target that it cannot give.
+    """
     words = [part for word in words for part in word.split(",") if part]
     if isinstance(network, DomainTranslator):
         to = domain_asked(network.targets, words, str(path))
@@ -67,7 +70,10 @@ def target_of(
 
 
 def domain_asked(targets: Sequence[str], words: Sequence[str], name: str) -> str:
-    """The domain that the words name, which may be missing where there is only one."""
+    """Domain that the words name; it may be left out where there is only one.
+
+    Raises UsageError for words that name no domain or several.
+    """
     words = words or (targets if len(targets) == 1 else ())
     if len(words) != 1:
         raise UsageError(f"{name} translates to {join_words(targets)}: say which with --to, one of them")
@@ -78,7 +84,10 @@ def domain_asked(targets: Sequence[str], words: Sequence[str], name: str) -> str
 
 
 def attributes_asked(groups: Groups, words: Sequence[str], name: str) -> dict[str, str]:
-    """The value of each attribute that the words name."""
+    """Values of the attributes that the words name, by attribute.
+
+    Raises UsageError for words that name none, for an unknown attribute or value, and for one named twice.
+    """
     names = join_words([group.name for group in groups])
     if not words:
         raise UsageError(f"{name} changes attributes: say which with --to NAME=VALUE, of {names}")
@@ -100,10 +109,10 @@ def attributes_asked(groups: Groups, words: Sequence[str], name: str) -> dict[st
 
 
 class AttributeChange:
-    """Some attributes become as asked for, and the others stay what the critic says that they are.
+    """Translation that changes some attributes, and keeps the others as the critic classifies them.
 
     Args:
-        critic: may be None where all are asked for.
+        critic: may be None where all attributes are given.
     """
 
     def __init__(
@@ -121,7 +130,7 @@ class AttributeChange:
         return self.network.translate(x, self.rows(image, x.device))
 
     def rows(self, image: Image.Image, device: torch.device) -> Tensor:
-        """All attributes, `(1, D)`."""
+        """All attributes that the translation is to have, `(1, D)`."""
         rows = torch.zeros(1, len(column_names(self.groups)), device=device)
         if self.critic is not None and self.size is not None:
             seen: Any = self.fit or "crop"  # as the run brought its own images to its size
@@ -133,13 +142,15 @@ class AttributeChange:
 
 
 def critic_of(path: Path, settings: Settings) -> AttributeCritic | None:
-    """The critic of a checkpoint or a run folder, if it tells attributes; None where there is none, as in an
-    exported file."""
+    """Critic of a checkpoint or a run folder, if it classifies attributes.
+
+    None where there is none, as in an exported file.
+    """
     critic = load_critic(path, settings)
     return critic if isinstance(critic, AttributeCritic) else None
 
 
 def as_input(image: Image.Image) -> Tensor:
-    """An image in 8 bits → what networks see of it, `(1, C, H, W)` in [−1, 1]."""
+    """Converts an 8-bit image to the input of a network, `(1, C, H, W)` in [−1, 1]."""
     pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
     return from_uint8(pixels.permute(2, 0, 1)[None])

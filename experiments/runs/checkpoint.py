@@ -34,11 +34,11 @@ class Checkpoints:
         self.keep = keep
 
     def paths(self) -> list[Path]:
-        """Oldest first."""
+        """Paths of the checkpoints, oldest first."""
         return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
 
     def save(self, step: int, content: dict[str, Any]) -> Path:
-        """Writes a checkpoint and forgets the oldest. Raises RunError when the disk does not take it."""
+        """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it."""
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
         data = buffer.getvalue()
@@ -70,7 +70,7 @@ class Checkpoints:
                 hash_path(path).unlink(missing_ok=True)
 
     def newest(self) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read, None where there is none at all.
+        """Loads the newest checkpoint that can be read, None where there is none at all.
 
         A line in the log names each damaged one, which is passed over; raises RunError when
         all are damaged, or when the newest was written by a newer version.
@@ -89,20 +89,24 @@ class Checkpoints:
 
 
 class DamagedError(RunError):
-    """A file that is not, or no longer, a checkpoint."""
+    """Error for a file that is not, or no longer, a checkpoint."""
 
 
 def checkpoint_name(step: int) -> str:
+    """The file name of the checkpoint of a step."""
     return f"step-{step:08d}.pt"
 
 
 def step_of(path: Path) -> int:
-    """The step in a checkpoint's name."""
+    """The step in the name of a checkpoint."""
     return int(path.stem.removeprefix("step-"))
 
 
 def check_revision(arch: str, revision: int, who: str) -> None:
-    """Raises RunError for weights of a later revision of an architecture than this version knows."""
+    """Checks that weights are of no later revision of an architecture than this version knows.
+
+    Raises RunError otherwise.
+    """
     known = registry.load("architecture", arch).revision
     if revision > known:
         raise RunError(
@@ -113,7 +117,7 @@ def check_revision(arch: str, revision: int, who: str) -> None:
 
 
 def rename_keys(state: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
-    """A state dict of an earlier version, with the prefixes of its keys as they are now."""
+    """Renames keys in a state dict of an earlier version by their prefixes."""
     found = {}
     for key, value in state.items():
         old = next((prefix for prefix in renamed if f".{prefix}." in f".{key}."), None)
@@ -122,11 +126,12 @@ def rename_keys(state: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[st
 
 
 def hash_path(path: Path) -> Path:
+    """The path of the hash beside a checkpoint."""
     return path.with_name(path.name + ".sha256")
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads one checkpoint onto the CPU.
+    """Loads one checkpoint onto the CPU.
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
     Raises DamagedError for a file that is not a checkpoint or fails its hash, RunError for a newer format.

@@ -1,4 +1,4 @@
-"""A network as one file: weights in safetensors, and what is needed to build it again."""
+"""Export of a network as one file: weights in safetensors, and the settings that build it again."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,11 @@ LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
 
 
 def describe_network(settings: Settings, player: Role) -> dict[str, Any]:
-    """The metadata of a file: the settings that build the network, and those of its options and the revision
-    that are not the default, so that a file says no more than it must."""
+    """Makes the metadata of an exported file: the settings that build the network.
+
+    Of its options and the revision it has those that are not the default, so that a file says no more than it
+    must.
+    """
     description = {name: getattr(settings, name) for name in NEEDED[player]}
     description |= network_options(settings)
     revision = registry.load("architecture", settings.arch).revision
@@ -37,7 +40,7 @@ def describe_network(settings: Settings, player: Role) -> dict[str, Any]:
 
 
 def export_network(network: nn.Module, settings: Settings, path: Path, player: Role = "generator") -> None:
-    """Writes the parameters and buffers of a run's generator or critic. Equal networks give equal bytes."""
+    """Exports the parameters and buffers of a generator or critic. Equal networks give equal bytes."""
     from safetensors.torch import save
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
@@ -46,7 +49,7 @@ def export_network(network: nn.Module, settings: Settings, path: Path, player: R
 
 
 def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, Settings]:
-    """The network in a file that `export_network` wrote, in evaluation mode, and its settings.
+    """Imports the network in a file that `export_network` wrote, in evaluation mode, and its settings.
 
     Raises UsageError for a file that is not one, or holds the other player.
     """

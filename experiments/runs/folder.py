@@ -24,7 +24,7 @@ MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.tx
 
 
 class RunFolder:
-    """Paths and small files of one run."""
+    """A run folder: its paths, config, scores and state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,32 +41,37 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
+        """Whether there is a run here, which means its config."""
         return self.config_file.is_file()
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a run, or why none came of it."""
+        """Whether there is a run here, or a note why it did not begin."""
         return self.exists or self.ended_file.is_file()
 
     @property
     def is_free(self) -> bool:
-        """Whether a new run may begin here: nothing is here, or only what a run makes before its config."""
+        """Whether a new run may begin here: there is nothing, or only files made before its config."""
         if not self.path.exists():
             return True
         return self.path.is_dir() and all(entry.name in MADE_FIRST for entry in self.path.iterdir())
 
     @property
     def is_finished(self) -> bool:
+        """Whether the run is finished."""
         # The exported generator is the last thing that a run writes.
         return self.generator_file.is_file()
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
+        """The checkpoints of the run."""
         return Checkpoints(self.path / "checkpoints", keep)
 
     @property
     def state(self) -> str:
-        """ "finished", "running" or "unfinished"; or what a sweep wrote down when it ended the run:
-        "failed: …", "stopped early: …"."""
+        """The state of the run: "finished", "running" or "unfinished", or as a sweep ended it.
+
+        This is "failed: …" or "stopped early: …".
+        """
         if self.ended_file.is_file():
             return self.ended_file.read_text(encoding="utf-8", errors="replace").strip()
         if self.is_finished:
@@ -75,7 +80,7 @@ class RunFolder:
 
     @property
     def is_locked(self) -> bool:
-        """Whether a process works here."""
+        """Whether a process is working on the run."""
         lock = self.path / ".lock"
         try:
             with FileLock(lock, timeout=0) if lock.exists() else nullcontext():
@@ -86,7 +91,7 @@ class RunFolder:
             return _is_held(lock)
 
     def prepare(self) -> None:
-        """Makes the folders. Raises RunError where that is not possible."""
+        """Makes the folders of the run. Raises RunError where that is not possible."""
         try:
             for folder in (self.samples, self.checkpoints().folder):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -96,11 +101,12 @@ class RunFolder:
             ) from error
 
     def write_config(self, spec: RunSpec) -> None:
+        """Writes the config of the run."""
         content = {"format": FORMAT, "settings": spec.to_json(), "environment": environment()}
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
 
     def begin(self, spec: RunSpec, step: int, is_changed: bool) -> None:
-        """Makes the folder ready to go on after `step`: with the config, and without what comes later.
+        """Prepares the folder for a run that goes on after `step`: writes the config, drops later scores.
 
         What a run with other settings has left is kept under names with the step at which they changed.
         """
@@ -115,26 +121,28 @@ class RunFolder:
         self.rewind_scores(step)
 
     def settings(self) -> Settings:
-        """The settings of the run here, with its plug-ins loaded; nothing else is opened."""
+        """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""
         values = read_config(self.config_file)
         registry.add_plugins(values.get("plugin"))
         return settings_from(values)
 
     def differences(self, settings: Settings) -> list[str]:
-        """What the config here says otherwise than `settings`, line by line."""
+        """Lists the differences of the config here from `settings`, a line each."""
         return differences(read_config(self.config_file), settings)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keeps other processes out."""
+        """Locks the folder against other processes."""
         return locked(self.path, "run folder")
 
     def scores(self) -> list[dict[str, Any]]:
-        """The lines of scores that are whole."""
+        """Reads the scores of the run, without torn lines."""
         return [entry for _, entry in whole_lines(self.scores_file)]
 
     def rewind_scores(self, step: int) -> None:
-        """Drops the scores after `step`, which a resumed run writes again, and a torn last line; and what
-        was the best after it."""
+        """Drops scores after `step`, which a resumed run writes again, and a torn last line.
+
+        A best checkpoint after it is deleted, too.
+        """
         for file in (self.scores_file, self.evaluation_file):
             if file.exists():
                 kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
@@ -158,7 +166,7 @@ def _is_held(lock: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """Keeps other processes out of a folder; a killed process leaves no lock behind."""
+    """Locks a folder against other processes; a killed process leaves no lock behind."""
     try:
         with FileLock(folder / ".lock", timeout=0):
             yield
@@ -167,7 +175,7 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each whole line of scores as it stands, and what it says; nothing where there is no file."""
+    """Yields each whole line of a file of scores, as it stands and parsed; nothing without a file."""
     if not file.exists():
         return
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
@@ -180,11 +188,12 @@ def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _dated(file: Path, step: int) -> Path:
+    """The name of a file with a step in it."""
     return file.with_stem(f"{file.stem}-step-{step:08d}")
 
 
 def open_run(path: Path) -> RunFolder:
-    """A run folder that must be one. Raises UsageError where it is not."""
+    """Opens an existing run folder. Raises UsageError where there is none."""
     folder = RunFolder(path)
     if not folder.exists:
         raise UsageError(f"{path} is not a run folder (it has no config.json)")
@@ -192,7 +201,10 @@ def open_run(path: Path) -> RunFolder:
 
 
 def run_folders(path: Path) -> list[RunFolder]:
-    """A run folder itself, or those in a folder, such as a sweep's. Raises UsageError where there is none."""
+    """Lists a run folder itself, or the run folders in a folder such as a sweep's.
+
+    Raises UsageError where there is none.
+    """
     if RunFolder(path).exists:
         return [RunFolder(path)]
     if not path.is_dir():
@@ -204,8 +216,10 @@ def run_folders(path: Path) -> list[RunFolder]:
 
 
 def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
-    """`runs/<arch>-<loss>-<data>-<n>`: the one that has these settings, so that the same command resumes;
-    else the first free number."""
+    """Chooses the folder `runs/<arch>-<loss>-<data>-<n>` of a run.
+
+    It is the one that has these settings, so that the same command resumes; else the first free number.
+    """
     data = settings.data.partition(":")[0]
     prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1
     while not (folder := RunFolder(root / f"{prefix}-{number}")).is_free:
@@ -219,7 +233,7 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
 
 
 def environment() -> dict[str, Any]:
-    """What the bits of a run may depend on besides its settings."""
+    """Versions and hardware on which the bits of a run may depend besides its settings."""
     try:
         own = version("gans")
     except PackageNotFoundError:  # run from a checkout that is not installed
@@ -236,6 +250,7 @@ def environment() -> dict[str, Any]:
 
 
 def _accelerator() -> dict[str, Any]:
+    """The accelerator and its libraries, if there is one."""
     if not torch.cuda.is_available():
         return {}
     return {

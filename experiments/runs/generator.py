@@ -1,4 +1,4 @@
-"""Samples from a run, a checkpoint or an exported generator, into pictures or arrays."""
+"""Loading of generators from runs, checkpoints and exported files, and sampling from them."""
 
 import io
 from collections.abc import Iterator
@@ -30,8 +30,10 @@ CRITIC = "critic.network."  # where the state of a game has its critic
 
 
 class Loaded(NamedTuple):
-    """A generator in evaluation mode on the CPU, its settings, and the step and the kimg that it was trained
-    to; None where the file does not say."""
+    """A loaded generator in evaluation mode on the CPU, its settings, and how long it was trained.
+
+    Step and kimg are None where the file does not say.
+    """
 
     generator: nn.Module
     settings: Settings
@@ -40,28 +42,28 @@ class Loaded(NamedTuple):
 
 
 def load_generator(path: Path) -> tuple[nn.Module, Settings]:
-    """As `load`, without the step."""
+    """Loads the generator of a run folder, a checkpoint or an exported file, and its settings."""
     return load(path)[:2]
 
 
 def from_noise(network: nn.Module, name: str) -> LatentNetwork:
-    """The generator, if it starts from noise. Raises UsageError for one that does not."""
+    """Checks that a generator starts from noise, and returns it; raises UsageError otherwise."""
     if not isinstance(network, LatentNetwork):
         raise UsageError(f"{name} makes images from images, not from noise; gans translate applies it")
     return network
 
 
 def from_images(network: nn.Module, name: str) -> DomainTranslator | AttributeTranslator:
-    """The generator, if it starts from images. Raises UsageError for one that does not."""
+    """Checks that a generator starts from images, and returns it; raises UsageError otherwise."""
     if not isinstance(network, DomainTranslator | AttributeTranslator):
         raise UsageError(f"{name} makes images from noise, not from images; gans sample draws them")
     return network
 
 
 def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool = False) -> LatentNetwork:
-    """The generator, or the part of it that makes one class.
+    """Restricts a generator to one class; None leaves it as it is.
 
-    Raises UsageError for a label of a generator that is told none, for one that is none of its classes, and
+    Raises UsageError for a label of an unconditional generator, for one that is none of its classes, and
     where one is needed.
     """
     classes = network.classes
@@ -79,15 +81,17 @@ def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool 
 
 
 def drawn_labels(network: LatentNetwork, count: int, random: torch.Generator) -> Condition:
-    """What the generator is told of that many samples: labels as frequent as in its data, if any."""
+    """Draws class labels as frequent as in the data of a generator; none for an unconditional one."""
     if not network.classes:
         return ()
     return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
 
 
 def load(path: Path) -> Loaded:
-    """The averaged generator of a run folder (finished or not), of one of its checkpoints, or of an exported
-    file. A line names each damaged checkpoint."""
+    """Loads the generator's EMA from a run folder, one of its checkpoints, or an exported file.
+
+    The run may be finished or not. A line names each damaged checkpoint.
+    """
     if path.suffix == ".safetensors":
         return Loaded(*import_network(path))
     if path.suffix == ".pt":
@@ -109,6 +113,7 @@ def load(path: Path) -> Loaded:
 
 
 def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
+    """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
     check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
     generator, _ = build_networks(settings)
@@ -121,8 +126,10 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
 
 
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
-    """The critic of a checkpoint, or of the newest one of a run folder, in evaluation mode; None where there
-    is none, as in an exported file. Raises RunError for one that does not fit the settings."""
+    """Loads the critic of a checkpoint, or of the newest one of a run folder, in evaluation mode.
+
+    There is none in an exported file: None. Raises RunError for one that does not fit the settings.
+    """
     if path.suffix == ".safetensors":
         return None
     state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
@@ -142,8 +149,7 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
 
 
 class Truncation(NamedTuple):
-    """How far samples of a generator with styles keep to their mean; see
-    `gans.core.styles.truncate_styles`."""
+    """Parameters of truncation of style-based generators; see `gans.core.styles.truncate_styles`."""
 
     psi: float
     cutoff: int | None = None
@@ -156,7 +162,7 @@ def generate(
     device: str = "auto",
     truncation: Truncation | None = None,
 ) -> Tensor:
-    """`count` samples on the CPU: images in [−1, 1] or points."""
+    """Generates `count` samples on the CPU: images in [−1, 1] or points."""
     return torch.cat(list(sample_batches(generator, count, seed, device, truncation)))
 
 
@@ -168,8 +174,10 @@ def sample_batches(
     device: str = "auto",
     truncation: Truncation | None = None,
 ) -> Iterator[Tensor]:
-    """The same, batch by batch; of every class as many as in its data, about, where the generator is told
-    labels. Raises UsageError for the truncation of a generator without styles.
+    """Generates `count` samples batch by batch, on the CPU: images in [−1, 1] or points.
+
+    Of a class-conditional generator, classes are about as frequent as in its data. Raises UsageError for the
+    truncation of a generator without styles.
 
     Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
     larger draw are the same to the bit.
@@ -185,6 +193,7 @@ def sample_batches(
 
 
 def _truncated(generator: LatentNetwork, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
+    """Generates samples with truncated styles."""
     if not isinstance(generator, StyledNetwork):
         raise UsageError("--truncation needs a generator with styles, such as stylegan's")
     if truncation.cutoff is not None and truncation.cutoff > generator.styles:
@@ -193,9 +202,11 @@ def _truncated(generator: LatentNetwork, truncation: Truncation, z: Tensor, *lab
 
 
 def save_samples(samples: Tensor, out: str) -> str:
-    """Writes `FILE.png` (grid or scatter plot), `FILE.npy` (uint8 `(N, C, H, W)` or float32 `(N, 2)`) or
-    `DIR/` (a PNG for each image). Returns a line on what was written. Raises UsageError for another form
-    of name, RunError where it cannot be written."""
+    """Saves samples as a picture, an array or a folder of images; returns a line on what was written.
+
+    `FILE.png` is a grid or scatter plot, `FILE.npy` uint8 `(N, C, H, W)` or float32 `(N, 2)`, and `DIR/` has
+    a PNG for each image. Raises UsageError for another form of name, RunError where it cannot be written.
+    """
     if not out:
         raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
     path = Path(out)
@@ -218,6 +229,7 @@ def save_samples(samples: Tensor, out: str) -> str:
 
 
 def _save_each(samples: Tensor, folder: Path) -> str:
+    """Saves a PNG for each image."""
     if samples.dim() == 2:
         raise UsageError("points do not make one picture each; give --out FILE.npy or FILE.png")
     folder.mkdir(parents=True, exist_ok=True)

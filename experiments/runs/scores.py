@@ -1,4 +1,4 @@
-"""What stands beside a score, and where scores are kept and shown."""
+"""Evaluation scores in a run folder: reading, writing and formatting them, with their provenance."""
 
 import json
 from collections.abc import Mapping
@@ -20,21 +20,25 @@ NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines o
 
 
 def versions() -> dict[str, str]:
+    """Versions of the libraries on which scores may depend."""
     return {"torch": torch.__version__, "pillow": version("pillow")}
 
 
 def quantization(record: Mapping[str, Any]) -> str:
-    """How samples were rounded before they were looked at."""
+    """The quantization of samples before they were evaluated: uint8, or none."""
     return "none" if record.get("extractor") == "none" else "uint8"
 
 
 def others_of(score: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a score beside its value."""
+    """Further numbers of a score beside its value."""
     return {key: value for key, value in score.items() if isinstance(value, float) and key != "value"}
 
 
 def numbers_of(scores: EvaluationScores) -> dict[str, float]:
-    """`metric/fid`; of a metric with several scores each by its name: `metric/precision-recall/recall`."""
+    """Flattens scores to numbers by name: `metric/fid`; `metric/precision-recall/recall`.
+
+    The latter is for metrics with several scores.
+    """
     numbers: dict[str, float] = {}
     for name, score in scores.items():
         own = {f"{name}/{key}": value for key, value in others_of(score).items() if key not in SPREADS}
@@ -43,8 +47,10 @@ def numbers_of(scores: EvaluationScores) -> dict[str, float]:
 
 
 def flat_record(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
-    """How the scores in a line were made, as the run folder knows it, for trackers that have flat names:
-    `evaluation/fid/extractor`. Nothing for a line without scores of an evaluation."""
+    """The provenance of the scores in a line, by flat names (`evaluation/fid/extractor`).
+
+    It is read from the run folder, and empty for a line without evaluation scores.
+    """
     if not any(name.startswith(NUMBER) for name in line):
         return {}
     scores = dict(kept_scores(folder)).get(line["step"], {})
@@ -54,7 +60,7 @@ def flat_record(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -> TrackedRun:
-    """The description of a run for its trackers, which go on after `step`."""
+    """Makes the description of a run for its trackers, which go on after `step`."""
     return TrackedRun(
         folder=folder.path,
         settings=json.loads(json.dumps(settings.to_dict())),
@@ -68,7 +74,7 @@ def tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -
 
 
 def scores_in(line: Mapping[str, Any]) -> EvaluationScores:
-    """The scores with their whole record, from a line that has them by flat names."""
+    """Parses scores with their provenance from a line that has them by flat names."""
     scores: EvaluationScores = {}
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
@@ -78,7 +84,10 @@ def scores_in(line: Mapping[str, Any]) -> EvaluationScores:
 
 
 def lines_of(scores: EvaluationScores) -> list[str]:
-    """`fid 12.34`, a line for every number; those that have names of their own follow by these."""
+    """Formats scores as lines such as `fid 12.34`, one for every number.
+
+    Numbers that have names of their own follow by these.
+    """
     lines = []
     for name, score in scores.items():
         others = others_of(score)
@@ -88,7 +97,7 @@ def lines_of(scores: EvaluationScores) -> list[str]:
 
 
 def kept_scores(folder: RunFolder) -> list[tuple[int, EvaluationScores]]:
-    """Step and scores of every evaluation that `evaluation.jsonl` has, from the first to the last."""
+    """Reads step and scores of every evaluation in `evaluation.jsonl`, in order."""
     found = []
     for _, entry in whole_lines(folder.evaluation_file):
         scores = entry.get("scores")
@@ -102,13 +111,16 @@ def _is_score(score: Any) -> bool:
 
 
 def keep_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
-    """Adds scores, with the whole record of how they were made, to `evaluation.jsonl`."""
+    """Appends scores, with their provenance, to `evaluation.jsonl`."""
     _append(folder.evaluation_file, {"step": step, "scores": scores})
 
 
 def keep_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
-    """Adds them to the run's `scores.jsonl`, at the step of the generator that was judged, and to
-    `evaluation.jsonl`. Both only grow, so that a run may be judged while it trains."""
+    """Appends evaluation scores to the run's `scores.jsonl` and `evaluation.jsonl`.
+
+    They stand at the step of the generator that was evaluated. Both files only grow, so that a run may be
+    evaluated while it trains. Raises RunError where they cannot be written.
+    """
     try:
         _append(folder.scores_file, {"step": step, "kimg": kimg, **numbers_of(scores)})
         keep_record(folder, step, scores)

@@ -1,4 +1,4 @@
-"""Uploads what W&B wrote offline into run folders, by W&B's own command."""
+"""Upload of runs that W&B tracked offline, by W&B's own command."""
 
 import os
 import re
@@ -17,12 +17,12 @@ UPLOADED = ".wandb.synced"  # how W&B marks what the server has
 
 @dataclass(frozen=True)
 class Upload:
-    """What was done for one run.
+    """Result of the upload of one run.
 
     Attributes:
-        run: its folder.
+        run: the run folder.
         parts: how many parts were uploaded, one of each process that worked on the run; 0 where all had been.
-        url: where the run is to be seen; empty where W&B does not say.
+        url: address of the run; empty where W&B does not say.
     """
 
     run: Path
@@ -31,14 +31,16 @@ class Upload:
 
 
 def runs_in(paths: list[Path]) -> list[RunFolder]:
-    """The run folders that these are or, as a sweep's folder does, hold, each once. Raises UsageError for
-    others."""
+    """Lists run folders in paths that are run folders or hold some, each once.
+
+    Raises UsageError for other paths.
+    """
     found = {folder.path.resolve(): folder for path in paths for folder in run_folders(path) if folder.exists}
     return list(found.values())
 
 
 def check_uploads(runs: list[RunFolder]) -> list[RunFolder]:
-    """Those of the runs that were tracked offline. Raises UsageError where none was, or without a login."""
+    """Selects the runs that were tracked offline. Raises UsageError where none was, or without a login."""
     tracked = [run for run in runs if _parts(run)]
     if not tracked:
         names = ", ".join(str(run.path) for run in runs[:3]) + ", …" * (len(runs) > 3)
@@ -49,7 +51,7 @@ def check_uploads(runs: list[RunFolder]) -> list[RunFolder]:
 
 
 def upload(run: RunFolder) -> Upload:
-    """Sends all parts that the server does not have, oldest first.
+    """Uploads all parts of a run that the server does not have, oldest first.
 
     Raises RunError for a run that another process is working on, or where the server does not take it.
     """
@@ -76,7 +78,7 @@ def _is_uploaded(part: Path) -> bool:
 
 
 def _environment(run: RunFolder) -> dict[str, str]:
-    """W&B's own files stay in the run folder, and its patience has an end."""
+    """Environment variables for W&B: its own files stay in the run folder, and its patience has an end."""
     return {
         **os.environ,
         "WANDB_DIR": str(run.path.resolve()),

@@ -1,4 +1,4 @@
-"""Where members run: processes of this machine, or tasks of a Ray cluster."""
+"""Engines, which start the runs of a sweep: as processes of this machine, or as tasks of a Ray cluster."""
 
 import logging
 import os
@@ -15,45 +15,49 @@ from experiments.core.registry import ROOT
 from experiments.sweeps.worker import INTERRUPTED, SweepTask
 
 WORKER = (sys.executable, "-m", "experiments.sweeps.worker")
-RETRIES = 8  # of a member whose Ray worker died
+RETRIES = 8  # of a sweep run whose Ray worker died
 
 
 class Job(ABC):
-    """A member at work."""
+    """Run of a sweep that an engine has started."""
 
     @abstractmethod
     def poll(self) -> int | None:
-        """Its exit status, negative for the signal that ended it; None while it works."""
+        """Exit status of the run, negative for the signal that ended it; None while it works."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Asks it to save and stop."""
+        """Asks the run to save and stop."""
 
 
 class Engine(ABC):
-    """Starts members.
+    """Starter of sweep runs, up to `jobs` at once.
 
     Attributes:
-        jobs: how many it takes at once.
+        jobs: number of runs that it takes at once.
     """
 
     jobs: int
 
     @abstractmethod
-    def start(self, task: SweepTask) -> Job: ...
+    def start(self, task: SweepTask) -> Job:
+        """Starts the run of a task."""
 
 
 class LocalEngine(Engine):
-    """Processes of this machine, each with its share of the cores."""
+    """Engine that starts processes of this machine, each with its share of the cores."""
 
     def __init__(self, jobs: int, threads: int) -> None:
         self.jobs, self.threads = jobs, threads
 
     def start(self, task: SweepTask) -> Job:
+        """Starts the run of a task as a process of this machine."""
         return _Local(launched(task, self.threads))
 
 
 class _Local(Job):
+    """Process of this machine; closing its standard input stops the run."""
+
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
 
@@ -67,17 +71,20 @@ class _Local(Job):
 
 
 def usual_jobs(device: str) -> int:
-    """A process for each core; an accelerator takes one at a time."""
+    """Default number of sweep runs at once: one for each core of a CPU, one on an accelerator."""
     return (os.cpu_count() or 1) if device == "cpu" else 1
 
 
 def threads_each(jobs: int) -> int:
-    """Of so many processes that share the cores."""
+    """Number of threads of each process, where this many processes share the cores."""
     return max(1, (os.cpu_count() or 1) // jobs)
 
 
 def launched(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
-    """The process of a member, in a session of its own: Ctrl-C reaches it through the sweep alone."""
+    """Starts the process of a sweep run, in a session of its own.
+
+    Ctrl-C on the terminal reaches it through the sweep alone.
+    """
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -99,12 +106,14 @@ def launched(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
 
 
 class RayEngine(Engine):
-    """Tasks of a Ray cluster, whose nodes share the folder of the sweep. A member whose worker or node dies
-    goes on elsewhere, from its last checkpoint.
+    """Engine that starts tasks of a Ray cluster, whose nodes share the folder of the sweep.
+
+    A run whose worker or node dies goes on elsewhere, from its last checkpoint.
 
     Args:
-        jobs: how many at once; None for as many as there is room for.
-        threads: of each; gpus: that each has for itself. Ray hides those that nobody asks for.
+        jobs: number of runs at once; None for as many as there is room for.
+        threads: number of threads of each run; gpus: number of GPUs that each run has for itself. Ray hides
+            those that nobody asks for.
 
     Raises UsageError without Ray, RunError without a cluster.
     """
@@ -136,16 +145,19 @@ class RayEngine(Engine):
         self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_in_ray)
 
     def start(self, task: SweepTask) -> Job:
+        """Starts the run of a task as a task of the Ray cluster."""
         return _InRay(self.ray, self._member.remote(task.to_line(), self.threads, str(ROOT)))
 
 
 def _room(node: Mapping[str, float], threads: int, gpus: int) -> int:
-    """How many members fit on a node."""
+    """Number of sweep runs that fit on a node of the cluster."""
     fit = int(node.get("CPU", 0)) // threads
     return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
 
 
 class _InRay(Job):
+    """Task of a Ray cluster; cancelling it stops the run."""
+
     def __init__(self, ray: Any, reference: Any) -> None:
         self.ray, self.reference = ray, reference
 
@@ -165,7 +177,7 @@ class _InRay(Job):
 
 
 def _in_ray(line: str, threads: int, root: str) -> int:
-    """What a Ray worker does: it keeps the member's process company, which ends with it."""
+    """Starts the process of a sweep run on a Ray worker, and waits for it; it ends with the worker."""
     if root not in sys.path:
         sys.path.insert(0, root)
     from experiments.sweeps.engines import launched

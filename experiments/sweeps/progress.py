@@ -1,4 +1,4 @@
-"""What a sweep shows while it works: a table on a terminal, a line for every change elsewhere."""
+"""Progress display of a sweep: a table on a terminal, a line for every change elsewhere."""
 
 import logging
 import time
@@ -18,17 +18,17 @@ from experiments.runs.folder import RunFolder
 log = logging.getLogger("gans")
 
 REFRESH_SECONDS = 1.0
-ROWS = 30  # at most, of members that work, failed, or ended last
+ROWS = 30  # largest number of rows in the table
 
 
 class SweepProgress:
-    """The states of members, with how far those at work have come."""
+    """Display of the states of all sweep runs, with how far each has come."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.console = Console(stderr=True)
         self.states: dict[str, str] = {}
-        self.ended: dict[str, str] = {}  # how far those came that do not work any more
+        self.ended: dict[str, str] = {}  # last progress of the runs that have ended
         self.live = Live(console=self.console, auto_refresh=False, transient=False, redirect_stdout=False)
         self._drawn = 0.0
 
@@ -45,6 +45,7 @@ class SweepProgress:
             self.live.stop()
 
     def show(self, states: Mapping[str, str]) -> None:
+        """Shows the states of sweep runs, and what has changed since the last call."""
         changed = {name: state for name, state in states.items() if self.states.get(name, "waiting") != state}
         self.states |= states
         for name in changed:
@@ -58,10 +59,11 @@ class SweepProgress:
             log.info(f"{name}: {state}" + (f" ({last})" if (last := self.progress(name)) else ""))
 
     def table(self) -> Table:
+        """Table of the sweep runs: name, state and progress, those at work first."""
         counts = Counter(state.partition(":")[0] for state in self.states.values())
         title = ", ".join(f"{count} {state}" for state, count in counts.items())
-        table = Table(title=f"{len(self.states)} members: {title}", title_justify="left", box=None)
-        for column in ("member", "state", "progress"):
+        table = Table(title=f"{len(self.states)} sweep runs: {title}", title_justify="left", box=None)
+        for column in ("run", "state", "progress"):
             table.add_column(column, overflow="ellipsis", no_wrap=column != "state")
         order = sorted(self.states, key=lambda name: (self._rank(name), name))
         for name in order[:ROWS]:
@@ -71,12 +73,15 @@ class SweepProgress:
         return table
 
     def _rank(self, name: str) -> int:
+        """Place of a run's state in the order of the table."""
         word = self.states[name].partition(":")[0]
         return ["running", "failed", "stopped", "done", "waiting"].index(word)
 
     def progress(self, name: str) -> str:
-        """The last score of a member, or how far it is. Files of those that have ended are read once: there
-        may be hundreds of them."""
+        """Progress of a sweep run in words: its kimg, and the last value of its first metric.
+
+        Files of runs that have ended are read once: there may be hundreds of them.
+        """
         state = self.states[name]
         if state in ("waiting", "running"):
             return "" if state == "waiting" else self._read(name)
@@ -85,6 +90,7 @@ class SweepProgress:
         return self.ended[name]
 
     def _read(self, name: str) -> str:
+        """Progress of a sweep run in words, read from its scores."""
         lines = RunFolder(self.out / name).scores()
         if not lines:
             return ""

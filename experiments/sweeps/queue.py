@@ -1,4 +1,4 @@
-"""Tasks at work: starts them, watches them, and writes down how they end."""
+"""Queue of a sweep's tasks: starts them, watches them, and writes down how they end."""
 
 import signal
 import time
@@ -15,15 +15,14 @@ Show = Callable[[Mapping[str, str]], None]
 
 
 def work_off(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict[str, str]:
-    """Brings every task to its end; those that are there are left alone, and one that fails does not stop the
-    others.
+    """Runs every task to its end; leaves alone those that are done, and goes on where one fails.
 
     Args:
         tasks: by their names.
-        show: told each one's state whenever one changes, and now and then.
+        show: called with the state of each task whenever one changes, and now and then.
 
     Returns:
-        How each ended: "done", or "failed: …".
+        The state of each task at its end: "done", or "failed: …".
 
     Raises KeyboardInterrupt after Ctrl-C, when all have saved and stopped.
     """
@@ -51,7 +50,10 @@ def work_off(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict
 
 
 def how_it_ended(task: SweepTask, status: int) -> str:
-    """How a member ended, in words, which its folder keeps where it failed."""
+    """Describes how a task ended, from its exit status: "done", "stopped" or "failed: …".
+
+    A reason of failure that the run itself has not left in its folder is written there.
+    """
     if status in (0, INTERRUPTED):
         return "done" if status == 0 else "stopped"
     folder = RunFolder(Path(task.folder))

@@ -1,4 +1,4 @@
-"""The rounds of a sweep: which members can be, which train for how long, and which are the best."""
+"""Stages of a sweep: checking its runs, training them, successive halving, refinement, and ranking."""
 
 import logging
 import math
@@ -25,14 +25,14 @@ log = logging.getLogger("gans")
 
 @dataclass(frozen=True)
 class SweepContext:
-    """What a sweep needs to run.
+    """Sweep with what it needs to run: folder, search space, evaluation and engine.
 
     Attributes:
-        out: its folder, of which each member has a subfolder.
-        sweep: what varies.
-        evaluation: of every member.
-        engine: where members run; None until they are to run.
-        show: told each member's state whenever one changes, and now and then.
+        out: its folder, of which each run has a subfolder.
+        sweep: the settings that vary.
+        evaluation: of every run.
+        engine: what starts the runs; None until they are to run.
+        show: called with the state of each run whenever one changes, and now and then.
     """
 
     out: Path
@@ -42,6 +42,7 @@ class SweepContext:
     show: Show = lambda states: None
 
     def task(self, sweep_run: SweepRun, until_kimg: float | None = None) -> SweepTask:
+        """Task of a sweep run, to its end or to `until_kimg`."""
         flags = {"group": self.out.name, **self.sweep.base, **sweep_run.settings, "seed": sweep_run.seed}
         folder = str(self.out / sweep_run.name)
         return SweepTask(
@@ -49,11 +50,12 @@ class SweepContext:
         )
 
     def folder(self, sweep_run: SweepRun) -> RunFolder:
+        """Run folder of a sweep run."""
         return RunFolder(self.out / sweep_run.name)
 
 
 def run_all(context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mapping[str, float] = {}) -> None:
-    """Brings every member to its end, or to the kimg that `shares` has for its name."""
+    """Trains all sweep runs to their end, or to the kimg that `shares` has for their name."""
     tasks = {sweep_run.name: context.task(sweep_run, shares.get(sweep_run.name)) for sweep_run in sweep_runs}
     assert context.engine is not None
     work_off(tasks, context.engine, context.show)
@@ -62,13 +64,15 @@ def run_all(context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mappi
 def ranked(
     context: SweepContext, sweep_runs: Sequence[SweepRun], metric: str | None, kimg: float | None = None
 ) -> list[tuple[float, list[SweepRun]]]:
-    """The mean score of each setting over its seeds, and its members, from the best to the worst. Members
-    that failed, or whose score is no finite number, are left out of it, as is a setting that has no other.
+    """Ranks the settings of a sweep by the mean of their scores over the seeds, from the best to the worst.
+
+    Returns pairs of the mean and the sweep runs of a setting. Runs that failed, or whose score is no
+    finite number, are left out of the mean, as is a setting that has no others.
 
     Args:
-        kimg: the scores are those of the first evaluation at so many images or more; None: of the last.
+        kimg: takes the scores of the first evaluation at this kimg or later; None for the last evaluation.
 
-    Raises RunError where none has such a score.
+    Raises RunError where no run has such a score.
     """
     settings: dict[str, list[SweepRun]] = {}
     for sweep_run in sweep_runs:
@@ -82,16 +86,19 @@ def ranked(
             found.append((float(np.mean(values)), own))
     if not found:
         score = metric or "to choose the best by"
-        raise RunError(f"no member has a score {score}; see log.txt in their folders")
+        raise RunError(f"no sweep run has a score {score}; see log.txt in their folders")
     return sorted(found, key=lambda pair: pair[0], reverse=is_higher_better)
 
 
 class _Score(NamedTuple):
+    """Score of a sweep run, and its direction."""
+
     value: float
     is_higher_better: bool
 
 
 def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score | None:
+    """Score of a run at an evaluation; None where it has none with a direction."""
     marks = marks_of(record_of(folder))
     possible = directed(marks)
     name = named(metric, marks) if metric else next(iter(possible), "")
@@ -105,9 +112,9 @@ def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score 
 def refine(
     context: SweepContext, sweep_runs: Sequence[SweepRun], top: int, metric: str | None
 ) -> list[SweepRun]:
-    """The finer round around the best settings, run to its end."""
+    """Runs a finer search around the best settings, to its end; returns its runs."""
     best = [own[0].settings for _, own in ranked(context, sweep_runs, metric)[:top]]
-    log.info(f"a finer round around the best {len(best)}")
+    log.info(f"a finer search around the best {len(best)}")
     finer = context.sweep.finer(best)
     run_all(context, finer)
     return finer
@@ -116,14 +123,16 @@ def refine(
 def halve(
     context: SweepContext, sweep_runs: Sequence[SweepRun], metric: str, kimg: Mapping[str, float]
 ) -> list[SweepRun]:
-    """Successive halving (Jamieson & Talwalkar 2016): all train for a while, the better half of the settings
-    goes on, for twice as long, and so forth, so that each rung shows as many images in all.
+    """Trains sweep runs by successive halving (Jamieson & Talwalkar 2016).
+
+    All train for a while, the better half of the settings goes on, for twice as long, and so forth, so
+    that each rung shows as many images in all.
 
     Args:
-        kimg: of every member's whole run.
+        kimg: length of every run, by name.
 
     Returns:
-        The members that trained to their end.
+        The runs that trained to their end.
     """
     left = list(sweep_runs)
     count = len({str(sweep_run.settings) for sweep_run in sweep_runs})
@@ -131,7 +140,7 @@ def halve(
     for rung in range(rungs - 1):
         share = (2 ** (rung + 1) - 1) / (2**rungs - 1)
         until = {sweep_run.name: kimg[sweep_run.name] * share for sweep_run in left}
-        log.info(f"rung {rung + 1} of {rungs}: {len(left)} members, to {share:.0%} of their length")
+        log.info(f"rung {rung + 1} of {rungs}: {len(left)} sweep runs, to {share:.0%} of their length")
         run_all(context, left, until)
         order = ranked(context, left, metric, min(until.values()) * 0.999)
         kept = order[: math.ceil(len(order) / 2)]
@@ -142,7 +151,7 @@ def halve(
                 words = f"stopped early: {metric} {mean:.4g} after {until[sweep_run.name]:.4g} kimg\n"
                 context.folder(sweep_run).ended_file.write_text(words, encoding="utf-8")
         left = [sweep_run for _, own in kept for sweep_run in own]
-    log.info(f"rung {rungs} of {rungs}: {len(left)} members, to their end")
+    log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
     run_all(context, left)
     return left
 
@@ -150,13 +159,15 @@ def halve(
 def check(
     context: SweepContext, sweep_runs: Sequence[SweepRun], skips: bool, metrics: Sequence[str]
 ) -> dict[str, float]:
-    """The kimg of every member's run, by name, of those that can be; the others are said, one by one.
+    """Checks that every sweep run can be built and evaluated; returns the kimg of those that can, by name.
+
+    Those that cannot are logged, one by one.
 
     Args:
-        metrics: by which members are chosen and compared.
+        metrics: scores by which runs are chosen and compared.
 
-    Raises UsageError for any of these, unless it `skips` them, where none is left, and for scores that cannot
-    be taken: all of that would else be found after the training.
+    Raises UsageError for impossible runs, unless it `skips` them, where no run is left, and for scores
+    that cannot be computed: all of that would else be found after the training.
     """
     from experiments.training.estimate import estimate
 
@@ -183,15 +194,18 @@ def check(
         log.info(f"{name}: {fault}")
     if faults and not (skips and possible):
         raise UsageError(
-            f"{len(faults)} of {len(sweep_runs)} members cannot be, and none was started; change the settings"
-            + ("" if not possible else ", or leave these out with --skip-impossible")
+            f"{len(faults)} of {len(sweep_runs)} sweep runs are impossible, and none was started; "
+            "change the settings" + ("" if not possible else ", or leave these out with --skip-impossible")
         )
     return possible
 
 
 def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -> None:
-    """Raises UsageError for an extractor or metric that does not fit the data, and for scores to choose by
-    that are none of those that are taken."""
+    """Checks that the evaluation of a sweep fits the data, and yields the scores that runs are chosen by.
+
+    Raises UsageError for an extractor or metric that does not fit the data, and for a score that is not
+    among those that are computed.
+    """
     if not context.evaluation.count:
         return
     evaluator = context.evaluation.evaluator(spec.settings.device)
@@ -200,7 +214,7 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
     for task_metrics in evaluator.task_metrics:
         for name, kind in task_metrics.metrics.items():
             key, made = (
-                evaluator.key_of(name, task_metrics.direction.key),
+                evaluator.key_of(name, task_metrics.task.key),
                 {"distance": evaluator.extractor.distance},
             )
             several = len(kind.higher_is_better) > 1
@@ -209,6 +223,6 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
     for metric in metrics:
         if named(metric, marks) not in marks:
             raise UsageError(
-                f"{metric} is none of the scores that members get ({', '.join(marks)}); name one of them, "
+                f"{metric} is none of the scores of the sweep runs ({', '.join(marks)}); name one of them, "
                 "or change these with --evaluate-metrics"
             )

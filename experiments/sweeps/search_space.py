@@ -1,4 +1,4 @@
-"""Which runs a sweep consists of: a product of settings, or random draws of them, each with several seeds."""
+"""Search space of a sweep: a product of settings, or random draws of them, each with several seeds."""
 
 import itertools
 import json
@@ -17,33 +17,34 @@ from experiments.core.seeds import derive_seed
 from experiments.core.settings import FIELDS, read_value
 from experiments.core.short_flags import SHORT_FLAGS
 
-PLAIN = ("arch", "loss", "data")  # whose values name themselves
-NARROWER = 4  # times, the range of a finer round
+PLAIN = ("arch", "loss", "data")  # settings whose values stand alone in the names of runs
+NARROWER = 4  # factor by which the ranges of a finer search are narrower
 
 
 @dataclass(frozen=True)
 class Range:
-    """From low to high, on a log scale."""
+    """Range of a number on a log scale, from low to high."""
 
     low: float
     high: float
 
     def draw(self, random: Random) -> float:
+        """Draws a number log-uniformly, rounded to three digits."""
         drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
         return float(f"{drawn:.3g}")  # digits that nobody can tell apart only make names long
 
     def around(self, centre: float) -> "Range":
-        """A quarter as wide on the log scale, and within this one."""
+        """Range around a centre that is a quarter as wide on the log scale, and within this one."""
         half = (self.high / self.low) ** (0.5 / NARROWER)
         return Range(max(self.low, centre / half), min(self.high, centre * half))
 
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One run.
+    """Run of a sweep: its name, its own settings and its seed.
 
     Attributes:
-        name: of its folder.
+        name: name of its folder.
         settings: the flags that it has of its own, without the seed.
         seed: its seed.
     """
@@ -55,14 +56,15 @@ class SweepRun:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What varies.
+    """Search space of a sweep: the settings that vary, and those that all runs share.
 
     Attributes:
         choices: setting → values.
         ranges: setting → range; only with draws.
-        draws: how many settings are drawn at random; None for the whole product.
-        seeds: of the members of each setting.
-        base: flags that all have; strengths: regularizers that all have; file: settings from a config file.
+        draws: number of settings that are drawn at random; None for the whole product.
+        seeds: the seeds with which each setting is run.
+        base: flags that all runs have; strengths: regularizers that all have; file: settings from a config
+            file.
     """
 
     choices: Mapping[str, Sequence[Any]]
@@ -74,6 +76,7 @@ class Sweep:
     file: Mapping[str, Any] = field(default_factory=dict)
 
     def sweep_runs(self) -> list[SweepRun]:
+        """All runs of the sweep: every setting of the product or of the draws, with every seed."""
         if self.draws is None:
             names = list(self.choices)
             product = itertools.product(*self.choices.values())
@@ -81,7 +84,7 @@ class Sweep:
         return self._with_seeds(self._drawn(number) for number in range(self.draws))
 
     def finer(self, best: Sequence[Mapping[str, Any]]) -> list[SweepRun]:
-        """As many draws again, around these settings in turn."""
+        """Runs of a finer search: as many draws again, around the best settings in turn."""
         assert self.draws is not None
         drawn = []
         for number in range(self.draws):
@@ -92,11 +95,13 @@ class Sweep:
         return self._with_seeds(iter(drawn))
 
     def _drawn(self, number: int) -> dict[str, Any]:
+        """Settings of the draw with this number."""
         random = Random(derive_seed(self.seeds[0], "draw", number))
         chosen = {name: random.choice(list(values)) for name, values in self.choices.items()}
         return chosen | {name: own.draw(random) for name, own in self.ranges.items()}
 
     def _with_seeds(self, settings: Iterator[dict[str, Any]]) -> list[SweepRun]:
+        """Runs of these settings, with every seed; equal settings count once."""
         distinct = {_name(own, self._varied): own for own in settings}
         return [
             SweepRun("-".join(filter(None, (name, f"seed-{seed}"))), own, seed)
@@ -106,11 +111,12 @@ class Sweep:
 
     @property
     def _varied(self) -> list[str]:
+        """Names of the settings that vary."""
         return [name for name, values in self.choices.items() if len(values) > 1] + list(self.ranges)
 
     @property
     def digest(self) -> str:
-        """Tells this sweep from another, however many seeds."""
+        """Hash of the sweep that is the same for any number of seeds."""
         parts = {
             name: str(getattr(self, name))
             for name in ("choices", "ranges", "draws", "base", "strengths", "file")
@@ -119,7 +125,7 @@ class Sweep:
 
 
 def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
-    """`dcgan-wgan-gp`, `lr_generator=0.0002`: what varies, in characters that any file system takes."""
+    """Name of a setting's runs, such as `dcgan-wgan-gp` or `lr_generator=0.0002`, for any file system."""
     parts = [
         _words(settings[name]) if name in PLAIN else f"{name}={_words(settings[name])}" for name in varied
     ]
@@ -127,15 +133,17 @@ def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
 
 
 def _words(value: Any) -> str:
+    """Value of a setting as part of a name."""
     if isinstance(value, list | tuple):
         return "_".join(map(_words, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def read_choices(name: str, text: str) -> list[Any]:
-    """The values of a setting, between commas; of settings that have commas themselves, between semicolons.
+    """Reads the values of a setting that varies, between commas.
 
-    Raises UsageError for an unknown setting and for a value that it cannot have.
+    Values of settings that have commas themselves stand between semicolons. Raises UsageError for an
+    unknown setting and for a value that it cannot have.
     """
     name = setting_name(name, "--set")
     if name in FIELDS and FIELDS[name].metadata["derived"]:
@@ -153,7 +161,7 @@ def read_choices(name: str, text: str) -> list[Any]:
 
 
 def setting_name(word: str, origin: str) -> str:
-    """The name of a setting or the key of an option. Raises UsageError for neither."""
+    """Normalizes the name of a setting or the key of an option. Raises UsageError for neither."""
     if "." in word:
         return normal_key(word)
     name = word.replace("-", "_")
@@ -172,6 +180,7 @@ def _has_commas(name: str) -> bool:
 
 
 def _read(name: str, part: str) -> Any:
+    """Reads one value of a setting or option. Raises ValueError or TypeError."""
     if "." in name:  # the option of a component that may be another in each run: read when these are resolved
         return part
     if name in FIELDS and isinstance(FIELDS[name].default, bool):
@@ -183,7 +192,10 @@ def _read(name: str, part: str) -> Any:
 
 
 def read_range(text: str) -> tuple[str, Range]:
-    """`lr_generator=1e-5:1e-3` → the setting and its range. Raises UsageError for anything else."""
+    """Reads the range of a setting, `lr_generator=1e-5:1e-3`; returns the setting and its range.
+
+    Raises UsageError for anything else.
+    """
     name, _, ends = text.partition("=")
     name = setting_name(name, "--log-uniform")
     try:

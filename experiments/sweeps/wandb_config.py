@@ -1,4 +1,4 @@
-"""The same sweep as a file of W&B's, whose agents call `gans run` on any number of machines."""
+"""Export of a sweep to W&B's sweeps, whose agents call `gans run` on any number of machines."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +17,14 @@ AT_THE_END = 1e9  # kimg between evaluations: longer than any run, whose last st
 def wandb_config(
     sweep: Sweep, file: Path | None, metric: str | None, evaluation: Evaluation
 ) -> dict[str, Any]:
-    """What `wandb sweep FILE` reads. Seeds are values like others; every parameter is a flag of `gans run`.
+    """Converts a sweep to the config that `wandb sweep FILE` reads.
+
+    Seeds are values like others; every parameter is a flag of `gans run`.
 
     Args:
-        file: from which the sweep has settings; agents read it too.
-        metric: a score of a member.
-        evaluation: of every member at its end, unless the sweep's settings say when.
+        file: config file from which the sweep has settings; agents read it too.
+        metric: score by which W&B compares the runs.
+        evaluation: of every run at its end, unless the sweep's settings say when.
 
     Raises UsageError for a metric without a direction.
     """
@@ -62,22 +64,24 @@ def wandb_config(
 
 
 def _flag(name: str) -> str:
+    """Flag of a setting or key of an option, as a parameter of the config."""
     return name if "." in name else flag(name).removeprefix("--")
 
 
 def _fixed(name: str, value: Any) -> tuple[str, dict[str, Any]]:
-    """A parameter with one value. Agents leave out what is false, which a config file may have as true."""
+    """Parameter with one value. Agents leave out what is false, which a config file may have as true."""
     if value is False:
         return f"no-{_flag(name)}", {"value": True}
     return _flag(name), {"value": _word(value)}
 
 
 def _word(value: Any) -> Any:
-    """As the flag takes it."""
+    """Value of a setting in the words of its flag."""
     if value == ():
         return ""
     return show(value) if isinstance(value, tuple) else value
 
 
 def _distribution(own: Range) -> Mapping[str, Any]:
+    """Distribution from which W&B draws a number of this range."""
     return {"distribution": "log_uniform_values", "min": own.low, "max": own.high}

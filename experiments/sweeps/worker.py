@@ -1,9 +1,9 @@
-"""One member of a sweep, in a process of its own: trained, evaluated, and stopped with the sweep.
+"""Worker of a sweep, a process that trains and evaluates one run, and stops with the sweep.
 
     python -m experiments.sweeps.worker < TASK
 
-The task is one line of JSON. When standard input ends, as it does when the sweep's process dies in whatever
-way, the run saves and stops.
+The task is one line of JSON. When standard input ends, as it does when the sweep's process dies in
+whatever way, the run saves and stops.
 """
 
 import json
@@ -27,19 +27,26 @@ log = logging.getLogger("gans")
 if TYPE_CHECKING:
     from experiments.evaluation.evaluate import Evaluator
 
-INTERRUPTED = 130
-HANDOVER_SECONDS = 60.0  # in which an earlier process of this member has to save and stop
+INTERRUPTED = 130  # exit status after Ctrl-C
+HANDOVER_SECONDS = 60.0  # time in which an earlier process of this run has to save and stop
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How members are judged when they end or pause; a count of 0: not at all."""
+    """Evaluation of a sweep run when it ends or pauses.
+
+    Attributes:
+        metrics: their names; empty for those of gans evaluate.
+        count: largest number of samples on each side; 0: no evaluation.
+        extractor: the feature extractor; None for the usual one of the data.
+    """
 
     metrics: tuple[str, ...] = ()
     count: int = 5000
     extractor: str | None = None
 
     def evaluator(self, device: str) -> "Evaluator":
+        """Builds the evaluator, on this device."""
         from experiments.evaluation.evaluate import Evaluator
         from experiments.evaluation.features import ExtractorOptions
 
@@ -49,12 +56,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SweepTask:
-    """What is to be done in a run folder.
+    """Task of a worker: the run folder, its settings, and its evaluation.
 
     Attributes:
-        folder: of the run.
+        folder: the run folder.
         flags: its settings; strengths: its further regularizers; file: settings from a config file.
-        evaluation: after the training.
+        evaluation: the evaluation after the training.
         until_kimg: where it pauses; None: at its end.
     """
 
@@ -66,19 +73,22 @@ class SweepTask:
     until_kimg: float | None = None
 
     def to_line(self) -> str:
+        """Writes the task as one line of JSON."""
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> "SweepTask":
+        """Reads a task from its line of JSON."""
         values = json.loads(line)
         return cls(**{**values, "evaluation": Evaluation(**values["evaluation"])})
 
     def spec(self) -> RunSpec:
+        """Resolves the settings of the run."""
         return resolve(self.flags, self.file, "of the sweep", self.strengths)
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing of it is left to do."""
+        """Whether nothing of the task is left to do."""
         folder = RunFolder(Path(self.folder))
         if folder.state.startswith("failed") or not (folder.is_finished or self.until_kimg):
             return False
@@ -92,13 +102,14 @@ class SweepTask:
 
 
 def evaluated_kimg(folder: RunFolder) -> list[float]:
+    """Kimg of all evaluations of a run folder, in the order of steps."""
     from experiments.analysis.comparison.read import record_of
 
     return [kimg for kimg, _ in record_of(folder).evaluations if kimg is not None]
 
 
 def work(task: SweepTask) -> None:
-    """Trains and evaluates. Raises what these raise."""
+    """Trains and evaluates the run of a task. Raises the errors of both."""
     from experiments.training.run import run
 
     folder = RunFolder(Path(task.folder))
@@ -113,7 +124,7 @@ def work(task: SweepTask) -> None:
 
 
 def _wait_for(folder: RunFolder) -> None:
-    """A process of this member that was left alone saves and stops by itself, but not at once."""
+    """Waits until an earlier process of this run, which was left alone, has saved and stopped."""
     end = time.monotonic() + HANDOVER_SECONDS
     while folder.is_locked and time.monotonic() < end:
         time.sleep(0.2)
@@ -131,7 +142,7 @@ def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
 
 
 def attempt(task: SweepTask) -> int:
-    """Does it. Returns the exit status; why it failed stands in the folder."""
+    """Does a task; returns the exit status. The reason of a failure is written into the run folder."""
     from experiments.training.trainer import Interrupted
 
     try:
@@ -148,6 +159,7 @@ def attempt(task: SweepTask) -> int:
 
 
 def main() -> int:
+    """Does the task on standard input; returns the exit status."""
     task = SweepTask.from_line(sys.stdin.readline())
     stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
     with log_lines():

@@ -8,7 +8,7 @@ from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 
 class LocalTracker(Tracker):
-    """Appends whole lines; a line torn by a kill is dropped when the run resumes."""
+    """Appends whole lines to scores.jsonl; a line torn by a kill is dropped when the run resumes."""
 
     def __init__(self, run: TrackedRun) -> None:
         self._path = run.folder / "scores.jsonl"
@@ -23,7 +23,7 @@ class LocalTracker(Tracker):
             raise
 
     def images(self, name: str, file: Path, kimg: float) -> None:
-        """The file is already where it belongs."""
+        """Does nothing: the file is already where it belongs."""
 
     def close(self, exit_status: int = 0) -> None:
         self._file.close()

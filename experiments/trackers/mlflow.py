@@ -17,7 +17,7 @@ REMEDY = 'pip install "gans[mlflow]"'
 
 
 class MlflowTracker(Tracker):
-    """A run of MLflow in the experiment that `--project` names, under the id that the folder keeps.
+    """Tracks a run in MLflow, in the experiment that `--project` names, under the id that the folder keeps.
 
     It goes to MLFLOW_TRACKING_URI, else to a SQLite file in the run folder's `mlflow/`, which `mlflow ui
     --backend-store-uri sqlite:///RUN/mlflow/mlflow.db` shows. The step is the number of images shown:
@@ -72,6 +72,7 @@ class MlflowTracker(Tracker):
         return str(kept["id"])
 
     def _begun(self, run: TrackedRun) -> str:
+        """Begins a new run, and returns its id."""
         from mlflow.entities import Param
 
         tags = dict.fromkeys(run.tags, "true") | ({"group": run.group} if run.group else {})
@@ -101,6 +102,6 @@ def _batches(items: list[Any]) -> Iterator[list[Any]]:
 
 
 def _text(value: Any) -> str:
-    """A value as MLflow keeps it, cut where it is longer than that takes."""
+    """Formats a value as MLflow keeps it, cut to the length that it takes."""
     words = value if isinstance(value, str) else json.dumps(value)
     return words[:LONGEST_VALUE]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,21 +10,32 @@ import numpy as np
 from PIL import Image
 
 from experiments.trackers.core.tracker import TrackedRun, Tracker
+from losses.core.options import option
 
-FLUSH_SECONDS = 10  # a killed process loses at most that much
+
+@dataclass(frozen=True)
+class TensorboardOptions:
+    """Options of the tracker tensorboard."""
+
+    flush_seconds: int = option(
+        10, "Seconds between writes to disk: a killed process loses no more.", at_least=1
+    )
 
 
 class TensorboardTracker(Tracker):
-    """Event files whose step is the number of images shown: TensorBoard knows whole numbers only."""
+    """Writes event files whose step is the number of images shown: TensorBoard knows whole numbers only."""
 
     requires: ClassVar[Mapping[str, str]] = {"tensorboard": 'pip install "gans[tensorboard]"'}
 
-    def __init__(self, run: TrackedRun) -> None:
+    options_type: ClassVar[type] = TensorboardOptions
+
+    def __init__(self, run: TrackedRun, options: TensorboardOptions | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        seconds = (options or TensorboardOptions()).flush_seconds
         # What a killed process wrote after the moment from which this one goes on is hidden.
         self._writer = SummaryWriter(
-            str(run.folder / "tensorboard"), purge_step=_images(run.kimg) + 1, flush_secs=FLUSH_SECONDS
+            str(run.folder / "tensorboard"), purge_step=_images(run.kimg) + 1, flush_secs=seconds
         )
         about = {"project": run.project, "group": run.group, "tags": run.tags, **run.settings}
         lines = json.dumps(about, indent=2).replace("\n", "\n    ")  # a block of code in Markdown

@@ -5,31 +5,42 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from subprocess import Popen
 from threading import Thread
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from experiments.trackers.core.login import is_logged_in, mode, server
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
+from losses.core.options import option
 
-INIT_SECONDS = 5.0  # for the server to answer when a run begins
-FINISH_SECONDS = 30.0  # for what is still to be uploaded when a run ends
 KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
 
 
+@dataclass(frozen=True)
+class WandbOptions:
+    """Options of the tracker wandb."""
+
+    init_seconds: float = option(5.0, "Seconds to wait for the server when a run begins.", above=0.0)
+    finish_seconds: float = option(30.0, "Seconds to wait for the upload when a run ends.", above=0.0)
+
+
 class WandbTracker(Tracker):
-    """A run of W&B in the run folder's `wandb/`, under the id that the folder keeps.
+    """Tracks a run in W&B, in the run folder's `wandb/`, under the id that the folder keeps.
 
     Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `gans sync`.
     W&B's own counter of lines is left alone: a resumed run writes scores again that its killed process
     had already sent, and W&B drops in silence what comes with an earlier step. Charts are over `kimg`.
     """
 
-    def __init__(self, run: TrackedRun) -> None:
+    options_type: ClassVar[type] = WandbOptions
+
+    def __init__(self, run: TrackedRun, options: WandbOptions | None = None) -> None:
+        self._options = options or WandbOptions()
         asked = mode()
         if asked == "disabled":
             raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
@@ -59,21 +70,24 @@ class WandbTracker(Tracker):
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})
 
     def close(self, exit_status: int = 0) -> None:
-        """Waits for the upload, but not for long, and until Ctrl-C at most: the rest stays in the folder."""
-        part = quote(self._run.settings.sync_dir)
+        """Waits for the upload, but not for long, and no longer than until Ctrl-C.
+
+        The rest stays in the folder.
+        """
+        part, seconds = quote(self._run.settings.sync_dir), self._options.finish_seconds
         try:
             code = KILLED if exit_status == 130 else exit_status
-            _within(FINISH_SECONDS + GRACE_SECONDS, lambda: self._run.finish(exit_code=code))
+            _within(seconds + GRACE_SECONDS, lambda: self._run.finish(exit_code=code))
         except TimeoutError as error:
             raise TimeoutError(
-                f"its upload did not end within {FINISH_SECONDS:g} s; "
+                f"its upload did not end within {seconds:g} s; "
                 f"send the rest with: wandb sync --include-online {part}"
             ) from error
         finally:
             self._leave()
 
     def _start(self, run: TrackedRun, asked: str) -> Any:
-        """Online if it can be, else offline with a line that says why."""
+        """Starts the run online if possible, else offline with a line that says why."""
         why = "W&B is set to offline" if asked == "offline" else f"not logged in to {server()} (wandb login)"
         if asked == "online" and is_logged_in():
             try:
@@ -90,10 +104,11 @@ class WandbTracker(Tracker):
         return started
 
     def _init(self, run: TrackedRun, way: str) -> Any:
+        """Starts the run of W&B in a mode."""
         settings = self._wandb.Settings(
             mode=way,
-            init_timeout=INIT_SECONDS,
-            finish_timeout=FINISH_SECONDS,
+            init_timeout=self._options.init_seconds,
+            finish_timeout=self._options.finish_seconds,
             finish_timeout_raises=True,
             silent=True,
             console="off",  # captured, it would break the line of progress
@@ -133,7 +148,7 @@ class WandbTracker(Tracker):
 
 
 def _within(seconds: float, action: Callable[[], object]) -> None:
-    """Does it and raises what it raises; a TimeoutError if it goes on for longer."""
+    """Runs an action, and raises what it raises; a TimeoutError if it takes longer."""
     failures: list[BaseException] = []
 
     def act() -> None:
@@ -152,7 +167,7 @@ def _within(seconds: float, action: Callable[[], object]) -> None:
 
 
 def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
-    """The process that W&B works in, which nothing public names; None where this version hides it."""
+    """Finds the process that W&B works in, which nothing public names; None if this version hides it."""
     try:
         process: Popen[bytes] = wandb.setup()._connection._proc._process
     except AttributeError:
@@ -161,8 +176,11 @@ def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
 
 
 def _identity(home: Path, is_new: bool) -> str:
-    """The id of this folder's run: a new one for a run that begins, and for one that was not tracked. To an
-    agent of a W&B sweep one was given."""
+    """The id of this folder's run.
+
+    It is a new one for a run that begins, and for one that was not tracked. To an agent of a W&B sweep one
+    was given.
+    """
     file = home / "run-id"
     if is_new or not file.exists():
         given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
@@ -171,7 +189,10 @@ def _identity(home: Path, is_new: bool) -> str:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """What wandb takes from the environment only. Its settings stay where the user has them."""
+    """Environment variables for settings that wandb takes from there only.
+
+    Other settings stay where the user has them.
+    """
     return {
         "WANDB_DATA_DIR": str(home),
         "WANDB_CACHE_DIR": str(home / "cache"),
@@ -184,7 +205,10 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _import_wandb(home: Path) -> ModuleType:
-    """wandb makes temporary folders when it is imported, which a killed process leaves behind."""
+    """Imports wandb, with the temporary folders that it makes below `home`.
+
+    A killed process leaves them behind.
+    """
     with _temporary_files_in(home):
         import wandb
     return wandb
@@ -192,6 +216,7 @@ def _import_wandb(home: Path) -> ModuleType:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Makes temporary files in a folder within."""
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield

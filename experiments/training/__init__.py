@@ -1,1 +1,1 @@
-"""Trains one run, from its specification to its export."""
+"""Training of one run, from its specification to its export."""

@@ -1,7 +1,7 @@
-"""Time-driven chores of a run: scores and their guard, sample grids, checkpoints.
+"""Callbacks of the training loop: scores and the check that they are finite, sample grids, checkpoints.
 
-A watcher is called after every step with the moment and the step's scores. None of them touches the
-mathematics.
+A callback is called after every step with the progress of the run and the step's scores. None of them
+touches the mathematics.
 """
 
 import time
@@ -25,12 +25,18 @@ from experiments.training.sample_grids import SamplePicture, Samples, Translatio
 from gans.core.player import Player, Scores
 from gans.core.translation import Translator
 
-SCORE_STEPS = 25  # between score lines: one synchronization with the device each
+SCORE_STEPS = 25  # steps between lines of scores, each of which synchronizes with the device
 
 
 @dataclass(frozen=True)
 class Progress:
-    """When a watcher is called: after round `step`, with `seen` images shown since the start."""
+    """Progress of a run after step `step`, with `seen` images shown since the start.
+
+    Attributes:
+        step: number of the step, from 1.
+        seen: images shown so far; previous_seen: before this step.
+        is_last: whether this is the last step of the run.
+    """
 
     step: int
     seen: int
@@ -39,6 +45,7 @@ class Progress:
 
     @property
     def kimg(self) -> float:
+        """Thousands of images shown so far."""
         return self.seen / 1000
 
     def passes(self, interval: int) -> bool:
@@ -55,10 +62,11 @@ Callback = Callable[[Progress, Scores], None]
 
 
 class NotFiniteError(RunError):
-    """A score or a weight is not finite."""
+    """Error for a score or a weight that is not finite."""
 
 
 def not_finite(step: int, name: str) -> NotFiniteError:
+    """Error for a score or weight that is not finite: names the step, the score and the remedy."""
     weight = "lower" if name.endswith("gradient_penalty") else "raise"
     return NotFiniteError(
         f"step {step}: {name} is not finite, so training stopped without saving it; "
@@ -67,7 +75,7 @@ def not_finite(step: int, name: str) -> NotFiniteError:
 
 
 class MetricLogger:
-    """Means of the scores between two lines, and the guard that stops on a non-finite one.
+    """Logs the mean scores of every 25 steps, and stops training where a score is not finite.
 
     Scores stay on the device until a line is due, so that a step does not wait for the one before.
     """
@@ -76,7 +84,7 @@ class MetricLogger:
         self.tracker = tracker
         self.show = show
         self.pending: list[Scores] = []
-        self.line: dict[str, float] = {}  # the last
+        self.line: dict[str, float] = {}  # the last line of scores
         self.seconds = 0.0
         self._images = 0
         self._rested = 0.0
@@ -89,8 +97,11 @@ class MetricLogger:
             self._line(progress)
 
     def check(self, step: int) -> dict[str, Tensor]:
-        """The pending scores, name → `(n,)`. Raises RunError that names the first step and term that is
-        not finite. `step` is that of the last pending scores."""
+        """Checks that the pending scores are finite; returns them, name → `(n,)`.
+
+        Raises RunError that names the first step and score that is not finite. `step` is that of the
+        last pending scores.
+        """
         names = list(dict.fromkeys(name for scores in self.pending for name in scores))
         first = step - len(self.pending) + 1
         stacked = {n: _stack([s[n] for s in self.pending if n in s]) for n in names}
@@ -106,6 +117,7 @@ class MetricLogger:
         return stacked
 
     def _line(self, progress: Progress) -> None:
+        """Logs a line of scores: means since the line before, time and speed."""
         means = {name: values.mean().item() for name, values in self.check(progress.step).items()}
         elapsed, self._rested = self._advance_clock() - self._rested, 0.0
         self.line = line = {
@@ -122,29 +134,38 @@ class MetricLogger:
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        """What happens within is no training: it counts for the seconds, but not for the images a second."""
+        """Context for work that is no training, such as an evaluation.
+
+        Its time counts for the seconds, but not for the images per second.
+        """
         began = time.monotonic()
         yield
         self._rested += time.monotonic() - began
 
     def _advance_clock(self) -> float:
+        """Adds the time since the last call to the seconds; returns it."""
         now = time.monotonic()
         elapsed, self._clock = now - self._clock, now
         self.seconds += elapsed
         return elapsed
 
     def state_dict(self) -> dict[str, Any]:
+        """Pending scores, and seconds of training so far."""
         return {"pending": self.pending, "seconds": self.seconds + time.monotonic() - self._clock}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` has returned, from a checkpoint."""
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]
         self._clock = time.monotonic()
 
 
 class GradientNorms:
-    """The norm of every player's gradient over its weights, in the last step of a line: gradients are there
-    until their player moves again, so that other steps pay nothing. It goes before the scoreboard."""
+    """Adds the norm of every player's gradient over its weights to the scores of steps that end a line.
+
+    Gradients are there until their player moves again, so that other steps pay nothing. It goes before the
+    metric logger.
+    """
 
     def __init__(self, players: Sequence[Player]) -> None:
         self.players = players
@@ -156,16 +177,15 @@ class GradientNorms:
 
 
 def _stack(values: Sequence[Tensor]) -> Tensor:
-    """Scalars → float32 `(n,)` on the CPU, in one transfer; those of a checkpoint come from the CPU."""
+    """Stacks scalars to float32 `(n,)` on the CPU, in one transfer; some may be on the CPU already."""
     return torch.stack([value.to(values[-1].device, torch.float32) for value in values]).cpu()
 
 
 class SampleGrid:
-    """Pictures of what the generator's average makes, with a grid of reals beside them, and how far the
-    samples in them are apart.
+    """Saves sample grids of the EMA generator and one of real samples, and scores how far samples are apart.
 
-    It goes before the scoreboard, whose next line has the distance among the scores of its steps, and whose
-    first has that of the reals.
+    It goes before the metric logger, whose next line has the distance among the scores of its steps,
+    and whose first has that of the real samples.
     """
 
     def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
@@ -180,6 +200,7 @@ class SampleGrid:
             )
 
     def save_reals(self) -> None:
+        """Saves the grid of real samples, `real.png`."""
         save_png(picture_of(self.experiment.reals.samples), self.folder / "real.png")
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
@@ -193,12 +214,13 @@ class SampleGrid:
             self._note(scores, "pairwise_distance", samples)
 
     def _note(self, scores: Scores, name: str, samples: Tensor) -> None:
+        """Adds the mean pairwise distance of samples to the scores."""
         if len(samples) > 1:
             scores[f"samples/{name}"] = pairwise_distance(samples)
 
 
 class Checkpointer:
-    """Saves the experiment from time to time, and on demand."""
+    """Saves checkpoints of the experiment at an interval, and on demand."""
 
     def __init__(
         self, experiment: Experiment, checkpoints: Checkpoints, interval: int, metric_logger: MetricLogger
@@ -212,13 +234,13 @@ class Checkpointer:
             self.save(progress.step)
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint, unless a score or a weight is not finite (RunError); once for every step."""
+        """Writes a checkpoint, once for every step. Raises RunError where a score or weight is not finite."""
         if step != self._saved:
             self.checkpoints.save(step, self.content(step))
             self._saved = step
 
     def content(self, step: int) -> dict[str, Any]:
-        """What a checkpoint of this step holds. Raises RunError where a score or a weight is not finite.
+        """Content of a checkpoint of this step. Raises RunError where a score or a weight is not finite.
 
         A finite loss can have a slope that is not, and the weights show it one step before the scores.
         """

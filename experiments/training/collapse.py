@@ -1,10 +1,10 @@
-"""What a run does when it collapses (`--on-collapse`): say so, stop, or go back to before it.
+"""Response to a collapse of the run (`--on-collapse`): warn, stop, or roll back to before it.
 
 A collapse rarely mends itself, and the checkpoint to keep is the last one before it (Brock et al. 2019,
-arXiv:1809.11096, section 4). A rollback goes on from there with other random draws, and with half of both
-learning rates: small rates are what the convergence of GANs is proven for (Heusel et al. 2017,
-arXiv:1706.08500). Everything is a function of the config and of how often the run was rolled back, which its
-checkpoints know: the same command gives the same bits, interrupted or not.
+arXiv:1809.11096, section 4). A rollback goes on from there with other random draws, and with half of
+both learning rates: small rates are what the convergence of GANs is proven for (Heusel et al. 2017,
+arXiv:1706.08500). Everything is a function of the config and of how often the run was rolled back,
+which its checkpoints know: the same command gives the same bits, interrupted or not.
 """
 
 import logging
@@ -26,14 +26,14 @@ MOST_ROLLBACKS = 3
 
 
 class Collapsed(Exception):  # noqa: N818  (an event, not an error)
-    """A run that is to be rolled back."""
+    """Signal that a run has collapsed and is to be rolled back."""
 
 
 class CollapseGuard:
-    """Asks the serious rules whenever a line of scores has a new distance of samples.
+    """Looks for a collapse whenever a line of scores has a new distance of samples, and responds to it.
 
-    It goes after the scoreboard, and before the checkpointer: what has collapsed is not saved, unless the run
-    is to stop there.
+    It goes after the metric logger, and before the checkpointer: what has collapsed is not saved,
+    unless the run is to stop there.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CollapseGuard:
         self.told: set[str] = set()
 
     def begin(self, step: int) -> None:
-        """Keeps what a rollback can go back to, where nothing is kept yet."""
+        """Saves the state that a rollback can return to, where none is saved yet."""
         if self.mode == "rollback" and not any(step_of(p) <= step for p in self.folder.healthy.paths()):
             self._keep(step)
 
@@ -65,6 +65,7 @@ class CollapseGuard:
             self._keep(progress.step)
 
     def _meet(self, finding: Finding, step: int) -> None:
+        """Responds to a finding as `--on-collapse` asks."""
         if self.mode == "rollback":
             raise Collapsed(f"step {step}: {finding.rule}: {finding.evidence}")
         if self.mode == "stop":
@@ -78,6 +79,7 @@ class CollapseGuard:
             self.told.add(finding.rule)
 
     def _keep(self, step: int) -> None:
+        """Saves the state of a step as one that a rollback can return to."""
         self.folder.healthy.folder.mkdir(exist_ok=True)
         self.folder.healthy.save(step, self.checkpointer.content(step))
 
@@ -85,7 +87,7 @@ class CollapseGuard:
 def roll_back(
     experiment: Experiment, folder: RunFolder, reason: Collapsed | NotFiniteError
 ) -> dict[str, Any]:
-    """Brings experiment and folder to the last state before the collapse, and returns its checkpoint.
+    """Restores experiment and folder to the last state before the collapse; returns its checkpoint.
 
     Raises RunError after MOST_ROLLBACKS, or where that state cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What a run would be, without running it: parameter counts and an estimate of memory.
+"""Estimate of a run without running it: parameter counts, length and memory.
 
 Everything is built on the meta device, which has shapes but no memory.
 """
@@ -25,8 +25,11 @@ BYTES = 4  # float32
 
 @dataclass(frozen=True)
 class Estimate:
-    """Sizes of a run. Memory is that of weights, gradients, optimizer, averages and activations, without
-    the data and what PyTorch itself takes."""
+    """Parameter counts, length and memory of a run.
+
+    Memory is that of weights, gradients, optimizer, EMAs and activations, without the data and what
+    PyTorch itself takes.
+    """
 
     generator_parameters: int
     critic_parameters: int
@@ -36,7 +39,10 @@ class Estimate:
 
 
 def estimate(spec: RunSpec) -> Estimate:
-    """Builds the networks on the meta device, which also finds settings that they cannot have."""
+    """Estimates the sizes of a run from its networks on the meta device.
+
+    Raises UsageError for settings that the networks cannot have.
+    """
     settings = spec.settings
     with torch.device("meta"):
         networks = build_networks(settings)
@@ -52,7 +58,7 @@ def estimate(spec: RunSpec) -> Estimate:
 
 
 def _costly(growth: Growth) -> list[int]:
-    """Levels at which a run may need most: at a smaller size only where the batch is larger."""
+    """Levels of growing networks that may need most memory: the last, and any with a larger batch."""
     last = len(growth.sides) - 1
     return [
         level
@@ -64,7 +70,7 @@ def _costly(growth: Growth) -> list[int]:
 def _activations_at(
     level: int, settings: Settings, growth: Growth, generator: GeneratorNetwork, critic: nn.Module
 ) -> int:
-    """Numbers that a step keeps while growing networks are at this level. They are left at it."""
+    """Counts the numbers that a step keeps for its gradients at a level of growing networks."""
     for module in [*generator.modules(), *critic.modules()]:
         if isinstance(module, Stage):
             module.set(float(level))
@@ -78,13 +84,13 @@ def _activations_at(
     seen = batch.condition if is_told else ()
     made = _activations(generator, generator.generate, batch) * generator.passes
     kept = made, _activations(critic, critic, samples, *seen)
-    # The critic's step keeps reals and fakes, and with a penalty the points, their first backward pass
+    # The critic's step keeps real and fake images, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
 
 
 def _told(settings: Settings, samples: Tensor) -> Condition:
-    """What a generator is told of each sample."""
+    """Condition that a generator is given with each sample: labels, attributes or images, without values."""
     count = len(samples)
     if settings.classes:
         return (torch.zeros(count, dtype=torch.int64, device="meta"),)
@@ -94,7 +100,7 @@ def _told(settings: Settings, samples: Tensor) -> Condition:
 
 
 def _activations(network: nn.Module, use: Callable[..., Tensor], *inputs: Any) -> int:
-    """Numbers that autograd keeps of a use of the network, weights left out."""
+    """Counts the numbers that autograd keeps of one use of a network, weights left out."""
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -108,8 +114,10 @@ def _activations(network: nn.Module, use: Callable[..., Tensor], *inputs: Any) -
 
 
 def describe_plan(spec: RunSpec) -> str:
-    """Every setting with where it came from, the parameter counts and the memory, as lines that nothing
-    wraps."""
+    """Describes a run before it starts: every setting with its source, parameter counts, length and memory.
+
+    The result is lines that nothing wraps.
+    """
     sizes = estimate(spec)
     rows = [("setting", "value", "from")]
     rows += [(name, show(value), spec.sources[name]) for name, value in spec.settings.to_dict().items()]

@@ -1,8 +1,11 @@
-"""Evaluation while a run trains: scores over kimg, and the best generator kept."""
+"""Evaluation during training: scores over kimg, and the checkpoint of the best generator."""
 
 import logging
+from typing import Any
 
+from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
+from experiments.core.options import describe_options, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import Advance, ExtractorOptions
@@ -19,23 +22,37 @@ log = logging.getLogger("gans")
 
 
 def open_evaluator(settings: Settings) -> Evaluator:
-    """What judges a run's generators while it trains, with the data and the extractor found.
+    """Opens the evaluator of a run's generators during training, with its data and feature extractor.
 
     Raises UsageError for what cannot be evaluated.
     """
     options = ExtractorOptions(settings.extractor, device=settings.device)
     count = settings.evaluate_samples
-    # The seed of gans evaluate, and not the run's: runs that are compared are judged beside the same reals.
-    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter)
+    # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
+    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, _own_options(settings))
     evaluator.open(settings, "the run", settings.best_metric)
     return evaluator
 
 
-class EvaluationCallback:
-    """Judges the generator's average from time to time, and keeps the checkpoint of the best.
+def _own_options(settings: Settings) -> dict[str, Any]:
+    """Options of metrics and of the extractor among those of a run.
 
-    Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the best
-    is told by what lies in the run folder, so that a resumed run knows it too.
+    A regularizer may have the name of a metric (path-length), so that the name of the option decides.
+    """
+    found = {}
+    for key, value in settings.options.items():
+        owner, name = split_key(key)
+        of_metric = owner in registry.names("metric") and name in describe_options("metric", owner).options
+        if owner == "extractor" or of_metric:
+            found[key] = value
+    return found
+
+
+class EvaluationCallback:
+    """Evaluates the EMA generator at an interval, and keeps the checkpoint of the best.
+
+    Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the
+    best is told by what lies in the run folder, so that a resumed run knows it too.
     """
 
     def __init__(
@@ -67,22 +84,23 @@ class EvaluationCallback:
                 log.info(f"best {self.best}: {path}")
 
     def _evaluate(self, progress: Progress) -> None:
+        """Evaluates the EMA generator, and records its scores."""
         scores = self.evaluator(self.candidate)
         if self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
-            # First this, then the record: a process killed in between finds it best again.
+            # The checkpoint before the record: a process killed in between finds it best again.
             self.folder.best.save(progress.step, self.checkpointer.content(progress.step))
         keep_record(self.folder, progress.step, scores)
         self.tracker.scores({"step": progress.step, "kimg": progress.kimg, **numbers_of(scores)})
 
     def _is_best(self, scores: EvaluationScores) -> bool:
-        """Whether the generator that is kept as the best had lower marks, or marks of another kind."""
+        """Whether the scores beat those of the best generator so far, or cannot be compared with them."""
         kept = {step_of(path) for path in self.folder.best.paths()}
         marks = self.evaluator.marks(self.best, scores)
         return all(
             marks > self.evaluator.marks(self.best, earlier)
             for step, earlier in kept_scores(self.folder)
-            if step in kept and self.evaluator.compares(self.best, scores, earlier)
+            if step in kept and self.evaluator.is_comparable(self.best, scores, earlier)
         )
 
 

@@ -1,4 +1,4 @@
-"""From a config to the things that train: networks, game, data and the generator's average."""
+"""Experiment, built from a config: networks, game, data and EMA."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,12 +32,22 @@ from gans.core.player import Player
 
 @dataclass
 class Experiment:
-    """Everything that moves while training. Its `state_dict` is a checkpoint's content."""
+    """All parts of a run that change while training. Its `state_dict` is a checkpoint's content.
+
+    Attributes:
+        spec: the specification that it was built from.
+        game: the players with their networks and optimizers.
+        loader: batches of the data.
+        reals: the first real samples, for pictures.
+        ema: EMA of the generator; critic_ema: EMA of the critic, None without.
+        total_steps, total_images: length of the run.
+        rollbacks: how often the run was rolled back.
+    """
 
     spec: RunSpec
     game: Game
     loader: Loader
-    reals: Batch  # the first of the data, to look at
+    reals: Batch
     ema: ExponentialMovingAverage
     critic_ema: ExponentialMovingAverage | None
     total_steps: int
@@ -51,27 +61,31 @@ class Experiment:
 
     @property
     def players(self) -> list[Player]:
+        """The players of the game."""
         return [module for module in self.game.modules() if isinstance(module, Player)]
 
     @property
     def random_parts(self) -> tuple[int | str, ...]:
-        """The parts, beside the step, of which all random draws of training are a function."""
+        """Parts of the seed, beside the step, of which all random draws of training are a function."""
         seed = self.spec.settings.seed
         return (seed, "rollback", self.rollbacks) if self.rollbacks else (seed,)
 
     def set_rollbacks(self, rollbacks: int) -> None:
-        """Makes this a run that was rolled back so often: with other random draws, and half the rates each
-        time."""
+        """Sets how often the run was rolled back.
+
+        Each rollback changes all random draws and halves the learning rates.
+        """
         for player in self.players:
             player.schedule = ScaledSchedule(player.schedule, 0.5 ** (rollbacks - self.rollbacks))
         self.rollbacks = rollbacks
 
     @property
     def averages(self) -> list[ExponentialMovingAverage]:
+        """The EMAs of the generator and, where there is one, of the critic."""
         return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, beside the config and the step's number."""
+        """State that the next step depends on, beside the config and the step's number."""
         state = {
             "seen": self.loader.seen,
             "data": self.fingerprint,
@@ -86,14 +100,17 @@ class Experiment:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this data from another: the number of images in it, and a hash of the first of them,
-        with their attributes."""
+        """Fingerprint of the data: the number of images in it, and a hash of the first of them.
+
+        The hash includes their attributes.
+        """
         sources = [each for each in self.reals.condition if each.dim() > 1]
         first = b"".join(each.contiguous().numpy().tobytes() for each in (self.reals.samples, *sources))
         count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
         return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores the state of a checkpoint."""
         self.loader.seen = state["seen"]
         check_revision(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")
         renamed = self._architecture.renamed_keys
@@ -105,7 +122,7 @@ class Experiment:
 
 
 def build(spec: RunSpec) -> Experiment:
-    """Builds everything on the device of the specification, ready for its first step."""
+    """Builds an experiment on the device of the specification, ready for its first step."""
     settings = spec.settings
     make_deterministic()
     device = torch.device(settings.device)

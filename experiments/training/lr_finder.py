@@ -1,13 +1,14 @@
-"""The learning-rate range test (Smith 2017, arXiv:1506.01186, section 3.3) for each player of a game.
+"""Learning-rate range test (Smith 2017, arXiv:1506.01186, section 3.3) for each player of a game.
 
-A player's rate rises exponentially from round to round while the other's stays at its recipe's. Smith stops
-where the loss rises again; but a GAN's loss is no measure of progress, because the opponent answers. What can
-be told from a player's own terms is whether its steps are still small beside what it has learned: below some
-rate the terms drift, above it single rounds throw them half as far as the whole test moved them before. There
-the player loses stability, whatever the form, its sign or its scale; a term that is not finite has lost
-it too. A generator's terms can rest where its samples do not, because the critic follows, so that it also has
-lost stability where single rounds move samples of fixed latents by a fifth of the distance between reals. The
-suggestion is a tenth of that rate, the usual margin of range tests.
+A player's rate rises exponentially from step to step while the other's stays at its recipe's. Smith
+stops where the loss rises again; but a GAN's loss is no measure of progress, because the opponent
+answers. What can be told from a player's own terms is whether its steps are still small beside what it
+has learned: below some rate the terms drift, above it single steps throw them half as far as the whole
+test moved them before. There the player loses stability, whatever the form, its sign or its scale; a
+term that is not finite has lost it too. A generator's terms can rest where its samples do not, because
+the critic follows, so that it also has lost stability where single steps move samples of fixed latents
+by a fifth of the distance between real samples. The suggestion is a tenth of that rate, the usual
+margin of range tests.
 """
 
 import math
@@ -33,18 +34,18 @@ from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.player import Scores
 
 PLAYERS = ("generator", "critic")
-SMOOTHING, JUMP_SMOOTHING = 0.9, 0.8  # of the exponential means of the terms, and of their jumps
-THROWN = 0.5  # of what the smoothed terms have travelled
-SAMPLES_THROWN, SAMPLES = 0.2, 16  # of the distance between reals, in a round; how many are looked at
-NOISE_SHARE = 0.2  # of the rounds, whose rates are too small to matter: what they jump by is noise
-OVER_NOISE = 4.0
-MARGIN = 10.0
+SMOOTHING, JUMP_SMOOTHING = 0.9, 0.8  # decay of the moving averages of terms, and of their jumps
+THROWN = 0.5  # share of what the smoothed terms have travelled
+SAMPLES_THROWN, SAMPLES = 0.2, 16  # share of the distance between real samples; number of samples
+NOISE_SHARE = 0.2  # share of the steps whose rates are too small to matter: their jumps are noise
+OVER_NOISE = 4.0  # multiple of the noise that is no noise any more
+MARGIN = 10.0  # limit / suggestion
 OBSERVED = ("real", "fake", "gradient_norm", "path")  # scores that nobody minimises
 
 
 @dataclass(frozen=True)
 class Rising:
-    """A schedule: shares of a rate that rise exponentially over a run."""
+    """Learning-rate schedule that rises exponentially from `start` to `end`, as multiples of a rate."""
 
     start: float
     end: float
@@ -55,14 +56,14 @@ class Rising:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What became of one player.
+    """Result of the range test of one player.
 
     Attributes:
         player: its name.
         usual: the rate of its recipe, or of its flag.
-        rates: that it had, one for each round; fewer than were asked for where a term was not finite.
-        terms: the sum of what it minimised, in each round.
-        unstable: the index of the round where it lost stability; None where it never did.
+        rates: its rate in each step; fewer than were asked for where a term was not finite.
+        terms: the sum of what it minimised, in each step.
+        unstable: the index of the step where it lost stability; None where it never did.
     """
 
     player: str
@@ -73,16 +74,20 @@ class RangeTest:
 
     @property
     def limit(self) -> float | None:
-        """The rate at which it lost stability."""
+        """Learning rate at which the player lost stability; None where it never did."""
         return None if self.unstable is None else self.rates[min(self.unstable, len(self.rates) - 1)]
 
     @property
     def suggestion(self) -> float | None:
+        """Suggested learning rate, a tenth of the limit; None without a limit."""
         return None if self.limit is None else self.limit / MARGIN
 
 
 def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> RangeTest:
-    """Plays the config's whole run with one player's rate rising. Raises UsageError for a game without it."""
+    """Tests the learning rates of one player: trains the config's whole run with that player's rate rising.
+
+    Raises UsageError for a game without this player.
+    """
     experiment = build(spec)
     usual = getattr(spec.settings, f"lr_{player}")
     movers = [each for each in experiment.players if each.name == player]
@@ -116,7 +121,7 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
 
 
 class SampleMoves:
-    """How far samples of a generator move from round to round, where what they are made from stays."""
+    """Measures how far a generator's samples of fixed inputs move from step to step."""
 
     def __init__(self, experiment: Experiment) -> None:
         network, settings, reals = (
@@ -136,8 +141,11 @@ class SampleMoves:
 
     @torch.no_grad()
     def next(self) -> float:
-        """Since the call before: the root mean square, in mean distances between reals. 0 the first time, and
-        where the network has grown, which moves samples too."""
+        """Distance that the samples have moved since the last call, in mean distances between real samples.
+
+        It is a root mean square; 0 the first time, and where the network has grown, which moves samples
+        too.
+        """
         seed_all(self.seed, "samples")
         before, self.latest = self.latest, self.network.generate(self.like).float()
         stage = self.stage
@@ -149,12 +157,13 @@ class SampleMoves:
 
 
 def _is_minimised(name: str, player: str) -> bool:
+    """Whether a score is a term that this player minimises."""
     owner, _, term = name.partition("/")
     return owner == player and term not in OBSERVED
 
 
 def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
-    """Exponential means, without the pull of their beginning towards 0 (Adam's correction)."""
+    """Exponential moving averages, without the pull of their beginning towards 0 (Adam's bias correction)."""
     means, total, weight = [], 0.0, 0.0
     for value in values:
         total = share * total + (1 - share) * value
@@ -164,9 +173,12 @@ def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
 
 
 def first_unstable(terms: Sequence[float]) -> int | None:
-    """The first round from which a round's jump, smoothed, is more than half of what the smoothed terms
-    have travelled before, and clearly larger than noise; None where there is none. A jump is half of how far
-    a change differs from the one before: terms that move ever faster are not thrown."""
+    """Index of the first step at which a player's terms lose stability; None where there is none.
+
+    From there on a step's jump, smoothed, is more than half of what the smoothed terms have travelled
+    before, and clearly larger than noise. A jump is half of how far a change differs from the one
+    before: terms that move ever faster are not thrown.
+    """
     quiet = quiet_rounds(terms)
     if len(terms) <= quiet:
         return None
@@ -182,13 +194,16 @@ def first_unstable(terms: Sequence[float]) -> int | None:
 
 
 def first_thrown(moves: Sequence[float]) -> int | None:
-    """The first round from which a round moves the samples, smoothed, by more than a fifth of the distance
-    between reals, and clearly more than at the beginning, where networks that normalize a constant move at
-    any rate (StyleGAN); None where there is none."""
+    """Index of the first step that moves the samples too far; None where there is none.
+
+    Smoothed, it moves them by more than a fifth of the distance between real samples, and clearly more
+    than at the beginning, where networks that normalize a constant move at any rate (StyleGAN).
+    """
     quiet, sizes = quiet_rounds(moves), smoothed(moves, JUMP_SMOOTHING)
     limit = max(SAMPLES_THROWN, OVER_NOISE * mean(moves[:quiet] or [0.0]))
     return next((index for index in range(quiet, len(moves)) if sizes[index] > limit), None)
 
 
 def quiet_rounds(values: Sequence[float]) -> int:
+    """Number of steps at the beginning whose rates are too small to matter: their jumps are noise."""
     return max(3, round(NOISE_SHARE * len(values)))

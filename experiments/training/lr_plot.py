@@ -1,4 +1,4 @@
-"""The picture of a range test: a player's terms over its rate."""
+"""Plot of learning-rate range tests: each player's terms over its rate."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ RAW, SMOOTH, LIMIT, SUGGESTED = "0.8", "tab:blue", "tab:red", "tab:green"
 
 
 def plot(tests: Sequence[RangeTest]) -> Image:
-    """A panel for each player, with where it loses stability and what is suggested."""
+    """Plots range tests: a panel for each player, with where it loses stability and the suggested rate."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), dpi=100)
@@ -25,8 +25,8 @@ def plot(tests: Sequence[RangeTest]) -> Image:
         ):
             if rate is not None:
                 axes.axvline(rate, color=colour, linestyle="--", label=f"{words}: {rate:.2g}")
-        axes.axvline(test.usual, color="0.3", linestyle=":", label=f"as it is set: {test.usual:.2g}")
-        # What comes after would shrink all before it to a line.
+        axes.axvline(test.usual, color="0.3", linestyle=":", label=f"current setting: {test.usual:.2g}")
+        # Terms after the limit would shrink those before it to a line.
         low, high = min(shown, default=0.0), max(shown, default=1.0)
         margin = 0.3 * (high - low) or 1.0
         axes.set(xscale="log", xlabel="learning rate", title=test.player, ylim=(low - margin, high + margin))

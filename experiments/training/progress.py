@@ -1,4 +1,4 @@
-"""What a person sees while a run works: one live line on a terminal, plain lines elsewhere."""
+"""Progress display of a run: one live line on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ SHORT = {"adversarial": "adv", "gradient_penalty": "gp", "gradient_norm": "‖�
 
 
 class ProgressLine:
-    """Steps done, images/s, kimg, the latest terms and the time left, on stderr."""
+    """Progress line of a run on stderr: steps, images/s, kimg, the latest scores and the time left."""
 
     def __init__(self, total_steps: int, start: int) -> None:
         self.console = Console(stderr=True)
@@ -53,7 +53,7 @@ class ProgressLine:
         self._bar.stop()
 
     def advance(self, progress: Progress, scores: Scores) -> None:
-        """A watcher: moves the bar."""
+        """Moves the bar to the step; a callback."""
         self._bar.update(self._task, completed=progress.step)
 
     def show(self, line: dict[str, float]) -> None:
@@ -72,7 +72,7 @@ class ProgressLine:
 
 
 def describe(line: dict[str, float]) -> str:
-    """`12.3 kimg  850 img/s  critic adv −1.20 gp 0.10  generator adv 0.31`."""
+    """Describes a line of scores: `12.3 kimg  850 img/s  critic adv −1.20 gp 0.10  generator adv 0.31`."""
     parts = [f"{line['kimg']:.1f} kimg", f"{line['images_per_second']:,.0f} img/s"]
     player = ""
     for name, value in line.items():

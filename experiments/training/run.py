@@ -1,4 +1,4 @@
-"""A run from its specification to its exported generator: new, resumed or already finished."""
+"""Training of a run from its specification to its exported generator, new or resumed."""
 
 import logging
 
@@ -14,7 +14,7 @@ log = logging.getLogger("gans")
 
 
 def run(spec: RunSpec, folder: RunFolder, force: bool = False, until_kimg: float | None = None) -> None:
-    """Trains until the end, continuing from the newest good checkpoint where there is one.
+    """Trains a run until its end, from its newest good checkpoint where there is one.
 
     Args:
         force: goes on although settings differ.
@@ -38,14 +38,16 @@ def run(spec: RunSpec, folder: RunFolder, force: bool = False, until_kimg: float
 
 
 def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
-    """The experiment, and its evaluator where evaluations are asked for."""
+    """Builds the experiment, and its evaluator where evaluations are asked for."""
     evaluator = open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
     return build(spec), evaluator
 
 
 def check_folder(spec: RunSpec, folder: RunFolder, force: bool) -> list[str]:
-    """Lines on what differs from the run in this folder. Refuses a folder with other files in it or, without
-    `force`, with another run."""
+    """Checks that a folder can hold this run; returns a line for each setting that differs from its run.
+
+    Raises UsageError for a folder with other files in it or, without `force`, with another run.
+    """
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
     if not folder.exists:

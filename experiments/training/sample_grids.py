@@ -1,4 +1,4 @@
-"""The pictures of a run's progress: fixed latents, or fixed images that are translated."""
+"""Pictures of a run's progress: samples of fixed latents, or translations of fixed images."""
 
 from typing import NamedTuple
 
@@ -13,19 +13,19 @@ from experiments.core.sheets import SheetRow, sheet
 from gans.core.networks import Batch, Condition, LatentNetwork
 from gans.core.translation import Translator
 
-MOST_COLUMNS = 16  # of a grid of samples with a column for each class
-TRANSLATED = 8  # rows of a picture of translations
+MOST_COLUMNS = 16  # largest number of classes that have a column each
+TRANSLATED = 8  # number of images that are translated, a row each
 
 
 class SamplePicture(NamedTuple):
-    """A picture, and the samples that it shows, `(N, …)`."""
+    """Picture, and the samples that it shows, `(N, …)`."""
 
     picture: Image
     samples: Tensor
 
 
 class Samples:
-    """A grid of fixed latents, or points over the reals; with classes, a column for each."""
+    """Grid of samples of fixed latents, with a column for each class; points are drawn over the real ones."""
 
     def __init__(self, network: LatentNetwork, reals: Tensor, count: int, settings: Settings) -> None:
         self.network, self.reals = network, reals
@@ -48,7 +48,7 @@ class Samples:
 
 
 class Translations:
-    """Rows of images: what comes in, what comes out, and what it is to be compared with."""
+    """Rows of fixed images, each with its translation and what that is to be compared with."""
 
     def __init__(self, network: Translator, reals: Batch, settings: Settings) -> None:
         self.network, self.seed = network, settings.seed

@@ -1,4 +1,4 @@
-"""The one training loop: the game owns the round, the player owns the update, the trainer owns time."""
+"""Training loop of a run, with its callbacks, trackers, rollbacks and export."""
 
 import logging
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ log = logging.getLogger("gans")
 
 
 class Interrupted(Exception):  # noqa: N818  (an event, not an error)
-    """The run was asked to stop, has saved and said so."""
+    """Signal that a run was asked to stop, and has saved and logged it."""
 
 
 def train_steps(
@@ -43,11 +43,11 @@ def train_steps(
     stop: StopSignal,
     until_kimg: float | None = None,
 ) -> int:
-    """Trains from step `start + 1` to the last; returns the step it reached, short of the last when stopped,
-    or when so many images were shown.
+    """Trains from step `start + 1` to the last; returns the last step that it made.
 
-    What a step draws at random is a function of (seed, step), and what it loads of (seed, images
-    shown), so a resumed run continues bit by bit without any stored random state.
+    It stops short of the end on request, and when `until_kimg` thousand images were shown. What a step
+    draws at random is a function of (seed, step), and what it loads of (seed, images shown), so a
+    resumed run continues bit by bit without any stored random state.
     """
     game, loader = experiment.game, experiment.loader
     for step in range(start + 1, experiment.total_steps + 1):
@@ -94,7 +94,7 @@ class Trainer:
 
     @property
     def start(self) -> int:
-        """The step after which training goes on."""
+        """Step after which training goes on: that of the checkpoint, or 0."""
         return 0 if self.state is None else int(self.state["step"])
 
     def train(self, changed: Sequence[str] = (), force: bool = False) -> None:
@@ -120,8 +120,10 @@ class Trainer:
         self._log_remarks()
 
     def _train_once(self) -> None:
-        """Trains to the end and exports. The trackers are closed last, and in any case: an upload that takes
-        long holds up nothing else."""
+        """Trains to the end and exports, with the trackers open.
+
+        They are closed last, and in any case: an upload that takes long holds up nothing else.
+        """
         run = tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
         tracker, status = open_trackers(self.settings.track, run, self.settings.options), 1
         try:
@@ -140,8 +142,10 @@ class Trainer:
             tracker.close(status)
 
     def _train_with(self, tracker: Tracker) -> tuple[int | None, bool]:
-        """Trains with all callbacks. Returns the step where it stopped short of the last, and whether by
-        Ctrl-C."""
+        """Trains with all callbacks.
+
+        Returns the step where it stopped short of the last, or None, and whether Ctrl-C stopped it.
+        """
         experiment = self.experiment
         with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
             metric_logger = MetricLogger(tracker, line.show)
@@ -160,7 +164,7 @@ class Trainer:
     def _callbacks(
         self, line: ProgressLine, metric_logger: MetricLogger, checkpointer: Checkpointer, tracker: Tracker
     ) -> list[Callback]:
-        """What happens after every step, in this order."""
+        """Callbacks that run after every step, in this order."""
         experiment, folder = self.experiment, self.folder
         interval = self._interval(self.settings.sample_kimg, 8)
         sample_grid = SampleGrid(experiment, folder.samples, interval, tracker)
@@ -180,10 +184,11 @@ class Trainer:
         return [*callbacks, guard, checkpointer]  # last: it saves what the others have done
 
     def _interval(self, kimg: float | None, share: int) -> int:
-        """Images between two calls: as asked, or a share of the run."""
+        """Number of images between two calls: as asked in kimg, or a share of the run."""
         return max(1, round(kimg * 1000) if kimg else self.experiment.total_images // share)
 
     def _export(self) -> None:
+        """Exports the EMA generator, and the EMA critic where there is one."""
         experiment = self.experiment
         if experiment.critic_ema is not None:
             export_network(experiment.critic_ema.average, self.settings, self.folder.critic_file, "critic")
@@ -198,8 +203,10 @@ class Trainer:
         self._logged_remarks = remarks
 
     def _restore(self, changed: Sequence[str], force: bool) -> None:
-        """Brings the experiment to its newest good checkpoint, if there is one. Raises UsageError or RunError
-        for one that does not fit."""
+        """Restores the newest good checkpoint, if there is one.
+
+        Raises UsageError or RunError for one that does not fit.
+        """
         state = self.checkpoints.newest()
         if state is None:
             return

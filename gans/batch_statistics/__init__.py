@@ -1,2 +1,1 @@
-"""Batch statistics: every file beside this one shows a critic how alike a batch is (`--minibatch-statistic
-NAME`)."""
+"""Minibatch statistics: every file beside this one is a layer of critics (`--minibatch-statistic NAME`)."""

@@ -20,9 +20,10 @@ class DeviationOptions:
 
 
 class MinibatchDeviation(MinibatchStatistic):
-    """Adds one feature map: the mean standard deviation of all features over a group of samples.
+    """Appends the minibatch standard deviation to feature maps, as one more map.
 
-    Groups are made of the largest number of samples, up to the group size, that divides the batch.
+    It is the mean over all features of their standard deviation over a group of samples. Groups are made of
+    the largest number of samples, up to the group size, that divides the batch.
     """
 
     options_type: ClassVar[type] = DeviationOptions
@@ -33,7 +34,7 @@ class MinibatchDeviation(MinibatchStatistic):
         self.group = options.group_size
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` → `(N, C + 1, H, W)`."""
+        """Appends a map: `(N, C, H, W)` → `(N, C + 1, H, W)`."""
         count, _, height, width = x.shape
         group = max(size for size in range(1, min(self.group, count) + 1) if count % size == 0)
         # Sample i is in the group of i modulo N / group, as in the authors' code.

@@ -20,10 +20,9 @@ class DiscriminationOptions:
 
 
 class MinibatchDiscrimination(MinibatchStatistic):
-    """Adds B feature maps: how near a sample is to all of its batch, in each of B learned spaces of C
-    dimensions (Salimans et al. 2016, section 3.2).
+    """Appends B feature maps: the nearness of a sample to all of its batch, in each of B learned spaces.
 
-    With features f and a tensor T, `M_i = f(x_i) T` is a matrix of B rows, and what sample i is told is
+    With features f and a tensor T, `M_i = f(x_i) T` is a matrix of B rows, and the maps of sample i hold
     `o(x_i)_b = Σ_j exp(−‖M_ib − M_jb‖₁)`. The sum has the sample itself in it, as in the paper; the authors'
     code leaves it out, which is one less everywhere.
 
@@ -47,7 +46,7 @@ class MinibatchDiscrimination(MinibatchStatistic):
         self.scale = 1 / (dimensions * math.sqrt(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` → `(N, C + B, H, W)`."""
+        """Appends B maps: `(N, C, H, W)` → `(N, C + B, H, W)`."""
         count, _, height, width = x.shape
         matrices = (x.flatten(1) @ (self.weight * self.scale)).view(count, self.added, -1)
         # Not torch.cdist, which has no second derivative for a gradient penalty.

@@ -1,4 +1,4 @@
-"""Shows the critic nothing of the batch: every sample is judged by itself."""
+"""No minibatch statistic: the critic scores every sample by itself."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from gans.layers.batch_statistics import MinibatchStatistic
 
 
 class NoStatistic(MinibatchStatistic):
-    """Samples are judged one by one."""
+    """No minibatch statistic: passes feature maps on as they are."""
 
     added = 0
 

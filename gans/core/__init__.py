@@ -1,1 +1,1 @@
-"""Parts that architectures share: players, games, network contracts, the EMA."""
+"""Parts that architectures share: players, games, network contracts, the generator's EMA."""

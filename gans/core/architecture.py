@@ -1,4 +1,4 @@
-"""An architecture: a frozen recipe that names the paper, the networks, the game and its defaults."""
+"""The contract of architectures: paper, networks, game and default settings of one, as a frozen record."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Task = Literal["noise", "pairs", "domains", "attributes"]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What networks are built from.
+    """Specification of both networks: sample shape, width, latent size, conditioning and critic norm.
 
     Attributes:
         sample_shape: `(C, H, W)` for images in [−1, 1], `(2,)` for points.
@@ -33,9 +33,9 @@ class Blueprint:
             layers.
         critic_dropout: probability with which the critic drops hidden features while it trains.
         classes: number of classes whose labels both networks take; 0 for none.
-        attributes: attributes of every image, for generators that change them.
-        minibatch_statistic: makes the layer that shows the critic the batch, given the features of a sample;
-            None for the architecture's own.
+        attributes: groups of image attributes, for generators that change them.
+        minibatch_statistic: makes the critic's minibatch statistic layer, given the number of features of a
+            sample; None for the architecture's own.
         options: the architecture's own, an instance of its `options_type`; None for their defaults.
     """
 
@@ -51,17 +51,18 @@ class Blueprint:
 
     @property
     def is_image(self) -> bool:
+        """Whether samples are images; else they are points."""
         return len(self.sample_shape) == 3
 
     @property
     def sample_size(self) -> int:
-        """Numbers in one sample."""
+        """Number of values in one sample."""
         return prod(self.sample_shape)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A pluggable generator/critic pair.
+    """An architecture plug-in: a generator, a critic, the game that trains them, and default settings.
 
     `generator` and `critic` raise ValueError, with one line that names the offender and what is allowed,
     for a blueprint that they cannot build.
@@ -69,10 +70,10 @@ class Architecture:
     Attributes:
         paper: where it was published.
         generator: builds the network that makes samples.
-        critic: builds the network that judges them.
-        minibatch_statistic: the batch statistic of its critic where the user asks for no other; None for a
-            critic without one.
-        takes_labels: whether both can be built for classes, and then take labels `(N,)` as well.
+        critic: builds the network that maps samples to logits.
+        minibatch_statistic: the minibatch statistic of its critic where the user asks for no other; None for
+            a critic without one.
+        takes_labels: whether both networks can be class-conditional, and then take labels `(N,)` as well.
         data: kinds of data that it can make ("images", "points").
         task: what a generator starts from: noise, one image of each pair, images of either of two domains,
             or images whose attributes it changes.

@@ -1,4 +1,4 @@
-"""Attributes: what is known of every image, as columns of zeros and ones."""
+"""Image attributes: groups of exclusive values, encoded as columns of zeros and ones."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ NO_YES = ("0", "1")
 
 @dataclass(frozen=True)
 class AttributeGroup:
-    """One thing that is known of every image.
+    """An attribute of images with its exclusive values, such as `hue` with red, green and blue.
 
     Attributes:
         name: as `hue`.
@@ -24,22 +24,23 @@ class AttributeGroup:
 
     @property
     def is_binary(self) -> bool:
+        """Whether the values are `0` and `1`, so that one column encodes them."""
         return self.values == NO_YES
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The name of the group's only column where it is binary; else of one for each value: `hue=red`."""
+        """Names of the group's columns: its own name where it is binary, else one a value (`hue=red`)."""
         return (self.name,) if self.is_binary else tuple(f"{self.name}={value}" for value in self.values)
 
     def encode(self, numbers: Tensor) -> Tensor:
-        """Float32 `(N, columns)` that say which value holds, from its numbers, int64 `(N,)`."""
+        """Encodes value indices, int64 `(N,)`, as rows of zeros and ones, float32 `(N, columns)`."""
         rows = torch.eye(len(self.values), device=numbers.device)[numbers]
         return rows[:, 1:] if self.is_binary else rows
 
 
 @dataclass(frozen=True, eq=False)
 class Attributes:
-    """What is known of N images.
+    """Attributes of N images: their groups, and a table with a row of zeros and ones for each image.
 
     Attributes:
         groups: in the order of their columns.
@@ -51,29 +52,31 @@ class Attributes:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """D names, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
+        """Names of all D columns, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
         return column_names(self.groups)
 
     def columns_of(self, name: str) -> slice:
-        """Where the columns of a group are. Raises ValueError for a name that no group has."""
+        """The slice of a group's columns. Raises ValueError for a name that no group has."""
         return columns_of(self.groups, name)
 
     def with_value(self, rows: Tensor, name: str, value: str) -> Tensor:
-        """As `with_value`."""
+        """Copies rows `(B, D)` and sets one attribute in them; see the function `with_value`."""
         return with_value(self.groups, rows, name, value)
 
     def select(self, names: Sequence[str]) -> "Attributes":
-        """Only those groups."""
+        """Restricts the attributes to the named groups, in the order of the names."""
         table = torch.cat([self.table[:, self.columns_of(name)] for name in names], dim=1)
         return Attributes(select_groups(self.groups, names), table)
 
     def at(self, places: Tensor) -> "Attributes":
-        """Those of the images at these places, int64 `(M,)`."""
+        """Selects the images with these indices, int64 `(M,)`."""
         return Attributes(self.groups, self.table[places])
 
     def require_all_used(self) -> "Attributes":
-        """These attributes. Raises ValueError for the first column that holds for no image, since nothing
-        can be learned of it."""
+        """Checks that every column holds for some image, and returns these attributes.
+
+        Raises ValueError for the first column that holds for no image, since nothing can be learned of it.
+        """
         for name, count in zip(self.column_names, self.table.sum(dim=0).tolist(), strict=True):
             if count == 0:
                 raise ValueError(f"no image has the attribute {name}: add such images, or leave it out")
@@ -84,20 +87,20 @@ Groups = Sequence[AttributeGroup]
 
 
 class AttributeCritic(nn.Module, ABC):
-    """A critic that also tells which attributes an image has."""
+    """A critic that also classifies the attributes of images."""
 
     @abstractmethod
     def classify(self, x: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` of the training's size → logits `(N, D)` of the attributes."""
+        """Classifies images `(N, C, H, W)` of the training size: logits `(N, D)` of the attributes."""
 
 
 def column_names(groups: Groups) -> tuple[str, ...]:
-    """D names, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
+    """Names of all D columns, as `("hue=red", "hue=green", "hue=blue", "filled")`."""
     return tuple(name for group in groups for name in group.columns)
 
 
 def columns_of(groups: Groups, name: str) -> slice:
-    """Where the columns of a group are. Raises ValueError for a name that no group has."""
+    """The slice of a group's columns. Raises ValueError for a name that no group has."""
     start = 0
     for group in groups:
         if group.name == name:
@@ -108,7 +111,7 @@ def columns_of(groups: Groups, name: str) -> slice:
 
 
 def with_value(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
-    """Copies of rows `(B, D)` in which this value holds, and no other of its group.
+    """Copies rows `(B, D)` and sets the attribute `name` in them to `value`.
 
     Raises ValueError, with what there is, for an attribute or a value that is unknown.
     """
@@ -122,7 +125,7 @@ def with_value(groups: Groups, rows: Tensor, name: str, value: str) -> Tensor:
 
 
 def select_groups(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup, ...]:
-    """Those groups, in the order of the names. Raises ValueError for a name that no group has."""
+    """Selects groups by name, in the order of the names. Raises ValueError for an unknown name."""
     known = {group.name: group for group in groups}
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"there is no attribute {unknown[0]!r}: choose {join_words([*known])}")
@@ -130,12 +133,12 @@ def select_groups(groups: Groups, names: Sequence[str]) -> tuple[AttributeGroup,
 
 
 def group_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """The names of the groups that have these columns, or are named themselves."""
+    """Names of the groups that columns belong to: `hue` for `hue=red` and for `hue` itself."""
     return tuple(dict.fromkeys(column.partition("=")[0] for column in columns))
 
 
 def most_likely_rows(groups: Groups, logits: Tensor) -> Tensor:
-    """Rows of zeros and ones `(B, D)`: of each group the value that logits `(B, D)` make the likeliest."""
+    """Predicts rows of zeros and ones `(B, D)` from logits `(B, D)`: the most likely value of each group."""
     parts = []
     for group in groups:
         said = logits[:, columns_of(groups, group.name)]
@@ -145,7 +148,7 @@ def most_likely_rows(groups: Groups, logits: Tensor) -> Tensor:
 
 
 def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
-    """The groups that have these columns, as `("hue=red", "hue=green", "filled")`."""
+    """Rebuilds attribute groups from names of columns, as `("hue=red", "hue=green", "filled")`."""
     values: dict[str, list[str]] = {}
     for column in columns:
         name, is_value, value = column.partition("=")
@@ -154,11 +157,11 @@ def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
 
 
 def encode(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
-    """Attributes from the number of the value that holds in each group, int64 `(N, groups)`."""
+    """Builds attributes from the index of every group's value, int64 `(N, groups)`."""
     parts = [group.encode(numbers[:, place]) for place, group in enumerate(groups)]
     return Attributes(tuple(groups), torch.cat(parts, dim=1))
 
 
 def join_words(words: Sequence[str]) -> str:
-    """`a, b or c`"""
+    """Joins words for a message: `a, b or c`."""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

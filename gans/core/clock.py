@@ -1,4 +1,4 @@
-"""The only clock: real images shown. Every schedule is a pure function of it."""
+"""The training clock, which counts real images shown, and schedules as pure functions of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent
 
 
 class Clock(NamedTuple):
-    """The time of a run, read before a batch is loaded.
+    """The time of a run, read before a batch is loaded: images shown, batches loaded, progress.
 
     Attributes:
         seen: real images shown so far.
@@ -25,7 +25,7 @@ class Clock(NamedTuple):
 
 @dataclass(frozen=True)
 class RateSchedule:
-    """What a player's learning rate is multiplied by.
+    """Learning rate multiplier: a linear warm-up, the full height, and a decay at the end of the run.
 
     Attributes:
         shape: how the rate falls at the end of the run, from 1, as a function of progress.
@@ -48,7 +48,7 @@ RateFactor = Callable[[Clock], float]
 
 @dataclass(frozen=True)
 class ScaledSchedule:
-    """A schedule at a share of its height."""
+    """A learning rate schedule times a constant."""
 
     schedule: RateFactor
     share: float
@@ -59,7 +59,7 @@ class ScaledSchedule:
 
 @dataclass(frozen=True)
 class CourseFactor:
-    """The learning rate that a course asks for, as a multiple of the full rate."""
+    """Learning rate multiplier that makes the learning rate follow a course."""
 
     course: Course
     full_rate: float
@@ -70,10 +70,10 @@ class CourseFactor:
 
 @dataclass(frozen=True)
 class Rates:
-    """How one player's optimizer moves over the run.
+    """Schedules of one player's optimizer: its learning rate multiplier and its second beta.
 
     Attributes:
-        factor: what its learning rate is multiplied by.
+        factor: multiplier of its learning rate.
         beta2: its second beta, where a course drives it; None for the optimizer's own.
     """
 
@@ -86,7 +86,7 @@ CONSTANT = Rates()
 
 @dataclass(frozen=True)
 class Pace:
-    """How long growing networks fade to the next size and stay there, in images shown (ProGAN, figure 2).
+    """Schedule of progressive growing: fade-in and stable lengths in images shown (ProGAN, figure 2).
 
     Attributes:
         fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size
@@ -97,7 +97,10 @@ class Pace:
     stable: float | None = None
 
     def stage(self, clock: Clock, levels: int) -> float:
-        """In [0, levels]. The smallest size is stable first; then every other fades in, and is stable."""
+        """The growth stage at a time, in [0, levels].
+
+        The smallest size is stable first; then every larger size fades in, and is stable.
+        """
         if levels == 0:
             return 0.0
         fade, stable, position = self.fade or self.stable, self.stable or self.fade, float(clock.seen)

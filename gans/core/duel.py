@@ -11,10 +11,10 @@ from gans.core.two_player import TwoPlayerGame
 
 
 class Duel(TwoPlayerGame[GeneratorNetwork, nn.Module]):
-    """`n_critic` updates of the critic on fresh reals and fresh fakes, then one of the generator.
+    """The GAN game: `n_critic` critic updates on fresh real and fake samples, then one of the generator.
 
     Args:
-        generator: makes samples like those of a batch, with the same condition.
+        generator: makes as many samples as a batch has, under its condition.
         critic: samples and their condition → logits `(N, …)`.
         spec: form, penalties, regularizers and optimizers.
     """
@@ -23,23 +23,23 @@ class Duel(TwoPlayerGame[GeneratorNetwork, nn.Module]):
         return self.alternate(loader, self.critic_loss, self.generator_loss)
 
     def generate(self, like: Batch) -> Tensor:
-        """As many fresh samples as the batch has, of the same condition."""
+        """Generates as many fresh samples as the batch has, under its condition."""
         return self.generator_network.generate(like)
 
     def critic_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The critic's objective."""
+        """The critic's loss on a batch of real samples and as many generated ones."""
         with torch.no_grad():
             fake = self.generate(real)
         return self.objective.critic_loss(self.critic.network, clock, real, fake)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The generator's objective."""
+        """The generator's loss on as many generated samples as the batch has."""
         fake = self.generate(real)
         return Losses({"adversarial": self.objective.generator_loss(self.critic.network, clock, real, fake)})
 
 
 class WrappedGame(Game):
-    """A game that plays a duel by further spec: it has the duel's players, and brings its own round."""
+    """Base of games that train the two players of a duel in a round of their own."""
 
     def __init__(self, duel: Duel) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Exponential moving average of a generator, counted in images shown."""
+"""Exponential moving average (EMA) of a network, counted in images shown."""
 
 import copy
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from losses.core.schedule import Scheduled, value_at
 
 @dataclass(frozen=True)
 class EmaOptions:
-    """Options of the EMA."""
+    """Options of the EMA: its ramp-up."""
 
     ramp_up: float | None = option(
         0.05, "Largest half-life as a share of the images shown so far; none: no ramp-up.", above=0.0
@@ -20,14 +20,14 @@ class EmaOptions:
 
 
 class ExponentialMovingAverage:
-    """Follows a network: `average ← lerp(network, average, β)` with `β = ½^(images / half-life)`.
+    """EMA of a network: `average ← lerp(network, average, β)` with `β = ½^(images / half-life)`.
 
     Early on the half-life is a share of the images shown so far (StyleGAN2's ramp-up), so that the random
     start is forgotten in short runs too. Buffers are copied, not averaged: stale batch-norm statistics
-    under averaged weights are a common fault.
+    under an EMA of the weights are a common fault.
 
     Args:
-        network: what to follow.
+        network: the network to average.
         half_life_kimg: thousands of images after which a state counts half, which may move over the run; 0
             keeps the live network.
         options: the ramp-up.
@@ -48,8 +48,13 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def follow(self, seen: int, images: int, progress: float = 0.0) -> None:
-        """Moves towards the network after `images` more were shown, `seen` in all, the share `progress` of
-        the run."""
+        """Updates the EMA after `images` more were shown.
+
+        Args:
+            seen: images shown in all.
+            images: images shown since the last update.
+            progress: share of the run that is over.
+        """
         half_life = value_at(self.half_life_kimg, progress) * 1000
         if self.ramp_up is not None:
             half_life = min(half_life, seen * self.ramp_up)

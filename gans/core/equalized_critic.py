@@ -1,4 +1,4 @@
-"""What the critics of ProGAN and its successors share: widths, layers and the end, with equalized weights."""
+"""Parts of the critics of ProGAN and its successors: widths, layers and head, with equalized weights."""
 
 from torch import nn
 
@@ -14,14 +14,17 @@ WIDEST = 512  # channels at which they stop doubling
 
 
 def widths_outwards(blueprint: Blueprint) -> list[int]:
-    """Channels at every size, from the smallest to the full one; the generator has the same."""
+    """Channel widths at every image size, from the smallest to the full one, for both networks."""
     _, height, width = blueprint.sample_shape
     most = max(WIDEST, blueprint.width)
     return [min(blueprint.width * 2**i, most) for i in reversed(range(halvings(height, width) + 1))]
 
 
 def activation_layers(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:
-    """A convolution to `wide` channels and a leaky ReLU; the papers have no norm and no dropout here."""
+    """A convolution to `wide` channels, critic norm, leaky ReLU and dropout.
+
+    The papers have no norm and no dropout here.
+    """
     return [
         convolution,
         *blueprint.critic_norm.of_maps(wide),
@@ -31,7 +34,7 @@ def activation_layers(blueprint: Blueprint, convolution: nn.Module, wide: int) -
 
 
 def critic_head(blueprint: Blueprint, wide: int) -> nn.Module:
-    """`(N, wide, H, W)` at the smallest size → logits `(N,)`."""
+    """Builds the critic's last layers: `(N, wide, H, W)` at the smallest size → logits `(N,)`."""
     height, width = smallest_size(*blueprint.sample_shape[1:])
     statistic = (blueprint.minibatch_statistic or MinibatchDeviation)(wide * height * width)
     features = [

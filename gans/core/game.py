@@ -1,4 +1,7 @@
-"""A game: the paper's algorithm as `round(loader)`. It owns the order of the moves and nothing of time."""
+"""The contract of games: a paper's training algorithm as `round(loader)`, one step of all players.
+
+A game owns the order of the updates and nothing of time.
+"""
 
 from abc import ABC, abstractmethod
 from typing import Protocol
@@ -11,32 +14,34 @@ from gans.core.player import Scores
 
 
 class BatchLoader(Protocol):
-    """Hands out the next batch of reals and keeps the clock."""
+    """A loader of batches of real samples, which also keeps the training clock."""
 
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock:
+        """The time before the next batch is loaded."""
 
-    def next_batch(self) -> Batch: ...
+    def next_batch(self) -> Batch:
+        """Loads the next batch, and advances the clock."""
 
 
 class Game(nn.Module, ABC):
-    """Players and the rules between them. Its `state_dict` holds all that the next round depends on."""
+    """A training algorithm with its players; its `state_dict` holds all that the next step depends on."""
 
     @property
     @abstractmethod
     def generator_network(self) -> nn.Module:
-        """The network whose average is kept, sampled and exported."""
+        """The generator, whose EMA is kept, sampled and exported."""
 
     @property
     @abstractmethod
     def critic_network(self) -> nn.Module:
-        """The network that judges: samples → logits `(N,)`, or `(N, …)` with one for each patch."""
+        """The critic: samples → logits `(N,)`, or `(N, …)` with one for each patch."""
 
     @property
     @abstractmethod
     def batches_per_round(self) -> int:
-        """Batches of reals that one round takes."""
+        """Number of batches of real samples that one step loads."""
 
     @abstractmethod
     def round(self, loader: BatchLoader) -> Scores:
-        """One step of training: every player moves in the paper's order. Returns its scalars by name."""
+        """Trains for one step: updates every player in the paper's order. Returns its scalars by name."""

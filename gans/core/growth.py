@@ -24,7 +24,7 @@ from losses.core.options import option
 
 @dataclass(frozen=True)
 class GrowthOptions:
-    """Options of networks that grow; where both lengths are None, 60 % of the run are growth."""
+    """Options of progressive growing; where both lengths are None, growth takes 60 % of the run."""
 
     fade_kimg: float | None = option(None, "Length of the fade-in of a new size, in kimg.", above=0.0)
     stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
@@ -34,10 +34,10 @@ class GrowthOptions:
 
 
 class Stage(nn.Module):
-    """How far a network has grown: a part of both players' networks, and of their state.
+    """Growth stage of a network, as a submodule, so that checkpoints and the EMA carry it.
 
-    While the network trains, the game says it; an average, and what is loaded from a file, finds it in the
-    buffer that is copied like any other.
+    While the network trains, the game sets it; an EMA, or a network loaded from a file, finds it in the
+    buffer, which is copied like any other.
 
     Args:
         levels: how often the smallest size is doubled.
@@ -53,40 +53,51 @@ class Stage(nn.Module):
         self.register_load_state_dict_post_hook(_read_back)  # type: ignore[no-untyped-call]
 
     def set(self, stage: float) -> None:
+        """Sets the stage, a number in [0, levels]."""
         self._now = stage
         self.reached.fill_(stage)
 
     @property
     def now(self) -> float:
+        """The present stage, in [0, levels]."""
         # Asking the buffer waits for an accelerator: a step of training must not, and an exporter cannot.
         return self._now if self.training or torch.compiler.is_compiling() else float(self.reached)
 
     def split(self) -> tuple[int, float]:
-        """The level that is played at, and the share in (0, 1] to which it has come in."""
+        """Splits the stage into the level of its largest images and their fade-in share in (0, 1]."""
         level = math.ceil(self.now)
         return level, 1.0 - (level - self.now)
 
 
 def _read_back(stage: Stage, incompatible: object) -> None:
+    """Takes over the stage from a loaded state dict."""
     stage.set(float(stage.reached))
 
 
 class GrowingGenerator(LatentNetwork):
-    """A generator with a stage. While it trains, its images have the size of the stage and no bounds; in
-    evaluation mode they are enlarged to the full size, each pixel to a square, and cut to [−1, 1]."""
+    """A generator that grows with its stage.
+
+    While it trains, its images have the size of the stage and no bounds; in evaluation mode they are enlarged
+    to the full size, each pixel to a square, and clamped to [−1, 1].
+    """
 
     stage: Stage
 
 
 class GrowingCritic(nn.Module):
-    """A critic with a stage. While it trains, it takes images of the stage's size; in evaluation mode of the
-    full size."""
+    """A critic that grows with its stage.
+
+    While it trains, it takes images of the size of the stage; in evaluation mode, of the full size.
+    """
 
     stage: Stage
 
 
 class GrowingDuel(WrappedGame):
-    """A duel whose players grow, and whose reals fade with them. At a new size the optimizers begin anew."""
+    """A duel with progressive growing: both networks and the real images follow the stage.
+
+    At a new size the optimizers begin anew.
+    """
 
     def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
         if not isinstance(generator, GrowingGenerator) or not isinstance(critic, GrowingCritic):
@@ -107,7 +118,7 @@ class GrowingDuel(WrappedGame):
         return self.duel.round(FadedLoader(loader, self.stages[0].levels - level, share))
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Which level the optimizers know."""
+        """The level that the optimizers' moments belong to."""
         return {"level": self.level}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
@@ -116,12 +127,12 @@ class GrowingDuel(WrappedGame):
 
 @dataclass(frozen=True)
 class FadedLoader:
-    """Reals as the players see them at a stage.
+    """A loader that shrinks real images to a growth stage, and blends them while a new size fades in.
 
     Attributes:
-        loader: reals of the full size.
+        loader: loads real images of the full size.
         halvings: how often they are halved.
-        share: of the present level; the rest is the level before, enlarged.
+        share: fade-in share of the present level; the rest is the level before, enlarged.
     """
 
     loader: BatchLoader
@@ -130,33 +141,38 @@ class FadedLoader:
 
     @property
     def clock(self) -> Clock:
+        """The time before the next batch is loaded."""
         return self.loader.clock
 
     def next_batch(self) -> Batch:
+        """Loads the next batch, at the size of the growth stage."""
         batch = self.loader.next_batch()
         return batch._replace(samples=blend_with_smaller(shrink(batch.samples, self.halvings), self.share))
 
 
 def shrink(images: Tensor, halvings: int) -> Tensor:
-    """The means of squares of 2^halvings pixels a side."""
+    """Shrinks images: the mean of every square of 2^halvings pixels a side."""
     return avg_pool2d(images, 2**halvings) if halvings else images
 
 
 def enlarge(images: Tensor, doublings: int = 1) -> Tensor:
-    """Every pixel as a square of 2^doublings pixels a side."""
+    """Enlarges images by nearest neighbours: every pixel becomes a square of 2^doublings pixels a side."""
     return interpolate(images, scale_factor=float(2**doublings)) if doublings else images
 
 
 def to_full_size(images: Tensor, doublings: int) -> Tensor:
-    """At the full size, and cut to [−1, 1]: papers whose last layer is linear cut what they show."""
+    """Enlarges images to the full size and clamps them to [−1, 1].
+
+    Papers whose last layer is linear clamp the images that they show.
+    """
     return enlarge(images, doublings).clamp(-1, 1)
 
 
 def blend_with_smaller(images: Tensor, share: float) -> Tensor:
-    """`(1 − share)` of what is left of the images one level below, enlarged, and `share` of themselves."""
+    """Blends images with their enlarged half-size versions: `share` of the images, the rest of these."""
     return images if share == 1 else torch.lerp(enlarge(shrink(images, 1)), images, share)
 
 
 def cross_fade(old: Callable[[], Tensor], new: Tensor, share: float) -> Tensor:
-    """The old path, as long as it has any share, and the new one."""
+    """Interpolates from the old path's output to the new one's; the old runs only while `share` < 1."""
     return new if share == 1 else torch.lerp(old(), new, share)

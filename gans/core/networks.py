@@ -1,4 +1,4 @@
-"""Networks: what a game asks of its generator and its critic."""
+"""The contracts of networks: batches with their conditions, generators, and latent spaces."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Condition = tuple[Tensor, ...]
 
 
 class Batch(NamedTuple):
-    """Real samples, and what both players are told of each.
+    """A batch of real samples with their condition.
 
     Attributes:
         samples: `(N, …)`.
@@ -25,39 +25,42 @@ class Batch(NamedTuple):
 
 
 def conditioned(network: nn.Module, condition: Condition) -> Callable[[Tensor], Tensor]:
-    """The network as a function of samples alone."""
+    """Binds a condition to a network: the result is a function of samples alone."""
     return partial(_call_conditioned, network, condition) if condition else network
 
 
 def _call_conditioned(network: nn.Module, condition: Condition, samples: Tensor) -> Tensor:
+    """Calls a network with samples and their condition."""
     answer: Tensor = network(samples, *condition)
     return answer
 
 
 class GeneratorNetwork(nn.Module, ABC):
-    """A network that makes samples.
+    """A generator: a network that makes samples under the condition of a batch.
 
     Attributes:
-        passes: how often its step in its game makes as many samples as one `generate`: what memory it needs.
+        passes: calls of the size of one `generate` in its training step, to estimate memory.
     """
 
     passes: ClassVar[int] = 1
 
     @abstractmethod
     def generate(self, like: Batch) -> Tensor:
-        """As many fresh samples as the batch has, of the same condition."""
+        """Generates as many fresh samples as the batch has, under its condition."""
 
 
 class LatentNetwork(GeneratorNetwork):
-    """A generator that starts from noise: `(N, z_dim)` → samples; with classes, `(N, z_dim)` and labels
-    `(N,)` → samples of these classes.
+    """A generator that starts from noise: `(N, z_dim)` → samples.
+
+    With classes it is class-conditional: `(N, z_dim)` and labels `(N,)` → samples of these classes.
 
     Args:
         z_dim: length of the latent vector.
-        classes: how many; 0 for a generator that is told no labels.
+        classes: how many; 0 for an unconditional generator.
 
     Attributes:
-        shares: of each class in the data, float32 `(classes,)`, by which labels are drawn that nobody names.
+        shares: share of each class in the data, float32 `(classes,)`, by which labels are drawn that nobody
+            names.
     """
 
     shares: Tensor
@@ -70,7 +73,7 @@ class LatentNetwork(GeneratorNetwork):
             self.register_buffer("shares", torch.full((classes,), 1 / classes))
 
     def generate(self, like: Batch) -> Tensor:
-        """From `z ~ N(0, 1)`."""
+        """Generates as many samples as the batch has, under its condition, from `z ~ N(0, 1)`."""
         samples = like.samples
         z = torch.randn(len(samples), self.z_dim, device=samples.device, dtype=samples.dtype)
         made: Tensor = self(z, *like.condition)
@@ -79,18 +82,21 @@ class LatentNetwork(GeneratorNetwork):
     @property
     @abstractmethod
     def first_layers(self) -> tuple[Tensor, ...]:
-        """The weights that the latent meets first, each `(out, z_dim)`: they decide in which directions
-        samples change most (SeFa, Shen & Zhou 2021)."""
+        """Weights of the layers that take the latent, each `(out, z_dim)`.
+
+        They decide in which directions samples change most (SeFa, Shen & Zhou 2021).
+        """
 
 
 class StyledNetwork(LatentNetwork):
-    """A generator in two parts, with a space of latents between them that is less entangled than that of
-    the noise (StyleGAN, Karras et al. 2019, section 2). Its first layers are those that w meets,
-    `(out, w_dim)` each.
+    """A style-based generator: a mapping network z → w, and a synthesis network w → samples.
+
+    The space of w is less entangled than that of the noise (StyleGAN, Karras et al. 2019, section 2). Its
+    first layers are those that take w, `(out, w_dim)` each.
 
     Attributes:
-        w_dim: length of the latent vector between the two.
-        mean: of w over latents, `(w_dim,)`: what truncation draws towards.
+        w_dim: length of the intermediate latent vector w.
+        mean: mean of w over latents, `(w_dim,)`, towards which truncation draws.
     """
 
     w_dim: int
@@ -99,13 +105,12 @@ class StyledNetwork(LatentNetwork):
     @property
     @abstractmethod
     def styles(self) -> int:
-        """Layers that take w, from the coarsest to the finest."""
+        """Number of layers that take w, from the coarsest to the finest."""
 
     @abstractmethod
     def map(self, z: Tensor, *label: Tensor) -> Tensor:
-        """The mapping network: `(N, z_dim)` and, with classes, labels `(N,)` → w `(N, w_dim)`."""
+        """Maps z `(N, z_dim)` and, with classes, labels `(N,)` to w `(N, w_dim)`."""
 
     @abstractmethod
     def synthesize(self, w: Tensor) -> Tensor:
-        """The synthesis network: w `(N, w_dim)`, or `(N, styles, w_dim)` with one for every layer, →
-        samples."""
+        """Synthesizes samples from w `(N, w_dim)`, or `(N, styles, w_dim)` with one for every layer."""

@@ -1,4 +1,4 @@
-"""What a critic and a generator minimise: the adversarial loss in all its parts, for any critic."""
+"""The losses of critic and generator with all their parts, for any critic."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ from losses.core.schedule import Course
 
 @dataclass(frozen=True)
 class LossSpec:
-    """The loss in all its parts, and how each player moves.
+    """Specification of the loss in all its parts, and of both players' optimizers and schedules.
 
     Attributes:
         form: the adversarial form.
         generator_optimizer, critic_optimizer: make the optimizer of each player.
         n_critic: critic updates per generator update.
         penalties, regularizers: of the critic.
-        courses: strengths of regularizers that move over the run, by the regularizer's name.
-        generator_rates, critic_rates: how learning rates and betas move over the run.
-        pace: how growing networks grow.
+        courses: strengths of regularizers that move over the run, by the class of the regularizer.
+        generator_rates, critic_rates: schedules of learning rates and betas.
+        pace: schedule of growing networks.
         options: the architecture's own; None for their defaults.
     """
 
@@ -45,17 +45,17 @@ class LossSpec:
 
     @property
     def objective(self) -> "AdversarialObjective":
-        """The losses of both players, for games to play with."""
+        """The losses of both players, as functions that games minimise."""
         return AdversarialObjective(self.form, self.penalties, self.regularizers, self.courses)
 
     @property
     def constraints(self) -> list[Callable[[nn.Module], None]]:
-        """Changes of the critic's weights after every one of its steps."""
+        """Constraints on the critic's weights, applied after every one of its steps."""
         return [r.enforce for r in self.regularizers if isinstance(r, Constraint)]
 
 
 class AdversarialObjective:
-    """The losses of both players for samples that are there; any critic and any optimizer may use it.
+    """The losses of both players on given real and generated samples, for any critic and optimizer.
 
     `critic_loss(C, clock, real, fake)` and `generator_loss(C, clock, real, fake)` return what to minimise,
     for a batch of real samples and as many generated ones.
@@ -81,7 +81,7 @@ class AdversarialObjective:
         self.form = self._relabelled()
 
     def _relabelled(self) -> Adversarial:
-        """The form, through every regularizer that changes labels."""
+        """The form, wrapped by every regularizer that changes labels."""
         form = self.plain_form
         for regularizer in self.regularizers:
             if isinstance(regularizer, Relabel):
@@ -89,7 +89,7 @@ class AdversarialObjective:
         return form
 
     def set_strengths(self, clock: Clock) -> None:
-        """Moves the strengths of regularizers that follow a course to where they are now."""
+        """Sets the strengths of regularizers that follow a course to their values at this time."""
         if self.courses:
             for regularizer in self.regularizers:
                 if (course := self.courses.get(type(regularizer))) is not None:
@@ -97,19 +97,19 @@ class AdversarialObjective:
             self.form = self._relabelled()
 
     def perturb(self, samples: Tensor, clock: Clock) -> Tensor:
-        """The samples as the critic sees them, with whatever noise regularizers put on them."""
+        """Applies the regularizers that change what the critic sees, such as instance noise, to samples."""
+        self.set_strengths(clock)
         for view in self.views:
             samples = view.see(samples, clock.progress)
         return samples
 
     def critic_logits(self, critic: nn.Module, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
-        """The critic's logits of samples `(N, …)`."""
+        """The critic's logits of samples `(N, …)`, which are perturbed first."""
         logits: Tensor = critic(self.perturb(samples, clock), *condition)
         return logits
 
     def critic_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Losses:
         """The critic's loss: the form's term, regularizers' terms, and the penalties that are due."""
-        self.set_strengths(clock)
         fake_logits = self.critic_logits(critic, fake, real.condition, clock)
         real_logits = self.critic_logits(critic, *real, clock)
         return self.critic_loss_from_logits(critic, clock, real, fake, real_logits, fake_logits)
@@ -123,7 +123,7 @@ class AdversarialObjective:
         real_logits: Tensor,
         fake_logits: Tensor,
     ) -> Losses:
-        """The critic's loss where its logits are known."""
+        """The critic's loss, from logits that are computed already."""
         self.set_strengths(clock)
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
         terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
@@ -134,8 +134,10 @@ class AdversarialObjective:
         return Losses(terms, logged)
 
     def generator_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Tensor:
-        """The generator's adversarial loss. The critic sees real samples only where the form compares with
-        them."""
+        """The generator's adversarial loss.
+
+        The critic sees real samples only where the form compares with them.
+        """
         fake_logits = self.critic_logits(critic, fake, real.condition, clock)
         real_logits = self.critic_logits(critic, *real, clock) if self.form.relativistic else None
         return self.form.generator(fake_logits, real_logits)
@@ -144,7 +146,7 @@ class AdversarialObjective:
 def penalty_losses(
     penalties: Sequence[GradientPenalty], critic: nn.Module, clock: Clock, real: Batch, fake: Tensor
 ) -> Losses:
-    """The sum of the penalties that are due, and the mean norm of the gradients that they saw."""
+    """Adds up the gradient penalties that are due, and averages the norms of their gradients for the log."""
     due = [penalty for penalty in penalties if penalty.due(clock.batch_index)]
     network = conditioned(critic, real.condition)
     found = [penalty(network, real.samples, fake, clock.progress) for penalty in due]
@@ -155,11 +157,11 @@ def penalty_losses(
 
 
 def sum_losses(losses: Sequence[Losses]) -> Losses:
-    """The losses of several critics that move together: the sum of their terms, the mean of what is
-    logged."""
+    """Combines the losses of critics updated together: sums their terms, averages their logged scalars."""
     terms, logged = [each.terms for each in losses], [each.logged for each in losses]
     return Losses(_joined(terms, torch.sum), _joined(logged, torch.mean))
 
 
 def _joined(parts: Sequence[Scores], join: Callable[[Tensor], Tensor]) -> Scores:
+    """Joins the scalars of each name."""
     return {name: join(torch.stack([part[name] for part in parts])) for name in parts[0]}

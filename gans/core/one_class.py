@@ -1,4 +1,4 @@
-"""One class of a generator that is told labels, as a generator that is told nothing."""
+"""A class-conditional generator with a fixed label, as an unconditional generator."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from gans.core.networks import LatentNetwork, StyledNetwork
 
 
 class OneClass(LatentNetwork):
-    """`(N, z_dim)` → samples of one class."""
+    """A class-conditional generator with a fixed label: noise `(N, z_dim)` → samples of one class."""
 
     label: Tensor
 
@@ -25,7 +25,7 @@ class OneClass(LatentNetwork):
 
 
 class StyledOneClass(StyledNetwork):
-    """The same of a generator with styles."""
+    """A class-conditional style-based generator with a fixed label."""
 
     label: Tensor
 
@@ -54,7 +54,7 @@ class StyledOneClass(StyledNetwork):
 
 
 def one_class(network: LatentNetwork, label: int) -> LatentNetwork:
-    """Samples of that class only, in evaluation mode."""
+    """Fixes the label of a class-conditional generator; the result is in evaluation mode."""
     if isinstance(network, StyledNetwork):
         return StyledOneClass(network, label).eval()
     return OneClass(network, label).eval()

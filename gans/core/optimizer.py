@@ -1,4 +1,4 @@
-"""The contract of optimizers: a recipe that makes torch's optimizer for one player."""
+"""The contract of optimizers: a recipe that makes torch's optimizer for a player."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from losses.core.options import NoOptions
 
 
 class OptimizerRecipe(ABC):
-    """Makes the optimizer of each player.
+    """Makes the torch optimizer of a player, from options and a learning rate.
 
     Attributes:
         options_type: dataclass of its options.
@@ -28,4 +28,4 @@ class OptimizerRecipe(ABC):
 
     @abstractmethod
     def make(self, parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        """The optimizer of these parameters at learning rate `lr`."""
+        """Makes the optimizer of these parameters at learning rate `lr`."""

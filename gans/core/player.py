@@ -1,4 +1,4 @@
-"""A player: networks that move together, and the only place where a gradient step happens."""
+"""Players: networks updated together by one optimizer; the only place where a gradient step happens."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
@@ -17,24 +17,24 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class Losses(NamedTuple):
-    """An objective's terms, whose sum is minimised, and further scalars that are only logged."""
+    """Terms of a player's loss, whose sum is minimised, and further scalars that are only logged."""
 
     terms: Scores
     logged: Scores = {}  # noqa: RUF012  (never written to)
 
 
 class Player(nn.Module):
-    """Networks and their optimizer.
+    """A player of a game: networks that are updated together, and their optimizer.
 
     At rest a player's parameters ask for no gradient, so whoever else moves neither computes nor leaves
     gradients here; `minimise` is where it wakes up.
 
     Args:
         name: prefix of its scores (`critic/gradient_penalty`).
-        network: what moves. Several networks that move together come as one `nn.ModuleDict`.
+        network: the network to train; several that are updated together come as one `nn.ModuleDict`.
         make_optimizer: given the parameters, returns their optimizer.
         after_step: constraints on the weights, applied after every step.
-        rates: how the optimizer's learning rate and second beta move over the run.
+        rates: schedules of the optimizer's learning rate and second beta.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Player(nn.Module):
         self._ask_for_gradients(False)
 
     def minimise(self, objective: Callable[..., Losses], clock: Clock, *batch: Any) -> Scores:
-        """One step down the sum of `objective(clock, *batch)`; returns terms and observations by name."""
+        """Takes one step down the sum of `objective(clock, *batch)`; returns its scalars by name."""
         self._ask_for_gradients(True)
         self._set_rates(clock)
         self.optimizer.zero_grad(set_to_none=True)
@@ -77,17 +77,18 @@ class Player(nn.Module):
         return scale * get_total_norm([gradient / scale for gradient in gradients])
 
     def reset_optimizer(self) -> None:
-        """Forgets the optimizer's moments, as at the beginning."""
+        """Clears the optimizer's moments, as at the beginning."""
         self.optimizer.state.clear()
 
     def slow_down(self, power: float) -> None:
-        """Lowers the learning rates and the betas for an optimizer that moves 1 / power times as often."""
+        """Lowers learning rates and betas for an optimizer that takes 1 / power times as many steps."""
         self.full_rates, self.power = [rate * power for rate in self.full_rates], self.power * power
         for group in self.optimizer.param_groups:
             if "betas" in group:
                 group["betas"] = tuple(beta**power for beta in group["betas"])
 
     def _set_rates(self, clock: Clock) -> None:
+        """Sets the learning rates and the second beta to their values at this time."""
         share = self.schedule(clock)
         for group, full_rate in zip(self.optimizer.param_groups, self.full_rates, strict=True):
             group["lr"] = full_rate * share
@@ -95,11 +96,12 @@ class Player(nn.Module):
                 group["betas"] = (group["betas"][0], self.beta2.at(clock.progress) ** self.power)
 
     def _ask_for_gradients(self, asks: bool) -> None:
+        """Turns gradients of all parameters on or off."""
         for parameter in self.weights:
             parameter.requires_grad_(asks)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The optimizer's moments travel in the state of the player, so a game's `state_dict` is whole."""
+        """The optimizer's moments: they travel with the player, so that a game's `state_dict` is whole."""
         return {"moments": self.optimizer.state_dict()["state"]}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:

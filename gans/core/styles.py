@@ -1,4 +1,4 @@
-"""What generators with styles share: the mapping network, the mixing of styles, and noise."""
+"""Parts of style-based generators: the mapping network, style mixing, noise and truncation."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ SLOPE = 0.2
 
 @dataclass(frozen=True)
 class StyleOptions:
-    """Options of generators with a mapping network and styles (StyleGAN, section 2 and appendix C)."""
+    """Options of style-based generators (StyleGAN, section 2 and appendix C)."""
 
     style_mixing: float = option(
         0.9, "Probability of styles from two latents in a training batch.", at_least=0.0, at_most=1.0
@@ -34,8 +34,10 @@ class StyleOptions:
 
 
 class Mapping(nn.Module):
-    """z `(N, length)` → w: onto a sphere, then fully connected layers that learn slowly. With classes,
-    a vector of the label stands behind z on the sphere, as in the authors' code."""
+    """Mapping network z `(N, length)` → w: pixel norm, then linear layers with a low learning rate.
+
+    With classes, an embedding of the label is appended to z before the norm, as in the authors' code.
+    """
 
     def __init__(self, length: int, classes: int, options: StyleOptions) -> None:
         super().__init__()
@@ -53,14 +55,16 @@ class Mapping(nn.Module):
 
 
 def repeat_styles(w: Tensor, styles: int) -> Tensor:
-    """w `(N, w_dim)` for all layers, `(N, styles, w_dim)`; one that has a w for each is returned as it is."""
+    """Repeats w `(N, w_dim)` for all layers, `(N, styles, w_dim)`; returns w of that shape as it is."""
     return w.unsqueeze(1).expand(-1, styles, -1) if w.dim() == 2 else w
 
 
 def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label: Tensor) -> Tensor:
-    """The styles of a training batch, `(N, styles, w_dim)`: with probability `style_mixing` those of another
-    latent of the same label, from a layer on that is drawn for the batch (StyleGAN, section 3.1). The running
-    mean of w is kept."""
+    """Maps latents to the styles of a training batch, `(N, styles, w_dim)`, with style mixing.
+
+    With probability `style_mixing`, the styles from a random layer on are those of another latent of the same
+    label (StyleGAN, section 3.1). The running mean of w is updated.
+    """
     w = network.map(z, *label)
     with torch.no_grad():
         network.mean.lerp_(w.mean(dim=0), 1 - options.w_mean_decay)
@@ -74,10 +78,12 @@ def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label:
 
 
 class Noise(nn.Module):
-    """Adds noise, one map for all channels, with learned scales: drawn anew while it trains, fixed else.
+    """Adds noise with learned scales to feature maps: drawn anew in training, fixed in evaluation mode.
+
+    All channels have the same map of noise.
 
     Args:
-        scales: how many; one for each channel, or 1 for all.
+        scales: number of scales: one for each channel, or 1 for all.
     """
 
     fixed: Tensor
@@ -92,7 +98,7 @@ class Noise(nn.Module):
 
 
 def truncate_styles(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
-    """`w̄ + ψ (w − w̄)` for the styles of the first `cutoff` layers, or of all (StyleGAN, appendix B).
+    """Truncates styles: `w̄ + ψ (w − w̄)` in the first `cutoff` layers, or all (StyleGAN, appendix B).
 
     Args:
         w: `(N, w_dim)`.

@@ -1,4 +1,4 @@
-"""Generators that start from images, and the layers that their papers share."""
+"""Image-to-image translators: their contracts, and the layers that their papers share."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,43 +16,46 @@ LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
 class Translator(GeneratorNetwork):
-    """Images in [−1, 1] → images in [−1, 1].
+    """An image-to-image generator: images in [−1, 1] → images in [−1, 1].
 
     Attributes:
-        multiple: sides of images must be multiples of it; None where they must be those of the training.
+        multiple: sides of images must be multiples of it; None where only the training size is possible.
     """
 
     multiple: int | None
 
     @abstractmethod
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        """What a picture of a batch shows: a column of images for each word."""
+        """Columns of a sample grid: images by caption, such as inputs and their translations."""
 
 
 class DomainTranslator(Translator):
-    """Translates between two domains, A and B; a batch has images of B, and those of A as its condition."""
+    """A translator between two domains, A and B.
+
+    A batch has images of B as its samples, and images of A as its condition.
+    """
 
     @property
     @abstractmethod
     def targets(self) -> tuple[str, ...]:
-        """The domains that it translates to."""
+        """The domains that it can translate to."""
 
     @abstractmethod
     def translate(self, images: Tensor, to: str) -> Tensor:
-        """Images `(N, C, H, W)` of the other domain → of domain `to`."""
+        """Translates images `(N, C, H, W)` of the other domain to the domain `to`."""
 
 
 class AttributeTranslator(Translator):
-    """Changes attributes; a batch has images, and their attributes as its condition: float32 `(N, D)`."""
+    """A translator that changes attributes; the condition of a batch is its attributes, float32 `(N, D)`."""
 
     @abstractmethod
     def translate(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` → images with these attributes."""
+        """Translates images `(N, C, H, W)` so that they have the attributes `rows` `(N, D)`."""
 
 
 @dataclass(frozen=True)
 class PatchOptions:
-    """Options of critics of patches."""
+    """Options of patch critics."""
 
     patch_layers: int | None = option(
         None,
@@ -66,13 +69,13 @@ class PatchOptions:
 
 
 class PatchCritic(nn.Module):
-    """`(N, channels, H, W)` → logits `(N, h, w)`, each of a patch (Isola et al. 2017, section 3.2.2).
+    """Patch critic: images `(N, channels, H, W)` → logits `(N, h, w)` (Isola et al. 2017, 3.2.2).
 
     With `layers` strided convolutions a patch has 16, 34 or 70 pixels a side for 1, 2 or 3. Conditional
-    critics see the images that the samples are translations of beside them.
+    critics also see the images that the samples are translations of.
 
     Args:
-        channels: of all images that it sees side by side.
+        channels: of all images that it sees, on top of each other.
     """
 
     def __init__(self, blueprint: Blueprint, channels: int) -> None:
@@ -97,20 +100,22 @@ class PatchCritic(nn.Module):
 
 
 def stack_channels(*images: Tensor) -> Tensor:
-    """Images of one size as one with all their channels."""
+    """Concatenates images of one size along their channels."""
     return torch.cat(images, dim=1) if len(images) > 1 else images[0]
 
 
 def patch_layers(blueprint: Blueprint) -> int:
-    """Strided convolutions of a critic of patches: the paper's three from 64 pixels on, fewer below. A patch
-    has about the size of such a small image, which is one thing: half of it does not show its shape."""
+    """Number of a patch critic's strided convolutions: the paper's three from 64 pixels on, fewer below.
+
+    A patch has about the size of such a small image, which is one thing: half of it does not show its shape.
+    """
     asked = (blueprint.options or PatchOptions()).patch_layers
     side = min(blueprint.sample_shape[1:])
     return asked or max(1, min(LARGEST_PATCH, side.bit_length() - 4))
 
 
 class ResidualBlock(nn.Module):
-    """`x ↦ x + f(x)`, f two 3×3 convolutions with instance norm (Johnson et al. 2016)."""
+    """Residual block `x ↦ x + f(x)`: two 3×3 convolutions with instance norm (Johnson et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -122,7 +127,7 @@ class ResidualBlock(nn.Module):
 
 
 def convolution_layers(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """A convolution, instance norm, whose shift is the bias, and ReLU."""
+    """Layers of a convolution, instance norm, whose shift is the bias, and ReLU."""
     padding = kernel_size // 2
     return [
         nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode="reflect"),
@@ -134,12 +139,14 @@ def convolution_layers(narrow: int, wide: int, kernel_size: int = 3, stride: int
 def residual_translator(
     inputs: int, outputs: int, width: int, blocks: int, has_condition_planes: bool = False
 ) -> nn.Sequential:
-    """`(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1], H and W multiples of 4: two halvings, residual
-    blocks, two doublings (Johnson et al. 2016). Pixels are repeated and then convolved, not spread by a
-    transposed convolution, which leaves a checkerboard (Odena et al. 2016).
+    """Builds a residual translator `(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1].
+
+    H and W are multiples of 4: two halvings, residual blocks, two doublings (Johnson et al. 2016). Pixels are
+    repeated and then convolved, not spread by a transposed convolution, which leaves a checkerboard (Odena et
+    al. 2016).
 
     Args:
-        is_told: whether some inputs are planes that are the same everywhere. A norm behind the first
+        has_condition_planes: whether some inputs are constant planes. A norm behind the first
             convolution would take them away, so it has a bias instead. Its border of zeros and its leaky
             ReLU keep maps from being the same everywhere, whose norms have slopes that multiply to infinity.
     """
@@ -158,12 +165,12 @@ def residual_translator(
 
 
 def blocks_for(size: Sequence[int]) -> int:
-    """Residual blocks: 6, and 9 from 256 pixels on (CycleGAN, appendix 7.2)."""
+    """Number of residual blocks for an image size: 6, and 9 from 256 pixels on (CycleGAN, appendix 7.2)."""
     return 9 if min(size) >= 256 else 6
 
 
 def require_multiple(blueprint: Blueprint, multiple: int) -> None:
-    """Raises ValueError for an image size whose sides are no multiples, or leave less than two pixels."""
+    """Checks that sides are multiples of a number, twice it at least; raises ValueError otherwise."""
     _, height, width = blueprint.sample_shape
     if height % multiple or width % multiple or min(height, width) < 2 * multiple:
         raise ValueError(
@@ -172,7 +179,7 @@ def require_multiple(blueprint: Blueprint, multiple: int) -> None:
 
 
 def initialize(module: nn.Module) -> None:
-    """Weights ~ N(0, 0.02), biases 0 (CycleGAN, section 4, and pix2pix's code)."""
+    """Initializes a layer: weights ~ N(0, 0.02), biases 0 (CycleGAN, section 4, and pix2pix's code)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

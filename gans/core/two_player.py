@@ -1,4 +1,4 @@
-"""Two players and what they play for: what games with one generator's and one critic's player share."""
+"""The base of games with two players, the generator's and the critic's."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
@@ -15,10 +15,10 @@ Critic = TypeVar("Critic", bound=nn.Module)
 
 
 class TwoPlayerGame(Game, Generic[Generator, Critic]):
-    """A player for the generator and one for the critic; a game of them brings its own round.
+    """Base of games with a player for the generator and one for the critic; `round` is the game's own.
 
     Args:
-        generator, critic: the networks; several that move together are one module.
+        generator, critic: the networks; several that are updated together are one module.
         spec: form, penalties, regularizers and optimizers.
     """
 
@@ -43,7 +43,7 @@ class TwoPlayerGame(Game, Generic[Generator, Critic]):
     def alternate(
         self, loader: BatchLoader, critic_loss: Callable[..., Losses], generator_loss: Callable[..., Losses]
     ) -> Scores:
-        """`n_critic` updates of the critic on fresh batches, then one of the generator on the last."""
+        """Updates the critic `n_critic` times on fresh batches, then the generator on the last batch."""
         scores: Scores = {}
         for _ in range(self.n_critic):
             clock, real = loader.clock, loader.next_batch()

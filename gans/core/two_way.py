@@ -1,4 +1,4 @@
-"""Games between two domains: one player with the generators, one with a critic in each domain."""
+"""Games between two domains without pairs: generators in both directions, and a critic in each domain."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 class DomainCritics(nn.Module):
-    """A critic of patches for A, and one for B."""
+    """Two patch critics, one for images of domain A and one for B."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -28,17 +28,18 @@ class DomainCritics(nn.Module):
         self.a, self.b = PatchCritic(blueprint, channels), PatchCritic(blueprint, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logits of both, `(N, 2, h, w)`."""
+        """The logits of both critics for the same images, `(N, 2, h, w)`."""
         return torch.stack([self.a(x), self.b(x)], dim=1)
 
 
 class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
-    """The generators move first, then the critics on fakes that are detached; with `n_critic` > 1 further
-    updates of the critics follow, on fresh images.
+    """Base of games between two domains: updates the generators, then the critics on detached fakes.
+
+    With `n_critic` > 1 further updates of the critics follow, on fresh images.
 
     Args:
         generator: makes images of both domains.
-        critic: judges them.
+        critic: the critics of both domains.
         spec: form, penalties, regularizers and optimizers.
     """
 
@@ -49,14 +50,18 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
 
     @property
     def critics(self) -> tuple[PatchCritic, PatchCritic]:
+        """The critics of domain A and of domain B."""
         return self.critic_network.a, self.critic_network.b
 
     @abstractmethod
     def make(self, real: Pair) -> tuple[Pair, Callable[[], Scores]]:
-        """Fakes of both domains, and the generators' other terms, weighted, for when they are wanted."""
+        """Generates fakes of both domains, with a function that computes the generators' other terms.
+
+        These are weighted, and computed only where they are wanted.
+        """
 
     def replay_fakes(self, fakes: Pair) -> Pair:
-        """What the critics are shown in their place."""
+        """Chooses the fakes that the critics see, such as earlier ones from a pool; by default these."""
         return fakes
 
     def round(self, loader: BatchLoader) -> Scores:
@@ -73,7 +78,7 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
         return scores
 
     def generator_loss(self, clock: Clock, real: Pair, made: list[Tensor]) -> Losses:
-        """The generators' objective; what they made is kept in `made`."""
+        """The generators' loss; the fakes are appended to `made`."""
         fakes, others = self.make(real)
         made.extend(fakes)
         sides = zip(self.critics, real, fakes, strict=True)
@@ -81,7 +86,7 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
         return Losses({"adversarial": torch.stack(fooling).sum(), **others()})
 
     def critic_loss(self, clock: Clock, real: Pair, fakes: Pair) -> Losses:
-        """The critics' objective."""
+        """The sum of the losses of both critics."""
         sides = zip(self.critics, real, fakes, strict=True)
         return sum_losses(
             [self.objective.critic_loss(critic, clock, Batch(x), fake) for critic, x, fake in sides]
@@ -89,16 +94,16 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
 
 
 def domains(batch: Batch) -> Pair:
-    """The images of A and those of B."""
+    """Splits a batch into the images of domain A and those of domain B."""
     (a,) = batch.condition
     return a, batch.samples
 
 
 class ImagePool(nn.Module):
-    """Fakes of earlier rounds, so that a critic does not forget them (Shrivastava et al. 2017, section 2.3).
+    """Pool of earlier fakes that critics see again (Shrivastava et al. 2017, section 2.3).
 
-    Each image that comes is kept while there is room; after that it takes, with probability ½, the place of
-    one that is handed out for it.
+    So a critic does not forget them. Each image that comes is kept while there is room; after that it takes,
+    with probability ½, the place of one that is handed out for it.
     """
 
     images: Tensor
@@ -109,7 +114,7 @@ class ImagePool(nn.Module):
         self.filled = 0
 
     def forward(self, fresh: Tensor) -> Tensor:
-        """`(N, C, H, W)` → as many, some of them from before."""
+        """Exchanges fresh images `(N, C, H, W)` for as many, some of them from the pool."""
         given = []
         for image in fresh:
             place = self.filled

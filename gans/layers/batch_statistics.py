@@ -1,4 +1,4 @@
-"""The contract of batch statistics: what a critic sees of the batch that a sample is in."""
+"""The contract of minibatch statistics: layers that show a critic how alike the samples of a batch are."""
 
 from abc import ABC
 
@@ -6,8 +6,9 @@ from torch import nn
 
 
 class MinibatchStatistic(nn.Module, ABC):
-    """Adds feature maps that say how alike the samples of a batch are: `(N, C, H, W)` → `(N, C + added, H,
-    W)`.
+    """Base of minibatch statistics: append feature maps, `(N, C, H, W)` → `(N, C + added, H, W)`.
+
+    The new maps say how alike the samples of a batch are.
 
     A plug-in is a subclass whose arguments are the number of features in one sample's maps and, where it
     declares `options_type`, its options.

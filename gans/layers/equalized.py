@@ -1,4 +1,4 @@
-"""Equalized learning rate: weights of one size in every layer, scaled when used (ProGAN, section 4.1).
+"""Layers with equalized learning rate: weights ~ N(0, 1), scaled when used (ProGAN, section 4.1).
 
 An optimizer that normalizes its steps, as Adam does, moves every weight as far; with weights ~ N(0, 1) that
 is as far in every layer. The scale of He et al. 2015 comes in at run time.
@@ -14,7 +14,7 @@ GAIN = 2**0.5  # for a layer that a (leaky) ReLU follows
 
 
 class EqualizedLinear(nn.Module):
-    """`x ↦ W x · gain · lr / √inputs + b · lr`, with W ~ N(0, 1 / lr).
+    """Linear layer with equalized learning rate: `x ↦ W x · gain · lr / √inputs + b · lr`, W ~ N(0, 1 / lr).
 
     Args:
         lr_multiplier: makes the layer learn slower, and start as the others do (StyleGAN's mapping network).
@@ -30,15 +30,17 @@ class EqualizedLinear(nn.Module):
         self.bias_scale = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, inputs)` → `(N, outputs)`."""
+        """Maps `(N, inputs)` to `(N, outputs)`."""
         return linear(x, self.weight * self.scale, self.bias * self.bias_scale)
 
 
 class EqualizedConvolution(nn.Module):
-    """`(N, inputs, H, W)` → `(N, outputs, H, W)`, with W ~ N(0, 1) and the scale gain / √(inputs · k²).
+    """Convolution with equalized learning rate: `(N, inputs, H, W)` → `(N, outputs, H, W)`.
+
+    W ~ N(0, 1), and the scale is gain / √(inputs · k²).
 
     Args:
-        padding: by default what keeps the size.
+        padding: by default the one that keeps the size.
     """
 
     def __init__(

@@ -1,4 +1,7 @@
-"""Batch norm with fixed statistics is a scale and a shift per channel: the layer before can do both."""
+"""Folding of batch norms into the layers before them, for inference.
+
+Batch norm with fixed statistics is a scale and a shift per channel: the layer before can do both.
+"""
 
 import copy
 from itertools import pairwise
@@ -15,8 +18,10 @@ PAIRS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 class OverConvolution(nn.Module):
-    """A layer that computes by the weight of a convolution, such that outputs which are scaled and shifted
-    are those of a weight that is scaled and of a bias that is shifted."""
+    """Base of layers that compute with the weight of a convolution, into which a batch norm can be folded.
+
+    Scaling and shifting their outputs must be the same as scaling the weight and shifting the bias.
+    """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
@@ -24,10 +29,12 @@ class OverConvolution(nn.Module):
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, in which every batch norm that directly follows a convolution, a transposed
-    convolution, a layer over a convolution or a linear layer in an `nn.Sequential` has become part of that
-    layer: the same function but for rounding. Other norms stay; so do those after a layer that is used twice,
-    or whose weight is computed from others (spectral norm). The Linear layers' inputs are vectors `(N, D)`.
+    """Copies a network in evaluation mode, and folds batch norms in it into the layers before them.
+
+    Every batch norm that directly follows a convolution, a transposed convolution, a layer over a convolution
+    or a linear layer in an `nn.Sequential` becomes part of that layer: the same function but for rounding.
+    Other norms stay; so do those after a layer that is used twice, or whose weight is computed from others
+    (spectral norm). The Linear layers' inputs are vectors `(N, D)`.
     """
     network = copy.deepcopy(network).eval()
     uses = [module for _, module in network.named_modules(remove_duplicate=False)]
@@ -43,6 +50,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 
 def _belong_together(layer: nn.Module, norm: nn.Module) -> bool:
+    """Whether the norm can be folded into the layer."""
     # Exact types: a class of its own may compute with its weight what it likes.
     fits = type(layer) in PAIRS and type(norm) is PAIRS[type(layer)]
     return fits and isinstance(norm.running_var, Tensor)
@@ -50,7 +58,10 @@ def _belong_together(layer: nn.Module, norm: nn.Module) -> bool:
 
 @torch.no_grad()
 def _fold(layer: nn.Module, norm: nn.Module) -> None:
-    """`γ (W x + b − μ) / √(σ² + ε) + β = (s W) x + s (b − μ) + β` with `s = γ / √(σ² + ε)`."""
+    """Folds a batch norm into a layer, in place.
+
+    `γ (W x + b − μ) / √(σ² + ε) + β = (s W) x + s (b − μ) + β` with `s = γ / √(σ² + ε)`.
+    """
     assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
     assert norm.running_mean is not None and norm.running_var is not None
@@ -63,6 +74,7 @@ def _fold(layer: nn.Module, norm: nn.Module) -> None:
 
 
 def _scaled(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, scale: Tensor) -> Tensor:
+    """The layer's weight, with every output channel times its scale."""
     if not isinstance(layer, nn.ConvTranspose2d):
         return layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1))
     # Transposed: (in, out / groups, …), where each group of inputs has outputs of its own.

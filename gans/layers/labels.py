@@ -1,4 +1,4 @@
-"""Labels: how generators and critics are told the class of a sample. Each is nothing without classes."""
+"""Class conditioning of both networks by embeddings of labels; without classes, every part does nothing."""
 
 import math
 
@@ -8,14 +8,14 @@ from torch.nn.functional import embedding
 
 
 class WithLabel(nn.Module):
-    """Vectors, and behind them a learned vector of the label (Mirza & Osindero 2014, figure 1).
+    """Appends a learned embedding of the label to vectors (Mirza & Osindero 2014, figure 1).
 
     Args:
-        length: of the vectors, and of those of the labels.
+        length: of the vectors, and of the embeddings.
         classes: how many; 0 passes the vectors on as they are.
 
     Attributes:
-        total: length of what comes out.
+        total: length of the result.
     """
 
     def __init__(self, length: int, classes: int) -> None:
@@ -28,16 +28,16 @@ class WithLabel(nn.Module):
             nn.init.normal_(self.vectors.weight, 0.0, length**-0.5)
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
-        """`(N, length)` and labels `(N,)` → `(N, total)`."""
+        """Appends embeddings of the labels `(N,)` to `(N, length)`: `(N, total)`."""
         return x if self.vectors is None else torch.cat([x, *map(self.vectors, label)], dim=1)
 
 
 class TakesLabel(nn.Module):
-    """A layer that is told the labels, where there are any: `layer(x, *label)`."""
+    """Base of layers that take class labels, where there are any: `layer(x, *label)`."""
 
 
 class Chain(nn.Sequential, TakesLabel):
-    """A chain of layers, some of which are told the labels."""
+    """A sequence of layers that hands class labels to those that take them."""
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         for layer in self:
@@ -46,7 +46,7 @@ class Chain(nn.Sequential, TakesLabel):
 
 
 class ConditionalBatchNorm(TakesLabel):
-    """Batch norm with a scale and a shift for every class (Dumoulin et al. 2017, section 2.2, eq. 5)."""
+    """Conditional batch norm: a scale and a shift for every class (Dumoulin et al. 2017, 2.2, eq. 5)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -57,18 +57,21 @@ class ConditionalBatchNorm(TakesLabel):
         nn.init.zeros_(self.shift.weight)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        """`(N, channels, H, W)` and labels `(N,)` → the same shape."""
+        """Normalizes `(N, channels, H, W)` with the scales and shifts of labels `(N,)`."""
         scale, shift = (vectors(label)[:, :, None, None] for vectors in (self.scale, self.shift))
         return torch.addcmul(shift, self.norm(x), scale)
 
 
 def batch_norm(channels: int, classes: int) -> nn.Module:
-    """Batch norm of feature maps, with classes a conditional one."""
+    """Batch norm for feature maps, conditional where there are classes."""
     return ConditionalBatchNorm(channels, classes) if classes else nn.BatchNorm2d(channels)
 
 
 class EqualizedEmbedding(nn.Module):
-    """Vectors ~ N(0, 1) of the labels, scaled by 1 / √length when used: see gans/core/equalized.py."""
+    """Embedding of labels with equalized learning rate: vectors ~ N(0, 1), scaled by 1 / √length.
+
+    See gans/layers/equalized.py.
+    """
 
     def __init__(self, classes: int, length: int) -> None:
         super().__init__()
@@ -79,7 +82,7 @@ class EqualizedEmbedding(nn.Module):
 
 
 class ProjectionCritic(nn.Module):
-    """`C(x, y) = logit(φ(x)) + vector(y) · φ(x)` (Miyato & Koyama 2018, eq. 3).
+    """Projection critic `C(x, y) = logit(φ(x)) + vector(y) · φ(x)` (Miyato & Koyama 2018, eq. 3).
 
     Args:
         features: φ, samples → `(N, D)`.
@@ -97,8 +100,10 @@ class ProjectionCritic(nn.Module):
 
 
 def critic_from_layers(features: list[nn.Module], logit: nn.Module, vectors: nn.Module | None) -> nn.Module:
-    """A critic from a chain of layers that ends with features `(N, D)` and a layer `(N, D)` → `(N, 1)`: one
-    longer chain, or with vectors of labels a projection critic."""
+    """Builds a critic from layers that end with features `(N, D)`, and a logit layer `(N, D)` → `(N, 1)`.
+
+    It is one longer chain, or with vectors of labels a projection critic.
+    """
     if vectors is None:
         return nn.Sequential(*features, logit, nn.Flatten(start_dim=0))
     return ProjectionCritic(nn.Sequential(*features), logit, vectors)

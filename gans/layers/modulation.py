@@ -1,4 +1,4 @@
-"""Convolutions whose weights a style scales (StyleGAN2, Karras et al. 2020, section 2.2)."""
+"""Modulated convolutions: a style scales their weights (StyleGAN2, Karras et al. 2020, section 2.2)."""
 
 import math
 
@@ -10,11 +10,11 @@ from gans.layers.equalized import EqualizedLinear
 
 
 class ModulatedConvolution(nn.Module):
-    """`(N, inputs, H, W)`, w `(N, w_dim)` → `(N, outputs, H, W)`.
+    """Modulated convolution: `(N, inputs, H, W)` and w `(N, w_dim)` → `(N, outputs, H, W)`.
 
     `w'_ijk = s_i w_ijk` (equation 1), with the style s = A(w); demodulated `w'' = w' / √(Σ_ik w'² + 10⁻⁸)`
-    (equation 3), so that features come out with unit deviation if they went in so. The scale by samples is on
-    the feature maps, before and after one convolution for all, which is the same.
+    (equation 3), so that features keep unit standard deviation. The scale by samples is on the feature maps,
+    before and after one convolution for all, which is the same.
     """
 
     def __init__(

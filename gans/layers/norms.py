@@ -1,4 +1,4 @@
-"""Normalization and dropout between a critic's layers."""
+"""The contract of critic norms, pixel norm, and dropout."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -29,17 +29,17 @@ class CriticNorm(ABC):
 
     @abstractmethod
     def normalize_weights(self, critic: nn.Module) -> None:
-        """Changes the weights of a finished critic, in place."""
+        """Reparametrizes the weights of a finished critic, in place."""
 
 
 class PixelNorm(nn.Module):
-    """`x / √(mean_c x² + 10⁻⁸)`: every pixel's feature vector to unit variance (ProGAN, section 4.2)."""
+    """Pixel norm `x / √(mean_c x² + 10⁻⁸)`: scales every pixel's features to unit variance (ProGAN, 4.2)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, …)` → the same."""
+        """Normalizes `(N, C, …)` over C."""
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
 def dropout(probability: float) -> list[nn.Module]:
-    """Layers that drop each feature with that probability: one, or none."""
+    """Dropout with a probability as a list of layers: one, or none for 0."""
     return [nn.Dropout(probability)] if probability > 0 else []

@@ -9,7 +9,7 @@ BILINEAR = (1.0, 3.0, 3.0, 1.0)
 
 
 def smoothing_kernel(taps: tuple[float, ...] = BILINEAR) -> Tensor:
-    """The outer product of the taps with themselves, `(T, T)`, scaled to sum 1.
+    """Builds a smoothing kernel `(T, T)` of sum 1: the outer product of the taps with themselves.
 
     Raises ValueError unless the taps are symmetric and even in number: others would shift the picture by a
     part of a pixel.
@@ -21,15 +21,16 @@ def smoothing_kernel(taps: tuple[float, ...] = BILINEAR) -> Tensor:
 
 
 def filter_maps(x: Tensor, kernel: Tensor, padding: int, stride: int = 1) -> Tensor:
-    """Each of the C maps of `(N, C, H, W)` with the kernel `(T, T)`; zeros lie beyond the border."""
+    """Convolves each of the C maps of `(N, C, H, W)` with the kernel `(T, T)`, with zero padding."""
     channels = x.shape[1]
     return conv2d(x, kernel.expand(channels, 1, -1, -1), stride=stride, padding=padding, groups=channels)
 
 
 def upsample(x: Tensor, kernel: Tensor) -> Tensor:
-    """`(N, C, H, W)` → `(N, C, 2H, 2W)`: zeros between the pixels, then the kernel four times as strong.
+    """Upsamples images by two with a smoothing filter: `(N, C, H, W)` → `(N, C, 2H, 2W)`.
 
-    Zeros lie beyond the border, so a constant image fades there.
+    Zeros are put between the pixels, then filtered with four times the kernel. Zeros lie beyond the border,
+    so a constant image fades there.
     """
     channels = x.shape[1]
     weight = (4 * kernel).expand(channels, 1, -1, -1)
@@ -37,13 +38,16 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def downsample(x: Tensor, kernel: Tensor) -> Tensor:
-    """`(N, C, H, W)` → `(N, C, H/2, W/2)`: the kernel, then every second pixel. A quarter of the transpose
-    of `upsample`, with zeros beyond the border likewise."""
+    """Downsamples images by two with a smoothing filter: `(N, C, H, W)` → `(N, C, H/2, W/2)`.
+
+    It filters with the kernel, then keeps every second pixel: a quarter of the transpose of `upsample`, with
+    zeros beyond the border likewise.
+    """
     return filter_maps(x, kernel, padding=len(kernel) // 2 - 1, stride=2)
 
 
 class Upsample(nn.Module):
-    """`upsample` as a layer."""
+    """Layer that upsamples by two with a smoothing filter; see `upsample`."""
 
     kernel: Tensor
 
@@ -56,7 +60,7 @@ class Upsample(nn.Module):
 
 
 class Downsample(nn.Module):
-    """`downsample` as a layer."""
+    """Layer that downsamples by two with a smoothing filter; see `downsample`."""
 
     kernel: Tensor
 
@@ -69,8 +73,10 @@ class Downsample(nn.Module):
 
 
 class Blur(nn.Module):
-    """The filter [1, 2, 1] along both axes, which keeps the size (StyleGAN's, after Zhang 2019). Zeros lie
-    beyond the border."""
+    """Layer that blurs with the filter [1, 2, 1] along both axes and keeps the size.
+
+    It is StyleGAN's, after Zhang 2019. Zeros lie beyond the border.
+    """
 
     kernel: Tensor
 

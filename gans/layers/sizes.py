@@ -1,8 +1,8 @@
-"""How image sizes shrink: what networks that halve an image step by step can be built for."""
+"""Image sizes of networks that halve an image repeatedly: how often, and which size is left."""
 
 
 def halvings(height: int, width: int) -> int:
-    """How often an image is halved: as long as both sides are even and at least 4 pixels remain.
+    """Number of times an image is halved: as long as both sides are even, and at least 4 pixels remain.
 
     Raises ValueError where that ends with 16 pixels or more on the short side, or at once.
     """
@@ -19,6 +19,6 @@ def halvings(height: int, width: int) -> int:
 
 
 def smallest_size(height: int, width: int) -> tuple[int, int]:
-    """The size that is left after all halvings. Raises ValueError as they do."""
+    """The size that is left after all halvings. Raises ValueError where `halvings` does."""
     count = halvings(height, width)
     return height >> count, width >> count

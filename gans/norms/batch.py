@@ -8,7 +8,7 @@ from gans.layers.norms import CriticNorm
 
 
 class BatchNorm(CriticNorm):
-    """Mean and deviation of each channel over the batch: no norm under a gradient penalty."""
+    """Batch norm: normalizes each channel over the batch, which rules out a gradient penalty."""
 
     mixes_samples: ClassVar[bool] = True
 
@@ -19,4 +19,4 @@ class BatchNorm(CriticNorm):
         return [nn.BatchNorm1d(units)]
 
     def normalize_weights(self, critic: nn.Module) -> None:
-        """Leaves them."""
+        """Leaves the weights as they are."""

@@ -6,7 +6,7 @@ from gans.layers.norms import CriticNorm
 
 
 class InstanceNorm(CriticNorm):
-    """Mean and deviation of each feature map of each sample."""
+    """Instance norm: normalizes each feature map of each sample."""
 
     def of_maps(self, channels: int) -> list[nn.Module]:
         return [nn.InstanceNorm2d(channels, affine=True)]
@@ -17,4 +17,4 @@ class InstanceNorm(CriticNorm):
         )
 
     def normalize_weights(self, critic: nn.Module) -> None:
-        """Leaves them."""
+        """Leaves the weights as they are."""

@@ -6,7 +6,7 @@ from gans.layers.norms import CriticNorm
 
 
 class LayerNorm(CriticNorm):
-    """Mean and deviation of each sample."""
+    """Layer norm: normalizes all features of each sample together."""
 
     def of_maps(self, channels: int) -> list[nn.Module]:
         # Over (C, H, W) it is a group norm with one group, which needs no fixed size.
@@ -16,4 +16,4 @@ class LayerNorm(CriticNorm):
         return [nn.LayerNorm(units)]
 
     def normalize_weights(self, critic: nn.Module) -> None:
-        """Leaves them."""
+        """Leaves the weights as they are."""

@@ -6,7 +6,7 @@ from gans.layers.norms import CriticNorm
 
 
 class NoNorm(CriticNorm):
-    """No layers, and weights as they are."""
+    """No normalization: no layers, and weights as they are."""
 
     def of_maps(self, channels: int) -> list[nn.Module]:
         return []
@@ -15,4 +15,4 @@ class NoNorm(CriticNorm):
         return []
 
     def normalize_weights(self, critic: nn.Module) -> None:
-        """Leaves them."""
+        """Leaves the weights as they are."""

@@ -1,4 +1,4 @@
-"""Spectral normalization: every weight by its largest singular value (SNGAN, Miyato et al. 2018)."""
+"""Spectral normalization: divides every weight by its largest singular value (SNGAN, Miyato et al. 2018)."""
 
 from typing import ClassVar
 
@@ -16,8 +16,11 @@ WEIGHTED = (
 
 
 class SpectralNorm(CriticNorm):
-    """Divides the weight of every convolution, linear layer and table of labels' vectors by its largest
-    singular value, estimated by one step of power iteration in each update (algorithm 1)."""
+    """Spectral norm: divides each weight of the critic by its largest singular value (algorithm 1).
+
+    This concerns convolutions, linear layers and embeddings of labels. The singular value is estimated by one
+    step of power iteration in each update.
+    """
 
     normalizes_weights: ClassVar[bool] = True
 

@@ -1,5 +1,4 @@
-"""Adam (Kingma & Ba 2015), with decoupled weight decay where there is any (AdamW, Loshchilov & Hutter
-2019)."""
+"""Adam (Kingma & Ba 2015); with weight decay, AdamW (Loshchilov & Hutter 2019)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ class AdamOptions:
 
 
 class Adam(OptimizerRecipe):
-    """`torch.optim.Adam`, or `torch.optim.AdamW` with weight decay."""
+    """Makes `torch.optim.Adam`, or `torch.optim.AdamW` with weight decay."""
 
     options_type: ClassVar[type] = AdamOptions
     has_betas: ClassVar[bool] = True

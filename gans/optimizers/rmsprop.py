@@ -20,7 +20,7 @@ class RmsPropOptions:
 
 
 class RmsProp(OptimizerRecipe):
-    """`torch.optim.RMSprop`."""
+    """Makes `torch.optim.RMSprop`."""
 
     options_type: ClassVar[type] = RmsPropOptions
     state_copies: ClassVar[int] = 1

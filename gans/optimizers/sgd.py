@@ -20,7 +20,7 @@ class StochasticGradientDescentOptions:
 
 
 class StochasticGradientDescent(OptimizerRecipe):
-    """`torch.optim.SGD`."""
+    """Makes `torch.optim.SGD`, without momentum."""
 
     options_type: ClassVar[type] = StochasticGradientDescentOptions
 

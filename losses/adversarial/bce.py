@@ -10,7 +10,7 @@ from losses.recipe import Recipe, defaults
 
 
 class BinaryCrossEntropy(Labelled):
-    """`−log σ(C(x)) − log(1 − σ(C(x̃)))` for the critic, `−log σ(C(x̃))` for the generator.
+    """Non-saturating GAN loss: critic `−log σ(C(x)) − log(1 − σ(C(x̃)))`, generator `−log σ(C(x̃))`.
 
     `1 − σ(c) = σ(−c)`, and the logarithm of σ is taken as one function that does not overflow. The critic's
     optimum is `log p_real(x) − log p_fake(x)`, where its loss is `2 log 2 − 2 JS(p_real, p_fake)`.

@@ -10,7 +10,7 @@ from losses.recipe import Recipe, defaults
 
 
 class SaturatingBinaryCrossEntropy(Labelled):
-    """The loss of `bce` for the critic; the generator minimises `log(1 − σ(C(x̃)))`.
+    """Minimax GAN loss: the critic's is that of `bce`; the generator minimises `log(1 − σ(C(x̃)))`.
 
     Its slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where every
     generator begins: the form is here to be compared with, not to be used.

@@ -1,4 +1,4 @@
-"""The hinge form, with spectral norm on the critic (Lim & Ye 2017; Miyato et al. 2018)."""
+"""Hinge loss, with spectral norm on the critic (Lim & Ye 2017; Miyato et al. 2018)."""
 
 from typing import ClassVar
 
@@ -9,10 +9,11 @@ from losses.recipe import Recipe, defaults
 
 
 class Hinge(Labelled):
-    """`max(0, 1 − C(x)) + max(0, 1 + C(x̃))` for the critic, `−C(x̃)` for the generator (SNGAN, equations
-    16 and 17).
+    """Hinge loss: critic `max(0, 1 − C(x)) + max(0, 1 + C(x̃))`, generator `−C(x̃)`.
 
-    A sample that is judged right by a margin of 1 teaches the critic nothing more. Its optimum is
+    See SNGAN, equations 16 and 17.
+
+    A sample that is classified right by a margin of 1 teaches the critic nothing more. Its optimum is
     `sign(p_real − p_fake)`.
 
     >>> Hinge().critic(real_logits=Tensor([2.0]), fake_logits=Tensor([-0.5]))

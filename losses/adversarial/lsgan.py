@@ -9,8 +9,9 @@ from losses.recipe import Recipe, defaults
 
 
 class LeastSquares(Labelled):
-    """`½(C(x) − b)² + ½(C(x̃) − a)²` for the critic, `½(C(x̃) − c)²` for the generator (equation 2), with
-    the labels a = 0, b = 1, c = 1 (equation 9).
+    """Least squares loss: critic `½(C(x) − b)² + ½(C(x̃) − a)²`, generator `½(C(x̃) − c)²`.
+
+    See equation 2; the labels are a = 0, b = 1, c = 1 (equation 9).
 
     The critic's optimum is `p_real / (p_real + p_fake)` (section 3.2).
 

@@ -10,11 +10,12 @@ from losses.recipe import Recipe, defaults
 
 
 class Relativistic(Adversarial):
-    """`softplus(−(C(x) − C(x̃)))` for the critic, `softplus(−(C(x̃) − C(x)))` for the generator: the
-    relativistic pairing GAN with the logistic function (R3GAN, Huang et al. 2024, equation 2).
+    """Relativistic pairing loss: critic `softplus(−(C(x) − C(x̃)))`, generator `softplus(−(C(x̃) − C(x)))`.
 
-    Each real meets one fake. Only differences of logits count, so the critic's level is free. Its optimum
-    is `C(x) − C(x̃) = log p_real(x) p_fake(x̃) − log p_fake(x) p_real(x̃)`.
+    This is the relativistic pairing GAN with the logistic function (R3GAN, Huang et al. 2024, equation 2).
+
+    Each real sample is paired with one fake. Only differences of logits count, so the critic's level is free.
+    Its optimum is `C(x) − C(x̃) = log p_real(x) p_fake(x̃) − log p_fake(x) p_real(x̃)`.
 
     >>> Relativistic().generator(fake_logits=Tensor([1.0]), real_logits=Tensor([1.0]))  # log 2
     tensor(0.6931)

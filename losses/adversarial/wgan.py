@@ -9,7 +9,7 @@ from losses.recipe import Recipe, defaults
 
 
 class Wasserstein(Adversarial):
-    """`E C(x̃) − E C(x)` for the critic, `−E C(x̃)` for the generator (the dual form, equation 2).
+    """Wasserstein loss: critic `E C(x̃) − E C(x)`, generator `−E C(x̃)` (the dual form, equation 2).
 
     The critic must be kept Lipschitz by someone else: weight clipping under this form's own name, a
     gradient penalty in `wgan-gp`.

@@ -1,4 +1,4 @@
-"""The contract of adversarial forms: what the two players minimise, on logits.
+"""The contract of adversarial forms: the losses of both players as functions of logits.
 
 Penalties and regularizers are not a form's business.
 """
@@ -16,7 +16,7 @@ OLD_NAMES = {"real": "real_loss", "fake": "fake_loss", "fool": "generator_loss"}
 
 
 class Adversarial(ABC):
-    """An adversarial form.
+    """An adversarial form: the losses of critic and generator, given logits.
 
     Attributes:
         recipe: settings that the form brings when it is asked for by its own name.
@@ -32,18 +32,20 @@ class Adversarial(ABC):
 
     @abstractmethod
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """The generator's loss: `(N,)` logits → a scalar. A relativistic form needs `real_logits`; others
-        ignore them."""
+        """The generator's loss: `(N,)` logits → a scalar.
+
+        A relativistic form needs `real_logits`; others ignore them.
+        """
 
 
 class Labelled(Adversarial):
-    """A form that judges each sample against a label, so that labels can be smoothed or flipped.
+    """A form with a loss for each sample and its label, so that labels can be smoothed or flipped.
 
     Its three losses are per sample, `(N,)` → `(N,)`.
     """
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Takes the method names of earlier versions, with one line in the log."""
+        """Accepts the method names of earlier versions, with one line in the log."""
         super().__init_subclass__(**keywords)
         for old, new in OLD_NAMES.items():
             if old in vars(cls) and new not in vars(cls):
@@ -62,7 +64,7 @@ class Labelled(Adversarial):
 
     @abstractmethod
     def generator_loss(self, logits: Tensor) -> Tensor:
-        """The generator's loss for its samples."""
+        """The generator's loss for the samples that it made."""
 
     @final
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from losses.core.schedule import Scheduled, cosine, value_at
 
 
 def squared_gradient_norm(critic: Critic, points: Tensor) -> Tensor:
-    """`‖∇C(x̂)‖²` of every sample, shape `(N,)`, differentiable in the critic's weights."""
+    """Computes `‖∇C(x̂)‖²` of every sample, shape `(N,)`, differentiable in the critic's weights."""
     return input_gradient(critic, points).flatten(1).square().sum(dim=1)
 
 
@@ -28,11 +28,11 @@ class PenaltyTerm(NamedTuple):
 
 @dataclass(frozen=True)
 class GradientPenalty:
-    """`λ · mean over samples of norm(∇C(x̂))`.
+    """A gradient penalty `λ · mean over samples of norm(∇C(x̂))`.
 
     Attributes:
-        points: where the gradient is taken.
-        norm: what is asked of each sample's gradient.
+        points: choice of the points x̂ where the gradient is taken.
+        norm: penalty on the norm of each sample's gradient.
         weight: λ, which may move over the run; for the zero-centred norm, Mescheder's γ (the ½ is in the
             norm).
         every: the penalty is taken at every n-th critic update and weighs n times as much there, so that
@@ -54,7 +54,7 @@ class GradientPenalty:
     anneal: float = 1.0
 
     def weight_at(self, progress: float) -> float:
-        """λ when the share `progress` of the run is over."""
+        """The weight λ when the share `progress` of the run is over."""
         return value_at(self.weight, progress) * (self.anneal + (1.0 - self.anneal) * cosine(progress))
 
     def due(self, batch_index: int) -> bool:

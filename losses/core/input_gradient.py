@@ -1,4 +1,4 @@
-"""The critic's gradient at its input, as a function of its weights that can be differentiated once more.
+"""The critic's gradient at its input, differentiable in its weights, as gradient penalties need it.
 
 The general way is automatic differentiation with a graph of the backward pass, and its second backward pass
 then runs through the forward pass too. A critic of convolutions and (leaky) ReLU is piecewise linear: the
@@ -19,18 +19,19 @@ Transpose = Callable[[nn.Module, Tensor, Tensor, torch.Size], Tensor]
 
 
 def input_gradient(critic: Critic, points: Tensor) -> Tensor:
-    """`∇C(x̂)` of every sample, in the shape of `points`, differentiable in the critic's weights. C is the
-    mean of a sample's logits where the critic has several, one for each patch.
+    """Computes `∇C(x̂)` of every sample, in the shape of `points`, differentiable in the critic's weights.
+
+    C is the mean of a sample's logits where the critic has several, one for each patch.
 
     One sum over the logits gives every sample's own gradient, because a critic without batch statistics
-    judges each sample by itself.
+    scores each sample by itself.
     """
     layers = piecewise_linear_layers(critic)
     return through_autograd(critic, points) if layers is None else through_chain(layers, points)
 
 
 def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
-    """The layers of a critic that is nothing but a chain of those in TRANSPOSES; None for any other."""
+    """Lists the layers of a critic that is a plain chain of layers in TRANSPOSES; None for any other."""
     if not isinstance(critic, nn.Sequential) or type(critic).forward is not nn.Sequential.forward:
         return None
     if critic._forward_hooks or critic._forward_pre_hooks:
@@ -41,7 +42,7 @@ def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
 
 
 def through_autograd(critic: Critic, points: Tensor) -> Tensor:
-    """Double backward, for any critic."""
+    """Computes the input gradient of any critic by double backward."""
     points = points.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = critic(points)
@@ -51,8 +52,10 @@ def through_autograd(critic: Critic, points: Tensor) -> Tensor:
 
 
 def through_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
-    """`Wᵀ₁ S₁ Wᵀ₂ S₂ … 1/n`, with S the slopes that the activations have at `points`, and n the number of a
-    sample's logits."""
+    """Computes the input gradient of a chain of layers: `Wᵀ₁ S₁ Wᵀ₂ S₂ … 1/n`.
+
+    S are the slopes that the activations have at `points`, and n is the number of a sample's logits.
+    """
     passed: list[tuple[nn.Module, Tensor, torch.Size]] = []
     with torch.no_grad():
         signal = points
@@ -67,6 +70,7 @@ def through_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
 
 
 def _convolution(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient at a convolution's input."""
     assert isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str)
     # A stride may skip the last rows of its input: they are what the transposed convolution must add.
     reached = [
@@ -82,17 +86,20 @@ def _convolution(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torc
 
 
 def _linear(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient at a linear layer's input."""
     assert isinstance(layer, nn.Linear)
     return gradient @ layer.weight
 
 
 def _rectifier(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient at a (leaky) ReLU's input."""
     slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
     # The output has its input's sign, and is still there where the layer worked in place.
     return torch.where(output > 0, gradient, slope * gradient)
 
 
 def _flatten(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient at a flattening's input."""
     return gradient.view(shape)
 
 
@@ -106,7 +113,7 @@ TRANSPOSES: dict[type[nn.Module], Transpose] = {
 
 
 def _is_plain(layer: nn.Module) -> bool:
-    """Whether the layer is what its type says: padded by zeros, sloping upwards, with no one listening in."""
+    """Whether the layer is exactly what its type says: zero padding, a slope above 0, no hooks."""
     if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
         return False
     if isinstance(layer, nn.LeakyReLU) and layer.negative_slope <= 0:

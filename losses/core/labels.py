@@ -1,4 +1,4 @@
-"""Forms whose labels are smoothed or flipped."""
+"""Label smoothing and label flipping of adversarial forms."""
 
 from typing import ClassVar, Protocol
 
@@ -16,7 +16,7 @@ class Mix(Protocol):
 
 
 class Relabelled(Labelled):
-    """A labelled form whose critic's terms are mixed with those of the other label.
+    """A labelled form whose critic's losses are mixed with those under the other label.
 
     The generator's target is never touched: it would be rewarded for samples that the critic sees through.
     """
@@ -37,7 +37,7 @@ class Relabelled(Labelled):
 
 
 def require_labels(name: str, form: Adversarial) -> Labelled:
-    """The form, if it has labels. Raises ValueError with the reason where it has none."""
+    """Checks that a form has labels, and returns it; raises ValueError with the reason otherwise."""
     if not isinstance(form, Labelled):
         raise ValueError(
             f"{name} has no meaning for {form.recipe.form}: it compares logits and has no labels to change"
@@ -46,7 +46,10 @@ def require_labels(name: str, form: Adversarial) -> Labelled:
 
 
 def smooth_labels(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) -> Relabelled:
-    """The form with softer labels. Raises ValueError where they are soft already: targets would multiply."""
+    """Smooths the labels of a form.
+
+    Raises ValueError where they are smoothed already: targets would multiply.
+    """
     inner = require_labels(name, form)
     while isinstance(inner, Relabelled):
         if isinstance(inner.mix_real, SmoothLabels):
@@ -56,11 +59,12 @@ def smooth_labels(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) ->
 
 
 def keep_label(label_loss: Tensor, other_loss: Tensor) -> Tensor:
+    """Keeps a sample's label: returns the loss under it."""
     return label_loss
 
 
 class SmoothLabels:
-    """The expected loss where a label is right with probability α."""
+    """Label smoothing: the expected loss where a label is right with probability α."""
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
@@ -70,7 +74,7 @@ class SmoothLabels:
 
 
 class FlipLabels:
-    """Each sample's label is the other one with a given probability, drawn anew at every update."""
+    """Label flipping: swaps the label of each sample with a given probability, drawn anew at every update."""
 
     def __init__(self, probability: float) -> None:
         self.probability = probability

@@ -1,5 +1,4 @@
-"""Options that a component declares itself: a frozen dataclass of typed fields with bounds and a line of
-help."""
+"""Options of components, declared as frozen dataclasses of typed fields with bounds and help."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ class NoOptions:
 
 
 def option(default: Any, help: str, **bounds: Any) -> Any:
-    """A field of a component's options.
+    """Declares a field of a component's options, with help and bounds.
 
     Args:
         default: its value where nobody sets it.

@@ -1,4 +1,4 @@
-"""Penalty norms: what a gradient penalty asks of the norm of each sample's gradient."""
+"""The contract of penalty norms: penalties on the norm of each sample's gradient."""
 
 from abc import ABC, abstractmethod
 
@@ -10,13 +10,13 @@ SQUARED_NORM_FLOOR = 1e-20
 
 
 class PenaltyNorm(ABC):
-    """A function of the squared norm of a sample's gradient, which is smallest where the norm is right."""
+    """A penalty on the squared norm of a sample's gradient, smallest where the norm is at its target."""
 
     @abstractmethod
     def __call__(self, squared: Tensor) -> Tensor:
-        """Squared gradient norms `(N,)` → penalties `(N,)`."""
+        """Penalizes squared gradient norms: `(N,)` → penalties `(N,)`."""
 
 
 def root(squared: Tensor) -> Tensor:
-    """Norms from squared norms, with a finite slope at 0."""
+    """Square root of squared norms, with a finite slope at 0."""
     return (squared + SQUARED_NORM_FLOOR).sqrt()

@@ -6,8 +6,8 @@ from torch import Tensor
 
 
 class Points(ABC):
-    """A choice of the points x̂ at which the critic's gradient is penalized."""
+    """A rule that chooses the points x̂ at which the critic's gradient is penalized."""
 
     @abstractmethod
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
-        """x̂ of shape `(N, …)` from two batches of that shape, detached from any graph."""
+        """Chooses x̂ of shape `(N, …)` from two batches of that shape, detached from any graph."""

@@ -1,4 +1,4 @@
-"""The contract of regularizers, of which there are four kinds by what they change.
+"""The contracts of regularizers: constraints, views, terms and changes of labels.
 
 A regularizer derives from exactly one of them.
 """
@@ -12,8 +12,10 @@ from losses.core.adversarial import Adversarial
 
 
 class Regularizer(ABC):  # noqa: B024  (its four kinds have the abstract methods)
-    """A change of the critic's training, with a strength. Raises ValueError where that is out of its
-    range."""
+    """A change of the critic's training, with a strength.
+
+    Raises ValueError where the strength is out of its range.
+    """
 
     def __init__(self, strength: float) -> None:
         self.strength = strength
@@ -32,7 +34,7 @@ class View(Regularizer):
 
     @abstractmethod
     def see(self, samples: Tensor, progress: float) -> Tensor:
-        """Samples of any shape as the critic sees them when the share `progress` of the run is over."""
+        """Changes samples of any shape when the share `progress` of the run is over."""
 
 
 class Term(Regularizer):
@@ -46,7 +48,7 @@ class Term(Regularizer):
 
     @abstractmethod
     def value(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Logits `(N,)` of real and of generated samples → a scalar."""
+        """Computes the term, a scalar, from logits `(N,)` of real and of generated samples."""
 
 
 class Relabel(Regularizer):
@@ -54,4 +56,4 @@ class Relabel(Regularizer):
 
     @abstractmethod
     def wrap(self, form: Adversarial) -> Adversarial:
-        """A form with other labels. Raises ValueError for a form without labels."""
+        """Wraps a form so that it uses other labels. Raises ValueError for a form without labels."""

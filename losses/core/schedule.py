@@ -1,4 +1,4 @@
-"""Schedules: how a number moves over a run, as a function of the share of the run that is over."""
+"""Schedules: numbers that move over a run, as functions of the share of the run that is over."""
 
 import math
 from abc import ABC, abstractmethod
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 
 def constant(progress: float) -> float:
-    """1 throughout."""
+    """Constant schedule: 1 throughout."""
     return 1.0
 
 
 def linear(progress: float) -> float:
-    """From 1 to 0 in a straight line."""
+    """Linear schedule: from 1 to 0 in a straight line."""
     return 1.0 - progress
 
 
 def cosine(progress: float) -> float:
-    """`½ (1 + cos π p)` (Loshchilov & Hutter 2017, SGDR, equation 5)."""
+    """Cosine schedule: `½ (1 + cos π p)` (Loshchilov & Hutter 2017, SGDR, equation 5)."""
     return (1.0 + math.cos(math.pi * progress)) / 2
 
 
 class Schedule(ABC):
-    """A way from 1 at the start of a run to another level at its end."""
+    """Base of schedules: a level that moves from 1 at the start of a run to another at its end."""
 
     @abstractmethod
     def __call__(self, progress: float) -> float:
@@ -37,7 +37,7 @@ class Course:
     schedule: Schedule
 
     def at(self, progress: float) -> float:
-        """The number when the share `progress` in [0, 1] of the run is over."""
+        """The value of the number when the share `progress` in [0, 1] of the run is over."""
         return self.end + (self.begin - self.end) * self.schedule(progress)
 
 
@@ -45,5 +45,5 @@ Scheduled = float | Course
 
 
 def value_at(number: Scheduled, progress: float) -> float:
-    """A number that may move over the run, when the share `progress` of it is over."""
+    """The value of a number, or of its course, when the share `progress` of the run is over."""
     return number.at(progress) if isinstance(number, Course) else number

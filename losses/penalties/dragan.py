@@ -1,5 +1,4 @@
-"""Penalizes gradients around the real samples, as DRAGAN's authors wrote it in their code (Kodali et al.
-2017)."""
+"""Penalizes gradients around the real samples, as in DRAGAN's code (Kodali et al. 2017)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +18,9 @@ class DraganOptions:
 
 
 class Dragan(Points):
-    """`x̂ = x + α · ½ std(x) · u` with `u ~ U[0, 1)` for each number and one `α ~ U[0, 1)` for each sample.
+    """DRAGAN's points, with uniform noise: `x̂ = x + α · ½ std(x) · u`.
+
+    There is `u ~ U[0, 1)` for each number and one `α ~ U[0, 1)` for each sample.
 
     The standard deviation is that of the whole batch. The paper's text has Gaussian noise instead: that is
     `dragan-gaussian`.

@@ -1,5 +1,4 @@
-"""Penalizes gradients around the real samples, with Gaussian noise, as the text of DRAGAN has it (Kodali et
-al. 2017)."""
+"""Penalizes gradients around the real samples, with Gaussian noise (DRAGAN's text, Kodali et al. 2017)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,10 +20,10 @@ class GaussianOptions:
 
 
 class DraganGaussian(Points):
-    """`x̂ = x + δ` with `δ ~ N(0, (½ std(x))²)` for each number (algorithm 1).
+    """DRAGAN's points, with Gaussian noise: `x̂ = x + δ`, `δ ~ N(0, (½ std(x))²)` (algorithm 1).
 
-    The paper's deviation is a constant; it is measured in the batch's own here, as in the authors' code, so
-    that it means the same for images and for points.
+    The paper's standard deviation is a constant; it is measured in the batch's own here, as in the authors'
+    code, so that it means the same for images and for points.
 
     >>> real = torch.ones(3, 2)  # without any spread
     >>> torch.equal(DraganGaussian().choose(real, real), real)

@@ -6,7 +6,7 @@ from losses.core.points import Points
 
 
 class Fake(Points):
-    """`x̂ = x̃` (equation 10).
+    """The fake samples as penalty points: `x̂ = x̃` (equation 10).
 
     >>> Fake().choose(Tensor([1.0]), Tensor([2.0]))
     tensor([2.])

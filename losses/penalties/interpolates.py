@@ -7,7 +7,9 @@ from losses.core.points import Points
 
 
 class Interpolates(Points):
-    """`x̂ = ε x + (1 − ε) x̃` with one `ε ~ U[0, 1]` for each sample (algorithm 1, lines 4–6).
+    """Interpolates of real and fake samples: `x̂ = ε x + (1 − ε) x̃` (algorithm 1, lines 4–6).
+
+    There is one `ε ~ U[0, 1]` for each sample.
 
     >>> points = Interpolates().choose(torch.zeros(3, 2), torch.ones(3, 2))
     >>> torch.equal(points[:, 0], points[:, 1])  # one ε for both numbers of a sample

@@ -6,7 +6,7 @@ from losses.core.points import Points
 
 
 class Real(Points):
-    """`x̂ = x` (equation 9).
+    """The real samples as penalty points: `x̂ = x` (equation 9).
 
     >>> Real().choose(Tensor([1.0]), Tensor([2.0]))
     tensor([1.])

@@ -1,1 +1,1 @@
-"""Penalty norms: every file beside this one says what is asked of gradient norms (`--penalty-norm NAME`)."""
+"""Penalty norms: every file beside this one penalizes gradient norms off a target (`--penalty-norm NAME`)."""

@@ -1,4 +1,4 @@
-"""Asks for gradients of norm one (WGAN-GP, Gulrajani et al. 2017)."""
+"""Penalizes gradient norms other than one (WGAN-GP, Gulrajani et al. 2017)."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from losses.core.penalty_norm import PenaltyNorm, root
 
 
 class OneCentred(PenaltyNorm):
-    """`(‖∇C‖ − 1)²` (equation 3).
+    """Penalty on the distance of the gradient norm from one: `(‖∇C‖ − 1)²` (equation 3).
 
     >>> OneCentred()(Tensor([4.0]))
     tensor([1.])

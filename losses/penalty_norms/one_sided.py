@@ -1,4 +1,4 @@
-"""Asks for gradients of norm one or less (WGAN-LP, Petzka et al. 2018)."""
+"""Penalizes gradient norms above one only (WGAN-LP, Petzka et al. 2018)."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from losses.core.penalty_norm import PenaltyNorm, root
 
 
 class OneSided(PenaltyNorm):
-    """`max(0, ‖∇C‖ − 1)²` (equation 8).
+    """Penalty on gradient norms above one: `max(0, ‖∇C‖ − 1)²` (equation 8).
 
     >>> OneSided()(Tensor([0.25, 4.0]))
     tensor([0., 1.])

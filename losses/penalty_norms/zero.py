@@ -1,4 +1,4 @@
-"""Asks for gradients of norm zero (R1 and R2, Mescheder et al. 2018)."""
+"""Penalizes gradient norms above zero (R1 and R2, Mescheder et al. 2018)."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from losses.core.penalty_norm import PenaltyNorm
 
 
 class ZeroCentred(PenaltyNorm):
-    """`‖∇C‖² / 2` (equation 9, whose weight is γ).
+    """Penalty on the squared gradient norm: `‖∇C‖² / 2` (equation 9, whose weight is γ).
 
     >>> ZeroCentred()(Tensor([4.0]))
     tensor([2.])

@@ -1,4 +1,4 @@
-"""Keeps the critic's outputs for reals from drifting away from 0 (Karras et al. 2018, appendix A.1)."""
+"""Keeps the critic's logits of real samples from drifting away from 0 (Karras et al. 2018, appendix A.1)."""
 
 from typing import ClassVar
 

@@ -8,10 +8,12 @@ from losses.core.schedule import linear
 
 
 class InstanceNoise(View):
-    """`x + σ (1 − p) n` with `n ~ N(0, 1)`: both distributions get full support, so that they overlap.
+    """Adds instance noise: `x + σ (1 − p) n` with `n ~ N(0, 1)`, p the share of the run that is over.
 
-    The deviation falls linearly from σ to 0 over the run (p is the share of it that is over), so that the
-    generator ends with the data and not with its blurred copy.
+    Both distributions get full support, so that they overlap.
+
+    The noise falls linearly from σ to 0 over the run, so that the generator ends with the data and not with
+    its blurred copy.
     """
 
     def __init__(self, strength: float) -> None:

@@ -6,8 +6,10 @@ from losses.core.regularizer import Relabel
 
 
 class LabelFlip(Relabel):
-    """The critic is told the wrong label for a share p of its reals and of its fakes, drawn anew at every
-    update; the generator's target stays 1."""
+    """Flips the critic's label of each sample with probability p, drawn anew at every update.
+
+    The generator's target stays 1.
+    """
 
     def __init__(self, strength: float) -> None:
         if not 0 < strength < 0.5:

@@ -1,4 +1,4 @@
-"""Tells the critic that reals are real with probability α only, one-sided (Salimans et al. 2016, 3.4)."""
+"""Smooths the critic's label of real samples to α, one-sided (Salimans et al. 2016, section 3.4)."""
 
 from losses.core.adversarial import Adversarial
 from losses.core.labels import SmoothLabels, keep_label, smooth_labels
@@ -6,11 +6,14 @@ from losses.core.regularizer import Relabel
 
 
 class LabelSmoothing(Relabel):
-    """The critic's target for reals becomes α (0.9 in the paper); its target for fakes stays 0 and the
-    generator's stays 1: smoothing either of those would reward the generator's present samples.
+    """Lowers the critic's target for real samples to α (0.9 in the paper).
+
+    Its target for fakes stays 0 and the generator's stays 1: smoothing either of those would reward the
+    generator's present samples.
 
     A target is the expectation over labels: α·real(logits) + (1 − α)·fake(logits). For hinge, which has no
-    targets but margins, that moves the boundary instead: where reals are 1/(2α − 1) times as dense as fakes.
+    targets but margins, that moves the boundary instead: to where real samples are 1/(2α − 1) times as dense
+    as fakes.
     """
 
     def __init__(self, strength: float) -> None:

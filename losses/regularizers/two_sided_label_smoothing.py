@@ -1,4 +1,4 @@
-"""Softens both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
+"""Smooths both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
 
 from losses.core.adversarial import Adversarial
 from losses.core.labels import SmoothLabels, smooth_labels
@@ -6,9 +6,9 @@ from losses.core.regularizer import Relabel
 
 
 class TwoSidedLabelSmoothing(Relabel):
-    """The critic's target for reals becomes α, that for fakes 1 − α; the generator's stays 1.
+    """Moves the critic's target for real samples to α, for fakes to 1 − α; the generator's stays 1.
 
-    With a target above 0 for fakes the optimal critic follows p_fake where there are no reals, and so
+    With a target above 0 for fakes the optimal critic follows p_fake where there is no real data, and so
     rewards the generator for staying there (Salimans et al. 2016, section 3.4): mostly of use to compare
     with the one-sided form.
     """

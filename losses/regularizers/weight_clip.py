@@ -7,7 +7,10 @@ from losses.core.regularizer import Constraint
 
 
 class WeightClip(Constraint):
-    """`w ← clip(w, −c, c)` (algorithm 1, line 7), so that the generator never meets unclipped weights."""
+    """Clips the critic's weights after every update: `w ← clip(w, −c, c)` (algorithm 1, line 7).
+
+    So the generator never meets unclipped weights.
+    """
 
     def __init__(self, strength: float) -> None:
         if not strength > 0:

@@ -4,7 +4,7 @@ from losses.core.schedule import Schedule, constant
 
 
 class Constant(Schedule):
-    """The function `losses.core.schedule.constant`."""
+    """Constant schedule: the level is 1 throughout."""
 
     def __call__(self, progress: float) -> float:
         return constant(progress)

@@ -4,7 +4,7 @@ from losses.core.schedule import Schedule, cosine
 
 
 class Cosine(Schedule):
-    """The function `losses.core.schedule.cosine`."""
+    """Cosine schedule: `½ (1 + cos π p)`, when the share p of the run is over."""
 
     def __call__(self, progress: float) -> float:
         return cosine(progress)

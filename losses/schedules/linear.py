@@ -4,7 +4,7 @@ from losses.core.schedule import Schedule, linear
 
 
 class Linear(Schedule):
-    """The function `losses.core.schedule.linear`."""
+    """Linear schedule: `1 − p`, when the share p of the run is over."""
 
     def __call__(self, progress: float) -> float:
         return linear(progress)

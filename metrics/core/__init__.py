@@ -1,1 +1,1 @@
-"""Parts that metrics share: the contract, feature statistics, batches kept until they are asked for."""
+"""Parts that metrics share: the contract, options, feature statistics, batches of vectors."""

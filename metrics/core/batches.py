@@ -1,11 +1,15 @@
-"""Batches of vectors or logits, checked and kept until the score is asked for."""
+"""Batches of vectors or logits: checked on arrival, and kept until `compute`."""
 
 import torch
 from torch import Tensor
 
 
 def checked(batch: Tensor, metric: str, width: int | None = None) -> Tensor:
-    """`(N, D)` on the CPU, in float32, or in float64 if it came so.
+    """Checks a batch `(N, D)` and brings it to the CPU, in float32, or in float64 if it came so.
+
+    Args:
+        metric: the name that errors begin with.
+        width: D; None for any.
 
     Raises:
         ValueError: not a matrix, not `width` wide, or with numbers that are not finite.
@@ -18,7 +22,7 @@ def checked(batch: Tensor, metric: str, width: int | None = None) -> Tensor:
         )
     batch = batch.detach().cpu()
     batch = batch if batch.dtype == torch.float64 else batch.float()
-    if not batch.sum().isfinite():  # one pass without a mask; a sum that overflows is looked at closely
+    if not batch.sum().isfinite():  # one pass without a mask; a sum that overflows is checked row by row
         _refuse_rows(batch, metric)
     return batch
 
@@ -32,7 +36,7 @@ def _refuse_rows(batch: Tensor, metric: str) -> None:
 
 
 class Rows:
-    """All rows since the last `clear`.
+    """Store of the rows that were added since the last `clear`.
 
     Args:
         metric: the name that errors begin with.
@@ -54,10 +58,10 @@ class Rows:
         self.width = batch.shape[1]
         self._batches.append(batch)
 
-    def all(self, at_least: int = 1, why: str = "") -> Tensor:
-        """`(N, D)` in the order of the calls. Raises ValueError with fewer than `at_least` rows."""
+    def all(self, at_least: int = 1, why: str = "", remedy: str = "") -> Tensor:
+        """All rows `(N, D)` in the order of the calls. Raises ValueError with fewer than `at_least` rows."""
         if len(self) < at_least:
-            raise ValueError(too_few(self.metric, len(self), at_least, why))
+            raise ValueError(too_few(self.metric, len(self), at_least, why, remedy))
         self._batches = [torch.cat(self._batches)]
         return self._batches[0]
 
@@ -67,10 +71,16 @@ class Rows:
         self.width = self._given_width
 
 
-def too_few(metric: str, count: int, needed: int, why: str = "") -> str:
-    """The line for a metric that cannot be computed from so few samples."""
+def too_few(metric: str, count: int, needed: int, why: str = "", remedy: str = "") -> str:
+    """The line for a metric that cannot be computed from so few samples.
+
+    Args:
+        why: what the number that it needs comes from.
+        remedy: an option that makes so many enough (`--set precision-recall.k=2`); empty where none does.
+    """
     have = {0: "no samples yet", 1: "1 sample"}.get(count, f"{count:,} samples")
-    return f"{metric}: {have}, needs at least {needed:,}{why and f' ({why})'}; give it more"
+    more = f"give it more{remedy and f', or {remedy}'}"
+    return f"{metric}: {have}, needs at least {needed:,}{why and f' ({why})'}; {more}"
 
 
 def few_for_width(count: int, width: int, whose: str = "") -> tuple[str, ...]:

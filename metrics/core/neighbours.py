@@ -1,4 +1,4 @@
-"""Distances to the k-th neighbour, and which vectors lie within them: in tiles, without square roots."""
+"""Distances to the k-th nearest neighbour, computed in tiles and without square roots."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ NARROW = 128  # features up to which float64 costs little, and float32 would not
 
 
 def prepared(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-    """Both sets less the mean of `real`: distances stay, and their cancellation shrinks.
+    """Centres both sets on the mean of `real`: distances stay, and their cancellation shrinks.
 
     Args:
         real, generated: `(M, D)` and `(N, D)`.
@@ -46,5 +46,5 @@ def squared_radii(vectors: Tensor, k: int) -> Tensor:
 
 
 def squared_distances(x: Tensor, y: Tensor, x_norms: Tensor, y_norms: Tensor) -> Tensor:
-    """`|x|² + |y|² − 2 xᵀy`, `(N, M)`; beneath 0 by no more than rounding."""
+    """Squared distances `|x|² + |y|² − 2 xᵀy`, `(N, M)`; beneath 0 by no more than rounding."""
     return torch.addmm(y_norms, x, y.T, alpha=-2).add_(x_norms[:, None])

@@ -1,4 +1,4 @@
-"""Scores of images beside the images that they should be: the mean over images of a number for each."""
+"""Metrics of images and their targets: means over images of a number for each pair."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -10,7 +10,9 @@ from metrics.core.metric import Metric, Reference, Takes
 
 
 class PairMetric(Metric):
-    """Takes `(N, 2, C, H, W)` in [−1, 1]: each image, and its target.
+    """The mean over images of a number for each pair of an image and its target.
+
+    Takes `(N, 2, C, H, W)` in [−1, 1]: each image, then its target.
 
     Attributes:
         name: of the metric and of its only score.
@@ -25,7 +27,7 @@ class PairMetric(Metric):
 
     @abstractmethod
     def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
-        """The number of each image, `(N,)`, from float32 or float64 `(N, C, H, W)` twice."""
+        """Computes the number of each image, `(N,)`, from float32 or float64 `(N, C, H, W)` twice."""
 
     def update(self, samples: Tensor) -> None:
         if samples.dim() != 5 or samples.shape[1] != 2:

@@ -26,7 +26,7 @@ EPSILON = torch.finfo(torch.float64).eps
 
 
 class Root(NamedTuple):
-    """`(r, D)` with `factorᵀ factor` the covariance, where r is its rank."""
+    """A square root `(r, D)` of a covariance of rank r: `factorᵀ factor` is the covariance."""
 
     factor: Tensor
     upper_triangular: bool
@@ -34,7 +34,7 @@ class Root(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What the Fréchet distance needs to know of a set of feature vectors.
+    """Mean and covariance of a set of feature vectors, for the Fréchet distance.
 
     Attributes:
         mean: `(D,)`.
@@ -139,7 +139,7 @@ def _check(mean: Tensor, covariance: Tensor) -> None:
 
 
 class Moments:
-    """Statistics of vectors that come batch by batch.
+    """Mean and covariance of vectors that come batch by batch.
 
     Rows are folded in blocks of one size (Chan, Golub & LeVeque 1979, equation 2.1), so the result is the
     same to the last bit for every batch size, and to rounding for every order. What was not folded yet is
@@ -158,7 +158,7 @@ class Moments:
         self._waiting: list[Tensor] = []
 
     def update(self, vectors: Tensor) -> None:
-        """Takes in `(N, D)`. Raises ValueError for a wrong shape, NaN or infinity."""
+        """Takes another batch `(N, D)`. Raises ValueError for a wrong shape, NaN or infinity."""
         vectors = checked(vectors, self.metric, self.width).double()
         if self.width is None:
             self.width = vectors.shape[1]
@@ -173,7 +173,7 @@ class Moments:
             self._waiting = [waiting.clone()]
 
     def statistics(self) -> Statistics:
-        """Of all vectors so far. Raises ValueError with fewer than two."""
+        """Computes mean and covariance of all vectors so far. Raises ValueError with fewer than two."""
         if self.count < 2 or self.width is None:
             raise ValueError(too_few(self.metric, self.count, 2, "one has no covariance"))
         mean, scatter, centred = self._merged(torch.cat(self._waiting))
@@ -201,7 +201,9 @@ class Moments:
 
 
 def frechet_distance(a: Statistics, b: Statistics) -> float:
-    """`|μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)` (Dowson & Landau 1982; Heusel et al. 2017, equation 6).
+    """Fréchet distance of two Gaussians, `|μ₁ − μ₂|² + Tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)`.
+
+    Dowson & Landau 1982; Heusel et al. 2017, equation 6.
 
     With `Σ = FᵀF` the eigenvalues of Σ₁Σ₂ are those of the symmetric `F₂Σ₁F₂ᵀ`, and the trace of the root is
     the nuclear norm of `F₁F₂ᵀ`: real for every pair of covariances, singular ones and zero included. The
@@ -212,6 +214,10 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
     Raises:
         ValueError: vectors of different width.
+
+    >>> a, b = (Statistics(torch.full((2,), mean), torch.eye(2), count=0) for mean in (0.0, 3.0))
+    >>> round(frechet_distance(a, b), 9)  # equal covariances: the squared distance of the means
+    18.0
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(
@@ -223,7 +229,7 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 
 def _trace_of_root(a: Statistics, b: Statistics) -> Tensor:
-    """`Tr((Σ₁Σ₂)^½)` by the smallest matrix whose eigenvalues or singular values tell it."""
+    """Trace `Tr((Σ₁Σ₂)^½)`, from the smallest matrix whose eigenvalues or singular values give it."""
     if a.centred is not None and b.centred is not None:
         return torch.linalg.svdvals(a.centred @ b.centred.T).sum()
     few, many = (a, b) if a.centred is not None else (b, a)
@@ -240,7 +246,7 @@ def _trace_of_root(a: Statistics, b: Statistics) -> Tensor:
 
 
 def _lower_half_of_triangular(lower: Tensor, symmetric: Tensor) -> Tensor:
-    """`LᵀSL` at and beneath the diagonal, in a third of the full product's time."""
+    """The product `LᵀSL` at and beneath the diagonal, in a third of the full product's time."""
     half, product = torch.empty_like(symmetric), torch.zeros_like(symmetric)
     for start in range(0, len(lower), TILE):
         columns = slice(start, start + TILE)
@@ -252,7 +258,7 @@ def _lower_half_of_triangular(lower: Tensor, symmetric: Tensor) -> Tensor:
 
 
 def _congruent(rows: Tensor, symmetric: Tensor) -> Tensor:
-    """`XSXᵀ` for X `(r, D)`, in two thirds of the two products' time where r is far beneath D.
+    """The product `XSXᵀ` for X `(r, D)`, in two thirds of the two products' time where r is far beneath D.
 
     With `S = U + Uᵀ`, U triangular, it is `XUXᵀ` and that transposed. U is so by tiles: of those on the
     diagonal, which are symmetric, it has a half.

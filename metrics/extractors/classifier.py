@@ -1,4 +1,4 @@
-"""A small network trained on the data's own labels: for sets of which ImageNet's networks know little."""
+"""Small classifier trained on the data's own labels, for data that ImageNet's networks know little of."""
 
 import json
 from collections.abc import Mapping
@@ -17,14 +17,16 @@ from metrics.extractors.core.rgb import as_rgb
 
 METADATA_KEY = "gans-classifier"
 SIZE = 32
-WIDTHS = (32, 64, 128)  # of the stages, each on half the pixels a side of the one before
+WIDTHS = (32, 64, 128)  # channels of the stages, each of which halves the image's sides
 FEATURES = WIDTHS[-1]
 SCALE = PixelScale(127.5, 127.5)
 
 
 class Classifier(NetworkExtractor):
-    """What `gans train-classifier` made, by `classifier:NAME` or `--weights FILE`: 128 features, and the
-    classes of the set that it was trained on."""
+    """Features of a classifier that `gans train-classifier` has trained: 128 features, and its classes.
+
+    It is chosen by `--extractor classifier:NAME` or by `--weights FILE`.
+    """
 
     feature_size = FEATURES
     has_logits = True
@@ -33,9 +35,11 @@ class Classifier(NetworkExtractor):
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether the file of the classifier exists."""
         return weights is not None and weights.is_file()
 
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        """Loads the classifier of a file, with its name and its classes."""
         if weights is None:
             raise WeightsError(
                 "classifier: of which data? gans train-classifier --data NAME makes it, and "
@@ -45,18 +49,19 @@ class Classifier(NetworkExtractor):
         self.name = f"classifier:{description['name']}"
         self.distance = f"fd-{self.name}"
         self.classes = tuple(description["classes"])
-        self.remark = f"it names {description['accuracy']:.1%} of held-out images rightly"
+        self.remark = f"its accuracy on held-out images is {description['accuracy']:.1%}"
         return network, digest
 
     def scale_of(self, rule: str) -> PixelScale:
+        """Scale to [−1, 1], for every rule."""
         return SCALE
 
 
 class ClassifierNetwork(nn.Module):
-    """`(N, 3, 32, 32)` in [−1, 1] → features `(N, 128)` and logits `(N, K)`.
+    """Convolutional classifier: `(N, 3, 32, 32)` in [−1, 1] → features `(N, 128)` and logits `(N, K)`.
 
-    Convolutions of stride 2 with residual blocks behind them (He et al. 2016, arXiv:1512.03385), where images
-    are small: an epoch of 60,000 takes one core half a minute.
+    Convolutions of stride 2 with residual blocks behind them (He et al. 2016, arXiv:1512.03385), where
+    images are small: an epoch of 60,000 takes one core half a minute.
     """
 
     def __init__(self, classes: int) -> None:
@@ -73,7 +78,7 @@ class ClassifierNetwork(nn.Module):
 
 
 class Residual(nn.Module):
-    """`x ↦ ReLU(x + f(x))` with two convolutions."""
+    """Residual block `x ↦ ReLU(x + f(x))`, where f has two convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -84,16 +89,24 @@ class Residual(nn.Module):
 
 
 def _convolution(narrow: int, wide: int, stride: int) -> nn.Module:
+    """3×3 convolution without bias, with batch norm."""
     return nn.Sequential(nn.Conv2d(narrow, wide, 3, stride, padding=1, bias=False), nn.BatchNorm2d(wide))
 
 
 def network_input(images: Tensor, device: torch.device = CPU) -> Tensor:
-    """Uint8 `(N, C, H, W)` → what the network is trained on: exactly what the extractor will show it."""
+    """Prepares images, uint8 `(N, C, H, W)`, for the network: resized and scaled `(N, 3, 32, 32)`.
+
+    It is trained on exactly what the extractor will show it.
+    """
     return SCALE(resized(as_rgb(images).to(device), Classifier.default_rule, SIZE))
 
 
 def classifier_bytes(network: ClassifierNetwork, description: Mapping[str, Any]) -> bytes:
-    """A file of the network, with its `name`, `classes`, `accuracy` and whatever else `description` holds."""
+    """Serializes a classifier with its description as a safetensors file.
+
+    Args:
+        description: its `name`, `classes`, `accuracy` and whatever else is to be kept.
+    """
     from safetensors.torch import save
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
@@ -101,7 +114,7 @@ def classifier_bytes(network: ClassifierNetwork, description: Mapping[str, Any])
 
 
 def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]:
-    """The description, the network and the SHA-256 of a file by `classifier_bytes`.
+    """Reads a file by `classifier_bytes`: the description, the network and the file's SHA-256.
 
     Raises WeightsError for any other file.
     """
@@ -115,7 +128,7 @@ def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        with torch.random.fork_rng(devices=[]):  # it draws first weights, which are nobody's concern
+        with torch.random.fork_rng(devices=[]):  # its first weights are random, and are overwritten
             network = ClassifierNetwork(len(description["classes"]))
         network.load_state_dict(tensors)
         if not isinstance(description["accuracy"], float) or not isinstance(description["name"], str):

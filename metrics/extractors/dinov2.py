@@ -22,7 +22,12 @@ OFFSET = 0.1  # patches; see `resampled`
 
 
 class TransformerPlan(NamedTuple):
-    """Features a token, blocks, attention heads, and patches a side of the images it was trained on."""
+    """Sizes of a vision transformer.
+
+    Attributes:
+        width: features of a token; depth: number of blocks; heads: number of attention heads.
+        side: patches a side of the images that it was trained on.
+    """
 
     width: int
     depth: int
@@ -34,11 +39,11 @@ LARGE = TransformerPlan(width=1024, depth=24, heads=16, side=37)
 
 
 class DINOv2(NetworkExtractor):
-    """The class token of the published ViT-L/14 after the last layer norm.
+    """Features of DINOv2 ViT-L/14, learned without labels: its class token after the last layer norm.
 
-    Oquab et al. 2023, arXiv:2304.07193; the Fréchet distance between its features is the FD-DINOv2 of Stein
-    et al. 2023, arXiv:2306.04675. Their program resizes as our default "clean" does when it is told to; by
-    itself it also rounds the pixels to 8 bits.
+    Oquab et al. 2023, arXiv:2304.07193; the Fréchet distance between its features is the FD-DINOv2 of
+    Stein et al. 2023, arXiv:2306.04675. Their program resizes as our default "clean" does when it is
+    told to; by itself it also rounds the pixels to 8 bits.
 
     The weights, 1.2 GB, are looked for in torch's cache, where torch.hub keeps them too. They are never
     downloaded.
@@ -56,9 +61,11 @@ class DINOv2(NetworkExtractor):
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether the weights file exists, by default in torch's cache."""
         return (weights or _cached()).is_file()
 
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        """Loads the published weights, for the size of image that the extractor reads."""
         path = weights or _cached()
         if weights is None and not path.is_file():
             raise WeightsError(
@@ -76,11 +83,15 @@ class DINOv2(NetworkExtractor):
         return network, digest
 
     def scale_of(self, rule: str) -> PixelScale:
+        """Scale by ImageNet's mean and deviation, for every rule."""
         return self.imagenet
 
 
 class VisionTransformer(nn.Module):
-    """`(N, 3, 14·side, 14·side)` → features `(N, width)`. The names are those of the published state dict."""
+    """Vision transformer: `(N, 3, 14·side, 14·side)` → features `(N, width)`.
+
+    Names are those of the published state dict.
+    """
 
     def __init__(self, plan: TransformerPlan, side: int) -> None:
         super().__init__()
@@ -98,7 +109,7 @@ class VisionTransformer(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then an MLP, each normed before, scaled after, and added to its input."""
+    """Transformer block: attention, then an MLP, each normed before, scaled after, and added to its input."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -131,7 +142,7 @@ class Attention(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """A learned factor for each feature (Touvron et al. 2021, arXiv:2103.17239)."""
+    """Learned factor for each feature (Touvron et al. 2021, arXiv:2103.17239)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -142,7 +153,7 @@ class LayerScale(nn.Module):
 
 
 def shapes(plan: TransformerPlan) -> Shapes:
-    """The layout of the published state dict."""
+    """Shapes of the tensors in the published state dict, by their name."""
     with torch.device("meta"):
         network = VisionTransformer(plan, plan.side)
     found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
@@ -150,7 +161,7 @@ def shapes(plan: TransformerPlan) -> Shapes:
 
 
 def resampled(positions: Tensor, side: int) -> Tensor:
-    """Position embeddings `(1, 1 + n·n, D)`, the class token's first → `(1, 1 + side·side, D)`.
+    """Resizes position embeddings `(1, 1 + n·n, D)`, the class token's first, to `(1, 1 + side·side, D)`.
 
     Bicubic without antialiasing, as the authors do it at every size but the trained one: they enlarge by
     (side + 0.1) / n, once against rounding down to side − 1, and kept because it moves the samples.
@@ -166,4 +177,5 @@ def resampled(positions: Tensor, side: int) -> Tensor:
 
 
 def _cached() -> Path:
+    """Path of the weights in torch's cache."""
     return Path(torch.hub.get_dir(), "checkpoints", FILE)

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 trained on ImageNet, 1,280 features, 1,000 classes: weights come in a package."""
+"""EfficientNet-lite0 trained on ImageNet: 1,280 features, 1,000 classes; weights come in a package."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,8 +18,11 @@ FEATURES = 1280
 
 
 class EfficientNetLite0(NetworkExtractor):
-    """Features of natural images without a download (Tan and Le 2019, arXiv:1905.11946, and its variants
-    "lite" without squeeze-and-excitation). Its Fréchet distance is not FID and is not called so."""
+    """Features of EfficientNet-lite0, for natural images without a download (weights come in a package).
+
+    Tan and Le 2019, arXiv:1905.11946, and its variants "lite" without squeeze-and-excitation. Its Fréchet
+    distance is not FID and is not called so.
+    """
 
     name = "efflite0"
     distance = "fd-efflite0"
@@ -30,9 +33,11 @@ class EfficientNetLite0(NetworkExtractor):
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether the packages of the network and its weights are installed."""
         return find_spec(NETWORK) is not None and (weights or _packaged()).is_file()
 
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        """Loads the weights of a file, by default those of their package."""
         needed = (NETWORK,) if weights else (NETWORK, WEIGHTS)
         missing = [name for name in needed if find_spec(name) is None]
         if missing:
@@ -41,7 +46,7 @@ class EfficientNetLite0(NetworkExtractor):
                 f"efflite0: not installed; pip install 'gans[features]' (or: pip install {packages}); "
                 "without any installation: --extractor random-vgg"
             )
-        with torch.random.fork_rng(devices=[]):  # it draws first weights, which are nobody's concern
+        with torch.random.fork_rng(devices=[]):  # its first weights are random, and are overwritten
             network: nn.Module = import_module(NETWORK).EfficientNet.from_name("efficientnet-lite0")
         shapes = {
             name: tuple(value.shape)
@@ -54,11 +59,12 @@ class EfficientNetLite0(NetworkExtractor):
         return Lite0Network(network), digest
 
     def scale_of(self, rule: str) -> PixelScale:
+        """Scale of the package's training, for every rule."""
         return PixelScale(127.0, 128.0)
 
 
 class Lite0Network(nn.Module):
-    """`(N, 3, 224, 224)` → features `(N, 1280)` and logits `(N, 1000)`."""
+    """EfficientNet-lite0: `(N, 3, 224, 224)` → features `(N, 1280)` and logits `(N, 1000)`."""
 
     def __init__(self, trained: nn.Module) -> None:
         super().__init__()
@@ -70,7 +76,7 @@ class Lite0Network(nn.Module):
 
 
 def _packaged() -> Path:
-    """The weights file inside its package, or a path that is no file."""
+    """Weights file inside its package, or a path that is no file."""
     found = find_spec(WEIGHTS)
     folder = Path(found.origin).parent if found and found.origin else Path("not-installed")
     return folder / "models" / f"efficientnet-lite0-{HASH}.pth"

@@ -21,11 +21,12 @@ FILES = (URL.rpartition("/")[2], f"pt_inception-2015-12-05-{HASH}.pth")
 
 
 class Inception(NetworkExtractor):
-    """torch-fidelity's port of the TensorFlow network behind the published scores.
+    """Features of Inception v3 (2015), the network behind published FID: 2,048 features, 1,008 classes.
 
-    Heusel et al. 2017, arXiv:1706.08500 (FID). By default images are resized as torch-fidelity does, and
-    as TensorFlow did for the first FID; see metrics/extractors/_resize.py for the other rules. The weights
-    are looked for in torch's cache, where torch-fidelity and pytorch-fid keep them too.
+    It is torch-fidelity's port of the TensorFlow network (Heusel et al. 2017, arXiv:1706.08500). By
+    default images are resized as torch-fidelity does, and as TensorFlow did for the first FID; see
+    metrics/extractors/core/resize.py for the other rules. The weights are looked for in torch's cache,
+    where torch-fidelity and pytorch-fid keep them too.
     """
 
     name = "inception"
@@ -42,23 +43,28 @@ class Inception(NetworkExtractor):
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether the weights file exists, by default in torch's cache."""
         return weights.is_file() if weights else _cached() is not None
 
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        """Loads the weights of a file, of torch's cache, or of a download."""
         path = weights or _cached() or _fetched(download)
         # A file that the user names may be another training of the same network; its hash is reported.
         state, digest = read(path, "Inception v3 (2015)", shapes(), "" if weights else HASH)
         return InceptionNetwork(state), digest
 
     def scale_of(self, rule: str) -> PixelScale:
+        """Scale of the program that the rule is named after."""
         return self.scales[rule]
 
 
 def _folder() -> Path:
+    """Folder of torch's cache for weights."""
     return Path(torch.hub.get_dir(), "checkpoints")
 
 
 def _cached() -> Path | None:
+    """Weights file in torch's cache; None where there is none."""
     return next((path for name in FILES if (path := _folder() / name).is_file()), None)
 
 

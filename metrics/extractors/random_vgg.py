@@ -1,4 +1,4 @@
-"""VGG16 with random weights, 64 features: needs no file, and knows no ImageNet."""
+"""VGG16 with random weights: 64 features; needs no file, and knows no ImageNet."""
 
 import math
 from pathlib import Path
@@ -19,14 +19,14 @@ SIZE = 64
 
 
 class RandomVGG(NetworkExtractor):
-    """After R64 of Naeem et al. 2020, arXiv:2002.09797: VGG16, never trained, with 64 outputs. For images
-    that ImageNet's networks know little of.
+    """Features of a VGG16 with random weights, for images that ImageNet's networks know little of.
 
-    Which layer they narrowed to 64 units, and from which distribution they drew, could not be checked
-    against the paper (memory: the second hidden one). So values compare among themselves only. Ours: no
-    ReLU after the 64 units, and the usual start of a ReLU network (He et al. 2015, arXiv:1502.01852:
-    normal, variance 2 / inputs, no bias) from a seed of its own. Images enter at 64 pixels and not at
-    VGG's 224: filters that learned nothing prefer no scale, and it takes a twentieth of the time.
+    After R64 of Naeem et al. 2020, arXiv:2002.09797. Which layer they narrowed to 64 units, and from
+    which distribution they drew, could not be checked against the paper (memory: the second hidden
+    one). So values compare among themselves only. Ours: no ReLU after the 64 units, and the usual start
+    of a ReLU network (He et al. 2015, arXiv:1502.01852: normal, variance 2 / inputs, no bias) from a
+    seed of its own. Images enter at 64 pixels and not at VGG's 224: filters that learned nothing prefer
+    no scale, and it takes a twentieth of the time.
     """
 
     name = "random-vgg"
@@ -40,20 +40,23 @@ class RandomVGG(NetworkExtractor):
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Whether no weights file is given: it needs none."""
         return weights is None
 
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
+        """Draws the weights from a fixed seed. Raises ValueError for a weights file."""
         if weights is not None:
             raise ValueError("random-vgg draws its weights from a seed and reads no weights file")
         network = RandomNetwork()
         return network, tensor_hash(network.parameters())
 
     def scale_of(self, rule: str) -> PixelScale:
+        """Scale by ImageNet's mean and deviation, for every rule."""
         return self.imagenet
 
 
 class RandomNetwork(nn.Module):
-    """`(N, 3, 64, 64)` → features `(N, 64)`."""
+    """VGG16 with random weights and 64 outputs: `(N, 3, 64, 64)` → features `(N, 64)`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +83,7 @@ class RandomNetwork(nn.Module):
 
 
 def drawn(layer: nn.Conv2d | nn.Linear, random: np.random.Generator) -> nn.Module:
-    """Gives an empty layer its weights."""
+    """Draws the weights of an empty layer: normal, variance 2 / inputs."""
     shape = tuple(layer.weight.shape)
     deviation = (2 / math.prod(shape[1:])) ** 0.5
     numbers = torch.from_numpy(random.standard_normal(shape, dtype=np.float32))

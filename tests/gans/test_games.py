@@ -1,14 +1,19 @@
 """What every game does with the clock: it is read before a batch is loaded, whoever moves then."""
 
+from functools import partial
 from typing import Any
 
 import pytest
+import torch
 
 from gans.core.clock import Clock
 from gans.core.player import Player, Scores
 from losses.core.gradient_penalty import GradientPenalty
+from losses.core.schedule import Course
 from losses.penalties.real import Real
 from losses.penalty_norms.zero import ZeroCentred
+from losses.regularizers.instance_noise import InstanceNoise
+from losses.schedules.linear import Linear
 from tests.conftest import ARCHITECTURES, FROM_NOISE
 from tests.gans.translating import BatchLoader, game_of
 
@@ -23,9 +28,9 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[Move]:
     minimise = Player.minimise
 
     def remember(player: Player, objective: Any, clock: Clock, *batch: Any) -> Scores:
-        def at_the_same_time(told: Clock, *given: Any) -> Any:
-            assert told is clock, "the objective has the time of the step"
-            return objective(told, *given)
+        def at_the_same_time(now: Clock, *given: Any) -> Any:
+            assert now is clock, "the objective has the time of the step"
+            return objective(now, *given)
 
         scores = minimise(player, at_the_same_time, clock, *batch)
         found.append((player.name, clock, batch, dict(scores)))
@@ -85,3 +90,22 @@ def test_a_duel_moves_at_the_time_of_its_batch(n_critic: int, moves: list[Move])
     ]
     for (_, _, (batch,), _), (_, index) in zip(moves, expected, strict=True):
         assert batch is loader.loaded[index]
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_a_resumed_game_has_the_strength_of_its_time(arch: str) -> None:
+    """A course is a function of the clock alone: a new game with the old state plays the same round."""
+    course = {InstanceNoise: Course(1.0, 200.0, Linear())}
+    size = {"z_dim": 4} if arch in FROM_NOISE else {}
+    make = partial(game_of, arch, size=size, regularizers=[InstanceNoise(1.0)], courses=course)
+    old, loader, other = make(), BatchLoader(arch), BatchLoader(arch)
+    for _ in range(3):
+        old.round(loader)
+    new = make()
+    new.load_state_dict(old.state_dict())
+    for _ in loader.loaded:
+        other.next_batch()
+    for game, own in ((old, loader), (new, other)):
+        torch.manual_seed(5)
+        game.round(own)
+    assert all(torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True))

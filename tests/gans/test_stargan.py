@@ -132,12 +132,12 @@ def test_the_penalty_is_on_what_is_real_alone(monkeypatch: pytest.MonkeyPatch) -
     critic = game.critic_network
     monkeypatch.setattr(Interpolates, "choose", lambda self, real, fake: (real + fake).detach() / 2)
     critic.requires_grad_(True)
-    outcome = game.critic_loss(BatchLoader("stargan").clock, batch)
+    losses = game.critic_loss(BatchLoader("stargan").clock, batch)
     fake = game.generator_network(batch.samples, batch.condition[0].roll(1, dims=0)).detach()
     points = ((batch.samples + fake) / 2).requires_grad_()
     (slope,) = torch.autograd.grad(critic(points).flatten(1).mean(dim=1).sum(), points)
     expected = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
-    found = outcome.terms["gradient_penalty"]
+    found = losses.terms["gradient_penalty"]
     assert found.item() == pytest.approx(expected.item(), rel=1e-9)
     found.backward()
     assert all(parameter.grad is None for parameter in critic.attributes.parameters())

@@ -75,13 +75,13 @@ def test_further_fakes_are_those_of_the_generators_that_moved(
     )
     before = copy.deepcopy(game.generator_network)
     game.round(loader)
-    for turn, network in enumerate((before, game.generator_network)):
-        batch = loader.loaded[turn]
+    for index, network in enumerate((before, game.generator_network)):
+        batch = loader.loaded[index]
         a, b = batch.condition[0], batch.samples
         with torch.no_grad():
             expected = (network.translate(b if arch == "cyclegan" else a, "A"),)
             expected += (network.translate(a if arch == "cyclegan" else b, "B"),)
-        for found, made in zip(shown[turn], expected, strict=True):
+        for found, made in zip(shown[index], expected, strict=True):
             torch.testing.assert_close(found, made, rtol=1e-12, atol=1e-12)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.class_modes import ClassModes
+from metrics.class_modes import ClassModes, ClassModesOptions
 from metrics.stacked_mnist import StackedMnist
 
 
@@ -20,7 +20,7 @@ def test_quality_is_the_share_that_the_classifier_is_sure_of() -> None:
     sure = torch.tensor([0.91, 0.89, 0.5, 0.05])
     metric.update(torch.stack([sure, 1 - sure], dim=1).log())  # their softmax is themselves
     assert metric.compute()["high_quality"] == 0.5
-    metric = ClassModes(torch.ones(2), confidence=0.88)
+    metric = ClassModes(torch.ones(2), ClassModesOptions(confidence=0.88))
     metric.update(torch.stack([sure, 1 - sure], dim=1).log() + 7)
     assert metric.compute()["high_quality"] == 0.75
 
@@ -59,7 +59,7 @@ def test_without_a_truth_all_classes_are_alike() -> None:
 def test_a_class_needs_more_than_its_share() -> None:
     labels = torch.tensor([0] * 98 + [1] * 2)
     for share, covered in ((0.0, 2), (0.019, 2), (0.02, 1)):
-        metric = ClassModes(torch.ones(2), share)
+        metric = ClassModes(torch.ones(2), ClassModesOptions(share=share))
         metric.update(logits_of(labels, 2))
         assert metric.compute()["covered"] == covered
 

@@ -1,5 +1,6 @@
 """What every metric promises: the tests run over the files of the room and find a new one themselves."""
 
+import dataclasses
 import importlib
 import inspect
 from pathlib import Path
@@ -9,11 +10,14 @@ import torch
 
 import metrics
 from metrics.core.metric import Metric
+from metrics.core.options import changed_options
 from metrics.core.statistics import Moments
+from metrics.kid import KernelDistanceOptions
+from metrics.path_length import PathLengthOptions
 
 NAMES = sorted(path.stem for path in Path(metrics.__file__).parent.glob("*.py") if path.name[0] != "_")
 SPECIAL = {  # what a metric needs beyond its reference, or samples of another shape
-    "kid": ((torch.randn(400, 8), 10, 100), torch.randn(400, 8)),
+    "kid": ((torch.randn(400, 8), KernelDistanceOptions(subsets=10, subset_size=100)), torch.randn(400, 8)),
 }
 
 SHAPES = {
@@ -89,3 +93,22 @@ def test_half_precision_is_taken(name: str) -> None:
     metric, samples = filled(name)
     metric.update(samples.bfloat16())
     assert all(value == value for value in metric.compute().values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_have_defaults_and_help(name: str) -> None:
+    kind = metric_of(name)
+    if kind.options_type is None:
+        return
+    assert kind.options_type() == kind.options_type(), "every option has a default"
+    for field in dataclasses.fields(kind.options_type):
+        assert field.metadata["help"].endswith(".")
+        assert field.metadata.keys() <= {"help", "at_least", "above", "below", "at_most", "choices"}
+    parameters = list(inspect.signature(kind).parameters)
+    taken = {"none": 0, "mixture": 2}.get(kind.reference, 1)
+    assert parameters[taken] == "options", "right after the reference"
+
+
+def test_changed_options_are_named_as_json_knows_them() -> None:
+    assert changed_options(None) == changed_options(PathLengthOptions()) == {}
+    assert changed_options(PathLengthOptions(trim=(0.0, 100.0))) == {"trim": [0.0, 100.0]}

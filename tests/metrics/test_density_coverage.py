@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metrics.core import neighbours
-from metrics.density_coverage import DensityCoverage
+from metrics.density_coverage import DensityCoverage, DensityCoverageOptions
 from metrics.precision_recall import PrecisionRecall
 
 
@@ -17,7 +17,7 @@ def _seed() -> None:
 
 
 def scores(generated: Tensor, real: Tensor, k: int = 5) -> tuple[float, float]:
-    metric = DensityCoverage(real, k)
+    metric = DensityCoverage(real, DensityCoverageOptions(k=k))
     metric.update(generated)
     found = metric.compute()
     return found["density"], found["coverage"]
@@ -66,7 +66,9 @@ def test_tight_cluster_is_dense_and_covers_little() -> None:
 
 
 def test_too_few_samples() -> None:
-    with pytest.raises(ValueError, match=r"5 samples, needs at least 6 \(reference, k = 5\)"):
+    with pytest.raises(
+        ValueError, match=r"5 samples, needs at least 6 \(reference, k = 5\).*density-coverage.k=4$"
+    ):
         DensityCoverage(torch.zeros(5, 2))
     metric = DensityCoverage(torch.zeros(6, 2))
     with pytest.raises(ValueError, match="no samples yet"):

@@ -6,14 +6,14 @@ import torch
 
 from metrics.core.statistics import Statistics
 from metrics.fid import FrechetDistance
-from metrics.fid_infinity import FrechetDistanceInfinity, intercept_of
+from metrics.fid_infinity import FrechetDistanceInfinity, FrechetDistanceInfinityOptions, intercept_of
 
 WIDTH = 32
 TRUTH = Statistics(torch.zeros(WIDTH), torch.eye(WIDTH), count=0)
 
 
-def scores(vectors: torch.Tensor, **options: int) -> dict[str, float]:
-    metric = FrechetDistanceInfinity(TRUTH, **options)
+def scores(vectors: torch.Tensor, seed: int = 0, **options: int) -> dict[str, float]:
+    metric = FrechetDistanceInfinity(TRUTH, FrechetDistanceInfinityOptions(**options), seed)
     metric.update(vectors)
     return metric.compute()
 
@@ -53,10 +53,12 @@ def test_the_seed_settles_the_subsets() -> None:
 
 
 def test_too_few_samples_and_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="199 samples, needs at least 200"):
+    with pytest.raises(ValueError, match="199 samples, needs at least 200 .*; give it more$"):
         scores(torch.zeros(199, WIDTH), sizes=10)
+    with pytest.raises(ValueError, match=r"299 samples, needs at least 300 .*, or .*fid-infinity.sizes=14$"):
+        scores(torch.zeros(299, WIDTH))
     with pytest.raises(ValueError, match="9 sizes, a line needs at least 10"):
-        FrechetDistanceInfinity(TRUTH, sizes=9)
+        scores(torch.zeros(400, WIDTH), sizes=9)
 
 
 def test_remark_where_the_law_is_no_line() -> None:

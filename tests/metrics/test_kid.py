@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_fidelity.metric_kid import kid_features_to_metric
 
 from metrics import kid
-from metrics.kid import KernelDistance
+from metrics.kid import KernelDistance, KernelDistanceOptions
 
 WIDTH = 24
 
@@ -17,8 +17,10 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def scores(generated: Tensor, real: Tensor, batch: int = 100, **options: int) -> dict[str, float]:
-    metric = KernelDistance(real, **options)
+def scores(
+    generated: Tensor, real: Tensor, batch: int = 100, seed: int = 2020, **options: int
+) -> dict[str, float]:
+    metric = KernelDistance(real, KernelDistanceOptions(**options), seed)
     for part in generated.split(batch):
         metric.update(part)
     return metric.compute()
@@ -93,17 +95,22 @@ def test_batch_size_does_not_matter() -> None:
 
 def test_too_few_samples_are_refused_with_the_remedy() -> None:
     with pytest.raises(
-        ValueError, match="999 reference samples for subsets of 1,000; give it more, or lower"
+        ValueError,
+        match="999 reference samples for subsets of 1,000; give it more, or .*: --set kid.subset_size=999$",
     ):
         KernelDistance(torch.zeros(999, WIDTH))
-    metric = KernelDistance(torch.zeros(50, WIDTH), subset_size=50)
+    with pytest.raises(ValueError, match=": 1 reference samples for subsets of 1,000; give it more$"):
+        KernelDistance(torch.zeros(1, WIDTH))
+    metric = KernelDistance(torch.zeros(50, WIDTH), KernelDistanceOptions(subset_size=50))
     assert metric.remarks[0].startswith("subsets of 50, not of 1,000")
     with pytest.raises(ValueError, match="no samples yet"):
         metric.compute()
     metric.update(torch.zeros(49, WIDTH))
-    with pytest.raises(ValueError, match="49 samples for subsets of 50; give it more, or lower"):
+    with pytest.raises(
+        ValueError, match="49 samples for subsets of 50; give it more, or .*: --set kid.subset_size=49$"
+    ):
         metric.compute()
     with pytest.raises(ValueError, match="not finite"):
         metric.update(torch.full((1, WIDTH), torch.nan))
     with pytest.raises(ValueError, match="1 subsets of 1000"):
-        KernelDistance(torch.zeros(50, WIDTH), subsets=1)
+        KernelDistance(torch.zeros(50, WIDTH), KernelDistanceOptions(subsets=1))

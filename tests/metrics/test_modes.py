@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from metrics.modes import Modes
+from metrics.modes import Modes, ModesOptions
 
 CENTRES = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 
@@ -27,6 +27,19 @@ def test_a_mode_needs_more_than_twenty_of_ten_thousand() -> None:
         metric.update(CENTRES[1].repeat(count, 1))
         scores = metric.compute()
         assert (scores["covered"], scores["high_quality"]) == (covered, 1.0)
+
+
+def test_radius_and_share_are_options() -> None:
+    samples = torch.cat([CENTRES[:1].repeat(9, 1), CENTRES[1:2] + torch.tensor([[2.0, 0.0]])])
+    for options, expected in (
+        (ModesOptions(radius=3.9), (1, 0.9)),
+        (ModesOptions(radius=4.0), (2, 1.0)),
+        (ModesOptions(radius=4.0, share=0.1), (1, 1.0)),
+    ):
+        metric = Modes(CENTRES, 0.5, options)
+        metric.update(samples)
+        scores = metric.compute()
+        assert (scores["covered"], scores["high_quality"]) == expected
 
 
 def test_samples_between_modes_count_for_none() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.path_length import PathLength, lerp, neighbours_on_path, slerp
+from metrics.path_length import PathLength, PathLengthOptions, lerp, neighbours_on_path, slerp
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def test_a_straight_line_has_the_squared_speed_of_its_ends() -> None:
     """For G(w) = Aw on a line, each length is |A (w₁ − w₀)|²."""
     w0, w1 = torch.randn(2, 50, 6, dtype=torch.float64)
     a = torch.randn(9, 6, dtype=torch.float64)
-    metric = PathLength(trim=(0, 100))
+    metric = PathLength(PathLengthOptions(trim=(0, 100)))
     for part in range(0, 50, 7):
         ends = slice(part, part + 7)
         steps = neighbours_on_path(w0[ends], w1[ends], torch.rand(len(w0[ends])).double(), spherical=False)
@@ -31,7 +31,7 @@ def test_a_straight_line_has_the_squared_speed_of_its_ends() -> None:
 def test_a_great_circle_has_the_squared_angle() -> None:
     """Orthogonal unit latents are π/2 apart at every t."""
     z0, z1 = torch.eye(4, dtype=torch.float64)[:2, None].expand(2, 20, 4)
-    metric = PathLength(trim=(0, 100))
+    metric = PathLength(PathLengthOptions(trim=(0, 100)))
     metric.update(neighbours_on_path(z0, z1, torch.rand(20).double()))
     assert metric.compute()["path_length"] == pytest.approx((math.pi / 2) ** 2, rel=1e-7)
 
@@ -55,7 +55,7 @@ def test_slerp_of_parallel_latents_is_a_line() -> None:
 def test_trimming_is_the_authors() -> None:
     """numpy's percentiles, the lower neighbour below and the higher above, both kept."""
     lengths = torch.rand(250, dtype=torch.float64) ** 4
-    metric = PathLength(epsilon=0.1)
+    metric = PathLength(PathLengthOptions(epsilon=0.1))
     pairs = torch.stack([torch.zeros(250).double(), 0.1 * lengths.sqrt()], dim=1)
     metric.update(pairs[..., None])
     low = np.percentile(lengths, 1, method="lower")
@@ -74,4 +74,6 @@ def test_what_path_length_refuses() -> None:
     with pytest.raises(ValueError, match="1 of 2 rows are not finite"):
         metric.update(torch.tensor([[[0.0], [math.nan]], [[0.0], [1.0]]]))
     with pytest.raises(ValueError, match="needs ε > 0"):
-        PathLength(epsilon=0)
+        PathLength(PathLengthOptions(epsilon=0))
+    with pytest.raises(ValueError, match="0 ≤ low < high ≤ 100"):
+        PathLength(PathLengthOptions(trim=(99.0, 1.0)))

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from metrics.core import neighbours
-from metrics.precision_recall import PrecisionRecall
+from metrics.precision_recall import PrecisionRecall, PrecisionRecallOptions
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def _seed() -> None:
 
 
 def scores(generated: Tensor, real: Tensor, k: int = 3, batch: int = 100) -> tuple[float, float]:
-    metric = PrecisionRecall(real, k)
+    metric = PrecisionRecall(real, PrecisionRecallOptions(k=k))
     for part in generated.split(batch):
         metric.update(part)
     found = metric.compute()
@@ -99,11 +99,13 @@ def test_batch_size_and_order_do_not_matter() -> None:
 
 
 def test_too_few_samples_and_unequal_numbers() -> None:
-    with pytest.raises(ValueError, match=r"3 samples, needs at least 4 \(reference, k = 3\)"):
+    with pytest.raises(ValueError, match=r"3 samples, needs at least 4 \(reference, k = 3\).*recall.k=2$"):
         PrecisionRecall(torch.zeros(3, 2))
     metric = PrecisionRecall(torch.zeros(4, 2))
     metric.update(torch.zeros(3, 2))
-    with pytest.raises(ValueError, match=r"3 samples, needs at least 4 \(k = 3\)"):
+    with pytest.raises(
+        ValueError, match=r"3 samples, needs at least 4 \(k = 3\).*--set precision-recall.k=2$"
+    ):
         metric.compute()
     assert metric.remarks == ("3 samples beside 4 real ones: unequal balls",)
     metric.update(torch.zeros(1, 2))

@@ -1,1 +1,1 @@
-"""Compares runs: one score of each, grouped by settings, tested, shown as a table or a page."""
+"""Comparison of runs by one score: grouped by settings, tested, shown as a table or an HTML page."""

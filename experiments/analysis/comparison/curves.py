@@ -1,4 +1,4 @@
-"""Scores over kimg: the mean of each group, and a band from its lowest to its highest seed."""
+"""Score curves over kimg: the mean of each group, and a band from its lowest to its highest seed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ import numpy as np
 
 from experiments.analysis.comparison.record import Record
 
-POINTS = 200  # of a curve, at most
+POINTS = 200  # largest number of points in a curve
 COLOURS = ("#3b6fd4", "#e07b39", "#3a9a5b", "#b04a9d", "#c2a01e", "#3aa6b9", "#8b5e3c", "#d1495b", "#777777")
 NO_TERMS = ("step", "kimg", "seconds", "images_per_second")
 Groups = Mapping[str, Sequence[Record]]
 
 
 def figures_of(groups: Groups) -> dict[str, dict[str, Any]]:
-    """Plotly's description of a figure for every score that some run has over time, metrics first."""
+    """Builds Plotly figures by score name, one for every score that some run has over time, metrics first."""
     names: dict[str, None] = {}
     for records in groups.values():
         for record in records:
@@ -27,6 +27,7 @@ def figures_of(groups: Groups) -> dict[str, dict[str, Any]]:
 
 
 def _figure(name: str, groups: Groups) -> dict[str, Any]:
+    """Builds the Plotly figure of one score: for each group a mean curve and a band."""
     traces: list[dict[str, Any]] = []
     for number, (label, records) in enumerate(groups.items()):
         curves = [curve for record in records if len((curve := curve_of(record, name))[0]) > 1]
@@ -55,7 +56,10 @@ def _figure(name: str, groups: Groups) -> dict[str, Any]:
 
 
 def curve_of(record: Record, name: str) -> tuple[list[float], list[float]]:
-    """Kimg, rising, and the score there, where it is a finite number: a browser reads no other."""
+    """Curve of one score of a record: kimg in ascending order, and the values there.
+
+    Values that are not finite are left out: the JSON that a browser reads has none.
+    """
     points = {
         line["kimg"]: line[name]
         for line in record.lines
@@ -66,7 +70,7 @@ def curve_of(record: Record, name: str) -> tuple[list[float], list[float]]:
 
 
 def _band(curves: Sequence[tuple[list[float], list[float]]]) -> tuple[list[float], ...]:
-    """Kimg, and lowest, mean and highest of all curves there, where all of them are known."""
+    """Band of several curves: kimg, and their lowest, mean and highest value, where all of them are known."""
     start, end = max(kimg[0] for kimg, _ in curves), min(kimg[-1] for kimg, _ in curves)
     longest = max((kimg for kimg, _ in curves), key=len)
     within = [kimg for kimg in longest if start <= kimg <= end] or [start]

@@ -1,4 +1,4 @@
-"""Experiments grouped by what differs between them."""
+"""Groups of experiments with the same settings, and the settings that tell groups apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from experiments.core.settings import FIELDS
 
 @dataclass(frozen=True)
 class Group:
-    """Experiments that differ by their seeds alone, or by what the user does not ask for.
+    """Group of experiments with equal settings, which differ by their seeds or by settings not asked about.
 
     Attributes:
-        settings: those that tell it from the others.
+        settings: the settings that tell this group from the others, with their values.
         scores: a value for each experiment.
-        seeds: theirs, in the same order.
-        names: theirs, in the same order.
+        seeds: a seed for each experiment, in the same order.
+        names: a name for each experiment, in the same order.
     """
 
     settings: Mapping[str, Any]
@@ -28,12 +28,12 @@ class Group:
 
     @property
     def label(self) -> str:
+        """Values of the group's settings, separated by commas; "all" where no setting differs."""
         return ", ".join(str(value) for value in self.settings.values()) or "all"
 
 
 def settings_that_differ(records: Sequence[Record]) -> dict[str, list[Any]]:
-    """Every setting with an effect on the numbers that is not the same everywhere, with its values; the seed
-    is none of them."""
+    """Settings that affect the results and differ between records, with their values; without the seed."""
     found = {}
     for name in names_that_matter(records):
         if name != "seed":
@@ -44,29 +44,32 @@ def settings_that_differ(records: Sequence[Record]) -> dict[str, list[Any]]:
 
 
 def names_that_matter(records: Sequence[Record]) -> list[str]:
-    """The settings, and the options of any of these runs, that have an effect on the numbers."""
+    """Names of all settings and options of these runs that affect the results."""
     own = [name for name, field in FIELDS.items() if field.metadata["affects_results"]]
     options = {name for record in records for name in record.settings if "." in name}
     return own + [name for name in sorted(options) if affects_results(name)]
 
 
 def value_of(record: Record, name: str) -> Any:
-    """A setting or option of a run; where its version did not have it, the default."""
+    """Value of a setting or option in a run; the default where the run's version did not have it."""
     if name in record.settings or "." not in name:
         return record.settings.get(name, FIELDS[name].default if name in FIELDS else None)
     return default_of(name, record.settings)
 
 
 def _hashable(value: Any) -> Any:
+    """Turns lists into tuples, also within lists."""
     return tuple(_hashable(each) for each in value) if isinstance(value, list) else value
 
 
 def telling(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
-    """The first settings that tell all groups apart: a loss brings a penalty and rates of its own, and says
-    all of that by itself.
+    """Selects the first settings that tell all groups apart.
+
+    A setting that separates no further groups is left out: a loss brings a penalty and rates of its own,
+    and names them all.
 
     Args:
-        given: settings that tell some apart already.
+        given: settings that separate some groups already; they are not returned.
     """
     names = list(given)
     for name in settings_that_differ(records):
@@ -78,11 +81,19 @@ def telling(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
 
 
 def _key(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
+    """Values of these settings in a record, as a key of its group."""
     return tuple(_hashable(value_of(record, name)) for name in names)
 
 
 def grouped(records: Sequence[Record], by: Sequence[str], scores: Sequence[float]) -> list[Group]:
-    """Raises UsageError for two experiments that are the same, of which one says nothing new."""
+    """Groups experiments by the values of the settings `by`.
+
+    Args:
+        scores: a value for each record, in the same order.
+
+    Raises UsageError for two experiments with the same settings and seed, of which one adds no
+    information.
+    """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, record in enumerate(records):
         groups.setdefault(_key(record, by), []).append(index)

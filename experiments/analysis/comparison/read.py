@@ -1,4 +1,4 @@
-"""Records of experiments from run folders, folders of runs, and W&B projects."""
+"""Reads records of experiments from run folders, folders of runs, and W&B projects."""
 
 import json
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ WANDB = "wandb:"
 
 
 def read_records(words: Sequence[str]) -> list[Record]:
-    """The experiments that words name: a run folder, a folder of such (a sweep), or `wandb:ENTITY/PROJECT`.
+    """Reads experiments from run folders, folders of runs (a sweep) or `wandb:ENTITY/PROJECT`, one word each.
 
-    Raises UsageError for anything else, and for nothing at all.
+    Raises UsageError for any other word, and where no experiment is named.
     """
     records: list[Record] = []
     for word in words:
@@ -32,7 +32,10 @@ def read_records(words: Sequence[str]) -> list[Record]:
 
 
 def record_of(folder: RunFolder) -> Record:
-    """What a run folder says of its experiment. Raises UsageError where its config cannot be read."""
+    """Reads the record of a run folder: settings, environment, scores and state.
+
+    Raises UsageError where its config cannot be read.
+    """
     settings, environment = {}, {}
     if folder.exists:
         try:

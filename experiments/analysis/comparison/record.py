@@ -1,4 +1,4 @@
-"""What is compared: finished or running experiments, wherever they were written down."""
+"""Record of an experiment, finished or running, from a run folder or a W&B project."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from experiments.runs.scores import EvaluationScores
 
 @dataclass(frozen=True)
 class Record:
-    """One experiment.
+    """Record of one experiment: its settings, scores and state.
 
     Attributes:
-        name: how the user knows it; a run folder's path, or a W&B run's.
+        name: path of the run folder, or name of the W&B run.
         settings: every setting by its name.
         environment: versions and machine, as far as they are known.
-        lines: of scores, in the order of steps.
-        evaluations: kimg, and scores with their provenance, in the order of steps.
-        folder: where its files are; None where it was read from elsewhere.
+        lines: lines of scores, in the order of steps.
+        evaluations: pairs of kimg and scores with their provenance, in the order of steps.
+        folder: the run folder; None where the record was read from elsewhere.
         state: "finished", "running", "unfinished", "failed: …" or "stopped early: …".
     """
 

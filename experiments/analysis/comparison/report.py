@@ -1,6 +1,6 @@
-"""One file that shows a comparison: table, curves, samples over time, differences, provenance, failures.
+"""HTML report of a comparison: table, curves, samples over time, settings, provenance and failures.
 
-It opens without a network: the pictures and the script that draws the curves are within it.
+It opens without a network: the pictures and the script that draws the curves are in the file.
 """
 
 import base64
@@ -28,12 +28,17 @@ from experiments.analysis.comparison.table import (
 from experiments.core.errors import RunError
 
 PAGE = Path(__file__).with_name("page")
-GRIDS = 12  # of a run at most, from the first to the last
-QUALITY = 80  # of their compression
+GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
+QUALITY = 80  # of the grids' WebP compression, in percent
 
 
 def report(records: Sequence[Record], comparison: Comparison | None, why_not: str = "") -> str:
-    """The page. Without a comparison, `why_not` says why there is none."""
+    """Renders the HTML report of runs.
+
+    Args:
+        comparison: None for curves and samples without a comparison.
+        why_not: the reason why there is no comparison.
+    """
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
     groups = _grouped(records, comparison)
@@ -66,6 +71,7 @@ def report(records: Sequence[Record], comparison: Comparison | None, why_not: st
 
 
 def write_report(file: Path, page: str) -> None:
+    """Writes an HTML report to a file. Raises RunError where the file cannot be written."""
     from experiments.core.files import write_atomically
 
     try:
@@ -75,6 +81,7 @@ def write_report(file: Path, page: str) -> None:
 
 
 def _title(records: Sequence[Record]) -> str:
+    """Title of the report: the architectures and data sets of the runs."""
     words = [
         dict.fromkeys(str(r.settings[name]) for r in records if name in r.settings)
         for name in ("arch", "data")
@@ -83,7 +90,7 @@ def _title(records: Sequence[Record]) -> str:
 
 
 def _grouped(records: Sequence[Record], comparison: Comparison | None) -> dict[str, list[Record]]:
-    """The records that have lines, by the label of their group, the best first."""
+    """Records by the label of their group, the best group first; without a comparison, by their own name."""
     if comparison is None:
         return {record.name: [record] for record in records if record.lines}
     named = {record.name: record for record in records}
@@ -91,6 +98,7 @@ def _grouped(records: Sequence[Record], comparison: Comparison | None) -> dict[s
 
 
 def _comparison(comparison: Comparison) -> str:
+    """Section of the comparison: the metric, the table and the notes."""
     chosen = comparison.chosen
     which = "higher" if chosen.higher_is_better else "lower"
     at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
@@ -101,7 +109,7 @@ def _comparison(comparison: Comparison) -> str:
 
 
 def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
-    """What a cell shows, and what it is sorted by: what is not known comes first or last."""
+    """Cells of a row, each as text and sort key; unknown values sort first or last."""
     texts = cells(row)
     keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
     keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
@@ -109,6 +117,7 @@ def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:
+    """HTML table whose columns can be sorted, from rows of text and sort keys."""
     top = "".join(f"<th>{escape(word)}</th>" for word in head)
     body = "".join(
         "<tr>"
@@ -120,16 +129,19 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]
 
 
 def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]:
+    """Rows whose cells are sorted by their text."""
     return [[(cell, cell) for cell in row] for row in rows]
 
 
 def _curve(number: int, figure: Mapping[str, Any]) -> str:
+    """HTML element with the Plotly figure of one score."""
     name = f"figure-{number}"
     content = json.dumps(figure, separators=(",", ":")).replace("</", "<\\/")
     return f"<div data-figure={name}></div><script type=application/json id={name}>{content}</script>"
 
 
 def _timeline(record: Record) -> str:
+    """HTML figure with the sample grids of a run and a slider over kimg."""
     pictures = [] if record.folder is None else grids_of(record.folder)
     caption = f"<figcaption>{escape(record.name)} <span class=note>{escape(record.state)}</span></figcaption>"
     if not pictures:
@@ -143,7 +155,7 @@ def _timeline(record: Record) -> str:
 
 
 def grids_of(folder: Path) -> list[tuple[int, str]]:
-    """Kimg, and the picture as an address that holds it."""
+    """Sample grids of a run folder: pairs of kimg and the picture as a data URL."""
     files = sorted((folder / "samples").glob("kimg-*.png"))
     if len(files) > GRIDS:
         files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
@@ -161,11 +173,13 @@ def grids_of(folder: Path) -> list[tuple[int, str]]:
 
 
 def _differences(comparison: Comparison) -> str:
+    """Section of the settings that differ, with their values."""
     rows = differing_cells(comparison)
     return _table(["setting", "values"], _plain(rows)) if rows else "<p class=note>none but the seed</p>"
 
 
 def _provenance(records: Sequence[Record], comparison: Comparison | None) -> str:
+    """Section of how the scores were computed, and on which versions and machines."""
     made = dict(comparison.chosen.provenance) if comparison else {}
     rows = [(key, short(value)) for key, value in made.items()]
     for key in dict.fromkeys(key for record in records for key in record.environment):
@@ -175,6 +189,7 @@ def _provenance(records: Sequence[Record], comparison: Comparison | None) -> str
 
 
 def _runs(records: Sequence[Record]) -> str:
+    """Section of the runs: seed, state, kimg and seconds of each."""
     head = ["run", "seed", "state", "kimg", "seconds"]
     rows: list[list[tuple[str, float | str]]] = []
     for record in records:

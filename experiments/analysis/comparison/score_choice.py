@@ -1,4 +1,4 @@
-"""One score of every experiment: the same one, made alike, at equal kimg."""
+"""Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from experiments.core.errors import UsageError
 from experiments.runs.scores import numbers_of
 
 PROVENANCE = ("extractor", "weights", "resize_rule", "n", "quantization", "reference", "split")
-SAME_KIMG = 0.01  # of the kimg, beside a round of each: a run ends with a whole round
+SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A number of one evaluation: when it was taken, and how."""
+    """Value of a score in one evaluation, with its kimg and its record `made` (how it was computed)."""
 
     kimg: float | None
     value: float
@@ -24,14 +24,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One score of every experiment.
+    """Score by which experiments are compared, with its value for each of them.
 
     Attributes:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
-        kimg: at which all were scored; None where nobody kept that.
-        values: in the order of the experiments.
-        provenance: what all have in common.
+        kimg: the length of training at which all were evaluated; None where it was not recorded.
+        values: a value for each experiment, in their order.
+        provenance: how the values were computed, as far as it is the same for all.
     """
 
     metric: str
@@ -42,7 +42,7 @@ class Chosen:
 
 
 def marks_of(record: Record) -> dict[str, list[Mark]]:
-    """Every number of every evaluation by its name, in the order of steps."""
+    """Every score of a record by its name, each with its values in the order of steps."""
     found: dict[str, list[Mark]] = {}
     for kimg, scores in record.evaluations:
         for key, made in scores.items():
@@ -52,10 +52,14 @@ def marks_of(record: Record) -> dict[str, list[Mark]]:
 
 
 def scored(records: Sequence[Record], metric: str | None, force: bool = False) -> Chosen:
-    """The score of every experiment, where all were trained on as many images.
+    """Chooses the score of every experiment, where all were trained on as many images.
 
-    Raises UsageError for an experiment without it, for none at equal kimg, and for scores that were not made
-    alike, unless `force`.
+    Args:
+        metric: name of the score; None for the first that all experiments have.
+        force: compares scores that were not computed alike.
+
+    Raises UsageError for an experiment without the score, for none at equal kimg, and, unless `force`, for
+    scores that were not computed alike.
     """
     marks = [marks_of(record) for record in records]
     metric = named(metric, marks[0]) if metric else _first_common(records, marks)
@@ -79,10 +83,11 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
 
 
 def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
-    """The name among these marks that a user means; as it stands where it is none, or may be several.
+    """Resolves a user's name of a metric to the name among these scores.
 
-    `fid` is also said of the Fréchet distance between the features of another network, whose own name then
-    stands beside every number; `precision-recall` of its first number, and `recall` of that one.
+    `fid` is also a name of the Fréchet distance between features of another extractor, `precision-recall`
+    of its first number, and `recall` of that number. A name that is unknown, or that several scores match,
+    is returned as it stands.
     """
 
     def words(name: str) -> tuple[str, str, str]:
@@ -96,16 +101,17 @@ def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
 
 
 def directed(marks: Mapping[str, Sequence[Mark]]) -> list[str]:
-    """Those of which more is better, or less; the first is what is compared where nobody says more."""
+    """Names of the scores that have a direction; the first is compared by default."""
     return [name for name, own in marks.items() if direction(name, own[-1].made) is not None]
 
 
 def usual_name(metric: str, made: Mapping[str, Any]) -> str:
-    """`fd-random-vgg/to-B` → `fid/to-B`."""
+    """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
     return metric.replace(str(made.get("distance")), "fid", 1)
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
+    """Name of the first score that all records have. Raises UsageError where there is none."""
     common = directed(marks[0])
     for record, own in zip(records, marks, strict=True):
         shared = [name for name in common if name in own]
@@ -121,7 +127,10 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
 
 
 def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence[Mark]]) -> float | None:
-    """The last at which all were scored, as the one says that has the longest rounds."""
+    """Last kimg at which all experiments were evaluated, as recorded by the one with the longest steps.
+
+    None where no kimg was recorded. Raises UsageError where there is no common kimg.
+    """
     if all(mark.kimg is None for row in rows for mark in row):
         return None
     longest = max(range(len(records)), key=lambda index: _round_kimg(records[index]))
@@ -138,14 +147,17 @@ def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence
 
 
 def _same(kimg: float, mark: Mark, slack: float) -> bool:
+    """Whether a score was taken at this kimg, give or take `slack` or 1 %."""
     return mark.kimg is not None and abs(kimg - mark.kimg) <= max(slack, SAME_KIMG * kimg)
 
 
 def _round_kimg(record: Record) -> float:
+    """Kimg of one training step, as far as settings tell."""
     return float(record.settings.get("batch_size", 0) * record.settings.get("n_critic", 1)) / 1000
 
 
 def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Mark]) -> None:
+    """Checks that all scores were computed alike. Raises UsageError with what differs."""
     first = chosen[0].made
     for record, mark in zip(records[1:], chosen[1:], strict=True):
         different = [key for key in PROVENANCE if first.get(key) != mark.made.get(key)]
@@ -162,7 +174,7 @@ def _short(value: Any) -> str:
 
 
 def direction(metric: str, made: Mapping[str, Any]) -> bool | None:
-    """Whether more of it is better; None for what is no mark, or of a metric that nobody here knows.
+    """Whether a higher score is better; None for a score without direction, or of an unknown metric.
 
     Args:
         made: the record of the score.

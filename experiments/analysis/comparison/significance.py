@@ -1,4 +1,4 @@
-"""What few runs can say: intervals, tests, their correction, and what they could have shown.
+"""Statistics of few runs: confidence intervals, t tests, their correction, and minimum detectable effects.
 
 All of it assumes that the score of a run with a random seed is about normal. Three values are too few for
 anything that assumes less, such as a percentile bootstrap.
@@ -11,14 +11,14 @@ import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 from scipy.optimize import brentq  # type: ignore[import-untyped]
 
-LEVEL = 0.95  # of intervals; tests find at most 1 − LEVEL of equal settings different
-SPREADS = 4000  # over which a power is averaged
-POWER = 0.8  # with which a difference that "could have been shown" would have been found
+LEVEL = 0.95  # of confidence intervals; tests call at most 1 − LEVEL of equal settings different
+SPREADS = 4000  # equally likely sample variances over which the power is averaged
+POWER = 0.8  # probability of finding a difference as large as the minimum detectable effect
 Values = Sequence[float]
 
 
 def interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
-    """Student's interval of the mean: `m ± t s / √n` with n − 1 degrees of freedom.
+    """Student's confidence interval of the mean: `m ± t s / √n` with n − 1 degrees of freedom.
 
     Raises ValueError for fewer than two values.
     """
@@ -29,18 +29,21 @@ def interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
 
 
 def welch(ours: Values, theirs: Values) -> float:
-    """p of Welch's two-sided t test: equal means, spreads of their own (Welch 1947)."""
+    """p value of Welch's two-sided t test for equal means, whose variances may differ (Welch 1947)."""
     return _p(*_welch_parts(ours, theirs))
 
 
 def paired(ours: Values, theirs: Values) -> float:
-    """p of the two-sided t test of the differences, of which the i-th have something in common."""
+    """p value of the two-sided paired t test for equal means; the i-th values of both sides are a pair."""
     return _p(*_paired_parts(ours, theirs))
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """p values such that one below α is no false alarm with probability 1 − α, among all of them together
-    (Holm 1979): the k-th smallest of m times `m − k + 1`, and none below a smaller one's."""
+    """Corrects p values for multiple tests by Holm's method (Holm 1979).
+
+    A corrected p below α is a false alarm with probability α at most, among all tests together: the k-th
+    smallest of m p values is multiplied by `m − k + 1`, and none ends below a smaller one's.
+    """
     adjusted, highest = [1.0] * len(chances), 0.0
     for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
         highest = max(highest, min(1.0, chances[place] * (len(chances) - rank)))
@@ -51,10 +54,14 @@ def holm(chances: Sequence[float]) -> list[float]:
 def smallest_difference(
     ours: Values, theirs: Values, is_paired: bool = False, tests: int = 1, power: float = POWER
 ) -> float:
-    """The difference of means that the test would have found with this power, given the spread seen.
+    """Computes the minimum detectable effect: the difference of means that a t test finds with this power.
+
+    The spread is that of the given values.
 
     Args:
-        tests: how many are made together; each then has to reach 1 / tests of the level.
+        is_paired: whether the test is the paired one, else Welch's.
+        tests: number of tests that are made together; each has to reach 1 / tests of the level.
+        power: probability of finding the difference.
     """
     _, error, degrees = (_paired_parts if is_paired else _welch_parts)(ours, theirs)
     if error == 0:
@@ -72,11 +79,12 @@ def smallest_difference(
 
 
 def _standard_error(values: Values) -> float:
+    """Standard error of the mean, `s / √n`."""
     return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def _welch_parts(ours: Values, theirs: Values) -> tuple[float, float, float]:
-    """The difference of means, its standard error, and Satterthwaite's degrees of freedom."""
+    """Difference of means, its standard error, and Satterthwaite's degrees of freedom."""
     difference = float(np.mean(ours) - np.mean(theirs))
     parts = [(_standard_error(values) ** 2, len(values) - 1) for values in (ours, theirs)]
     total = sum(part for part, _ in parts)
@@ -86,16 +94,18 @@ def _welch_parts(ours: Values, theirs: Values) -> tuple[float, float, float]:
 
 
 def _paired_parts(ours: Values, theirs: Values) -> tuple[float, float, float]:
+    """Mean of the pairs' differences, its standard error, and the degrees of freedom."""
     differences = np.subtract(ours, theirs)
     return float(differences.mean()), _standard_error(differences), len(differences) - 1.0  # type: ignore[arg-type]
 
 
 def _p(difference: float, error: float, degrees: float) -> float:
-    """Without any spread, equal means are equal and others are not."""
+    """p value of a two-sided t test; without any spread, 1 for equal means and else 0."""
     if error == 0:
         return float(difference == 0)
     return float(2 * stats.t.sf(abs(difference) / error, degrees))
 
 
 def _t(level: float, degrees: float) -> float:
+    """Quantile of Student's t distribution at the end of a two-sided interval of this level."""
     return float(stats.t.ppf((1 + level) / 2, degrees))

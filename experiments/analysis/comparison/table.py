@@ -1,4 +1,4 @@
-"""The comparison of groups of experiments: means, intervals, tests against the best, in words and numbers."""
+"""Comparison of groups of experiments: means, confidence intervals, and tests against the best group."""
 
 import csv
 import io
@@ -28,21 +28,21 @@ from experiments.core.settings import FIELDS
 Test = Literal["welch", "paired"]
 BEST = "best"
 NO_DIFFERENCE = "no significant difference"
-COLUMNS = ("seeds", "mean", "95 % interval", "p", "could show", "against the best")  # behind the settings
+COLUMNS = ("seeds", "mean", "95 % interval", "p", "minimum detectable effect", "against the best")
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group beside the best.
+    """Row of a comparison: the mean of a group, its confidence interval, and its test against the best group.
 
     Attributes:
         group: its experiments.
         mean: of their scores; low, high: the ends of its interval, None for a single experiment.
-        p: that equal settings look as different as this and the best, corrected for all pairs of groups that
-            are compared; None for the best, and where no test can be made.
-        difference: from the best, positive where it is worse.
-        detectable: what difference so many experiments would have shown; None where nothing spreads.
-        verdict: in words.
+        p: probability that equal settings look as different as this and the best group, corrected for all
+            pairs of groups that are compared; None for the best, and where no test can be made.
+        difference: from the best group, positive where it is worse.
+        detectable: minimum detectable effect of so many experiments; None where nothing spreads.
+        verdict: the result of the test in words.
     """
 
     group: Group
@@ -57,7 +57,7 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups from the best to the worst.
+    """Comparison of groups of experiments, from the best to the worst.
 
     Attributes:
         chosen: the score.
@@ -65,6 +65,7 @@ class Comparison:
         within: settings that differ within groups, beside the seed.
         differing: every setting that is not the same everywhere, with its values.
         test: which t test.
+        rows: a row for each group.
         left_out: names of experiments without a score, or with one that is no finite number; and why.
     """
 
@@ -84,7 +85,16 @@ def compare(
     test: Test = "welch",
     force: bool = False,
 ) -> Comparison:
-    """Raises UsageError for what cannot be compared, and says why."""
+    """Compares experiments by one score: groups them by settings, and tests every group against the best.
+
+    Args:
+        metric: name of the score; None for the first that all experiments have.
+        by: settings that define the groups; by default those that tell the experiments apart.
+        test: which t test.
+        force: compares scores that were not computed alike.
+
+    Raises UsageError, with the reason, for experiments that cannot be compared.
+    """
     for name in by:
         if name not in FIELDS and not any(name in record.settings for record in records):
             raise UsageError(f"--by {name}: there is no such setting; gans run --help names them")
@@ -116,10 +126,13 @@ def compare(
 
 
 def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch") -> list[GroupRow]:
-    """Every group beside the first, which is the best.
+    """Compares every group with the first, which is the best.
 
-    Which one is the best is seen from the same scores that are tested. So the correction is for all pairs of
-    groups, not only for those with the best: of equal settings, the seeming best is far from some by chance.
+    Which one is the best is seen from the same scores that are tested. So the correction is for all pairs
+    of groups, not only for those with the best: of equal settings, the seeming best is far from some by
+    chance.
+
+    Raises UsageError for a paired test of groups with different seeds.
     """
     if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
         raise UsageError("--test paired needs the same seeds in every group; take --test welch")
@@ -131,7 +144,7 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
     for index, group in enumerate(groups):
         mean, p, detectable = float(np.mean(group.scores)), found.get((0, index)), None
         low, high = interval(group.scores) if len(group.scores) > 1 else (None, None)
-        if p is not None:  # where nothing spreads, nothing says what could have been found
+        if p is not None:  # without any spread there is no minimum detectable effect
             detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs)) or None
         difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
         verdict = _verdict(index, p, difference, min(len(scores[0]), len(scores[index])))
@@ -140,15 +153,15 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
 
 
 def _ordered(group: Group) -> list[float]:
-    """By seeds, so that a paired test has partners."""
+    """Scores of a group in the order of seeds, so that a paired test has its pairs."""
     return [score for _, score in sorted(zip(group.seeds, group.scores, strict=True))]
 
 
 def _testable(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, int]]:
-    """Pairs of groups that have several seeds, and a spread or equal means.
+    """Pairs of groups that can be tested: several seeds on each side, and a spread or equal means.
 
-    Counts of a few things are often equal for all seeds. A t test calls any two such groups different, with
-    certainty, which two or three seeds do not show.
+    Counts of a few things are often equal for all seeds. A t test calls any two such groups different,
+    with certainty, which two or three seeds do not show.
     """
 
     def spreads(ours: Sequence[float], theirs: Sequence[float]) -> bool:
@@ -165,6 +178,7 @@ def _testable(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, 
 
 
 def _verdict(index: int, p: float | None, difference: float, seeds: int) -> str:
+    """Result of the test of a group against the best, in words."""
     if index == 0:
         return BEST
     if p is None:
@@ -173,7 +187,7 @@ def _verdict(index: int, p: float | None, difference: float, seeds: int) -> str:
 
 
 def lines_of(comparison: Comparison) -> list[str]:
-    """The comparison as a reader wants it on a terminal."""
+    """Formats a comparison as lines for a terminal."""
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
     at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
@@ -189,7 +203,7 @@ def lines_of(comparison: Comparison) -> list[str]:
 
 
 def notes_of(comparison: Comparison) -> list[str]:
-    """What a reader must know to read the table rightly."""
+    """Notes below the table: which test was made, what cannot be tested, and what was left out."""
     rows, notes = comparison.rows, []
     if len(rows) == 1:
         notes.append("One setting alone: there is nothing to compare it with.")
@@ -202,7 +216,7 @@ def notes_of(comparison: Comparison) -> list[str]:
         corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
         notes.append(
             f"{name} t test against the best{corrected}; with p below {1 - LEVEL:.2g} they differ."
-            f" A difference as large as under “could show” is found in {POWER:.0%} of such comparisons."
+            f" The test finds a difference as large as the minimum detectable effect in {POWER:.0%} of cases."
         )
     if rows[1:] and all(row.verdict == NO_DIFFERENCE for row in rows[1:]):
         notes.append("No significant difference between the best and any other.")
@@ -215,7 +229,7 @@ def notes_of(comparison: Comparison) -> list[str]:
 
 
 def cells(row: GroupRow) -> tuple[str, ...]:
-    """A line of the table: the settings, and COLUMNS."""
+    """Cells of a row of the table: values of the settings, then those of COLUMNS."""
     between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
     p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
     could = "–" if row.detectable is None else f"{row.detectable:.3g}"
@@ -224,28 +238,30 @@ def cells(row: GroupRow) -> tuple[str, ...]:
 
 
 def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Each setting that differs, and its values."""
+    """Rows of the table of settings that differ: name and values."""
     return [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
 
 
 def short(value: Any) -> str:
+    """Formats a value in a few characters for a table."""
     if isinstance(value, list | tuple):
         return "/".join(map(short, value)) or "–"
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Everything, for programs."""
+    """Converts a whole comparison to an object for JSON."""
     return {**asdict(comparison), "notes": notes_of(comparison)}
 
 
 def to_csv(comparison: Comparison) -> str:
-    """A line for every experiment, with its group's settings."""
+    """Converts a comparison to CSV: a line for every experiment, with its group's settings."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*comparison.by, "seed", "run", comparison.chosen.metric, "kimg"])

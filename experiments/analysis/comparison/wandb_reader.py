@@ -1,4 +1,4 @@
-"""Experiments as a W&B project has them, read through its API."""
+"""Reads records of experiments from a W&B project, through W&B's API."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,10 +18,11 @@ RUNNING = ("pending", "preempting", "running")
 
 
 def read_project(path: str) -> list[Record]:
-    """The runs of a project `ENTITY/PROJECT` (or `PROJECT`, your own) that gans has written, oldest first.
+    """Reads the runs of a project `ENTITY/PROJECT` (or `PROJECT`, your own), oldest first.
 
-    Runs of other programs are left out: their config names no architecture. Raises UsageError without a
-    login, for a project that does not exist or has no such run, and RunError where the server fails.
+    Runs that gans has not written are left out: their config names no architecture. Raises UsageError
+    without a login, for a project that does not exist or has no such run, and RunError where the server
+    fails.
     """
     place = f"wandb:{path}"
     if not all(part.strip() for part in path.split("/")) or path.count("/") > 1:
@@ -30,7 +31,7 @@ def read_project(path: str) -> list[Record]:
         raise UsageError(f"{place}: not logged in to {server()}; log in with: wandb login")
     import wandb
 
-    # What its API says on the way is not for the terminal, and its own patience is without end.
+    # W&B's API prints to the terminal, and by itself retries without end.
     wandb.setup(wandb.Settings(silent=True, x_graphql_retry_max=RETRIES))
     try:
         found = records_of(wandb.Api(timeout=TIMEOUT_SECONDS).runs(path, lazy=False))
@@ -45,7 +46,7 @@ def read_project(path: str) -> list[Record]:
 
 
 def records_of(runs: Iterable[Any]) -> list[Record]:
-    """Records of runs as `wandb.Api().runs` yields them, each a `wandb.apis.public.Run`."""
+    """Records of W&B runs, each a `wandb.apis.public.Run`; runs of other programs are left out."""
     return [_record(run) for run in runs if "arch" in run.config]
 
 
@@ -78,7 +79,7 @@ def _in_order(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings as a run folder has them: JSON has lists for tuples."""
+    """Settings in a W&B config, converted to the types of a run folder: JSON has lists for tuples."""
     for name, value in modernize(config).items():
         if name in FIELDS:
             with suppress(ValueError, TypeError):  # an older or newer gans allowed it
@@ -87,23 +88,26 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _environment(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What W&B itself writes into a run's config about the machine."""
+    """Versions that W&B itself has recorded in a run's config."""
     known = config.get("_wandb", {})
     names = {"python": "python_version", "wandb": "cli_version"}
     return {name: known[theirs] for name, theirs in names.items() if theirs in known}
 
 
 def _without_record(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of scores without the provenance of its scores."""
     return {name: value for name, value in line.items() if not name.startswith(PROVENANCE)}
 
 
 def _evaluations(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float | None, EvaluationScores]]:
+    """Pairs of kimg and scores of all lines that an evaluation has written."""
     for line in lines:
         if scores := scores_in(line):
             yield line.get("kimg"), scores
 
 
 def _state(state: str) -> str:
+    """State of a W&B run in the words of a run folder."""
     if state == "finished":
         return state
     return "running" if state in RUNNING else f"failed: {state}"

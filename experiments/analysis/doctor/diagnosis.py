@@ -1,4 +1,4 @@
-"""All rules, asked in the order in which a person would look."""
+"""Diagnosis of a run by all rules, in the order in which a person would look."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,19 +32,22 @@ BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, a
 
 
 def history_of(folder: RunFolder) -> History:
-    """What a run folder has to say."""
+    """Reads the history of a run folder: its settings and its scores so far."""
     return History(folder.settings(), folder.scores())
 
 
 def diagnose(history: History) -> list[Finding]:
-    """Everything wrong, the serious first."""
+    """Applies all rules to a history; returns the findings, the serious ones first."""
     found = [rule(history) for rule in (*BY_SCORES, *BY_SETTINGS)]
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.is_serious)
 
 
 def watch(folder: RunFolder, seconds: float) -> Iterator[tuple[History, list[Finding]]]:
-    """Looks at a run every so many seconds, and for the last time when nobody works on it any more: what
-    is new each time, by its rule."""
+    """Watches a run: yields its history and its new findings every so many seconds, until the run ends.
+
+    A finding is new where its rule had none before. After no process works on the run any more, there
+    is one last look.
+    """
     settings, known = folder.settings(), set[str]()
     while True:
         is_over = not folder.is_locked  # asked first, so that the last look sees the last line

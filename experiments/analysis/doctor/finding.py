@@ -1,4 +1,4 @@
-"""What a rule finds: words, numbers, and where the remedy was published."""
+"""Finding of a diagnosis: the fault, its evidence, its remedy, and the paper behind the rule."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong.
+    """Fault that a rule has found in a run.
 
     Attributes:
-        rule: its name.
+        rule: name of the rule.
         evidence: the numbers, with kimg.
         remedy: what to change, in flags.
         source: the paper behind the rule.
@@ -26,4 +26,5 @@ class Finding:
         return f"{self.rule}: {self.evidence}; {self.remedy} ({self.source})"
 
     def to_json(self) -> dict[str, Any]:
+        """Converts the finding to an object for JSON."""
         return asdict(self)

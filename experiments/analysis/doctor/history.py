@@ -1,4 +1,4 @@
-"""What rules read: the settings of a run and its scores so far."""
+"""History of a run, which the rules of the doctor read: its settings and its scores so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from gans.core.networks import GeneratorNetwork
 
-FEWEST_LINES = 8  # of scores, 175 steps: before that, losses say more of the beginning than of a fault
+FEWEST_LINES = 8  # of scores (175 steps): losses before that tell of the beginning, not of a fault
 
 
 class Point(NamedTuple):
-    """A score, and when it was."""
+    """Value of a score at a kimg."""
 
     kimg: float
     value: float
@@ -25,11 +25,11 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """Settings and scores.
+    """Settings of a run, and its scores so far.
 
     Attributes:
-        settings: of the run.
-        lines: of `scores.jsonl`, in their order.
+        settings: those of the run.
+        lines: the lines of `scores.jsonl`, in their order.
     """
 
     settings: Settings
@@ -37,32 +37,37 @@ class History:
 
     @property
     def terms(self) -> list[Mapping[str, Any]]:
-        """The lines that training wrote; others are of evaluations."""
+        """Lines of scores that training wrote, without those of evaluations."""
         return [line for line in self.lines if "seconds" in line]
 
     @property
     def is_young(self) -> bool:
-        """Whether there is too little of it to judge."""
+        """Whether the run has too few lines of scores for a diagnosis."""
         return len(self.terms) < FEWEST_LINES
 
     @property
     def step(self) -> int:
+        """Step of the last line of scores that training wrote; 0 before the first."""
         return max((line["step"] for line in self.terms), default=0)
 
     @property
     def kimg(self) -> float:
+        """Thousands of images shown up to the last line of scores; 0 before the first."""
         return max((line["kimg"] for line in self.terms), default=0.0)
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over, in [0, 1]."""
+        """Share of the run that is done, in [0, 1]."""
         whole = self.settings.steps or self.settings.kimg
         over = self.step if self.settings.steps else self.kimg
         return min(1.0, over / whole) if whole else 0.0
 
     @property
     def networks(self) -> tuple[GeneratorNetwork, nn.Module] | None:
-        """Generator and critic without their weights; None for a config that this version refuses."""
+        """Generator and critic on the meta device, without weights.
+
+        None for a config that this version refuses.
+        """
         try:
             with torch.device("meta"):
                 return build_networks(self.settings)
@@ -70,11 +75,11 @@ class History:
             return None
 
     def names(self, *prefixes: str) -> list[str]:
-        """The scores whose names begin so, each once."""
+        """Names of the scores that begin with one of the prefixes, each once."""
         return list(dict.fromkeys(n for line in self.lines for n in line if n.startswith(prefixes)))
 
     def points(self, name: str) -> list[Point]:
-        """All values of a score, by kimg: `gans evaluate` adds lines for steps long gone."""
+        """Values of a score in the order of kimg: `gans evaluate` adds lines for earlier steps."""
         found = [
             Point(line["kimg"], line[name])
             for line in self.lines
@@ -83,10 +88,10 @@ class History:
         return sorted(found, key=lambda point: point.kimg)
 
     def latest(self, name: str, share: float) -> list[Point]:
-        """Those of the last share of the images shown so far."""
+        """Values of a score within the last `share` of the images shown so far."""
         return [point for point in self.points(name) if point.kimg >= self.kimg * (1 - share)]
 
 
 def middle(points: Sequence[Point]) -> float:
-    """The median of the values: one wild batch among them changes nothing."""
+    """Median of the points' values, which a single outlier does not change."""
     return float(median(point.value for point in points))

@@ -1,9 +1,9 @@
-"""How much of what its form has to give a critic has taken: the same question for every loss.
+"""Scale of a critic's loss: its value for a critic at chance and for a perfect critic, for any form.
 
-A form is asked at constant logits, `C(x) = r` for all reals and `C(x̃) = f` for all fakes. A critic that
-cannot tell them apart says r = f; its least loss is the form's chance level. The least loss over all r and f
-is that of a critic that makes no mistake. Forms whose loss falls without end, such as wgan's, have none, and
-there a stronger critic is a better one.
+A form is evaluated at constant logits, `C(x) = r` for all real samples and `C(x̃) = f` for all fakes. A
+critic that cannot tell them apart has r = f; its least loss is the form's chance level. The least loss
+over all r and f is that of a perfect critic. Forms whose loss falls without end, such as wgan's, have
+none, and there a stronger critic is a better one.
 """
 
 from dataclasses import dataclass
@@ -12,24 +12,27 @@ import torch
 
 from losses.core.adversarial import Adversarial
 
-FARTHEST = 40  # logits: σ of it is 1 in float32
-STILL_FALLING = 0.01  # of the loss at chance, from half as far to the farthest
+FARTHEST = 40  # largest logit that is tried: its sigmoid is 1 in float32
+STILL_FALLING = 0.01  # share of the loss at chance; a larger fall over the last half has no end
 
 
 @dataclass(frozen=True)
 class LossScale:
-    """A critic's loss at its two marks: when it cannot tell at all, and when it makes no mistake."""
+    """Loss of a critic at chance, which cannot tell real from fake, and of a perfect critic."""
 
     chance: float
     perfect: float
 
     def left(self, loss: float) -> float:
-        """Share of the loss at chance that is left, 1 at chance and 0 for the perfect critic."""
+        """Share of the loss at chance that is left: 1 at chance, 0 for a perfect critic."""
         return (loss - self.perfect) / (self.chance - self.perfect)
 
 
 def scale_of(form: Adversarial) -> LossScale | None:
-    """The marks of a form; None for one that has no perfect critic."""
+    """Computes the loss of a form at chance and at its perfect critic.
+
+    None for a form without a perfect critic, whose loss falls without end.
+    """
     tenths = torch.arange(-10 * FARTHEST, 10 * FARTHEST + 1).div(10).view(-1, 1)
     chance = min(form.critic(c, c).item() for c in tenths)
     near, far = (_least(form, reach) for reach in (FARTHEST // 2, FARTHEST))
@@ -38,6 +41,6 @@ def scale_of(form: Adversarial) -> LossScale | None:
 
 
 def _least(form: Adversarial, reach: int) -> float:
-    """The least loss of the critic at whole logits in [−reach, reach]: labels and margins are whole."""
+    """Least loss of the critic over whole logits in [−reach, reach]: labels and margins are whole."""
     logits = torch.arange(-reach, reach + 1).float().view(-1, 1)
     return min(form.critic(r, f).item() for r in logits for f in logits)

@@ -1,5 +1,4 @@
-"""Rules that read the scores: the critic too strong, no gradient for the generator, diversity lost, losses
-without bound, a penalty missed.
+"""Rules on scores: critic too strong, vanishing gradient, mode collapse, divergence, penalty off its target.
 
 Every rule is a function of a History that returns a Finding or None. Its thresholds stand above it, and
 docs/doctor.md says from which runs they come.
@@ -13,12 +12,12 @@ from experiments.analysis.doctor.loss_scale import scale_of
 from experiments.config.factory import form_of
 
 CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
-ALMOST_PERFECT = 0.02  # of the loss at chance; good runs kept 0.1 and more, early ones 0.04
-VANISHED = 0.05  # of the largest norm of the generator's gradient so far
+ALMOST_PERFECT = 0.02  # share of the loss at chance; good runs kept 0.1 and more, early ones 0.04
+VANISHED = 0.05  # share of the largest norm of the generator's gradient so far
 
 
 def critic_too_strong(history: History) -> Finding | None:
-    """The critic makes hardly a mistake over the last quarter of the images."""
+    """Finds a critic that makes hardly a mistake over the last quarter of the images."""
     terms = history.latest("critic/adversarial", 0.25)
     form = form_of(history.settings)
     scale = scale_of(form)
@@ -29,7 +28,7 @@ def critic_too_strong(history: History) -> Finding | None:
     )
     reals, fakes = (history.latest(f"critic/{side}", 0.25) for side in ("real", "fake"))
     if reals and fakes:
-        evidence += f", with mean logits {middle(reals):.3g} for reals and {middle(fakes):.3g} for fakes"
+        evidence += f", mean logits {middle(reals):.3g} for real samples and {middle(fakes):.3g} for fakes"
     norms, now = (history.latest(GENERATORS_NORM, share) for share in (1.0, 0.25))
     top = max(norms, key=lambda point: point.value, default=None)
     if top and now and middle(now) < VANISHED * top.value:
@@ -50,7 +49,7 @@ EPSILON = 1e-8  # of Adam and RMSprop; good runs had 5e-5 a weight and more, one
 
 
 def vanishing_gradient(history: History) -> Finding | None:
-    """The generator's gradient is so small over the last quarter of the images that it moves nothing.
+    """Finds a generator whose gradient is too small to move it over the last quarter of the images.
 
     Adam and RMSprop take out a gradient's size, so that it may be tiny; but not smaller than the epsilon
     that they add, below which steps shrink with it.
@@ -75,16 +74,16 @@ def vanishing_gradient(history: History) -> Finding | None:
     )
 
 
-SPREAD_OUT = 0.3  # of the reals' pairwise distance, once: what never spread cannot have collapsed
-FALLEN = 0.5  # of the largest pairwise distance so far
-SPREAD = 0.75  # of the largest pairwise distance so far
-NARROW = 0.5  # of the reals' pairwise distance
-FLAT = 0.1  # of the reals' pairwise distance: what never spread
-LOST_NATS = 1.0  # of the entropy of predicted classes: e times fewer of them
+SPREAD_OUT = 0.3  # share of the real samples' pairwise distance: what never spread cannot have collapsed
+FALLEN = 0.5  # share of the largest pairwise distance so far
+SPREAD = 0.75  # share of the largest pairwise distance so far
+NARROW = 0.5  # share of the real samples' pairwise distance
+FLAT = 0.1  # share of the real samples' pairwise distance, below which samples never spread
+LOST_NATS = 1.0  # fall of the entropy of predicted classes: e times fewer of them
 
 
 def mode_collapse(history: History) -> Finding | None:
-    """Samples of fixed latents come together, or fall into fewer classes than they did."""
+    """Finds samples of fixed latents that come together, or fall into fewer classes than they did."""
     evidence = _samples_alike(history) or _classes_lost(history)
     if evidence is None:
         return None
@@ -100,11 +99,12 @@ def mode_collapse(history: History) -> Finding | None:
 
 
 def _samples_alike(history: History) -> str | None:
+    """Evidence that samples of fixed latents have come together, or never spread; None without."""
     distances, reals = (history.points(f"samples/{name}") for name in ("pairwise_distance", "real_distance"))
     if history.is_young or not distances or not reals:
         return None
     top, now, real = max(distances, key=lambda point: point.value), distances[-1], reals[0].value
-    beside = f"{now.value:.3g} apart in the mean at {now.kimg:.1f} kimg, where reals are {real:.3g}"
+    beside = f"{now.value:.3g} apart in the mean at {now.kimg:.1f} kimg, where real samples are {real:.3g}"
     if top.value >= SPREAD_OUT * real and now.value < min(FALLEN * top.value, NARROW * real):
         return (
             f"samples of fixed latents are {beside} and samples were {top.value:.3g} at {top.kimg:.1f} kimg"
@@ -121,7 +121,7 @@ def is_spread(history: History) -> bool:
 
 
 def _classes_lost(history: History) -> str | None:
-    """`KL(predicted ‖ true)` rises as the entropy of predicted classes falls."""
+    """Evidence that predicted classes became fewer: `KL(predicted ‖ true)` has risen; None without."""
     for name in (n for n in history.names("metric/") if n.endswith("/kl")):
         values = history.points(name)
         if not values:
@@ -135,14 +135,14 @@ def _classes_lost(history: History) -> str | None:
     return None
 
 
-EXPLODED = 1000.0  # times a term's least size so far, or times 1
+EXPLODED = 1000.0  # multiple of a term's least size so far, which counts as 1 at least
 # Where only differences of logits count, their level is free to drift (ProGAN, appendix A.1, holds it); and
 # optimizers take out the size of a gradient.
 FREE = ("critic/real", "critic/fake", "generator/adversarial", CRITICS_NORM, GENERATORS_NORM)
 
 
 def divergence(history: History) -> Finding | None:
-    """A term that is not finite, or by now a thousand times as large as it was."""
+    """Finds a term that is not finite, or by now a thousand times as large as it was."""
     for name in history.names("critic/", "generator/"):
         values = history.points(name)
         broken = next((point for point in values if not math.isfinite(point.value)), None)
@@ -161,6 +161,7 @@ def divergence(history: History) -> Finding | None:
 
 
 def _diverged(evidence: str) -> Finding:
+    """Finding of a divergence, with this evidence."""
     return Finding(
         "divergence",
         evidence,
@@ -175,7 +176,7 @@ LOWEST_NORM, HIGHEST_NORM = 1 / 3, 3.0  # good runs with a one-centred penalty h
 
 
 def penalty_off_target(history: History) -> Finding | None:
-    """The gradient that a penalty holds at 1 is far from it for the second half of the images."""
+    """Finds a penalized gradient norm that is far from its target of 1 over the second half of the images."""
     settings, norms = history.settings, history.latest("critic/gradient_norm", 0.5)
     if history.is_young or not norms or settings.penalty_norm not in ("one", "one-sided"):
         return None

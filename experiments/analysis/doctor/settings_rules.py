@@ -1,4 +1,4 @@
-"""Rules that read the settings: batch norm under a penalty, rates out of scale, an average that lags."""
+"""Rules on settings: batch norm under a gradient penalty, learning rates out of scale, an EMA that lags."""
 
 from math import ceil, log2
 
@@ -13,8 +13,11 @@ from gans.core.clock import Clock
 
 
 def batch_norm_under_penalty(history: History) -> Finding | None:
-    """A gradient penalty holds every sample's own gradient, and batch norm mixes the samples. `gans run`
-    refuses the pair; configs from elsewhere, and of older versions, may have it."""
+    """Finds batch norm in a critic under a gradient penalty.
+
+    The penalty constrains the gradient of each sample by itself, and batch norm mixes the samples.
+    `gans run` refuses the pair; configs from elsewhere, and of older versions, may have it.
+    """
     settings = history.settings
     if not settings.penalty or settings.critic_norm != "batch":
         return None
@@ -30,7 +33,7 @@ OUT_OF_SCALE = 10.0  # the laptop presets, tuned by eye, go up to ten times the 
 
 
 def rates_out_of_scale(history: History) -> Finding | None:
-    """A rate more than ten times above or below that of the recipe, at the same scale.
+    """Finds a learning rate more than ten times above or below the recipe's, at the same scale.
 
     Adam moves every weight by about its rate, whatever the loss, so a rate means a size of updates beside
     that of the weights, and a recipe's was tried on networks with the weights of these.
@@ -59,21 +62,21 @@ def rates_out_of_scale(history: History) -> Finding | None:
 
 
 def _recipe(settings: Settings) -> Settings:
-    """What the run would have by itself, as large as it is."""
+    """Settings that the recipe itself would give to a run of this architecture, loss, data and size."""
     same = ("arch", "loss", "data", "preset", "image_size", "channels", "batch_size", "data_root")
     given = {name: getattr(settings, name) for name in (*same, "plugin")}
     given |= {"device": "cpu", "track": ("local",)}  # this machine may have less; the preset says the scale
     return resolve({name: value for name, value in given.items() if value is not None}).settings
 
 
-OLD_SHARE = 0.5  # of the average that is older than the newest layers
+OLD_SHARE = 0.5  # share of the EMA that is older than the newest layers
 
 
 def average_lags(history: History) -> Finding | None:
-    """The run ends while most of the generator's average is older than the layers that grew last.
+    """Finds an EMA that is mostly older than the layers that grew last, at the end of the run.
 
-    The half-life is at most a twentieth of the images shown (gans/core/ema.py), so that nothing else of a run
-    can be too young for it.
+    The half-life is at most a twentieth of the images shown (gans/core/ema.py), so that nothing else of
+    a run can be too young for it.
     """
     settings = history.settings
     if not settings.ema_kimg or history.progress < 1 or not history.terms:
@@ -87,7 +90,7 @@ def average_lags(history: History) -> Finding | None:
         return None
     return Finding(
         "EMA lagging",
-        f"{old:.0%} of the generator's average is older than its largest layers, which are in since "
+        f"{old:.0%} of the generator's EMA is older than its largest layers, which are in since "
         f"{began:.2f} of {history.kimg:.2f} kimg, for {(history.kimg - began) / half_life:.2g} of its "
         f"half-life of {half_life:.2f} kimg",
         f"samples show the past: train for {log2(1 / 0.01) * half_life:.2g} kimg more, or lower --ema-kimg, "
@@ -97,7 +100,7 @@ def average_lags(history: History) -> Finding | None:
 
 
 def _newest_level_kimg(history: History) -> float | None:
-    """When the level of now began; None for networks that do not grow, or that are still at their first."""
+    """Kimg at which the present level of growing networks began; None for others, and at the first level."""
     settings, kimg, networks = history.settings, history.kimg, history.networks
     if networks is None:
         return None

@@ -9,11 +9,11 @@ from torch import Tensor
 class Augmentation(ABC):
     """A random change of images, each by its own draw from torch's global generator.
 
-    It enlarges the data: what it makes (mirrored, shifted, recoloured pictures) the generator learns to make
-        too.
+    It enlarges the data: the generator also learns to make what it makes (mirrored, shifted, recoloured
+    pictures).
 
     Attributes:
-        usual_strength: of `--augment NAME` alone, in (0, 1].
+        usual_strength: strength of `--augment NAME` alone, in (0, 1].
         keeps_partners: whether two images that are changed as one, side by side in channels, stay a pair.
     """
 
@@ -22,4 +22,4 @@ class Augmentation(ABC):
 
     @abstractmethod
     def apply(self, images: Tensor, strength: float) -> Tensor:
-        """Images `(N, C, H, W)` in [−1, 1] → changed images of that shape, for a strength in [0, 1]."""
+        """Changes images `(N, C, H, W)` in [−1, 1] at random, for a strength in [0, 1]; the shape stays."""

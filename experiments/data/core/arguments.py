@@ -1,7 +1,7 @@
-"""What sources share in reading the part of a data spec after the colon."""
+"""Checks of the argument of a source, the part of a data spec after the colon."""
 
 
 def refuse_argument(name: str, argument: str) -> None:
-    """Raises ValueError when a source that takes no argument was given one."""
+    """Checks that a source that takes no argument was given none; raises ValueError otherwise."""
     if argument:
         raise ValueError(f"data {name!r} takes no argument, but got {argument!r}: write --data {name}")

@@ -20,14 +20,14 @@ MOST_VALUES = 100  # of a column: more are numbers or texts, not attributes
 
 
 class Listed(NamedTuple):
-    """What a list says: for every name in it, the number of the value that holds in each group."""
+    """A list of attributes: their groups, and for every name the indices of its values, a byte each."""
 
     file: Path
     groups: tuple[AttributeGroup, ...]
     rows: dict[str, bytes]
 
     def of(self, names: Sequence[str]) -> Attributes:
-        """Those of the images `names`, in their order. Raises ValueError for an image without a row."""
+        """Attributes of the images `names`, in their order. Raises ValueError for an image without a row."""
         lacking = [name for name in names if name not in self.rows]
         if lacking:
             raise ValueError(
@@ -38,10 +38,10 @@ class Listed(NamedTuple):
 
 
 def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
-    """What a list in the folder says of its images `names`; None where there is no list.
+    """Reads the list of attributes in a folder, for its images `names`; None where there is no list.
 
-    A CSV file has their paths below the folder, CelebA's list the names of the files alone. Raises
-    ValueError for a list that is damaged, for an image without a row and for a row without its image.
+    A CSV file has their paths below the folder, CelebA's list the names of the files alone. Raises ValueError
+    for a list that is damaged, for an image without a row and for a row without its image.
     """
     if (root / CSV).exists():
         listed = read_csv(root / CSV)
@@ -57,7 +57,7 @@ def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
 
 
 def read_csv(file: Path) -> Listed:
-    """Raises ValueError, naming the file and the row, for what is no such list."""
+    """Reads a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             table = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
@@ -82,7 +82,7 @@ def read_csv(file: Path) -> Listed:
 
 
 def read_celeba(file: Path) -> Listed:
-    """Raises ValueError, naming the file and the row, for what is no such list."""
+    """Reads CelebA's list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -104,7 +104,7 @@ def read_celeba(file: Path) -> Listed:
 
 
 def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
-    """An attribute, and the number of its value in each row."""
+    """Parses a column: its attribute, and the index of the value in each row."""
     if set(words) <= BINARY_WORDS.keys():
         return AttributeGroup(name, NO_YES), [BINARY_WORDS[word] for word in words]
     values = sorted(set(words), key=str.encode)
@@ -119,6 +119,7 @@ def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup
 def _listed(
     file: Path, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
 ) -> Listed:
+    """Collects the rows of a list by name. Raises ValueError for two rows of one name."""
     found: dict[str, bytes] = {}
     for name, row in zip(names, rows, strict=True):
         if name in found:

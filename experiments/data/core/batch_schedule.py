@@ -1,4 +1,4 @@
-"""Which batches a run deals: the size of every batch as a function of images shown."""
+"""The batch schedule of a run: the size of every batch, as a function of images shown."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """Rounds in a row at one image size, with batches of one size.
+    """Steps in a row at one image size, with batches of one size.
 
     Attributes:
         seen: images shown before the first of them.
-        turn: batches dealt before.
+        batch_index: batches loaded before.
         batch_size: samples in each of their batches.
     """
 
@@ -21,12 +21,12 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchSchedule:
-    """Which batches a run deals.
+    """The batches that a run loads: segments of equal batches, and the length of the run.
 
     Attributes:
-        stretches: in their order; the first begins at 0.
-        steps: rounds of the whole run.
-        images: that the whole run shows.
+        segments: in their order; the first begins at 0.
+        steps: steps of the whole run.
+        images: images shown in the whole run.
     """
 
     segments: tuple[Segment, ...]
@@ -34,18 +34,19 @@ class BatchSchedule:
     images: int
 
     def batch_size(self, seen: int) -> int:
-        """Samples in the batch that begins after so many images."""
+        """Number of samples in the batch that begins after `seen` images."""
         return self._segment_at(seen).batch_size
 
     def batch_index(self, seen: int) -> int:
-        """Batches dealt within the first so many images."""
+        """Number of batches loaded within the first `seen` images."""
         now = self._segment_at(seen)
         return now.batch_index + (seen - now.seen) // now.batch_size
 
     def _segment_at(self, seen: int) -> Segment:
+        """The segment of the batch that begins after `seen` images."""
         return self.segments[bisect_right(self.segments, seen, key=lambda each: each.seen) - 1]
 
 
 def constant_batches(batch_size: int, images: int = 0) -> BatchSchedule:
-    """Batches of one size, one a round; without a number of images the run has no end."""
+    """A schedule of batches of one size, one a step; without a number of images the run has no end."""
     return BatchSchedule((Segment(0, 0, batch_size),), images // batch_size, images)

@@ -1,4 +1,4 @@
-"""A data set as an endless sequence, in an order that is a function of (seed, epoch)."""
+"""A data set as an endless stream of batches, in an order that is a function of (seed, epoch)."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -19,21 +19,23 @@ BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
 
 
 class IndexedSamples(NamedTuple):
-    """Indices of samples, int64 `(N,)`, and the samples as the data set has them."""
+    """Samples as the data set has them, with their indices, int64 `(N,)`."""
 
     indices: Tensor
     samples: Tensor
 
 
 class BatchStream:
-    """Epoch after epoch of a data set, each in its own permutation; a batch may span two epochs.
+    """A data set as an endless stream of batches: epoch after epoch, each in its own permutation.
+
+    A batch may span two epochs.
 
     Args:
-        data: the set.
+        data: the data set.
         batch_schedule: the size of the batch at every position.
-        seed: of the order.
-        purpose: streams of equal length, seed and purpose go side by side.
-        device: where samples lie, if they fit.
+        seed: seed of the order.
+        purpose: streams of equal length, seed and purpose have the same order.
+        device: device of the samples, if they fit.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class BatchStream:
         self._ahead = None if isinstance(self.data, Held) else Prefetcher(self.data)
 
     def at(self, position: int) -> IndexedSamples:
-        """The batch that begins at that place of the sequence."""
+        """The batch that begins at that position of the stream."""
         indices = self._indices(position)
         if self._ahead is None:
             return IndexedSamples(indices, self.data.fetch(indices))
@@ -57,11 +59,12 @@ class BatchStream:
         return IndexedSamples(indices, self._ahead.take())
 
     def first(self, count: int) -> IndexedSamples:
-        """The first samples of the set, as many as there are of so many."""
+        """The first `count` samples of the data set, or all if there are fewer."""
         indices = torch.arange(min(count, len(self.data)))
         return IndexedSamples(indices, self.data.fetch(indices))
 
     def _indices(self, position: int) -> Tensor:
+        """Indices of the samples in the batch at a position."""
         parts, missing = [], self.batch_schedule.batch_size(position)
         while missing:
             epoch, start = divmod(position, len(self.data))
@@ -71,6 +74,7 @@ class BatchStream:
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def _order(self, epoch: int) -> Tensor:
+        """The permutation of an epoch."""
         if epoch not in self._orders:
             self._orders = {known: order for known, order in self._orders.items() if abs(known - epoch) < 2}
             random = generator_for(self.seed, self.purpose, epoch)
@@ -82,7 +86,7 @@ class Prefetcher:
     """Fetches batches in the background before they are asked for, in the order in which they will be.
 
     The order is known in advance, so nothing that is fetched early can be wrong; only a jump to another
-    position (a resume) throws it away.
+    position (a resume) discards it.
     """
 
     def __init__(self, data: DataSet) -> None:
@@ -92,7 +96,7 @@ class Prefetcher:
         self._batches: deque[tuple[int, Future[Tensor]]] = deque()
 
     def waiting(self, position: int) -> Sequence[tuple[int, Future[Tensor]]]:
-        """The batches asked for so far, if the first of them begins at `position`; else none."""
+        """The batches being fetched, if the first of them begins at `position`; else they are discarded."""
         if self._batches and self._batches[0][0] != position:
             for _, batch in self._batches:
                 batch.cancel()
@@ -100,14 +104,16 @@ class Prefetcher:
         return self._batches
 
     def ask(self, position: int, indices: Tensor) -> None:
+        """Begins to fetch the batch at a position."""
         self._batches.append((position, self._thread.submit(self.data.fetch, indices)))
 
     def take(self) -> Tensor:
-        """The next batch; whatever went wrong with it is raised here."""
+        """Takes the next batch; an error while it was fetched is raised here."""
         return self._batches.popleft()[1].result()
 
 
 def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
+    """Loads a data set into memory, on the device or else on the CPU, where it fits."""
     if data.on_demand:
         return data
     bytes_each = prod(data.sample_shape) * (1 if data.is_images else 4)

@@ -1,4 +1,4 @@
-"""The CIFAR sets: pictures in pickles, which are read without running what a pickle may ask for."""
+"""Base of the CIFAR sources: pictures in pickles, which are read without running their code."""
 
 import pickle
 from collections.abc import Sequence
@@ -12,12 +12,14 @@ from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvisi
 
 
 class CifarSet(HeldSet):
-    """50,000 RGB 32×32 pictures. `files` are the batches, and last the file with the names of the classes.
+    """Base of the CIFAR sources: 50,000 RGB 32×32 pictures, read from pickles.
+
+    `files` are the batches, and last the file with the names of the classes.
 
     Attributes:
-        published: the name of torchvision's class.
-        labels_key: what the labels are called in a batch.
-        classes_key: what the names are called in the last file.
+        published: name of torchvision's class.
+        labels_key: key of the labels in a batch.
+        classes_key: key of the class names in the last file.
     """
 
     size: ClassVar[tuple[int, int]] = (32, 32)
@@ -27,7 +29,7 @@ class CifarSet(HeldSet):
     classes_key: ClassVar[str]
 
     def fault(self, files: Files) -> str:
-        """None that is cheaply seen: a batch that was cut off cannot be unpickled."""
+        """Finds no fault cheaply: a batch that was cut off cannot be unpickled."""
         del files
         return ""
 
@@ -41,7 +43,7 @@ class CifarSet(HeldSet):
         return self.names_in(self.found()[-1])
 
     def names_in(self, file: Path) -> list[str]:
-        """The names of the classes. Raises ValueError where the file does not hold them."""
+        """Reads the names of the classes. Raises ValueError where the file does not hold them."""
         names = unpickled(file, self.classes_key)[self.classes_key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"{file} does not hold the names of classes")
@@ -64,7 +66,7 @@ class CifarSet(HeldSet):
 
 
 def unpickled(file: Path, *keys: str) -> dict[str, Any]:
-    """The dictionary in a pickle of plain values and numpy arrays, written by Python 2 or 3.
+    """Loads the dictionary in a pickle of plain values and numpy arrays, written by Python 2 or 3.
 
     Raises ValueError, naming the file, when it is damaged, lacks one of `keys`, or asks for anything else.
     """
@@ -82,7 +84,7 @@ def unpickled(file: Path, *keys: str) -> dict[str, Any]:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """A pickle may call whatever it names; this one finds nothing but what arrays are made of."""
+    """Unpickler that finds only what arrays are made of, so that a pickle cannot call anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("numpy") and name in _ARRAYS:

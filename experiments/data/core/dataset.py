@@ -1,4 +1,4 @@
-"""Data: every file beside this one is a source, and its file name is the word after `--data`.
+"""The contract of data: sources, named by the word after `--data`, and the data sets that they open.
 
 A source is asked for its native shape first (cheaply) and opened afterwards, when the settings are
 resolved. What it opens is a `DataSet`: finite, ordered, fetched by index, so that the order of training
@@ -24,7 +24,7 @@ Fit = Literal["auto", "crop", "stretch", "error"]
 
 
 class DataSet(ABC):
-    """N samples in a fixed order.
+    """A data set: N samples in a fixed order, fetched by index.
 
     Attributes:
         sample_shape: `(C, H, W)` for images, `(2,)` for points in the plane.
@@ -32,10 +32,11 @@ class DataSet(ABC):
         classes: names of the classes, in the order of the labels; empty without classes.
         channel_classes: names of the classes that each channel shows by itself; empty where channels are
             colours.
-        mixture: the centres `(M, 2)` and the deviation of the round, equally likely Gaussians that points
+        mixture: the centres `(M, 2)` and the standard deviation of the round, equally likely Gaussians that
+        points
             are drawn from, if their modes can be told apart.
-        attributes: what is known of every sample beside its class; None where nothing is.
-        remarks: what the user should know about how the set was read, a line each.
+        attributes: attributes of every sample beside its class; None without attributes.
+        remarks: remarks for the user on how the set was read, a line each.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
 
@@ -50,6 +51,7 @@ class DataSet(ABC):
 
     @property
     def is_images(self) -> bool:
+        """Whether samples are images; else they are points."""
         return len(self.sample_shape) == 3
 
     @abstractmethod
@@ -57,11 +59,11 @@ class DataSet(ABC):
 
     @abstractmethod
     def fetch(self, indices: Tensor) -> Tensor:
-        """Samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)` in [0, 255], or float32 `(B, 2)`."""
+        """Fetches samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)`, or float32 points `(B, 2)`."""
 
 
 class Held(DataSet):
-    """Samples that lie in memory, on whichever device they fit."""
+    """A data set in memory, on whichever device it fits."""
 
     def __init__(self, samples: Tensor, labels: Tensor | None = None, classes: Sequence[str] = ()) -> None:
         self.samples = samples
@@ -77,24 +79,26 @@ class Held(DataSet):
 
 
 class KnownChanges(DataSet, ABC):
-    """Samples of which is known what each would be with other attributes, and that has more of them for
-    judging."""
+    """A data set that knows its samples under other attributes, and has held-out samples.
+
+    So translations can be compared with the truth.
+    """
 
     @abstractmethod
     def fetch_with(self, indices: Tensor, rows: Tensor) -> Tensor:
-        """As `fetch`, had the samples the attributes of `rows` `(B, D)`."""
+        """Fetches samples at `indices` as they would be with the attributes of `rows` `(B, D)`."""
 
     @abstractmethod
     def held_out(self) -> "KnownChanges":
-        """More samples; none of them is in this set."""
+        """A data set of further samples for evaluation; none of them is in this set."""
 
 
 class NothingHeldOut(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
-    """A source keeps no images from training. Its one line says how it would have some."""
+    """Error of a source that holds no images out from training; its message says how to add some."""
 
 
 def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
-    """All of `data` in one tensor on `device`, fetched in chunks that stay in the cache."""
+    """Loads all of `data` into one tensor on `device`, fetched in chunks that stay in the cache."""
     if isinstance(data, Held):
         samples = data.samples.to(device)
     else:
@@ -106,7 +110,7 @@ def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
 
 
 def attributes_of(data: DataSet) -> Attributes:
-    """The attributes of `data`, or else its classes as the only one, called `class`.
+    """The attributes of a data set, or else its classes as its only attribute, called `class`.
 
     Raises ValueError for data without either, and for a class that no sample has.
     """
@@ -123,12 +127,12 @@ def attributes_of(data: DataSet) -> Attributes:
 
 @dataclass(frozen=True)
 class Domains:
-    """Two sets of images, between which a game translates.
+    """Two sets of images, the domains A and B, between which a generator translates.
 
     Attributes:
         a, b: the sets.
-        names: of the two.
-        paired: whether sample i of `a` and sample i of `b` show the same; else nothing joins them.
+        names: names of the two domains.
+        paired: whether sample i of `a` and sample i of `b` are a pair; else nothing joins them.
     """
 
     a: DataSet
@@ -143,11 +147,11 @@ class Domains:
 
 @dataclass(frozen=True)
 class DataAccess:
-    """How the files of a source are come by.
+    """Access of a source to its files: folders, download, caching and damaged files.
 
     Attributes:
         root: folder where sets are looked for first, and downloaded into; None for the usual places only.
-        download: whether a set that is found nowhere may be fetched from the network.
+        download: whether a set that is found nowhere may be downloaded.
         skip_bad: whether files that cannot be read are left out and counted, instead of refused.
         stream: whether image files stay on disk, and are read when they are wanted, however few they are.
         options: of the source, by key (`data.sigma`).
@@ -165,7 +169,7 @@ USUAL = DataAccess()
 
 @dataclass(frozen=True)
 class Native:
-    """The shape that a source has by itself; None where it takes any.
+    """The native shape of a source; None where it takes any.
 
     Attributes:
         size: (height, width).
@@ -179,13 +183,13 @@ class Native:
 
 
 class Source(ABC):
-    """Where data comes from. The part of the data spec after the colon is its argument (`folder:PATH`).
+    """A source of data; the part of the data spec after the colon is its argument (`folder:PATH`).
 
     Raises ValueError, with one line that names the offender and the remedy, when the argument or what it
     points to cannot be used.
 
     Attributes:
-        kind: what its samples are.
+        kind: the kind of its samples, images or points.
         is_embedded: whether it needs no files.
         takes_spec: whether its argument is the spec of another source.
         options_type: dataclass of its options; None for a source without.
@@ -204,21 +208,20 @@ class Source(ABC):
 
     @abstractmethod
     def native(self) -> Native:
-        """The shape of the samples as they come, found without reading them all."""
+        """The native shape of the samples, found without reading them all."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:
-        """The classes that samples are labelled with, found without reading the samples; none without
-        labels."""
+        """Names of the classes, found without reading the samples; empty without labels."""
 
     def attribute_groups(self) -> Sequence[AttributeGroup]:
-        """What is known of every sample, found without reading the samples: by default its class."""
+        """Attributes of the samples, found without reading the samples: by default the class."""
         names = self.class_names()
         return [AttributeGroup("class", tuple(names))] if names else []
 
     @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """The data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
+        """Opens the data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
 
 
 class DomainSource(Source, ABC):
@@ -226,7 +229,7 @@ class DomainSource(Source, ABC):
 
     @abstractmethod
     def native_domains(self, paired: bool) -> Native:
-        """The shape in which both sets can be had: with the channels of the richer one.
+        """The native shape of both sets: with the channels of the richer one.
 
         Raises ValueError where there are no pairs, and these are asked for.
         """
@@ -240,8 +243,9 @@ class DomainSource(Source, ABC):
         paired: bool,
         held_out: bool = False,
     ) -> Domains:
-        """Both sets at `size`, in pairs if these are asked for; with `held_out`, images for judging that are
-        never among those for training.
+        """Opens both sets at `size`, in pairs where asked for.
+
+        With `held_out` they are images for evaluation that are never among those for training.
 
         Raises ValueError where there are no pairs, NothingHeldOut where no images are held out.
         """

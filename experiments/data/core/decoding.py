@@ -1,4 +1,4 @@
-"""Decoded images: from what a file holds to pixels of one size, and the cache that keeps them on disk."""
+"""Decoding of images to pixels of one size, and the cache that keeps decoded images on disk."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ FORMAT = "1"  # of the files below; another number, another key
 
 
 class Decoded:
-    """N samples on disk, each decoded once and found again by every later run.
+    """Cache of N decoded samples on disk, each decoded once and found again by every later run.
 
     `KEY.pixels` holds sample after sample, `KEY.checksums` the CRC-32 of each, 0 where there is none. A
     sample is written before its checksum, and one that does not match its checksum is as good as absent.
@@ -33,12 +33,12 @@ class Decoded:
     Where the cache cannot be had it holds nothing and keeps nothing, and says so.
 
     Args:
-        key: a name for everything that decides on the pixels (`digest`).
+        key: name of everything that decides on the pixels (`digest`).
         count: N; sample_bytes: the size of each.
 
     Attributes:
         present: which samples were there at the start, `(N,)`.
-        remarks: what the user should know, a line each; may grow when the disk turns out to be full.
+        remarks: remarks for the user, a line each; may grow when the disk turns out to be full.
     """
 
     def __init__(self, key: str, count: int, sample_bytes: int) -> None:
@@ -69,7 +69,7 @@ class Decoded:
             )
 
     def load(self, index: int, out: Pixels) -> bool:
-        """Fills `out` with the sample at `index`, and says whether it was there, and whole."""
+        """Loads the sample at `index` into `out`; returns whether it was there, and whole."""
         if not self._readable:
             return False
         try:
@@ -82,7 +82,7 @@ class Decoded:
         return checksum == _checksum(out)
 
     def save(self, index: int, pixels: Pixels) -> None:
-        """Keeps a sample, unless the disk is full."""
+        """Writes a sample to the cache, unless the disk is full."""
         if not self._writable:
             return
         try:
@@ -110,7 +110,7 @@ class Decoded:
 
 
 def digest(words: Iterable[str]) -> str:
-    """A name that no other words have."""
+    """Hashes words to a name that no other words have."""
     hashed = hashlib.sha256(FORMAT.encode())
     for word in words:
         content = word.encode("utf-8", "surrogateescape")  # file names need not be valid text
@@ -127,14 +127,17 @@ def _in_units(size: int) -> str:
 
 
 def channels_of(image: Image.Image) -> int:
-    """1 for grey, 4 with transparency, else 3."""
+    """Number of channels of an image: 1 for grey, 4 with transparency, else 3."""
     if image.has_transparency_data:
         return 4
     return 1 if image.mode in ("1", "L", "F") or image.mode.startswith("I") else 3
 
 
 def upright_size(image: Image.Image, file: BinaryIO) -> tuple[int, int]:
-    """(height, width) of an image just opened from `file`, as it is shown; mostly without decoding it."""
+    """Size (height, width) of an image just opened from `file`, as it is shown.
+
+    Mostly this decodes nothing.
+    """
     if image.width != image.height and (image.format != "PNG" or _may_be_turned(image, file)):
         on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         if on_its_side and image.format == "JPEG":
@@ -145,7 +148,7 @@ def upright_size(image: Image.Image, file: BinaryIO) -> tuple[int, int]:
 
 
 def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
-    """Whether a PNG says anything of its orientation, which Pillow would decode all of it to find out."""
+    """Whether a PNG says anything of its orientation, which Pillow would decode it all to find out."""
     if any("exif" in str(key) or "xmp" in str(key) for key in image.info):
         return True
     file.seek(8)
@@ -159,7 +162,7 @@ def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
 
 
 def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    """The image at `size` (height, width), stretched, or else cropped."""
+    """Resizes an image to `size` (height, width), stretched, or else cropped."""
     height, width = size
     if image.size == (width, height):
         return image
@@ -174,7 +177,7 @@ def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
 
 
 def convert(image: Image.Image, channels: int) -> Image.Image:
-    """The image in 8 bits; transparency is kept with 4 channels, else laid on white."""
+    """Converts an image to 8 bits; transparency is kept with 4 channels, else laid on white."""
     mode = MODES[channels]
     if image.mode == "F":
         raise ValueError("its pixels are floating-point, of unknown range; save it with 8 or 16 bits")
@@ -191,8 +194,10 @@ def convert(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Mode L, or LA where one grey value stands for transparency. Pillow's convert() would clip, not scale;
-    Pillow < 11 calls 16-bit PNGs "I"."""
+    """Converts a 16-bit image to mode L, or LA where one grey value stands for transparency.
+
+    Pillow's convert() would clip, not scale; Pillow < 11 calls 16-bit PNGs "I".
+    """
     values = np.asarray(image).clip(0, 65535)
     grey = Image.fromarray((values >> 8).astype(np.uint8))
     transparent = image.info.get("transparency")

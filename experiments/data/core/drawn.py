@@ -1,4 +1,4 @@
-"""Sets of drawn shapes: which scenes are for training and which are held out, and sources of two drawings.
+"""Sets of drawn shapes: scenes for training and held-out scenes, and sources with two drawings of them.
 
 A scene is an index into the endless sequence of `factors_at`. How it is drawn is another matter, so that one
 scene can be seen in several ways.
@@ -21,18 +21,20 @@ Drawing = Callable[[Tensor, tuple[int, int], int], Tensor]  # (scenes, size, cha
 
 
 def trained_scenes(second: bool = False) -> range:
-    """Scenes for training; the second such range shares none with the first."""
+    """Range of scenes for training; the second such range shares none with the first."""
     return range(LENGTH, 2 * LENGTH) if second else range(LENGTH)
 
 
 def held_out_scenes() -> range:
-    """Scenes that are in no range for training."""
+    """Range of scenes for evaluation, which are in no range for training."""
     return range(2 * LENGTH, 2 * LENGTH + HELD_OUT)
 
 
 class DrawnShapes(DataSet):
-    """One shape a picture, drawn when it is fetched, on the device of the indices: a pure function of the
-    scene, the same at every size."""
+    """Data set of drawn shapes, one a picture, drawn when it is fetched, on the device of the indices.
+
+    A picture is a pure function of the scene, the same at every size.
+    """
 
     def __init__(self, draw: Drawing, scenes: range, size: tuple[int, int], channels: int) -> None:
         self.draw, self.scenes = draw, scenes
@@ -44,7 +46,7 @@ class DrawnShapes(DataSet):
         return len(self.scenes)
 
     def factors(self, indices: Tensor) -> Factors:
-        """The truth about the pictures at `indices` (int64, `(B,)`)."""
+        """Ground truth factors of the pictures at `indices` (int64, `(B,)`)."""
         return factors_at(indices + self.scenes.start)
 
     def fetch(self, indices: Tensor) -> Tensor:
@@ -53,14 +55,16 @@ class DrawnShapes(DataSet):
 
 
 class DrawnDomains(DomainSource):
-    """Shapes drawn in two ways. They have no size of their own: 32 to 256 pixels look well.
+    """Base of sources of two domains: shapes drawn in two ways.
+
+    They have no size of their own: 32 to 256 pixels look well.
 
     Pairs are two drawings of one scene. Without pairs, the two sets have no scene in common. The held-out
     ones have all in common, so that a translation can be compared with the true one.
 
     Attributes:
         name: the word after `--data`.
-        domain_names: of the two ways.
+        domain_names: names of the two domains.
         has_pairs: whether there are pairs for training.
     """
 
@@ -72,7 +76,7 @@ class DrawnDomains(DomainSource):
 
     @abstractmethod
     def drawings(self) -> tuple[Drawing, Drawing]:
-        """The two ways."""
+        """The functions that draw scenes in the two ways."""
 
     def native(self) -> Native:
         refuse_argument(self.name, self.argument)
@@ -87,7 +91,7 @@ class DrawnDomains(DomainSource):
         return CLASSES
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """The second domain, for training."""
+        """Opens the second domain, for training."""
         return self.open_domains(size, channels, fit, self.has_pairs).b
 
     def open_domains(
@@ -98,8 +102,11 @@ class DrawnDomains(DomainSource):
         paired: bool,
         held_out: bool = False,
     ) -> Domains:
-        """Pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size, for
-        other than 1 or 3 channels, and for pairs where training has none."""
+        """Opens both domains at exactly `size`, so there is nothing to fit.
+
+        Raises ValueError without a size, for other than 1 or 3 channels, and for pairs where training has
+        none.
+        """
         del fit
         self.native_domains(paired and not held_out)
         size, channels = shape_of(self.name, size, channels)
@@ -111,7 +118,10 @@ class DrawnDomains(DomainSource):
 
 
 def shape_of(name: str, size: tuple[int, int] | None, channels: int | None) -> tuple[tuple[int, int], int]:
-    """The size and channels of a drawn set. Raises ValueError without a size, or for other channels."""
+    """Checks the size and channels of a drawn set, and returns them; channels are 3 by default.
+
+    Raises ValueError without a size, and for other than 1 or 3 channels.
+    """
     if size is None:
         raise ValueError(f"data {name!r} has no size of its own: give one with --image-size")
     if channels not in (None, 1, 3):

@@ -10,7 +10,7 @@ SEED = 20140610  # the points are one fixed data set, whatever the seed of a run
 
 
 def gaussians(centres: Tensor, sigma: float) -> Held:
-    """`LENGTH` points float32 `(N, 2)` around `centres` `(M, 2)`: mode i mod M is the label of point i."""
+    """Draws `LENGTH` points around `centres` `(M, 2)`, float32 `(N, 2)`; point i has label i mod M."""
     labels = torch.arange(LENGTH) % len(centres)
     noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
     points = Held(centres[labels] + sigma * noise, labels, mode_names(centres))
@@ -19,4 +19,5 @@ def gaussians(centres: Tensor, sigma: float) -> Held:
 
 
 def mode_names(centres: Tensor) -> list[str]:
+    """Names of the modes, as class names."""
     return [f"mode {mode}" for mode in range(len(centres))]

@@ -1,4 +1,4 @@
-"""Sets in idx files, the format of the original MNIST, which several sets share to the names of the files."""
+"""Base of sets in idx files, the format of the original MNIST; several sets share even the file names."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ OWNERS = {
 
 
 class IdxSet(HeldSet):
-    """60,000 grey 28×28 pictures in ten classes, gzipped or not.
+    """Base of the MNIST sources: 60,000 grey 28×28 pictures in ten classes, gzipped or not.
 
     Attributes:
         published: the name of torchvision's class.
@@ -36,7 +36,7 @@ class IdxSet(HeldSet):
     published: ClassVar[str]
 
     def fault(self, files: Files) -> str:
-        """Which other set these are; damaged files are for `read` to complain of."""
+        """Says which other set the files are; damaged files are for `read` to complain of."""
         try:
             labels = read_idx(files[1], 1)
         except ValueError:
@@ -81,7 +81,7 @@ class IdxSet(HeldSet):
 
 
 def read_idx(file: Path, dimensions: int) -> Tensor:
-    """The uint8 tensor in an idx file (LeCun's MNIST format), gzipped if the name ends so.
+    """Reads the uint8 tensor in an idx file (LeCun's MNIST format), gzipped if the name ends so.
 
     Raises ValueError, naming the file, when it is damaged or does not hold bytes in that many dimensions.
     """

@@ -1,4 +1,4 @@
-"""Sets of image files, wherever they lie: decoded, converted and brought to one size, on all cores."""
+"""Data sets of image files, wherever they lie: decoded, converted and resized, on all cores."""
 
 import io
 import os
@@ -31,27 +31,27 @@ REMEDY = " (--skip-bad leaves such files out)"
 
 
 class UnreadableError(ValueError):
-    """A file that is no image, is damaged or cannot be opened: what `--skip-bad` leaves out."""
+    """Error of a file that is no image, is damaged or cannot be opened; `--skip-bad` leaves it out."""
 
 
 class Store(ABC):
-    """Where files lie. It is used by several threads at once."""
+    """A store of files, such as a folder or a zip file, used by several threads at once."""
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
-        """The content of a file, seekable; raises whatever it likes where there is none."""
+        """Opens a file, seekable; raises whatever it likes where there is none."""
 
     @abstractmethod
     def name_of(self, name: str) -> str:
-        """How messages name the file."""
+        """Names a file in messages."""
 
     @abstractmethod
     def stamp(self, name: str) -> str:
-        """A line that becomes another one when the file's content may have changed."""
+        """A line that changes when the content of a file may have changed."""
 
 
 class Header(NamedTuple):
-    """What a file says of itself: its size when shown upright; 1 grey, 3 colour, 4 with transparency."""
+    """Size (height, width) of an image as it is shown, and its channels: 1 grey, 3 colour, 4 with alpha."""
 
     height: int
     width: int
@@ -69,7 +69,7 @@ def open_images(
     classes: Sequence[str] = (),
     attributes: Attributes | None = None,
 ) -> DataSet:
-    """All images at `size`, as `open_files` does it, with what is known of the files.
+    """Opens images at `size`, as `open_files` does, with their labels and attributes.
 
     Raises ValueError where that does, and for an attribute that no image has.
     """
@@ -88,11 +88,13 @@ def open_files(
     access: DataAccess = USUAL,
     half: Half | None = None,
 ) -> tuple["Held | ImageFiles", Tensor]:
-    """All images at `size`: in memory where they fit into 4 GiB and what is free, else decoded when they are
-    first fetched, which `access` may also ask of fewer. With them, which of the names they are, int64 `(N,)`.
+    """Opens image files at `size`, in memory where they fit, else decoded when they are fetched.
 
-    Where it says so, files that cannot be read are left out, and a remark counts them; that decodes every
-    file once, into memory or into the cache.
+    They are held in memory up to 4 GiB and a share of the free memory, unless `access` asks for decoding on
+    fetch. Returned with them are the indices of the names that they are, int64 `(N,)`.
+
+    Where `access` says so, files that cannot be read are left out, and a remark counts them; that decodes
+    every file once, into memory or into the cache.
 
     Raises ValueError without a size, for a file that cannot be read, for the first file that `fit` refuses
     or that has no halves, and where every file is bad. A file that is decoded on fetch may be found damaged
@@ -115,7 +117,7 @@ def open_files(
 
 
 def restrict(data: "Held | ImageFiles", places: Tensor) -> None:
-    """Leaves all others out of what `open_files` has opened; places: int64 `(M,)`."""
+    """Restricts what `open_files` has opened to the samples with these indices, int64 `(M,)`."""
     if isinstance(data, Held):
         data.samples = data.samples[places]
     else:
@@ -123,8 +125,11 @@ def restrict(data: "Held | ImageFiles", places: Tensor) -> None:
 
 
 def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
-    """The header of the first image; with `skip_bad`, of the first whose header can be read, None where
-    there is none, which `open_images` says."""
+    """The header of the first image.
+
+    With `skip_bad`, it is that of the first whose header can be read, and None where there is none, which
+    `open_images` says.
+    """
     for name in names:
         try:
             return read_header(store, name)
@@ -135,7 +140,7 @@ def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> 
 
 
 class ImageFiles(DataSet):
-    """Image files, decoded when they are fetched, on all cores; `open_images` makes one ready for use.
+    """Data set of image files, decoded when they are fetched, on all cores; see `open_images`.
 
     Under `fit` "auto" they must agree in size and in kind (grey, colour, transparency), since a set that
     does not is more often a mistake than a wish; any other `fit` says that they are to be converted.
@@ -171,15 +176,15 @@ class ImageFiles(DataSet):
 
     @property
     def kept(self) -> Tensor:
-        """Which of the names are the samples, int64 `(N,)`."""
+        """Indices of the names that are the samples, int64 `(N,)`."""
         return torch.tensor(self._kept)
 
     def keep(self, places: Tensor) -> None:
-        """Leaves all other samples out."""
+        """Restricts the set to the samples with these indices, int64 `(M,)`."""
         self._kept = self.kept[places].tolist()
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """Samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
+        """Fetches samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
         files = [self._kept[index] for index in indices.tolist()]
         samples = np.empty((len(files), *self.sample_shape), dtype=np.uint8)
 
@@ -193,7 +198,7 @@ class ImageFiles(DataSet):
         return torch.from_numpy(samples)
 
     def held(self, skip_bad: bool) -> Held:
-        """All samples in memory, each file decoded once."""
+        """Loads all samples into memory, each file decoded once."""
         samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
         self._survey(lambda index: self._decode(index, samples[index]), skip_bad)
         for place, index in enumerate(self._kept):
@@ -204,8 +209,11 @@ class ImageFiles(DataSet):
         return data
 
     def use_cache(self, skip_bad: bool) -> None:
-        """From now on decoded images are kept on disk. What `fit` refuses, and bad files, are found here,
-        except among the files that are in the cache: these were checked before they came there."""
+        """Turns on the cache of decoded images on disk.
+
+        What `fit` refuses, and bad files, are found here, except among the files that are in the cache: these
+        were checked before they came there.
+        """
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [self.half] if self.half else []
         key = digest([*decoder, *(self.store.stamp(name) for name in self.names)])
@@ -226,6 +234,7 @@ class ImageFiles(DataSet):
         self._remark()
 
     def _decode(self, index: int, out: Pixels) -> None:
+        """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one."""
         whole, image = read_image(self.store, self.names[index], self.sample_shape[0])
         header = self._shown(self.names[index], whole)
         self._compare(self.names[index], header)
@@ -239,7 +248,7 @@ class ImageFiles(DataSet):
             self._cache.save(index, out)
 
     def _shown(self, name: str, header: Header) -> Header:
-        """The header of what is shown of a file. Raises ValueError where there are no equal halves."""
+        """The header of the part of a file that is shown. Raises ValueError without equal halves."""
         if not self.half:
             return header
         if header.width % 2:
@@ -250,7 +259,7 @@ class ImageFiles(DataSet):
         return header._replace(width=header.width // 2)
 
     def _compare(self, name: str, header: Header) -> None:
-        """Raises ValueError for a file that `fit` refuses."""
+        """Checks a file against `fit`; raises ValueError where it is refused."""
         if self._first is None:
             self._first = name, header
         first_name, first = self._first
@@ -306,7 +315,7 @@ class ImageFiles(DataSet):
         self.remarks = (*self._skipped, *(() if self._cache is None else self._cache.remarks))
 
     def _on_all_cores(self, work: Callable[[int], str | None], indices: range) -> Iterator[str | None]:
-        """Results in the order of the indices."""
+        """Maps work over indices on all cores; results come in the order of the indices."""
         for start in range(0, len(indices), WINDOW):
             window = indices[start : start + WINDOW]
             blocks = [window[place : place + BLOCK] for place in range(0, len(window), BLOCK)]
@@ -315,14 +324,14 @@ class ImageFiles(DataSet):
 
 
 def read_header(store: Store, name: str) -> Header:
-    """Size and kind of a file, without its pixels. Raises UnreadableError."""
+    """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
     with _naming(store, name), store.open(name) as file, Image.open(file) as image:
         channels = channels_of(image)
         return Header(*upright_size(image, file), channels)
 
 
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
-    """A file as it is shown, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
+    """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
     with _naming(store, name):
         with store.open(name) as file:
             content = io.BytesIO(file.read())
@@ -334,7 +343,7 @@ def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Im
 
 @contextmanager
 def _naming(store: Store, name: str) -> Iterator[None]:
-    """Whatever goes wrong while a file is read becomes one line that names it."""
+    """Turns any error while a file is read into one line that names the file."""
     bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
     if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -1,8 +1,8 @@
-"""Two domains in one folder: where their images lie, and which of them belong together.
+"""Layouts of two domains in one folder: where their images lie, and which images are pairs.
 
 For training, `A/` and `B/`, or `AB/` with images side by side; also below `train/`, or as `trainA/` and
-`trainB/`, or side by side in `train/`, as pix2pix and CycleGAN publish their sets. For judging, the same
-with `test` or `val`.
+`trainB/`, or side by side in `train/`, as pix2pix and CycleGAN publish their sets. For evaluation, the
+same with `test` or `val`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,8 +27,10 @@ class DomainFiles(NamedTuple):
 
 
 def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFiles, DomainFiles]:
-    """The two domains among all images below `root`. Raises ValueError where one lacks, or both;
-    NothingHeldOut where both lack for judging."""
+    """Finds the two domains among all images below `root`.
+
+    Raises ValueError where one is missing, or both; NothingHeldOut where both are missing for evaluation.
+    """
     for part in HELD_OUT if held_out else TRAIN:
         for first, second in _two_folders(part):
             sides = _side(first, names), _side(second, names)
@@ -51,7 +53,7 @@ def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFi
 
 
 def partners(root: Path, a: DomainFiles, b: DomainFiles) -> tuple[DomainFiles, DomainFiles]:
-    """The same sides, in one order: images that have the same name, but for its ending, are a pair.
+    """Puts both domains into one order, in which images of the same name, but for its ending, are pairs.
 
     Raises ValueError, with the first of them, for images without a partner, or with several.
     """
@@ -78,8 +80,10 @@ def open_sides(
     access: DataAccess,
     paired: bool,
 ) -> tuple[DataSet, DataSet]:
-    """Both sides at `size`, as `open_files` does it. With a file that cannot be read, the partner that it has
-    where they are paired is left out, too."""
+    """Opens both domains at `size`, as `open_files` does.
+
+    With a file that cannot be read, the partner that it has where they are paired is left out, too.
+    """
     (a, kept_a), (b, kept_b) = (
         open_files(store, side.names, size, channels, fit, access, side.half) for side in sides
     )
@@ -93,6 +97,7 @@ def open_sides(
 
 
 def _two_folders(part: str) -> Iterator[tuple[str, str]]:
+    """Folders in which the two domains may lie."""
     if not part:
         yield "A/", "B/"
         return
@@ -102,7 +107,7 @@ def _two_folders(part: str) -> Iterator[tuple[str, str]]:
 
 
 def _one_folder(part: str) -> Iterator[str]:
-    """Where images may lie side by side."""
+    """Folders in which pairs of images may lie side by side."""
     if not part:
         yield "AB/"
         return
@@ -112,11 +117,12 @@ def _one_folder(part: str) -> Iterator[str]:
 
 
 def _side(folder: str, names: Sequence[str]) -> DomainFiles:
+    """The domain of the images below a folder."""
     return DomainFiles(folder, [name for name in names if name.startswith(folder)])
 
 
 def _by_name(root: Path, side: DomainFiles) -> dict[str, str]:
-    """The files of a side, by their names without folder and ending."""
+    """Files of a domain by their names without folder and ending. Raises ValueError for equal names."""
     found: dict[str, str] = {}
     for file in side.names:
         name = file.removeprefix(side.folder).rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Loads batches of real samples, with the condition of both networks, and keeps the clock."""
+"""The loader of batches of real samples, with their condition, which also keeps the training clock."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Augment = Callable[[Tensor, float], Tensor]
 
 
 class Loader:
-    """Loads batches: float32 on `device`, images in [−1, 1], points as they are.
+    """Loads batches of real samples: float32 on `device`, images in [−1, 1], points as they are.
 
     The samples form one endless sequence (experiments/data/core/batch_stream.py). The position in it is
     `seen`, the number of samples loaded: setting it reaches any step. Of two domains the samples are those of
@@ -77,7 +77,7 @@ class Loader:
         )
 
     def next_batch(self) -> Batch:
-        """The next batch; the clock goes on by its samples."""
+        """Loads the next batch, and advances the clock by its samples."""
         progress = self.clock.progress
         with _name_faults():
             indices, raw = self.stream.at(self.seen)
@@ -88,11 +88,11 @@ class Loader:
 
     @property
     def grid_count(self) -> int:
-        """Number of samples of this kind that a picture shows."""
+        """Number of samples in a sample grid or scatter plot."""
         return GRID_SAMPLES if self.data.is_images else SCATTER_SAMPLES
 
     def first(self) -> Batch:
-        """The first samples of all, as many as a picture shows, on the CPU."""
+        """Loads the first samples of the data set, as many as a sample grid shows, on the CPU."""
         with _name_faults():
             indices, raw = self.stream.first(self.grid_count)
             sources = [self.prepare(self.sources.first(self.grid_count).samples)] if self.sources else []
@@ -100,7 +100,7 @@ class Loader:
         return Batch(samples.cpu(), tuple(each.cpu() for each in condition))
 
     def prepare(self, samples: Tensor) -> Tensor:
-        """Raw samples of the data set → samples as the networks see them."""
+        """Converts raw samples of the data set to samples as the networks see them."""
         samples = samples.to(self.device, non_blocking=True)
         if samples.dtype == torch.uint8:
             samples = samples.to(torch.float32, memory_format=torch.channels_last)
@@ -108,12 +108,13 @@ class Loader:
         return samples
 
     def _with_condition(self, indices: Tensor, samples: Tensor, sources: list[Tensor]) -> Batch:
+        """Makes a batch of samples with their condition."""
         if self.condition is not None:
             sources = [*sources, self.condition[indices].to(self.device, non_blocking=True)]
         return Batch(samples, tuple(sources))
 
     def _augment_batch(self, batch: Batch, progress: float) -> Batch:
-        """Changes a batch at random: partners alike, images of two domains each by itself."""
+        """Augments a batch at random: partners alike, images of two domains each by itself."""
         samples, condition = batch
         if self.paired:
             pairs = torch.cat([samples, *condition], dim=1)
@@ -124,6 +125,7 @@ class Loader:
         return Batch(self._augment(samples, progress), condition)
 
     def _augment(self, images: Tensor, progress: float) -> Tensor:
+        """Applies all augmentations to images."""
         for change, strength in self.augment:
             images = change(images, value_at(strength, progress))
         return images
@@ -131,8 +133,10 @@ class Loader:
 
 @contextmanager
 def _name_faults() -> Iterator[None]:
-    """Turns the refusal of a file, which could be read before or was not looked at, into a failure of the
-    run."""
+    """Turns a ValueError for a file into a RunError.
+
+    The file could be read before, or was not looked at, so it is a failure of the run.
+    """
     try:
         yield
     except ValueError as error:

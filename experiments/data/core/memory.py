@@ -1,4 +1,4 @@
-"""How much memory data may take."""
+"""Memory that data may take."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ FREE_ELSEWHERE = 4 * 2**30  # assumed where the system does not say
 
 
 def memory_for_data(device: torch.device) -> int:
-    """Bytes that samples may take on the device."""
+    """Number of bytes that samples may take on the device, a share of its free memory."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * SHARE)
     return int(free_memory() * SHARE) if device.type == "cpu" else 0
 
 
 def free_memory() -> int:
-    """Bytes of main memory that can be had without swapping."""
+    """Number of bytes of main memory that are free without swapping."""
     try:
         with Path("/proc/meminfo").open(encoding="ascii") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))

@@ -1,4 +1,4 @@
-"""Published sets of pictures of one size: found where they usually lie, or fetched when that is allowed.
+"""Published sets of pictures of one size, found where they usually lie, or downloaded where allowed.
 
 Every set lies below a root as torchvision lays it out, so that copies which are already there are used.
 torchvision itself is needed for downloads only: it knows addresses and checksums, and is slow to import.
@@ -25,7 +25,7 @@ Files = tuple[Path, ...]
 
 
 class NamedSet(Source):
-    """The training pictures of a published set.
+    """Base of sources of published sets: the training pictures, found on disk or downloaded.
 
     It is looked for in `--data-root`, in the folders of the environment variable GANS_DATA (separated as in
     PATH), where the system installs it, in the cache folder and in `./data`: the first that holds all its
@@ -34,10 +34,10 @@ class NamedSet(Source):
     Attributes:
         name: the word after `--data`.
         size: (height, width) of its pictures.
-        channels: of its pictures.
-        folder: where torchvision keeps its files below a root.
+        channels: channels of its pictures.
+        folder: folder of its files below a root, as torchvision has it.
         files: their names.
-        endings: what may follow these names.
+        endings: endings that may follow these names.
         installed: folders where a package of the system puts it.
         remedy: how else it can be had, in words.
         classes: the names of its classes; empty without labels.
@@ -56,12 +56,14 @@ class NamedSet(Source):
 
     @abstractmethod
     def fault(self, files: Files) -> str:
-        """Why `files`, which have the right names, are not the whole set; empty where nothing speaks
-        against it. Must be cheap."""
+        """Says why `files`, which have the right names, are not the whole set; empty where nothing is wrong.
+
+        Must be cheap.
+        """
 
     @abstractmethod
     def fetch(self, root: Path, below: Path) -> None:
-        """Downloads the set, checked, and lays it out in the empty folder `below` as under a root.
+        """Downloads the set, checked, into the empty folder `below`, laid out as under a root.
 
         Archives are kept in `root`, where torchvision looks for them.
         """
@@ -76,7 +78,7 @@ class NamedSet(Source):
         return self.classes
 
     def found(self) -> Files:
-        """The files of the set, in the order of `files`; fetched first where they are missing and may be.
+        """Finds the files of the set, in the order of `files`; downloads them if missing and allowed.
 
         Raises ValueError where they are missing, RunError where the download fails.
         """
@@ -94,7 +96,7 @@ class NamedSet(Source):
         raise ValueError(f"{self.name} ({Path(self.folder, files)}) is not in {places}{found_out}: {remedy}")
 
     def _search(self) -> tuple[Files, list[str]]:
-        """The first whole set, empty if there is none, and what is wrong with those that are not whole."""
+        """Searches the first whole set; returns its files, or none, and faults of sets that are not whole."""
         faults = []
         # The set's own folder first: only there are its files surely meant to be this set.
         places = [Path(root, below) for root in roots(self.access) for below in (self.folder, "")]
@@ -113,8 +115,11 @@ class NamedSet(Source):
         return (), faults
 
     def _download(self) -> None:
-        """Fetches the set. Its files come to their places when all of them are there, so that what a broken
-        download leaves behind is never taken for the set."""
+        """Downloads the set.
+
+        Its files come to their places when all of them are there, so that what a broken download leaves
+        behind is never taken for the set.
+        """
         root = self.access.root or cache_folder()
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -133,7 +138,7 @@ class NamedSet(Source):
 
 
 class Pictures(NamedTuple):
-    """What a set holds: uint8 `(N, C, h, w)`, int64 `(N,)`, and the names of the classes."""
+    """Pictures of a set, uint8 `(N, C, h, w)`, their labels, int64 `(N,)`, and the names of the classes."""
 
     images: Tensor
     labels: Tensor | None = None
@@ -141,14 +146,16 @@ class Pictures(NamedTuple):
 
 
 class HeldSet(NamedSet):
-    """A set that is small enough to be read at once."""
+    """Base of published sets that are small enough to be read into memory at once."""
 
     @abstractmethod
     def read(self, files: Files) -> Pictures:
-        """The pictures in `files`. Raises ValueError, naming the file, where one is damaged."""
+        """Reads the pictures in `files`. Raises ValueError, naming the file, where one is damaged."""
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
-        """Uint8 `(N, channels, *size)` in memory, resized once; grey is repeated, alpha is 255.
+        """Opens pictures uint8 `(N, channels, *size)` in memory, resized once.
+
+        Grey is repeated, and alpha is 255.
 
         Raises ValueError when files are missing, damaged or of another kind, and for another size than the
         set's own with `fit` "error"; RunError when a download fails.
@@ -163,7 +170,7 @@ class HeldSet(NamedSet):
 def roots(access: DataAccess) -> list[Path]:
     """Folders that hold sets, directly or as torchvision lays them out, in the order of the search.
 
-    Raises ValueError for a root that is none.
+    Raises ValueError for a root that is no folder.
     """
     if access.root and not access.root.is_dir() and (access.root.exists() or not access.download):
         what = "is not a folder" if access.root.exists() else "does not exist"
@@ -173,12 +180,12 @@ def roots(access: DataAccess) -> list[Path]:
 
 
 def torchvision_datasets() -> Any:
-    """torchvision's sets, for their addresses and checksums. Slow to import, so only when called for."""
+    """Imports torchvision's sets, for their addresses and checksums: slow, so only when called for."""
     return importlib.import_module("torchvision.datasets")
 
 
 def _move(source: Path, target: Path) -> None:
-    """Moves what is in the folder `source` into `target`, over what has the same names there."""
+    """Moves the content of the folder `source` into `target`, over what has the same names there."""
     for path in source.iterdir():
         there = target / path.name
         if path.is_dir() and there.is_dir():

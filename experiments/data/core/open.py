@@ -1,4 +1,4 @@
-"""The data of a run, in the form that its architecture's task asks for."""
+"""Opening of a run's data, in the form that its architecture's task asks for."""
 
 import logging
 from collections.abc import Callable
@@ -27,13 +27,16 @@ log = logging.getLogger("gans")
 
 
 def task_of(settings: Settings) -> Task:
+    """The task of a run's architecture."""
     task: Task = registry.load("architecture", settings.arch).task
     return task
 
 
 def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
-    """The data, and what both players are told of each sample. Raises UsageError where it cannot be had or is
-    smaller than a batch."""
+    """Opens a run's data, with the condition of each sample (labels or attributes; None without).
+
+    Raises UsageError where it cannot be had or is smaller than a batch.
+    """
     task = task_of(settings)
     if task in ("pairs", "domains"):
         domains = open_domains(settings, paired=task == "pairs")
@@ -59,15 +62,18 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
 
 
 def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) -> Domains:
-    """Both domains of a run's data; those images that are kept from training, if there are any."""
+    """Opens both domains of a run's data; with `held_out`, images that are kept from training."""
     _, open_at = _domain_source(settings)
     with usage_errors():
         return open_at(paired, held_out)
 
 
 def open_held_out(settings: Settings) -> tuple[Domains, bool]:
-    """Both domains for judging, and whether no training has seen them: else they are those of the training,
-    and a line says so. In pairs where the task asks for these, or where scenes are drawn in both ways."""
+    """Opens both domains for evaluation; returns them, and whether training has seen none of their images.
+
+    If it has, they are the training images, and a line says so. They come in pairs where the task asks for
+    these, or where scenes are drawn in both ways.
+    """
     source, open_at = _domain_source(settings)
     paired = task_of(settings) == "pairs"
 
@@ -86,7 +92,7 @@ def open_held_out(settings: Settings) -> tuple[Domains, bool]:
 
 
 def open_with_attributes(settings: Settings) -> tuple[DataSet, bool]:
-    """The same of images with attributes."""
+    """Opens images with attributes for evaluation; returns them, and whether training has seen none."""
     data, _ = open_data(settings)
     assert isinstance(data, DataSet)
     if isinstance(data, KnownChanges):
@@ -98,7 +104,7 @@ def open_with_attributes(settings: Settings) -> tuple[DataSet, bool]:
 
 
 def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bool], Domains]]:
-    """The source of a run's two domains, and what opens it, in pairs or not, held out or not."""
+    """The source of a run's two domains, and a function (paired, held out) that opens it."""
     source = open_source(settings.data, access(settings.to_dict()))
     fit: Any = settings.fit or "auto"
     assert isinstance(source, DomainSource)  # the config was resolved
@@ -106,7 +112,7 @@ def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bo
 
 
 def check_length(settings: Settings, data: DataSet) -> None:
-    """Raises UsageError for a batch that is larger than the data."""
+    """Checks that no batch is larger than the data; raises UsageError otherwise."""
     named = [("--batch-size ", settings.batch_size)]
     named += [
         (f"--stage-batch-sizes {side}:", size)

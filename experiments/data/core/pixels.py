@@ -1,4 +1,4 @@
-"""Pictures of one size, all in memory, brought to another size and to other channels."""
+"""Resizing and channel conversion of pictures of one size, all in memory."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ CHUNK = 256  # pictures that are floating-point numbers at once: few, so that th
 
 
 def refuse_shape(name: str, own: tuple[int, int], size: tuple[int, int], channels: int, fit: Fit) -> None:
-    """Raises ValueError where pictures of size `own` cannot be had at `size` with `channels`."""
+    """Checks that pictures of size `own` can be had at `size` with `channels`; else raises ValueError."""
     if channels not in (1, 3, 4):
         raise ValueError(f"{name} has 1, 3 or 4 channels, not {channels}")
     if fit == "error" and size != own:
@@ -21,7 +21,7 @@ def refuse_shape(name: str, own: tuple[int, int], size: tuple[int, int], channel
 
 
 def fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Tensor:
-    """Uint8 `(N, C, h, w)` with C 1 or 3 → contiguous uint8 `(N, channels, *size)`.
+    """Resizes and converts uint8 `(N, C, h, w)`, C 1 or 3, to contiguous uint8 `(N, channels, *size)`.
 
     "stretch" takes each axis by itself; all else keeps the aspect and cuts off what is too much, evenly.
     Resizing is antialiased, and rounded once. RGB becomes grey by its luma, grey is repeated, alpha is 255.

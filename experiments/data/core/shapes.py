@@ -26,7 +26,9 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts RGB to L
 
 @dataclass(frozen=True)
 class Factors:
-    """What a picture shows, for B pictures. The unit of length is half the short side of the frame.
+    """Ground truth factors of B pictures: shape, hue, size, rotation and position.
+
+    The unit of length is half the short side of the frame.
 
     Attributes:
         label: index into the classes, int64 `(B,)`.
@@ -45,7 +47,7 @@ class Factors:
 
 
 def factors_at(indices: Tensor) -> Factors:
-    """The factors of the pictures at `indices` (int64, `(B,)`): a pure function of each index alone."""
+    """Draws the factors of the pictures at `indices` (int64, `(B,)`), a pure function of each index."""
     label, hue, size, rotation, x, y = (uniform(indices, stream) for stream in range(6))
     return Factors(
         label=(label * len(CLASSES)).long(),
@@ -57,7 +59,7 @@ def factors_at(indices: Tensor) -> Factors:
 
 
 def distances(factors: Factors, size: tuple[int, int]) -> Tensor:
-    """Signed distance of every pixel's middle from the outline, in pixels, < 0 inside: `(B, H, W)`."""
+    """Signed distance of every pixel's centre from the outline, in pixels, < 0 inside: `(B, H, W)`."""
     height, width = size
     half = min(height, width) / 2
     device = factors.label.device
@@ -78,13 +80,15 @@ def distances(factors: Factors, size: tuple[int, int]) -> Tensor:
 
 
 def coverage(distance: Tensor) -> Tensor:
-    """How much of each pixel the shape covers, in [0, 1], from the distance in pixels: anti-aliasing."""
+    """Coverage of each pixel by the shape, in [0, 1], from the signed distance in pixels: anti-aliasing."""
     return (0.5 - distance).clamp_(0, 1)
 
 
 def outline(distance: Tensor, width: float | Tensor, outside: float = 0.0) -> Tensor:
-    """How much of each pixel a line along the edge covers, in [0, 1]. It lies inside of the shape, but for
-    what is to lie `outside`; both in pixels."""
+    """Coverage of each pixel by a line along the edge, in [0, 1], from the signed distance in pixels.
+
+    It lies inside of the shape, but for the part `outside`, in pixels.
+    """
     return coverage((distance + (width / 2 - outside)).abs() - width / 2)
 
 
@@ -97,7 +101,7 @@ def colours(hue: Tensor) -> Tensor:
 
 
 def paint(cover: Tensor, colour: Tensor, channels: int) -> Tensor:
-    """Pictures uint8 `(B, channels, H, W)` from the coverage `(B, H, W)` and the colour `(B, 3)` of each.
+    """Paints pictures uint8 `(B, channels, H, W)` from coverage `(B, H, W)` and colour `(B, 3)`.
 
     Channels: 1 is luma, 3 is RGB on the plain background, 4 is RGB with straight alpha: the colour fills
     the whole picture and alpha alone draws the shape, so that no edge carries a fringe of background.
@@ -115,17 +119,20 @@ def paint(cover: Tensor, colour: Tensor, channels: int) -> Tensor:
 
 
 def luma_of(colour: Tensor) -> Tensor:
-    """RGB `(B, 3)` → grey `(B, 1)`."""
+    """Converts RGB `(B, 3)` to grey `(B, 1)`."""
     return (colour * torch.tensor(LUMA, device=colour.device)).sum(1, keepdim=True)
 
 
 def quantized(values: Tensor) -> Tensor:
-    """[0, 1] → uint8, in the place of the values."""
+    """Rounds values in [0, 1] to uint8, in place."""
     return values.mul_(255).add_(0.5).to(torch.uint8)  # the cast cuts off, so this rounds
 
 
 def uniform(indices: Tensor, stream: int) -> Tensor:
-    """Float32 in [0, 1), from splitmix64 (Steele et al. 2014) of the counter `indices` in one stream of 8."""
+    """Uniform random numbers, float32 in [0, 1), as a function of counters `indices` and a stream of 8.
+
+    The generator is splitmix64 (Steele et al. 2014).
+    """
     z = (8 * indices.long() + stream + 1) * _signed(0x9E3779B97F4A7C15)
     z = (z ^ _shift_right(z, 30)) * _signed(0xBF58476D1CE4E5B9)
     z = (z ^ _shift_right(z, 27)) * _signed(0x94D049BB133111EB)
@@ -134,12 +141,12 @@ def uniform(indices: Tensor, stream: int) -> Tensor:
 
 
 def _signed(word: int) -> int:
-    """The same 64 bits as a signed integer, which is what tensors have; their products wrap around."""
+    """Reinterprets 64 bits as a signed integer, which tensors have; their products wrap around."""
     return word - 2**64 if word >= 2**63 else word
 
 
 def _shift_right(z: Tensor, bits: int) -> Tensor:
-    """Logical shift: a signed tensor's own would draw in copies of the sign."""
+    """Shifts bits right logically: a signed tensor's own shift would draw in copies of the sign."""
     return (z >> bits) & (2 ** (64 - bits) - 1)
 
 
@@ -181,7 +188,7 @@ def _star(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _mirror(x: Tensor, y: Tensor, angle: float) -> tuple[Tensor, Tensor]:
-    """Reflects what lies beyond the line at `angle` from the upward axis (y up) to this side of it."""
+    """Reflects points beyond the line at `angle` from the upward axis (y up) to this side of it."""
     normal_x, normal_y = math.cos(angle), -math.sin(angle)
     beyond = (x * normal_x + y * normal_y).clamp_(min=0).mul_(2)
     return x - beyond * normal_x, y - beyond * normal_y

@@ -1,4 +1,4 @@
-"""Data specs: the words after `--data`, and the sources behind them."""
+"""Data specs, the words after `--data`, and the sources that they name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,7 @@ from experiments.data.core.dataset import USUAL, DataAccess, Source
 
 
 def absolute_spec(spec: str) -> str:
-    """Makes the path in a data spec absolute, if there is such a path, so that a run goes on from any
-    folder."""
+    """Makes the path in a data spec absolute, if it has one, so that a run goes on from any folder."""
     name, _, argument = spec.partition(":")
     if argument and registry.load("data", name).takes_spec:
         return f"{name}:{absolute_spec(argument)}"
@@ -20,7 +19,7 @@ def absolute_spec(spec: str) -> str:
 
 
 def access(settings: Mapping[str, Any]) -> DataAccess:
-    """How the files of a source are reached, and its options, from settings by name."""
+    """The access to the files of a source, with its options, from settings by name."""
     root = settings.get("data_root")
     switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}
     options = {key: value for key, value in settings.items() if key.startswith("data.")}
@@ -28,8 +27,10 @@ def access(settings: Mapping[str, Any]) -> DataAccess:
 
 
 def open_source(spec: str, access: DataAccess = USUAL) -> Source:
-    """The source behind a data spec `NAME` or `NAME:ARGUMENT`. Raises UsageError for options that it cannot
-    have; options of other sources are left alone."""
+    """Opens the source of a data spec `NAME` or `NAME:ARGUMENT`.
+
+    Raises UsageError for options that it cannot have; options of other sources are left alone.
+    """
     name, _, argument = spec.partition(":")
     make = registry.load("data", name)
     readers = describe_options("data", name).readers

@@ -1,1 +1,1 @@
-"""Runs published numbers again and says whether they were reached."""
+"""Reproduction of published numbers: runs them again, and says whether they were reached."""

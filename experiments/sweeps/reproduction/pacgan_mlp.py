@@ -1,4 +1,4 @@
-"""The networks for points of PacGAN's authors (Lin et al. 2018): batch norm, and a maxout critic."""
+"""Networks for points of PacGAN's authors (Lin et al. 2018): batch norm, and a maxout critic."""
 
 from itertools import pairwise
 
@@ -10,11 +10,11 @@ from losses.recipe import defaults
 
 HIDDEN_LAYERS = 4
 CRITIC_UNITS, CRITIC_LAYERS, PIECES = 200, 3, 5
-DEVIATION = 0.02  # of weights when they begin
+DEVIATION = 0.02  # standard deviation of initial weights
 
 
 class PacganGenerator(LatentNetwork):
-    """`(N, z_dim)` → points `(N, 2)`."""
+    """Generator of points, an MLP with batch norm: `(N, z_dim)` → `(N, 2)`."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim)
@@ -28,6 +28,7 @@ class PacganGenerator(LatentNetwork):
 
     @property
     def first_layers(self) -> tuple[Tensor, ...]:
+        """Weights of the layer that the latent meets first."""
         first = self.layers[0]
         assert isinstance(first, nn.Linear)
         return (first.weight,)
@@ -37,7 +38,7 @@ class PacganGenerator(LatentNetwork):
 
 
 class Maxout(nn.Module):
-    """`(N, inputs)` → `(N, units)`: of each unit the largest of its pieces (Goodfellow et al. 2013)."""
+    """Maxout layer, `(N, inputs)` → `(N, units)`: the largest piece of each unit (Goodfellow et al. 2013)."""
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
@@ -48,13 +49,14 @@ class Maxout(nn.Module):
 
 
 def critic(blueprint: Blueprint) -> nn.Module:
-    """Points `(N, 2)` → logits `(N,)`."""
+    """Builds the maxout critic: points `(N, 2)` → logits `(N,)`."""
     widths = [2, *[CRITIC_UNITS] * CRITIC_LAYERS]
     hidden = [Maxout(inputs, units) for inputs, units in pairwise(widths)]
     return initialize(nn.Sequential(*hidden, nn.Linear(CRITIC_UNITS, 1), nn.Flatten(start_dim=0)))
 
 
 def initialize(network: nn.Sequential) -> nn.Sequential:
+    """Initializes the linear layers of a network: normal weights, zero biases."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=DEVIATION)

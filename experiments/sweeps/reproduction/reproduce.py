@@ -1,4 +1,4 @@
-"""Runs a published row in ordinary run folders, and evaluates it as `gans evaluate` does."""
+"""Reproduction of a published row in ordinary run folders, evaluated as `gans evaluate` does."""
 
 import logging
 from dataclasses import dataclass
@@ -28,7 +28,10 @@ log = logging.getLogger("gans")
 
 @dataclass(frozen=True)
 class Asked:
-    """How a row is to be run, and where what it needs is found: a kimg of None is the row's own length."""
+    """Options of a reproduction: number of seeds, length, device, and where data and weights are found.
+
+    A kimg of None is the row's own length.
+    """
 
     seeds: int
     kimg: float | None = None
@@ -39,7 +42,7 @@ class Asked:
 
 
 def prepare(name: str, row: PublishedRow, asked: Asked, meter: Meter) -> tuple[list[RunSpec], Evaluator]:
-    """The config of every seed, and what judges them.
+    """Resolves the settings of every seed of a row, and opens the evaluator.
 
     Raises RunError with what is missing on this machine, before anything runs.
     """
@@ -66,11 +69,13 @@ def prepare(name: str, row: PublishedRow, asked: Asked, meter: Meter) -> tuple[l
 def reproduce(
     row: PublishedRow, specs: list[RunSpec], evaluator: Evaluator, out: Path, jobs: int
 ) -> list[float]:
-    """The row's number of every seed. Whatever was done before, in this folder, is not done again; another
-    row's runs are refused before anything runs.
+    """Trains and evaluates every seed of a row; returns the row's number for each of them.
+
+    Runs and evaluations that are in this folder already are not repeated; runs of another row are
+    refused before anything runs.
 
     Args:
-        jobs: how many seeds are trained at once, each in a process of its own; a single one in this.
+        jobs: number of seeds that are trained at once, each in a process of its own; a single one in this.
     """
     folders = [RunFolder(out / f"seed-{spec.settings.seed}") for spec in specs]
     pairs = list(zip(specs, folders, strict=True))
@@ -93,7 +98,7 @@ def reproduce(
 
 
 def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int) -> None:
-    """As the members of a sweep are. Raises RunError where one fails."""
+    """Trains several seeds at once, as the runs of a sweep. Raises RunError where one fails."""
     tasks = {
         folder.path.name: SweepTask(str(folder.path.absolute()), given(spec), {}, {}, Evaluation(count=0))
         for spec, folder in pairs
@@ -109,12 +114,12 @@ def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int)
 
 
 def given(spec: RunSpec) -> dict[str, Any]:
-    """The flags that a specification was made of."""
+    """Flags from which the settings of a run were resolved."""
     return {name: value for name, value in spec.settings.to_dict().items() if spec.sources[name] == "flag"}
 
 
 def _kept(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:
-    """What the same judge found here before, of the newest generator."""
+    """Scores of the newest generator that the same evaluator has computed before; None without."""
     newest = max(map(step_of, folder.checkpoints().paths()), default=None)
     (name,) = (evaluator.key_of(metric) for metric in evaluator.metrics)
     for step, scores in reversed(kept_scores(folder)):

@@ -11,21 +11,22 @@ Goal = Literal["equal", "at least", "at most"]
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One published number.
+    """Published number, with the settings and the protocol that repeat it.
 
     Attributes:
-        paper: where it stands.
+        paper: where the number is published.
         target: the number; spread: the ± beside it, 0 where there is none.
-        goal: whether to reproduce means to reach this number, or to be at least or at most there.
+        goal: whether the number is to be equalled, or to be reached from above ("at least") or below ("at
+            most").
         flags: the settings of `gans run`, by name.
-        metric: that is evaluated; number: of its numbers the one that is compared.
-        samples: on each side, at most.
-        extractor: what the metric looks through; None for the usual one of the data.
-        seeds: how many runs the mean is over.
-        search: how many settings the paper tried for this number; it reports the best.
+        metric: the metric that is evaluated; number: the one of its numbers that is compared.
+        samples: largest number of samples on each side.
+        extractor: the feature extractor of the metric; None for the usual one of the data.
+        seeds: number of runs that the mean is over.
+        search: number of settings that the paper tried for this number; it reports the best.
         departures: what differs from the paper here, so that no result of this row repeats it.
         remarks: what differs without being part of the protocol, or is not known.
-        needs_gpu: whether this length is out of reach without one.
+        needs_gpu: whether this length is out of reach without a GPU.
     """
 
     paper: str
@@ -45,11 +46,13 @@ class PublishedRow:
 
     @property
     def target_in_words(self) -> str:
+        """Target in words, such as "6.3 ± 0.5" or "at least 8"."""
         spread = f" ± {self.spread:g}" if self.spread else ""
         return f"{self.goal} {self.target:g}{spread}".removeprefix("equal ")
 
 
 def _pacgan(data: str, target: float, spread: float) -> PublishedRow:
+    """Row of PacGAN's table 1: modes that a plain GAN covers in the plane."""
     plugins = tuple(str(HERE / name) for name in ("modes_touched.py", "pacgan_mlp.py"))
     return PublishedRow(
         paper="Lin et al. 2018, arXiv:1712.04086, table 1 (GAN): mean and standard error of 10 trials",
@@ -68,6 +71,7 @@ def _pacgan(data: str, target: float, spread: float) -> PublishedRow:
 
 
 def _full_coverage(data: str, loss: str, paper: str, modes: int, kimg: float) -> PublishedRow:
+    """Row of a paper's claim that no mode of a mixture in the plane is lost."""
     return PublishedRow(
         paper=f"{paper}: no table; the claim is that no mode is lost",
         target=modes,
@@ -82,6 +86,7 @@ def _full_coverage(data: str, loss: str, paper: str, modes: int, kimg: float) ->
 
 
 def _lucic(loss: str, target: float, spread: float) -> PublishedRow:
+    """Row of Lucic et al. 2018, table 2: FID on Fashion-MNIST."""
     return PublishedRow(
         paper="Lucic et al. 2018, arXiv:1711.10337, table 2 (Fashion-MNIST)",
         target=target,
@@ -93,7 +98,7 @@ def _lucic(loss: str, target: float, spread: float) -> PublishedRow:
         extractor="inception",
         seeds=3,
         search=100,
-        departures=("the networks are dcgan's, not InfoGAN's", "the reals are of the training set"),
+        departures=("the networks are dcgan's, not InfoGAN's", "real images of the training set"),
         needs_gpu=True,
     )
 
@@ -101,6 +106,7 @@ def _lucic(loss: str, target: float, spread: float) -> PublishedRow:
 def _stacked(
     arch: str, loss: str, target: float, number: str = "covered", goal: Goal = "equal"
 ) -> PublishedRow:
+    """Row of R3GAN's table on Stacked-MNIST: modes covered, or their KL divergence."""
     return PublishedRow(
         paper="Huang et al. 2024, arXiv:2501.05441, table of Stacked-MNIST",
         target=target,
@@ -118,6 +124,7 @@ def _stacked(
 def _cifar10(
     paper: str, arch: str, loss: str, metric: str, target: float, samples: int, *departures: str, **more: Any
 ) -> PublishedRow:
+    """Row of a score on CIFAR-10."""
     flags = {"arch": arch, "loss": loss, "data": "cifar10", "preset": "paper", "steps": 100_000}
     return PublishedRow(
         paper=paper,
@@ -136,7 +143,7 @@ def _cifar10(
 _GULRAJANI = "Gulrajani et al. 2017, arXiv:1704.00028"
 _HUANG = "Huang et al. 2024, arXiv:2501.05441"
 _STUDIOGAN = "StudioGAN's README, CIFAR10, an early version (DCGAN 50.281, LSGAN 67.229)"
-_OTHERS = ("the networks are this laboratory's", "the reals are of the training set", "the last generator")
+_OTHERS = ("the networks are this laboratory's", "real images of the training set", "the last generator")
 
 ROWS = {
     "pacgan-ring8-gan": _pacgan("ring8", 6.3, 0.5),

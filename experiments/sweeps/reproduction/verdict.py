@@ -1,4 +1,4 @@
-"""Whether a published number was reached, and under the same protocol."""
+"""Verdict on a reproduction: whether a published number was reached, under the same protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
 
 @dataclass(frozen=True)
 class Reached:
-    """Mean over seeds, and half the width of its t interval of 95 %; None for one seed."""
+    """Mean of a reproduction's number over seeds, and half its 95 % t interval (None for one seed)."""
 
     values: tuple[float, ...]
     mean: float
@@ -21,14 +21,17 @@ class Reached:
 
 
 def reached(values: Sequence[float]) -> Reached:
-    """Of one number or more."""
+    """Summarizes the numbers of all seeds, one or more, as their mean and its margin."""
     mean = fmean(values)
     margin = interval(values)[1] - mean if len(values) > 1 else None
     return Reached(tuple(values), mean, margin)
 
 
 def changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...]:
-    """In what a run of the row is not what the paper did: empty where its result is a verdict on it."""
+    """Lists what differs in this reproduction from the paper's protocol.
+
+    Where the list is empty, the result is a verdict on the paper.
+    """
     found = list(row.departures)
     if row.search > 1:
         found.append(f"the paper reports the best of {row.search} settings, and this is one")
@@ -40,7 +43,10 @@ def changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...
 
 
 def verdict_of(row: PublishedRow, found: Reached, changed: Sequence[str]) -> Verdict:
-    """A number that is to be equalled is reproduced where its interval, or the number itself, meets ours."""
+    """Verdict on a row, from its target, the number reached, and what differs from the paper.
+
+    A number that is to be equalled is reproduced where its interval, or the number itself, meets ours.
+    """
     if changed:
         return "not the same protocol"
     if row.goal == "equal":

@@ -1,5 +1,7 @@
-"""Whether the user is logged in to W&B, and in which mode they want it: read from where wandb keeps both,
-without importing wandb (0.7 s) and without asking a server."""
+"""Login and mode of W&B, read from where wandb keeps them.
+
+This neither imports wandb (0.7 s) nor asks a server.
+"""
 
 import os
 from configparser import ConfigParser
@@ -13,7 +15,7 @@ HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # W&B's own service, by its
 
 
 def mode() -> str:
-    """`online`, `offline` or `disabled`, as WANDB_MODE says or what `wandb offline` and the like wrote."""
+    """The mode of W&B, `online`, `offline` or `disabled`, from WANDB_MODE or the settings files."""
     asked = os.environ.get("WANDB_MODE") or _settings().get("mode", "")
     if asked in ("offline", "dryrun"):
         return "offline"
@@ -21,7 +23,7 @@ def mode() -> str:
 
 
 def is_logged_in() -> bool:
-    """Whether there is a key for the configured server. It may be wrong: only the server knows."""
+    """Whether there is a key for the configured server; only the server knows if it is valid."""
     settings = _settings()
     if any(os.environ.get(name) for name in CREDENTIALS) or settings.get("api_key"):
         return True
@@ -50,7 +52,7 @@ def _netrc_file() -> str:
 
 
 def _settings() -> dict[str, str]:
-    """What `wandb login --host`, `wandb offline` and `wandb disabled` wrote; the folder's own wins."""
+    """Reads the settings that `wandb login --host` and the like wrote; those of the folder win."""
     home = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
     here = Path(".wandb") if Path(".wandb").exists() else Path("wandb")
     parser = ConfigParser(interpolation=None)

@@ -1,4 +1,4 @@
-"""The trackers of a run as one: what it says goes to all of them, and none of them can stop it."""
+"""Several trackers as one: what a run reports goes to all of them, and none of them can stop it."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ log = logging.getLogger("gans")
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Raises UsageError for a name after `--track` that nobody has, or whose packages are missing."""
+    """Checks that trackers exist, and that their packages are installed; raises UsageError otherwise."""
     for name in chosen(names):
         for package, remedy in _load(name).requires.items():
             if find_spec(package) is None:
@@ -25,7 +25,7 @@ def check_trackers(names: Sequence[str]) -> None:
 
 
 def open_trackers(names: Sequence[str], run: TrackedRun, options: Mapping[str, Any] | None = None) -> Tracker:
-    """The local tracker and those that are asked for, as one.
+    """Opens the local tracker and those that are asked for, as one.
 
     The local one's failure is the run's. Any other that raises, when it is built or later, is left out with
     one line in the log.
@@ -33,34 +33,37 @@ def open_trackers(names: Sequence[str], run: TrackedRun, options: Mapping[str, A
     Args:
         names: the words after `--track`. `auto` stands for wandb where the user is logged in; `local` adds
             nothing, because the local one is always on.
-        run: what the trackers are told.
-        options: of the trackers, by key (`wandb.finish_seconds`).
+        run: description of the run for the trackers.
+        options: options of the trackers, by key (`wandb.finish_seconds`).
     """
     local = _load("local")(run)
     return _Several([local], [_Guarded(name, run, options or {}) for name in chosen(names)])
 
 
 def followers(names: Sequence[str], folder: Path) -> list[str]:
-    """The trackers beside the local one that have followed the run in this folder: each of them left a
-    folder of its own name there."""
+    """Names of the trackers beside the local one that have tracked the run in this folder.
+
+    Each of them left a folder of its own name there.
+    """
     return [name for name in chosen(names) if (folder / name).is_dir()]
 
 
 def reopen_trackers(
     names: Sequence[str], run: TrackedRun, options: Mapping[str, Any] | None = None
 ) -> Tracker:
-    """Those that have followed the run, as one, to tell them what came later."""
+    """Reopens the trackers that have tracked the run, as one, to report something later."""
     return _Several([], [_Guarded(name, run, options or {}) for name in followers(names, run.folder)])
 
 
 def chosen(names: Sequence[str]) -> list[str]:
-    """The trackers beside the local one that the words after `--track` stand for, each once."""
+    """Names of the trackers, but for the local one, that the words after `--track` stand for, each once."""
     automatic = ["wandb"] if is_logged_in() and mode() != "disabled" else []
     found = [other for name in names for other in (automatic if name == "auto" else [name])]
     return [name for name in dict.fromkeys(found) if name != "local"]
 
 
 def _load(name: str) -> type[Tracker]:
+    """Loads a tracker class. Raises UsageError for an unknown name."""
     try:
         tracker: type[Tracker] = registry.load("tracker", name)
     except UsageError:
@@ -71,6 +74,8 @@ def _load(name: str) -> type[Tracker]:
 
 @final
 class _Several(Tracker):
+    """Several trackers as one; the guarded ones may fail."""
+
     def __init__(self, own: Sequence[Tracker], others: Sequence["_Guarded"]) -> None:
         self._own, self._others = own, others
 
@@ -106,6 +111,7 @@ class _Guarded:
             self._warn(error)
 
     def do(self, action: Callable[[Tracker], None]) -> None:
+        """Does something with the tracker, and drops the tracker if it fails."""
         if self._tracker is None:
             return
         try:
@@ -118,6 +124,7 @@ class _Guarded:
                 failed.close(exit_status=1)
 
     def close(self, exit_status: int) -> None:
+        """Closes the tracker, if it has not failed."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
             try:

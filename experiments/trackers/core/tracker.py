@@ -1,4 +1,4 @@
-"""Trackers: where scores and pictures go. Every file beside this one is a tracker; several work at once."""
+"""The contract of trackers, which receive scores and pictures of runs; several work at once."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -12,12 +12,13 @@ PROVENANCE = "evaluation/"  # what the names of the provenance of scores begin w
 
 
 def _no_provenance(scores: Mapping[str, float]) -> Mapping[str, Any]:
+    """No provenance of scores."""
     return {}
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker is told about the run when it starts.
+    """Description of a run for its trackers.
 
     Attributes:
         folder: the run folder; whatever a tracker writes stays inside it.
@@ -25,10 +26,10 @@ class TrackedRun:
         step: the step at which this process goes on; 0 for a new run. Scores after it, from a process that
             was killed, are written again.
         kimg: the images shown until then.
-        project: where runs are gathered.
-        group: what this run is compared within; None for no group.
+        project: name of the project that gathers runs.
+        group: name of the group of runs that this one is compared with; None for no group.
         tags: words to find it by.
-        provenance: how the evaluation scores in a line were made, by flat names (`evaluation/fid/extractor`);
+        provenance: provenance of the evaluation scores in a line, by flat names (`evaluation/fid/extractor`);
             nothing for a line without such scores.
     """
 
@@ -42,12 +43,12 @@ class TrackedRun:
     provenance: Callable[[Mapping[str, float]], Mapping[str, Any]] = _no_provenance
 
     def say(self, line: str) -> None:
-        """Tells the user something, in one line; a tracker never prints."""
+        """Tells the user something in one line; a tracker never prints."""
         log.info(line)
 
 
 class Tracker(ABC):
-    """Receives what a run has to say. Built when the run starts: `Tracker(run)`.
+    """Receives the scores and pictures of a run. Built when the run starts: `Tracker(run)`.
 
     Any but the local one may fail (a full disk, a lost network): it is then left out with one warning, and
     the run goes on.
@@ -64,15 +65,15 @@ class Tracker(ABC):
 
     @abstractmethod
     def scores(self, scores: Mapping[str, float]) -> None:
-        """Scalars of one moment, with `step` and `kimg` among them."""
+        """Receives scalars of one moment, with `step` and `kimg` among them."""
 
     @abstractmethod
     def images(self, name: str, file: Path, kimg: float) -> None:
-        """A picture that was written to `file`."""
+        """Receives a picture that was written to `file`."""
 
     @abstractmethod
     def close(self, exit_status: int = 0) -> None:
-        """Nothing more will come. Returns in bounded time.
+        """Closes the tracker: nothing more will come. Returns in bounded time.
 
         Args:
             exit_status: the command's: 0 the run is finished, 1 it failed, 130 it was stopped.

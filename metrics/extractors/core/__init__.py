@@ -1,1 +1,1 @@
-"""Parts that feature extractors share: the contract, weights, resizing."""
+"""Parts that feature extractors share: the base class, weights, resizing."""

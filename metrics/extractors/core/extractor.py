@@ -1,4 +1,4 @@
-"""Images → features and class scores: every file beside this one is an extractor.
+"""Base class of feature extractors, which compute features and class logits of images.
 
 A score is only as comparable as what stands in front of it, so an extractor says what it is made of: the
 hash of its weights and the rule by which it resizes. Its name is the word after `--extractor`.
@@ -6,20 +6,25 @@ hash of its weights and the rule by which it resizes. Its name is the word after
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import torch
 from torch import Tensor
+
+from metrics.core.options import changed_options
 
 CPU: Final = torch.device("cpu")
 
 
 class WeightsError(ValueError):
-    """Weights that are missing, damaged, or another network's: one line that says what to do."""
+    """Error for weights that are missing, damaged, or another network's.
+
+    Its text is one line that says what to do.
+    """
 
 
 class Features(NamedTuple):
-    """What an extractor sees in N images.
+    """Feature vectors and class logits of N images.
 
     Attributes:
         vectors: float32 `(N, D)`.
@@ -31,13 +36,14 @@ class Features(NamedTuple):
 
 
 class Extractor(ABC):
-    """Images → features that depend on nothing but the image: not on the batch, nor on random state.
+    """Feature extractor, whose features depend on the image alone: not on the batch, nor on random state.
 
     Args:
-        weights: the weights file; by default the one that the extractor finds by itself.
-        resize_rule: by default the extractor's own.
+        weights: weights file; None for the one that the extractor finds by itself.
+        resize_rule: rule by which images are resized; None for the extractor's own.
         device: where to compute; features come back there.
         download: whether published weights may be fetched if they are not at hand.
+        options: an instance of `options_type`, by keyword; passed only to extractors that declare one.
 
     Raises:
         WeightsError: for missing or unfitting weights.
@@ -45,13 +51,16 @@ class Extractor(ABC):
 
     Attributes:
         name: the word after `--extractor`.
-        distance: what the Fréchet distance between its features is called: "fid" for Inception's alone,
-            else "fd-NAME".
-        feature_size: D. has_logits: whether it also has class scores.
-        resize_rule: how images reach the network's size.
+        distance: name of the Fréchet distance between its features: "fid" for Inception's alone, else
+            "fd-NAME".
+        feature_size: D, length of a feature vector. has_logits: whether it also has class logits.
+        resize_rule: rule by which images are resized to the network's size.
         weights_hash: SHA-256 of the weights file, or of the tensors where there is no file.
-        classes: names of the classes behind the logits, where they are those of some data; else empty.
-        remark: what a user should know of it, in half a line.
+        classes: names of the classes of the logits, where they are those of some data; else empty.
+        remark: a few words that a user should know of it.
+        options_type: the frozen dataclass of its own options, whose fields have defaults; None for an
+            extractor without.
+        options: its own options, which `open_extractor` sets; None without.
     """
 
     name: str
@@ -63,6 +72,8 @@ class Extractor(ABC):
     device: torch.device
     classes: tuple[str, ...] = ()
     remark: str = ""
+    options_type: ClassVar[type | None] = None
+    options: Any = None
 
     @abstractmethod
     def __init__(
@@ -75,10 +86,10 @@ class Extractor(ABC):
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Features:
-        """`(N, C, H, W)` of at least 8 pixels a side; C is 1 (grey), 3 (RGB) or 4 (RGB with alpha).
+        """Computes features of images `(N, C, H, W)`, of at least 8 pixels a side.
 
-        Uint8 is what every score is made of. Float32 in [0, 255] is for differences that rounding would
-        hide, such as those along a path of latents.
+        C is 1 (grey), 3 (RGB) or 4 (RGB with alpha). Uint8 is what every score is made of. Float32 in
+        [0, 255] is for differences that rounding would hide, such as those along a path of latents.
 
         Raises ValueError for other tensors.
         """
@@ -86,13 +97,18 @@ class Extractor(ABC):
     @classmethod
     @abstractmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:
-        """Whether it can be built without a download. Looks for files, and imports nothing heavy."""
+        """Whether the extractor can be built without a download.
 
-    def description(self) -> dict[str, str]:
-        """Where its scores come from: what must be equal for two scores to be comparable."""
+        It looks for files, and imports nothing heavy.
+        """
+
+    def description(self) -> dict[str, Any]:
+        """Record of the extractor: what must be equal for two scores to be comparable."""
+        changed = changed_options(self.options)
         return {
             "extractor": self.name,
             "distance": self.distance,
             "weights": self.weights_hash,
             "resize_rule": self.resize_rule,
+            **({"extractor_options": changed} if changed else {}),
         }

@@ -27,7 +27,10 @@ State = Mapping[str, Tensor]
 
 
 class Layer(NamedTuple):
-    """A convolution without bias, a batch norm, a ReLU. Unpadded, it loses the border."""
+    """Convolution without bias, batch norm and ReLU.
+
+    An unpadded one loses the border.
+    """
 
     narrow: int
     wide: int
@@ -37,14 +40,14 @@ class Layer(NamedTuple):
 
 
 class Tower(NamedTuple):
-    """A chain of layers by name; its last stage may be two layers side by side."""
+    """Chain of layers by name, whose last stage may be two layers side by side (`fork`)."""
 
     chain: tuple[str, ...]
     fork: tuple[str, ...] = ()
 
 
 class InceptionPlan(NamedTuple):
-    """A block: towers side by side over one input, whose outputs are stacked, the pooled branch last.
+    """Plan of a block: towers side by side over one input, whose outputs are stacked, the pooled branch last.
 
     `pool` is "average" or "maximum", each followed by the layer `branch_pool`, or "halving": the maximum
     with stride 2 and no layer.
@@ -56,7 +59,7 @@ class InceptionPlan(NamedTuple):
 
 
 def plan_a(narrow: int, pooled: int) -> InceptionPlan:
-    """35×35 pixels."""
+    """Plan of a block on 35×35 pixels."""
     layers = {
         "branch1x1": Layer(narrow, 64),
         "branch5x5_1": Layer(narrow, 48),
@@ -71,7 +74,7 @@ def plan_a(narrow: int, pooled: int) -> InceptionPlan:
 
 
 def plan_b(narrow: int) -> InceptionPlan:
-    """35×35 pixels → 17×17."""
+    """Plan of a block that halves 35×35 pixels to 17×17."""
     layers = {
         "branch3x3": Layer(narrow, 384, (3, 3), stride=2, padded=False),
         "branch3x3dbl_1": Layer(narrow, 64),
@@ -82,7 +85,7 @@ def plan_b(narrow: int) -> InceptionPlan:
 
 
 def plan_c(narrow: int, inner: int) -> InceptionPlan:
-    """17×17 pixels; 7×7 kernels as rows after columns."""
+    """Plan of a block on 17×17 pixels, with 7×7 kernels as rows after columns."""
     layers = {
         "branch1x1": Layer(narrow, 192),
         "branch7x7_1": Layer(narrow, inner),
@@ -100,7 +103,7 @@ def plan_c(narrow: int, inner: int) -> InceptionPlan:
 
 
 def plan_d(narrow: int) -> InceptionPlan:
-    """17×17 pixels → 8×8."""
+    """Plan of a block that halves 17×17 pixels to 8×8."""
     layers = {
         "branch3x3_1": Layer(narrow, 192),
         "branch3x3_2": Layer(192, 320, (3, 3), stride=2, padded=False),
@@ -113,7 +116,7 @@ def plan_d(narrow: int) -> InceptionPlan:
 
 
 def plan_e(narrow: int, pool: str) -> InceptionPlan:
-    """8×8 pixels."""
+    """Plan of a block on 8×8 pixels."""
     layers = {
         "branch1x1": Layer(narrow, 320),
         "branch3x3_1": Layer(narrow, 384),
@@ -131,7 +134,7 @@ def plan_e(narrow: int, pool: str) -> InceptionPlan:
 
 
 def tower(name: str, length: int = 0) -> Tower:
-    """The layers `name_1` to `name_LENGTH`, or the one layer `name`."""
+    """Tower of the layers `name_1` to `name_LENGTH`, or of the one layer `name`."""
     return Tower(tuple(f"{name}_{i + 1}" for i in range(length)) or (name,))
 
 
@@ -171,7 +174,10 @@ def shapes() -> dict[str, tuple[int, ...]]:
 
 
 class Convolution(nn.Module):
-    """A layer without its ReLU, or several 1×1 layers as one: `(N, narrow, H, W)` → `(N, Σ wide, H′, W′)`."""
+    """Convolution with batch norm folded in: `(N, narrow, H, W)` → `(N, Σ wide, H′, W′)`.
+
+    It has no ReLU, and may be several 1×1 layers as one.
+    """
 
     def __init__(self, state: State, names: list[str], layer: Layer) -> None:
         super().__init__()
@@ -185,7 +191,10 @@ class Convolution(nn.Module):
 
 
 def fold_batch_norm(state: State, name: str) -> tuple[Tensor, Tensor]:
-    """γ · (W ∗ x − μ) / √(σ² + ε) + β as one convolution: its weight and bias, rounded to float32 once."""
+    """Folds a batch norm into the convolution before it; returns the weight and bias.
+
+    γ · (W ∗ x − μ) / √(σ² + ε) + β is one convolution. Both are rounded to float32 once.
+    """
     gamma, beta, mean, variance = (state[f"{name}.bn.{part}"].double() for part in NORM)
     gain = gamma / (variance + EPSILON).sqrt()
     weight = state[f"{name}.conv.weight"].double() * gain.view(-1, 1, 1, 1)
@@ -193,7 +202,7 @@ def fold_batch_norm(state: State, name: str) -> tuple[Tensor, Tensor]:
 
 
 class InceptionBlock(nn.Module):
-    """`(N, narrow, H, W)` → `(N, wide, H′, W′)`; see Plan."""
+    """Block of the Inception network, `(N, narrow, H, W)` → `(N, wide, H′, W′)`, by its plan."""
 
     def __init__(self, state: State, name: str, plan: InceptionPlan) -> None:
         super().__init__()
@@ -223,6 +232,7 @@ class InceptionBlock(nn.Module):
         return torch.cat([*stacked, self._pooled(x, entered)], dim=1)
 
     def _pooled(self, x: Tensor, entered: dict[str, Tensor]) -> Tensor:
+        """Output of the pooled branch."""
         if self.plan.pool == "average":
             return avg_pool2d(entered["branch_pool"], 3, stride=1, padding=1, count_include_pad=False).relu_()
         if self.plan.pool == "maximum":
@@ -231,7 +241,7 @@ class InceptionBlock(nn.Module):
 
 
 class InceptionNetwork(nn.Module):
-    """`(N, 3, 299, 299)` in [−1, 1] → features `(N, 2048)` and logits `(N, 1008)`.
+    """Inception network of FID: `(N, 3, 299, 299)` in [−1, 1] → features `(N, 2048)` and logits `(N, 1008)`.
 
     The logits are without the last layer's bias, as the Inception Score has always been computed
     (Salimans et al. 2016, arXiv:1606.03498, by their code).

@@ -1,4 +1,4 @@
-"""What the extractors that are one network have in common: the way from uint8 images to its features."""
+"""Base class of extractors that are one network: from uint8 images to its features."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ AT_ONCE = 16  # images through a network at a time
 
 
 class PixelScale(NamedTuple):
-    """Pixels in [0, 255] ↦ (pixels − shift) / divisor; a number, or one for each channel."""
+    """Affine scale of pixels in [0, 255]: (pixels − shift) / divisor; a number, or one for each channel."""
 
     shift: float | tuple[float, float, float]
     divisor: float | tuple[float, float, float]
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """`(N, 3, H, W)`, written over."""
+        """Scales pixels `(N, 3, H, W)` in place."""
         shift, divisor = (pixels.new_tensor(value).view(-1, 1, 1) for value in self)
         return pixels.sub_(shift).div_(divisor)
 
 
 class NetworkExtractor(Extractor):
-    """Images in the network's size and scale, through the network, always AT_ONCE of them.
+    """Extractor that resizes and scales images and applies a network to batches of a fixed size, AT_ONCE.
 
     Libraries add up in another order for another number of images, which deep networks enlarge to 1e-5 of
     a feature. So the network never sees another number: what is missing is filled up with black images.
@@ -60,11 +60,11 @@ class NetworkExtractor(Extractor):
 
     @abstractmethod
     def load(self, weights: Path | None, download: bool) -> tuple[nn.Module, str]:
-        """The network, whose output is `Features`, and the hash of its weights."""
+        """Loads the network, whose output is `Features`; returns it and the hash of its weights."""
 
     @abstractmethod
     def scale_of(self, rule: str) -> PixelScale:
-        """How pixels are scaled under a resize rule."""
+        """Scale of the network's input under a resize rule."""
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Features:
@@ -75,6 +75,7 @@ class NetworkExtractor(Extractor):
         return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
 
     def _features(self, images: Tensor) -> Features:
+        """Features of up to AT_ONCE images."""
         pixels = self.scale(resized(images.to(self.device), self.resize_rule, self.size))
         whole = pixels.new_zeros(AT_ONCE, *pixels.shape[1:]).to(memory_format=torch.channels_last)
         whole[: len(images)] = pixels
@@ -85,7 +86,7 @@ class NetworkExtractor(Extractor):
 
 @contextmanager
 def _exactly(device: torch.device) -> Iterator[None]:
-    """Full float32, whatever a training around it has chosen for its own speed."""
+    """Context of full float32, whatever a training around it has chosen for its own speed."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -1,4 +1,4 @@
-"""How images reach a network's size: three rules that give three different distances.
+"""Resize rules that bring images to a network's size; each rule gives a distance of its own.
 
 Resizing along one axis is linear, so each rule is a matrix per axis, made once, and an image is resized by
 two matrix products. What the rules have in common with the programs they are named after is the pixels, to
@@ -21,7 +21,7 @@ BICUBIC = -0.5  # the slope at 1 of Pillow's kernel (Keys 1981)
 
 
 def resized(images: Tensor, rule: str, size: int) -> Tensor:
-    """Uint8 or float `(N, C, H, W)` → float32 `(N, C, size, size)` in [0, 255]."""
+    """Resizes images, uint8 or float `(N, C, H, W)`, to float32 `(N, C, size, size)` in [0, 255]."""
     pixels = images.float()
     height, width = pixels.shape[-2:]
     # Pillow goes along the rows first; so does this, although only rounding can tell.
@@ -34,11 +34,12 @@ def resized(images: Tensor, rule: str, size: int) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _matrix(rule: str, length: int, size: int) -> Tensor:
-    """`(size, length)`: the share of every input pixel in every output pixel."""
+    """Resize matrix of one axis, `(size, length)`: the share of every input pixel in every output pixel."""
     return _bicubic(length, size) if rule == "clean" else _bilinear(length, size, half_pixel=rule != "tf1")
 
 
 def _bilinear(length: int, size: int, *, half_pixel: bool) -> Tensor:
+    """Resize matrix of bilinear interpolation without antialiasing."""
     # In float32 where both originals have it, or pixels take up to 1e-5 more of the other neighbour: the
     # scale, and the position, rounded once (multiplied and subtracted at one go).
     scale = torch.tensor(length / size, dtype=torch.float32).double()
@@ -54,6 +55,7 @@ def _bilinear(length: int, size: int, *, half_pixel: bool) -> Tensor:
 
 
 def _bicubic(length: int, size: int) -> Tensor:
+    """Resize matrix of Pillow's bicubic interpolation with antialiasing."""
     scale = length / size
     stretch = max(scale, 1.0)  # antialiasing: the kernel widens as the image shrinks
     centres = (torch.arange(size, dtype=torch.float64).unsqueeze(1) + 0.5) * scale

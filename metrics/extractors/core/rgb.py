@@ -1,4 +1,4 @@
-"""The pixels that a network for colour images sees of any image."""
+"""Conversion of grey, RGB and RGBA images to the RGB that networks read."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,11 @@ WHITE = 255
 
 
 def as_rgb(images: Tensor) -> Tensor:
-    """`(N, C, H, W)` with C of 1, 3 or 4 → `(N, 3, H, W)`: grey is repeated, alpha shows white."""
+    """Converts images `(N, C, H, W)` with C of 1, 3 or 4 to RGB `(N, 3, H, W)`.
+
+    Grey is repeated, and alpha shows white. Raises ValueError for other tensors, and for fewer than 8
+    pixels a side.
+    """
     known = images.dtype in (torch.uint8, torch.float32)
     if not known or images.dim() != 4 or images.shape[1] not in (1, 3, 4):
         shape = "×".join(map(str, images.shape))

@@ -1,4 +1,4 @@
-"""Weights files: read without running what is in them, and checked before they are used."""
+"""Weights files, read without running what is in them, and checked before they are used."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read(path: Path, network: str, shapes: Shapes, hash_start: str = "") -> tuple[State, str]:
-    """The tensors named in `shapes`, float32, and the SHA-256 of the file's bytes.
+    """Reads a weights file: the tensors named in `shapes`, float32, and the SHA-256 of the file's bytes.
 
     Raises:
         WeightsError: the file is missing or damaged, its hash does not start as it should, it is not a
@@ -47,7 +47,7 @@ def read(path: Path, network: str, shapes: Shapes, hash_start: str = "") -> tupl
 
 
 def tensor_hash(tensors: Iterable[Tensor]) -> str:
-    """SHA-256 of the numbers, in the order given."""
+    """SHA-256 of the numbers of tensors, in the order given."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
@@ -55,7 +55,10 @@ def tensor_hash(tensors: Iterable[Tensor]) -> str:
 
 
 def _misfit(state: object, shapes: Shapes) -> str:
-    """What is wrong with a state dict, or nothing. Batch norm's counters are of no use here, and optional."""
+    """Fault of a state dict in words; empty where there is none.
+
+    Batch norm's counters are of no use here, and optional.
+    """
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         return "no dictionary of tensors"
     names = {str(name) for name in state if not str(name).endswith(".num_batches_tracked")}

@@ -161,7 +161,7 @@ def test_it_is_chosen_for_its_data_once_it_is_there(
     gans(f"{SMALL} --epochs 2")
     after = gans(f"evaluate {shaped} --metrics fid,is,class-modes -n 200 --json")
     assert after.status == 0, after.err
-    assert "extractor classifier:shapes: it was trained on shapes; it names" in after.err
+    assert "extractor classifier:shapes: it was trained on shapes; its accuracy" in after.err
     found = json.loads(after.out)
     assert list(found) == ["fd-classifier:shapes", "inception-score", "class-modes"]
     assert (

@@ -112,7 +112,7 @@ def distorted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             next(found.parameters()).add_(0.1)
         return found
 
-    monkeypatch.setattr(exporting, "folded", wrong)
+    monkeypatch.setattr(exporting, "fold_batch_norm", wrong)
     yield
 
 

@@ -16,7 +16,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import kept_scores
 from experiments.sweeps.reproduction import modes_touched, pacgan_mlp
 from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
-from experiments.sweeps.reproduction.verdict import changes, judge, reached
+from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
 from gans.core.architecture import Blueprint
 
 Gans = Callable[..., Any]
@@ -67,7 +67,7 @@ def test_the_interval_is_scipys() -> None:
     ],
 )
 def test_verdicts(goal: Any, spread: float, values: list[float], verdict: str) -> None:
-    assert judge(row(goal=goal, spread=spread), reached(values), ()) == verdict
+    assert verdict_of(row(goal=goal, spread=spread), reached(values), ()) == verdict
 
 
 def test_another_protocol_never_passes() -> None:
@@ -80,7 +80,7 @@ def test_another_protocol_never_passes() -> None:
         "2 of 3 seeds",
         "--kimg 20",
     )
-    assert judge(of_search, reached([6.0]), ("--kimg 20",)) == "not the same protocol"
+    assert verdict_of(of_search, reached([6.0]), ("--kimg 20",)) == "not the same protocol"
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -196,10 +196,11 @@ def test_the_list_and_bad_words(gans: Gans, refused: Gans) -> None:
 
 def test_pacgans_networks_are_those_of_the_authors_code() -> None:
     settings = resolve(ROWS["pacgan-ring8-gan"].flags).settings
-    assert (settings.kimg, settings.batch_size, settings.betas) == (40_000.0, 100, (0.8, 0.999))
+    assert (settings.kimg, settings.batch_size) == (40_000.0, 100)
+    assert settings.options["optimizer.betas"] == (0.8, 0.999)
     assert (settings.lr_generator, settings.lr_critic, settings.ema_kimg) == (1e-4, 1e-4, 0.0)
     blueprint = Blueprint((2,), z_dim=settings.z_dim or 0, width=settings.width)
-    generator, critic = pacgan_mlp.Generator(blueprint), pacgan_mlp.critic(blueprint)
+    generator, critic = pacgan_mlp.PacganGenerator(blueprint), pacgan_mlp.critic(blueprint)
     layers = 2 * 400 + 3 * 400 * 400 + 4 * 2 * 400 + 400 * 2 + 2  # linear without bias, batch norm, the last
     assert sum(p.numel() for p in generator.parameters()) == layers
     pieces = 3 * 1000 + 2 * 201 * 1000 + 201

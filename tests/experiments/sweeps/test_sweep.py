@@ -37,7 +37,7 @@ def test_a_sweep_its_table_and_the_same_command_again(gans, here, tmp_path):
     assert len(here[0].started) == 4
     again = gans(f"{line} --out", tmp_path / "sweep")
     assert again.status == 0 and here[1].started == []
-    assert "could show" in again.out and again.out.splitlines()[-1] == str(tmp_path / "sweep")
+    assert "minimum detectable effect" in again.out and again.out.splitlines()[-1] == str(tmp_path / "sweep")
     more = gans(f"{line.replace('--seeds 2', '--seeds 3')} --out", tmp_path / "sweep")
     assert more.status == 0 and [name for name, _ in here[2].started] == ["bce-seed-2", "wgan-gp-seed-2"]
 
@@ -96,7 +96,7 @@ def test_impossible_members_are_listed_before_anything_runs(gans, here, tmp_path
     refused = gans(line, tmp_path / "sweep")
     assert refused.status == 2 and here == [] and not (tmp_path / "sweep").exists()
     assert "dcgan-seed-0: architecture dcgan makes images" in refused.err
-    assert "2 of 4 members cannot be" in refused.err and "--skip-impossible" in refused.err
+    assert "2 of 4 sweep runs are impossible" in refused.err and "--skip-impossible" in refused.err
     assert gans(f"{line} {tmp_path / 'sweep'} --skip-impossible").status == 0
     assert len(here[0].started) == 2
 
@@ -113,8 +113,8 @@ def test_impossible_members_are_listed_before_anything_runs(gans, here, tmp_path
         ("--refine 2", "--log-uniform"),
         ("--no-evaluate --early-stop fid", "--no-evaluate"),
         ("--no-evaluate --metric fid", "--no-evaluate"),
-        ("--early-stop fid", "fid is none of the scores that members get (modes/covered"),
-        ("--metric fid", "fid is none of the scores that members get (modes/covered"),
+        ("--early-stop fid", "fid is none of the scores of the sweep runs (modes/covered"),
+        ("--metric fid", "fid is none of the scores of the sweep runs (modes/covered"),
         ("--evaluate-metrics kids", "unknown metric 'kids'; did you mean kid"),
         ("--extractor random-vgg", "--extractor random-vgg sees images"),
         ("--early-stop kl --refine 2 --random 2 --log-uniform lr_critic=1e-4:1e-3", "exclude each other"),
@@ -149,7 +149,7 @@ def test_one_failing_member_does_not_stop_the_rest(gans, here, moody, tmp_path):
     moody("nan 5")
     failing = gans(f"{line} --json")
     states = {Path(one["folder"]).name: one["state"] for one in json.loads(failing.out)["members"]}
-    assert failing.status == 1 and "2 of 4 members failed" in failing.err.splitlines()[-1], failing
+    assert failing.status == 1 and "2 of 4 sweep runs failed" in failing.err.splitlines()[-1], failing
     assert states["bce-seed-0"] == states["bce-seed-1"] == "finished"
     assert "not finite" in states["moody-seed-0"] and states["moody-seed-0"].startswith("failed: step")
     moody("calm")
@@ -172,7 +172,7 @@ def test_a_setting_that_fails_in_the_first_rung_is_told_at_the_end_and_tried_aga
     moody("nan 5")
     failing = gans(f"{line} --json --out sweep")
     states = {Path(one["folder"]).name: one["state"] for one in json.loads(failing.out)["members"]}
-    assert failing.status == 1 and "1 of 2 members failed (moody-seed-0" in failing.err, failing
+    assert failing.status == 1 and "1 of 2 sweep runs failed (moody-seed-0" in failing.err, failing
     assert states.pop("bce-seed-0") == "finished" and states["moody-seed-0"].startswith("failed: step")
     moody("calm")
     assert gans(f"{line} --out sweep").status == 0

@@ -108,5 +108,5 @@ def test_files_that_cannot_be_read_say_nothing(text: str, home: Path) -> None:
 
 def test_nothing_is_imported_for_it() -> None:
     heavy = "{'wandb', 'torch', 'requests'}"
-    code = f"import sys; from experiments.trackers import _login; assert not {heavy} & set(sys.modules)"
+    code = f"import sys; from experiments.trackers.core import login; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

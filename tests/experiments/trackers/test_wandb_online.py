@@ -12,7 +12,6 @@ import pytest
 
 from experiments.runs import sync
 from experiments.runs.folder import RunFolder
-from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]
 SHORT = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8 --steps 30 --sample-kimg 0.48"
@@ -160,7 +159,6 @@ def test_a_run_does_not_wait_for_a_login_that_fails(
     fault: str, gans: Gans, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is tracked offline instead, after a few seconds at most."""
-    monkeypatch.setattr(tracker, "INIT_SECONDS", 1.0)
     server.mood = fault
     if fault == "malformed key":
         monkeypatch.setenv("WANDB_API_KEY", "guess")
@@ -169,7 +167,7 @@ def test_a_run_does_not_wait_for_a_login_that_fails(
     if fault == "no answer":
         monkeypatch.setattr(Answer, "data", lambda *words: server.over.wait(60))
     began = time.monotonic()
-    outcome = gans(f"{SHORT} --out run")
+    outcome = gans(f"{SHORT} --track wandb --set wandb.init_seconds=1 --out run")
     assert time.monotonic() - began < 15, "W&B's own patience is a minute and a half"
     assert (outcome.status, outcome.out) == (0, "run\n")
     (line,) = warnings(outcome.err)
@@ -178,13 +176,10 @@ def test_a_run_does_not_wait_for_a_login_that_fails(
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_run_does_not_wait_for_an_upload_that_does_not_end(
-    gans: Gans, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tracker, "FINISH_SECONDS", 1.0)
+def test_a_run_does_not_wait_for_an_upload_that_does_not_end(gans: Gans, server: Server) -> None:
     server.mood = "hang"
     began = time.monotonic()
-    outcome = gans(f"{SHORT} --out run")
+    outcome = gans(f"{SHORT} --track wandb --set wandb.finish_seconds=1 --out run")
     assert time.monotonic() - began < 15
     assert (outcome.status, outcome.out) == (0, "run\n")
     assert "did not end within 1 s" in warnings(outcome.err)[-1]

@@ -23,7 +23,7 @@ def test_it_names_itself_after_its_data(classifier_file: Path) -> None:
     extractor = Classifier(classifier_file)
     assert (extractor.name, extractor.distance) == ("classifier:some", "fd-classifier:some")
     assert extractor.classes == ("a", "b", "c")
-    assert extractor.remark == "it names 50.0% of held-out images rightly"
+    assert extractor.remark == "its accuracy on held-out images is 50.0%"
 
 
 def test_the_extractor_shows_what_training_showed(classifier_file: Path, pictures: Any) -> None:

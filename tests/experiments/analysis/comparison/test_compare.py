@@ -35,7 +35,7 @@ def test_three_losses_with_three_seeds(gans, sweep):
     assert (rows["bce"]["low"], rows["bce"]["high"]) == pytest.approx((28.5159, 33.4841), abs=1e-4)
     assert rows["hinge"]["verdict"] == "no significant difference"
     assert rows["wgan-gp"]["verdict"] == "worse by 30.17" and rows["wgan-gp"]["p"] < 0.001
-    # These seeds could have shown a difference of some units, but not of one.
+    # The minimum detectable effect of these seeds is some units, more than one.
     assert 1.0 < rows["hinge"]["detectable"] < 10.0
 
 

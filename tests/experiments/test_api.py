@@ -1,0 +1,153 @@
+"""`import gans`: the laboratory as functions gives what the commands give."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import gans
+from experiments.core import registry
+
+Gans = Callable[..., Any]
+TINY = {"image_size": 16, "width": 2, "z_dim": 4, "batch_size": 4, "steps": 3, "track": "local"}
+FLAGS = "--image-size 16 --width 2 --z-dim 4 --batch-size 4 --steps 3 --track local"
+
+
+def test_train_is_the_command(gans: Gans, workplace: Path) -> None:
+    """Equal settings give equal bytes, however they are given."""
+    from gans import train
+
+    assert (
+        gans(f"run --arch stylegan2 {FLAGS} --set arch.mapping_layers=2 --style-mixing 0.5 --out one").status
+        == 0
+    )
+    arch = {"name": "stylegan2", "mapping_layers": 2, "style_mixing": 0.5}
+    run = train("two", arch=arch, **TINY)
+    assert Path("one/generator.safetensors").read_bytes() == (run.path / "generator.safetensors").read_bytes()
+    assert run.settings.options["arch.mapping_layers"] == 2
+    assert run.scores[-1]["step"] == 3
+
+
+def test_train_resumes_and_takes_regularizers(workplace: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = gans.train(arch="mlp", loss="bce", data="ring8", label_smoothing=0.9, steps=3, track="local")
+    assert dict(first.settings.regularizers) == {"label-smoothing": 0.9}
+    with caplog.at_level(logging.INFO, "gans"):
+        again = gans.train(arch="mlp", loss="bce", data="ring8", label_smoothing=0.9, steps=3, track="local")
+    assert again.path == first.path and "is finished" in caplog.text
+
+
+def test_a_loaded_generator_draws_what_the_command_draws(gans: Gans, workplace: Path) -> None:
+    from gans import load
+
+    assert gans(f"run --arch stylegan2 --conditional {FLAGS} --out run").status == 0
+    generator = load("run")
+    assert gans("sample run -n 5 --seed 3 --label 2 --truncation 0.7 --out five.npy").status == 0
+    samples = generator.sample(5, seed=3, label=2, truncation=0.7)
+    assert samples.shape == (5, 3, 16, 16)
+    rounded = ((samples + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+    assert np.abs(rounded.astype(int) - np.load("five.npy").astype(int)).max() <= 1
+    assert generator.step == 3 and generator.settings.arch == "stylegan2"
+
+
+def test_a_loaded_generator_has_its_critic_and_its_latents(gans: Gans, workplace: Path) -> None:
+    from gans import load
+
+    assert gans(f"run --arch dcgan --loss bce {FLAGS} --out run").status == 0
+    generator = load("run")
+    assert isinstance(generator.critic, nn.Module)
+    assert generator.critic(generator.sample(2)).shape == (2,)
+    point = generator.latent.of_seeds([3])
+    assert torch.allclose(generator.latent.samples(point), generator.sample(1, seed=3), atol=1e-6)
+    assert load("run/generator.safetensors").critic is None
+
+
+def test_evaluate_is_the_command(gans: Gans, workplace: Path) -> None:
+    from gans import evaluate
+
+    assert gans("run --arch mlp --loss bce --data ring8 --steps 3 --track local --out run").status == 0
+    told = json.loads(gans("evaluate run --metrics modes -n 500 --json").out)
+    assert evaluate("run", "modes", n=500) == told
+
+
+def test_fid_of_vectors_is_the_closed_form() -> None:
+    x = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    shift = torch.tensor([1.0, 2.0, -2.0], dtype=torch.float64)
+    assert gans.fid(x, x + shift) == pytest.approx(9.0, rel=1e-9)
+    assert gans.fid(x.numpy(), 2 * x.numpy()) == pytest.approx(
+        x.mean(0).square().sum().item() + torch.cov(x.T).trace().item(), rel=1e-6
+    )
+
+
+def test_fid_of_arrays_is_that_of_the_files(gans: Gans, pictures: Path, workplace: Path) -> None:
+    """Arrays in either order of dimensions, uint8 or float, are the images in a folder."""
+    from PIL import Image
+
+    from gans import fid
+
+    other = workplace / "others"
+    other.mkdir()
+    images = []
+    for number, file in enumerate(sorted(pictures.iterdir())):
+        with Image.open(file) as picture:
+            images.append(np.asarray(picture))
+            Image.fromarray(255 - images[-1]).save(other / f"{number}.png")
+    told = json.loads(gans(f"fid folder:{pictures} folder:{other} --extractor random-vgg --json").out)
+    expected = next(iter(told.values()))["value"]
+    array = np.stack(images)
+    planes = torch.from_numpy(array).permute(0, 3, 1, 2)
+    for a, b in ((array, 255 - array), (planes / 127.5 - 1, 1 - planes / 127.5), (planes, f"folder:{other}")):
+        found = fid(a, b, extractor="random-vgg")
+        assert found == pytest.approx(expected, rel=1e-5)
+        assert found.record["extractor"] == "random-vgg"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "mentions"),
+    [
+        (torch.zeros(4, 2), torch.zeros(4, 3), "2 and 3 numbers"),
+        (torch.zeros(4, 7, 8, 9), torch.zeros(4, 3, 8, 8), "array a has shape"),
+        (torch.zeros(4, 3, 8, 8), torch.full((4, 3, 8, 8), 2.0), "array b: give uint8 images"),
+        ("nowhere", torch.zeros(4, 3, 8, 8), "nowhere is no statistics file"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(a: Any, b: Any, mentions: str) -> None:
+    with pytest.raises(gans.UsageError, match=mentions):
+        gans.fid(a, b, extractor="random-vgg")
+
+
+def test_errors_are_the_commands_lines(workplace: Path) -> None:
+    with pytest.raises(gans.UsageError, match="unknown architecture 'dcgann'; did you mean dcgan"):
+        gans.train(arch="dcgann")
+    with pytest.raises(gans.UsageError, match="is not a run folder"):
+        gans.load("nothing")
+    with pytest.raises(AttributeError, match="no attribute 'trian'; it offers"):
+        gans.trian  # noqa: B018
+
+
+def test_parts_work_in_a_loop_of_ones_own() -> None:
+    """WGAN-GP's critic loss by hand, by the parts, and by the objective, in float64."""
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)).double()
+    real, fake = torch.randn(5, 2).double(), torch.randn(5, 2).double()
+    loss, penalty = gans.loss("wgan-gp"), gans.penalty("interpolates")
+    slope = critic[0].weight.norm()  # everywhere, for a linear critic
+    by_hand = critic(fake).mean() - critic(real).mean() + 10 * (slope - 1).square()
+    by_parts = loss.critic(critic(real), critic(fake)) + penalty(critic, real, fake).value
+    objective = gans.AdversarialObjective(loss, [penalty])
+    terms = objective.critic_loss(critic, gans.Clock(), gans.Batch(real), fake).terms
+    assert by_parts.item() == pytest.approx(by_hand.item(), rel=1e-12)
+    assert sum(terms.values()).item() == pytest.approx(by_hand.item(), rel=1e-12)
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.1)
+    sum(terms.values()).backward()
+    optimizer.step()
+    assert all(parameter.grad is not None for parameter in critic.parameters())
+
+
+def test_metrics_are_classes_by_name() -> None:
+    assert gans.metric("pr") is registry.load("metric", "precision-recall")
