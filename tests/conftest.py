@@ -47,12 +47,14 @@ MOOD, WHEN, FILE = (os.environ.get("MOOD", "calm") + "  ").split(" ")[:3]
 
 class Moody(_Usual):
     recipe = Recipe(paper="none", form="moody", settings=_Usual.recipe.settings)
-    turn = 0
+
+    def __init__(self):
+        self.update = 0
 
     def critic(self, real_logits, fake_logits):
-        type(self).turn += 1
+        self.update += 1
         value = super().critic(real_logits, fake_logits)
-        if str(self.turn) != WHEN:
+        if str(self.update) != WHEN:
             return value
         if MOOD in ("SIGINT", "SIGTERM"):
             number = getattr(signal, MOOD)
@@ -66,7 +68,7 @@ class Moody(_Usual):
 
     def generator(self, fake_logits, real_logits):
         value = super().generator(fake_logits, real_logits)
-        if MOOD == "steep" and str(self.turn) == WHEN:  # a finite value with a slope that is not
+        if MOOD == "steep" and str(self.update) == WHEN:  # a finite value with a slope that is not
             value = value + (fake_logits.mean() * 0).sqrt()
         return value
 '''

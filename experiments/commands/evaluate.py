@@ -1,4 +1,4 @@
-"""`gans evaluate`, `fid`, `stats` and `train-classifier`: parse, call, print.
+"""Commands `gans evaluate`, `fid`, `stats` and `train-classifier`: parse, call, print.
 
 Nothing heavy is imported at the top.
 """
@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import SettingType, debug_option, plugin_option, setting_option
+from experiments.commands.options import (
+    check_options,
+    debug_option,
+    device_option,
+    json_option,
+    plugin_option,
+    read_options,
+    set_option,
+    setting_option,
+)
 from experiments.core.console import meters
 from experiments.core.errors import UsageError
 
@@ -19,28 +28,36 @@ log = logging.getLogger("gans")
 
 
 def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Flags of everything that looks at images through an extractor."""
+    """Adds the options of commands that extract features."""
     path = click.Path(path_type=Path)
+    whole = click.IntRange(min=0)
+    count = click.IntRange(min=2)
     for option in (
         debug_option,
         plugin_option,
-        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
-        click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps"),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of samples."),
-        click.option("--download", is_flag=True, help="Fetch what is not on this machine."),
-        click.option("--resize-rule", metavar="RULE", help="How images come to the extractor's size."),
-        click.option("--weights", type=path, metavar="FILE", help="Of the extractor."),
-        click.option("--extractor", metavar="NAME", help="What sees features (gans list extractors)."),
+        json_option,
+        device_option,
+        set_option,
+        click.option("--seed", type=whole, default=0, show_default=True, help="Seed of the samples."),
+        click.option("--download", is_flag=True, help="Download weights and data that are missing here."),
+        click.option("--resize-rule", metavar="RULE", help="Rule that resizes images for the extractor."),
+        click.option("--weights", type=path, metavar="FILE", help="Weights of the feature extractor."),
+        click.option("--extractor", metavar="NAME", help="Feature extractor (gans list extractors)."),
         click.option(
-            "-n", "count", type=click.IntRange(min=2), default=50_000, show_default=True, help="At most."
+            "-n",
+            "count",
+            type=count,
+            default=50_000,
+            show_default=True,
+            help="Largest number of samples on each side.",
         ),
     ):
         command = option(command)
     return command
 
 
-def look_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Flags of the form that data is brought to."""
+def format_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of the format that data is brought to."""
     for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
         command = setting_option(name)(command)
     return command
@@ -49,16 +66,16 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@look_options
+@format_options
 @extraction_options
-@click.option("--force", is_flag=True, help="Compare what was not made alike.")
+@click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
-    """The Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
+    """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
     from experiments.evaluation.distance import distance
     from experiments.runs.scores import lines_of
 
     with meters() as meter:
-        one, other = comparison(flags, meter).sides(a, b)
+        one, other = open_sides(flags, meter, a, b).sides(a, b)
     scores = distance(one, other, flags["seed"], force)
     for line in [json.dumps(scores)] if as_json else lines_of(scores):
         click.echo(line)
@@ -66,17 +83,17 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 
 @click.command()
 @click.argument("spec")
-@click.option("--out", required=True, metavar="FILE.npz", help="Where to write them.")
-@look_options
+@click.option("--out", required=True, metavar="FILE.npz", help="File to write.")
+@format_options
 @extraction_options
 def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None:
-    """Writes mean and covariance of the features of SPEC, as `gans fid` reads them."""
+    """Write mean and covariance of the features of SPEC, as `gans fid` reads them."""
     from experiments.evaluation.distance import write_statistics
 
     if not out.endswith(".npz"):
         raise UsageError(f"--out {out}: give FILE.npz")
     with meters() as meter:
-        side = comparison(flags, meter).open(spec)
+        side = open_sides(flags, meter, spec).open(spec)
     write_statistics(side, Path(out))
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
@@ -87,29 +104,34 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
     "--metrics",
     default="",
     metavar="NAME,…",
-    help="gans list metrics; default: fid,kid,precision-recall for images, with l1,psnr,ssim where a run "
-    "translates and the truth is known; modes for ring8 and grid25.",
+    help="Metrics (gans list metrics); default: fid,kid,precision-recall for images, with l1,psnr,ssim where "
+    "a run translates and the truth is known; modes for ring8 and grid25.",
 )
-@click.option("--every-checkpoint", is_flag=True, help="All checkpoints that the run still has.")
-@click.option("--plot", is_flag=True, help="Draw classes, nearest reals and scores by class into RUN/plots.")
+@click.option("--every-checkpoint", is_flag=True, help="Evaluate all checkpoints that the run still has.")
+@click.option(
+    "--plot", is_flag=True, help="Draw classes, nearest real images and scores by class into RUN/plots."
+)
 @extraction_options
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
-    """Scores of RUN's newest generator against its data; they go into the run's scores too."""
-    from experiments.evaluation.evaluate import Evaluator, judged
+    """Evaluate RUN's newest generator against its data; the scores go into the run's folder too."""
+    from experiments.evaluation.evaluate import Evaluator, candidates_of
     from experiments.evaluation.plots import check_plots, draw
-    from experiments.evaluation.publish import tell_trackers
+    from experiments.evaluation.publish import publish_scores
     from experiments.runs.folder import RunFolder
     from experiments.runs.scores import keep_scores, lines_of
 
-    options, count, seed = how_of(flags), flags["count"], flags["seed"]
-    candidates = judged(run, every_checkpoint)
+    given = read_options(flags["options"])
+    check_options(given, "metric", "extractor")
+    options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
+    candidates = candidates_of(run, every_checkpoint)
     folder, found = RunFolder(Path(run)), {}
     if plot:
         check_plots(candidates[-1], folder)
     with meters() as meter:
-        evaluator = Evaluator(options, [name for name in metrics.split(",") if name], count, seed, meter)
+        names = [name for name in metrics.split(",") if name]
+        evaluator = Evaluator(options, names, count, seed, meter, given)
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)
@@ -117,62 +139,75 @@ def evaluate(
                     click.echo(line)
                 if folder.exists:
                     keep_scores(folder, each.step or 0, each.kimg, scores)
-        finally:  # what was found is said, even if it cannot be kept
+        finally:  # scores are printed even if they cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
         if folder.exists:
-            tell_trackers(folder, {each.step or 0: found[str(each.step)] for each in candidates})
+            publish_scores(folder, {each.step or 0: found[str(each.step)] for each in candidates})
         if plot:
             for file in draw(each, evaluator.task_metrics[0], folder.path, meter):
                 log.info(f"drawn: {file}")
 
 
 @click.command("train-classifier")
-@click.option("--data", required=True, metavar="SPEC", help="A labelled set of images.")
-@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over it.")
-@click.option("--name", metavar="NAME", help="For --extractor classifier:NAME; default: that of the data.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the training.")
-@click.option("--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps")
-@click.option("--force", is_flag=True, help="Train again what is there.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--data", required=True, metavar="SPEC", help="Labelled set of images.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over the data."
+)
+@click.option(
+    "--name", metavar="NAME", help="Name for --extractor classifier:NAME; default: that of the data."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the training."
+)
+@device_option
+@click.option("--force", is_flag=True, help="Train again, even if the classifier is there.")
+@json_option
+@set_option
 @setting_option("download")
-@look_options
+@format_options
 @plugin_option
 @debug_option
 def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
-    """Trains the extractor classifier:NAME on a labelled set, once, and keeps it with its accuracy."""
+    """Train the extractor classifier:NAME on a labelled set, once, and keep it with its accuracy."""
     from experiments.evaluation.classifier_training import Training, classifier_name, keep_classifier
-    from experiments.evaluation.sample_sets import open_data_as
+    from experiments.evaluation.sample_sets import open_data_as, read_data_options
 
-    training = Training(flags["epochs"], flags["seed"], flags["device"])
-    images = open_data_as(data, *look_of_flags(flags))
+    given = read_options(flags["options"])
+    check_options(given, "data")
+    training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
+    images = open_data_as(data, *image_format(flags, given))
     with meters() as meter:
         name = flags["name"] or classifier_name(data)
         found = keep_classifier(data, images, name, training, force, meter)
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-def how_of(flags: dict[str, Any]) -> Any:
-    """What the flags say about extraction."""
+def extractor_options(flags: dict[str, Any], given: dict[str, str] | None = None) -> Any:
+    """Makes the options of feature extraction from flags, and the extractor's own from `--set`."""
     from experiments.evaluation.features import ExtractorOptions
 
+    own = {key: value for key, value in (given or {}).items() if key.startswith("extractor.")}
     names = ("extractor", "weights", "resize_rule", "device", "download")
-    return ExtractorOptions(**{name: flags[name] for name in names})
+    return ExtractorOptions(**{name: flags[name] for name in names}, options=own)
 
 
-def comparison(flags: dict[str, Any], meter: Any) -> Any:
-    """What opens the sides of a distance, as the flags say."""
-    from experiments.evaluation.distance import DistanceSides
+def open_sides(flags: dict[str, Any], meter: Any, *words: str) -> Any:
+    """Makes the opener of the sides of a distance. Raises UsageError for options that no side has."""
+    from experiments.evaluation.distance import DistanceSides, is_data_spec
+    from experiments.evaluation.sample_sets import read_data_options
 
-    options = how_of(flags)
-    image_format, reach = look_of_flags(flags)
-    return DistanceSides(options, image_format, reach, flags["count"], flags["seed"], meter)
+    given = read_options(flags["options"])
+    check_options(given, "extractor", "data")
+    read_data_options(given, list(filter(is_data_spec, words)))
+    options = extractor_options(flags, given)
+    return DistanceSides(options, *image_format(flags, given), flags["count"], flags["seed"], meter)
 
 
-def look_of_flags(flags: dict[str, Any]) -> tuple[Any, Any]:
-    """The form that data is brought to, and how it is come by."""
+def image_format(flags: dict[str, Any], given: dict[str, str]) -> tuple[Any, Any]:
+    """Makes the format of image data, and the access to data, from flags and from `--set`."""
     from experiments.data.core.sources import access
     from experiments.evaluation.sample_sets import ImageFormat
 
-    image_format = ImageFormat(flags["image_size"], flags["channels"], flags["fit"] or "auto")
-    return image_format, access({name: value for name, value in flags.items() if value is not None})
+    found = ImageFormat(flags["image_size"], flags["channels"], flags["fit"] or "auto")
+    return found, access({name: value for name, value in flags.items() if value is not None} | given)

@@ -1,10 +1,10 @@
-"""Trains the network behind the extractor `classifier`, once for a labelled set, and says how good it is."""
+"""Training of the network behind the extractor `classifier`, once for a labelled set, with its accuracy."""
 
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +30,28 @@ from metrics.extractors.core.rgb import SMALLEST
 log = logging.getLogger("gans")
 
 BATCH = 128
-HELD_OUT = 0.1  # of the images: they tell the accuracy, and are never trained on
+HELD_OUT = 0.1  # of the images, for the accuracy: they are never trained on
 MOST_HELD_OUT = 10_000
 SHIFT = 2  # pixels, in each direction, that training moves images by at random
-RISE = 0.1  # of the training, in which the learning rate rises
+WARMUP = 0.1  # of the training, in which the learning rate rises
 Meter = Callable[[str, int], Callable[[int], None]]
 
 
 def classifier_name(spec: str) -> str:
-    """The word after `classifier:` for a data spec: `mnist`; `folder-pets` for folder:~/data/pets."""
+    """The default name of a classifier of a data spec: `mnist`; `folder-pets` for folder:~/data/pets."""
     kind, _, argument = spec.partition(":")
     name = f"{kind}-{Path(argument).stem or 'root'}" if argument else kind
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training found.
+class TrainedClassifier:
+    """A trained classifier with its accuracy.
 
     Attributes:
         network: in evaluation mode.
-        accuracy: share of the held-out images that it names rightly.
-        held_out: how many these were.
+        accuracy: accuracy on the held-out images, in [0, 1].
+        held_out: number of these.
     """
 
     network: ClassifierNetwork
@@ -59,7 +59,11 @@ class Trained:
     held_out: int
 
     def save(self, path: Path, made_of: Mapping[str, Any]) -> dict[str, Any]:
-        """Writes it, and returns its description. Raises RunError where that fails."""
+        """Writes the classifier, and returns its description. Raises RunError where that fails.
+
+        Args:
+            made_of: the description of its training.
+        """
         description = {**made_of, "accuracy": self.accuracy, "held_out": self.held_out}
         write_file(path, classifier_bytes(self.network, description))
         return description
@@ -67,15 +71,21 @@ class Trained:
 
 @dataclass(frozen=True)
 class Training:
-    """How a classifier is trained."""
+    """Options of training a classifier.
+
+    Attributes:
+        epochs: passes over the data.
+        data_options: options of the data that differ from their defaults, by name.
+    """
 
     epochs: int
     seed: int
     device: str
+    data_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def kept_classifier(name: str) -> dict[str, Any] | None:
-    """What is known of the classifier of that name, if it is there and whole."""
+    """Reads the description of the classifier of that name; None if it is not there, or damaged."""
     try:
         description, _, _ = read_classifier(kept_weights("classifier", name))
     except WeightsError:
@@ -86,7 +96,11 @@ def kept_classifier(name: str) -> dict[str, Any] | None:
 def keep_classifier(
     spec: str, data: DataSet, name: str, training: Training, force: bool, meter: Meter
 ) -> dict[str, Any]:
-    """Trains a classifier and keeps it, unless the very same is kept already. Returns what is known of it.
+    """Trains a classifier and keeps it, unless the very same is kept already. Returns its description.
+
+    Args:
+        force: train it in any case.
+        meter: told what is trained on, and how many images are shown.
 
     Raises UsageError for data that none can be trained on, or where the name is another's, unless `force`;
     RunError where another process is training it.
@@ -102,25 +116,27 @@ def keep_classifier(
         "shape": list(data.sample_shape),
         "epochs": training.epochs,
         "seed": training.seed,
+        **({"options": dict(training.data_options)} if training.data_options else {}),
     }
     kept = None if force else kept_classifier(name)
     if kept is not None:
-        if changed := [f"{key} {kept.get(key)}" for key in made_of if kept.get(key) != made_of[key]]:
+        parts = [*made_of, *({"options"} - made_of.keys())]
+        if changed := [f"{key} {kept.get(key)}" for key in parts if kept.get(key) != made_of.get(key)]:
             raise UsageError(
                 f"classifier:{name} is there and of other making ({'; '.join(changed):.300}); "
                 "train it again with --force, or take another --name"
             )
         log.info(f"{file}: it is trained already; --force trains it again")
     else:
-        with _only_here(file):
+        with _exclusive(file):
             advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
             kept = train_classifier(data, training, advance).save(file, made_of)
     return kept | {"extractor": f"classifier:{name}", "file": str(file)}
 
 
 @contextmanager
-def _only_here(file: Path) -> Iterator[None]:
-    """Keeps other processes from training the same."""
+def _exclusive(file: Path) -> Iterator[None]:
+    """Locks out other processes that would train the same."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock"), timeout=0):
@@ -132,7 +148,7 @@ def _only_here(file: Path) -> Iterator[None]:
 
 
 def check_labelled(spec: str, data: DataSet) -> None:
-    """Raises UsageError for data that no classifier can be trained on."""
+    """Checks that a classifier can be trained on data: labelled images, enough of them. Raises UsageError."""
     if not data.is_images:
         raise UsageError(f"data {spec} is points, and a classifier sees images")
     if data.labels is None or len(data.classes) < 2:
@@ -144,13 +160,14 @@ def check_labelled(spec: str, data: DataSet) -> None:
         raise UsageError(f"data {spec} has {len(data):,} images: too few to train a classifier on")
 
 
-def train_classifier(data: DataSet, training: Training, advance: Callable[[int], None]) -> Trained:
-    """Trains on the cross-entropy, while the rate of learning rises and falls once. A function of the data,
-    the epochs and the seed.
+def train_classifier(data: DataSet, training: Training, advance: Callable[[int], None]) -> TrainedClassifier:
+    """Trains a classifier on the cross-entropy, while the learning rate rises and falls once.
+
+    The result is a function of the data, the epochs and the seed.
 
     Args:
         data: labelled, as `check_labelled` asks for.
-        advance: told how many images were shown; `images_shown` of them in all.
+        advance: told the number of images that were shown since; `images_shown` of them in all.
     """
     seed, device = training.seed, torch.device(resolve_device(training.device))
     order = torch.randperm(len(data), generator=generator_for(seed, "classifier", "split"))
@@ -158,7 +175,7 @@ def train_classifier(data: DataSet, training: Training, advance: Callable[[int],
     total = images_shown(len(data), training.epochs)
     seed_all(seed, "classifier", "weights")
     network = ClassifierNetwork(len(data.classes)).to(device).to(memory_format=torch.channels_last)
-    rates = RateSchedule(cosine, warmup_images=RISE * total)
+    rates = RateSchedule(cosine, warmup_images=WARMUP * total)
     player = Player("classifier", network, _optimizer, rates=Rates(rates))
     seen = 0
     for epoch in range(training.epochs):
@@ -170,7 +187,7 @@ def train_classifier(data: DataSet, training: Training, advance: Callable[[int],
             player.minimise(_cross_entropy(network), clock, _shifted(images, random), labels)
             seen += len(images)
             advance(len(images))
-    return Trained(network.eval(), _accuracy(network, data, held_out, device), len(held_out))
+    return TrainedClassifier(network.eval(), _accuracy(network, data, held_out, device), len(held_out))
 
 
 def _optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -185,7 +202,7 @@ def _cross_entropy(network: nn.Module) -> Callable[..., Losses]:
 
 
 def images_shown(count: int, epochs: int) -> int:
-    """How many images training shows, of a set of `count`."""
+    """Number of images that training shows, of a set of `count`."""
     return epochs * ((count - _held_out(count)) // BATCH * BATCH)
 
 
@@ -194,7 +211,7 @@ def _held_out(count: int) -> int:
 
 
 def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """The network's input and the labels, in that order."""
+    """Batches of the network's input and the labels."""
     assert data.labels is not None
     for indices in torch.split(order, BATCH):
         with usage_errors():
@@ -203,7 +220,7 @@ def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tup
 
 
 def _shifted(images: Tensor, random: torch.Generator) -> Tensor:
-    """The whole batch by some pixels, its border repeated."""
+    """Shifts a whole batch by some pixels at random; its border is repeated."""
     down, right = (torch.randint(2 * SHIFT + 1, (2,), generator=random)).tolist()
     height, width = images.shape[-2:]
     padded = nn.functional.pad(images, (SHIFT, SHIFT, SHIFT, SHIFT), mode="replicate")

@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
+"""Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
 
 import logging
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from experiments.evaluation.features import (
     ExtractorOptions,
     Meter,
     ReferenceFeatures,
-    differing,
     extract,
     open_extractor,
+    provenance_differences,
 )
 from experiments.evaluation.sample_sets import (
     GeneratedSamples,
@@ -27,7 +27,7 @@ from experiments.evaluation.sample_sets import (
     open_generated,
     open_samples_of,
 )
-from experiments.evaluation.task_metrics import finite_only
+from experiments.evaluation.task_metrics import update_checked
 from experiments.runs.scores import EvaluationScores, quantization, versions
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors.core.extractor import Extractor
@@ -39,13 +39,13 @@ FILE = ".npz"
 
 @dataclass(frozen=True)
 class DistanceSide:
-    """One of the two things that a distance is between.
+    """One of the two sides of a distance.
 
     Attributes:
         name: as the user gave it.
-        statistics: of its feature vectors.
-        count: samples; 0 where a file does not say.
-        record: what is known of how the vectors were made.
+        statistics: statistics of its feature vectors.
+        count: number of samples; 0 where a file does not say.
+        record: provenance of the vectors, as far as it is known.
     """
 
     name: str
@@ -58,8 +58,12 @@ class DistanceSides:
     """Opens the sides of a Fréchet distance, with one extractor for both.
 
     Args:
-        how: of the extraction; look: of the data; access: how data is come by.
-        count: samples on each side, at most; seed: of samples, and of the part of a larger data set.
+        options: of the extraction.
+        image_format: format of image data; the default is that of a generator on the other side.
+        access: access to data, and options of its sources.
+        count: largest number of samples on each side.
+        seed: seed of samples, and of the part of a larger data set.
+        meter: told what is extracted, and how many samples of it.
     """
 
     def __init__(
@@ -84,24 +88,27 @@ class DistanceSides:
         self._generated: dict[str, GeneratedSamples] = {}
 
     def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
-        """Both sides. Data that is compared with a generator is brought to the form of its samples."""
+        """Opens both sides. Data that is compared with a generator is brought to the format of its samples.
+
+        Raises UsageError for words that name nothing, and for data that cannot be had.
+        """
         for word in filter(is_generator, (a, b)):
             settings = self._open_generated(word).settings
             self._data = settings.data
             if self.image_format == ImageFormat():
                 self.image_format = image_format_of(settings)
-        self._data = next(filter(catalogue_knows, (b, a)), self._data)
+        self._data = next(filter(is_data_spec, (b, a)), self._data)
         return self.open(a), self.open(b)
 
     def open(self, word: str) -> DistanceSide:
-        """The side that a word names: a `.npz`, a generator, or a data spec."""
+        """Opens the side that a word names: a `.npz`, a generator, or a data spec. Raises UsageError."""
         if word.endswith(FILE):
             with usage_errors():
                 statistics = Statistics.load(word)
             return DistanceSide(word, statistics, statistics.count, statistics.provenance)
         if is_generator(word):
             return self.of_samples(self._open_generated(word))
-        if catalogue_knows(word):
+        if is_data_spec(word):
             self._data = self._data or word
             samples = open_samples_of(word, self.image_format, self.count, self.seed, self.access)
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
@@ -113,10 +120,10 @@ class DistanceSides:
         )
 
     def of_samples(self, samples: SampleSet) -> DistanceSide:
-        """The side that a set of samples is."""
+        """Makes a side of a set of samples. Raises UsageError for samples that the extractor cannot see."""
         moments, extractor = Moments(), self._extractor_for(samples)
         for _, features in extract(samples, extractor, self.meter):
-            finite_only(moments.update, features.vectors)
+            update_checked(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
         with usage_errors():
             return DistanceSide(samples.name, moments.statistics(), len(samples), record)
@@ -138,7 +145,8 @@ class DistanceSides:
         return extractor
 
 
-def catalogue_knows(spec: str) -> bool:
+def is_data_spec(spec: str) -> bool:
+    """Whether a word begins with the name of a data source."""
     return spec.partition(":")[0] in registry.names("data")
 
 
@@ -148,7 +156,7 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
     Raises UsageError for sides whose features were made differently, unless `force`.
     """
     known = [side.record for side in (a, b) if "extractor" in side.record]
-    if len(known) == 2 and (lines := differing(known[0], known[1])) and not force:
+    if len(known) == 2 and (lines := provenance_differences(known[0], known[1])) and not force:
         raise UsageError(
             f"{a.name} and {b.name} were not made alike ({'; '.join(lines)}); "
             "make both with the same flags, or compare nevertheless with --force"
@@ -168,7 +176,8 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
             )
     record = known[0] if known else {}
     name = str(record.get("distance", "fd-unknown"))
-    kept = {key: record[key] for key in ("extractor", "weights", "resize_rule") if key in record}
+    parts = ("extractor", "weights", "resize_rule", "extractor_options")
+    kept = {key: record[key] for key in parts if key in record}
     references = [side.record["reference"] for side in (a, b) if "reference" in side.record]
     score = {"value": value, "n": [a.count, b.count], **kept, "quantization": quantization(record)}
     return {name: score | {"seed": seed, "references": references, **versions()}}

@@ -23,9 +23,9 @@ from metrics.core.metric import Metric
 log = logging.getLogger("gans")
 
 # Parts of the record of a score that must be equal for two scores to compare.
-COMPARABLE = ("extractor", "weights", "resize_rule", "n", "seed", "reference", "split") + (
-    "options",
-    "extractor_options",
+COMPARABLE = (
+    *("extractor", "weights", "resize_rule", "extractor_options"),
+    *("options", "n", "seed", "reference", "split"),
 )
 DEFAULTS_FOR_IMAGES = ("fid", "kid", "precision-recall")
 DEFAULTS_FOR_PAIRS = ("l1", "psnr", "ssim")
@@ -113,7 +113,7 @@ class Evaluator:
         return found
 
     def _default_names(self, tasks: Sequence[EvaluationTask], options: Mapping[str, Any]) -> Sequence[str]:
-        """The metrics where the user names none; kid is left out of small sets, unless it is given options."""
+        """The metrics where the user names none, without kid for small sets unless it is given options."""
         reals = [task.reals for task in tasks]
         if not reals[0].is_images:
             return DEFAULTS_FOR_POINTS if reals[0].data.mixture is None else DEFAULTS_FOR_MIXTURES

@@ -24,7 +24,7 @@ from experiments.core.paths import cache_folder, kept_weights
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.points_extractor import PointsExtractor
-from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet, specs_within
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor, Features
 from metrics.path_length import EPSILON
@@ -119,7 +119,7 @@ def _default(options: ExtractorOptions, data: str) -> tuple[str, str]:
         return "inception", "its weights were asked for"
     if registry.load("extractor", "inception").is_at_hand(None):
         return "inception", "its weights are on this machine"
-    better = [spec for spec in _specs_within(data) if _is_for_classifiers(spec)]
+    better = [spec for spec in specs_within(data) if _is_for_classifiers(spec)]
     for spec in better:
         kept = kept_classifier(name := classifier_name(spec))
         if kept is not None and kept.get("data") == absolute_spec(spec) and not kept.get("options"):
@@ -133,15 +133,6 @@ def _default(options: ExtractorOptions, data: str) -> tuple[str, str]:
         return "efflite0", f"its weights are on this machine{hint}"
     missing = "no other has its weights on this machine; inception needs --weights FILE or --download"
     return FALLBACK, missing + hint
-
-
-def _specs_within(data: str) -> Iterator[str]:
-    """A data spec, and the specs of the sets inside it."""
-    name, _, argument = data.partition(":")
-    if name in registry.names("data"):
-        yield data
-        if argument and registry.load("data", name).takes_spec:
-            yield from _specs_within(argument)
 
 
 def _is_for_classifiers(spec: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures of what lies behind the scores: classes, nearest reals, precision and recall by class."""
+"""Plots of an evaluation: classes, nearest real images, precision and recall by class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from metrics.precision_recall import PrecisionRecall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_SAMPLES = 10_000  # of either side that are looked at
+MOST_SAMPLES = 10_000  # of either side that are extracted
 MOST_CLASSES = 30  # bars that can still be read; of more classes, the most frequent
 FEWEST_IN_CLASS = 10  # on either side, for precision and recall to mean anything
 NEIGHBOURS, ROWS = 8, 10
@@ -31,7 +31,7 @@ REAL, GENERATED = "0.6", "tab:blue"
 
 @dataclass(frozen=True)
 class ExtractedSet:
-    """What the extractor sees in one side, N samples of it.
+    """Images of one side with their features, N of them.
 
     Attributes:
         images: uint8 `(N, C, H, W)`.
@@ -45,19 +45,19 @@ class ExtractedSet:
 
     @property
     def classes(self) -> Tensor:
-        """The likeliest class of each, `(N,)`."""
+        """The likeliest class of each image, `(N,)`."""
         assert self.probabilities is not None
         return self.probabilities.argmax(dim=1)
 
 
 def check_plots(candidate: Candidate, folder: RunFolder) -> None:
-    """Raises UsageError for points, for translations, and for a generator outside a run folder."""
+    """Checks that a generator makes images from noise, in a run folder, for plots. Raises UsageError."""
     name = candidate.name
     if not folder.exists:
         raise UsageError(f"--plot draws into a run folder, which {name} is not")
     if candidate.settings.image_size is None:
         raise UsageError(
-            f"--plot draws what an extractor sees in images, and {name} makes points; "
+            f"--plot draws features of images, and {name} makes points; "
             "gans sample RUN --out FILE.png draws them"
         )
     if isinstance(candidate.network, Translator):
@@ -65,9 +65,12 @@ def check_plots(candidate: Candidate, folder: RunFolder) -> None:
 
 
 def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: Meter) -> list[Path]:
-    """Draws into `folder/plots` and returns the files. Raises RunError where they cannot be written."""
+    """Draws plots of a generator into `folder/plots`.
+
+    Returns the files. Raises RunError where they cannot be written.
+    """
     samples, reference, step = (
-        task_metrics.direction.samples(candidate),
+        task_metrics.task.samples(candidate),
         task_metrics.reference,
         candidate.step or 0,
     )
@@ -75,7 +78,7 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
     count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
     own = GeneratedSamples(samples.name, samples.generator, samples.settings, count, seed, samples.device)
     sides = own, DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)
-    fakes, reals = (_look(side, reference, meter) for side in sides)
+    fakes, reals = (_extracted(side, reference, meter) for side in sides)
     pictures = {"neighbours": neighbours(fakes, reals)}
     if fakes.probabilities is not None:
         names = reference.extractor.classes or range(fakes.probabilities.shape[1])
@@ -91,8 +94,8 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
     return list(files)
 
 
-def _look(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> ExtractedSet:
-    """At all of them, with features and class probabilities side by side."""
+def _extracted(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> ExtractedSet:
+    """Extracts features and class probabilities of all samples of a side."""
     images, vectors, probabilities = [], [], []
     for batch, features in extract(side, reference.extractor, meter):
         images.append(batch.cpu())
@@ -105,7 +108,7 @@ def _look(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> Extrac
 
 
 def neighbours(fakes: ExtractedSet, reals: ExtractedSet) -> Image.Image:
-    """A row for each of some samples: the sample, then the reals whose features are nearest to its own.
+    """Draws a row for each of some samples: the sample, then the real images with the nearest features.
 
     A generator that copies its data shows the same picture twice.
     """
@@ -119,8 +122,10 @@ def neighbours(fakes: ExtractedSet, reals: ExtractedSet) -> Image.Image:
 
 
 def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
-    """What the Inception Score weighs against each other: how evenly classes appear among all samples
-    (left), and how sure the classifier is of each (right)."""
+    """Draws both parts of the Inception Score: class frequencies of all samples, and certainty of each.
+
+    The left panel shows the frequencies, the right one the probability of the likeliest class, sorted.
+    """
     from matplotlib.figure import Figure
 
     assert fakes.probabilities is not None and reals.probabilities is not None
@@ -141,7 +146,7 @@ def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequenc
 
 
 def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
-    """Precision and recall among the samples and reals of each class, as the classifier names them."""
+    """Draws precision and recall within each class that the classifier finds."""
     from matplotlib.figure import Figure
 
     counts = [torch.bincount(side.classes, minlength=len(names)) for side in (fakes, reals)]
@@ -161,7 +166,7 @@ def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: S
 
 
 def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str, float]:
-    """Precision and recall within one class; empty where either side has too few."""
+    """Computes precision and recall within one class; empty where either side has too few."""
     own, real = (side.vectors[side.classes == index] for side in (fakes, reals))
     if min(len(own), len(real)) < FEWEST_IN_CLASS:
         return {}
@@ -171,7 +176,7 @@ def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str
 
 
 def _bars(axes: Any, names: Sequence[str], columns: dict[str, Tensor]) -> None:
-    """Two bars beside each other for every name."""
+    """Draws two bars beside each other for every name."""
     places = np.arange(len(names))
     for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), (GENERATED, REAL), strict=True):
         axes.bar(places + offset, values.numpy(), width=0.4, label=label, color=colour)

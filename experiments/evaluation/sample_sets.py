@@ -1,7 +1,7 @@
 """Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from experiments.config.factory import blueprint_of
+from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
+from experiments.core.options import describe_options, split_key, unknown_option
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
@@ -47,7 +49,7 @@ class SampleSet(ABC):
 
     @abstractmethod
     def batches(self) -> Iterator[Tensor]:
-        """All samples, uint8 `(B, C, H, W)` or float32 `(B, 2)`, from the first to the last, at every call."""
+        """All samples in order, uint8 `(B, C, H, W)` or float32 `(B, 2)`; each call begins anew."""
 
 
 class DataSamples(SampleSet):
@@ -146,6 +148,43 @@ def image_format_of(settings: Settings) -> ImageFormat:
     """The format in which a run was shown its data."""
     fit: Any = settings.fit or "auto"
     return ImageFormat(settings.image_size, settings.channels, fit)
+
+
+def read_data_options(options: Mapping[str, Any], specs: Sequence[str]) -> dict[str, Any]:
+    """Reads options of data, and returns those that differ from their defaults, by name.
+
+    Args:
+        options: words or JSON values by key (`data.sigma`); options of other components are left alone.
+        specs: the data that they may be of.
+
+    Raises UsageError for one that no source in the specs has, or a value that it cannot have.
+    """
+    names = dict.fromkeys(part.partition(":")[0] for spec in specs for part in specs_within(spec))
+    owners = [describe_options("data", name) for name in names]
+    found = {}
+    for key in (key for key in options if key.startswith("data.")):
+        _, name = split_key(key)
+        if not owners:
+            raise UsageError(f"--set {key}: nothing here comes from a data source")
+        owner = next((owner for owner in owners if name in owner.readers), None)
+        if owner is None:
+            raise unknown_option(key, owners, {})
+        try:
+            value = owner.readers[name](options[key])
+        except ValueError as error:
+            raise UsageError(f"--set {key}: {error}") from error
+        if value != owner.options[name].default:
+            found[name] = [*value] if isinstance(value, tuple) else value
+    return found
+
+
+def specs_within(spec: str) -> Iterator[str]:
+    """A data spec, and the specs of the sets inside it; nothing for another word."""
+    name, _, argument = spec.partition(":")
+    if name in registry.names("data"):
+        yield spec
+        if argument and registry.load("data", name).takes_spec:
+            yield from specs_within(argument)
 
 
 def open_samples_of(

@@ -1,4 +1,4 @@
-"""What a generator is judged by: images from noise, or translations in one direction or in two."""
+"""Evaluation tasks: images from noise, or translations in one direction or in two."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class TranslatedSamples(SampleSet):
     """Translations of images of a set, made anew each time, to the same bits.
 
     Args:
-        inputs: what is translated.
+        inputs: the images to translate.
         translate: the generator; its dropout, if it stays on, draws as the seed says.
         targets: uint8 images by their places in the data; None where no truth is known.
     """
@@ -59,8 +59,12 @@ class TranslatedSamples(SampleSet):
             yield self._made_of(places)
 
     def pairs(self, begin: int, made: Tensor) -> Tensor:
-        """Images of a batch whose first one is number `begin`, beside their targets: `(B, 2, C, H, W)` in
-        [−1, 1]."""
+        """Pairs images of a batch with their targets: `(B, 2, C, H, W)` in [−1, 1].
+
+        Args:
+            begin: number of the first one.
+            made: uint8 `(B, C, H, W)`.
+        """
         assert self.targets is not None
         places = self.inputs.order[begin : begin + len(made)]
         with usage_errors():
@@ -80,14 +84,14 @@ class TranslatedSamples(SampleSet):
 
 
 class EvaluationTask(ABC):
-    """One thing that generators of a run make, and the reals that it is compared with.
+    """A task of generators, with the real images that its results are compared with.
 
     Attributes:
-        key: what its scores end in; empty where a generator makes one thing only.
-        reals: at most as many as are asked for.
-        record: what is to be known about its scores, beside what all have.
-        has_paths: whether its latents can be moved along.
-        has_pairs: whether the true image is known of each that is made.
+        key: suffix of the keys of its scores; empty where a generator has one task only.
+        reals: the real samples, at most as many as are asked for.
+        record: provenance of its scores, beside the parts that all have.
+        has_paths: whether paths of latents can be followed.
+        has_pairs: whether the true image is known of each that is generated.
     """
 
     key: str = ""
@@ -98,11 +102,11 @@ class EvaluationTask(ABC):
 
     @abstractmethod
     def samples(self, candidate: Candidate) -> SampleSet:
-        """What this generator makes."""
+        """Generates samples of this task with a generator."""
 
 
 class FromNoise(EvaluationTask):
-    """Samples against the data of the training."""
+    """Generation from noise: samples against the data of the training."""
 
     has_paths = True
 
@@ -118,7 +122,7 @@ class FromNoise(EvaluationTask):
 
 
 class ToDomain(EvaluationTask):
-    """Translations to one domain against the images of it."""
+    """Translation to one domain: results against images of that domain."""
 
     def __init__(
         self, to: str, inputs: DataSamples, reals: DataSamples, has_pairs: bool, split: str, device: str
@@ -141,7 +145,7 @@ class ToDomain(EvaluationTask):
 
 
 class ToAttributes(EvaluationTask):
-    """Images with the attributes of others of the set, against the images as they are."""
+    """Change of attributes to those of other images of the set: results against the images as they are."""
 
     def __init__(self, reals: DataSamples, split: str, device: str) -> None:
         self.reals, self.record, self.device = reals, {"split": split}, device
@@ -170,7 +174,7 @@ class ToAttributes(EvaluationTask):
 
 
 def evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
-    """All that generators with these settings are judged by, with the data opened."""
+    """Opens all tasks of generators with these settings, with their data. Raises UsageError."""
     task = task_of(settings)
     if task == "noise":
         return [FromNoise(settings, count, seed, device)]

@@ -53,7 +53,7 @@ def test_the_seed_settles_the_subsets() -> None:
 
 
 def test_too_few_samples_and_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="199 samples, needs at least 200 .*; give it more$"):
+    with pytest.raises(ValueError, match=r"199 samples, needs at least 200 .*; give it more$"):
         scores(torch.zeros(199, WIDTH), sizes=10)
     with pytest.raises(ValueError, match=r"299 samples, needs at least 300 .*, or .*fid-infinity.sizes=14$"):
         scores(torch.zeros(299, WIDTH))

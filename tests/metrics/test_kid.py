@@ -96,10 +96,10 @@ def test_batch_size_does_not_matter() -> None:
 def test_too_few_samples_are_refused_with_the_remedy() -> None:
     with pytest.raises(
         ValueError,
-        match="999 reference samples for subsets of 1,000; give it more, or .*: --set kid.subset_size=999$",
+        match=r"999 reference samples for subsets of 1,000; give it more, or .*: --set kid.subset_size=999$",
     ):
         KernelDistance(torch.zeros(999, WIDTH))
-    with pytest.raises(ValueError, match=": 1 reference samples for subsets of 1,000; give it more$"):
+    with pytest.raises(ValueError, match=r": 1 reference samples for subsets of 1,000; give it more$"):
         KernelDistance(torch.zeros(1, WIDTH))
     metric = KernelDistance(torch.zeros(50, WIDTH), KernelDistanceOptions(subset_size=50))
     assert metric.remarks[0].startswith("subsets of 50, not of 1,000")
@@ -107,7 +107,7 @@ def test_too_few_samples_are_refused_with_the_remedy() -> None:
         metric.compute()
     metric.update(torch.zeros(49, WIDTH))
     with pytest.raises(
-        ValueError, match="49 samples for subsets of 50; give it more, or .*: --set kid.subset_size=49$"
+        ValueError, match=r"49 samples for subsets of 50; give it more, or .*: --set kid.subset_size=49$"
     ):
         metric.compute()
     with pytest.raises(ValueError, match="not finite"):

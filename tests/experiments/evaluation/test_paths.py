@@ -10,12 +10,12 @@ from torch import Tensor
 
 from experiments.core.settings import Settings
 from experiments.evaluation.features import path_vectors
-from experiments.evaluation.points_extractor import Plane
+from experiments.evaluation.points_extractor import PointsExtractor
 from experiments.evaluation.sample_sets import GeneratedSamples
 from gans.core.networks import LatentNetwork
 from metrics.extractors.core.extractor import Extractor
 from metrics.extractors.random_vgg import RandomVGG
-from metrics.path_length import PathLength
+from metrics.path_length import PathLength, PathLengthOptions
 
 
 class Linear(LatentNetwork):
@@ -40,7 +40,7 @@ def length(
     shape = (1, *size) if size else (64,)
     settings = Settings(z_dim=64, image_size=size, channels=1 if size else None)
     samples = GeneratedSamples("linear", Linear(scale, shape), settings, count, 0, "cpu")
-    metric, meter = PathLength(trim=(0.0, 100.0)), lambda name, total: lambda done: None
+    metric, meter = PathLength(PathLengthOptions(trim=(0.0, 100.0))), lambda name, total: lambda done: None
     for batch in path_vectors(samples, extractor, meter):
         metric.update(batch)
     assert len(metric.lengths) == count
@@ -49,10 +49,10 @@ def length(
 
 def test_a_steeper_generator_has_longer_paths() -> None:
     """By the square of the slope: latents of 64 numbers are about 8 long, and at right angles."""
-    one, two = length(1.0, Plane()), length(2.0, Plane())
+    one, two = length(1.0, PointsExtractor()), length(2.0, PointsExtractor())
     assert two == pytest.approx(4 * one, rel=1e-4)
     assert one == pytest.approx(64 * (math.pi / 2) ** 2, rel=0.1)
-    assert length(0.0, Plane()) == 0
+    assert length(0.0, PointsExtractor()) == 0
 
 
 def test_steps_smaller_than_a_level_of_grey_count() -> None:

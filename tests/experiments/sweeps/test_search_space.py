@@ -10,35 +10,35 @@ from experiments.sweeps.search_space import Range, Sweep, read_choices, read_ran
 
 def test_the_product_with_seeds():
     sweep = Sweep({"arch": ["dcgan"], "loss": ["bce", "hinge"], "lr_generator": [1e-4, 2e-4]}, range(5, 7))
-    names = [member.name for member in sweep.members()]
+    names = [member.name for member in sweep.sweep_runs()]
     assert names[:3] == ["bce-lr_generator=0.0001-seed-5", "bce-lr_generator=0.0001-seed-6", names[2]]
     assert len(set(names)) == 8
-    first = sweep.members()[0]
+    first = sweep.sweep_runs()[0]
     assert first.settings == {"arch": "dcgan", "loss": "bce", "lr_generator": 1e-4} and first.seed == 5
 
 
 def test_one_setting_is_named_by_its_seed_alone():
-    assert [m.name for m in Sweep({"arch": ["dcgan"]}, range(2)).members()] == ["seed-0", "seed-1"]
+    assert [m.name for m in Sweep({"arch": ["dcgan"]}, range(2)).sweep_runs()] == ["seed-0", "seed-1"]
 
 
 def test_names_that_any_file_system_takes():
-    (member,) = Sweep({"data": ["folder:/a/b c", "shapes"]}, [0]).members()[:1]
+    (member,) = Sweep({"data": ["folder:/a/b c", "shapes"]}, [0]).sweep_runs()[:1]
     assert member.name == "folder_a_b_c-seed-0"
 
 
 def test_draws_are_uniform_on_a_log_scale_and_follow_from_the_seed():
     sweep = Sweep({"loss": ["bce", "hinge"]}, [3], {"lr_generator": Range(1e-5, 1e-3)}, draws=400)
-    drawn = [member.settings["lr_generator"] for member in sweep.members()]
-    assert drawn == [member.settings["lr_generator"] for member in sweep.members()]
+    drawn = [member.settings["lr_generator"] for member in sweep.sweep_runs()]
+    assert drawn == [member.settings["lr_generator"] for member in sweep.sweep_runs()]
     assert all(1e-5 <= rate <= 1e-3 for rate in drawn)
     assert sum(rate < 1e-4 for rate in drawn) / len(drawn) == pytest.approx(0.5, abs=0.08)
-    assert {member.settings["loss"] for member in sweep.members()} == {"bce", "hinge"}
+    assert {member.settings["loss"] for member in sweep.sweep_runs()} == {"bce", "hinge"}
     other = Sweep({}, [4], {"lr_generator": Range(1e-5, 1e-3)}, draws=400)
-    assert drawn[0] != other.members()[0].settings["lr_generator"]
+    assert drawn[0] != other.sweep_runs()[0].settings["lr_generator"]
 
 
 def test_a_longer_sweep_begins_with_the_same_draws():
-    few, many = (Sweep({}, [0], {"lr_critic": Range(1e-5, 1e-3)}, draws=n).members() for n in (3, 9))
+    few, many = (Sweep({}, [0], {"lr_critic": Range(1e-5, 1e-3)}, draws=n).sweep_runs() for n in (3, 9))
     assert many[:3] == few
 
 

@@ -185,8 +185,8 @@ def scored(tmp_path):
 
     def make(*scores):
         sweep = Sweep({"width": list(range(len(scores)))}, range(len(scores[0])))
-        laboratory = SweepContext(tmp_path, sweep, Evaluation(), print, Here(1, 1))
-        for member in sweep.members():
+        laboratory = SweepContext(tmp_path, sweep, Evaluation(), Here(1, 1))
+        for member in sweep.sweep_runs():
             folder = laboratory.folder(member)
             folder.path.mkdir()
             value = scores[member.settings["width"]][member.seed]
@@ -195,7 +195,7 @@ def scored(tmp_path):
                 json.dumps({"step": 6, "scores": {"kid": {"value": value}}}) + "\n"
             )
             folder.generator_file.touch()
-        return laboratory, sweep.members()
+        return laboratory, sweep.sweep_runs()
 
     return make
 

@@ -33,7 +33,7 @@ def test_an_agents_command_is_a_run_with_these_settings(gans):
     config = yaml.safe_load(outcome.out)
     assert config["method"] == "grid" and config["parameters"]["seed"] == {"values": [0, 1]}
     values = settings_of_an_agent(gans, config)
-    expected = {"loss": "hinge", "width": "16", "seed": "1", "betas": "0,0.9", "tags": "a,b"}
+    expected = {"loss": "hinge", "width": "16", "seed": "1", "optimizer.betas": "0,0.9", "tags": "a,b"}
     expected |= {"image_size": "16x16"}
     assert values.items() >= (expected | {"conditional": "yes", "kimg": "20", "track": "wandb"}).items()
 
@@ -54,7 +54,7 @@ def test_numbers_reach_agents_whole_and_regularizers_by_name(gans):
     line = LINE.replace("hinge", "lsgan").replace("0.0,0.9", "0.1234567,0.9")
     outcome = gans(f"{line} --label-smoothing 0.81234567 --wandb-config --json")
     values = settings_of_an_agent(gans, json.loads(outcome.out))
-    expected = {"regularizers": "label-smoothing=0.81234567", "betas": "0.1234567,0.9"}
+    expected = {"regularizers": "label-smoothing=0.81234567", "optimizer.betas": "0.1234567,0.9"}
     assert values.items() >= expected.items()
 
 

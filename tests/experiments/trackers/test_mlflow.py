@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import kept_scores
+
 pytest.importorskip("sqlalchemy", reason="needs gans[mlflow]")
 mlflow = pytest.importorskip("mlflow.tracking", reason="needs gans[mlflow]")
 
-from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8 --track mlflow"
