@@ -124,10 +124,12 @@ def test_a_result_that_cannot_be_written_is_an_error(start: Gans, clear_line: Ca
 
 PLURALS = {"architectures": "architecture", "losses": "loss", "data": "data"}
 PLURALS |= {"penalties": "penalty", "regularizers": "regularizer", "trackers": "tracker"}
-PLURALS |= {"metrics": "metric", "extractors": "extractor"}
+PLURALS |= {"metrics": "metric", "extractors": "extractor", "penalty-norms": "penalty-norm"}
+PLURALS |= {"norms": "norm", "batch-statistics": "batch-statistic", "optimizers": "optimizer"}
+PLURALS |= {"schedules": "schedule", "augmentations": "augmentation"}
 
 
-def test_list_is_the_catalogue(gans: Gans) -> None:
+def test_list_is_the_registry(gans: Gans) -> None:
     outcome = gans("list --json")
     assert outcome.err == ""
     found = json.loads(outcome.out)
@@ -157,9 +159,19 @@ def test_list_knows_plugins(gans: Gans, moody: Callable[[str], None]) -> None:
 # --- dry-run and the order of the layers -------------------------------------------------------------
 
 
+# The options of every component of an mlp on ring8; dcgan has none of its own.
+OPTIONS_OF_ALL = ["ema.ramp_up", "optimizer.betas", "optimizer.weight_decay"]
+OPTIONS_OF_POINTS = ["arch.hidden_layers", "data.sigma", *OPTIONS_OF_ALL]
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word of a dry run is the name of a setting or the key of an option."""
+    return word in FIELDS or re.fullmatch(r"[\w-]+\.[a-z]\w*", word) is not None
+
+
 @pytest.fixture
 def plan(gans: Gans, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """The table of `gans run … --dry-run`: setting → (value, source). Nothing may be written."""
+    """The table of `gans run … --dry-run`: setting or option → (value, source). Nothing may be written."""
 
     def call(line: str) -> dict[str, Any]:
         monkeypatch.setenv("COLUMNS", "200")
@@ -168,17 +180,19 @@ def plan(gans: Gans, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         assert (outcome.status, outcome.err) == (0, "")
         assert sorted(workplace.rglob("*")) == before
         rows = [re.split(r" {2,}", row.strip()) for row in outcome.out.splitlines()]
-        return {row[0]: tuple(row[1:]) for row in rows if row[0] in FIELDS}
+        return {row[0]: tuple(row[1:]) for row in rows if is_setting(row[0])}
 
     return call
 
 
 def test_dry_run_prints_every_setting_with_its_source(plan: Gans) -> None:
     table = plan("--arch dcgan --loss wgan-gp --width 5")
-    assert list(table) == list(FIELDS)
+    assert list(table) == [*FIELDS, *OPTIONS_OF_ALL]
     assert all(len(row) == 2 and all(row) for row in table.values()), table
     assert table["width"] == ("5", "flag")
     assert table["seed"] == ("0", "default")
+    assert table["optimizer.betas"] == ("0,0.9", "loss wgan-gp")
+    assert table["optimizer.weight_decay"] == ("0", "default of adam")
 
 
 def test_dry_run_counts(gans: Gans) -> None:
@@ -199,8 +213,8 @@ def test_dry_run_through_a_pipe_keeps_a_setting_on_a_line(gans: Gans, workplace:
     shown = gans("run --arch dcgan --image-size 8 --batch-size 1 --dry-run --data", f"folder:{folder}").out
     assert f"folder:{folder}" in shown
     found = [line.split()[0] for line in shown.splitlines() if line.strip()]
-    assert [name for name in found if name in FIELDS] == list(FIELDS)
-    assert len(found) == len(FIELDS) + 5, "a heading, the settings, and four sizes"
+    assert [name for name in found if is_setting(name)] == [*FIELDS, *OPTIONS_OF_ALL]
+    assert len(found) == len(FIELDS) + len(OPTIONS_OF_ALL) + 5, "a heading, the settings, and four sizes"
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])
@@ -208,7 +222,7 @@ def test_dry_run_never_breaks_a_name(columns: str, gans: Gans, monkeypatch: pyte
     monkeypatch.setenv("COLUMNS", columns)
     shown = gans("run --arch dcgan --dry-run").out
     words = [line.split(" ")[0] for line in shown.splitlines()]
-    assert [word for word in words if word in FIELDS] == list(FIELDS)
+    assert [word for word in words if is_setting(word)] == [*FIELDS, *OPTIONS_OF_ALL]
 
 
 @pytest.mark.parametrize("arch", registry.names("architecture"))
@@ -264,7 +278,7 @@ def test_the_run_folder_is_as_described(gans: Gans) -> None:
     assert not [name for name in everything_below(run) if "partial" in name]
 
     config = json.loads((run / "config.json").read_text())
-    assert list(config["settings"]) == list(FIELDS)
+    assert list(config["settings"]) == [*FIELDS, *OPTIONS_OF_POINTS]
     assert all(set(entry) == {"value", "from"} and entry["from"] for entry in config["settings"].values())
     assert config["settings"]["seed"] == {"value": 3, "from": "flag"}
     assert {"python", "torch", "gans"} <= set(config["environment"])
@@ -372,7 +386,7 @@ def test_a_config_file_may_be_short(gans: Gans) -> None:
     )
     assert gans("run --config mine.json --out run").status == 0
     found = settings_of(Path("run"))
-    assert (found["width"], found["betas"], found["loss"]) == (3, [0.0, 0.9], "bce")
+    assert (found["width"], found["optimizer.betas"], found["loss"]) == (3, [0.0, 0.9], "bce")
 
 
 def test_resume_by_folder_goes_on_where_it_stopped(gans: Gans, finished: Path) -> None:
