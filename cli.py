@@ -19,7 +19,7 @@ from experiments.commands.sample import sample
 from experiments.commands.sweep import sweep
 from experiments.commands.sync import sync
 from experiments.commands.translate import translate
-from experiments.core.console import describe, log_lines
+from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 
 JUDGING = (evaluate, fid, stats, train_classifier)
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
         except Exception as error:
             if "--debug" in arguments:
                 traceback.print_exc()
-            line, status = describe(error), 2 if isinstance(error, click.UsageError | UsageError) else 1
+            line, status = describe_error(error), 2 if isinstance(error, click.UsageError | UsageError) else 1
         log.error(f"gans: {line}")
         sys.exit(status)
 

@@ -48,7 +48,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class PublishedRow:
+class Row:
     """Comparison of our implementation of a score with others.
 
     Attributes:
@@ -89,7 +89,7 @@ def score_of(metric: Metric, samples: Tensor, name: str) -> float:
     return metric.compute()[name]
 
 
-def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> PublishedRow:
+def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Row:
     """Compares the Fréchet distance with torch-fidelity's and pytorch-fid's.
 
     Args:
@@ -117,14 +117,14 @@ def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Pu
     if full:  # with fewer samples than features it adds 1e-6 to the diagonal: another number
         others["pytorch-fid"] = pytorch_fid
     renamed = {name.replace("_", "-"): goal for name, goal in goals.items()}
-    return PublishedRow(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
+    return Row(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
 
 
-def kid_row() -> PublishedRow:
+def kid_row() -> Row:
     """Compares KID with torch-fidelity's."""
     x, y = features(SAMPLES, 1, scale=1.2), features(SAMPLES, 2)
     metric = KernelDistance(y)
-    return PublishedRow(
+    return Row(
         ours=lambda: score_of(metric, x, "kid"),
         others={
             "torch-fidelity": lambda: kid_features_to_metric(x, y, verbose=False)[
@@ -136,11 +136,11 @@ def kid_row() -> PublishedRow:
     )
 
 
-def precision_row() -> PublishedRow:
+def precision_row() -> Row:
     """Compares precision and recall with torch-fidelity's."""
     x, y = features(SAMPLES, 1, scale=1.02), features(SAMPLES, 2)
     metric = PrecisionRecall(y)
-    return PublishedRow(
+    return Row(
         ours=lambda: score_of(metric, x, "recall"),
         others={"torch-fidelity": lambda: prc_features_to_metric(x, y, verbose=False)["recall"]},
         goals={"torch-fidelity": Goal(1.2, 1.5)},
@@ -148,11 +148,11 @@ def precision_row() -> PublishedRow:
     )
 
 
-def inception_score_row() -> PublishedRow:
+def inception_score_row() -> Row:
     """Compares the Inception Score with torch-fidelity's."""
     logits = 3 * torch.randn(SAMPLES, CLASSES, generator=torch.Generator().manual_seed(0))
     metric = InceptionScore()
-    return PublishedRow(
+    return Row(
         ours=lambda: score_of(metric, logits, "inception_score"),
         others={"torch-fidelity": lambda: isc_features_to_metric(logits)["inception_score_mean"]},
         goals={"torch-fidelity": Goal(1.5, 2)},
@@ -160,7 +160,7 @@ def inception_score_row() -> PublishedRow:
     )
 
 
-def inception_row() -> PublishedRow:
+def inception_row() -> Row:
     """Compares Inception's features of 32 images of 32×32 pixels, in batches of 16, resizing included."""
     file = Path(tempfile.mkdtemp()) / "weights.pth"
     make(file)
@@ -168,7 +168,7 @@ def inception_row() -> PublishedRow:
     theirs = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(file))
     images = torch.randint(256, (32, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
     batches = torch.split(images, 16)
-    return PublishedRow(
+    return Row(
         lambda: torch.cat([ours(batch).vectors for batch in batches]).double().norm().item(),
         {"torch_fidelity": lambda: torch.cat([theirs(b)[0] for b in batches]).double().norm().item()},
         {"torch_fidelity": Goal(1.35, 1.7)},
@@ -177,7 +177,7 @@ def inception_row() -> PublishedRow:
 
 
 # A row is made when its turn comes, so that one comparison's features are not in the memory of the next.
-ROWS: dict[str, Callable[[], PublishedRow]] = {
+ROWS: dict[str, Callable[[], Row]] = {
     "frechet": lambda: frechet_row(
         SAMPLES, SAMPLES, True, torch_fidelity=Goal(1.8, 2.6), pytorch_fid=Goal(6, 10)
     ),
@@ -198,7 +198,7 @@ def seconds(contestant: Contestant) -> float:
     return time.perf_counter() - began
 
 
-def compare(name: str, row: PublishedRow, rounds: int) -> None:
+def compare(name: str, row: Row, rounds: int) -> None:
     """Checks the values, then times `rounds` rounds and prints a line for each other contestant."""
     value = row.ours()
     for other, contestant in row.others.items():

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from evaluation import Goal, PublishedRow, compare, print_titles
+from evaluation import Goal, Row, compare, print_titles
 from inception_weights import make
 from PIL import Image
 
@@ -84,7 +84,7 @@ def output_of(*words: object, cache: Path | str = "") -> str:
     return done.stdout
 
 
-def against_pytorch_fid(files: Files) -> PublishedRow:
+def against_pytorch_fid(files: Files) -> Row:
     """Compares our command with pytorch-fid's."""
     program = ("-c", PYTORCH_FID, files.weights, "--device", "cpu")
     statistics = files.folder / "b.npz"
@@ -94,10 +94,10 @@ def against_pytorch_fid(files: Files) -> PublishedRow:
         return float(output_of(*program, files.a, statistics).split()[-1])
 
     goals = {"pytorch-fid": Goal(1.4, 2)}
-    return PublishedRow(ours(files, "pytorch-fid"), {"pytorch-fid": pytorch_fid}, goals, TOLERANCE)
+    return Row(ours(files, "pytorch-fid"), {"pytorch-fid": pytorch_fid}, goals, TOLERANCE)
 
 
-def against_torch_fidelity(files: Files) -> PublishedRow:
+def against_torch_fidelity(files: Files) -> Row:
     """Compares our command with torch-fidelity's."""
     options = ("--fid", "--cpu", "--json", "--silent", "--feature-extractor-weights-path", files.weights)
     cache = ("--cache-root", files.folder / "cache", "--input2-cache-name", "b")
@@ -107,7 +107,7 @@ def against_torch_fidelity(files: Files) -> PublishedRow:
         found = output_of(*program, *options, *cache, "--input1", files.a, "--input2", files.b)
         return float(json.loads(found)["frechet_inception_distance"])
 
-    return PublishedRow(ours(files, "tf1"), {"torch-fidelity": torch_fidelity}, tolerance=TOLERANCE)
+    return Row(ours(files, "tf1"), {"torch-fidelity": torch_fidelity}, tolerance=TOLERANCE)
 
 
 def ours(files: Files, rule: str) -> Callable[[], float]:

@@ -41,8 +41,9 @@ class InDouble:
         """Clock of the wrapped loader."""
         return self.loader.clock
 
-    def __call__(self) -> Batch:
-        batch = self.loader()
+    def next_batch(self) -> Batch:
+        """The next batch."""
+        batch = self.loader.next_batch()
         return batch._replace(samples=batch.samples.double())
 
 

@@ -28,13 +28,14 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from experiments.config.resolve import resolve
+from experiments.core.stop_signal import StopSignal
 from experiments.runs.folder import RunFolder
 from experiments.trackers.core.tracker import TrackedRun
 from experiments.trackers.local import LocalTracker
 from experiments.training.callbacks import Callback, Checkpointer, GradientNorms, MetricLogger, SampleGrid
 from experiments.training.experiment import Experiment, build
-from experiments.training.progress import Progress
-from experiments.training.trainer import StopSignal, train
+from experiments.training.progress import ProgressLine
+from experiments.training.trainer import train_steps
 
 CASES = [
     {"arch": "dcgan", "loss": "bce"},
@@ -50,16 +51,16 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     experiment: Experiment = build(resolve(flags))
     run = RunFolder(folder)
     run.prepare()
-    progress, stop = Progress(experiment.total_steps, 0), StopSignal()
+    line, stop = ProgressLine(experiment.total_steps, 0), StopSignal()
     tracker = LocalTracker(TrackedRun(run.path))
-    scoreboard = MetricLogger(tracker, progress.show)
+    metric_logger = MetricLogger(tracker, line.show)
     images = experiment.total_images
-    watchers: list[Callback] = [
-        progress.advance,
+    callbacks: list[Callback] = [
+        line.advance,
         GradientNorms(experiment.players),
-        scoreboard,
+        metric_logger,
         SampleGrid(experiment, run.samples, images // 8, tracker),
-        Checkpointer(experiment, run.checkpoints(), images // 10, scoreboard),
+        Checkpointer(experiment, run.checkpoints(), images // 10, metric_logger),
     ]
     done = 0
 
@@ -68,10 +69,10 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
         whole, experiment.total_steps = experiment.total_steps, done + steps
         # The block's end is not the run's: only the intervals may write pictures and checkpoints.
         inner: list[Callback] = [
-            lambda moment, scores, watch=watch: watch(replace(moment, is_last=False), scores)
-            for watch in watchers
+            lambda progress, scores, callback=callback: callback(replace(progress, is_last=False), scores)
+            for callback in callbacks
         ]
-        train(experiment, done, inner, stop)
+        train_steps(experiment, done, inner, stop)
         done, experiment.total_steps = done + steps, whole
 
     return block
@@ -86,7 +87,7 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
         tuned: whether it uses channels-last memory and freezes the critic in the generator's step.
     """
     experiment = build(resolve(flags))
-    settings = experiment.config.settings
+    settings = experiment.spec.settings
     generator, critic = experiment.game.generator_network, experiment.game.critic_network
     layout = torch.channels_last if tuned and settings.image_size else torch.contiguous_format
     if settings.image_size:

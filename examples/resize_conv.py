@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.dcgan import critic
-from gans.layers.sizes import halvings
+from gans.layers.sizes import count_halvings
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -38,7 +38,7 @@ class Generator(LatentNetwork):
         kernel_size = (blueprint.options or ResizeConvOptions()).kernel_size
         if kernel_size % 2 == 0:
             raise ValueError(f"arch.kernel_size {kernel_size}: take an odd number, which keeps the size")
-        steps = halvings(height, width)
+        steps = count_halvings(height, width)
         self.base = (4 * blueprint.width, height >> steps, width >> steps)
         self.project = nn.Linear(self.z_dim, self.base[0] * self.base[1] * self.base[2])
         layers: list[nn.Module] = []

@@ -27,7 +27,7 @@ from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
 from experiments.inference.latent_space import LatentSpace, space_of
 from experiments.runs.folder import RunFolder, choose_folder
-from experiments.runs.generator import Truncation, from_noise, generate, load_critic, of_class
+from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class
 from experiments.runs.generator import load as load_file
 from experiments.training.run import run
 from losses.core.adversarial import Adversarial
@@ -69,7 +69,7 @@ class TrainedGenerator:
         Raises UsageError for a generator that starts from images, and for a label or truncation that it
         has not.
         """
-        network = of_class(from_noise(self.network, str(self.path)), label, str(self.path))
+        network = restrict_to_class(from_noise(self.network, str(self.path)), label, str(self.path))
         near = None if truncation is None else Truncation(truncation)
         return generate(network, n, seed, device, near)
 

@@ -13,12 +13,12 @@ from gans.core.player import Scores
 from gans.core.translation import (
     DomainTranslator,
     PatchOptions,
-    blocks_for,
+    check_size_multiple,
     initialize,
-    require_multiple,
+    residual_block_count,
     residual_translator,
 )
-from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, domains
+from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, split_domains
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -40,11 +40,12 @@ class Generators(DomainTranslator):
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        require_multiple(blueprint, self.multiple)
+        check_size_multiple(blueprint, self.multiple)
         channels, *size = blueprint.sample_shape
         self.shape = blueprint.sample_shape
         self.to_a, self.to_b = (
-            residual_translator(channels, channels, blueprint.width, blocks_for(size)) for _ in range(2)
+            residual_translator(channels, channels, blueprint.width, residual_block_count(size))
+            for _ in range(2)
         )
         self.apply(initialize)
 
@@ -60,7 +61,7 @@ class Generators(DomainTranslator):
         return self.translate(like.condition[0], "B")
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        a, b = domains(batch)
+        a, b = split_domains(batch)
         to_b, to_a = self.to_b(a), self.to_a(b)
         there = {"A": a, "to B": to_b, "back to A": self.to_a(to_b)}
         return there | {"B": b, "to A": to_a, "back to B": self.to_b(to_a)}

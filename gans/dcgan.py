@@ -8,7 +8,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.layers.labels import WithLabel, critic_from_layers
 from gans.layers.norms import dropout
-from gans.layers.sizes import halvings
+from gans.layers.sizes import count_halvings
 from losses.recipe import defaults
 
 WIDEST = 8  # channels stop doubling at this multiple of the width, as in the paper (1,024 = 8 · 128)
@@ -20,7 +20,7 @@ class Generator(LatentNetwork):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint.z_dim, blueprint.classes)
         channels, height, width = blueprint.sample_shape
-        steps = halvings(height, width)
+        steps = count_halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in reversed(range(steps))]
         self.base = (widths[0], height >> steps, width >> steps)
         self.with_label = WithLabel(self.z_dim, self.classes)
@@ -54,7 +54,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
     A plain chain of layers, which makes a gradient penalty cheaper (losses/core/input_gradient.py).
     """
     channels, height, width = blueprint.sample_shape
-    steps = halvings(height, width)
+    steps = count_halvings(height, width)
     widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
     has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
     layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]

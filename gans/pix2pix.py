@@ -13,8 +13,8 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
-from gans.core.translation import DomainTranslator, PatchCritic, PatchOptions, initialize, require_multiple
-from gans.core.two_way import domains
+from gans.core.translation import DomainTranslator, PatchCritic, PatchOptions, check_size_multiple, initialize
+from gans.core.two_way import split_domains
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -45,7 +45,7 @@ class UNet(DomainTranslator):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
-        require_multiple(blueprint, 4)
+        check_size_multiple(blueprint, 4)
         depth = min(DEEPEST, _halvings(height, width))
         self.multiple = 2**depth
         self.noisy_layers = (blueprint.options or Pix2PixOptions()).noisy_layers
@@ -88,7 +88,7 @@ class UNet(DomainTranslator):
         return self.translate(like.condition[0], "B")
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        a, b = domains(batch)
+        a, b = split_domains(batch)
         return {"input": a, "output": self(a), "target": b}
 
 

@@ -22,7 +22,7 @@ from gans.core.networks import LatentNetwork
 from gans.layers.labels import WithLabel, critic_from_layers
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.resample import Downsample, Upsample
-from gans.layers.sizes import halvings, smallest_size
+from gans.layers.sizes import count_halvings, smallest_size
 from gans.norms.none import NoNorm
 from losses.core.options import option
 from losses.recipe import defaults
@@ -64,9 +64,9 @@ class Generator(LatentNetwork):
             self.with_label.total, widths[0], smallest_size(*blueprint.sample_shape[1:])
         )
         options = blueprint.options or R3GANOptions()
-        layers: list[nn.Module] = [*blocks(widths[0], len(widths), options)]
+        layers: list[nn.Module] = [*scale_blocks(widths[0], len(widths), options)]
         for wide, narrow in pairwise(widths):
-            layers += [*change(wide, narrow), Upsample(), *blocks(narrow, len(widths), options)]
+            layers += [*width_change(wide, narrow), Upsample(), *scale_blocks(narrow, len(widths), options)]
         layers += [PixelwiseConvolution(widths[-1], blueprint.sample_shape[0])]
         self.layers = nn.Sequential(*layers)
 
@@ -88,7 +88,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
     widths, options = widths_inwards(blueprint), blueprint.options or R3GANOptions()
 
     def scale(channels: int) -> list[nn.Module]:
-        same = blocks(channels, len(widths), options, blueprint.critic_norm)
+        same = scale_blocks(channels, len(widths), options, blueprint.critic_norm)
         return [*same, *dropout(blueprint.critic_dropout)]
 
     layers: list[nn.Module] = [
@@ -96,7 +96,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
         *scale(widths[0]),
     ]
     for narrow, wide in pairwise(widths):
-        layers += [Downsample(), *change(narrow, wide), *scale(wide)]
+        layers += [Downsample(), *width_change(narrow, wide), *scale(wide)]
     # The discriminative basis: an inner product with a learned pattern per channel.
     wide = widths[-1]
     basis = nn.Conv2d(wide, wide, smallest_size(*blueprint.sample_shape[1:]), groups=wide, bias=False)
@@ -151,7 +151,7 @@ class BottleneckBlock(nn.Module):
         return x + self.residual(x)
 
 
-def blocks(
+def scale_blocks(
     channels: int, scales: int, options: R3GANOptions, critic_norm: CriticNorm = NO_NORM
 ) -> list[nn.Module]:
     """Builds the residual blocks of one scale, for a network of `scales` scales."""
@@ -180,7 +180,7 @@ class LeakyReLU(nn.Module):
         return x * slopes
 
 
-def change(before: int, after: int) -> list[nn.Module]:
+def width_change(before: int, after: int) -> list[nn.Module]:
     """A 1×1 convolution where the next scale has another width, else no layer.
 
     It stands beside the smaller image.
@@ -214,7 +214,7 @@ def initialize(layer: Layer, gain: float = 1.0) -> Layer:
 def widths_inwards(blueprint: Blueprint) -> list[int]:
     """Channel widths at every scale, from the image inwards: one number more than there are halvings."""
     _, height, width = blueprint.sample_shape
-    sides = [max(height, width) >> i for i in range(halvings(height, width) + 1)]
+    sides = [max(height, width) >> i for i in range(count_halvings(height, width) + 1)]
     doublings = [((side - 1) // FULL_WIDTH_UP_TO).bit_length() for side in sides]
     return [max(1, blueprint.width >> count) for count in doublings]
 

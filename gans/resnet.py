@@ -14,10 +14,10 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
-from gans.layers.folding import OverConvolution
+from gans.layers.folding import FoldableConvolution
 from gans.layers.labels import Chain, TakesLabel, batch_norm, critic_from_layers
 from gans.layers.norms import dropout
-from gans.layers.sizes import halvings
+from gans.layers.sizes import count_halvings
 from losses.recipe import defaults
 
 FLAT_UP_TO = 32  # pixels: the longest side for which all layers have the same width
@@ -87,10 +87,10 @@ def widths_inwards(blueprint: Blueprint) -> list[int]:
     """Channel widths at every scale, from the image inwards: one number for each halving."""
     _, height, width = blueprint.sample_shape
     growth = 1 if is_flat(blueprint) else 2
-    return [blueprint.width * min(growth**i, WIDEST) for i in range(halvings(height, width))]
+    return [blueprint.width * min(growth**i, WIDEST) for i in range(count_halvings(height, width))]
 
 
-class Block(TakesLabel):
+class ResidualSum(TakesLabel):
     """Residual block `x ↦ shortcut(x) + residual(x)`; an empty list of layers is the identity."""
 
     def __init__(self, shortcut: list[nn.Module], residual: list[nn.Module]) -> None:
@@ -102,7 +102,7 @@ class Block(TakesLabel):
         return self.shortcut(x) + self.residual(x, *label)
 
 
-def upsampling_block(wide: int, narrow: int, classes: int = 0) -> Block:
+def upsampling_block(wide: int, narrow: int, classes: int = 0) -> ResidualSum:
     """Builds the generator's block: `(N, wide, H, W)` → `(N, narrow, 2H, 2W)`.
 
     With classes, its norms are conditional, as in SNGAN's networks with labels (Miyato & Koyama 2018).
@@ -116,10 +116,12 @@ def upsampling_block(wide: int, narrow: int, classes: int = 0) -> Block:
         convolution(narrow, narrow),
     ]
     # A 1×1 convolution and repeating pixels can change places; in this order it is four times cheaper.
-    return Block([convolution(wide, narrow, kernel_size=1, gain=1.0), nn.Upsample(scale_factor=2)], residual)
+    return ResidualSum(
+        [convolution(wide, narrow, kernel_size=1, gain=1.0), nn.Upsample(scale_factor=2)], residual
+    )
 
 
-def first_block(blueprint: Blueprint, wide: int) -> Block:
+def first_block(blueprint: Blueprint, wide: int) -> ResidualSum:
     """Builds the critic's block beside the image: `(N, C, H, W)` → `(N, wide, H/2, W/2)`.
 
     An image is no feature map that a norm or a ReLU could follow ("optimized" block in both papers' code).
@@ -127,10 +129,10 @@ def first_block(blueprint: Blueprint, wide: int) -> Block:
     channels = blueprint.sample_shape[0]
     residual: list[nn.Module] = [convolution(channels, wide), nn.ReLU(inplace=True)]
     residual += [*dropout(blueprint.critic_dropout), PooledConvolution(convolution(wide, wide))]
-    return Block([nn.AvgPool2d(2), convolution(channels, wide, kernel_size=1, gain=1.0)], residual)
+    return ResidualSum([nn.AvgPool2d(2), convolution(channels, wide, kernel_size=1, gain=1.0)], residual)
 
 
-def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) -> Block:
+def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) -> ResidualSum:
     """Builds a block of the critic: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`.
 
     Without `halves` it keeps the size, and `wide` is `narrow`.
@@ -141,10 +143,10 @@ def critic_block(blueprint: Blueprint, narrow: int, wide: int, *, halves: bool) 
     residual += [convolution(narrow, narrow, bias=not has_shift)]
     residual += activation(blueprint, narrow)
     if not halves:
-        return Block([], [*residual, second])
+        return ResidualSum([], [*residual, second])
     # A 1×1 convolution and the mean of pixels can change places; in this order it is four times cheaper.
     shortcut = [nn.AvgPool2d(2), convolution(narrow, wide, kernel_size=1, gain=1.0)]
-    return Block(shortcut, [*residual, PooledConvolution(second)])
+    return ResidualSum(shortcut, [*residual, PooledConvolution(second)])
 
 
 def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
@@ -155,7 +157,7 @@ def activation(blueprint: Blueprint, channels: int = 0) -> list[nn.Module]:
     return [*norms, nn.ReLU(inplace=bool(norms)), *dropout(blueprint.critic_dropout)]
 
 
-class EnlargingConvolution(OverConvolution):
+class EnlargingConvolution(FoldableConvolution):
     """A 3×3 convolution of an image that is enlarged twofold by nearest neighbours.
 
     An output pixel sees at most 2×2 different pixels of the small image, so the same function is a strided
@@ -163,11 +165,11 @@ class EnlargingConvolution(OverConvolution):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = over_neighbours(self.convolution.weight).flip(2, 3).transpose(0, 1)
+        weight = sum_shifted_kernels(self.convolution.weight).flip(2, 3).transpose(0, 1)
         return conv_transpose2d(x, weight, self.convolution.bias, stride=2, padding=1)
 
 
-class PooledConvolution(OverConvolution):
+class PooledConvolution(FoldableConvolution):
     """A 3×3 convolution followed by the mean over 2×2 pixels, at stride 2.
 
     The mean of four shifted convolutions is a strided 4×4 convolution with the mean of four shifted kernels:
@@ -175,11 +177,11 @@ class PooledConvolution(OverConvolution):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = over_neighbours(self.convolution.weight) / 4
+        weight = sum_shifted_kernels(self.convolution.weight) / 4
         return conv2d(x, weight, self.convolution.bias, stride=2, padding=1)
 
 
-def over_neighbours(weight: Tensor) -> Tensor:
+def sum_shifted_kernels(weight: Tensor) -> Tensor:
     """Converts 3×3 kernels to the 4×4 kernels that sum them over the four positions in a 2×2 square."""
     padded = pad(weight, (1, 1, 1, 1))
     rows = padded[..., 1:, :] + padded[..., :-1, :]

@@ -14,7 +14,7 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
-from gans.core.translation import AttributeTranslator, require_multiple, residual_translator
+from gans.core.translation import AttributeTranslator, check_size_multiple, residual_translator
 from gans.core.two_player import TwoPlayerGame
 from gans.layers.norms import dropout
 from losses.core.options import option
@@ -50,7 +50,7 @@ class Generator(AttributeTranslator):
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        require_multiple(blueprint, self.multiple)
+        check_size_multiple(blueprint, self.multiple)
         channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
         inputs = channels + len(column_names(self.groups))

@@ -19,7 +19,7 @@ from gans.core.growth import (
     to_full_size,
 )
 from gans.core.networks import StyledNetwork
-from gans.core.styles import Mapping, Noise, StyleOptions, mix_styles, repeat_styles
+from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
@@ -53,7 +53,7 @@ class Generator(GrowingGenerator, StyledNetwork):
         self.options: StyleGANOptions = blueprint.options or StyleGANOptions()
         self.stage = Stage(len(widths) - 1 - FIRST)
         base = smallest_size(height, width)
-        self.mapping = Mapping(self.z_dim, self.classes, self.options)
+        self.mapping = MappingNetwork(self.z_dim, self.classes, self.options)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.ones(widths[0], *base))
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]

@@ -16,7 +16,7 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, LatentNetwork, StyledNetwork
 from gans.core.objective import LossSpec, penalty_losses
 from gans.core.player import Losses, Scores
-from gans.core.styles import Mapping, Noise, StyleOptions, mix_styles, repeat_styles
+from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution
 from gans.layers.modulation import ModulatedConvolution
 from gans.layers.resample import Downsample, Upsample, filter_maps, smoothing_kernel
@@ -59,7 +59,7 @@ class Generator(StyledNetwork):
         self.options: StyleGAN2Options = blueprint.options or StyleGAN2Options()
         base = smallest_size(height, width)
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
-        self.mapping = Mapping(self.z_dim, self.classes, self.options)
+        self.mapping = MappingNetwork(self.z_dim, self.classes, self.options)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
         self.first = StyledLayer(self.w_dim, widths[0], widths[0], base)
@@ -136,15 +136,15 @@ class Critic(nn.Module):
         super().__init__()
         channels = blueprint.sample_shape[0]
         widths = widths_outwards(blueprint)
-        self.from_image = nn.Sequential(*layer(blueprint, channels, widths[-1], kernel_size=1))
-        self.blocks = nn.Sequential(*(Halving(blueprint, n, w) for n, w in pairwise(widths[::-1])))
+        self.from_image = nn.Sequential(*critic_layer(blueprint, channels, widths[-1], kernel_size=1))
+        self.blocks = nn.Sequential(*(HalvingBlock(blueprint, n, w) for n, w in pairwise(widths[::-1])))
         self.last = critic_head(blueprint, widths[0])
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         return self.last(self.blocks(self.from_image(x)), *label)
 
 
-class Halving(nn.Module):
+class HalvingBlock(nn.Module):
     """Residual block that halves the image: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`.
 
     `(f(x) + g(x)) / √2` keeps the variance.
@@ -153,7 +153,7 @@ class Halving(nn.Module):
     def __init__(self, blueprint: Blueprint, narrow: int, wide: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            *layer(blueprint, narrow, narrow), *layer(blueprint, narrow, wide, halves=True)
+            *critic_layer(blueprint, narrow, narrow), *critic_layer(blueprint, narrow, wide, halves=True)
         )
         self.skip = nn.Sequential(
             Downsample(), EqualizedConvolution(narrow, wide, kernel_size=1, gain=1.0, bias=False)
@@ -177,7 +177,7 @@ class HalvingConvolution(nn.Module):
         return self.convolution(filter_maps(x, self.kernel, padding=2))
 
 
-def layer(
+def critic_layer(
     blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
 ) -> list[nn.Module]:
     """Layers of a convolution of the critic, of stride 2 with `halves`, with its activation."""

@@ -16,8 +16,8 @@ from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Scores
 from gans.core.translation import DomainTranslator, PatchOptions, initialize
-from gans.core.two_way import DomainCritics, Pair, TwoWayGame, domains
-from gans.layers.sizes import halvings, smallest_size
+from gans.core.two_way import DomainCritics, Pair, TwoWayGame, split_domains
+from gans.layers.sizes import count_halvings, smallest_size
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -45,7 +45,7 @@ class Autoencoders(DomainTranslator):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
-        steps = halvings(height, width)
+        steps = count_halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
         base, code = (widths[-1], *smallest_size(height, width)), CODE * blueprint.width
         self.encoder = encoder(channels, widths, base, code)
@@ -64,7 +64,7 @@ class Autoencoders(DomainTranslator):
         return self.translate(like.condition[0], "B")
 
     def columns(self, batch: Batch) -> dict[str, Tensor]:
-        a, b = domains(batch)
+        a, b = split_domains(batch)
         there = {"A": a, "A again": self.translate(a, "A"), "to B": self.translate(a, "B")}
         return there | {"B": b, "B again": self.translate(b, "B"), "to A": self.translate(b, "A")}
 

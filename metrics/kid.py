@@ -102,7 +102,7 @@ class KernelDistance(Metric):
             found.append(
                 f"subsets of {self.subset_size:,}, not of {usual:,} as usual: the deviation is another"
             )
-        if len(self.real) == self.subset_size:
+        if len(self.real) == len(self.vectors) == self.subset_size:
             found.append("every subset is the whole set, so the standard error is 0 and says nothing")
         return tuple(found)
 

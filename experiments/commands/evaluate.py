@@ -21,7 +21,7 @@ from experiments.commands.options import (
     set_option,
     setting_option,
 )
-from experiments.core.console import meters
+from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -72,12 +72,12 @@ def format_options(command: Callable[..., None]) -> Callable[..., None]:
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
     from experiments.evaluation.distance import distance
-    from experiments.runs.scores import lines_of
+    from experiments.runs.scores import format_scores
 
-    with meters() as meter:
+    with progress_bars() as meter:
         one, other = open_sides(flags, meter, a, b).sides(a, b)
     scores = distance(one, other, flags["seed"], force)
-    for line in [json.dumps(scores)] if as_json else lines_of(scores):
+    for line in [json.dumps(scores)] if as_json else format_scores(scores):
         click.echo(line)
 
 
@@ -92,7 +92,7 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
 
     if not out.endswith(".npz"):
         raise UsageError(f"--out {out}: give FILE.npz")
-    with meters() as meter:
+    with progress_bars() as meter:
         side = open_sides(flags, meter, spec).open(spec)
     write_statistics(side, Path(out))
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
@@ -120,7 +120,7 @@ def evaluate(
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
     from experiments.runs.folder import RunFolder
-    from experiments.runs.scores import keep_scores, lines_of
+    from experiments.runs.scores import append_scores, format_scores
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
@@ -129,16 +129,18 @@ def evaluate(
     folder, found = RunFolder(Path(run)), {}
     if plot:
         check_plots(candidates[-1], folder)
-    with meters() as meter:
+    with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
         evaluator = Evaluator(options, names, count, seed, meter, given)
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)
-                for line in [] if as_json else [f"step {each.step}"] * every_checkpoint + lines_of(scores):
+                for line in (
+                    [] if as_json else [f"step {each.step}"] * every_checkpoint + format_scores(scores)
+                ):
                     click.echo(line)
                 if folder.exists:
-                    keep_scores(folder, each.step or 0, each.kimg, scores)
+                    append_scores(folder, each.step or 0, each.kimg, scores)
         finally:  # scores are printed even if they cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
@@ -177,7 +179,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
     images = open_data_as(data, *image_format(flags, given))
-    with meters() as meter:
+    with progress_bars() as meter:
         name = flags["name"] or classifier_name(data)
         found = keep_classifier(data, images, name, training, force, meter)
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")

@@ -44,12 +44,12 @@ def find_lr(
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
     from experiments.config.resolve import resolve
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import write_picture
     from experiments.training.lr_finder import PLAYERS, range_test
     from experiments.training.lr_plot import plot
 
-    file = destination(out, ".png")
+    file = check_destination(out, ".png")
     asked, strengths = asked_settings(flags)
     config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
     tests = []

@@ -15,9 +15,9 @@ from experiments.commands.options import (
     label_option,
     plugin_option,
 )
-from experiments.core.console import meters
+from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
-from experiments.core.readers import Read, real, whole
+from experiments.core.readers import Read, finite_number, whole_number
 
 log = logging.getLogger("gans")
 
@@ -49,8 +49,8 @@ def whole_numbers(what: str) -> Read:
 
 SEEDS = WordType("SEEDS", whole_numbers("a seed"))
 DIMS = WordType("DIMS", whole_numbers("a dimension"))
-RANGE = WordType("NUMBER", real(above=0.0, at_most=1000.0))
-STEPS = WordType("NUMBER", whole(2, 1000))
+RANGE = WordType("NUMBER", finite_number(above=0.0, at_most=1000.0))
+STEPS = WordType("NUMBER", whole_number(2, 1000))
 SEED = click.IntRange(min=0)
 
 
@@ -105,7 +105,7 @@ def opened(flags: dict[str, Any]) -> Any:
 )
 @click.option(
     "--frames",
-    type=WordType("NUMBER", whole(2, 100_000)),
+    type=WordType("NUMBER", whole_number(2, 100_000)),
     default=60,
     show_default=True,
     help="Number of frames.",
@@ -122,14 +122,14 @@ def interpolate(
 
     A seed stands for the first picture of `gans sample RUN --seed SEED`.
     """
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import to_uint8
     from experiments.inference.latent_moves import path_through
     from experiments.inference.movies import ENDINGS, check_encoder, save_frames
 
     if len(begin) > 1:
         raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
-    path = destination(out, *ENDINGS)
+    path = check_destination(out, *ENDINGS)
     check_encoder(path)
     space = opened(flags)
     space.refuse_points("interpolate")
@@ -173,7 +173,7 @@ def arithmetic(
     \b
     gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
     """
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import write_picture
     from experiments.inference.latent_moves import LatentTerm, arithmetic_sheet
 
@@ -185,7 +185,7 @@ def arithmetic(
     ]
     if not terms:
         raise UsageError("nothing to add: give --plus SEEDS or --minus SEEDS, as often as there are terms")
-    path = destination(out, ".png")
+    path = check_destination(out, ".png")
     space = opened(flags)
     space.refuse_points("arithmetic")
     write_picture(path, arithmetic_sheet(space, terms, noise, seed))
@@ -207,11 +207,11 @@ def traverse(
     """Change one latent dimension of a sample of RUN at a time, and draw a row of pictures for each."""
     import torch
 
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import write_picture
     from experiments.inference.latent_moves import traversal_sheet
 
-    path = destination(out, ".png")
+    path = check_destination(out, ".png")
     space = opened(flags)
     space.refuse_points("traverse")
     chosen = range(min(8, space.size)) if dims is None else dims
@@ -223,7 +223,7 @@ def traverse(
 @click.option(
     "-k",
     "count",
-    type=WordType("NUMBER", whole(1)),
+    type=WordType("NUMBER", whole_number(1)),
     default=8,
     show_default=True,
     help="Number of directions.",
@@ -251,13 +251,13 @@ def directions(
     """
     import torch
 
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import write_picture
     from experiments.inference.latent_directions import FINDERS, direction_sheet
 
     if out is None and not as_json:
         raise UsageError("nothing to show: give --out FILE.png, --json, or both")
-    path = destination(out, ".png") if out is not None else None
+    path = check_destination(out, ".png") if out is not None else None
     space = opened(flags)
     if path is not None:
         space.refuse_points("directions --out")
@@ -285,23 +285,23 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
     compared with PyTorch's before the file is written, and the largest difference is printed.
     """
-    from experiments.core.files import destination, folder_made, write_file
+    from experiments.core.files import check_destination, make_parent_folders, write_file
     from experiments.runs.export import export_network
-    from experiments.runs.generator import from_noise, load_generator, of_class
+    from experiments.runs.generator import from_noise, load_generator, restrict_to_class
 
-    path = destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
+    path = check_destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
     network, settings = load_generator(flags["run"])
     if path.suffix == ".safetensors":
         if flags["label"] is not None:
             raise UsageError("--label has no meaning for safetensors, which keep all classes")
-        with folder_made(path):
+        with make_parent_folders(path):
             export_network(network, settings, path)
     else:
         from experiments.inference.onnx import checked_onnx
 
         name = str(flags["run"])
         content, difference = checked_onnx(
-            of_class(from_noise(network, name), flags["label"], name), settings
+            restrict_to_class(from_noise(network, name), flags["label"], name), settings
         )
         write_file(path, content)
         log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
@@ -311,7 +311,7 @@ def export(form: str | None, out: str, **flags: Any) -> None:
 @click.command()
 @click.option(
     "--steps",
-    type=WordType("NUMBER", whole(1, 1_000_000)),
+    type=WordType("NUMBER", whole_number(1, 1_000_000)),
     default=300,
     show_default=True,
     help="Steps of the search.",
@@ -332,18 +332,18 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
 
     FILE.png shows both; the latent is written beside it as .npy.
     """
-    from experiments.core.files import destination, write_array
+    from experiments.core.files import check_destination, write_array
     from experiments.core.images import write_picture
     from experiments.inference.projection import project as search
     from experiments.inference.projection import projection_sheet, read_target
 
-    path = destination(out, ".png")
+    path = check_destination(out, ".png")
     if path.absolute() == image.absolute():
         raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
     space = opened(flags)
     space.refuse_points("project")
     target = read_target(image, space.settings.image_size, space.settings.channels)
-    with meters() as meter:
+    with progress_bars() as meter:
         found = search(space, target, steps, seed, meter(str(image), steps))
     latent = path.with_suffix(".npy")
     write_array(latent, found.point)
@@ -385,11 +385,11 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
 @generator_options
 def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
     """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
-    from experiments.core.files import destination
+    from experiments.core.files import check_destination
     from experiments.core.images import write_picture
     from experiments.inference.style_mixing import mixing_sheet
 
-    path = destination(out, ".png")
+    path = check_destination(out, ".png")
     seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
     write_picture(path, mixing_sheet(opened(flags), *seeds, crossover))
     click.echo(out)

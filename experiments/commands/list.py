@@ -32,7 +32,7 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
     kinds = [(plural, kind) for plural, kind in KINDS.items() if what in registry.names_of(kind)]
     if not kinds:
         known = [*KINDS, *(name for kind in KINDS.values() for name in registry.names_of(kind))]
-        raise registry.unknown("kind or name", what, known)
+        raise registry.unknown_name_error("kind or name", what, known)
     found = [_describe(kind, what) for _, kind in kinds]
     if as_json:
         click.echo(json.dumps({what: found}))
@@ -102,6 +102,6 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _text(value: Any) -> str:
     """Value of an option in words."""
-    from experiments.core.show import show
+    from experiments.core.show import format_value
 
-    return show(value)
+    return format_value(value)

@@ -162,7 +162,7 @@ def settings_options(*left_out: str) -> Decorator:
 
 def regularizer_options(command: Command) -> Command:
     """Adds `--NAME STRENGTH` for every built-in regularizer; a strength of 0 takes it away."""
-    for name in sorted(registry.built_in("regularizer"), reverse=True):
+    for name in sorted(registry.built_in_names("regularizer"), reverse=True):
         line = registry.summary("regularizer", name)
         command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
     return command
@@ -179,7 +179,7 @@ def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
     for name in asked:
         if name in SHORT_FLAGS and SHORT_FLAGS[name].key in options:
             raise UsageError(f"--set {SHORT_FLAGS[name].key} and {flag(name)} are one option; give one")
-    words = {name: name.replace("-", "_") for name in registry.built_in("regularizer")}
+    words = {name: name.replace("-", "_") for name in registry.built_in_names("regularizer")}
     return asked | options, {name: given[word] for name, word in words.items() if word in given}
 
 

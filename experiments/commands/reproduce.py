@@ -9,7 +9,7 @@ import click
 
 from experiments.commands.options import SettingType, debug_option, setting_option
 from experiments.core import registry
-from experiments.core.console import meters
+from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
 from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
 
@@ -75,7 +75,7 @@ def reproduce(
         click.echo(json.dumps({key: _about(row) for key, row in ROWS.items()}) if as_json else _table())
         return
     if name not in ROWS:
-        raise registry.unknown("row", name, list(ROWS))
+        raise registry.unknown_name_error("row", name, list(ROWS))
     from experiments.sweeps.engines import usual_jobs
     from experiments.sweeps.reproduction.reproduce import Asked, prepare
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
@@ -84,7 +84,7 @@ def reproduce(
 
     row = ROWS[name]
     asked = Asked(seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value})
-    with meters() as meter:
+    with progress_bars() as meter:
         specs, evaluator = prepare(name, row, asked, meter)
     folder = out or Path("runs") / (f"reproduce-{name}" + (f"-kimg-{kimg:g}" if kimg else ""))
     for remark in row.remarks:

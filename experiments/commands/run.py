@@ -45,7 +45,7 @@ def run(
         raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
     if resume is not None and config is not None:
         raise UsageError("--config and --resume exclude each other; a run has its own config")
-    from experiments.config.files import read_config, refuse_another_recipe
+    from experiments.config.files import check_same_recipe, read_config
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
 
@@ -53,7 +53,7 @@ def run(
     file = open_run(resume).config_file if resume is not None else config
     values = read_config(file) if file else {}
     if file is not None:
-        refuse_another_recipe(values, asked)
+        check_same_recipe(values, asked)
     resolved = resolve(asked, values, str(file or ""), strengths)
     if dry_run:
         from experiments.training.estimate import describe_plan

@@ -68,14 +68,14 @@ def sample(
         from_noise,
         generate,
         load_generator,
-        of_class,
+        restrict_to_class,
         save_samples,
     )
 
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")
     network, _ = load_generator(run)
-    generator = of_class(from_noise(network, str(run)), label, str(run))
+    generator = restrict_to_class(from_noise(network, str(run)), label, str(run))
     near = None if truncation is None else Truncation(truncation, cutoff)
     log.info(save_samples(generate(generator, count, seed, device, near), out))
     click.echo(out)

@@ -121,11 +121,11 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
             click.echo(line)
         return
     engine = engine_of(flags, out, plan)
-    from experiments.runs.folder import locked
+    from experiments.runs.folder import lock_folder
     from experiments.sweeps.progress import SweepProgress
 
     log.info(f"gans sweep: {len(sweep_runs)} runs in {out}, {engine.jobs} at once")
-    with locked(out, "sweep"), SweepProgress(context.out) as board:
+    with lock_folder(out, "sweep"), SweepProgress(context.out) as board:
         context = replace(context, engine=engine, show=board.show)
         sweep_runs, ended = play(context, sweep_runs, lengths, flags)
     finish(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)

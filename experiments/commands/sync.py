@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @debug_option
 def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
     """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs."""
-    from experiments.runs.sync import check_uploads, runs_in, upload
+    from experiments.runs.sync import find_runs, select_offline_runs, upload
 
     done, failures = [], []
-    for run in check_uploads(runs_in(list(runs))):
+    for run in select_offline_runs(find_runs(list(runs))):
         try:
             done.append(upload(run))
         except RunError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from experiments.commands.options import SettingType, debug_option, plugin_option
-from experiments.core.console import meters
+from experiments.core.console import progress_bars
 
 log = logging.getLogger("gans")
 
@@ -61,16 +61,16 @@ def translate(
     from experiments.core.device import resolve_device
     from experiments.inference.translation import Frame, check, find, translate_files
     from experiments.inference.translation_targets import target_of
-    from experiments.runs.generator import from_images, load_generator
+    from experiments.runs.generator import load_generator, require_translator
 
     place = torch.device(resolve_device(device))
     items = find(inputs, out, force)
     generator, settings = load_generator(run)
-    network = from_images(generator, str(run)).to(place)
+    network = require_translator(generator, str(run)).to(place)
     target = target_of(network, settings, words, run)
     assert settings.image_size is not None and settings.channels is not None  # it is a run on images
     frame = Frame(settings.image_size, settings.channels, network.multiple, place)
-    with meters() as meter:
+    with progress_bars() as meter:
         good = check(items, skip_bad, meter("reading", len(items)))
         translate_files(good, frame, target, seed, meter(f"to {target.words}", len(good)))
     log.info(f"{len(good)} image{'s' * (len(good) > 1)} to {target.words} in {out}")

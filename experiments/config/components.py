@@ -9,9 +9,9 @@ from experiments.core.errors import UsageError
 from experiments.core.options import (
     NAMED,
     SLOTS,
-    Owner,
+    ComponentOptions,
     describe_options,
-    owners_of,
+    find_components,
     plugins_in,
     read_option,
     split_key,
@@ -60,7 +60,7 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
             if source == "flag":
                 raise _without_meaning(key, flags, components)
             if source.startswith("config") and not _is_known(key):
-                raise unknown_option(key, owners_of(split_key(key)[0], components), components)
+                raise unknown_option(key, find_components(split_key(key)[0], components), components)
             continue
         try:
             found[key] = read_option(key, value, components)
@@ -96,13 +96,15 @@ def network_options(settings: Settings) -> dict[str, Any]:
 def default_of(key: str, values: Mapping[str, Any]) -> Any:
     """The default of an option, for configs of versions that did not have it; None if it is unknown."""
     prefix, name = split_key(key)
-    for owner in owners_of(prefix, components_of(values)):
+    for owner in find_components(prefix, components_of(values)):
         if name in owner.options:
             return owner.options[name].default
     return None
 
 
-def _owners(components: Mapping[str, str], plugins: Mapping[str, list[str]]) -> list[tuple[str, Owner]]:
+def _owners(
+    components: Mapping[str, str], plugins: Mapping[str, list[str]]
+) -> list[tuple[str, ComponentOptions]]:
     """Components of a run whose options are shown, each with its prefix, but for metrics."""
     own = [(slot, describe_options(SLOTS[slot], name)) for slot, name in components.items()]
     own += [
@@ -115,7 +117,7 @@ def _is_in_use(key: str, components: Mapping[str, str], plugins: Mapping[str, li
     """Whether a component of this run has the option."""
     prefix, name = split_key(key)
     if prefix in SLOTS:
-        return any(name in owner.readers for owner in owners_of(prefix, components))
+        return any(name in owner.readers for owner in find_components(prefix, components))
     return any(
         prefix in plugins[kind] and name in describe_options(kind, prefix).readers
         for kind in NAMED
@@ -127,7 +129,7 @@ def _is_known(key: str) -> bool:
     """Whether some plug-in has the option, be it in this run or not."""
     prefix, name = split_key(key)
     if prefix not in SLOTS:
-        return any(name in owner.readers for owner in owners_of(prefix, {}))
+        return any(name in owner.readers for owner in find_components(prefix, {}))
     kind = SLOTS[prefix]
     return any(name in describe_options(kind, each).readers for each in plugins_in(kind))
 
@@ -135,7 +137,7 @@ def _is_known(key: str) -> bool:
 def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str, str]) -> UsageError:
     """Makes the error for an option that a flag sets and that this run does not have."""
     prefix, _ = split_key(key)
-    owners = owners_of(prefix, components)
+    owners = find_components(prefix, components)
     word = _word(key, "flag", flags)
     if _is_known(key) and prefix not in SLOTS:
         kind = next(kind for kind in NAMED if prefix in registry.names(kind))

@@ -43,7 +43,7 @@ def check_courses(values: Mapping[str, Any]) -> None:
     """
     strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
     for key, schedule, begin, end in values["schedule"]:
-        registry.require("schedule", schedule)
+        registry.check_name("schedule", schedule)
         if key not in (*NUMBERS, *strengths):
             known = ", ".join((*NUMBERS, *sorted(strengths)))
             raise UsageError(f"--schedule {key}: nothing of that name moves in this run; there are: {known}")

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from experiments.config.courses import course_of, regularizer_courses
-from experiments.config.schedule import Growth, growth_of
+from experiments.config.schedule import Growth, plan_growth
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.attributes import groups_of
+from gans.core.attributes import groups_from_columns
 from gans.core.clock import CourseFactor, Pace, RateFactor, Rates, RateSchedule
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
@@ -39,7 +39,7 @@ def blueprint_of(settings: Settings) -> Blueprint:
         critic_norm=make_component("norm", settings.critic_norm or "none", "critic_norm", settings.options),
         critic_dropout=settings.critic_dropout,
         classes=settings.classes or 0,
-        attributes=groups_of(settings.attributes),
+        attributes=groups_from_columns(settings.attributes),
         minibatch_statistic=_minibatch_statistic(settings),
         options=make_options(architecture.options_type, "arch", settings.options),
     )
@@ -62,12 +62,12 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
     blueprint = blueprint_of(settings)
     with usage_errors(f"architecture {settings.arch}"):
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
-    refuse_batch_norm(settings, generator, critic)
-    if settings.critic_dropout and not has(critic, nn.modules.dropout._DropoutNd):
+    check_batch_norm(settings, generator, critic)
+    if settings.critic_dropout and not contains_module(critic, nn.modules.dropout._DropoutNd):
         raise UsageError(
             f"architecture {settings.arch}: its critic has no dropout; leave out --critic-dropout"
         )
-    if settings.minibatch_statistic and not has(critic, MinibatchStatistic):
+    if settings.minibatch_statistic and not contains_module(critic, MinibatchStatistic):
         raise UsageError(
             f"architecture {settings.arch}: its critic has no place for a statistic of the batch; "
             "leave out --minibatch-statistic"
@@ -79,14 +79,14 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
 def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
     """Builds the game of these networks, as their architecture has it."""
     architecture: Architecture = registry.load("architecture", settings.arch)
-    pace = growth_in(settings, generator).pace
+    pace = growth_of_generator(settings, generator).pace
     with usage_errors():
         return architecture.game(generator, critic, loss_spec_of(settings, pace))
 
 
-def growth_in(settings: Settings, generator: GeneratorNetwork) -> Growth:
+def growth_of_generator(settings: Settings, generator: GeneratorNetwork) -> Growth:
     """The sizes, batch sizes and pace of a generator that grows."""
-    return growth_of(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
+    return plan_growth(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
 
 def form_of(settings: Settings) -> Adversarial:
@@ -167,23 +167,25 @@ def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMo
     return ExponentialMovingAverage(network, course_of(settings, name) or getattr(settings, name), options)
 
 
-def refuse_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
+def check_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
     """Checks that no batch norm meets a per-sample penalty, or a batch of one vector.
 
     Raises UsageError where the logit of one sample depends on the others under such a penalty (WGAN-GP,
     section 4), and where a batch has no statistics.
     """
     name = f"architecture {settings.arch}"
-    if settings.penalty and has(critic, nn.modules.batchnorm._BatchNorm):
+    if settings.penalty and contains_module(critic, nn.modules.batchnorm._BatchNorm):
         raise UsageError(
             f"{name}: its critic has batch norm, which mixes the samples whose gradients a penalty holds "
             "one by one; take --critic-norm layer, instance, spectral or none"
         )
-    if settings.batch_size == 1 and (has(generator, nn.BatchNorm1d) or has(critic, nn.BatchNorm1d)):
+    if settings.batch_size == 1 and (
+        contains_module(generator, nn.BatchNorm1d) or contains_module(critic, nn.BatchNorm1d)
+    ):
         raise UsageError(f"--batch-size 1 has no statistics for the batch norm of {name}; take 2 or more")
 
 
-def has(network: nn.Module, kind: type[Any]) -> bool:
+def contains_module(network: nn.Module, kind: type[Any]) -> bool:
     """Whether a network has a module of that kind."""
     return any(isinstance(module, kind) for module in network.modules())
 

@@ -72,7 +72,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"config {path}: not {kind} ({error})") from error
     try:
-        content = _loaded(text, kind)
+        content = _parse_text(text, kind)
     except ValueError as error:
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
@@ -80,7 +80,7 @@ def _parse(path: Path) -> dict[str, Any]:
     return content
 
 
-def _loaded(text: str, kind: str) -> Any:
+def _parse_text(text: str, kind: str) -> Any:
     if kind == "JSON":
         return json.loads(text)
     if kind == "TOML":
@@ -117,7 +117,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     return Settings(**own, options=options)
 
 
-def refuse_another_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+def check_same_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
     """Checks that flags do not change architecture, loss or data of a run's own config.
 
     It holds every setting, resolved for these: under another of them, it would bring the old one's penalty

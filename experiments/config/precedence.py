@@ -42,7 +42,7 @@ class SettingsStack:
                 self.values[name] = _read(origin, name, value)
             self.sources[name] = origin
 
-    def follow_rules(self) -> None:
+    def apply_rules(self) -> None:
         """Replaces rules that no later layer replaced by their values."""
         height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
         pixels, batch_size = height * width, self.values["batch_size"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.config.components import derive_options
 from experiments.config.precedence import SettingsStack, flatten
-from experiments.config.rules import class_count, derive, derive_task
+from experiments.config.rules import class_count, derive_settings, derive_task
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
@@ -86,14 +86,14 @@ def resolve(
         (f"config {file_name}", {k: v for k, v in file.items() if v != "auto"}),
         ("flag", {k: v for k, v in flags.items() if v != "auto"}),
     )
-    size = _lay(request, layers, None).values["image_size"] if source.kind == "images" else None
-    stack = _lay(request, layers, max(size) if size else None)
+    size = _stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
+    stack = _stack_layers(request, layers, max(size) if size else None)
     if strengths:
-        stack.put("flag", {"regularizers": _adjusted(stack.values["regularizers"], strengths)})
-    stack.follow_rules()
+        stack.put("flag", {"regularizers": _adjust_regularizers(stack.values["regularizers"], strengths)})
+    stack.apply_rules()
     stack.put(*class_count(stack.values, source))
     derive_task(stack, request.architecture, source, flags)
-    derive(stack, source.kind, asked, flags)
+    derive_settings(stack, source.kind, asked, flags)
     if source.kind not in request.architecture.data:
         raise UsageError(
             f"architecture {request.arch} makes {' and '.join(request.architecture.data)}, "
@@ -147,7 +147,7 @@ def _native(request: _Request) -> Native:
         return source.native_domains(task == "pairs")
 
 
-def _lay(
+def _stack_layers(
     request: _Request, layers: Iterable[tuple[str, Mapping[str, Any]]], side: int | None
 ) -> SettingsStack:
     """Lays all layers over each other, for images of that many pixels on the longer side."""
@@ -167,6 +167,8 @@ def _lay(
     return stack
 
 
-def _adjusted(present: Iterable[tuple[str, float]], strengths: Mapping[str, float]) -> dict[str, float]:
+def _adjust_regularizers(
+    present: Iterable[tuple[str, float]], strengths: Mapping[str, float]
+) -> dict[str, float]:
     """Adds regularizers to those present; a strength of 0 takes one away."""
     return {name: strength for name, strength in {**dict(present), **strengths}.items() if strength != 0}

@@ -22,7 +22,9 @@ COMPONENTS = (
 )
 
 
-def derive(chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+def derive_settings(
+    chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]
+) -> None:
     """Derives settings from others, and refuses those without meaning beside them.
 
     A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
@@ -46,7 +48,7 @@ def derive(chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Ma
         chosen.put("default of images", {"fit": "auto"})
     for kind_of, name in COMPONENTS:
         if values[name] is not None:
-            registry.require(kind_of, values[name])
+            registry.check_name(kind_of, values[name])
     if values["lr_schedule"] == "constant":
         without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
     elif values["lr_decay_from"] is None:
@@ -63,9 +65,9 @@ def derive(chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Ma
             if flags.get(name) is not None:
                 raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
     for name in registry.metric_names(values["evaluate_metrics"]):
-        registry.require("metric", name)
+        registry.check_name("metric", name)
     if values["extractor"] is not None:
-        registry.require("extractor", values["extractor"].partition(":")[0])
+        registry.check_name("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
     check_courses(values)
 

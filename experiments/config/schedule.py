@@ -32,7 +32,7 @@ class Growth:
     pace: Pace
 
 
-def growth_of(settings: Settings, levels: int) -> Growth:
+def plan_growth(settings: Settings, levels: int) -> Growth:
     """Plans the growth of networks that double their images `levels` times; 0 for those that do not grow.
 
     Raises UsageError for a batch size at an image size that they do not have.
@@ -41,9 +41,11 @@ def growth_of(settings: Settings, levels: int) -> Growth:
     sides = tuple(longest >> halvings for halvings in reversed(range(levels + 1)))
     named = dict(settings.options.get("arch.stage_batch_sizes", ()))
     if unknown := [side for side in named if side not in sides]:
-        raise never_at(unknown, settings, sides)
+        raise unreached_size_error(unknown, settings, sides)
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
-    pace = Pace(*(in_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")))
+    pace = Pace(
+        *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
+    )
     if named and levels and pace == SCALED:
         each = GROWING_SHARE / (2 * levels) * _planned_images(settings, batch_sizes)
         pace = Pace(each, each)
@@ -84,17 +86,17 @@ def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> 
         images = size * batches_per_round
         reached.add(growth.sides[level])
         segments.append(Segment(seen, step * batches_per_round, size))
-        left = settings.steps - step if settings.steps else _rounds(settings.kimg, seen, images)
-        rounds = left if level == levels else _rounds_below(level, seen, images, left, level_at)
+        left = settings.steps - step if settings.steps else _count_steps(settings.kimg, seen, images)
+        rounds = left if level == levels else _count_steps_below(level, seen, images, left, level_at)
         seen, step = seen + rounds * images, step + rounds
         if rounds == left:
             break
     if missed := [side for side, _ in stages if side not in reached]:
-        raise never_at(missed, settings, sorted(reached))
+        raise unreached_size_error(missed, settings, sorted(reached))
     return BatchSchedule(tuple(segments), step, seen)
 
 
-def _rounds_below(level: int, seen: int, images: int, most: int, level_at: Callable[[int], int]) -> int:
+def _count_steps_below(level: int, seen: int, images: int, most: int, level_at: Callable[[int], int]) -> int:
     """Number of steps that begin before the level is left, by bisection, as there may be any number."""
     low, high = 1, most
     while low < high:
@@ -103,23 +105,23 @@ def _rounds_below(level: int, seen: int, images: int, most: int, level_at: Calla
     return low
 
 
-def _rounds(kimg: float | None, seen: int, images_per_round: int) -> int:
+def _count_steps(kimg: float | None, seen: int, images_per_round: int) -> int:
     """Number of steps until `kimg` thousand images are shown, the last step in full."""
     return ceil(((kimg or 0.0) * 1000 - seen) / images_per_round)
 
 
-def never_at(sides: Sequence[int], settings: Settings, reached: Sequence[int]) -> UsageError:
+def unreached_size_error(sides: Sequence[int], settings: Settings, reached: Sequence[int]) -> UsageError:
     """Makes the error for a batch size at an image size that the run never has."""
     return UsageError(
-        f"--stage-batch-sizes: this run of {settings.arch} is never at {_listed(sides)} pixels, "
-        f"but at {_listed(reached)}"
+        f"--stage-batch-sizes: this run of {settings.arch} is never at {_join_numbers(sides)} pixels, "
+        f"but at {_join_numbers(reached)}"
     )
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _join_numbers(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def in_images(kimg: float | None) -> float | None:
+def kimg_to_images(kimg: float | None) -> float | None:
     """Converts kimg to images; None stays None."""
     return None if kimg is None else kimg * 1000

@@ -14,7 +14,7 @@ from experiments.core.errors import RunError, UsageError
 
 
 @contextmanager
-def meters() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """Shows progress bars on stderr, where that is a terminal: yields a function that adds a bar.
 
     The function takes a name and a total, and returns one that advances the bar by a count.
@@ -72,7 +72,7 @@ def one_line(text: str) -> str:
     return "".join(escaped)
 
 
-def describe(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Describes any error in one line for the user."""
     if isinstance(error, click.ClickException):
         line = error.format_message()

@@ -36,7 +36,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-def destination(out: str, *endings: str) -> Path:
+def check_destination(out: str, *endings: str) -> Path:
     """Checks the file that `--out` names before the work begins, and returns its path.
 
     Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
@@ -53,7 +53,7 @@ def destination(out: str, *endings: str) -> Path:
 
 
 @contextmanager
-def folder_made(path: Path) -> Iterator[None]:
+def make_parent_folders(path: Path) -> Iterator[None]:
     """Makes the folders above a file that is written within. Raises RunError where it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def folder_made(path: Path) -> Iterator[None]:
 
 def write_file(path: Path, content: bytes) -> None:
     """Writes a file. Raises RunError where it cannot be written."""
-    with folder_made(path):
+    with make_parent_folders(path):
         write_atomically(path, content)
 
 

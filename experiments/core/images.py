@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.core.files import folder_made, write_atomically
+from experiments.core.files import make_parent_folders, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,10 +68,10 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
-    return drawn(figure)
+    return render_figure(figure)
 
 
-def drawn(figure: "Figure") -> Image.Image:
+def render_figure(figure: "Figure") -> Image.Image:
     """Renders a figure of matplotlib as a picture."""
     # A machine without some font has another; which one is no news to who asked for a picture.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -91,7 +91,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
+def draw_samples(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
     """Draws a grid of images in [−1, 1] `(N, C, H, W)`, or a scatter plot of points over real points."""
     samples = samples.detach().float().cpu()
     if samples.dim() == 2:
@@ -101,5 +101,5 @@ def picture_of(samples: Tensor, reals: Tensor | None = None, columns: int = GRID
 
 def write_picture(path: Path, picture: Image.Image) -> None:
     """Writes a picture as a PNG file. Raises RunError where it cannot be written."""
-    with folder_made(path):
+    with make_parent_folders(path):
         save_png(picture, path)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.readers import Read, choice, real, switch, text, whole
+from experiments.core.readers import Read, boolean, choice, finite_number, text, whole_number
 
 # Settings that name the one component of a kind, and that kind.
 SLOTS = {
@@ -32,7 +32,7 @@ SLOTS = {
 NAMED = ("penalty", "regularizer", "augmentation", "metric", "tracker")
 
 
-class Owner(NamedTuple):
+class ComponentOptions(NamedTuple):
     """The component that a key belongs to, and its options by name."""
 
     kind: str
@@ -65,18 +65,18 @@ def options_type(kind: str, name: str) -> Any:
     return getattr(registry.load(kind, name), "options_type", None)
 
 
-def describe_options(kind: str, name: str) -> Owner:
+def describe_options(kind: str, name: str) -> ComponentOptions:
     """Looks up the options of a plug-in. Raises UsageError for an unknown plug-in."""
     declared = options_type(kind, name)
     if declared is None:
-        return Owner(kind, name, {}, {})
+        return ComponentOptions(kind, name, {}, {})
     hints = get_type_hints(declared)
     own = {each.name: each for each in fields(declared)}
     readers = {each: _reader(hints[each], field.metadata) for each, field in own.items()}
-    return Owner(kind, name, own, readers)
+    return ComponentOptions(kind, name, own, readers)
 
 
-def owners_of(prefix: str, components: Mapping[str, str]) -> list[Owner]:
+def find_components(prefix: str, components: Mapping[str, str]) -> list[ComponentOptions]:
     """Finds the components that a key's prefix may mean: that of the slot, or the plug-ins of that name.
 
     Args:
@@ -95,14 +95,14 @@ def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
     have.
     """
     prefix, name = split_key(key)
-    owners = owners_of(prefix, components)
+    owners = find_components(prefix, components)
     for owner in owners:
         if name in owner.readers:
             return owner.readers[name](value)
     raise unknown_option(key, owners, components)
 
 
-def unknown_option(key: str, owners: list[Owner], components: Mapping[str, str]) -> UsageError:
+def unknown_option(key: str, owners: list[ComponentOptions], components: Mapping[str, str]) -> UsageError:
     """Makes the error for a key that means nothing in this run, with what there is instead."""
     prefix, name = split_key(key)
     if not owners:
@@ -156,23 +156,23 @@ def _reader(hint: Any, metadata: Mapping[str, Any], separator: str = ",") -> Rea
     """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each or None."""
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (each for each in get_args(hint) if each is not type(None))
-        return partial(_optional, _reader(inner, metadata))
+        return partial(_read_optional, _reader(inner, metadata))
     if get_origin(hint) is tuple:
-        return partial(_listed, get_args(hint), metadata, separator)
+        return partial(_read_list, get_args(hint), metadata, separator)
     if hint is bool:
-        return _boolean
+        return _read_boolean
     if hint is int:
-        return whole(metadata.get("at_least", -(2**63)), metadata.get("at_most", 2**63 - 1))
+        return whole_number(metadata.get("at_least", -(2**63)), metadata.get("at_most", 2**63 - 1))
     if hint is float:
-        return partial(_number, metadata)
+        return partial(_read_number, metadata)
     return choice(*metadata["choices"]) if "choices" in metadata else text
 
 
-def _optional(read: Read, value: Any) -> Any:
+def _read_optional(read: Read, value: Any) -> Any:
     return None if value is None or value == "none" else read(value)
 
 
-def _listed(
+def _read_list(
     hints: tuple[Any, ...], metadata: Mapping[str, Any], separator: str, value: Any
 ) -> tuple[Any, ...]:
     """Reads a list, `A,B`; a list of tuples, `A:B,C:D`, is sorted and names no first part twice."""
@@ -192,14 +192,14 @@ def _listed(
     return tuple(sorted(found))
 
 
-def _boolean(value: Any) -> bool:
+def _read_boolean(value: Any) -> bool:
     known = {"true": True, "yes": True, "false": False, "no": False}
-    return switch(known.get(value.lower(), value) if isinstance(value, str) else value)
+    return boolean(known.get(value.lower(), value) if isinstance(value, str) else value)
 
 
-def _number(metadata: Mapping[str, Any], value: Any) -> float:
+def _read_number(metadata: Mapping[str, Any], value: Any) -> float:
     bounds = {name: metadata[name] for name in ("above", "at_least", "at_most") if name in metadata}
-    number: float = real(**bounds)(value)
+    number: float = finite_number(**bounds)(value)
     if number >= metadata.get("below", float("inf")):
         raise ValueError(f"'{value}' is not below {metadata['below']:g}")
     return number

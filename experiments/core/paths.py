@@ -7,7 +7,7 @@ from pathlib import Path
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def expanded(path: str) -> Path:
+def expand_home(path: str) -> Path:
     """Expands ~ in a path to a home folder. Raises ValueError for that of an unknown user."""
     try:
         return Path(path).expanduser()
@@ -21,12 +21,12 @@ def cache_folder() -> Path:
     It need not exist, and may be deleted at any time.
     """
     try:
-        return expanded(os.environ.get("GANS_CACHE") or "~/.cache/gans")
+        return expand_home(os.environ.get("GANS_CACHE") or "~/.cache/gans")
     except ValueError as error:
         raise ValueError(f"GANS_CACHE: {error}") from error
 
 
-def kept_weights(extractor: str, name: str) -> Path:
+def weights_file(extractor: str, name: str) -> Path:
     """The file of weights behind `--extractor EXTRACTOR:NAME`. Raises ValueError for an unfit name."""
     if not NAME.fullmatch(name):
         raise ValueError(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.core.paths import expanded
+from experiments.core.paths import expand_home
 
 Size = tuple[int, int]
 
@@ -17,7 +17,7 @@ Size = tuple[int, int]
 Read = Callable[[Any], Any]
 
 
-def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
+def whole_number(minimum: int, maximum: int = 2**63 - 1) -> Read:
     """Makes a reader of whole numbers within bounds."""
 
     def read(value: Any) -> int:
@@ -33,7 +33,9 @@ def whole(minimum: int, maximum: int = 2**63 - 1) -> Read:
     return read
 
 
-def real(*, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf) -> Read:
+def finite_number(
+    *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
+) -> Read:
     """Makes a reader of finite numbers within bounds."""
 
     def read(value: Any) -> float:
@@ -96,7 +98,7 @@ def height_and_width(value: Any) -> Size:
     parts = value.lower().split("x") if isinstance(value, str) else value
     parts = [parts] if isinstance(parts, int) else parts
     try:
-        height, width = (whole(1, 16384)(part) for part in (parts * 2 if len(parts) == 1 else parts))
+        height, width = (whole_number(1, 16384)(part) for part in (parts * 2 if len(parts) == 1 else parts))
     except (TypeError, ValueError) as error:
         raise ValueError(f"'{value}' is not a size: S or HxW, from 1 to 16384 pixels") from error
     return height, width
@@ -106,7 +108,7 @@ def beta_pair(value: Any) -> tuple[float, float]:
     """Reads a pair of Adam's betas, each from 0 to below 1."""
     parts = value.split(",") if isinstance(value, str) else value
     try:
-        first, second = (real(at_least=0.0, at_most=1.0)(part) for part in parts)
+        first, second = (finite_number(at_least=0.0, at_most=1.0)(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"'{value}' is not a pair of numbers from 0 to below 1, such as 0.5,0.999"
@@ -146,7 +148,7 @@ def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
         ]
     pairs = strengths(value)
     for name, strength in pairs:
-        registry.require("augmentation", name)
+        registry.check_name("augmentation", name)
         if not 0 < strength <= 1:
             raise ValueError(f"{name}={strength:g}: the strength must be above 0 and at most 1")
     return pairs
@@ -159,7 +161,7 @@ def courses(value: Any) -> tuple[tuple[str, str, float, float], ...]:
         parts = [re.split("[=:]", part) for part in value.split(",") if part]
     try:
         found = sorted(
-            (text(key).replace("-", "_"), text(schedule), real()(begin), real()(end))
+            (text(key).replace("-", "_"), text(schedule), finite_number()(begin), finite_number()(end))
             for key, schedule, begin, end in parts
         )
     except (TypeError, ValueError) as error:
@@ -173,7 +175,7 @@ def courses(value: Any) -> tuple[tuple[str, str, float, float], ...]:
 
 def _strength(name: str, value: Any) -> float:
     try:
-        return real()(value)
+        return finite_number()(value)
     except ValueError as error:
         raise ValueError(f"{name}={value}: the strength must be a number") from error
 
@@ -186,7 +188,7 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
         pairs = [(side, count) for side, count in (value.items() if isinstance(value, dict) else value)]
     except (TypeError, ValueError) as error:
         raise ValueError(f"'{value}' is not a list of SIDE:N, such as 4:64,8:32") from error
-    found = sorted((whole(1)(side), whole(1)(count)) for side, count in pairs)
+    found = sorted((whole_number(1)(side), whole_number(1)(count)) for side, count in pairs)
     if len({side for side, _ in found}) < len(found):
         raise ValueError(f"'{','.join(str(side) for side, _ in found)}' names one twice")
     return tuple(found)
@@ -194,13 +196,13 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
 
 def channel_count(value: Any) -> int:
     """Reads a number of channels: 1, 3 or 4."""
-    number: int = whole(1, 4)(value)
+    number: int = whole_number(1, 4)(value)
     if number == 2:
         raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
     return number
 
 
-def switch(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """Reads a boolean."""
     if not isinstance(value, bool):
         raise ValueError(f"'{value}' is not true or false")
@@ -209,4 +211,4 @@ def switch(value: Any) -> bool:
 
 def folder(value: Any) -> str:
     """Reads a folder as an absolute path, with ~ expanded."""
-    return str(expanded(text(value)).absolute())
+    return str(expand_home(text(value)).absolute())

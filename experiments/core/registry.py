@@ -76,7 +76,7 @@ KINDS = {
 }
 
 
-class _FromFile(NamedTuple):
+class _FilePlugin(NamedTuple):
     """A plug-in that `--plugin` brought, with its summary and its file."""
 
     plugin: Any
@@ -84,10 +84,10 @@ class _FromFile(NamedTuple):
     file: Path
 
 
-_from_files: dict[tuple[str, str], _FromFile] = {}  # (kind, name) → what --plugin brought
+_from_files: dict[tuple[str, str], _FilePlugin] = {}  # (kind, name) → what --plugin brought
 
 
-def built_in(kind: str) -> set[str]:
+def built_in_names(kind: str) -> set[str]:
     """Names of the plug-ins of a kind that come with the laboratory."""
     found = {path.stem.replace("_", "-") for path in _files(kind)}
     return found | set(RECIPES) if kind == "recipe" else found
@@ -97,7 +97,7 @@ def names(kind: str) -> list[str]:
     """Names of all plug-ins of a kind, sorted."""
     found = {name for known, name in _from_files if known == kind}
     found |= {entry.name.partition(".")[2] for entry in _entries(kind)}
-    return sorted(found | built_in(kind))
+    return sorted(found | built_in_names(kind))
 
 
 def loss_names() -> list[str]:
@@ -141,7 +141,7 @@ def load(kind: str, name: str) -> Any:
     for entry in _entries(kind):
         if entry.name == f"{kind}.{name}":
             return entry.load()
-    raise unknown(kind, name, names(kind))
+    raise unknown_name_error(kind, name, names(kind))
 
 
 def load_recipe(loss: str) -> Any:
@@ -156,13 +156,13 @@ def load_recipe(loss: str) -> Any:
             )
         # A form may borrow the settings of another's recipe, but it is the one that was asked for.
         return replace(recipe, form=loss)
-    raise unknown("loss", loss, loss_names())
+    raise unknown_name_error("loss", loss, loss_names())
 
 
-def require(kind: str, name: str) -> None:
+def check_name(kind: str, name: str) -> None:
     """Checks that a name exists, without imports; raises UsageError, with close matches, otherwise."""
     if name not in names(kind):
-        raise unknown(kind, name, names(kind))
+        raise unknown_name_error(kind, name, names(kind))
 
 
 def metric_names(words: Iterable[str]) -> list[str]:
@@ -170,7 +170,7 @@ def metric_names(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(METRIC_ALIASES.get(word, word) for word in words))
 
 
-def unknown(kind: str, name: str, known: list[str]) -> UsageError:
+def unknown_name_error(kind: str, name: str, known: list[str]) -> UsageError:
     """Makes the error for an unknown name, with close matches."""
     close = get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
@@ -205,9 +205,9 @@ def add_plugin(path: str) -> tuple[str, str]:
         raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
     (kind, value), name = found[0], file.stem.replace("_", "-")
     taken = {"form", "recipe"} if kind in ("form", "recipe") else {kind}  # both stand after --loss
-    if any(name in built_in(other) for other in taken):
+    if any(name in built_in_names(other) for other in taken):
         raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
-    _from_files[kind, name] = _FromFile(
+    _from_files[kind, name] = _FilePlugin(
         value, (module.__doc__ or "").strip().partition("\n")[0], file.resolve()
     )
     return kind, name
@@ -223,11 +223,11 @@ def _files(kind: str) -> list[Path]:
 
 def _entries(kind: str) -> list[EntryPoint]:
     """Entry points of a kind in installed packages."""
-    return [entry for entry in _installed() if entry.name.startswith(f"{kind}.")]
+    return [entry for entry in _installed_entry_points() if entry.name.startswith(f"{kind}.")]
 
 
 @cache
-def _installed() -> tuple[EntryPoint, ...]:
+def _installed_entry_points() -> tuple[EntryPoint, ...]:
     """Entry points of installed packages, looked up once, because it reads a file of each package."""
     return tuple(entry_points(group="gans"))
 

@@ -13,18 +13,18 @@ from experiments.core.readers import (
     Read,
     Size,
     augmentations,
+    boolean,
     channel_count,
     choice,
     courses,
     files,
+    finite_number,
     folder,
     height_and_width,
     penalty_points,
-    real,
     strengths,
-    switch,
     text,
-    whole,
+    whole_number,
     words,
 )
 from experiments.core.short_flags import SHORT_FLAGS
@@ -74,13 +74,13 @@ class Settings:
     device: str = setting(
         choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
     )
-    seed: int = setting(whole(0), "Seed of all randomness.", "N", 0)
+    seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     plugin: tuple[str, ...] = setting(files, "Python files with further plug-ins.", "FILE.py,…", ())
-    steps: int | None = setting(whole(1), "Length of the run in steps (generator updates).", "N")
+    steps: int | None = setting(whole_number(1), "Length of the run in steps (generator updates).", "N")
     kimg: float | None = setting(
-        real(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
+        finite_number(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
     )
-    batch_size: int = setting(whole(1), "Images in a batch.", "N", 64)
+    batch_size: int = setting(whole_number(1), "Images in a batch.", "N", 64)
     image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
@@ -92,11 +92,11 @@ class Settings:
         folder, "Folder where data sets are looked for first and downloaded to.", "DIR", affects_results=False
     )
     download: bool = setting(
-        switch, "Download a data set that is not on this machine.", default=False, affects_results=False
+        boolean, "Download a data set that is not on this machine.", default=False, affects_results=False
     )
-    skip_bad: bool = setting(switch, "Leave out and count files that cannot be read.", default=False)
+    skip_bad: bool = setting(boolean, "Leave out and count files that cannot be read.", default=False)
     stream: bool = setting(
-        switch,
+        boolean,
         "Read image files as they are needed; sets that do not fit into memory are read so anyway.",
         default=False,
         affects_results=False,
@@ -108,13 +108,15 @@ class Settings:
         "NAME[=STRENGTH],…",
         (),
     )
-    conditional: bool = setting(switch, "Give both networks the class labels of the data.", default=False)
-    classes: int | None = setting(whole(1), "Number of classes.", derived=True)
+    conditional: bool = setting(boolean, "Give both networks the class labels of the data.", default=False)
+    classes: int | None = setting(whole_number(1), "Number of classes.", derived=True)
     attributes: tuple[str, ...] = setting(
         words, "Attributes that the generator changes; default: all that the data has.", "NAME,…", ()
     )
-    z_dim: int | None = setting(whole(1), "Length of the latent vector z.", "N")
-    width: int = setting(whole(1), "Base number of channels (or hidden units) of both networks.", "N", 64)
+    z_dim: int | None = setting(whole_number(1), "Length of the latent vector z.", "N")
+    width: int = setting(
+        whole_number(1), "Base number of channels (or hidden units) of both networks.", "N", 64
+    )
     critic_norm: str | None = setting(
         text,
         "Normalization in the critic (gans list norms); default: none with a penalty, else the loss's or the "
@@ -122,7 +124,7 @@ class Settings:
         "NAME",
     )
     critic_dropout: float = setting(
-        real(at_least=0.0, at_most=0.95),
+        finite_number(at_least=0.0, at_most=0.95),
         "Probability with which the critic drops a hidden feature.",
         "P",
         0.0,
@@ -135,11 +137,13 @@ class Settings:
     )
     optimizer: str = setting(text, "Optimizer of both networks (gans list optimizers).", "NAME", "adam")
     lr_generator: float = setting(
-        real(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
+        finite_number(above=0.0, at_most=10.0), "Learning rate of the generator.", "RATE", 2e-4
     )
-    lr_critic: float = setting(real(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4)
+    lr_critic: float = setting(
+        finite_number(above=0.0, at_most=10.0), "Learning rate of the critic.", "RATE", 2e-4
+    )
     ttur: float | None = setting(
-        real(above=0.0, at_most=1000.0),
+        finite_number(above=0.0, at_most=1000.0),
         "Critic's learning rate as a multiple of the generator's (two time-scale update rule); without "
         "RATIO: 2.",
         "RATIO",
@@ -149,14 +153,14 @@ class Settings:
         text, "Schedule by which both learning rates fall (gans list schedules).", "NAME", "constant"
     )
     lr_decay_from: float | None = setting(
-        real(at_least=0.0, at_most=0.999),
+        finite_number(at_least=0.0, at_most=0.999),
         "Share of the run after which the learning rates fall; default: 0.",
         "SHARE",
     )
     lr_warmup_kimg: float = setting(
-        real(at_least=0.0), "Length of the linear warm-up of the learning rates.", "K", 0.0
+        finite_number(at_least=0.0), "Length of the linear warm-up of the learning rates.", "K", 0.0
     )
-    n_critic: int = setting(whole(1), "Critic updates per generator update.", "N", 1)
+    n_critic: int = setting(whole_number(1), "Critic updates per generator update.", "N", 1)
     penalty: tuple[str, ...] = setting(
         penalty_points,
         "Points at which the critic's gradients are penalized (gans list penalties).",
@@ -166,10 +170,10 @@ class Settings:
     penalty_norm: str | None = setting(
         text, "Target of the penalized gradient norms (gans list penalty-norms).", "NAME"
     )
-    penalty_weight: float | None = setting(real(above=0.0), "Weight of the gradient penalty.", "W")
-    penalty_every: int | None = setting(whole(1), "Take the penalty at every N-th critic update.", "N")
+    penalty_weight: float | None = setting(finite_number(above=0.0), "Weight of the gradient penalty.", "W")
+    penalty_every: int | None = setting(whole_number(1), "Take the penalty at every N-th critic update.", "N")
     penalty_anneal: float | None = setting(
-        real(at_least=0.0, at_most=1.0),
+        finite_number(at_least=0.0, at_most=1.0),
         "Share of the penalty's weight that is left at the end; default: 1.",
         "SHARE",
     )
@@ -187,19 +191,19 @@ class Settings:
         (),
     )
     ema_kimg: float = setting(
-        real(at_least=0.0), "Half-life of the generator's EMA in kimg; 0: no EMA.", "K", 10.0
+        finite_number(at_least=0.0), "Half-life of the generator's EMA in kimg; 0: no EMA.", "K", 10.0
     )
     critic_ema_kimg: float = setting(
-        real(at_least=0.0),
+        finite_number(at_least=0.0),
         "Half-life of the critic's EMA in kimg, which is exported beside the generator; 0: no EMA.",
         "K",
         0.0,
     )
     checkpoint_kimg: float | None = setting(
-        real(above=0.0), "Interval between checkpoints; default: a tenth of the run.", "K"
+        finite_number(above=0.0), "Interval between checkpoints; default: a tenth of the run.", "K"
     )
     sample_kimg: float | None = setting(
-        real(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"
+        finite_number(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"
     )
     on_collapse: str = setting(
         choice("warn", "stop", "rollback"),
@@ -209,7 +213,7 @@ class Settings:
         "warn",
     )
     evaluate_kimg: float | None = setting(
-        real(above=0.0),
+        finite_number(above=0.0),
         "Interval between evaluations of the generator's EMA; default: no evaluation.",
         "K",
         affects_results=False,
@@ -222,7 +226,7 @@ class Settings:
         affects_results=False,
     )
     evaluate_samples: int = setting(
-        whole(2),
+        whole_number(2),
         "Number of real and of generated samples in an evaluation.",
         "N",
         5000,
@@ -238,7 +242,7 @@ class Settings:
         affects_results=False,
     )
     keep: int = setting(
-        whole(1), "Number of newest checkpoints that are kept.", "N", 2, affects_results=False
+        whole_number(1), "Number of newest checkpoints that are kept.", "N", 2, affects_results=False
     )
     track: tuple[str, ...] = setting(
         words,

@@ -29,7 +29,7 @@ class SheetRow(NamedTuple):
     captions: Sequence[str] = ()
 
 
-def sheet(rows: Sequence[SheetRow]) -> Image.Image:
+def draw_sheet(rows: Sequence[SheetRow]) -> Image.Image:
     """Draws rows below each other on white, their images in columns; small images are enlarged."""
     cells = [[on_white(to_pillow(grid(image[None]))) for image in row.images] for row in rows]
     cell_width, cell_height = cells[0][0].size
@@ -60,7 +60,7 @@ def on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """Formats a number for a caption, with the typographer's minus."""
     return f"{value:+.3g}".replace("-", "−") if value else "0"
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from experiments.core.readers import Read, batch_sizes, beta_pair, real, strengths
+from experiments.core.readers import Read, batch_sizes, beta_pair, finite_number, strengths
 
 
 class ShortFlag(NamedTuple):
@@ -30,7 +30,7 @@ SHORT_FLAGS = {
     ),
     "fade_kimg": ShortFlag(
         "arch.fade_kimg",
-        real(above=0.0),
+        finite_number(above=0.0),
         "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are "
         "growth. "
         "Short for --set arch.fade_kimg=…",
@@ -38,14 +38,14 @@ SHORT_FLAGS = {
     ),
     "stable_kimg": ShortFlag(
         "arch.stable_kimg",
-        real(above=0.0),
+        finite_number(above=0.0),
         "Time that growing networks stay at each size; default: as long as they fade. Short for --set "
         "arch.stable_kimg=…",
         "K",
     ),
     "style_mixing": ShortFlag(
         "arch.style_mixing",
-        real(at_least=0.0, at_most=1.0),
+        finite_number(at_least=0.0, at_most=1.0),
         "Probability of styles from two latents. Short for --set arch.style_mixing=…",
         "P",
     ),
@@ -54,7 +54,7 @@ SHORT_FLAGS = {
     ),
     "weight_decay": ShortFlag(
         "optimizer.weight_decay",
-        real(at_least=0.0, at_most=1.0),
+        finite_number(at_least=0.0, at_most=1.0),
         "Weight decay of both networks: decoupled (AdamW) for adam, an L2 term for the others. Short for "
         "--set "
         "optimizer.weight_decay=…",

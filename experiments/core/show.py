@@ -1,7 +1,7 @@
 """Formatting of values of settings as their flags would take them."""
 
 
-def show(value: object) -> str:
+def format_value(value: object) -> str:
     """Formats a value as its flag would take it; – for one without meaning."""
     if value is None or value == ():
         return "–"
@@ -9,7 +9,9 @@ def show(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         is_size = all(type(v) is int for v in value)
-        return ("x" if is_size else ",").join(_pair(*v) if isinstance(v, tuple) else show(v) for v in value)
+        return ("x" if is_size else ",").join(
+            _pair(*v) if isinstance(v, tuple) else format_value(v) for v in value
+        )
     return _digits(value) if isinstance(value, float) else str(value)
 
 

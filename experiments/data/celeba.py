@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.attribute_files import CELEBA as ATTRIBUTES
 from experiments.data.core.attribute_files import read_celeba
 from experiments.data.core.dataset import AttributeGroup, DataSet, Fit, Native
 from experiments.data.core.image_files import open_images
 from experiments.data.core.named_sets import Files, NamedSet, torchvision_datasets
-from experiments.data.core.pixels import refuse_shape
+from experiments.data.core.pixels import check_shape
 from experiments.data.folder import FolderStore
 
 PARTITION, IMAGES = "list_eval_partition.txt", "img_align_celeba"
@@ -41,9 +41,9 @@ class Celeba(NamedSet):
         Raises ValueError when files are missing or damaged, for an image without attributes where there is a
         list of these, and for another size than 218×178 with `fit` "error"; RunError when a download fails.
         """
-        refuse_argument(self.name, self.argument)
+        check_no_argument(self.name, self.argument)
         size, channels = size or self.size, channels or self.channels
-        refuse_shape(self.name, self.size, size, channels, fit)
+        check_shape(self.name, self.size, size, channels, fit)
         partition, images = self.found()
         fit = "crop" if fit == "auto" else fit
         names = _train_names(partition)

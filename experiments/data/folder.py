@@ -9,11 +9,11 @@ from typing import BinaryIO, ClassVar
 import torch
 from torch import Tensor
 
-from experiments.core.paths import expanded
+from experiments.core.paths import expand_home
 from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import AttributeGroup, DataSet, Domains, DomainSource, Fit, Kind, Native
 from experiments.data.core.image_files import Header, Store, first_header, open_images
-from experiments.data.core.layouts import DomainFiles, open_sides, partners, sides_of
+from experiments.data.core.layouts import DomainFiles, find_domains, open_domain_files, pair_by_name
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
@@ -64,7 +64,7 @@ class Folder(DomainSource):
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
     def class_names(self) -> Sequence[str]:
-        return classes_of(self._names)[1]
+        return classes_from_paths(self._names)[1]
 
     def attribute_groups(self) -> Sequence[AttributeGroup]:
         known = read_attributes(self._store.root, self._names)
@@ -72,7 +72,7 @@ class Folder(DomainSource):
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens all images at `size`, as `open_images` does."""
-        labels, classes = classes_of(self._names)
+        labels, classes = classes_from_paths(self._names)
         known = read_attributes(self._store.root, self._names)
         return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes, known)
 
@@ -91,20 +91,20 @@ class Folder(DomainSource):
         paired: bool,
         held_out: bool = False,
     ) -> Domains:
-        """Opens the images of both domains at `size`, where `sides_of` finds them; pairs by their names.
+        """Opens the images of both domains at `size`, where `find_domains` finds them; pairs by their names.
 
         Raises ValueError where `open_images` does, for a domain that is missing, and for images without a
         partner.
         """
         channels = channels or self.native_domains(paired).channels or 3
         sides = self._sides(paired, held_out)
-        a, b = open_sides(self._store, sides, size, channels, fit, self.access, paired)
+        a, b = open_domain_files(self._store, sides, size, channels, fit, self.access, paired)
         return Domains(a, b, paired=paired)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
         """The files of both domains."""
-        sides = sides_of(self._store.root, self._names, held_out)
-        return partners(self._store.root, *sides) if paired else sides
+        sides = find_domains(self._store.root, self._names, held_out)
+        return pair_by_name(self._store.root, *sides) if paired else sides
 
     def _first_header(self, side: DomainFiles) -> Header | None:
         header = first_header(self._store, side.names, self.access.skip_bad)
@@ -114,7 +114,7 @@ class Folder(DomainSource):
     def _store(self) -> FolderStore:
         if not self.argument:
             raise ValueError("data 'folder' needs a path: write --data folder:PATH")
-        root = expanded(self.argument)
+        root = expand_home(self.argument)
         try:
             if root.is_dir():
                 return FolderStore(root)
@@ -149,7 +149,7 @@ def sorted_images(paths: Iterable[str]) -> list[str]:
     return sorted(filter(counts, paths), key=_bytes_of)
 
 
-def classes_of(paths: Sequence[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+def classes_from_paths(paths: Sequence[str]) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels and class names from paths: the first folders, where every file is in one of several."""
     tops = [path.partition("/")[0] for path in paths]
     classes = sorted(set(tops), key=_bytes_of)

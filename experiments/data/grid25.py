@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
 from experiments.data.core.gaussians import gaussians, mode_names
 from losses.core.options import option
@@ -35,7 +35,7 @@ class Grid25(Source):
     options_type: ClassVar[type] = Grid25Options
 
     def native(self) -> Native:
-        refuse_argument("grid25", self.argument)
+        check_no_argument("grid25", self.argument)
         return Native()
 
     def class_names(self) -> Sequence[str]:
@@ -44,5 +44,5 @@ class Grid25(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
-        refuse_argument("grid25", self.argument)
+        check_no_argument("grid25", self.argument)
         return gaussians(self.centres, self.options.sigma)

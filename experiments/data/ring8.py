@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
 from experiments.data.core.gaussians import gaussians, mode_names
 from losses.core.options import option
@@ -36,7 +36,7 @@ class Ring8(Source):
     options_type: ClassVar[type] = Ring8Options
 
     def native(self) -> Native:
-        refuse_argument("ring8", self.argument)
+        check_no_argument("ring8", self.argument)
         return Native()
 
     def class_names(self) -> Sequence[str]:
@@ -45,5 +45,5 @@ class Ring8(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
-        refuse_argument("ring8", self.argument)
+        check_no_argument("ring8", self.argument)
         return gaussians(self.centres, self.options.sigma)

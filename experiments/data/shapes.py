@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
 from experiments.data.core.shapes import CLASSES, Factors, colours, coverage, distances, factors_at, paint
 
@@ -48,7 +48,7 @@ class Shapes(Source):
     is_embedded: ClassVar[bool] = True
 
     def native(self) -> Native:
-        refuse_argument("shapes", self.argument)
+        check_no_argument("shapes", self.argument)
         return Native(size=None, channels=3)
 
     def class_names(self) -> Sequence[str]:
@@ -57,7 +57,7 @@ class Shapes(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> ShapeImages:
         """Draws pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
         del fit
-        refuse_argument("shapes", self.argument)
+        check_no_argument("shapes", self.argument)
         if size is None:
             raise ValueError("data 'shapes' has no size of its own: give one with --image-size")
         return ShapeImages(size, channels or 3)

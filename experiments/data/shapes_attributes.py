@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Attributes, Fit, Kind, KnownChanges, Native, Source
-from experiments.data.core.drawn import held_out_scenes, shape_of, trained_scenes
+from experiments.data.core.drawn import check_shape, held_out_scenes, training_scenes
 from experiments.data.core.shapes import (
     CLASSES,
     colours,
@@ -20,7 +20,7 @@ from experiments.data.core.shapes import (
     paint,
     uniform,
 )
-from gans.core.attributes import NO_YES, AttributeGroup, encode
+from gans.core.attributes import NO_YES, AttributeGroup, attributes_from_numbers
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", NO_YES)
@@ -37,9 +37,9 @@ FILLED_STREAM, SIZE_STREAM = 6, 7  # of the hash; `factors_at` takes those befor
 def attributes_at(scenes: Tensor) -> Attributes:
     """Attributes of scenes, int64 `(B,)`: independent of each other, and equally likely."""
     hue, filled, size = (
-        _choice(draws, group)[0] for draws, group in zip(_draws(scenes), GROUPS, strict=True)
+        _pick_value(draws, group)[0] for draws, group in zip(_draws(scenes), GROUPS, strict=True)
     )
-    return encode(GROUPS, torch.stack([hue, filled, size], dim=1))
+    return attributes_from_numbers(GROUPS, torch.stack([hue, filled, size], dim=1))
 
 
 def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int) -> Tensor:
@@ -50,9 +50,9 @@ def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int
     """
     draws_hue, _, draws_size = _draws(scenes)
     large = rows[:, LARGE_COLUMN] > 0
-    radius = torch.where(large, RADII[1], RADII[0]) + RADIUS_SPREAD * _choice(draws_size, SIZE)[1]
+    radius = torch.where(large, RADII[1], RADII[0]) + RADIUS_SPREAD * _pick_value(draws_size, SIZE)[1]
     turn = rows[:, HUE_COLUMNS].argmax(dim=1) / len(HUE.values) + HUE_SPREAD * (
-        _choice(draws_hue, HUE)[1] - 0.5
+        _pick_value(draws_hue, HUE)[1] - 0.5
     )
     distance = distances(replace(factors_at(scenes), size=radius), size)
     line = outline(distance, LINE * min(size) / 2 * radius[:, None, None])
@@ -65,7 +65,7 @@ def _draws(scenes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return factors_at(scenes).hue, uniform(scenes, FILLED_STREAM), uniform(scenes, SIZE_STREAM)
 
 
-def _choice(draws: Tensor, group: AttributeGroup) -> tuple[Tensor, Tensor]:
+def _pick_value(draws: Tensor, group: AttributeGroup) -> tuple[Tensor, Tensor]:
     """Picks the index of a value by a draw, and returns the rest of the draw, again in [0, 1)."""
     scaled = draws * len(group.values)
     number = scaled.floor()
@@ -112,7 +112,7 @@ class ShapesAttributes(Source):
     is_embedded: ClassVar[bool] = True
 
     def native(self) -> Native:
-        refuse_argument("shapes-attributes", self.argument)
+        check_no_argument("shapes-attributes", self.argument)
         return Native(channels=3)
 
     def class_names(self) -> Sequence[str]:
@@ -124,5 +124,5 @@ class ShapesAttributes(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> AttributeShapes:
         """Draws pictures at exactly `size`, so there is nothing to fit. Raises ValueError without a size."""
         del fit
-        refuse_argument("shapes-attributes", self.argument)
-        return AttributeShapes(trained_scenes(), *shape_of("shapes-attributes", size, channels))
+        check_no_argument("shapes-attributes", self.argument)
+        return AttributeShapes(training_scenes(), *check_shape("shapes-attributes", size, channels))

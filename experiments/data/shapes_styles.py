@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from experiments.data.core.drawn import Drawing, DrawnDomains
-from experiments.data.core.shapes import colours, coverage, distances, factors_at, luma_of, outline, quantized
+from experiments.data.core.shapes import (
+    colours,
+    coverage,
+    distances,
+    factors_at,
+    luma_of,
+    outline,
+    quantize_in_place,
+)
 from experiments.data.shapes_paired import draw_filled
 
 PAPER = (0.96, 0.93, 0.86)
@@ -37,7 +45,7 @@ def draw_print(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     half = min(size) / 2
     inside, lined = coverage(distance)[:, None], outline(distance, LINE * half, OUTSIDE * half)[:, None]
     picture = ground + (tint + (stroke - tint) * _strokes(size, scenes.device) - ground) * inside
-    return quantized(picture + (line - picture) * lined)
+    return quantize_in_place(picture + (line - picture) * lined)
 
 
 def _strokes(size: tuple[int, int], device: torch.device) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
 from experiments.data.core.gaussians import gaussians
 from losses.core.options import option
@@ -50,7 +50,7 @@ class Spiral(Source):
     options_type: ClassVar[type] = SpiralOptions
 
     def native(self) -> Native:
-        refuse_argument("spiral", self.argument)
+        check_no_argument("spiral", self.argument)
         return Native()
 
     def class_names(self) -> Sequence[str]:
@@ -59,6 +59,6 @@ class Spiral(Source):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
         """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
-        refuse_argument("spiral", self.argument)
+        check_no_argument("spiral", self.argument)
         points = gaussians(self.centres, self.options.sigma).samples
         return Held(points, torch.arange(len(points)) % len(ARMS), ARMS)

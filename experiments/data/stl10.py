@@ -6,13 +6,13 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
+from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 SIDE = 96
 LENGTH = 100_000
 
 
-class Stl10(HeldSet):
+class Stl10(InMemoryNamedSet):
     """STL-10 source: the unlabelled split (Coates et al. 2011).
 
     SNGAN (Miyato et al. 2018) and papers after it shrink it with `--image-size 48`. Without that it takes 2.8

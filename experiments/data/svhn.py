@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
+from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 
-class Svhn(HeldSet):
+class Svhn(InMemoryNamedSet):
     """SVHN source: the training split of format 2, cropped digits (Netzer et al. 2011)."""
 
     name: ClassVar[str] = "svhn"

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 
-from experiments.core.paths import expanded
+from experiments.core.paths import expand_home
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
 from experiments.data.core.image_files import Store, first_header, open_images
-from experiments.data.folder import ENDINGS, classes_of, sorted_images
+from experiments.data.folder import ENDINGS, classes_from_paths, sorted_images
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
@@ -78,18 +78,18 @@ class Zip(Source):
         return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
 
     def class_names(self) -> Sequence[str]:
-        return classes_of(_without_common_folder(self._names))[1]
+        return classes_from_paths(_without_common_folder(self._names))[1]
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens all images at `size`, as `open_images` does."""
-        labels, classes = classes_of(_without_common_folder(self._names))
+        labels, classes = classes_from_paths(_without_common_folder(self._names))
         return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes)
 
     @cached_property
     def _store(self) -> ZipStore:
         if not self.argument:
             raise ValueError("data 'zip' needs a file: write --data zip:FILE")
-        return ZipStore(expanded(self.argument))
+        return ZipStore(expand_home(self.argument))
 
     @cached_property
     def _names(self) -> list[str]:

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.files import write_file
-from experiments.core.paths import kept_weights
+from experiments.core.paths import weights_file
 from experiments.core.seeds import generator_for, seed_all
 from experiments.data.core.dataset import DataSet
 from experiments.data.core.sources import absolute_spec
@@ -87,7 +87,7 @@ class Training:
 def kept_classifier(name: str) -> dict[str, Any] | None:
     """Reads the description of the classifier of that name; None if it is not there, or damaged."""
     try:
-        description, _, _ = read_classifier(kept_weights("classifier", name))
+        description, _, _ = read_classifier(weights_file("classifier", name))
     except WeightsError:
         return None
     return description
@@ -106,7 +106,7 @@ def keep_classifier(
     RunError where another process is training it.
     """
     with usage_errors():
-        file = kept_weights("classifier", name)
+        file = weights_file("classifier", name)
     check_labelled(spec, data)
     made_of = {
         "name": name,

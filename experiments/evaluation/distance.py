@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.files import folder_made
+from experiments.core.files import make_parent_folders
 from experiments.data.core.dataset import DataAccess
 from experiments.evaluation.features import (
     ExtractorOptions,
@@ -185,5 +185,5 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
 
 def write_statistics(side: DistanceSide, path: Path) -> None:
     """Mean and covariance, with the record of how they were made. Raises RunError where that fails."""
-    with folder_made(path):
+    with make_parent_folders(path):
         side.statistics.save(path, side.record)

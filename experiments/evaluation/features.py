@@ -19,8 +19,14 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_atomically
-from experiments.core.options import Owner, describe_options, make_options, split_key, unknown_option
-from experiments.core.paths import cache_folder, kept_weights
+from experiments.core.options import (
+    ComponentOptions,
+    describe_options,
+    make_options,
+    split_key,
+    unknown_option,
+)
+from experiments.core.paths import cache_folder, weights_file
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.points_extractor import PointsExtractor
@@ -81,7 +87,7 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     make = registry.load("extractor", name)
     keeps = bool(kept) and options.weights is None
     with usage_errors():
-        weights = kept_weights(name, kept) if keeps else options.weights
+        weights = weights_file(name, kept) if keeps else options.weights
     given = read_own_options(describe_options("extractor", name), options.options)
     own = make_options(getattr(make, "options_type", None), "extractor", given)
     more = {} if own is None else {"options": own}
@@ -96,7 +102,7 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     return extractor
 
 
-def read_own_options(owner: Owner, options: Mapping[str, Any]) -> dict[str, Any]:
+def read_own_options(owner: ComponentOptions, options: Mapping[str, Any]) -> dict[str, Any]:
     """Reads options of one component by key, from words or JSON values.
 
     Raises UsageError for an option that it does not have, or a value that it cannot have.

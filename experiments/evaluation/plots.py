@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError
-from experiments.core.images import drawn, grid, save_png, to_pillow
+from experiments.core.images import grid, render_figure, save_png, to_pillow
 from experiments.evaluation.features import Meter, ReferenceFeatures, extract
 from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
 from experiments.evaluation.task_metrics import TaskMetrics
@@ -82,8 +82,10 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
     pictures = {"neighbours": neighbours(fakes, reals)}
     if fakes.probabilities is not None:
         names = reference.extractor.classes or range(fakes.probabilities.shape[1])
-        pictures["classes"] = drawn(class_distributions(fakes, reals, list(map(str, names))))
-        pictures["precision-recall"] = drawn(precision_recall_by_class(fakes, reals, list(map(str, names))))
+        pictures["classes"] = render_figure(class_distributions(fakes, reals, list(map(str, names))))
+        pictures["precision-recall"] = render_figure(
+            precision_recall_by_class(fakes, reals, list(map(str, names)))
+        )
     files = {folder / "plots" / f"step-{step:08d}-{name}.png": picture for name, picture in pictures.items()}
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from experiments.core.errors import RunError
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.sample_sets import open_candidate
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores, keep_scores, numbers_of, tracked_run
-from experiments.trackers.core.several import followers, reopen_trackers
+from experiments.runs.scores import EvaluationScores, append_scores, describe_tracked_run, flatten_scores
+from experiments.trackers.core.several import reopen_trackers, trackers_of_run
 
 log = logging.getLogger("gans")
 
@@ -17,7 +17,7 @@ def evaluate_newest(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores
     """Evaluates a run's newest generator; its folder keeps the scores, and its trackers receive them."""
     candidate = open_candidate(str(folder.path))
     step, scores = candidate.step or 0, evaluator(candidate)
-    keep_scores(folder, step, candidate.kimg, scores)
+    append_scores(folder, step, candidate.kimg, scores)
     publish_scores(folder, {step: scores})
     return scores
 
@@ -33,14 +33,14 @@ def publish_scores(folder: RunFolder, found: Mapping[int, EvaluationScores]) -> 
     kimg = {line["step"]: line["kimg"] for line in folder.scores() if line.get("kimg") is not None}
     steps = [step for step in sorted(found) if step in kimg]
     settings = folder.settings()
-    if not steps or not followers(settings.track, folder.path):
+    if not steps or not trackers_of_run(settings.track, folder.path):
         return
-    run = tracked_run(folder, settings, max(kimg), max(kimg.values()))
+    run = describe_tracked_run(folder, settings, max(kimg), max(kimg.values()))
     try:
-        with folder.locked():
+        with folder.lock():
             trackers = reopen_trackers(settings.track, run, settings.options)
             for step in steps:
-                trackers.scores({"step": step, "kimg": kimg[step], **numbers_of(found[step])})
+                trackers.scores({"step": step, "kimg": kimg[step], **flatten_scores(found[step])})
             trackers.close(0 if folder.is_finished else 130)
     except RunError as error:  # it trains, and a tracker takes one process at a time
         log.info(f"{error}: its trackers are not told of these scores")

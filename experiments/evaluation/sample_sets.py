@@ -21,7 +21,7 @@ from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
 from experiments.data.core.sources import absolute_spec, access, open_source
-from experiments.runs.generator import drawn_labels, from_noise, load, sample_batches
+from experiments.runs.generator import draw_labels, from_noise, load, sample_batches
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
@@ -122,7 +122,7 @@ class GeneratedSamples(SampleSet):
         for start in range(0, self.count, BATCH):
             begin, end = torch.randn(2, BATCH, generator.z_dim, generator=random)
             latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random), epsilon)
-            labels = drawn_labels(generator, BATCH, of_labels)
+            labels = draw_labels(generator, BATCH, of_labels)
             conditions = tuple(label.repeat_interleave(2).to(place) for label in labels)
             pairs = generator(latents.flatten(0, 1).to(place), *conditions).float().cpu()
             pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs

@@ -14,7 +14,7 @@ from experiments.core.images import from_uint8, to_uint8
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
-from experiments.data.core.open import open_held_out, open_with_attributes, task_of
+from experiments.data.core.open import open_held_out_attributes, open_held_out_domains, task_of
 from experiments.evaluation.sample_sets import (
     BATCH,
     Candidate,
@@ -179,9 +179,9 @@ def evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> 
     if task == "noise":
         return [FromNoise(settings, count, seed, device)]
     if task == "attributes":
-        data, is_held_out = open_with_attributes(settings)
+        data, is_held_out = open_held_out_attributes(settings)
         return [ToAttributes(DataSamples(settings.data, data, count, seed), _split(is_held_out), device)]
-    domains, is_held_out = open_held_out(settings)
+    domains, is_held_out = open_held_out_domains(settings)
     with torch.device("meta"):
         network, _ = build_networks(settings)
     assert isinstance(network, DomainTranslator)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
-from experiments.core.sheets import SheetRow, sheet, signed
+from experiments.core.sheets import SheetRow, draw_sheet, format_signed
 from experiments.inference.latent_space import LatentSpace, StyleSpace
 
 
@@ -71,10 +71,10 @@ def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Te
     shifts = (found.strides[:, None] * values)[..., None] * found.vectors[:, None]
     points = space.of_seeds([seed])[0] + shifts
     rows = torch.split(to_uint8(space.samples(points.flatten(0, 1))), len(values))
-    captions = [f"seed {seed}" if value == 0 else signed(value) for value in values.tolist()]
+    captions = [f"seed {seed}" if value == 0 else format_signed(value) for value in values.tolist()]
     labels = [f"{place}: {strength:.3g}" for place, strength in enumerate(found.strengths.tolist(), 1)]
     above = [captions, *([()] * (len(rows) - 1))]
-    return sheet([SheetRow(*words) for words in zip(labels, rows, above, strict=True)])
+    return draw_sheet([SheetRow(*words) for words in zip(labels, rows, above, strict=True)])
 
 
 def _check(space: LatentSpace, count: int) -> None:

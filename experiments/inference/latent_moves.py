@@ -11,7 +11,7 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
 from experiments.core.seeds import generator_for
-from experiments.core.sheets import SheetRow, sheet, signed
+from experiments.core.sheets import SheetRow, draw_sheet, format_signed
 from experiments.inference.latent_space import LatentSpace
 
 SIGNS = {1: "+", -1: "−"}
@@ -73,7 +73,7 @@ def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: flo
     for place, images in enumerate(torch.split(square, SIDE)):
         is_middle = place == SIDE // 2
         rows.append(SheetRow("=" * is_middle, images, (near, "result" if is_middle else near, near)))
-    return sheet(rows)
+    return draw_sheet(rows)
 
 
 def along_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
@@ -100,8 +100,8 @@ def traversal_sheet(space: LatentSpace, seed: int, dims: Sequence[int], values: 
     moved = along_dimensions(space, point[0], dims, values)
     points = torch.cat([point.expand(len(dims), 1, -1), moved], dim=1)
     images = torch.split(to_uint8(space.samples(points.flatten(0, 1))), points.shape[1])
-    captions = [f"seed {seed}", *map(signed, values.tolist())]
-    return sheet(
+    captions = [f"seed {seed}", *map(format_signed, values.tolist())]
+    return draw_sheet(
         [
             SheetRow(f"{space.letter}[{dim}]", row, captions if dim == dims[0] else ())
             for dim, row in zip(dims, images, strict=True)

@@ -14,7 +14,7 @@ from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
-from experiments.runs.generator import BATCH, from_noise, load_generator, of_class
+from experiments.runs.generator import BATCH, from_noise, load_generator, restrict_to_class
 from gans.core.networks import LatentNetwork, StyledNetwork
 from metrics.path_length import lerp, slerp
 
@@ -199,11 +199,11 @@ def open_space(path: Path, device: str, label: int | None) -> LatentSpace:
     Args:
         label: one class of a conditional generator, which needs one; else None.
 
-    Raises UsageError or RunError as `load_generator` and `of_class` do, and for a generator that does
+    Raises UsageError or RunError as `load_generator` and `restrict_to_class` do, and for a generator that does
     not start from noise.
     """
     network, settings = load_generator(path)
-    chosen = of_class(from_noise(network, str(path)), label, str(path), needed=True)
+    chosen = restrict_to_class(from_noise(network, str(path)), label, str(path), needed=True)
     return space_of(chosen, settings, str(path), torch.device(resolve_device(device)))
 
 

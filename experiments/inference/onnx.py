@@ -16,7 +16,7 @@ from experiments.core.errors import RunError
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.export import METADATA_KEY, describe_network
-from experiments.runs.generator import drawn_labels
+from experiments.runs.generator import draw_labels
 from gans.core.networks import LatentNetwork
 from gans.layers.folding import fold_batch_norm
 
@@ -55,7 +55,7 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
 
 def inputs_for(network: LatentNetwork, count: int, random: torch.Generator) -> tuple[Tensor, ...]:
     """Draws random inputs of a generator: `count` latents, and labels where it is conditional."""
-    return torch.randn(count, network.z_dim, generator=random), *drawn_labels(network, count, random)
+    return torch.randn(count, network.z_dim, generator=random), *draw_labels(network, count, random)
 
 
 def largest_difference(content: bytes, network: LatentNetwork) -> float:

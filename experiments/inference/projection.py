@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.seeds import generator_for
-from experiments.core.sheets import SheetRow, sheet
+from experiments.core.sheets import SheetRow, draw_sheet
 from experiments.data.core.decoding import resize
 from experiments.data.core.image_files import REMEDY, UnreadableError, read_image
 from experiments.data.folder import FolderStore
@@ -180,7 +180,7 @@ def refined(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
 def projection_sheet(target: Tensor, found: Projection) -> Image.Image:
     """Draws the image, and beside it the nearest sample."""
     images = torch.stack([target, to_uint8(found.sample)])
-    return sheet([SheetRow(f"{found.psnr:.1f} dB", images, ("image", "sample"))])
+    return draw_sheet([SheetRow(f"{found.psnr:.1f} dB", images, ("image", "sample"))])
 
 
 def _adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

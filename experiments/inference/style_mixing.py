@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
-from experiments.core.sheets import SheetRow, sheet
+from experiments.core.sheets import SheetRow, draw_sheet
 from experiments.inference.latent_space import LatentSpace
 from gans.core.networks import StyledNetwork
 from gans.core.styles import repeat_styles
@@ -56,4 +56,4 @@ def mixing_sheet(
         SheetRow(f"seed {seed}", torch.cat([source[None], to_uint8(made)]))
         for seed, source, made in zip(coarse, rows, mix_styles, strict=True)
     ]
-    return sheet([above, *beside])
+    return draw_sheet([above, *beside])

@@ -19,7 +19,7 @@ from gans.core.attributes import (
     Groups,
     column_names,
     columns_of,
-    groups_of,
+    groups_from_columns,
     join_words,
     most_likely_rows,
     with_value,
@@ -54,7 +54,7 @@ def target_of(
     if isinstance(network, DomainTranslator):
         to = domain_asked(network.targets, words, str(path))
         return Target(to, lambda _, x: network.translate(x, to))
-    groups = groups_of(settings.attributes)
+    groups = groups_from_columns(settings.attributes)
     asked = attributes_asked(groups, words, str(path))
     missing = [group.name for group in groups if group.name not in asked]
     critic = critic_of(path, settings) if missing else None

@@ -112,10 +112,10 @@ class RunFolder:
         """
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
-                file.replace(_dated(file, step))
+                file.replace(_with_step(file, step))
             file.unlink(missing_ok=True)
         if is_changed:
-            write_atomically(_dated(self.config_file, step), self.config_file.read_bytes())
+            write_atomically(_with_step(self.config_file, step), self.config_file.read_bytes())
         if is_changed or not self.exists:
             self.write_config(spec)
         self.rewind_scores(step)
@@ -130,13 +130,13 @@ class RunFolder:
         """Lists the differences of the config here from `settings`, a line each."""
         return differences(read_config(self.config_file), settings)
 
-    def locked(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Locks the folder against other processes."""
-        return locked(self.path, "run folder")
+        return lock_folder(self.path, "run folder")
 
     def scores(self) -> list[dict[str, Any]]:
         """Reads the scores of the run, without torn lines."""
-        return [entry for _, entry in whole_lines(self.scores_file)]
+        return [entry for _, entry in read_score_lines(self.scores_file)]
 
     def rewind_scores(self, step: int) -> None:
         """Drops scores after `step`, which a resumed run writes again, and a torn last line.
@@ -145,7 +145,7 @@ class RunFolder:
         """
         for file in (self.scores_file, self.evaluation_file):
             if file.exists():
-                kept = [line for line, entry in whole_lines(file) if entry["step"] <= step]
+                kept = [line for line, entry in read_score_lines(file) if entry["step"] <= step]
                 write_atomically(file, "".join(kept).encode())
         self.best.forget_after(step)
 
@@ -165,7 +165,7 @@ def _is_held(lock: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path, what: str) -> Iterator[None]:
+def lock_folder(folder: Path, what: str) -> Iterator[None]:
     """Locks a folder against other processes; a killed process leaves no lock behind."""
     try:
         with FileLock(folder / ".lock", timeout=0):
@@ -174,7 +174,7 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         raise RunError(f"{folder}: another process is working on this {what}") from error
 
 
-def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_score_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields each whole line of a file of scores, as it stands and parsed; nothing without a file."""
     if not file.exists():
         return
@@ -187,7 +187,7 @@ def whole_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield line, entry
 
 
-def _dated(file: Path, step: int) -> Path:
+def _with_step(file: Path, step: int) -> Path:
     """The name of a file with a step in it."""
     return file.with_stem(f"{file.stem}-step-{step:08d}")
 

@@ -14,14 +14,14 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
-from experiments.core.images import picture_of, save_png, to_pillow, to_uint8
+from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
 from experiments.runs.export import import_network
 from experiments.runs.folder import RunFolder, open_run
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
-from gans.core.one_class import one_class
+from gans.core.one_class import fix_label
 from gans.core.styles import truncate_styles
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
@@ -29,7 +29,7 @@ BATCH = 64
 CRITIC = "critic.network."  # where the state of a game has its critic
 
 
-class Loaded(NamedTuple):
+class LoadedGenerator(NamedTuple):
     """A loaded generator in evaluation mode on the CPU, its settings, and how long it was trained.
 
     Step and kimg are None where the file does not say.
@@ -53,14 +53,16 @@ def from_noise(network: nn.Module, name: str) -> LatentNetwork:
     return network
 
 
-def from_images(network: nn.Module, name: str) -> DomainTranslator | AttributeTranslator:
+def require_translator(network: nn.Module, name: str) -> DomainTranslator | AttributeTranslator:
     """Checks that a generator starts from images, and returns it; raises UsageError otherwise."""
     if not isinstance(network, DomainTranslator | AttributeTranslator):
         raise UsageError(f"{name} makes images from noise, not from images; gans sample draws them")
     return network
 
 
-def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool = False) -> LatentNetwork:
+def restrict_to_class(
+    network: LatentNetwork, label: int | None, name: str, needed: bool = False
+) -> LatentNetwork:
     """Restricts a generator to one class; None leaves it as it is.
 
     Raises UsageError for a label of an unconditional generator, for one that is none of its classes, and
@@ -77,23 +79,23 @@ def of_class(network: LatentNetwork, label: int | None, name: str, needed: bool 
         raise UsageError(f"--label {label}: {name} was not trained with --conditional, and takes no label")
     if label >= classes:
         raise UsageError(f"--label {label}: {name} has classes 0 to {classes - 1}")
-    return one_class(network, label)
+    return fix_label(network, label)
 
 
-def drawn_labels(network: LatentNetwork, count: int, random: torch.Generator) -> Condition:
+def draw_labels(network: LatentNetwork, count: int, random: torch.Generator) -> Condition:
     """Draws class labels as frequent as in the data of a generator; none for an unconditional one."""
     if not network.classes:
         return ()
     return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedGenerator:
     """Loads the generator's EMA from a run folder, one of its checkpoints, or an exported file.
 
     The run may be finished or not. A line names each damaged checkpoint.
     """
     if path.suffix == ".safetensors":
-        return Loaded(*import_network(path))
+        return LoadedGenerator(*import_network(path))
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -105,14 +107,14 @@ def load(path: Path) -> Loaded:
     if folder.is_finished:
         last = max(folder.scores(), key=lambda line: line["step"], default={})
         generator = import_network(folder.generator_file)[0]
-        return Loaded(generator, settings, last.get("step"), last.get("kimg"))
+        return LoadedGenerator(generator, settings, last.get("step"), last.get("kimg"))
     newest = folder.checkpoints().newest()
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
     return _from_checkpoint(newest, settings)
 
 
-def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
+def _from_checkpoint(state: dict[str, Any], settings: Settings) -> LoadedGenerator:
     """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
     check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
@@ -122,7 +124,9 @@ def _from_checkpoint(state: dict[str, Any], settings: Settings) -> Loaded:
         generator.load_state_dict(rename_keys(state["ema"], renamed))
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
-    return Loaded(generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000)
+    return LoadedGenerator(
+        generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000
+    )
 
 
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
@@ -187,12 +191,18 @@ def sample_batches(
     random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
     for start in range(0, count, BATCH):
         z = torch.randn(BATCH, generator.z_dim, generator=random).to(place)
-        told = tuple(label.to(place) for label in drawn_labels(generator, BATCH, of_labels))
-        samples = generator(z, *told) if truncation is None else _truncated(generator, truncation, z, *told)
+        told = tuple(label.to(place) for label in draw_labels(generator, BATCH, of_labels))
+        samples = (
+            generator(z, *told)
+            if truncation is None
+            else _generate_truncated(generator, truncation, z, *told)
+        )
         yield samples.float().cpu()[: count - start]
 
 
-def _truncated(generator: LatentNetwork, truncation: Truncation, z: Tensor, *label: Tensor) -> Tensor:
+def _generate_truncated(
+    generator: LatentNetwork, truncation: Truncation, z: Tensor, *label: Tensor
+) -> Tensor:
     """Generates samples with truncated styles."""
     if not isinstance(generator, StyledNetwork):
         raise UsageError("--truncation needs a generator with styles, such as stylegan's")
@@ -218,7 +228,7 @@ def save_samples(samples: Tensor, out: str) -> str:
             raise UsageError(f"--out {out}: give FILE.png, FILE.npy or DIR/")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":
-            save_png(picture_of(samples), path)
+            save_png(draw_samples(samples), path)
         else:
             buffer = io.BytesIO()
             np.save(buffer, (to_uint8(samples) if samples.dim() == 4 else samples).numpy())

@@ -11,7 +11,7 @@ import torch
 
 from experiments.core.errors import RunError
 from experiments.core.settings import Settings
-from experiments.runs.folder import RunFolder, whole_lines
+from experiments.runs.folder import RunFolder, read_score_lines
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
@@ -29,37 +29,37 @@ def quantization(record: Mapping[str, Any]) -> str:
     return "none" if record.get("extractor") == "none" else "uint8"
 
 
-def others_of(score: dict[str, Any]) -> dict[str, float]:
+def further_numbers(score: dict[str, Any]) -> dict[str, float]:
     """Further numbers of a score beside its value."""
     return {key: value for key, value in score.items() if isinstance(value, float) and key != "value"}
 
 
-def numbers_of(scores: EvaluationScores) -> dict[str, float]:
+def flatten_scores(scores: EvaluationScores) -> dict[str, float]:
     """Flattens scores to numbers by name: `metric/fid`; `metric/precision-recall/recall`.
 
     The latter is for metrics with several scores.
     """
     numbers: dict[str, float] = {}
     for name, score in scores.items():
-        own = {f"{name}/{key}": value for key, value in others_of(score).items() if key not in SPREADS}
+        own = {f"{name}/{key}": value for key, value in further_numbers(score).items() if key not in SPREADS}
         numbers |= own or {name: score["value"]}
     return {f"{NUMBER}{name}": value for name, value in numbers.items()}
 
 
-def flat_record(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
+def flat_provenance(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
     """The provenance of the scores in a line, by flat names (`evaluation/fid/extractor`).
 
     It is read from the run folder, and empty for a line without evaluation scores.
     """
     if not any(name.startswith(NUMBER) for name in line):
         return {}
-    scores = dict(kept_scores(folder)).get(line["step"], {})
+    scores = dict(read_evaluation_scores(folder)).get(line["step"], {})
     return {
         f"{PROVENANCE}{name}/{key}": value for name, score in scores.items() for key, value in score.items()
     }
 
 
-def tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -> TrackedRun:
+def describe_tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -> TrackedRun:
     """Makes the description of a run for its trackers, which go on after `step`."""
     return TrackedRun(
         folder=folder.path,
@@ -69,11 +69,11 @@ def tracked_run(folder: RunFolder, settings: Settings, step: int, kimg: float) -
         project=settings.project,
         group=settings.group,
         tags=settings.tags,
-        provenance=partial(flat_record, folder),
+        provenance=partial(flat_provenance, folder),
     )
 
 
-def scores_in(line: Mapping[str, Any]) -> EvaluationScores:
+def parse_scores(line: Mapping[str, Any]) -> EvaluationScores:
     """Parses scores with their provenance from a line that has them by flat names."""
     scores: EvaluationScores = {}
     for flat, value in line.items():
@@ -83,23 +83,23 @@ def scores_in(line: Mapping[str, Any]) -> EvaluationScores:
     return {name: score for name, score in scores.items() if _is_score(score)}
 
 
-def lines_of(scores: EvaluationScores) -> list[str]:
+def format_scores(scores: EvaluationScores) -> list[str]:
     """Formats scores as lines such as `fid 12.34`, one for every number.
 
     Numbers that have names of their own follow by these.
     """
     lines = []
     for name, score in scores.items():
-        others = others_of(score)
+        others = further_numbers(score)
         lines += [name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"]
         lines += [f"  {key} {value:.6g}" for key, value in others.items()]
     return lines
 
 
-def kept_scores(folder: RunFolder) -> list[tuple[int, EvaluationScores]]:
+def read_evaluation_scores(folder: RunFolder) -> list[tuple[int, EvaluationScores]]:
     """Reads step and scores of every evaluation in `evaluation.jsonl`, in order."""
     found = []
-    for _, entry in whole_lines(folder.evaluation_file):
+    for _, entry in read_score_lines(folder.evaluation_file):
         scores = entry.get("scores")
         if isinstance(scores, dict) and all(_is_score(score) for score in scores.values()):
             found.append((entry["step"], scores))
@@ -110,20 +110,20 @@ def _is_score(score: Any) -> bool:
     return isinstance(score, dict) and isinstance(score.get("value"), int | float)
 
 
-def keep_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
+def append_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
     """Appends scores, with their provenance, to `evaluation.jsonl`."""
     _append(folder.evaluation_file, {"step": step, "scores": scores})
 
 
-def keep_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
+def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
     """Appends evaluation scores to the run's `scores.jsonl` and `evaluation.jsonl`.
 
     They stand at the step of the generator that was evaluated. Both files only grow, so that a run may be
     evaluated while it trains. Raises RunError where they cannot be written.
     """
     try:
-        _append(folder.scores_file, {"step": step, "kimg": kimg, **numbers_of(scores)})
-        keep_record(folder, step, scores)
+        _append(folder.scores_file, {"step": step, "kimg": kimg, **flatten_scores(scores)})
+        append_record(folder, step, scores)
     except OSError as error:
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
 

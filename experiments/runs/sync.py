@@ -30,7 +30,7 @@ class Upload:
     url: str
 
 
-def runs_in(paths: list[Path]) -> list[RunFolder]:
+def find_runs(paths: list[Path]) -> list[RunFolder]:
     """Lists run folders in paths that are run folders or hold some, each once.
 
     Raises UsageError for other paths.
@@ -39,7 +39,7 @@ def runs_in(paths: list[Path]) -> list[RunFolder]:
     return list(found.values())
 
 
-def check_uploads(runs: list[RunFolder]) -> list[RunFolder]:
+def select_offline_runs(runs: list[RunFolder]) -> list[RunFolder]:
     """Selects the runs that were tracked offline. Raises UsageError where none was, or without a login."""
     tracked = [run for run in runs if _parts(run)]
     if not tracked:
@@ -55,7 +55,7 @@ def upload(run: RunFolder) -> Upload:
 
     Raises RunError for a run that another process is working on, or where the server does not take it.
     """
-    with run.locked():
+    with run.lock():
         parts = [part for part in _parts(run) if not _is_uploaded(part)]
         if not parts:
             return Upload(run.path, 0, "")

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.analysis.comparison.read import record_of
 from experiments.analysis.comparison.score_choice import Mark, directed, direction, marks_of, named
-from experiments.config.files import refuse_another_recipe
+from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import RunError, UsageError
 from experiments.runs.folder import RunFolder
@@ -176,7 +176,7 @@ def check(
     for sweep_run in sweep_runs:
         task = context.task(sweep_run)
         try:
-            refuse_another_recipe(task.file, task.flags)
+            check_same_recipe(task.file, task.flags)
             spec = task.spec()
             folder = context.folder(sweep_run)
             if folder.exists and (changed := folder.differences(spec.settings)):

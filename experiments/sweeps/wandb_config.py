@@ -7,7 +7,7 @@ from typing import Any
 from experiments.analysis.comparison.score_choice import direction
 from experiments.core.errors import UsageError
 from experiments.core.settings import flag
-from experiments.core.show import show
+from experiments.core.show import format_value
 from experiments.sweeps.search_space import Range, Sweep
 from experiments.sweeps.worker import Evaluation
 
@@ -79,7 +79,7 @@ def _word(value: Any) -> Any:
     """Value of a setting in the words of its flag."""
     if value == ():
         return ""
-    return show(value) if isinstance(value, tuple) else value
+    return format_value(value) if isinstance(value, tuple) else value
 
 
 def _distribution(own: Range) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.resolve import RunSpec, resolve
-from experiments.core.console import describe, log_lines
+from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 from experiments.runs.folder import RunFolder
 
@@ -150,7 +150,7 @@ def attempt(task: SweepTask) -> int:
     except (Interrupted, KeyboardInterrupt):
         return INTERRUPTED
     except Exception as error:
-        line = describe(error)
+        line = describe_error(error)
         log.info(f"gans: {line}")
         Path(task.folder).mkdir(parents=True, exist_ok=True)
         RunFolder(Path(task.folder)).ended_file.write_text(f"failed: {line}\n", encoding="utf-8")

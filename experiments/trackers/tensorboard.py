@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,15 +10,15 @@ import numpy as np
 from PIL import Image
 
 from experiments.trackers.core.tracker import TrackedRun, Tracker
-from losses.core.options import option
 
 
 @dataclass(frozen=True)
 class TensorboardOptions:
     """Options of the tracker tensorboard."""
 
-    flush_seconds: int = option(
-        10, "Seconds between writes to disk: a killed process loses no more.", at_least=1
+    flush_seconds: int = field(
+        default=10,
+        metadata={"help": "Seconds between writes to disk: a killed process loses no more.", "at_least": 1},
     )
 
 

@@ -1,11 +1,12 @@
 """Weights & Biases: scores over kimg, sample grids and settings; online where you are logged in."""
 
+import json
 import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from subprocess import Popen
@@ -15,7 +16,6 @@ from typing import Any, ClassVar
 
 from experiments.trackers.core.login import is_logged_in, mode, server
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
-from losses.core.options import option
 
 KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
@@ -25,8 +25,12 @@ GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
 class WandbOptions:
     """Options of the tracker wandb."""
 
-    init_seconds: float = option(5.0, "Seconds to wait for the server when a run begins.", above=0.0)
-    finish_seconds: float = option(30.0, "Seconds to wait for the upload when a run ends.", above=0.0)
+    init_seconds: float = field(
+        default=5.0, metadata={"help": "Seconds to wait for the server when a run begins.", "above": 0.0}
+    )
+    finish_seconds: float = field(
+        default=30.0, metadata={"help": "Seconds to wait for the upload when a run ends.", "above": 0.0}
+    )
 
 
 class WandbTracker(Tracker):
@@ -47,7 +51,7 @@ class WandbTracker(Tracker):
         self._provenance = run.provenance
         self._home = run.folder.resolve() / "wandb"
         self._home.mkdir(exist_ok=True)
-        self._identity = _identity(self._home, is_new=run.step == 0)
+        self._identity = _run_id(self._home, is_new=run.step == 0)
         self._wandb = _import_wandb(self._home)
         self._before = {name: os.environ.get(name) for name in _environment(self._home)}
         os.environ.update(_environment(self._home))
@@ -64,7 +68,12 @@ class WandbTracker(Tracker):
             raise
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        self._run.log({**scores, **self._provenance(scores)})
+        # Options as text: W&B would make a column, and a number, of each.
+        provenance = {
+            name: json.dumps(value) if isinstance(value, dict) else value
+            for name, value in self._provenance(scores).items()
+        }
+        self._run.log({**scores, **provenance})
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})
@@ -77,7 +86,7 @@ class WandbTracker(Tracker):
         part, seconds = quote(self._run.settings.sync_dir), self._options.finish_seconds
         try:
             code = KILLED if exit_status == 130 else exit_status
-            _within(seconds + GRACE_SECONDS, lambda: self._run.finish(exit_code=code))
+            _run_with_timeout(seconds + GRACE_SECONDS, lambda: self._run.finish(exit_code=code))
         except TimeoutError as error:
             raise TimeoutError(
                 f"its upload did not end within {seconds:g} s; "
@@ -144,10 +153,10 @@ class WandbTracker(Tracker):
 
     def _teardown(self) -> None:
         with suppress(Exception, SystemExit):  # with the status of W&B's own process, if that was killed
-            _within(GRACE_SECONDS, self._wandb.teardown)
+            _run_with_timeout(GRACE_SECONDS, self._wandb.teardown)
 
 
-def _within(seconds: float, action: Callable[[], object]) -> None:
+def _run_with_timeout(seconds: float, action: Callable[[], object]) -> None:
     """Runs an action, and raises what it raises; a TimeoutError if it takes longer."""
     failures: list[BaseException] = []
 
@@ -175,7 +184,7 @@ def _process_of(wandb: ModuleType) -> "Popen[bytes] | None":
     return process
 
 
-def _identity(home: Path, is_new: bool) -> str:
+def _run_id(home: Path, is_new: bool) -> str:
     """The id of this folder's run.
 
     It is a new one for a run that begins, and for one that was not tracked. To an agent of a W&B sweep one

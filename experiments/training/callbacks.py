@@ -16,7 +16,7 @@ from torch import Tensor
 
 from experiments.core.diversity import pairwise_distance
 from experiments.core.errors import RunError
-from experiments.core.images import picture_of, save_png
+from experiments.core.images import draw_samples, save_png
 from experiments.runs.checkpoint import Checkpoints
 from experiments.runs.generator import from_noise
 from experiments.trackers.core.tracker import Tracker
@@ -201,7 +201,7 @@ class SampleGrid:
 
     def save_reals(self) -> None:
         """Saves the grid of real samples, `real.png`."""
-        save_png(picture_of(self.experiment.reals.samples), self.folder / "real.png")
+        save_png(draw_samples(self.experiment.reals.samples), self.folder / "real.png")
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
         if progress.step == 1:

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from experiments.config.factory import blueprint_of, build_game, build_networks, growth_in
+from experiments.config.factory import blueprint_of, build_game, build_networks, growth_of_generator
 from experiments.config.resolve import RunSpec
 from experiments.config.schedule import Growth, plan_batches
 from experiments.core import registry
 from experiments.core.settings import Settings
-from experiments.core.show import show
+from experiments.core.show import format_value
 from experiments.data.core.open import task_of
 from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition, GeneratorNetwork
@@ -46,7 +46,7 @@ def estimate(spec: RunSpec) -> Estimate:
     settings = spec.settings
     with torch.device("meta"):
         networks = build_networks(settings)
-    growth = growth_in(settings, networks[0])
+    growth = growth_of_generator(settings, networks[0])
     activations = max(_activations_at(level, settings, growth, *networks) for level in _costly(growth))
     game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
     plan = plan_batches(settings, growth, game.batches_per_round)
@@ -120,7 +120,9 @@ def describe_plan(spec: RunSpec) -> str:
     """
     sizes = estimate(spec)
     rows = [("setting", "value", "from")]
-    rows += [(name, show(value), spec.sources[name]) for name, value in spec.settings.to_dict().items()]
+    rows += [
+        (name, format_value(value), spec.sources[name]) for name, value in spec.settings.to_dict().items()
+    ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
     lines += [

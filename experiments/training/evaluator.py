@@ -12,7 +12,7 @@ from experiments.evaluation.features import Advance, ExtractorOptions
 from experiments.evaluation.sample_sets import Candidate
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores, keep_record, kept_scores, numbers_of
+from experiments.runs.scores import EvaluationScores, append_record, flatten_scores, read_evaluation_scores
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Checkpointer, MetricLogger, Progress
 from experiments.training.experiment import Experiment
@@ -90,8 +90,8 @@ class EvaluationCallback:
             self.folder.best.folder.mkdir(exist_ok=True)
             # The checkpoint before the record: a process killed in between finds it best again.
             self.folder.best.save(progress.step, self.checkpointer.content(progress.step))
-        keep_record(self.folder, progress.step, scores)
-        self.tracker.scores({"step": progress.step, "kimg": progress.kimg, **numbers_of(scores)})
+        append_record(self.folder, progress.step, scores)
+        self.tracker.scores({"step": progress.step, "kimg": progress.kimg, **flatten_scores(scores)})
 
     def _is_best(self, scores: EvaluationScores) -> bool:
         """Whether the scores beat those of the best generator so far, or cannot be compared with them."""
@@ -99,7 +99,7 @@ class EvaluationCallback:
         marks = self.evaluator.marks(self.best, scores)
         return all(
             marks > self.evaluator.marks(self.best, earlier)
-            for step, earlier in kept_scores(self.folder)
+            for step, earlier in read_evaluation_scores(self.folder)
             if step in kept and self.evaluator.is_comparable(self.best, scores, earlier)
         )
 

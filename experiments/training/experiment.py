@@ -10,7 +10,7 @@ import torch
 from experiments.config.factory import (
     build_game,
     build_networks,
-    growth_in,
+    growth_of_generator,
     make_augmentations,
     make_ema,
     to_device,
@@ -132,7 +132,7 @@ def build(spec: RunSpec) -> Experiment:
     if condition is not None and isinstance(generator, LatentNetwork):
         generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
     game = to_device(build_game(settings, generator, critic), device)
-    plan = plan_batches(settings, growth_in(settings, generator), game.batches_per_round)
+    plan = plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
     loader = Loader(data, plan, settings.seed, device, make_augmentations(settings), condition)
     ema = make_ema(settings, game.generator_network, "ema_kimg")
     critic_ema = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from experiments.core.images import drawn
+from experiments.core.images import render_figure
 from experiments.training.lr_finder import RangeTest, smoothed
 
 RAW, SMOOTH, LIMIT, SUGGESTED = "0.8", "tab:blue", "tab:red", "tab:green"
@@ -31,4 +31,4 @@ def plot(tests: Sequence[RangeTest]) -> Image:
         margin = 0.3 * (high - low) or 1.0
         axes.set(xscale="log", xlabel="learning rate", title=test.player, ylim=(low - margin, high + margin))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, frameon=False)
-    return drawn(figure)
+    return render_figure(figure)

@@ -31,7 +31,7 @@ def run(spec: RunSpec, folder: RunFolder, force: bool = False, until_kimg: float
     # A new folder is made only for settings that can be built; an old one is locked first.
     parts = None if folder.exists else _build(spec)
     folder.prepare()
-    with folder.locked():
+    with folder.lock():
         changed = check_folder(spec, folder, force)  # again: another process may have been here since
         experiment, evaluator = parts or _build(spec)
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)

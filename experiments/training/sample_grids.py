@@ -6,10 +6,10 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from experiments.core.images import GRID_COLUMNS, picture_of, to_uint8
+from experiments.core.images import GRID_COLUMNS, draw_samples, to_uint8
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
-from experiments.core.sheets import SheetRow, sheet
+from experiments.core.sheets import SheetRow, draw_sheet
 from gans.core.networks import Batch, Condition, LatentNetwork
 from gans.core.translation import Translator
 
@@ -44,7 +44,7 @@ class Samples:
     def __call__(self) -> SamplePicture:
         samples = self.network(self.latents, *self.condition)
         reals = self.reals if self.reals.dim() == 2 else None
-        return SamplePicture(picture_of(samples, reals, self.columns), samples)
+        return SamplePicture(draw_samples(samples, reals, self.columns), samples)
 
 
 class Translations:
@@ -61,5 +61,5 @@ class Translations:
         columns = self.network.columns(self.batch)
         images = to_uint8(torch.stack(list(columns.values()), dim=1).float().cpu())
         above = [tuple(columns)] + [()] * (len(images) - 1)
-        picture = sheet([SheetRow("", row, words) for row, words in zip(images, above, strict=True)])
+        picture = draw_sheet([SheetRow("", row, words) for row, words in zip(images, above, strict=True)])
         return SamplePicture(picture, self.network.generate(self.batch))

@@ -12,7 +12,7 @@ from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import checkpoint_name
 from experiments.runs.export import export_network
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import tracked_run
+from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import (
@@ -124,7 +124,7 @@ class Trainer:
 
         They are closed last, and in any case: an upload that takes long holds up nothing else.
         """
-        run = tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
+        run = describe_tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
         tracker, status = open_trackers(self.settings.track, run, self.settings.options), 1
         try:
             stopped_at, was_asked = self._train_with(tracker)

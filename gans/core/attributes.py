@@ -72,7 +72,7 @@ class Attributes:
         """Selects the images with these indices, int64 `(M,)`."""
         return Attributes(self.groups, self.table[places])
 
-    def require_all_used(self) -> "Attributes":
+    def check_all_used(self) -> "Attributes":
         """Checks that every column holds for some image, and returns these attributes.
 
         Raises ValueError for the first column that holds for no image, since nothing can be learned of it.
@@ -147,7 +147,7 @@ def most_likely_rows(groups: Groups, logits: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
+def groups_from_columns(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
     """Rebuilds attribute groups from names of columns, as `("hue=red", "hue=green", "filled")`."""
     values: dict[str, list[str]] = {}
     for column in columns:
@@ -156,7 +156,7 @@ def groups_of(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
     return tuple(AttributeGroup(name, tuple(of)) for name, of in values.items())
 
 
-def encode(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
+def attributes_from_numbers(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
     """Builds attributes from the index of every group's value, int64 `(N, groups)`."""
     parts = [group.encode(numbers[:, place]) for place, group in enumerate(groups)]
     return Attributes(tuple(groups), torch.cat(parts, dim=1))

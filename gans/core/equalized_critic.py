@@ -7,7 +7,7 @@ from gans.core.architecture import Blueprint
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import EqualizedEmbedding, critic_from_layers
 from gans.layers.norms import dropout
-from gans.layers.sizes import halvings, smallest_size
+from gans.layers.sizes import count_halvings, smallest_size
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 WIDEST = 512  # channels at which they stop doubling
@@ -17,7 +17,7 @@ def widths_outwards(blueprint: Blueprint) -> list[int]:
     """Channel widths at every image size, from the smallest to the full one, for both networks."""
     _, height, width = blueprint.sample_shape
     most = max(WIDEST, blueprint.width)
-    return [min(blueprint.width * 2**i, most) for i in reversed(range(halvings(height, width) + 1))]
+    return [min(blueprint.width * 2**i, most) for i in reversed(range(count_halvings(height, width) + 1))]
 
 
 def activation_layers(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:

@@ -50,7 +50,7 @@ class Stage(nn.Module):
         self.levels = levels
         self.register_buffer("reached", torch.tensor(float(levels)))
         self._now = float(levels)
-        self.register_load_state_dict_post_hook(_read_back)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_restore_stage)  # type: ignore[no-untyped-call]
 
     def set(self, stage: float) -> None:
         """Sets the stage, a number in [0, levels]."""
@@ -69,7 +69,7 @@ class Stage(nn.Module):
         return level, 1.0 - (level - self.now)
 
 
-def _read_back(stage: Stage, incompatible: object) -> None:
+def _restore_stage(stage: Stage, incompatible: object) -> None:
     """Takes over the stage from a loaded state dict."""
     stage.set(float(stage.reached))
 
@@ -115,7 +115,7 @@ class GrowingDuel(WrappedGame):
             self.level = level
             for player in (self.duel.generator, self.duel.critic):
                 player.reset_optimizer()
-        return self.duel.round(FadedLoader(loader, self.stages[0].levels - level, share))
+        return self.duel.round(FadingLoader(loader, self.stages[0].levels - level, share))
 
     def get_extra_state(self) -> dict[str, Any]:
         """The level that the optimizers' moments belong to."""
@@ -126,7 +126,7 @@ class GrowingDuel(WrappedGame):
 
 
 @dataclass(frozen=True)
-class FadedLoader:
+class FadingLoader:
     """A loader that shrinks real images to a growth stage, and blends them while a new size fades in.
 
     Attributes:

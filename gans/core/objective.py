@@ -159,9 +159,9 @@ def penalty_losses(
 def sum_losses(losses: Sequence[Losses]) -> Losses:
     """Combines the losses of critics updated together: sums their terms, averages their logged scalars."""
     terms, logged = [each.terms for each in losses], [each.logged for each in losses]
-    return Losses(_joined(terms, torch.sum), _joined(logged, torch.mean))
+    return Losses(_join_scalars(terms, torch.sum), _join_scalars(logged, torch.mean))
 
 
-def _joined(parts: Sequence[Scores], join: Callable[[Tensor], Tensor]) -> Scores:
+def _join_scalars(parts: Sequence[Scores], join: Callable[[Tensor], Tensor]) -> Scores:
     """Joins the scalars of each name."""
     return {name: join(torch.stack([part[name] for part in parts])) for name in parts[0]}

@@ -6,7 +6,7 @@ from torch import Tensor
 from gans.core.networks import LatentNetwork, StyledNetwork
 
 
-class OneClass(LatentNetwork):
+class FixedLabelGenerator(LatentNetwork):
     """A class-conditional generator with a fixed label: noise `(N, z_dim)` → samples of one class."""
 
     label: Tensor
@@ -24,7 +24,7 @@ class OneClass(LatentNetwork):
         return self.network(z, self.label.expand(z.shape[0]))
 
 
-class StyledOneClass(StyledNetwork):
+class FixedLabelStyledGenerator(StyledNetwork):
     """A class-conditional style-based generator with a fixed label."""
 
     label: Tensor
@@ -53,8 +53,8 @@ class StyledOneClass(StyledNetwork):
         return self.synthesize(self.map(z))
 
 
-def one_class(network: LatentNetwork, label: int) -> LatentNetwork:
+def fix_label(network: LatentNetwork, label: int) -> LatentNetwork:
     """Fixes the label of a class-conditional generator; the result is in evaluation mode."""
     if isinstance(network, StyledNetwork):
-        return StyledOneClass(network, label).eval()
-    return OneClass(network, label).eval()
+        return FixedLabelStyledGenerator(network, label).eval()
+    return FixedLabelGenerator(network, label).eval()

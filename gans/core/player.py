@@ -53,18 +53,18 @@ class Player(nn.Module):
         self.schedule, self.beta2, self.power = rates.factor, rates.beta2, 1.0
         self.full_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.weights = list(network.parameters())
-        self._ask_for_gradients(False)
+        self._set_requires_grad(False)
 
     def minimise(self, objective: Callable[..., Losses], clock: Clock, *batch: Any) -> Scores:
         """Takes one step down the sum of `objective(clock, *batch)`; returns its scalars by name."""
-        self._ask_for_gradients(True)
+        self._set_requires_grad(True)
         self._set_rates(clock)
         self.optimizer.zero_grad(set_to_none=True)
         with parametrize.cached():  # a weight under spectral norm is normalized once a step
             terms, logged = objective(clock, *batch)
         reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self._ask_for_gradients(False)
+        self._set_requires_grad(False)
         for constrain in self.after_step:
             constrain(self.network)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | logged).items()}
@@ -95,7 +95,7 @@ class Player(nn.Module):
             if self.beta2 is not None:
                 group["betas"] = (group["betas"][0], self.beta2.at(clock.progress) ** self.power)
 
-    def _ask_for_gradients(self, asks: bool) -> None:
+    def _set_requires_grad(self, asks: bool) -> None:
         """Turns gradients of all parameters on or off."""
         for parameter in self.weights:
             parameter.requires_grad_(asks)

@@ -33,7 +33,7 @@ class StyleOptions:
     )
 
 
-class Mapping(nn.Module):
+class MappingNetwork(nn.Module):
     """Mapping network z `(N, length)` → w: pixel norm, then linear layers with a low learning rate.
 
     With classes, an embedding of the label is appended to z before the norm, as in the authors' code.

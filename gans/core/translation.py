@@ -164,12 +164,12 @@ def residual_translator(
     return nn.Sequential(*layers)
 
 
-def blocks_for(size: Sequence[int]) -> int:
+def residual_block_count(size: Sequence[int]) -> int:
     """Number of residual blocks for an image size: 6, and 9 from 256 pixels on (CycleGAN, appendix 7.2)."""
     return 9 if min(size) >= 256 else 6
 
 
-def require_multiple(blueprint: Blueprint, multiple: int) -> None:
+def check_size_multiple(blueprint: Blueprint, multiple: int) -> None:
     """Checks that sides are multiples of a number, twice it at least; raises ValueError otherwise."""
     _, height, width = blueprint.sample_shape
     if height % multiple or width % multiple or min(height, width) < 2 * multiple:

@@ -65,12 +65,12 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
         return fakes
 
     def round(self, loader: BatchLoader) -> Scores:
-        clock, real = loader.clock, domains(loader.next_batch())
+        clock, real = loader.clock, split_domains(loader.next_batch())
         fakes: list[Tensor] = []
         scores = self.generator.minimise(self.generator_loss, clock, real, fakes)
         for update in range(self.n_critic):
             if update:
-                clock, real = loader.clock, domains(loader.next_batch())
+                clock, real = loader.clock, split_domains(loader.next_batch())
                 with torch.no_grad():
                     fakes = list(self.make(real)[0])
             fakes_shown = self.replay_fakes((fakes[0].detach(), fakes[1].detach()))
@@ -93,7 +93,7 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
         )
 
 
-def domains(batch: Batch) -> Pair:
+def split_domains(batch: Batch) -> Pair:
     """Splits a batch into the images of domain A and those of domain B."""
     (a,) = batch.condition
     return a, batch.samples

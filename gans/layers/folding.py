@@ -17,7 +17,7 @@ PAIRS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-class OverConvolution(nn.Module):
+class FoldableConvolution(nn.Module):
     """Base of layers that compute with the weight of a convolution, into which a batch norm can be folded.
 
     Scaling and shifting their outputs must be the same as scaling the weight and shifting the bias.
@@ -41,15 +41,15 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     for chain in uses:
         if isinstance(chain, nn.Sequential):
             for (_, outer), (name, norm) in pairwise(list(chain.named_children())):
-                layer = outer.convolution if isinstance(outer, OverConvolution) else outer
+                layer = outer.convolution if isinstance(outer, FoldableConvolution) else outer
                 alone = all(sum(other is module for other in uses) == 1 for module in (layer, norm))
-                if alone and _belong_together(layer, norm):
+                if alone and _can_fold(layer, norm):
                     _fold(layer, norm)
                     setattr(chain, name, nn.Identity())
     return network
 
 
-def _belong_together(layer: nn.Module, norm: nn.Module) -> bool:
+def _can_fold(layer: nn.Module, norm: nn.Module) -> bool:
     """Whether the norm can be folded into the layer."""
     # Exact types: a class of its own may compute with its weight what it likes.
     fits = type(layer) in PAIRS and type(norm) is PAIRS[type(layer)]
@@ -69,11 +69,11 @@ def _fold(layer: nn.Module, norm: nn.Module) -> None:
     scale = scale if norm.weight is None else scale * norm.weight
     bias = -norm.running_mean if layer.bias is None else layer.bias - norm.running_mean
     shift = 0.0 if norm.bias is None else norm.bias
-    layer.weight = nn.Parameter(_scaled(layer, scale), requires_grad=False)
+    layer.weight = nn.Parameter(_scale_weight(layer, scale), requires_grad=False)
     layer.bias = nn.Parameter(scale * bias + shift, requires_grad=False)
 
 
-def _scaled(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, scale: Tensor) -> Tensor:
+def _scale_weight(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, scale: Tensor) -> Tensor:
     """The layer's weight, with every output channel times its scale."""
     if not isinstance(layer, nn.ConvTranspose2d):
         return layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1))

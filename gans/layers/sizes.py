@@ -1,7 +1,7 @@
 """Image sizes of networks that halve an image repeatedly: how often, and which size is left."""
 
 
-def halvings(height: int, width: int) -> int:
+def count_halvings(height: int, width: int) -> int:
     """Number of times an image is halved: as long as both sides are even, and at least 4 pixels remain.
 
     Raises ValueError where that ends with 16 pixels or more on the short side, or at once.
@@ -19,6 +19,6 @@ def halvings(height: int, width: int) -> int:
 
 
 def smallest_size(height: int, width: int) -> tuple[int, int]:
-    """The size that is left after all halvings. Raises ValueError where `halvings` does."""
-    count = halvings(height, width)
+    """The size that is left after all halvings. Raises ValueError where `count_halvings` does."""
+    count = count_halvings(height, width)
     return height >> count, width >> count

@@ -27,7 +27,7 @@ def input_gradient(critic: Critic, points: Tensor) -> Tensor:
     scores each sample by itself.
     """
     layers = piecewise_linear_layers(critic)
-    return through_autograd(critic, points) if layers is None else through_chain(layers, points)
+    return gradient_by_autograd(critic, points) if layers is None else gradient_by_chain(layers, points)
 
 
 def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
@@ -41,7 +41,7 @@ def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
     return list(critic) if whole else None
 
 
-def through_autograd(critic: Critic, points: Tensor) -> Tensor:
+def gradient_by_autograd(critic: Critic, points: Tensor) -> Tensor:
     """Computes the input gradient of any critic by double backward."""
     points = points.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -51,7 +51,7 @@ def through_autograd(critic: Critic, points: Tensor) -> Tensor:
     return gradient
 
 
-def through_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
+def gradient_by_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
     """Computes the input gradient of a chain of layers: `Wᵀ₁ S₁ Wᵀ₂ S₂ … 1/n`.
 
     S are the slopes that the activations have at `points`, and n is the number of a sample's logits.

@@ -17,6 +17,6 @@ class PenaltyNorm(ABC):
         """Penalizes squared gradient norms: `(N,)` → penalties `(N,)`."""
 
 
-def root(squared: Tensor) -> Tensor:
+def safe_sqrt(squared: Tensor) -> Tensor:
     """Square root of squared norms, with a finite slope at 0."""
     return (squared + SQUARED_NORM_FLOOR).sqrt()

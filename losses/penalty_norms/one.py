@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from losses.core.penalty_norm import PenaltyNorm, root
+from losses.core.penalty_norm import PenaltyNorm, safe_sqrt
 
 
 class OneCentred(PenaltyNorm):
@@ -13,4 +13,4 @@ class OneCentred(PenaltyNorm):
     """
 
     def __call__(self, squared: Tensor) -> Tensor:
-        return (root(squared) - 1).square()
+        return (safe_sqrt(squared) - 1).square()

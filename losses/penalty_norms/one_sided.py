@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from losses.core.penalty_norm import PenaltyNorm, root
+from losses.core.penalty_norm import PenaltyNorm, safe_sqrt
 
 
 class OneSided(PenaltyNorm):
@@ -13,4 +13,4 @@ class OneSided(PenaltyNorm):
     """
 
     def __call__(self, squared: Tensor) -> Tensor:
-        return (root(squared) - 1).relu().square()
+        return (safe_sqrt(squared) - 1).relu().square()

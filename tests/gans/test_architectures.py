@@ -10,7 +10,7 @@ from experiments.core import registry
 from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.growth import GrowingGenerator
-from gans.layers.sizes import halvings
+from gans.layers.sizes import count_halvings
 from gans.norms.batch import BatchNorm
 from tests.conftest import FROM_NOISE
 from tests.gans.translating import norm_of
@@ -121,10 +121,10 @@ def test_dcgan_widths_are_those_of_the_paper() -> None:
     [((64, 64), 4), ((32, 32), 3), ((28, 28), 2), ((256, 256), 6), ((96, 64), 4), ((8, 24), 1)],
 )
 def test_dcgan_halvings(size: tuple[int, int], count: int) -> None:
-    assert halvings(*size) == count
+    assert count_halvings(*size) == count
 
 
 @pytest.mark.parametrize("size", [(33, 33), (7, 7), (64, 66), (4, 4), (100, 100)])
 def test_dcgan_names_sizes_that_it_cannot_halve(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"image size {size[0]}x{size[1]}"):
-        halvings(*size)
+        count_halvings(*size)

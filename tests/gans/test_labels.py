@@ -18,7 +18,7 @@ from gans.core.clock import Clock
 from gans.core.duel import Duel
 from gans.core.networks import Batch, LatentNetwork, StyledNetwork
 from gans.core.objective import LossSpec
-from gans.core.one_class import one_class
+from gans.core.one_class import fix_label
 from gans.layers.labels import ConditionalBatchNorm, EqualizedEmbedding, ProjectionCritic, WithLabel
 from gans.norms.spectral import SpectralNorm
 from losses.adversarial.bce import BinaryCrossEntropy
@@ -77,7 +77,7 @@ def test_labels_reach_both_players_and_every_part_of_them(name: str, kind: str) 
 def test_a_generator_of_one_class_is_the_generator_told_that_class(name: str, kind: str) -> None:
     generator, _, _ = networks_of(name, kind)
     generator.eval()
-    single, z = one_class(generator, 2), torch.randn(4, 5)
+    single, z = fix_label(generator, 2), torch.randn(4, 5)
     torch.testing.assert_close(single(z), generator(z, torch.full((4,), 2)))
     assert isinstance(single, StyledNetwork) == isinstance(generator, StyledNetwork)
     assert [w.shape for w in single.first_layers] == [w.shape for w in generator.first_layers]

@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock, Pace
-from gans.core.growth import FadedLoader, GrowingDuel, Stage
+from gans.core.growth import FadingLoader, GrowingDuel, Stage
 from gans.core.networks import Batch
 from gans.core.objective import LossSpec
 from gans.progan import Critic, Generator
@@ -83,10 +83,10 @@ def test_reals_fade_by_the_same_share() -> None:
             return Batch(images)
 
     small, half = avg_pool2d(images, 4), avg_pool2d(images, 2)
-    torch.testing.assert_close(FadedLoader(BatchLoader(), 1, 1.0).next_batch().samples, half)
-    found = FadedLoader(BatchLoader(), 1, 0.25).next_batch().samples
+    torch.testing.assert_close(FadingLoader(BatchLoader(), 1, 1.0).next_batch().samples, half)
+    found = FadingLoader(BatchLoader(), 1, 0.25).next_batch().samples
     torch.testing.assert_close(found, 0.75 * interpolate(small, scale_factor=2.0) + 0.25 * half)
-    torch.testing.assert_close(FadedLoader(BatchLoader(), 0, 1.0).next_batch().samples, images)
+    torch.testing.assert_close(FadingLoader(BatchLoader(), 0, 1.0).next_batch().samples, images)
 
 
 def test_out_of_training_images_have_the_full_size() -> None:

@@ -19,7 +19,7 @@ from gans.r3gan import (
     LeakyReLU,
     PixelwiseConvolution,
     R3GANOptions,
-    blocks,
+    scale_blocks,
     widths_inwards,
 )
 from gans.r3gan import critic as make_critic
@@ -282,9 +282,9 @@ def test_spectral_norm_has_weights_to_divide() -> None:
 def test_depth_is_counted_over_the_whole_network() -> None:
     """L^(−1/4) of twice as many scales is 2^(−1/4) of it."""
     torch.manual_seed(0)
-    shallow = blocks(8, 2, R3GANOptions())[0]
+    shallow = scale_blocks(8, 2, R3GANOptions())[0]
     torch.manual_seed(0)
-    deep = blocks(8, 4, R3GANOptions())[0]
+    deep = scale_blocks(8, 4, R3GANOptions())[0]
     torch.testing.assert_close(deep.residual[0].linear.weight, shallow.residual[0].linear.weight * 2**-0.25)
 
 

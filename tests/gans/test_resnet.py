@@ -11,10 +11,10 @@ from experiments.config.resolve import resolve
 from gans.core.architecture import Blueprint
 from gans.norms.spectral import SpectralNorm
 from gans.resnet import (
-    Block,
     EnlargingConvolution,
     Generator,
     PooledConvolution,
+    ResidualSum,
     convolution,
     critic_block,
     first_block,
@@ -24,7 +24,7 @@ from gans.resnet import critic as make_critic
 from tests.gans.translating import MAP_NORMS, norm_of
 
 SMALL = Blueprint((3, 16, 16), z_dim=5, width=4)
-BLOCKS: dict[str, Callable[[], Block]] = {
+BLOCKS: dict[str, Callable[[], ResidualSum]] = {
     "up": lambda: upsampling_block(4, 6),
     "first": lambda: first_block(SMALL, 6),
     "halving": lambda: critic_block(SMALL, 4, 6, halves=True),
@@ -119,8 +119,8 @@ def _three_by_three(network: nn.Module) -> list[tuple[int, int]]:
     return [(m.in_channels, m.out_channels) for m in convolutions(network) if m.kernel_size == (3, 3)]
 
 
-def _blocks(network: nn.Module) -> list[Block]:
-    return [m for m in network.modules() if isinstance(m, Block)]
+def _blocks(network: nn.Module) -> list[ResidualSum]:
+    return [m for m in network.modules() if isinstance(m, ResidualSum)]
 
 
 @pytest.mark.parametrize("size", [28, 32])

@@ -9,7 +9,7 @@ from experiments.core import registry
 from tests.house.house import ROOT, sources
 
 KINDS = ("form", "penalty", "penalty-norm", "metric")
-PLUGINS = [(kind, name) for kind in KINDS for name in sorted(registry.built_in(kind))]
+PLUGINS = [(kind, name) for kind in KINDS for name in sorted(registry.built_in_names(kind))]
 MODULES = [
     file.removesuffix(".py").replace("/", ".")
     for file in sources()

@@ -29,9 +29,9 @@ def _forbid(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
 @pytest.fixture
 def chain_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """No silent fallback."""
-    _forbid(monkeypatch, "through_autograd")
+    _forbid(monkeypatch, "gradient_by_autograd")
 
 
 @pytest.fixture
 def fallback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    _forbid(monkeypatch, "through_chain")
+    _forbid(monkeypatch, "gradient_by_chain")

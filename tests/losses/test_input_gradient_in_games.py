@@ -51,7 +51,7 @@ def _play(arch: str) -> dict[str, Tensor]:
 def test_rounds_of_wgan_gp_are_the_same_game(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve steps of Adam with the chain, and as many without it."""
     ways: list[str] = []
-    for way in ("through_chain", "through_autograd"):
+    for way in ("gradient_by_chain", "gradient_by_autograd"):
         take = getattr(module, way)
         monkeypatch.setattr(
             module, way, lambda *given, way=way, take=take: (ways.append(way), take(*given))[1]
@@ -59,7 +59,7 @@ def test_rounds_of_wgan_gp_are_the_same_game(arch: str, monkeypatch: pytest.Monk
     with_chain = _play(arch)
     monkeypatch.setattr(module, "piecewise_linear_layers", lambda critic: None)
     without = _play(arch)
-    assert ways == ["through_chain"] * 10 + ["through_autograd"] * 10
+    assert ways == ["gradient_by_chain"] * 10 + ["gradient_by_autograd"] * 10
     for name, value in without.items():
         difference = (with_chain[name] - value).abs().max().item()
         assert difference <= 5e-13 * max(1.0, value.abs().max().item()), name

@@ -8,7 +8,7 @@ from experiments.analysis.comparison.record import Record
 from experiments.config.files import modernize
 from experiments.core.errors import UsageError
 from experiments.runs.folder import RunFolder, run_folders
-from experiments.runs.scores import kept_scores
+from experiments.runs.scores import read_evaluation_scores
 
 WANDB = "wandb:"
 
@@ -46,5 +46,5 @@ def record_of(folder: RunFolder) -> Record:
             raise UsageError(f"{folder.config_file} cannot be read as the config of a run") from error
     lines = folder.scores()
     kimg = {line["step"]: line["kimg"] for line in lines if line.get("kimg") is not None}
-    evaluations = [(kimg.get(step), scores) for step, scores in kept_scores(folder)]
+    evaluations = [(kimg.get(step), scores) for step, scores in read_evaluation_scores(folder)]
     return Record(str(folder.path), settings, environment, lines, evaluations, folder.path, folder.state)

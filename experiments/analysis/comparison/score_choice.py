@@ -7,7 +7,7 @@ from typing import Any
 from experiments.analysis.comparison.record import Record
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.runs.scores import numbers_of
+from experiments.runs.scores import flatten_scores
 
 PROVENANCE = ("extractor", "weights", "resize_rule", "n", "quantization", "reference", "split")
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
@@ -46,7 +46,7 @@ def marks_of(record: Record) -> dict[str, list[Mark]]:
     found: dict[str, list[Mark]] = {}
     for kimg, scores in record.evaluations:
         for key, made in scores.items():
-            for name, value in numbers_of({key: made}).items():
+            for name, value in flatten_scores({key: made}).items():
                 found.setdefault(name.removeprefix("metric/"), []).append(Mark(kimg, value, made))
     return found
 

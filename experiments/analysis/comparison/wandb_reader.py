@@ -8,7 +8,7 @@ from experiments.analysis.comparison.record import Record
 from experiments.config.files import modernize
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import FIELDS, read_value
-from experiments.runs.scores import EvaluationScores, scores_in
+from experiments.runs.scores import EvaluationScores, parse_scores
 from experiments.trackers.core.login import is_logged_in, server
 from experiments.trackers.core.tracker import PROVENANCE
 
@@ -102,7 +102,7 @@ def _without_record(line: Mapping[str, Any]) -> dict[str, Any]:
 def _evaluations(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float | None, EvaluationScores]]:
     """Pairs of kimg and scores of all lines that an evaluation has written."""
     for line in lines:
-        if scores := scores_in(line):
+        if scores := parse_scores(line):
             yield line.get("kimg"), scores
 
 

@@ -4,7 +4,7 @@ from math import ceil, log2
 
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
-from experiments.config.factory import build_game, growth_in
+from experiments.config.factory import build_game, growth_of_generator
 from experiments.config.resolve import resolve
 from experiments.config.schedule import plan_batches
 from experiments.core.errors import RunError, UsageError
@@ -104,7 +104,7 @@ def _newest_level_kimg(history: History) -> float | None:
     settings, kimg, networks = history.settings, history.kimg, history.networks
     if networks is None:
         return None
-    growth = growth_in(settings, networks[0])
+    growth = growth_of_generator(settings, networks[0])
     levels = len(growth.sides) - 1
     if levels == 0:
         return None

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gans.core.attributes import NO_YES, AttributeGroup, Attributes, encode
+from gans.core.attributes import NO_YES, AttributeGroup, Attributes, attributes_from_numbers
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
 BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}
 MOST_VALUES = 100  # of a column: more are numbers or texts, not attributes
 
 
-class Listed(NamedTuple):
+class AttributeList(NamedTuple):
     """A list of attributes: their groups, and for every name the indices of its values, a byte each."""
 
     file: Path
@@ -34,7 +34,9 @@ class Listed(NamedTuple):
                 f"{self.file} has no row for {_first_of(lacking)}: add it, or take the image out"
             )
         numbers = np.frombuffer(b"".join(self.rows[name] for name in names), np.uint8)
-        return encode(self.groups, torch.from_numpy(numbers.astype(np.int64)).view(len(names), -1))
+        return attributes_from_numbers(
+            self.groups, torch.from_numpy(numbers.astype(np.int64)).view(len(names), -1)
+        )
 
 
 def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
@@ -56,7 +58,7 @@ def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
     return listed.of(names)
 
 
-def read_csv(file: Path) -> Listed:
+def read_csv(file: Path) -> AttributeList:
     """Reads a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -78,10 +80,10 @@ def read_csv(file: Path) -> Listed:
     names, *words = zip(*rows, strict=True)
     columns = [_column(file, name, column) for name, column in zip(head, words, strict=True)]
     numbers = [bytes(row) for row in zip(*(numbers for _, numbers in columns), strict=True)]
-    return _listed(file, tuple(group for group, _ in columns), names, numbers)
+    return _collect_rows(file, tuple(group for group, _ in columns), names, numbers)
 
 
-def read_celeba(file: Path) -> Listed:
+def read_celeba(file: Path) -> AttributeList:
     """Reads CelebA's list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
         lines = file.read_text("utf-8").splitlines()
@@ -100,7 +102,7 @@ def read_celeba(file: Path) -> Listed:
             raise ValueError(f"{file}: the row of {name or '?'} must have {len(names)} times 1 or -1")
         files.append(name)
         rows.append(bytes(word == "1" for word in words))
-    return _listed(file, tuple(AttributeGroup(name, NO_YES) for name in names), files, rows)
+    return _collect_rows(file, tuple(AttributeGroup(name, NO_YES) for name in names), files, rows)
 
 
 def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
@@ -116,16 +118,16 @@ def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup
     return AttributeGroup(name, tuple(values)), [number[word] for word in words]
 
 
-def _listed(
+def _collect_rows(
     file: Path, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
-) -> Listed:
+) -> AttributeList:
     """Collects the rows of a list by name. Raises ValueError for two rows of one name."""
     found: dict[str, bytes] = {}
     for name, row in zip(names, rows, strict=True):
         if name in found:
             raise ValueError(f"{file} has two rows for {name}: take one out")
         found[name] = row
-    return Listed(file, groups, found)
+    return AttributeList(file, groups, found)
 
 
 def _first_of(names: Sequence[str]) -> str:

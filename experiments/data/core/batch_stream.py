@@ -11,7 +11,7 @@ from torch import Tensor
 
 from experiments.core.seeds import generator_for
 from experiments.data.core.batch_schedule import BatchSchedule
-from experiments.data.core.dataset import DataSet, Held, hold
+from experiments.data.core.dataset import DataSet, Held, load_into_memory
 from experiments.data.core.memory import memory_for_data
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ class BatchStream:
     def __init__(
         self, data: DataSet, batch_schedule: BatchSchedule, seed: int, purpose: str, device: torch.device
     ) -> None:
-        self.data = _held_if_it_fits(data, device)
+        self.data = _load_if_it_fits(data, device)
         self.batch_schedule, self.seed, self.purpose = batch_schedule, seed, purpose
         self._orders: dict[int, Tensor] = {}
         self._ahead = None if isinstance(self.data, Held) else Prefetcher(self.data)
@@ -51,7 +51,7 @@ class BatchStream:
         indices = self._indices(position)
         if self._ahead is None:
             return IndexedSamples(indices, self.data.fetch(indices))
-        waiting, ahead = len(self._ahead.waiting(position)), position
+        waiting, ahead = len(self._ahead.pending(position)), position
         for number in range(BATCHES_AHEAD + 1):
             if number >= waiting:
                 self._ahead.ask(ahead, self._indices(ahead))
@@ -95,7 +95,7 @@ class Prefetcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gans-data")
         self._batches: deque[tuple[int, Future[Tensor]]] = deque()
 
-    def waiting(self, position: int) -> Sequence[tuple[int, Future[Tensor]]]:
+    def pending(self, position: int) -> Sequence[tuple[int, Future[Tensor]]]:
         """The batches being fetched, if the first of them begins at `position`; else they are discarded."""
         if self._batches and self._batches[0][0] != position:
             for _, batch in self._batches:
@@ -112,10 +112,10 @@ class Prefetcher:
         return self._batches.popleft()[1].result()
 
 
-def _held_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
+def _load_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     """Loads a data set into memory, on the device or else on the CPU, where it fits."""
     if data.on_demand:
         return data
     bytes_each = prod(data.sample_shape) * (1 if data.is_images else 4)
     places = [place for place in (device, CPU) if len(data) * bytes_each <= memory_for_data(place)]
-    return hold(data, places[0]) if places else data
+    return load_into_memory(data, places[0]) if places else data

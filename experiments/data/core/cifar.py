@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
+from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 
-class CifarSet(HeldSet):
+class CifarSet(InMemoryNamedSet):
     """Base of the CIFAR sources: 50,000 RGB 32×32 pictures, read from pickles.
 
     `files` are the batches, and last the file with the names of the classes.
@@ -44,13 +44,13 @@ class CifarSet(HeldSet):
 
     def names_in(self, file: Path) -> list[str]:
         """Reads the names of the classes. Raises ValueError where the file does not hold them."""
-        names = unpickled(file, self.classes_key)[self.classes_key]
+        names = load_plain_pickle(file, self.classes_key)[self.classes_key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"{file} does not hold the names of classes")
         return names
 
     def read(self, files: Files) -> Pictures:
-        contents = [unpickled(file, "data", self.labels_key) for file in files[:-1]]
+        contents = [load_plain_pickle(file, "data", self.labels_key) for file in files[:-1]]
         classes = self.names_in(files[-1])
         for file, content in zip(files, contents, strict=False):
             pixels, labels = content["data"], content[self.labels_key]
@@ -65,7 +65,7 @@ class CifarSet(HeldSet):
         return Pictures(torch.from_numpy(images), labels, classes)
 
 
-def unpickled(file: Path, *keys: str) -> dict[str, Any]:
+def load_plain_pickle(file: Path, *keys: str) -> dict[str, Any]:
     """Loads the dictionary in a pickle of plain values and numpy arrays, written by Python 2 or 3.
 
     Raises ValueError, naming the file, when it is damaged, lacks one of `keys`, or asks for anything else.

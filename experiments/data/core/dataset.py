@@ -93,11 +93,11 @@ class KnownChanges(DataSet, ABC):
         """A data set of further samples for evaluation; none of them is in this set."""
 
 
-class NothingHeldOut(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
+class NoHeldOutDataError(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
     """Error of a source that holds no images out from training; its message says how to add some."""
 
 
-def hold(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
+def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
     """Loads all of `data` into one tensor on `device`, fetched in chunks that stay in the cache."""
     if isinstance(data, Held):
         samples = data.samples.to(device)
@@ -122,7 +122,7 @@ def attributes_of(data: DataSet) -> Attributes:
             "or an attributes.csv beside them"
         )
     group = AttributeGroup("class", tuple(data.classes))
-    return Attributes((group,), group.encode(data.labels)).require_all_used()
+    return Attributes((group,), group.encode(data.labels)).check_all_used()
 
 
 @dataclass(frozen=True)

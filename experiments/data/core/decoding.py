@@ -22,7 +22,7 @@ SPARE_BYTES = 2**30  # left free on the disk, for what the run itself writes
 FORMAT = "1"  # of the files below; another number, another key
 
 
-class Decoded:
+class DecodedCache:
     """Cache of N decoded samples on disk, each decoded once and found again by every later run.
 
     `KEY.pixels` holds sample after sample, `KEY.checksums` the CRC-32 of each, 0 where there is none. A
@@ -33,7 +33,7 @@ class Decoded:
     Where the cache cannot be had it holds nothing and keeps nothing, and says so.
 
     Args:
-        key: name of everything that decides on the pixels (`digest`).
+        key: name of everything that decides on the pixels (`cache_key`).
         count: N; sample_bytes: the size of each.
 
     Attributes:
@@ -109,7 +109,7 @@ class Decoded:
         )
 
 
-def digest(words: Iterable[str]) -> str:
+def cache_key(words: Iterable[str]) -> str:
     """Hashes words to a name that no other words have."""
     hashed = hashlib.sha256(FORMAT.encode())
     for word in words:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arguments import refuse_argument
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import DataSet, Domains, DomainSource, Fit, Kind, Native
 from experiments.data.core.shapes import CLASSES, Factors, factors_at
 
@@ -20,7 +20,7 @@ HELD_OUT = 5_000
 Drawing = Callable[[Tensor, tuple[int, int], int], Tensor]  # (scenes, size, channels) → uint8 (B, C, H, W)
 
 
-def trained_scenes(second: bool = False) -> range:
+def training_scenes(second: bool = False) -> range:
     """Range of scenes for training; the second such range shares none with the first."""
     return range(LENGTH, 2 * LENGTH) if second else range(LENGTH)
 
@@ -79,7 +79,7 @@ class DrawnDomains(DomainSource):
         """The functions that draw scenes in the two ways."""
 
     def native(self) -> Native:
-        refuse_argument(self.name, self.argument)
+        check_no_argument(self.name, self.argument)
         return Native(channels=3)
 
     def native_domains(self, paired: bool) -> Native:
@@ -109,15 +109,15 @@ class DrawnDomains(DomainSource):
         """
         del fit
         self.native_domains(paired and not held_out)
-        size, channels = shape_of(self.name, size, channels)
-        scenes = held_out_scenes() if held_out else trained_scenes()
-        partners = scenes if paired or held_out else trained_scenes(second=True)
+        size, channels = check_shape(self.name, size, channels)
+        scenes = held_out_scenes() if held_out else training_scenes()
+        partners = scenes if paired or held_out else training_scenes(second=True)
         draw_a, draw_b = self.drawings()
         a, b = DrawnShapes(draw_a, scenes, size, channels), DrawnShapes(draw_b, partners, size, channels)
         return Domains(a, b, self.domain_names, paired)
 
 
-def shape_of(name: str, size: tuple[int, int] | None, channels: int | None) -> tuple[tuple[int, int], int]:
+def check_shape(name: str, size: tuple[int, int] | None, channels: int | None) -> tuple[tuple[int, int], int]:
     """Checks the size and channels of a drawn set, and returns them; channels are 3 by default.
 
     Raises ValueError without a size, and for other than 1 or 3 channels.

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.named_sets import Files, HeldSet, Pictures, torchvision_datasets
+from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 LENGTH = 60_000  # of all these sets
@@ -22,7 +22,7 @@ OWNERS = {
 }
 
 
-class IdxSet(HeldSet):
+class IdxSet(InMemoryNamedSet):
     """Base of the MNIST sources: 60,000 grey 28×28 pictures in ten classes, gzipped or not.
 
     Attributes:

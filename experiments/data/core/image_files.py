@@ -16,7 +16,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, Held
-from experiments.data.core.decoding import Decoded, Pixels, channels_of, convert, digest, resize, upright_size
+from experiments.data.core.decoding import (
+    DecodedCache,
+    Pixels,
+    cache_key,
+    channels_of,
+    convert,
+    resize,
+    upright_size,
+)
 from experiments.data.core.memory import memory_for_data
 
 # Larger sets are not held in memory, however large that is, but decoded into a cache on disk: the first run
@@ -75,7 +83,7 @@ def open_images(
     """
     data, kept = open_files(store, names, size, channels, fit, access)
     data.labels, data.classes = None if labels is None else labels[kept], tuple(classes)
-    data.attributes = None if attributes is None else attributes.at(kept).require_all_used()
+    data.attributes = None if attributes is None else attributes.at(kept).check_all_used()
     return data
 
 
@@ -116,7 +124,7 @@ def open_files(
     return images, images.kept
 
 
-def restrict(data: "Held | ImageFiles", places: Tensor) -> None:
+def keep_only(data: "Held | ImageFiles", places: Tensor) -> None:
     """Restricts what `open_files` has opened to the samples with these indices, int64 `(M,)`."""
     if isinstance(data, Held):
         data.samples = data.samples[places]
@@ -168,7 +176,7 @@ class ImageFiles(DataSet):
         self._kept: Sequence[int] = range(len(names))
         self._skipped: tuple[str, ...] = ()  # the remark on the others
         self._first: tuple[str, Header] | None = None  # what every file is compared with
-        self._cache: Decoded | None = None
+        self._cache: DecodedCache | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="gans-decode")
 
     def __len__(self) -> int:
@@ -216,8 +224,8 @@ class ImageFiles(DataSet):
         """
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [self.half] if self.half else []
-        key = digest([*decoder, *(self.store.stamp(name) for name in self.names)])
-        self._cache = Decoded(key, len(self.names), int(np.prod(self.sample_shape)))
+        key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
+        self._cache = DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
         present = self._cache.present
 
         def check(index: int) -> None:
@@ -325,14 +333,14 @@ class ImageFiles(DataSet):
 
 def read_header(store: Store, name: str) -> Header:
     """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
-    with _naming(store, name), store.open(name) as file, Image.open(file) as image:
+    with _name_file_in_errors(store, name), store.open(name) as file, Image.open(file) as image:
         channels = channels_of(image)
         return Header(*upright_size(image, file), channels)
 
 
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
     """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
-    with _naming(store, name):
+    with _name_file_in_errors(store, name):
         with store.open(name) as file:
             content = io.BytesIO(file.read())
         with Image.open(content) as image:
@@ -342,7 +350,7 @@ def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Im
 
 
 @contextmanager
-def _naming(store: Store, name: str) -> Iterator[None]:
+def _name_file_in_errors(store: Store, name: str) -> Iterator[None]:
     """Turns any error while a file is read into one line that names the file."""
     bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
     if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on

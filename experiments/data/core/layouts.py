@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import torch
 
-from experiments.data.core.dataset import DataAccess, DataSet, Fit, NothingHeldOut
-from experiments.data.core.image_files import Half, Store, open_files, restrict
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, NoHeldOutDataError
+from experiments.data.core.image_files import Half, Store, keep_only, open_files
 
 NAMED = 3  # images that an error names
 TRAIN, HELD_OUT = ("train", ""), ("test", "val")
@@ -26,7 +26,7 @@ class DomainFiles(NamedTuple):
     half: Half | None = None
 
 
-def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFiles, DomainFiles]:
+def find_domains(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFiles, DomainFiles]:
     """Finds the two domains among all images below `root`.
 
     Raises ValueError where one is missing, or both; NothingHeldOut where both are missing for evaluation.
@@ -46,13 +46,13 @@ def sides_of(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFi
             if found := _side(folder, names).names:
                 return DomainFiles(folder, found, "left"), DomainFiles(folder, found, "right")
     if held_out:
-        raise NothingHeldOut(
+        raise NoHeldOutDataError(
             f"{root} has no images for judging: put them into testA/ and testB/, or side by side into test/"
         )
     raise ValueError(f"{root} has no two domains: put images into A/ and B/, or side by side into AB/")
 
 
-def partners(root: Path, a: DomainFiles, b: DomainFiles) -> tuple[DomainFiles, DomainFiles]:
+def pair_by_name(root: Path, a: DomainFiles, b: DomainFiles) -> tuple[DomainFiles, DomainFiles]:
     """Puts both domains into one order, in which images of the same name, but for its ending, are pairs.
 
     Raises ValueError, with the first of them, for images without a partner, or with several.
@@ -71,7 +71,7 @@ def partners(root: Path, a: DomainFiles, b: DomainFiles) -> tuple[DomainFiles, D
     return a._replace(names=list(named_a.values())), b._replace(names=[named_b[name] for name in named_a])
 
 
-def open_sides(
+def open_domain_files(
     store: Store,
     sides: tuple[DomainFiles, DomainFiles],
     size: tuple[int, int] | None,
@@ -91,8 +91,8 @@ def open_sides(
         in_both = torch.isin(kept_a, kept_b)
         if not in_both.any():
             raise ValueError(f"{sides[0].folder} and {sides[1].folder}: of every pair, one cannot be read")
-        restrict(a, in_both.nonzero()[:, 0])
-        restrict(b, torch.isin(kept_b, kept_a).nonzero()[:, 0])
+        keep_only(a, in_both.nonzero()[:, 0])
+        keep_only(b, torch.isin(kept_b, kept_a).nonzero()[:, 0])
     return a, b
 
 

@@ -79,7 +79,7 @@ class Loader:
     def next_batch(self) -> Batch:
         """Loads the next batch, and advances the clock by its samples."""
         progress = self.clock.progress
-        with _name_faults():
+        with _value_errors_as_run_errors():
             indices, raw = self.stream.at(self.seen)
             sources = [self.prepare(self.sources.at(self.seen).samples)] if self.sources else []
         self.seen += len(indices)
@@ -93,7 +93,7 @@ class Loader:
 
     def first(self) -> Batch:
         """Loads the first samples of the data set, as many as a sample grid shows, on the CPU."""
-        with _name_faults():
+        with _value_errors_as_run_errors():
             indices, raw = self.stream.first(self.grid_count)
             sources = [self.prepare(self.sources.first(self.grid_count).samples)] if self.sources else []
         samples, condition = self._with_condition(indices, self.prepare(raw), sources)
@@ -132,7 +132,7 @@ class Loader:
 
 
 @contextmanager
-def _name_faults() -> Iterator[None]:
+def _value_errors_as_run_errors() -> Iterator[None]:
     """Turns a ValueError for a file into a RunError.
 
     The file could be read before, or was not looked at, so it is a failure of the run.

@@ -16,10 +16,10 @@ from filelock import FileLock
 from torch import Tensor
 
 from experiments.core.errors import RunError
-from experiments.core.paths import cache_folder, expanded
-from experiments.data.core.arguments import refuse_argument
+from experiments.core.paths import cache_folder, expand_home
+from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import DataAccess, Fit, Held, Kind, Native, Source
-from experiments.data.core.pixels import fitted, refuse_shape
+from experiments.data.core.pixels import check_shape, resize_and_convert
 
 Files = tuple[Path, ...]
 
@@ -69,7 +69,7 @@ class NamedSet(Source):
         """
 
     def native(self) -> Native:
-        refuse_argument(self.name, self.argument)
+        check_no_argument(self.name, self.argument)
         if not self.access.download:
             self.found()
         return Native(self.size, self.channels)
@@ -88,7 +88,7 @@ class NamedSet(Source):
             found, faults = self._search()
         if found:
             return found
-        places = ", ".join(map(str, dict.fromkeys([*roots(self.access), *self.installed, "./data"])))
+        places = ", ".join(map(str, dict.fromkeys([*search_roots(self.access), *self.installed, "./data"])))
         files = self.files[0] + (f" … {self.files[-1]}" if len(self.files) > 1 else "")
         remedy = "fetch it with --download, or name the folder that holds it with --data-root DIR"
         remedy += f", or {self.remedy}" if self.remedy else ""
@@ -99,7 +99,7 @@ class NamedSet(Source):
         """Searches the first whole set; returns its files, or none, and faults of sets that are not whole."""
         faults = []
         # The set's own folder first: only there are its files surely meant to be this set.
-        places = [Path(root, below) for root in roots(self.access) for below in (self.folder, "")]
+        places = [Path(root, below) for root in search_roots(self.access) for below in (self.folder, "")]
         for place in dict.fromkeys([*places, *self.installed, Path("data", self.folder)]):
             paths = [[place / (name + ending) for ending in self.endings] for name in self.files]
             found = tuple(next((path for path in each if os.access(path, os.F_OK)), None) for each in paths)
@@ -145,7 +145,7 @@ class Pictures(NamedTuple):
     classes: Sequence[str] = ()
 
 
-class HeldSet(NamedSet):
+class InMemoryNamedSet(NamedSet):
     """Base of published sets that are small enough to be read into memory at once."""
 
     @abstractmethod
@@ -160,14 +160,14 @@ class HeldSet(NamedSet):
         Raises ValueError when files are missing, damaged or of another kind, and for another size than the
         set's own with `fit` "error"; RunError when a download fails.
         """
-        refuse_argument(self.name, self.argument)
+        check_no_argument(self.name, self.argument)
         size, channels = size or self.size, channels or self.channels
-        refuse_shape(self.name, self.size, size, channels, fit)
+        check_shape(self.name, self.size, size, channels, fit)
         images, labels, classes = self.read(self.found())
-        return Held(fitted(images, size, channels, fit), labels, classes)
+        return Held(resize_and_convert(images, size, channels, fit), labels, classes)
 
 
-def roots(access: DataAccess) -> list[Path]:
+def search_roots(access: DataAccess) -> list[Path]:
     """Folders that hold sets, directly or as torchvision lays them out, in the order of the search.
 
     Raises ValueError for a root that is no folder.
@@ -175,7 +175,7 @@ def roots(access: DataAccess) -> list[Path]:
     if access.root and not access.root.is_dir() and (access.root.exists() or not access.download):
         what = "is not a folder" if access.root.exists() else "does not exist"
         raise ValueError(f"--data-root {access.root} {what}: name the folder that holds the data sets")
-    named = [expanded(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
+    named = [expand_home(folder) for folder in os.environ.get("GANS_DATA", "").split(os.pathsep) if folder]
     return [*([access.root] if access.root else []), *named, cache_folder()]
 
 

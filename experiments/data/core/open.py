@@ -16,7 +16,7 @@ from experiments.data.core.dataset import (
     Domains,
     DomainSource,
     KnownChanges,
-    NothingHeldOut,
+    NoHeldOutDataError,
     attributes_of,
 )
 from experiments.data.core.sources import access, open_source
@@ -40,18 +40,18 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
     task = task_of(settings)
     if task in ("pairs", "domains"):
         domains = open_domains(settings, paired=task == "pairs")
-        check_length(settings, domains.a)
-        check_length(settings, domains.b)
+        check_batch_sizes(settings, domains.a)
+        check_batch_sizes(settings, domains.b)
         return domains, None
     source = open_source(settings.data, access(settings.to_dict()))
     fit: Any = settings.fit or "auto"
     with usage_errors():
         data = source.open(settings.image_size, settings.channels, fit)
-    check_length(settings, data)
+    check_batch_sizes(settings, data)
     if task == "attributes":
         names = group_names(settings.attributes)
         with usage_errors():
-            attributes = attributes_of(data).select(names).require_all_used()
+            attributes = attributes_of(data).select(names).check_all_used()
         if attributes.column_names != settings.attributes:
             raise UsageError(
                 f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "
@@ -68,7 +68,7 @@ def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) ->
         return open_at(paired, held_out)
 
 
-def open_held_out(settings: Settings) -> tuple[Domains, bool]:
+def open_held_out_domains(settings: Settings) -> tuple[Domains, bool]:
     """Opens both domains for evaluation; returns them, and whether training has seen none of their images.
 
     If it has, they are the training images, and a line says so. They come in pairs where the task asks for
@@ -83,7 +83,7 @@ def open_held_out(settings: Settings) -> tuple[Domains, bool]:
                 return open_at(True, True), True
         try:
             return open_at(paired, True), True
-        except NothingHeldOut as error:
+        except NoHeldOutDataError as error:
             log.info(f"{error}; until then the training images are judged")
         return open_at(paired, False), False
 
@@ -91,7 +91,7 @@ def open_held_out(settings: Settings) -> tuple[Domains, bool]:
         return found()
 
 
-def open_with_attributes(settings: Settings) -> tuple[DataSet, bool]:
+def open_held_out_attributes(settings: Settings) -> tuple[DataSet, bool]:
     """Opens images with attributes for evaluation; returns them, and whether training has seen none."""
     data, _ = open_data(settings)
     assert isinstance(data, DataSet)
@@ -111,7 +111,7 @@ def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bo
     return source, partial(source.open_domains, settings.image_size, settings.channels, fit)
 
 
-def check_length(settings: Settings, data: DataSet) -> None:
+def check_batch_sizes(settings: Settings, data: DataSet) -> None:
     """Checks that no batch is larger than the data; raises UsageError otherwise."""
     named = [("--batch-size ", settings.batch_size)]
     named += [

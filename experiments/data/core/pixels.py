@@ -10,7 +10,7 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
 CHUNK = 256  # pictures that are floating-point numbers at once: few, so that they stay in the cache
 
 
-def refuse_shape(name: str, own: tuple[int, int], size: tuple[int, int], channels: int, fit: Fit) -> None:
+def check_shape(name: str, own: tuple[int, int], size: tuple[int, int], channels: int, fit: Fit) -> None:
     """Checks that pictures of size `own` can be had at `size` with `channels`; else raises ValueError."""
     if channels not in (1, 3, 4):
         raise ValueError(f"{name} has 1, 3 or 4 channels, not {channels}")
@@ -20,7 +20,7 @@ def refuse_shape(name: str, own: tuple[int, int], size: tuple[int, int], channel
         )
 
 
-def fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Tensor:
+def resize_and_convert(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Tensor:
     """Resizes and converts uint8 `(N, C, h, w)`, C 1 or 3, to contiguous uint8 `(N, channels, *size)`.
 
     "stretch" takes each axis by itself; all else keeps the aspect and cuts off what is too much, evenly.
@@ -29,11 +29,11 @@ def fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Te
     samples = torch.empty(len(images), channels, *size, dtype=torch.uint8)
     for start in range(0, len(images), CHUNK):
         part = slice(start, start + CHUNK)
-        samples[part] = _fitted(images[part], size, channels, fit)
+        samples[part] = _resize_and_convert(images[part], size, channels, fit)
     return samples
 
 
-def _fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Tensor:
+def _resize_and_convert(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> Tensor:
     height, width = images.shape[2:]
     grey = channels == 1 and images.shape[1] == 3
     if grey or size != (height, width):
@@ -41,7 +41,7 @@ def _fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> T
         if grey:
             whole = (whole * LUMA.view(3, 1, 1)).sum(1, keepdim=True)
         if size != (height, width):
-            whole = _resized(whole, size, fit)
+            whole = _resize(whole, size, fit)
         images = whole.round_().clamp_(0, 255).byte()
     if channels == 1:
         return images
@@ -49,7 +49,7 @@ def _fitted(images: Tensor, size: tuple[int, int], channels: int, fit: Fit) -> T
     return colours if channels == 3 else torch.cat([colours, torch.full_like(colours[:, :1], 255)], dim=1)
 
 
-def _resized(images: Tensor, size: tuple[int, int], fit: Fit) -> Tensor:
+def _resize(images: Tensor, size: tuple[int, int], fit: Fit) -> Tensor:
     height, width = images.shape[2:]
     scale = max(size[0] / height, size[1] / width)
     scaled = size if fit == "stretch" else (round(height * scale), round(width * scale))

@@ -108,14 +108,14 @@ def paint(cover: Tensor, colour: Tensor, channels: int) -> Tensor:
     """
     if channels == 4:
         plain = colour[:, :, None, None].expand(-1, -1, *cover.shape[1:])
-        return quantized(torch.cat([plain, cover[:, None]], dim=1))
+        return quantize_in_place(torch.cat([plain, cover[:, None]], dim=1))
     background = torch.tensor(BACKGROUND, device=cover.device).expand_as(colour)
     if channels == 1:
         colour, background = luma_of(colour), luma_of(background)
     elif channels != 3:
         raise ValueError(f"shapes are drawn with 1, 3 or 4 channels, not {channels}")
     span = (colour - background)[:, :, None, None]
-    return quantized(background[:, :, None, None] + span * cover[:, None])
+    return quantize_in_place(background[:, :, None, None] + span * cover[:, None])
 
 
 def luma_of(colour: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def luma_of(colour: Tensor) -> Tensor:
     return (colour * torch.tensor(LUMA, device=colour.device)).sum(1, keepdim=True)
 
 
-def quantized(values: Tensor) -> Tensor:
+def quantize_in_place(values: Tensor) -> Tensor:
     """Rounds values in [0, 1] to uint8, in place."""
     return values.mul_(255).add_(0.5).to(torch.uint8)  # the cast cuts off, so this rounds
 
@@ -133,14 +133,14 @@ def uniform(indices: Tensor, stream: int) -> Tensor:
 
     The generator is splitmix64 (Steele et al. 2014).
     """
-    z = (8 * indices.long() + stream + 1) * _signed(0x9E3779B97F4A7C15)
-    z = (z ^ _shift_right(z, 30)) * _signed(0xBF58476D1CE4E5B9)
-    z = (z ^ _shift_right(z, 27)) * _signed(0x94D049BB133111EB)
+    z = (8 * indices.long() + stream + 1) * _to_signed(0x9E3779B97F4A7C15)
+    z = (z ^ _shift_right(z, 30)) * _to_signed(0xBF58476D1CE4E5B9)
+    z = (z ^ _shift_right(z, 27)) * _to_signed(0x94D049BB133111EB)
     z = z ^ _shift_right(z, 31)
     return _shift_right(z, 40).float() / 2**24  # 24 bits fit a float32 exactly
 
 
-def _signed(word: int) -> int:
+def _to_signed(word: int) -> int:
     """Reinterprets 64 bits as a signed integer, which tensors have; their products wrap around."""
     return word - 2**64 if word >= 2**63 else word
 

@@ -15,7 +15,7 @@ from experiments.evaluation.features import ExtractorOptions, Meter
 from experiments.evaluation.publish import evaluate_newest
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores, kept_scores
+from experiments.runs.scores import EvaluationScores, read_evaluation_scores
 from experiments.sweeps.engines import LocalEngine, threads_each
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import work_off
@@ -122,7 +122,7 @@ def _kept(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:
     """Scores of the newest generator that the same evaluator has computed before; None without."""
     newest = max(map(step_of, folder.checkpoints().paths()), default=None)
     (name,) = (evaluator.key_of(metric) for metric in evaluator.metrics)
-    for step, scores in reversed(kept_scores(folder)):
+    for step, scores in reversed(read_evaluation_scores(folder)):
         score = scores.get(name, {})
         if (
             step == newest

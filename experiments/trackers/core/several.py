@@ -18,7 +18,7 @@ log = logging.getLogger("gans")
 
 def check_trackers(names: Sequence[str]) -> None:
     """Checks that trackers exist, and that their packages are installed; raises UsageError otherwise."""
-    for name in chosen(names):
+    for name in tracker_names(names):
         for package, remedy in _load(name).requires.items():
             if find_spec(package) is None:
                 raise UsageError(f"tracker {name} needs the package {package}; get it with: {remedy}")
@@ -37,25 +37,29 @@ def open_trackers(names: Sequence[str], run: TrackedRun, options: Mapping[str, A
         options: options of the trackers, by key (`wandb.finish_seconds`).
     """
     local = _load("local")(run)
-    return _Several([local], [_Guarded(name, run, options or {}) for name in chosen(names)])
+    return _TrackerGroup(
+        [local], [_FaultTolerantTracker(name, run, options or {}) for name in tracker_names(names)]
+    )
 
 
-def followers(names: Sequence[str], folder: Path) -> list[str]:
+def trackers_of_run(names: Sequence[str], folder: Path) -> list[str]:
     """Names of the trackers beside the local one that have tracked the run in this folder.
 
     Each of them left a folder of its own name there.
     """
-    return [name for name in chosen(names) if (folder / name).is_dir()]
+    return [name for name in tracker_names(names) if (folder / name).is_dir()]
 
 
 def reopen_trackers(
     names: Sequence[str], run: TrackedRun, options: Mapping[str, Any] | None = None
 ) -> Tracker:
     """Reopens the trackers that have tracked the run, as one, to report something later."""
-    return _Several([], [_Guarded(name, run, options or {}) for name in followers(names, run.folder)])
+    return _TrackerGroup(
+        [], [_FaultTolerantTracker(name, run, options or {}) for name in trackers_of_run(names, run.folder)]
+    )
 
 
-def chosen(names: Sequence[str]) -> list[str]:
+def tracker_names(names: Sequence[str]) -> list[str]:
     """Names of the trackers, but for the local one, that the words after `--track` stand for, each once."""
     automatic = ["wandb"] if is_logged_in() and mode() != "disabled" else []
     found = [other for name in names for other in (automatic if name == "auto" else [name])]
@@ -68,15 +72,15 @@ def _load(name: str) -> type[Tracker]:
         tracker: type[Tracker] = registry.load("tracker", name)
     except UsageError:
         # The catalogue does not know that `auto` may stand here too.
-        raise registry.unknown("tracker", name, ["auto", *registry.names("tracker")]) from None
+        raise registry.unknown_name_error("tracker", name, ["auto", *registry.names("tracker")]) from None
     return tracker
 
 
 @final
-class _Several(Tracker):
+class _TrackerGroup(Tracker):
     """Several trackers as one; the guarded ones may fail."""
 
-    def __init__(self, own: Sequence[Tracker], others: Sequence["_Guarded"]) -> None:
+    def __init__(self, own: Sequence[Tracker], others: Sequence["_FaultTolerantTracker"]) -> None:
         self._own, self._others = own, others
 
     def scores(self, scores: Mapping[str, float]) -> None:
@@ -99,7 +103,7 @@ class _Several(Tracker):
 
 
 @final
-class _Guarded:
+class _FaultTolerantTracker:
     """A tracker that is left out, with one warning, once it has failed."""
 
     def __init__(self, name: str, run: TrackedRun, options: Mapping[str, Any]) -> None:

@@ -251,7 +251,7 @@ def test_who_may_only_read_a_run_sees_whether_it_goes_on(
     def denied(*words: object, **named: object) -> None:
         raise PermissionError
 
-    with folder.locked(), monkeypatch.context() as only_reading:
+    with folder.lock(), monkeypatch.context() as only_reading:
         only_reading.setattr(runs_folder, "FileLock", denied)
         assert folder.is_locked
     (tmp_path / ".lock").touch()

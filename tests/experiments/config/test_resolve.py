@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config.files import differences, refuse_another_recipe
+from experiments.config.files import check_same_recipe, differences
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -234,10 +234,10 @@ def test_a_saved_config_resolves_to_itself() -> None:
 def test_a_runs_config_is_not_mixed_with_another_loss() -> None:
     """The resolved "no penalty" of bce would silently win over wgan-gp's recipe."""
     whole = resolve({"arch": "dcgan", "loss": "bce"}).settings.to_dict()
-    refuse_another_recipe(whole, {"loss": "bce", "width": 3})
-    refuse_another_recipe({"loss": "bce", "width": 24}, {"loss": "wgan-gp"})
+    check_same_recipe(whole, {"loss": "bce", "width": 3})
+    check_same_recipe({"loss": "bce", "width": 24}, {"loss": "wgan-gp"})
     with pytest.raises(UsageError, match="--loss wgan-gp with the config of a bce run"):
-        refuse_another_recipe(whole, {"loss": "wgan-gp"})
+        check_same_recipe(whole, {"loss": "wgan-gp"})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.core.images import GAP, grid, picture_of, save_png, to_pillow, to_uint8
+from experiments.core.images import GAP, draw_samples, grid, save_png, to_pillow, to_uint8
 
 
 def test_the_map_to_bytes_is_fixed() -> None:
@@ -50,8 +50,8 @@ def test_png_holds_the_same_bytes(tmp_path: Path, channels: int, mode: str) -> N
 
 def test_points_are_plotted_in_the_frame_of_the_reals() -> None:
     reals = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
-    here = np.asarray(picture_of(0.05 * torch.randn(200, 2), reals))
-    away = np.asarray(picture_of(torch.full((200, 2), 50.0), reals))
+    here = np.asarray(draw_samples(0.05 * torch.randn(200, 2), reals))
+    away = np.asarray(draw_samples(torch.full((200, 2), 50.0), reals))
     # A blue cloud in the middle differs from the empty frame; a runaway point does not shrink the frame.
     assert here.shape == away.shape
     blue = [(np.abs(p.astype(int) - (31, 119, 180)).sum(axis=2) < 60).sum() for p in (here, away)]

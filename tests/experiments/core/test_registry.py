@@ -111,8 +111,8 @@ def test_installed_packages_bring_plugins(tmp_path: Path, monkeypatch: pytest.Mo
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[gans]\nform.theirs = their_package:Elsewhere\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    registry._installed.cache_clear()
+    registry._installed_entry_points.cache_clear()
     assert "theirs" in registry.loss_names()
     assert registry.load("form", "theirs").__name__ == "Elsewhere"
     assert "their_package" in registry.summary("form", "theirs")
-    registry._installed.cache_clear()
+    registry._installed_entry_points.cache_clear()

@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from experiments.data.core.dataset import AttributeGroup, Attributes, Domains, Held, attributes_of, hold
-from gans.core.attributes import encode
+from experiments.data.core.dataset import (
+    AttributeGroup,
+    Attributes,
+    Domains,
+    Held,
+    attributes_of,
+    load_into_memory,
+)
+from gans.core.attributes import attributes_from_numbers
 
 HUE = AttributeGroup("hue", ("red", "green", "blue"))
 FILLED = AttributeGroup("filled", ("0", "1"))
@@ -12,7 +19,7 @@ SIZE = AttributeGroup("size", ("small", "large"))
 
 
 def known() -> Attributes:
-    return encode([HUE, FILLED, SIZE], torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1]]))
+    return attributes_from_numbers([HUE, FILLED, SIZE], torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1]]))
 
 
 def images(count: int) -> Held:
@@ -68,11 +75,11 @@ def test_what_is_unknown_is_refused_with_what_there_is() -> None:
 def test_a_part_may_lack_what_training_must_have() -> None:
     part = known().at(torch.tensor([2, 0]))
     assert part.table.tolist() == [[0, 1, 0, 1, 0, 1], [1, 0, 0, 1, 1, 0]]
-    assert known().require_all_used().groups == (HUE, FILLED, SIZE)
+    assert known().check_all_used().groups == (HUE, FILLED, SIZE)
     with pytest.raises(ValueError, match="no image has the attribute hue=blue"):
-        part.require_all_used()
+        part.check_all_used()
     with pytest.raises(ValueError, match="no image has the attribute filled"):
-        encode([FILLED], torch.tensor([[0], [0]])).require_all_used()
+        attributes_from_numbers([FILLED], torch.tensor([[0], [0]])).check_all_used()
 
 
 def test_classes_stand_for_attributes() -> None:
@@ -91,7 +98,7 @@ def test_classes_stand_for_attributes() -> None:
 def test_what_is_held_keeps_its_attributes() -> None:
     data = images(3)
     data.attributes = known()
-    assert hold(data, torch.device("cpu")).attributes is data.attributes
+    assert load_into_memory(data, torch.device("cpu")).attributes is data.attributes
 
 
 def test_pairs_are_as_many_on_both_sides() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from experiments.data.core.decoding import Decoded, Pixels, digest
+from experiments.data.core.decoding import DecodedCache, Pixels, cache_key
 
 COUNT, BYTES = 5, 48
 
@@ -24,15 +24,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "not yet" / "there" / "decoded"
 
 
-def opened(count: int = COUNT) -> Decoded:
-    return Decoded("key", count, BYTES)
+def opened(count: int = COUNT) -> DecodedCache:
+    return DecodedCache("key", count, BYTES)
 
 
 def sample(number: int) -> Pixels:
     return np.random.default_rng(number).integers(256, size=(3, 4, 4), dtype=np.uint8)
 
 
-def loaded(cache: Decoded, index: int) -> Pixels | None:
+def loaded(cache: DecodedCache, index: int) -> Pixels | None:
     out = np.full((3, 4, 4), 99, dtype=np.uint8)
     return out if cache.load(index, out) else None
 
@@ -68,7 +68,7 @@ def test_black_is_a_picture_like_any_other(folder: Path) -> None:
 def test_a_checksum_of_zero_is_not_taken_for_none() -> None:
     pixels = np.frombuffer(b"\x9d\x0a\xd9\x6d", dtype=np.uint8)
     assert zlib.crc32(pixels) == 0
-    cache = Decoded("other", 1, 4)
+    cache = DecodedCache("other", 1, 4)
     cache.save(0, pixels)
     assert cache.load(0, np.empty(4, dtype=np.uint8))
 
@@ -177,5 +177,5 @@ def test_files_are_closed_with_the_cache() -> None:
 
 def test_a_digest_tells_words_apart() -> None:
     lists = [[], [""], ["a"], ["ab"], ["a", "b"], ["b", "a"], ["a", "b", ""], ["ä"], ["\udcff"]]
-    assert len({digest(words) for words in lists}) == len(lists)
-    assert digest(["a", "b"]) == digest(iter(["a", "b"]))
+    assert len({cache_key(words) for words in lists}) == len(lists)
+    assert cache_key(["a", "b"]) == cache_key(iter(["a", "b"]))

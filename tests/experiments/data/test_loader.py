@@ -9,7 +9,7 @@ from experiments.core.errors import RunError
 from experiments.core.images import to_uint8
 from experiments.data.core.batch_schedule import BatchSchedule, Segment, constant_batches
 from experiments.data.core.batch_stream import BATCHES_AHEAD
-from experiments.data.core.dataset import DataSet, Held, hold
+from experiments.data.core.dataset import DataSet, Held, load_into_memory
 from experiments.data.core.loader import Loader
 
 CPU = torch.device("cpu")
@@ -168,4 +168,4 @@ def test_a_file_that_breaks_in_the_background_is_named(monkeypatch: pytest.Monke
 
 
 def test_holding_keeps_the_order_across_chunks() -> None:
-    assert hold(Lazy(50), CPU, chunk=7).samples[:, 0, 0, 0].tolist() == list(range(50))
+    assert load_into_memory(Lazy(50), CPU, chunk=7).samples[:, 0, 0, 0].tolist() == list(range(50))

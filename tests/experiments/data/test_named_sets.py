@@ -21,7 +21,7 @@ from experiments.data.cifar10 import Cifar10
 from experiments.data.cifar100 import Cifar100
 from experiments.data.core.cifar import CifarSet
 from experiments.data.core.dataset import DataAccess
-from experiments.data.core.named_sets import HeldSet
+from experiments.data.core.named_sets import InMemoryNamedSet
 from experiments.data.stl10 import Stl10
 from experiments.data.svhn import Svhn
 
@@ -35,7 +35,7 @@ def _two_pictures(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stl10, "LENGTH", 2)
 
 
-def install(root: Path, kind: type[HeldSet], level: int) -> None:
+def install(root: Path, kind: type[InMemoryNamedSet], level: int) -> None:
     """Writes a small set of flat pictures: the level tells where they came from."""
     folder = root / kind.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,13 +51,13 @@ def install(root: Path, kind: type[HeldSet], level: int) -> None:
         (folder / kind.files[-1]).write_bytes(pickle.dumps({kind.classes_key: ["cat", "dog"]}))
 
 
-def level(source: HeldSet) -> int:
+def level(source: InMemoryNamedSet) -> int:
     return int(source.open(None, None, "auto").samples[0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_places_are_searched_in_order_and_without_the_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Any, kind: type[HeldSet]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Any, kind: type[InMemoryNamedSet]
 ) -> None:
     places = ["root", "first", "second", "home/.cache/gans", "work/data"]
     monkeypatch.setenv("GANS_DATA", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
@@ -68,14 +68,14 @@ def test_places_are_searched_in_order_and_without_the_network(
 
 
 @pytest.mark.parametrize("kind", ARCHIVED)
-def test_the_folder_itself_may_be_named(tmp_path: Path, kind: type[HeldSet]) -> None:
+def test_the_folder_itself_may_be_named(tmp_path: Path, kind: type[InMemoryNamedSet]) -> None:
     install(tmp_path, kind, 5)
     assert level(kind("", DataAccess(tmp_path / kind.folder))) == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_absence_is_one_line_with_places_and_remedy(
-    tmp_path: Path, network: Any, kind: type[HeldSet]
+    tmp_path: Path, network: Any, kind: type[InMemoryNamedSet]
 ) -> None:
     (tmp_path / "root").mkdir()
     source = kind("", DataAccess(tmp_path / "root"))
@@ -93,7 +93,7 @@ def test_the_command_says_so(refused: Callable[..., str]) -> None:
     refused(2, ("cifar10", "--download", "--data-root"), "run --arch dcgan --data cifar10 --dry-run")
 
 
-def published(kind: type[HeldSet], network: Any, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+def published(kind: type[InMemoryNamedSet], network: Any, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
     """Puts a small set on the network as it is published, and its checksum where torchvision has that of the
     real one; the address."""
     install(folder, kind, 7)
@@ -116,7 +116,7 @@ def published(kind: type[HeldSet], network: Any, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_download_into_the_root_in_the_layout_of_torchvision(
-    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[InMemoryNamedSet]
 ) -> None:
     published(kind, network, monkeypatch, tmp_path / "there")
     source = kind("", DataAccess(tmp_path / "root", download=True))
@@ -140,7 +140,7 @@ def test_download_without_a_root_goes_into_the_cache(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_download_that_fails_is_one_line_and_leaves_no_set(
-    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[InMemoryNamedSet]
 ) -> None:
     source = kind("", DataAccess(tmp_path / "root", download=True))
     with pytest.raises(RunError, match=f"{kind.name} could not be downloaded .*not known") as error:
@@ -159,7 +159,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_no_set(
 
 @pytest.mark.parametrize("kind", ARCHIVED)
 def test_an_archive_that_is_half_unpacked_leaves_no_set(
-    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[HeldSet]
+    tmp_path: Path, network: Any, monkeypatch: pytest.MonkeyPatch, kind: type[InMemoryNamedSet]
 ) -> None:
     published(kind, network, monkeypatch, tmp_path / "there")
 
@@ -216,7 +216,7 @@ def test_it_is_not_imported_with_the_modules() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_cannot_be_had_is_refused_before_anything_is_fetched(
-    tmp_path: Path, network: Any, kind: type[HeldSet]
+    tmp_path: Path, network: Any, kind: type[InMemoryNamedSet]
 ) -> None:
     source = kind("", DataAccess(tmp_path, download=True))
     own = "×".join(map(str, kind.size))

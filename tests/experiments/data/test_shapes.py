@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data.core.dataset import hold
+from experiments.data.core.dataset import load_into_memory
 from experiments.data.core.shapes import BACKGROUND, CLASSES, SATURATION, Factors, coverage, distances
 from experiments.data.shapes import LENGTH, ShapeImages, Shapes
 
@@ -223,7 +223,7 @@ def test_held_is_the_same_data() -> None:
             return 70
 
     few = Few((32, 32), 3)
-    held = hold(few, torch.device("cpu"), chunk=32)
+    held = load_into_memory(few, torch.device("cpu"), chunk=32)
     assert torch.equal(held.fetch(torch.tensor([69, 3])), few.fetch(torch.tensor([69, 3])))
 
 

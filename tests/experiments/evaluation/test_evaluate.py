@@ -162,7 +162,7 @@ def test_a_score_belongs_to_the_generator_that_was_judged(gans: Gans, trained: P
 def test_a_run_is_judged_while_another_process_trains_it(gans: Gans, trained: Path) -> None:
     from experiments.runs.folder import RunFolder
 
-    with RunFolder(trained).locked():
+    with RunFolder(trained).lock():
         assert gans(f"evaluate {trained} {SMALL} --metrics fid").status == 0
     assert len(kept(trained)) == 1
 

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores
+from experiments.runs.scores import read_evaluation_scores
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8"
@@ -36,7 +36,7 @@ def test_it_changes_nothing_and_scores_as_the_command_does(gans: Gans, workplace
     trained = [Path(run, "generator.safetensors").read_bytes() for run in ("without", "with")]
     assert trained[0] == trained[1]
     assert list(scored("with")) == [2, 4, 6] and not scored("without")
-    during = dict(kept_scores(RunFolder(Path("with"))))
+    during = dict(read_evaluation_scores(RunFolder(Path("with"))))
     after = json.loads(gans("evaluate with -n 200 --every-checkpoint --json").out)
     assert {int(step): scores for step, scores in after.items() if int(step) % 2 == 0} == during
     (terms,) = [line for line in lines("with") if line["step"] == 6 and "seconds" in line]
@@ -111,7 +111,7 @@ def test_the_best_is_kept(flags: str, found: list[float], step: int, values: lis
 def test_another_metric_may_choose(gans: Gans, workplace: Path) -> None:
     command = f"{POINTS} --steps 6 --out run {EVALUATE} --evaluate-metrics modes,fid --best-metric fid"
     assert gans(command).status == 0
-    scores = kept_scores(RunFolder(Path("run")))
+    scores = read_evaluation_scores(RunFolder(Path("run")))
     distances = {step: found["fd-points"]["value"] for step, found in scores}
     assert best() == [f"step-{min(distances, key=distances.__getitem__):08}.pt"]
 
@@ -193,7 +193,7 @@ def test_what_is_left_of_another_run_does_not_compete(gans: Gans, workplace: Pat
     for file in Path("run/checkpoints").iterdir():
         file.unlink()
     assert gans(f"{POINTS} --steps 4 --out run --force --lr-generator 1e-6 {EVALUATE}").status == 0
-    assert [step for step, _ in kept_scores(RunFolder(Path("run")))] == [2, 4]
+    assert [step for step, _ in read_evaluation_scores(RunFolder(Path("run")))] == [2, 4]
     assert best() in (["step-00000002.pt"], ["step-00000004.pt"])
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageSequence
 
 from experiments.core.errors import UsageError
-from experiments.core.sheets import SheetRow, sheet
+from experiments.core.sheets import SheetRow, draw_sheet
 from experiments.inference import movies
 from experiments.inference.latent_moves import (
     LatentTerm,
@@ -199,8 +199,8 @@ def test_traverse_draws_a_row_for_each_dimension(gans: Gans, trained: Path) -> N
 
 def test_sheets_have_room_for_their_words() -> None:
     image = torch.full((1, 3, 64, 64), 255, dtype=torch.uint8)
-    plain = sheet([SheetRow("", image)])
-    worded = sheet([SheetRow("a long label", image, ("a caption wider than its image",))])
+    plain = draw_sheet([SheetRow("", image)])
+    worded = draw_sheet([SheetRow("a long label", image, ("a caption wider than its image",))])
     assert worded.width > plain.width + 100 and worded.height > plain.height
     ink = np.asarray(worded).min(axis=2) < 128
     assert not ink[:, [0, -1]].any() and not ink[[0, -1]].any(), "no letter is cut off"
@@ -209,7 +209,7 @@ def test_sheets_have_room_for_their_words() -> None:
 
 def test_transparent_samples_lie_on_white() -> None:
     clear = torch.zeros(1, 4, 64, 64, dtype=torch.uint8)
-    assert np.asarray(sheet([SheetRow("", clear)])).min() == 255
+    assert np.asarray(draw_sheet([SheetRow("", clear)])).min() == 255
 
 
 # --- what is refused ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from scipy import stats
 from experiments.config.resolve import resolve
 from experiments.core.errors import UsageError
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores
+from experiments.runs.scores import read_evaluation_scores
 from experiments.sweeps.reproduction import modes_touched, pacgan_mlp
 from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
 from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
@@ -99,7 +99,7 @@ def test_a_row_is_run_judged_and_not_run_again(gans: Gans, tiny: Callable[..., N
     outcome = gans("reproduce tiny --json --out out")
     assert outcome.status == 0, outcome.err
     found = json.loads(outcome.out)
-    kept = [kept_scores(RunFolder(Path("out", f"seed-{seed}"))) for seed in (0, 1)]
+    kept = [read_evaluation_scores(RunFolder(Path("out", f"seed-{seed}"))) for seed in (0, 1)]
     assert [step for ((step, _),) in kept] == [4, 4]
     assert found["values"] == [scores["modes"]["kl"] for ((_, scores),) in kept]
     assert found["values"][0] != found["values"][1]

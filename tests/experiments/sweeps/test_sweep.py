@@ -10,7 +10,7 @@ import pytest
 
 from experiments.analysis.comparison.read import record_of
 from experiments.commands import sweep
-from experiments.runs.folder import RunFolder, locked, run_folders
+from experiments.runs.folder import RunFolder, lock_folder, run_folders
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import how_it_ended
 from experiments.sweeps.rounds import SweepContext, halve, ranked
@@ -230,7 +230,7 @@ def test_members_that_have_ended_are_read_once(scored, monkeypatch):
 def test_a_folder_takes_one_sweep_at_a_time(gans, here, refused, tmp_path):
     line = f"sweep {TINY} --loss bce --seeds 1 --out"
     assert gans(line, tmp_path / "sweep").status == 0
-    with locked(tmp_path / "sweep", "sweep"):
+    with lock_folder(tmp_path / "sweep", "sweep"):
         outcome = gans(line, tmp_path / "sweep")
     assert outcome.status == 1 and "another process is working on this sweep" in outcome.err
     assert here[1].started == []

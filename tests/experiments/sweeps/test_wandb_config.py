@@ -6,7 +6,7 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores
+from experiments.runs.scores import read_evaluation_scores
 
 LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
 
@@ -98,5 +98,5 @@ def test_a_run_of_an_agent_is_scored_once(gans, tmp_path):
     flags = " ".join(f"--{name}={value}" for name, value in own.items())
     assert gans(f"run {flags} --out", tmp_path / "agent").status == 0
     assert gans(f"sweep {points} --seeds 1 --jobs 1 --out", tmp_path / "sweep").status == 0
-    agent, member = (kept_scores(RunFolder(tmp_path / name)) for name in ("agent", "sweep/seed-0"))
+    agent, member = (read_evaluation_scores(RunFolder(tmp_path / name)) for name in ("agent", "sweep/seed-0"))
     assert agent == member and len(agent) == 1

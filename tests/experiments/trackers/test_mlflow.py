@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores
+from experiments.runs.scores import read_evaluation_scores
 
 pytest.importorskip("sqlalchemy", reason="needs gans[mlflow]")
 mlflow = pytest.importorskip("mlflow.tracking", reason="needs gans[mlflow]")
@@ -83,7 +83,7 @@ def test_what_is_written_is_what_was_said(gans: Gans) -> None:
 def test_how_scores_were_made_are_tags(gans: Gans, store: Any) -> None:
     gans(f"{SHORT} --evaluate-kimg 0.24 --evaluate-samples 20")
     (run,) = runs_of(store)
-    kept = dict(kept_scores(RunFolder(Path("run"))))
+    kept = dict(read_evaluation_scores(RunFolder(Path("run"))))
     judged = {240: kept[15]["modes"]["covered"], 480: kept[30]["modes"]["covered"]}
     assert curve(store, run, "metric/modes/covered") == judged
     for name, value in kept[30]["modes"].items():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.runs.folder import RunFolder
-from experiments.trackers.core.several import chosen, open_trackers
+from experiments.trackers.core.several import open_trackers, tracker_names
 from experiments.trackers.core.tracker import TrackedRun
 
 Gans = Callable[..., Any]
@@ -128,7 +128,7 @@ def test_trackers_are_not_told_while_the_run_trains(gans: Gans, plugins: str) ->
     gans(f"{POINTS} {plugins} --track recorder --out run")
     Path("run/recorder").mkdir()
     before = told("run")
-    with RunFolder(Path("run")).locked():
+    with RunFolder(Path("run")).lock():
         outcome = gans("evaluate run -n 20")
     assert (outcome.status, told("run")) == (0, before)
     assert "run: another process is working on this run folder: its trackers are not told" in outcome.err
@@ -171,13 +171,13 @@ def test_a_missing_package_is_refused_before_anything_is_made(
 
 
 def test_each_is_opened_once(monkeypatch: pytest.MonkeyPatch, workplace: Path) -> None:
-    assert chosen(("auto",)) == chosen(("local",)) == chosen(()) == []
+    assert tracker_names(("auto",)) == tracker_names(("local",)) == tracker_names(()) == []
     monkeypatch.setenv("WANDB_API_KEY", "k")
-    assert chosen(("auto",)) == ["wandb"]
-    assert chosen(("tensorboard", "auto", "local", "wandb")) == ["tensorboard", "wandb"]
+    assert tracker_names(("auto",)) == ["wandb"]
+    assert tracker_names(("tensorboard", "auto", "local", "wandb")) == ["tensorboard", "wandb"]
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert chosen(("auto", "local")) == []
-    assert chosen(("wandb",)) == ["wandb"], "who asks for it is told why not"
+    assert tracker_names(("auto", "local")) == []
+    assert tracker_names(("wandb",)) == ["wandb"], "who asks for it is told why not"
 
 
 def test_without_a_login_wandb_is_not_even_imported(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import kept_scores, scores_in
+from experiments.runs.scores import parse_scores, read_evaluation_scores
 from experiments.trackers import wandb as tracker
 
 Gans = Callable[..., Any]
@@ -70,8 +70,8 @@ def test_how_scores_were_made_stands_beside_them(gans: Gans, parts: Parts) -> No
     assert gans(f"{SHORT} {evaluate} --track wandb --out run").status == 0
     (part,) = parts(Path("run"))
     judged = [line for line in part.scores if "metric/modes/covered" in line]
-    kept = kept_scores(RunFolder(Path("run")))
-    assert [(line["step"], scores_in(line)) for line in judged] == kept
+    kept = read_evaluation_scores(RunFolder(Path("run")))
+    assert [(line["step"], parse_scores(line)) for line in judged] == kept
     assert [step for step, _ in kept] == [15, 30]
     newest = kept[-1][1]["modes"]
     assert part.summary["metric/modes/covered"] == newest["covered"]
@@ -79,6 +79,18 @@ def test_how_scores_were_made_stands_beside_them(gans: Gans, parts: Parts) -> No
         assert part.summary[f"evaluation/modes/{name}"] == newest[name]
     hidden = next(metric for metric in part.metrics if metric.get("glob_name") == "evaluation/*")
     assert hidden["options"]["hidden"] is True
+
+
+def test_options_of_metrics_stand_beside_scores_too(gans: Gans, parts: Parts) -> None:
+    """As text, since W&B makes a number of its own of each."""
+    evaluate = "--evaluate-kimg 0.48 --evaluate-samples 20 --evaluate-metrics modes --set modes.share=0.3"
+    assert gans(f"{SHORT} {evaluate} --track wandb --out run").status == 0
+    (part,) = parts(Path("run"))
+    line = next(line for line in part.scores if "metric/modes/covered" in line)
+    ((_, kept),) = read_evaluation_scores(RunFolder(Path("run")))
+    assert kept["modes"]["options"] == {"share": 0.3}
+    assert json.loads(line["evaluation/modes/options"]) == {"share": 0.3}
+    assert not [name for name in line if "share" in name]
 
 
 def test_tracking_changes_no_bit(gans: Gans) -> None:

@@ -233,7 +233,7 @@ def test_what_cannot_be_uploaded(offline: Path, refused: Gans, monkeypatch: pyte
     refused(2, ("home is not a run folder", "none in it"), "sync sweep/one home")
     refused(2, ("nowhere is not a run folder",), "sync nowhere")
     refused(2, ("sweep/two: nothing to upload", "--track wandb"), "sync sweep/two")
-    with RunFolder(offline / "one").locked():
+    with RunFolder(offline / "one").lock():
         refused(1, ("sweep/one: another process",), "sync", offline)
     monkeypatch.delenv("WANDB_API_KEY")
     refused(2, ("not logged in to http://127.0.0.1", "wandb login"), "sync", offline)

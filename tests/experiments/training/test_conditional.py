@@ -22,7 +22,7 @@ from experiments.data.core.dataset import DataSet
 from experiments.data.core.loader import Loader
 from experiments.data.core.sources import open_source
 from experiments.evaluation.sample_sets import GeneratedSamples
-from experiments.runs.generator import drawn_labels, generate, load_generator, of_class
+from experiments.runs.generator import draw_labels, generate, load_generator, restrict_to_class
 from experiments.training.experiment import build
 from gans.core.networks import LatentNetwork
 
@@ -103,7 +103,7 @@ def test_labels_that_nobody_names_are_as_frequent_as_in_the_data(workplace: Path
             Image.new("RGB", (8, 8)).save(f"classes/{name}/{number}.png")
     flags = {"arch": "mlp", "data": "folder:classes", "conditional": True, "image_size": (8, 8), "width": 2}
     network = build(resolve({**flags, "device": "cpu", "batch_size": 4, "steps": 1})).ema.average
-    (drawn,) = drawn_labels(network, 4000, generator_for(0))
+    (drawn,) = draw_labels(network, 4000, generator_for(0))
     assert (drawn.bincount(minlength=3) / 4000).tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
 
 
@@ -126,7 +126,7 @@ def test_samples_have_drawn_labels_or_the_one_that_is_named() -> None:
     assert set(mixed[:, 1].tolist()) == {0.0, 1.0, 2.0, 3.0}
     assert torch.equal(mixed[:70], generate(_Echo(), 70, seed=3, device="cpu")), "the first n of more"
     assert not torch.equal(mixed[:, 1], generate(_Echo(), 200, seed=4, device="cpu")[:, 1])
-    single = generate(of_class(_Echo(), 2, "echo"), 200, seed=3, device="cpu")
+    single = generate(restrict_to_class(_Echo(), 2, "echo"), 200, seed=3, device="cpu")
     assert single[:, 1].eq(2).all()
     assert torch.equal(single[:, 0], mixed[:, 0]), "the label changes nothing of the latents"
 
@@ -227,4 +227,4 @@ def test_an_exported_file_of_before_has_no_classes(gans: Gans, workplace: Path) 
     network, settings = load_generator(Path("old.safetensors"))
     assert settings.classes is None and isinstance(network, nn.Module)
     with pytest.raises(UsageError, match="no label"):
-        of_class(network, 1, "old")
+        restrict_to_class(network, 1, "old")
