@@ -20,7 +20,7 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import Held
-from experiments.data.core.sources import access
+from experiments.data.core.sources import data_access_from
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions
@@ -202,7 +202,7 @@ def fid(
     if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
         return _distance_of_vectors(*sides)
     opener = DistanceSides(
-        ExtractorOptions(extractor, device=device), ImageFormat(), access({}), n, seed, _no_meter
+        ExtractorOptions(extractor, device=device), ImageFormat(), data_access_from({}), n, seed, _no_meter
     )
     if all(isinstance(side, str) for side in sides):
         one, other = opener.sides(*sides)

@@ -48,8 +48,8 @@ class Autoencoders(DomainTranslator):
         steps = count_halvings(height, width)
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
         base, code = (widths[-1], *smallest_size(height, width)), CODE * blueprint.width
-        self.encoder = encoder(channels, widths, base, code)
-        self.to_a, self.to_b = (decoder(channels, widths[::-1], base) for _ in range(2))
+        self.encoder = bottleneck_encoder(channels, widths, base, code)
+        self.to_a, self.to_b = (image_decoder(channels, widths[::-1], base) for _ in range(2))
         self.apply(initialize)
 
     @property
@@ -69,7 +69,9 @@ class Autoencoders(DomainTranslator):
         return there | {"B": b, "B again": self.translate(b, "B"), "to A": self.translate(b, "A")}
 
 
-def encoder(channels: int, widths: list[int], base: tuple[int, int, int], code: int) -> nn.Sequential:
+def bottleneck_encoder(
+    channels: int, widths: list[int], base: tuple[int, int, int], code: int
+) -> nn.Sequential:
     """Builds the shared encoder: images `(N, channels, H, W)` → code `(N, code)` → maps `(N, *base)`."""
     layers: list[nn.Module] = []
     for narrow, wide in zip([channels, *widths], widths, strict=False):
@@ -79,7 +81,7 @@ def encoder(channels: int, widths: list[int], base: tuple[int, int, int], code: 
     return nn.Sequential(*layers)
 
 
-def decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.Sequential:
+def image_decoder(channels: int, widths: list[int], base: tuple[int, int, int]) -> nn.Sequential:
     """Builds one domain's decoder: feature maps `(N, *base)` → images `(N, channels, H, W)` in [−1, 1]."""
     layers: list[nn.Module] = []
     wide = base[0]

@@ -51,7 +51,7 @@ def compare(
     from experiments.analysis.comparison.table import lines_of, to_csv, to_json
 
     found = compared(
-        read_records(runs), metric, settings_of(by), "paired" if test == "paired" else "welch", force
+        read_records(runs), metric, parse_setting_names(by), "paired" if test == "paired" else "welch", force
     )
     if as_csv:
         click.echo(to_csv(found), nl=False)
@@ -60,7 +60,7 @@ def compare(
         click.echo(line)
 
 
-def settings_of(words: str) -> list[str]:
+def parse_setting_names(words: str) -> list[str]:
     """Reads names of settings and keys of options, each once: `loss,lr-generator,arch.mapping-layers`."""
     from experiments.core.options import normal_key
     from experiments.core.short_flags import SHORT_FLAGS
@@ -93,7 +93,7 @@ def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force:
 
     records, comparison, why_not = read_records(runs), None, ""
     try:
-        comparison = compared(records, metric, settings_of(by), force=force)
+        comparison = compared(records, metric, parse_setting_names(by), force=force)
     except UsageError as error:
         if metric or by:
             raise

@@ -178,7 +178,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     given = read_options(flags["options"])
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
-    images = open_data_as(data, *image_format(flags, given))
+    images = open_data_as(data, *data_flags(flags, given))
     with progress_bars() as meter:
         name = flags["name"] or classifier_name(data)
         found = keep_classifier(data, images, name, training, force, meter)
@@ -203,13 +203,15 @@ def open_sides(flags: dict[str, Any], meter: Any, *words: str) -> Any:
     check_options(given, "extractor", "data")
     read_data_options(given, list(filter(is_data_spec, words)))
     options = extractor_options(flags, given)
-    return DistanceSides(options, *image_format(flags, given), flags["count"], flags["seed"], meter)
+    return DistanceSides(options, *data_flags(flags, given), flags["count"], flags["seed"], meter)
 
 
-def image_format(flags: dict[str, Any], given: dict[str, str]) -> tuple[Any, Any]:
+def data_flags(flags: dict[str, Any], given: dict[str, str]) -> tuple[Any, Any]:
     """Makes the format of image data, and the access to data, from flags and from `--set`."""
-    from experiments.data.core.sources import access
+    from experiments.data.core.sources import data_access_from
     from experiments.evaluation.sample_sets import ImageFormat
 
     found = ImageFormat(flags["image_size"], flags["channels"], flags["fit"] or "auto")
-    return found, access({name: value for name, value in flags.items() if value is not None} | given)
+    return found, data_access_from(
+        {name: value for name, value in flags.items() if value is not None} | given
+    )

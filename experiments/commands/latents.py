@@ -17,7 +17,7 @@ from experiments.commands.options import (
 )
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
-from experiments.core.readers import Read, finite_number, whole_number
+from experiments.core.value_readers import Read, finite_number, whole_number
 
 log = logging.getLogger("gans")
 

@@ -102,6 +102,6 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _text(value: Any) -> str:
     """Value of an option in words."""
-    from experiments.core.show import format_value
+    from experiments.core.value_format import format_value
 
     return format_value(value)

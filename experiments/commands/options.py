@@ -9,9 +9,9 @@ import click
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import NAMED, SLOTS, normal_key
-from experiments.core.readers import Read
-from experiments.core.settings import FIELDS, flag, read_value
+from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.value_readers import Read
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -43,7 +43,7 @@ class SettingType(WordType):
         metavar = (
             SHORT_FLAGS[setting].metavar if setting in SHORT_FLAGS else FIELDS[setting].metadata["metavar"]
         )
-        super().__init__(metavar or "text", lambda value: read_value(setting, value))
+        super().__init__(metavar or "text", lambda value: read_setting(setting, value))
 
 
 class OptionsCommand(click.Command):

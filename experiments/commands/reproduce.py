@@ -11,7 +11,7 @@ from experiments.commands.options import SettingType, debug_option, setting_opti
 from experiments.core import registry
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
-from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
+from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
 
 log = logging.getLogger("gans")
 

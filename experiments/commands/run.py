@@ -56,7 +56,7 @@ def run(
         check_same_recipe(values, asked)
     resolved = resolve(asked, values, str(file or ""), strengths)
     if dry_run:
-        from experiments.training.estimate import describe_plan
+        from experiments.training.memory_estimate import describe_plan
 
         click.echo(describe_plan(resolved))
         return

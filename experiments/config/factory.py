@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from experiments.config.courses import course_of, regularizer_courses
 from experiments.config.schedule import Growth, plan_growth
+from experiments.config.scheduled_values import scheduled_strengths, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
-from gans.core.clock import CourseFactor, Pace, RateFactor, Rates, RateSchedule
+from gans.core.clock import Pace, RateFactor, Rates, RateSchedule, ScheduledRate
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -110,7 +110,7 @@ def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
             make_component("regularizer", name, name, settings.options, strength)
             for name, strength in settings.regularizers
         ],
-        courses=regularizer_courses(settings),
+        scheduled_strengths=scheduled_strengths(settings),
         generator_rates=_rates(settings, "lr_generator"),
         critic_rates=_rates(settings, "lr_critic"),
         pace=pace,
@@ -120,7 +120,7 @@ def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
 
 def _penalties(settings: Settings) -> list[GradientPenalty]:
     """Makes the gradient penalties, one for each choice of points."""
-    weight: Scheduled = course_of(settings, "penalty_weight") or settings.penalty_weight or 0.0
+    weight: Scheduled = scheduled_value_of(settings, "penalty_weight") or settings.penalty_weight or 0.0
     return [
         GradientPenalty(
             make_component("penalty", name, name, settings.options),
@@ -142,12 +142,12 @@ def _optimizer(settings: Settings) -> OptimizerRecipe:
 
 def _rates(settings: Settings, name: str) -> Rates:
     """Makes the schedules of one player's learning rate and second beta."""
-    course = course_of(settings, name)
+    scheduled = scheduled_value_of(settings, name)
     schedule = make_component("schedule", settings.lr_schedule, "lr_schedule", settings.options)
     factor: RateFactor = RateSchedule(schedule, settings.lr_decay_from or 0.0, settings.lr_warmup_kimg * 1000)
-    if course is not None:
-        factor = CourseFactor(course, getattr(settings, name))
-    return Rates(factor, course_of(settings, "beta2"))
+    if scheduled is not None:
+        factor = ScheduledRate(scheduled, getattr(settings, name))
+    return Rates(factor, scheduled_value_of(settings, "beta2"))
 
 
 def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float], Tensor], Scheduled]]:
@@ -155,7 +155,7 @@ def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float
     return [
         (
             make_component("augmentation", name, name, settings.options).apply,
-            course_of(settings, name) or strength,
+            scheduled_value_of(settings, name) or strength,
         )
         for name, strength in settings.augment
     ]
@@ -164,7 +164,9 @@ def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float
 def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMovingAverage:
     """Makes the EMA of a network, whose half-life is the setting of that name."""
     options = make_options(EmaOptions, "ema", settings.options)
-    return ExponentialMovingAverage(network, course_of(settings, name) or getattr(settings, name), options)
+    return ExponentialMovingAverage(
+        network, scheduled_value_of(settings, name) or getattr(settings, name), options
+    )
 
 
 def check_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.components import affects_results, components_of, default_of
-from experiments.config.precedence import flatten
+from experiments.config.settings_stack import flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import read_option
-from experiments.core.settings import FIELDS, Settings, flag, read_value
+from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
 
@@ -56,7 +56,7 @@ def read_config(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in flatten(origin, plain):
         try:
-            found[name] = value if "." in name else read_value(name, value)
+            found[name] = value if "." in name else read_setting(name, value)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{origin}: {name}: {error}") from error
     return found

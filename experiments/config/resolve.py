@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.components import derive_options
-from experiments.config.precedence import SettingsStack, flatten
 from experiments.config.rules import class_count, derive_settings, derive_task
+from experiments.config.settings_stack import SettingsStack, flatten
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.settings import FIELDS, Settings
 from experiments.data.core.dataset import DomainSource, Native, Source
-from experiments.data.core.sources import absolute_spec, access, open_source
+from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
 from gans.core.architecture import Architecture
 from losses.recipe import Defaults
@@ -111,7 +111,7 @@ def _request(asked: Mapping[str, Any]) -> _Request:
     loss = _name(asked.get("loss")) or architecture.default_loss
     registry.load_recipe(loss)
     data = absolute_spec(_name(asked.get("data")) or architecture.default_data)
-    source = open_source(data, access(_keys(asked)))
+    source = open_source(data, data_access_from(_keys(asked)))
     device = resolve_device(asked.get("device", "auto"))
     preset = asked.get("preset", "auto")
     if preset == "auto":

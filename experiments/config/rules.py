@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.config.courses import check_courses
-from experiments.config.precedence import SettingsStack
+from experiments.config.scheduled_values import check_scheduled_values
+from experiments.config.settings_stack import SettingsStack
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.settings import flag
@@ -69,7 +69,7 @@ def derive_settings(
     if values["extractor"] is not None:
         registry.check_name("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
-    check_courses(values)
+    check_scheduled_values(values)
 
 
 def _derive_penalty(

@@ -11,7 +11,7 @@ from math import ceil
 
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
-from experiments.data.core.batch_schedule import BatchSchedule, Segment
+from experiments.data.core.batch_sizes import BatchSchedule, Segment
 from gans.core.clock import GROWING_SHARE, SCALED, Clock, Pace
 
 

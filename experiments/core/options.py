@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.readers import Read, boolean, choice, finite_number, text, whole_number
+from experiments.core.value_readers import Read, boolean, choice, finite_number, text, whole_number
 
 # Settings that name the one component of a kind, and that kind.
 SLOTS = {

@@ -9,25 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from experiments.core.readers import (
+from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.value_readers import (
     Read,
     Size,
     augmentations,
     boolean,
     channel_count,
     choice,
-    courses,
-    files,
+    file_paths,
     finite_number,
-    folder,
+    folder_path,
     height_and_width,
     penalty_points,
+    scheduled_values,
     strengths,
     text,
     whole_number,
     words,
 )
-from experiments.core.short_flags import SHORT_FLAGS
 
 
 def setting(
@@ -75,7 +75,7 @@ class Settings:
         choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
-    plugin: tuple[str, ...] = setting(files, "Python files with further plug-ins.", "FILE.py,…", ())
+    plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
     steps: int | None = setting(whole_number(1), "Length of the run in steps (generator updates).", "N")
     kimg: float | None = setting(
         finite_number(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
@@ -89,7 +89,10 @@ class Settings:
         "auto|crop|stretch|error",
     )
     data_root: str | None = setting(
-        folder, "Folder where data sets are looked for first and downloaded to.", "DIR", affects_results=False
+        folder_path,
+        "Folder where data sets are looked for first and downloaded to.",
+        "DIR",
+        affects_results=False,
     )
     download: bool = setting(
         boolean, "Download a data set that is not on this machine.", default=False, affects_results=False
@@ -184,7 +187,7 @@ class Settings:
         (),
     )
     schedule: tuple[tuple[str, str, float, float], ...] = setting(
-        courses,
+        scheduled_values,
         "Settings that change over the run, from BEGIN to END by a schedule: lr_generator, lr_critic, beta2, "
         "penalty_weight, ema_kimg, and strengths of augmentations and regularizers by name.",
         "KEY=NAME:BEGIN:END,…",
@@ -275,7 +278,7 @@ def flag(name: str) -> str:
     return f"--set {name}" if "." in name else "--" + name.replace("_", "-")
 
 
-def read_value(name: str, value: Any) -> Any:
+def read_setting(name: str, value: Any) -> Any:
     """Reads a setting's value from a flag's words or from JSON. Raises ValueError for a bad value.
 
     Its line does not name the setting.

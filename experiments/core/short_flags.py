@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from experiments.core.readers import Read, batch_sizes, beta_pair, finite_number, strengths
+from experiments.core.value_readers import Read, batch_sizes, beta_pair, finite_number, strengths
 
 
 class ShortFlag(NamedTuple):

@@ -1,1 +1,1 @@
-"""Evaluates generators: image sets through a feature extractor into metrics, with a record of how."""
+"""Evaluation of generators: sample sets through a feature extractor into metrics, with their provenance."""

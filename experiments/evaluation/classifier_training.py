@@ -100,7 +100,7 @@ def keep_classifier(
 
     Args:
         force: train it in any case.
-        meter: told what is trained on, and how many images are shown.
+        meter: called with a title and the number of images that training shows.
 
     Raises UsageError for data that none can be trained on, or where the name is another's, unless `force`;
     RunError where another process is training it.
@@ -167,7 +167,7 @@ def train_classifier(data: DataSet, training: Training, advance: Callable[[int],
 
     Args:
         data: labelled, as `check_labelled` asks for.
-        advance: told the number of images that were shown since; `images_shown` of them in all.
+        advance: called with the number of images that were shown since; `images_shown` of them in all.
     """
     seed, device = training.seed, torch.device(resolve_device(training.device))
     order = torch.randperm(len(data), generator=generator_for(seed, "classifier", "split"))

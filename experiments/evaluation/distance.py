@@ -63,7 +63,7 @@ class DistanceSides:
         access: access to data, and options of its sources.
         count: largest number of samples on each side.
         seed: seed of samples, and of the part of a larger data set.
-        meter: told what is extracted, and how many samples of it.
+        meter: called with the name and the number of the samples that are extracted.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ def is_data_spec(spec: str) -> bool:
 
 
 def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> EvaluationScores:
-    """The Fréchet distance between two sides, under the name that its features deserve.
+    """Computes the Fréchet distance between two sides: a score by its name, with its provenance.
 
     Raises UsageError for sides whose features were made differently, unless `force`.
     """
@@ -184,6 +184,6 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
 
 
 def write_statistics(side: DistanceSide, path: Path) -> None:
-    """Mean and covariance, with the record of how they were made. Raises RunError where that fails."""
+    """Writes mean and covariance of a side with their provenance. Raises RunError where that fails."""
     with make_parent_folders(path):
         side.statistics.save(path, side.record)

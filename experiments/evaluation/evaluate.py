@@ -44,7 +44,7 @@ class Evaluator:
         names: names of the metrics; without any, the defaults for the kind of data.
         count: largest number of samples on each side.
         seed: seed of the samples, and of the part of a larger data set.
-        meter: told what is extracted, and how many samples of it.
+        meter: called with the name and the number of the samples that are extracted.
         component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
     """
 
@@ -128,7 +128,7 @@ class Evaluator:
     def _check_best(
         self, best: str | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
     ) -> None:
-        """Raises UsageError for a metric or number that is not evaluated."""
+        """Checks that the best is chosen by a score that is evaluated; raises UsageError otherwise."""
         if best is None:
             return
         known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
@@ -141,7 +141,7 @@ class Evaluator:
                 f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}{each}"
             )
 
-    def marks(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
+    def ranking_key(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
         """Numbers that order generators, the larger the better.
 
         That is one number by its name; or all numbers of a metric that have a direction, of which the first

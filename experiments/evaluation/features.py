@@ -38,8 +38,8 @@ from metrics.path_length import EPSILON
 log = logging.getLogger("gans")
 
 FALLBACK = "random-vgg"  # needs nothing
-Advance = Callable[[int], None]  # told the number of samples that are done since
-Meter = Callable[[str, int], Advance]  # told the name and the number of the samples
+Advance = Callable[[int], None]  # called with the number of samples that were done since
+Meter = Callable[[str, int], Advance]  # called with the name and the number of the samples
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,8 @@ def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequenc
     _bars(left, [names[i] for i in shown], {side: p[shown] for side, p in marginals.items()})
     left.set(title="marginal p(y)" + (f", {len(shown)} of {len(names)} classes" * (len(shown) < len(names))))
     left.set_ylabel("share")
-    for side, seen, colour in (("reals", reals, REAL), ("samples", fakes, GENERATED)):
-        surest = seen.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
+    for side, extracted, colour in (("reals", reals, REAL), ("samples", fakes, GENERATED)):
+        surest = extracted.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
         right.plot(np.linspace(0, 1, len(surest)), surest.numpy(), color=colour, label=side)
     right.set(title="conditional: max p(y|x), sorted", xlabel="share of samples", ylim=(0, 1.02))
     right.legend()

@@ -20,7 +20,7 @@ from experiments.core.options import describe_options, split_key, unknown_option
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
-from experiments.data.core.sources import absolute_spec, access, open_source
+from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.runs.generator import draw_labels, from_noise, load, sample_batches
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
@@ -211,7 +211,9 @@ def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess =
 
 def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
     """Opens the data that a run was trained on, as it was shown to the critic."""
-    return open_samples_of(settings.data, image_format_of(settings), count, seed, access(settings.to_dict()))
+    return open_samples_of(
+        settings.data, image_format_of(settings), count, seed, data_access_from(settings.to_dict())
+    )
 
 
 def is_generator(word: str) -> bool:

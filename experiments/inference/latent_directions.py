@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
-from experiments.core.sheets import SheetRow, draw_sheet, format_signed
+from experiments.core.labelled_sheets import SheetRow, draw_sheet, format_signed
 from experiments.inference.latent_space import LatentSpace, StyleSpace
 
 

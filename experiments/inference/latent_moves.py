@@ -10,8 +10,8 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
+from experiments.core.labelled_sheets import SheetRow, draw_sheet, format_signed
 from experiments.core.seeds import generator_for
-from experiments.core.sheets import SheetRow, draw_sheet, format_signed
 from experiments.inference.latent_space import LatentSpace
 
 SIGNS = {1: "+", -1: "−"}

@@ -21,7 +21,7 @@ from metrics.path_length import lerp, slerp
 SURVEYED = 10_000  # samples of w that tell its distribution, as in GANSpace and StyleGAN2's projector
 
 
-def latent_of(seed: int, z_dim: int) -> Tensor:
+def latent_from_seed(seed: int, z_dim: int) -> Tensor:
     """Latent z `(z_dim,)` of a seed: the first that `gans sample --seed SEED` draws.
 
     It is cut from a whole batch, as there: a smaller draw would hold other numbers.
@@ -80,7 +80,7 @@ class LatentSpace(ABC):
 
     def of_seeds(self, seeds: Sequence[int]) -> Tensor:
         """Points of seeds, `(N, size)`."""
-        return self.from_noise(torch.stack([latent_of(seed, self.network.z_dim) for seed in seeds]))
+        return self.from_noise(torch.stack([latent_from_seed(seed, self.network.z_dim) for seed in seeds]))
 
     @torch.no_grad()
     def samples(self, points: Tensor) -> Tensor:
@@ -199,8 +199,8 @@ def open_space(path: Path, device: str, label: int | None) -> LatentSpace:
     Args:
         label: one class of a conditional generator, which needs one; else None.
 
-    Raises UsageError or RunError as `load_generator` and `restrict_to_class` do, and for a generator that does
-    not start from noise.
+    Raises UsageError or RunError as `load_generator` and `restrict_to_class` do, and for a generator that
+    does not start from noise.
     """
     network, settings = load_generator(path)
     chosen = restrict_to_class(from_noise(network, str(path)), label, str(path), needed=True)

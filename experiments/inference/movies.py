@@ -13,7 +13,7 @@ from torch import Tensor
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_file
 from experiments.core.images import grid, to_pillow, write_picture
-from experiments.core.sheets import on_white
+from experiments.core.labelled_sheets import on_white
 
 ENDINGS = (".gif", ".mp4", ".png")
 COLUMNS = 10

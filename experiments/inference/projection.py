@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for
-from experiments.core.sheets import SheetRow, draw_sheet
 from experiments.data.core.decoding import resize
 from experiments.data.core.image_files import REMEDY, UnreadableError, read_image
 from experiments.data.folder import FolderStore

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
-from experiments.core.sheets import SheetRow, draw_sheet
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.inference.latent_space import LatentSpace
 from gans.core.networks import StyledNetwork
 from gans.core.styles import repeat_styles

@@ -12,7 +12,7 @@ from experiments.config.files import settings_from
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.files import write_atomically
-from experiments.core.settings import FIELDS, Settings, read_value
+from experiments.core.settings import FIELDS, Settings, read_setting
 from experiments.runs.checkpoint import check_revision, rename_keys
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
@@ -60,7 +60,7 @@ def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, S
             description = {**LATER, **json.loads((file.metadata() or {})[METADATA_KEY])}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values: dict[str, Any] = {"z_dim": 100}  # of the generator that is built beside a critic
-        values |= {name: read_value(name, description[name]) for name in NEEDED[player]}
+        values |= {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a {player} exported by gans") from error

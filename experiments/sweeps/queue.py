@@ -14,7 +14,7 @@ POLL_SECONDS = 0.2
 Show = Callable[[Mapping[str, str]], None]
 
 
-def work_off(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict[str, str]:
+def run_tasks(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict[str, str]:
     """Runs every task to its end; leaves alone those that are done, and goes on where one fails.
 
     Args:
@@ -42,14 +42,14 @@ def work_off(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict
             for name, job in list(at_work.items()):
                 if (status := job.poll()) is not None:
                     del at_work[name]
-                    states[name] = how_it_ended(tasks[name], status)
+                    states[name] = describe_end(tasks[name], status)
         show(states)
         if stop.requested:
             raise KeyboardInterrupt
     return states
 
 
-def how_it_ended(task: SweepTask, status: int) -> str:
+def describe_end(task: SweepTask, status: int) -> str:
     """Describes how a task ended, from its exit status: "done", "stopped" or "failed: …".
 
     A reason of failure that the run itself has not left in its folder is written there.

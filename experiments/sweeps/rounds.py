@@ -16,7 +16,7 @@ from experiments.config.resolve import RunSpec
 from experiments.core.errors import RunError, UsageError
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.engines import Engine
-from experiments.sweeps.queue import Show, work_off
+from experiments.sweeps.queue import Show, run_tasks
 from experiments.sweeps.search_space import Sweep, SweepRun
 from experiments.sweeps.worker import Evaluation, SweepTask
 
@@ -58,7 +58,7 @@ def run_all(context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mappi
     """Trains all sweep runs to their end, or to the kimg that `shares` has for their name."""
     tasks = {sweep_run.name: context.task(sweep_run, shares.get(sweep_run.name)) for sweep_run in sweep_runs}
     assert context.engine is not None
-    work_off(tasks, context.engine, context.show)
+    run_tasks(tasks, context.engine, context.show)
 
 
 def ranked(
@@ -169,7 +169,7 @@ def check(
     Raises UsageError for impossible runs, unless it `skips` them, where no run is left, and for scores
     that cannot be computed: all of that would else be found after the training.
     """
-    from experiments.training.estimate import estimate
+    from experiments.training.memory_estimate import estimate
 
     possible: dict[str, float] = {}
     faults, judged = {}, set()

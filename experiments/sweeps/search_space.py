@@ -10,11 +10,11 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from experiments.config.precedence import unknown_setting
+from experiments.config.settings_stack import unknown_setting
 from experiments.core.errors import UsageError
 from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed
-from experiments.core.settings import FIELDS, read_value
+from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 
 PLAIN = ("arch", "loss", "data")  # settings whose values stand alone in the names of runs
@@ -127,15 +127,16 @@ class Sweep:
 def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
     """Name of a setting's runs, such as `dcgan-wgan-gp` or `lr_generator=0.0002`, for any file system."""
     parts = [
-        _words(settings[name]) if name in PLAIN else f"{name}={_words(settings[name])}" for name in varied
+        _format_word(settings[name]) if name in PLAIN else f"{name}={_format_word(settings[name])}"
+        for name in varied
     ]
     return re.sub(r"[^\w.=+-]+", "_", "-".join(parts))
 
 
-def _words(value: Any) -> str:
+def _format_word(value: Any) -> str:
     """Value of a setting as part of a name."""
     if isinstance(value, list | tuple):
-        return "_".join(map(_words, value))
+        return "_".join(map(_format_word, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -188,7 +189,7 @@ def _read(name: str, part: str) -> Any:
         if part.lower() not in known:
             raise ValueError(f"'{part}' is not true or false")
         return known[part.lower()]
-    return read_value(name, part)
+    return read_setting(name, part)
 
 
 def read_range(text: str) -> tuple[str, Range]:
@@ -203,7 +204,7 @@ def read_range(text: str) -> tuple[str, Range]:
         if not 0 < low < high < math.inf:
             raise ValueError
         for end in (low, high):
-            if "." not in name and read_value(name, end) != end:
+            if "." not in name and read_setting(name, end) != end:
                 raise ValueError
     except (ValueError, TypeError) as error:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Any
 from experiments.analysis.comparison.score_choice import direction
 from experiments.core.errors import UsageError
 from experiments.core.settings import flag
-from experiments.core.show import format_value
+from experiments.core.value_format import format_value
 from experiments.sweeps.search_space import Range, Sweep
 from experiments.sweeps.worker import Evaluation
 

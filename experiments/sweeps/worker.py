@@ -141,7 +141,7 @@ def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def attempt(task: SweepTask) -> int:
+def run_task(task: SweepTask) -> int:
     """Does a task; returns the exit status. The reason of a failure is written into the run folder."""
     from experiments.training.trainer import Interrupted
 
@@ -163,7 +163,7 @@ def main() -> int:
     task = SweepTask.from_line(sys.stdin.readline())
     stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
     with log_lines():
-        return attempt(task)
+        return run_task(task)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.folder import RunFolder
-from experiments.training.evaluator import open_evaluator
+from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
 from experiments.training.trainer import Trainer
 

@@ -7,9 +7,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from experiments.core.images import GRID_COLUMNS, draw_samples, to_uint8
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
-from experiments.core.sheets import SheetRow, draw_sheet
 from gans.core.networks import Batch, Condition, LatentNetwork
 from gans.core.translation import Translator
 

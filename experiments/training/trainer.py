@@ -15,6 +15,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import open_trackers
 from experiments.trackers.core.tracker import Tracker
+from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import (
     Callback,
     Checkpointer,
@@ -25,7 +26,6 @@ from experiments.training.callbacks import (
     SampleGrid,
 )
 from experiments.training.collapse import Collapsed, CollapseGuard, roll_back
-from experiments.training.evaluator import EvaluationCallback
 from experiments.training.experiment import Experiment
 from experiments.training.progress import ProgressLine
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from losses.core.schedule import Course, constant
+from losses.core.schedule import ScheduledValue, constant
 
 GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
 
@@ -58,14 +58,14 @@ class ScaledSchedule:
 
 
 @dataclass(frozen=True)
-class CourseFactor:
+class ScheduledRate:
     """Learning rate multiplier that makes the learning rate follow a course."""
 
-    course: Course
+    scheduled: ScheduledValue
     full_rate: float
 
     def __call__(self, clock: Clock) -> float:
-        return self.course.at(clock.progress) / self.full_rate
+        return self.scheduled.at(clock.progress) / self.full_rate
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Rates:
     """
 
     factor: RateFactor = RateSchedule()
-    beta2: Course | None = None
+    beta2: ScheduledValue | None = None
 
 
 CONSTANT = Rates()

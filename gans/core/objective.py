@@ -13,7 +13,7 @@ from gans.core.player import Losses, MakeOptimizer, Scores
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.core.regularizer import Constraint, Regularizer, Relabel, Term, View
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LossSpec:
     n_critic: int = 1
     penalties: Sequence[GradientPenalty] = ()
     regularizers: Sequence[Regularizer] = ()
-    courses: Mapping[type[Regularizer], Course] = field(default_factory=dict)
+    scheduled_strengths: Mapping[type[Regularizer], ScheduledValue] = field(default_factory=dict)
     generator_rates: Rates = CONSTANT
     critic_rates: Rates = CONSTANT
     pace: Pace = SCALED
@@ -46,7 +46,7 @@ class LossSpec:
     @property
     def objective(self) -> "AdversarialObjective":
         """The losses of both players, as functions that games minimise."""
-        return AdversarialObjective(self.form, self.penalties, self.regularizers, self.courses)
+        return AdversarialObjective(self.form, self.penalties, self.regularizers, self.scheduled_strengths)
 
     @property
     def constraints(self) -> list[Callable[[nn.Module], None]]:
@@ -72,10 +72,10 @@ class AdversarialObjective:
         form: Adversarial,
         penalties: Sequence[GradientPenalty] = (),
         regularizers: Sequence[Regularizer] = (),
-        courses: Mapping[type[Regularizer], Course] | None = None,
+        scheduled_strengths: Mapping[type[Regularizer], ScheduledValue] | None = None,
     ) -> None:
         self.plain_form, self.penalties, self.regularizers = form, tuple(penalties), tuple(regularizers)
-        self.courses = dict(courses or {})
+        self.scheduled_strengths = dict(scheduled_strengths or {})
         self.terms = {r.name: r for r in regularizers if isinstance(r, Term)}
         self.views = [r for r in regularizers if isinstance(r, View)]
         self.form = self._relabelled()
@@ -90,10 +90,10 @@ class AdversarialObjective:
 
     def set_strengths(self, clock: Clock) -> None:
         """Sets the strengths of regularizers that follow a course to their values at this time."""
-        if self.courses:
+        if self.scheduled_strengths:
             for regularizer in self.regularizers:
-                if (course := self.courses.get(type(regularizer))) is not None:
-                    regularizer.strength = course.at(clock.progress)
+                if (scheduled := self.scheduled_strengths.get(type(regularizer))) is not None:
+                    regularizer.strength = scheduled.at(clock.progress)
             self.form = self._relabelled()
 
     def perturb(self, samples: Tensor, clock: Clock) -> Tensor:

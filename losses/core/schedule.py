@@ -29,7 +29,7 @@ class Schedule(ABC):
 
 
 @dataclass(frozen=True)
-class Course:
+class ScheduledValue:
     """A number that moves from `begin` to `end` over the run along a schedule."""
 
     begin: float
@@ -41,9 +41,9 @@ class Course:
         return self.end + (self.begin - self.end) * self.schedule(progress)
 
 
-Scheduled = float | Course
+Scheduled = float | ScheduledValue
 
 
 def value_at(number: Scheduled, progress: float) -> float:
-    """The value of a number, or of its course, when the share `progress` of the run is over."""
-    return number.at(progress) if isinstance(number, Course) else number
+    """The value of a number, or of its scheduled value, when the share `progress` of the run is over."""
+    return number.at(progress) if isinstance(number, ScheduledValue) else number

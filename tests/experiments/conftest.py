@@ -7,7 +7,7 @@ import pytest
 from experiments.sweeps import engines, queue
 from experiments.sweeps.engines import Engine, Job
 from experiments.sweeps.reproduction import reproduce
-from experiments.sweeps.worker import SweepTask, attempt
+from experiments.sweeps.worker import SweepTask, run_task
 
 
 class Here(Engine):
@@ -19,7 +19,7 @@ class Here(Engine):
 
     def start(self, task: SweepTask) -> Job:
         self.started.append((Path(task.folder).name, task.until_kimg))
-        return Ended(attempt(task))
+        return Ended(run_task(task))
 
 
 class Ended(Job):

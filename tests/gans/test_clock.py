@@ -3,8 +3,8 @@
 import pytest
 
 from experiments.core import registry
-from gans.core.clock import Clock, CourseFactor, RateSchedule, ScaledSchedule
-from losses.core.schedule import Course, linear
+from gans.core.clock import Clock, RateSchedule, ScaledSchedule, ScheduledRate
+from losses.core.schedule import ScheduledValue, linear
 from losses.schedules.cosine import Cosine
 
 
@@ -37,9 +37,9 @@ def test_a_rate_falls_by_any_schedule_over_what_is_left(name: str) -> None:
     assert schedule(Clock(0, 0, 0.8)) == pytest.approx(shape(0.5), abs=1e-12)
 
 
-def test_a_course_of_a_rate_is_a_multiple_of_the_full_rate() -> None:
+def test_a_schedule_of_a_rate_is_a_multiple_of_the_full_rate() -> None:
     """From 4e-4 to 1e-4 along a cosine, of an optimizer with 2e-4: 2, 1.25 and 0.5 times as much."""
-    factor = CourseFactor(Course(4e-4, 1e-4, Cosine()), full_rate=2e-4)
+    factor = ScheduledRate(ScheduledValue(4e-4, 1e-4, Cosine()), full_rate=2e-4)
     found = [factor(Clock(0, 0, progress)) for progress in (0.0, 0.5, 1.0)]
     assert found == pytest.approx([2.0, 1.25, 0.5], rel=1e-12)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 from losses.schedules.linear import Linear
 
 
@@ -79,18 +79,18 @@ def test_without_a_ramp_up_the_half_life_holds_from_the_start() -> None:
     assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
 
 
-def test_a_half_life_may_follow_a_course() -> None:
+def test_a_half_life_may_follow_a_schedule() -> None:
     """From 1 to 3 thousand images: half is left after 1,000 at the start, 2,000 halfway and 3,000 at the end,
     and of 8 so much is gone."""
-    course = Course(1.0, 3.0, Linear())
+    scheduled = ScheduledValue(1.0, 3.0, Linear())
     for progress, images in ((0.0, 1000), (0.5, 2000), (1.0, 3000)):
         live = network(0.0)
-        ema = ExponentialMovingAverage(live, course, EmaOptions(ramp_up=None))
+        ema = ExponentialMovingAverage(live, scheduled, EmaOptions(ramp_up=None))
         nn.init.constant_(live.weight, 8.0)
         ema.follow(100_000, images, progress)
         assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
     live = network(0.0)
-    ema = ExponentialMovingAverage(live, course, EmaOptions(ramp_up=0.05))
+    ema = ExponentialMovingAverage(live, scheduled, EmaOptions(ramp_up=0.05))
     nn.init.constant_(live.weight, 8.0)
     ema.follow(seen=4000, images=200, progress=0.5)  # the ramp-up's 200 images are fewer than 2,000
     assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import torch
 from gans.core.clock import Clock
 from gans.core.player import Player, Scores
 from losses.core.gradient_penalty import GradientPenalty
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 from losses.penalties.real import Real
 from losses.penalty_norms.zero import ZeroCentred
 from losses.regularizers.instance_noise import InstanceNoise
@@ -94,10 +94,10 @@ def test_a_duel_moves_at_the_time_of_its_batch(n_critic: int, moves: list[Move])
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_a_resumed_game_has_the_strength_of_its_time(arch: str) -> None:
-    """A course is a function of the clock alone: a new game with the old state plays the same round."""
-    course = {InstanceNoise: Course(1.0, 200.0, Linear())}
+    """A scheduled strength is a function of the clock alone: a new game with the old state plays the same round."""
+    scheduled = {InstanceNoise: ScheduledValue(1.0, 200.0, Linear())}
     size = {"z_dim": 4} if arch in FROM_NOISE else {}
-    make = partial(game_of, arch, size=size, regularizers=[InstanceNoise(1.0)], courses=course)
+    make = partial(game_of, arch, size=size, regularizers=[InstanceNoise(1.0)], scheduled_strengths=scheduled)
     old, loader, other = make(), BatchLoader(arch), BatchLoader(arch)
     for _ in range(3):
         old.round(loader)

@@ -17,7 +17,7 @@ from losses.adversarial.relativistic import Relativistic
 from losses.adversarial.wgan import Wasserstein
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 from losses.penalties.fake import Fake
 from losses.penalties.real import Real
 from losses.penalty_norms.one import OneCentred
@@ -133,7 +133,7 @@ def test_critics_that_move_together() -> None:
 
 @pytest.mark.parametrize("form", [BinaryCrossEntropy(), LeastSquares()], ids=lambda form: form.recipe.form)
 @pytest.mark.parametrize("knows_logits", [False, True])
-def test_a_strength_follows_its_course(form: Adversarial, knows_logits: bool) -> None:
+def test_a_strength_follows_its_schedule(form: Adversarial, knows_logits: bool) -> None:
     """Labels of 0.9 at the start, 0.95 halfway and 1 at the end; and of 0.9 again in a run that goes back."""
 
     def critic_loss(objective: AdversarialObjective, clock: Clock) -> float:
@@ -145,8 +145,8 @@ def test_a_strength_follows_its_course(form: Adversarial, knows_logits: bool) ->
             objective.critic_loss_from_logits(critic, clock, real, FAKE, *logits).terms["adversarial"].item()
         )
 
-    courses = {LabelSmoothing: Course(0.9, 1.0, LinearSchedule())}
-    moving = objective_of(form, regularizers=[LabelSmoothing(0.9)], courses=courses)
+    scheduled_strengths = {LabelSmoothing: ScheduledValue(0.9, 1.0, LinearSchedule())}
+    moving = objective_of(form, regularizers=[LabelSmoothing(0.9)], scheduled_strengths=scheduled_strengths)
     found = []
     for progress, strength in ((0.0, 0.9), (0.5, 0.95), (1.0, 1.0), (0.0, 0.9)):
         clock = Clock(progress=progress)

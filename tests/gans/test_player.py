@@ -17,7 +17,7 @@ from gans.core.player import Losses, Player
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.wgan import Wasserstein
 from losses.core.gradient_penalty import GradientPenalty
-from losses.core.schedule import Course, linear
+from losses.core.schedule import ScheduledValue, linear
 from losses.penalties.interpolates import Interpolates
 from losses.penalty_norms.one import OneCentred
 from losses.regularizers.weight_clip import WeightClip
@@ -217,11 +217,11 @@ def test_learning_rates_come_from_the_config_not_from_the_checkpoint() -> None:
 
 
 @pytest.mark.parametrize("power", [1.0, 0.8])
-def test_the_second_beta_follows_its_course_before_each_step(power: float) -> None:
+def test_the_second_beta_follows_its_schedule_before_each_step(power: float) -> None:
     """To the power of the slow-down, as the rate is a multiple of it; the first beta stays."""
     network = nn.Linear(1, 1)
     adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
-    rates = Rates(RateSchedule(linear), beta2=Course(0.9, 0.99, Linear()))
+    rates = Rates(RateSchedule(linear), beta2=ScheduledValue(0.9, 0.99, Linear()))
     player = Player("critic", network, adam, rates=rates)
     player.slow_down(power)
     used = []
@@ -239,7 +239,7 @@ def test_the_second_beta_follows_its_course_before_each_step(power: float) -> No
 
 def test_slowing_down_twice_multiplies_the_powers() -> None:
     network = nn.Linear(1, 1)
-    rates = Rates(beta2=Course(0.9, 0.9, Linear()))
+    rates = Rates(beta2=ScheduledValue(0.9, 0.9, Linear()))
     player = Player("critic", network, partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9)), rates=rates)
     for power in (0.5, 0.8):
         player.slow_down(power)

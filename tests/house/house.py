@@ -38,7 +38,7 @@ def sources() -> dict[str, ast.Module]:
 
 
 def room_of(file: str) -> str:
-    """The room of a file: a folder of experiments/ with all below it, or a package; `experiments` for flat files."""
+    """The room of a file: a folder of experiments/ and all below it, or a package; else `experiments`."""
     parts = file.split("/")
     if file == "cli.py":
         return "cli"
@@ -79,8 +79,8 @@ def room_arrows() -> set[tuple[str, str]]:
 
 
 def folder_arrows() -> set[tuple[str, str]]:
-    """Pairs of a folder and another that it imports, at any depth; `__init__.py` files that only pass names on
-    are left out."""
+    """Pairs of a folder and another that it imports, at any depth; without the `__init__.py` files, which only
+    pass names on."""
     pairs = set()
     for file in sources():
         if not file.endswith("__init__.py") and file not in FACADE:

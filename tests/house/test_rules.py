@@ -15,7 +15,8 @@ from tests.house.house import ROOT, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RIDDLES = re.compile(
-    r"(As [`A-Z]|The same\b|What\b|Where\b|Whose\b|How\b|That of\b|One that\b|Those\b|Of \w|At most\b|Raises\b)"
+    r"(As [`A-Z]|The same\b|What\b|Where\b|Whose\b|How\b|That of\b|One that\b|Those\b|Of \w|At most\b|"
+    r"Raises\b)"
 )
 
 
@@ -141,7 +142,8 @@ def test_public_parts_have_docstrings() -> None:
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
 def test_help_needs_no_torch(words: list[str]) -> None:
     """`import cli` and every help text are quick."""
-    script = f"import sys, cli\ntry:\n    cli.main({words})\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
+    script = f"import sys, cli\ntry:\n    cli.main({words})\nexcept SystemExit: pass\n"
+    script += "assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

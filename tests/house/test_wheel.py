@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.house import ROOT, sources
 
-POINTS = "--arch mlp --loss wgan-gp --data ring8 --steps 3 --batch-size 16 --width 8 --track local".split()
+POINTS = "--arch mlp --loss wgan-gp --data ring8 --steps 3 --batch-size 16 --width 8 --track local"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_it_holds_every_source_and_data_file(wheel: Path) -> None:
 
 
 def test_it_trains_and_reports(installed: Path, tmp_path: Path) -> None:
-    run(installed, tmp_path, installed / "bin" / "gans", "run", *POINTS, "--out", "run")
+    run(installed, tmp_path, installed / "bin" / "gans", "run", *POINTS.split(), "--out", "run")
     run(installed, tmp_path, "-m", "gans", "report", "run", "--out", "report.html")
     assert (tmp_path / "run" / "generator.safetensors").is_file()
     assert "<html" in (tmp_path / "report.html").read_text()

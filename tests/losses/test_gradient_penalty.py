@@ -11,7 +11,7 @@ from experiments.core import registry
 from losses.core.gradient_penalty import GradientPenalty, squared_gradient_norm
 from losses.core.penalty_norm import PenaltyNorm
 from losses.core.points import Points
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 from losses.penalties.dragan import Dragan
 from losses.penalties.dragan_gaussian import DraganGaussian
 from losses.penalties.interpolates import Interpolates
@@ -141,14 +141,14 @@ def test_a_penalty_is_annealed_along_a_cosine() -> None:
     assert GradientPenalty(Real(), ZeroCentred(), 2.0)(critic, x, x, 0.9).value.item() == pytest.approx(25.0)
 
 
-def test_a_weight_may_follow_a_course() -> None:
+def test_a_weight_may_follow_a_schedule() -> None:
     """From 2 to 6 in a straight line, at `½‖∇C‖² = 12.5`; annealing multiplies it."""
     critic, x = Linear(torch.tensor([3.0, 4.0], dtype=torch.float64)), draw(3, 2)
-    course = Course(2.0, 6.0, LinearSchedule())
-    penalty = GradientPenalty(Real(), ZeroCentred(), course)
+    scheduled = ScheduledValue(2.0, 6.0, LinearSchedule())
+    penalty = GradientPenalty(Real(), ZeroCentred(), scheduled)
     values = [penalty(critic, x, x, progress).value.item() for progress in (0.0, 0.25, 1.0)]
     assert values == pytest.approx([25.0, 37.5, 75.0], rel=1e-12)
-    annealed = GradientPenalty(Real(), ZeroCentred(), course, every=3, anneal=0.5)
+    annealed = GradientPenalty(Real(), ZeroCentred(), scheduled, every=3, anneal=0.5)
     assert annealed.weight_at(0.5) == pytest.approx(4.0 * 0.75, rel=1e-12)
     assert annealed(critic, x, x, 0.5).value.item() == pytest.approx(3 * 4.0 * 0.75 * 12.5, rel=1e-12)
 

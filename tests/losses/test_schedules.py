@@ -1,11 +1,11 @@
-"""Schedules and the courses that follow them, against closed forms."""
+"""Schedules and the values scheduled by them, against closed forms."""
 
 import math
 
 import pytest
 
 from experiments.core import registry
-from losses.core.schedule import Course, Schedule, constant, cosine, linear, value_at
+from losses.core.schedule import Schedule, ScheduledValue, constant, cosine, linear, value_at
 from losses.schedules.constant import Constant
 from losses.schedules.cosine import Cosine
 from losses.schedules.linear import Linear
@@ -53,24 +53,24 @@ def test_plug_ins_are_the_functions() -> None:
     ],
     ids=["constant", "linear", "cosine"],
 )
-def test_courses_in_closed_form(schedule: Schedule, expected: list[float]) -> None:
+def test_schedules_in_closed_form(schedule: Schedule, expected: list[float]) -> None:
     """From 2 to 4, at a quarter, half and all of the run: up as well as down."""
     progress = [0.0, 0.25, 0.5, 1.0]
-    up, down = Course(2.0, 4.0, schedule), Course(-2.0, -4.0, schedule)
+    up, down = ScheduledValue(2.0, 4.0, schedule), ScheduledValue(-2.0, -4.0, schedule)
     assert [up.at(p) for p in progress] == pytest.approx(expected, rel=1e-15)
     assert [down.at(p) for p in progress] == pytest.approx([-each for each in expected], rel=1e-15)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_course_is_as_far_as_its_schedule_has_fallen(name: str) -> None:
+def test_a_scheduled_value_is_as_far_as_its_schedule_has_fallen(name: str) -> None:
     """`end + (begin − end) s(p)`, for every schedule in the catalogue."""
     schedule = schedule_of(name)
-    course = Course(0.5, 8.0, schedule)
-    assert course.at(0.0) == 0.5
+    scheduled = ScheduledValue(0.5, 8.0, schedule)
+    assert scheduled.at(0.0) == 0.5
     for p in (0.1, 0.7, 1.0):
-        assert course.at(p) == pytest.approx(8.0 - 7.5 * schedule(p), rel=1e-14)
+        assert scheduled.at(p) == pytest.approx(8.0 - 7.5 * schedule(p), rel=1e-14)
 
 
-def test_a_number_stays_and_a_course_moves() -> None:
+def test_a_number_stays_and_a_scheduled_value_moves() -> None:
     assert value_at(3.0, 0.0) == value_at(3.0, 0.5) == 3.0
-    assert value_at(Course(3.0, 1.0, Linear()), 0.5) == 2.0
+    assert value_at(ScheduledValue(3.0, 1.0, Linear()), 0.5) == 2.0

@@ -28,17 +28,17 @@ def interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def welch(ours: Values, theirs: Values) -> float:
+def welch_t_test(ours: Values, theirs: Values) -> float:
     """p value of Welch's two-sided t test for equal means, whose variances may differ (Welch 1947)."""
     return _p(*_welch_parts(ours, theirs))
 
 
-def paired(ours: Values, theirs: Values) -> float:
+def paired_t_test(ours: Values, theirs: Values) -> float:
     """p value of the two-sided paired t test for equal means; the i-th values of both sides are a pair."""
     return _p(*_paired_parts(ours, theirs))
 
 
-def holm(chances: Sequence[float]) -> list[float]:
+def holm_correction(chances: Sequence[float]) -> list[float]:
     """Corrects p values for multiple tests by Holm's method (Holm 1979).
 
     A corrected p below α is a false alarm with probability α at most, among all tests together: the k-th

@@ -16,11 +16,11 @@ from experiments.analysis.comparison.score_choice import Chosen, scored
 from experiments.analysis.comparison.significance import (
     LEVEL,
     POWER,
-    holm,
+    holm_correction,
     interval,
-    paired,
+    paired_t_test,
     smallest_difference,
-    welch,
+    welch_t_test,
 )
 from experiments.core.errors import UsageError
 from experiments.core.settings import FIELDS
@@ -138,7 +138,9 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
         raise UsageError("--test paired needs the same seeds in every group; take --test welch")
     scores = [_ordered(group) for group in groups]
     pairs = _testable(scores, test)
-    chances = holm([(paired if test == "paired" else welch)(scores[i], scores[j]) for i, j in pairs])
+    chances = holm_correction(
+        [(paired_t_test if test == "paired" else welch_t_test)(scores[i], scores[j]) for i, j in pairs]
+    )
     found = dict(zip(pairs, chances, strict=True))
     rows: list[GroupRow] = []
     for index, group in enumerate(groups):

@@ -7,7 +7,7 @@ from typing import Any
 from experiments.analysis.comparison.record import Record
 from experiments.config.files import modernize
 from experiments.core.errors import RunError, UsageError
-from experiments.core.settings import FIELDS, read_value
+from experiments.core.settings import FIELDS, read_setting
 from experiments.runs.scores import EvaluationScores, parse_scores
 from experiments.trackers.core.login import is_logged_in, server
 from experiments.trackers.core.tracker import PROVENANCE
@@ -83,7 +83,7 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in modernize(config).items():
         if name in FIELDS:
             with suppress(ValueError, TypeError):  # an older or newer gans allowed it
-                value = read_value(name, value)
+                value = read_setting(name, value)
         yield name, value
 
 

@@ -92,6 +92,6 @@ class History:
         return [point for point in self.points(name) if point.kimg >= self.kimg * (1 - share)]
 
 
-def middle(points: Sequence[Point]) -> float:
+def median_value(points: Sequence[Point]) -> float:
     """Median of the points' values, which a single outlier does not change."""
     return float(median(point.value for point in points))

@@ -28,7 +28,7 @@ class LossScale:
         return (loss - self.perfect) / (self.chance - self.perfect)
 
 
-def scale_of(form: Adversarial) -> LossScale | None:
+def reference_losses(form: Adversarial) -> LossScale | None:
     """Computes the loss of a form at chance and at its perfect critic.
 
     None for a form without a perfect critic, whose loss falls without end.

@@ -7,8 +7,8 @@ docs/doctor.md says from which runs they come.
 import math
 
 from experiments.analysis.doctor.finding import Finding
-from experiments.analysis.doctor.history import History, middle
-from experiments.analysis.doctor.loss_scale import scale_of
+from experiments.analysis.doctor.history import History, median_value
+from experiments.analysis.doctor.loss_scale import reference_losses
 from experiments.config.factory import form_of
 
 CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
@@ -20,21 +20,22 @@ def critic_too_strong(history: History) -> Finding | None:
     """Finds a critic that makes hardly a mistake over the last quarter of the images."""
     terms = history.latest("critic/adversarial", 0.25)
     form = form_of(history.settings)
-    scale = scale_of(form)
-    if history.is_young or not terms or scale is None or scale.left(middle(terms)) >= ALMOST_PERFECT:
+    scale = reference_losses(form)
+    if history.is_young or not terms or scale is None or scale.left(median_value(terms)) >= ALMOST_PERFECT:
         return None
     evidence = (
-        f"its loss is {scale.left(middle(terms)):.1%} of that of a guess since {terms[0].kimg:.1f} kimg"
+        f"its loss is {scale.left(median_value(terms)):.1%} of that of a guess since {terms[0].kimg:.1f} kimg"
     )
     reals, fakes = (history.latest(f"critic/{side}", 0.25) for side in ("real", "fake"))
     if reals and fakes:
-        evidence += f", mean logits {middle(reals):.3g} for real samples and {middle(fakes):.3g} for fakes"
+        real, fake = median_value(reals), median_value(fakes)
+        evidence += f", mean logits {real:.3g} for real samples and {fake:.3g} for fakes"
     norms, now = (history.latest(GENERATORS_NORM, share) for share in (1.0, 0.25))
     top = max(norms, key=lambda point: point.value, default=None)
-    if top and now and middle(now) < VANISHED * top.value:
+    if top and now and median_value(now) < VANISHED * top.value:
         evidence += (
             f"; the generator's gradient has vanished, from a norm of {top.value:.2g} at {top.kimg:.1f} kimg "
-            f"to {middle(now):.2g}"
+            f"to {median_value(now):.2g}"
         )
     return Finding(
         "critic too strong",
@@ -59,7 +60,7 @@ def vanishing_gradient(history: History) -> Finding | None:
     if networks is None:
         return None
     count = sum(weight.numel() for weight in networks[0].parameters())
-    size = middle(norms) / math.sqrt(count)
+    size = median_value(norms) / math.sqrt(count)
     if size >= EPSILON:
         return None
     clip = dict(settings.regularizers).get("weight-clip")
@@ -67,8 +68,8 @@ def vanishing_gradient(history: History) -> Finding | None:
     return Finding(
         "vanishing gradient",
         f"the generator's gradient is {size:.2g} a weight since {norms[0].kimg:.1f} kimg (norm "
-        f"{middle(norms):.2g}, {count:,} weights), under the epsilon of {settings.optimizer}, {EPSILON:g}, "
-        "where steps shrink with it",
+        f"{median_value(norms):.2g}, {count:,} weights), under the epsilon of {settings.optimizer}, "
+        f"{EPSILON:g}, where steps shrink with it",
         f"widen --weight-clip {clip:g}, or take --loss wgan-gp" if clip else remedy,
         "Arjovsky et al. 2017, arXiv:1701.07875, section 3; Arjovsky & Bottou 2017, arXiv:1701.04862",
     )
@@ -152,10 +153,10 @@ def divergence(history: History) -> Finding | None:
         if history.is_young or name in FREE:
             continue
         least, now = min(sizes, key=lambda point: point.value), sizes[-max(1, len(sizes) // 8) :]
-        if middle(now) > EXPLODED * max(1.0, least.value):
+        if median_value(now) > EXPLODED * max(1.0, least.value):
             return _diverged(
                 f"{name} has grown from a size of {least.value:.3g} at {least.kimg:.1f} kimg to "
-                f"{middle(now):.3g} at {now[-1].kimg:.1f} kimg"
+                f"{median_value(now):.3g} at {now[-1].kimg:.1f} kimg"
             )
     return None
 
@@ -180,7 +181,7 @@ def penalty_off_target(history: History) -> Finding | None:
     settings, norms = history.settings, history.latest("critic/gradient_norm", 0.5)
     if history.is_young or not norms or settings.penalty_norm not in ("one", "one-sided"):
         return None
-    norm = middle(norms)
+    norm = median_value(norms)
     if norm <= HIGHEST_NORM and (norm >= LOWEST_NORM or settings.penalty_norm == "one-sided"):
         return None
     remedy = "raise --penalty-weight or lower --lr-critic"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.seeds import generator_for
-from experiments.data.core.batch_schedule import BatchSchedule
+from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Held, load_into_memory
 from experiments.data.core.memory import memory_for_data
 

@@ -93,7 +93,7 @@ class KnownChanges(DataSet, ABC):
         """A data set of further samples for evaluation; none of them is in this set."""
 
 
-class NoHeldOutDataError(ValueError):  # noqa: N818  (a state of the data, which has a remedy)
+class NoHeldOutDataError(ValueError):
     """Error of a source that holds no images out from training; its message says how to add some."""
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.errors import RunError
-from experiments.data.core.batch_schedule import BatchSchedule
+from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.batch_stream import BatchStream
 from experiments.data.core.dataset import DataSet, Domains
 from gans.core.clock import Clock

@@ -19,7 +19,7 @@ from experiments.data.core.dataset import (
     NoHeldOutDataError,
     attributes_of,
 )
-from experiments.data.core.sources import access, open_source
+from experiments.data.core.sources import data_access_from, open_source
 from gans.core.architecture import Task
 from gans.core.attributes import group_names
 
@@ -43,7 +43,7 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
         check_batch_sizes(settings, domains.a)
         check_batch_sizes(settings, domains.b)
         return domains, None
-    source = open_source(settings.data, access(settings.to_dict()))
+    source = open_source(settings.data, data_access_from(settings.to_dict()))
     fit: Any = settings.fit or "auto"
     with usage_errors():
         data = source.open(settings.image_size, settings.channels, fit)
@@ -105,7 +105,7 @@ def open_held_out_attributes(settings: Settings) -> tuple[DataSet, bool]:
 
 def _domain_source(settings: Settings) -> tuple[DomainSource, Callable[[bool, bool], Domains]]:
     """The source of a run's two domains, and a function (paired, held out) that opens it."""
-    source = open_source(settings.data, access(settings.to_dict()))
+    source = open_source(settings.data, data_access_from(settings.to_dict()))
     fit: Any = settings.fit or "auto"
     assert isinstance(source, DomainSource)  # the config was resolved
     return source, partial(source.open_domains, settings.image_size, settings.channels, fit)

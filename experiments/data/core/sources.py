@@ -18,7 +18,7 @@ def absolute_spec(spec: str) -> str:
     return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
 
 
-def access(settings: Mapping[str, Any]) -> DataAccess:
+def data_access_from(settings: Mapping[str, Any]) -> DataAccess:
     """The access to the files of a source, with its options, from settings by name."""
     root = settings.get("data_root")
     switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}

@@ -18,8 +18,8 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores, read_evaluation_scores
 from experiments.sweeps.engines import LocalEngine, threads_each
 from experiments.sweeps.progress import SweepProgress
-from experiments.sweeps.queue import work_off
-from experiments.sweeps.reproduction.rows import PublishedRow
+from experiments.sweeps.queue import run_tasks
+from experiments.sweeps.reproduction.published_rows import PublishedRow
 from experiments.sweeps.worker import Evaluation, SweepTask
 from experiments.training.run import check_folder, run
 
@@ -107,7 +107,7 @@ def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int)
     engine = LocalEngine(jobs, threads_each(jobs))
     log.info(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
     with SweepProgress(out) as board:
-        states = work_off(tasks, engine, board.show)
+        states = run_tasks(tasks, engine, board.show)
     for name, state in states.items():
         if state != "done":
             raise RunError(f"{name} {state}; the same command tries again")

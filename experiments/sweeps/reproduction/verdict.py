@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Literal
 
 from experiments.analysis.comparison.significance import interval
-from experiments.sweeps.reproduction.rows import PublishedRow
+from experiments.sweeps.reproduction.published_rows import PublishedRow
 
 Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
 

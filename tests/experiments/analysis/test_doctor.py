@@ -11,7 +11,7 @@ import torch
 
 from experiments.analysis.doctor.diagnosis import diagnose
 from experiments.analysis.doctor.history import FEWEST_LINES, History
-from experiments.analysis.doctor.loss_scale import scale_of
+from experiments.analysis.doctor.loss_scale import reference_losses
 from experiments.core import registry
 from experiments.core.diversity import pairwise_distance
 from experiments.core.settings import Settings
@@ -142,7 +142,7 @@ def test_how_small_the_generators_gradient_may_be(size: float, optimizer: str, f
     [("bce", 1.3863), ("lsgan", 0.25), ("hinge", 2.0), ("relativistic", 0.6931), ("wgan", None)],
 )
 def test_what_a_form_has_to_give(form: str, chance: float | None) -> None:
-    scale = scale_of(registry.load("form", form)())
+    scale = reference_losses(registry.load("form", form)())
     if chance is None:
         assert scale is None
     else:

@@ -8,8 +8,8 @@ from experiments.augmentations.flip import Flip
 from experiments.augmentations.jitter import Jitter
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.settings import read_value
-from experiments.data.core.batch_schedule import constant_batches
+from experiments.core.settings import read_setting
+from experiments.data.core.batch_sizes import constant_batches
 from experiments.data.core.dataset import Held
 from experiments.data.core.loader import Loader
 
@@ -87,9 +87,9 @@ def test_a_loaded_batch_is_augmented_and_a_shown_one_is_not() -> None:
 
 
 def test_names_alone_have_their_usual_strength() -> None:
-    assert read_value("augment", "jitter=0.4,flip") == (("flip", 0.5), ("jitter", 0.4))
+    assert read_setting("augment", "jitter=0.4,flip") == (("flip", 0.5), ("jitter", 0.4))
     for words in ("flip=0", "flip=2", "crop=-1", "flip,flip"):
         with pytest.raises(ValueError, match=words.split("=")[0].split(",")[0]):
-            read_value("augment", words)
+            read_setting("augment", words)
     with pytest.raises(UsageError, match="unknown augmentation 'flap'; did you mean flip"):
-        read_value("augment", "flap")
+        read_setting("augment", "flap")

@@ -9,11 +9,16 @@ from experiments.config.files import check_same_recipe, differences
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.settings import FIELDS, read_value
+from experiments.core.settings import FIELDS, read_setting
 
 # The papers' defaults at --preset paper, for an architecture that leaves them to the loss.
 # No row names what it leaves to the architecture: dcgan's critic has batch norm, unless a penalty holds it.
-ADAM_OF_DCGAN = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "optimizer.betas": (0.5, 0.999)}
+ADAM_OF_DCGAN = {
+    "optimizer": "adam",
+    "lr_generator": 2e-4,
+    "lr_critic": 2e-4,
+    "optimizer.betas": (0.5, 0.999),
+}
 PLAIN = {
     "n_critic": 1, **ADAM_OF_DCGAN, "penalty": (), "penalty_weight": None, "regularizers": (),
     "critic_norm": "batch",
@@ -28,7 +33,13 @@ PAPER_LOSSES: dict[str, dict[str, Any]] = {
     "bce-saturating": PLAIN,
     "lsgan": PLAIN,
     "wgan": PLAIN
-    | {"n_critic": 5, "optimizer": "rmsprop", "lr_generator": 5e-5, "lr_critic": 5e-5, "optimizer.betas": None}
+    | {
+        "n_critic": 5,
+        "optimizer": "rmsprop",
+        "lr_generator": 5e-5,
+        "lr_critic": 5e-5,
+        "optimizer.betas": None,
+    }
     | {"regularizers": (("weight-clip", 0.01),)},
     "wgan-gp": WASSERSTEIN | {"penalty_norm": "one"},
     "wgan-lp": WASSERSTEIN | {"penalty_norm": "one-sided"},
@@ -212,7 +223,7 @@ def test_no_setting_does_nothing(flags: dict[str, Any]) -> None:
 
 
 def _again(name: str, value: Any) -> Any:
-    return value if "." in name else read_value(name, value)
+    return value if "." in name else read_setting(name, value)
 
 
 def test_a_saved_config_resolves_to_itself() -> None:
@@ -256,9 +267,9 @@ def test_a_runs_config_is_not_mixed_with_another_loss() -> None:
     ],
 )
 def test_words_are_read(name: str, words: str, value: Any) -> None:
-    assert read_value(name, words) == value
+    assert read_setting(name, words) == value
     assert (
-        [type(part) for part in value] == [type(p) for p in read_value(name, words)]
+        [type(part) for part in value] == [type(p) for p in read_setting(name, words)]
         if isinstance(value, tuple)
         else True
     )
@@ -275,7 +286,7 @@ def test_words_are_read(name: str, words: str, value: Any) -> None:
 )  # fmt: skip
 def test_impossible_words_are_refused(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read_value(name, words)
+        read_setting(name, words)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 
 from experiments.config.resolve import resolve
 from experiments.core import registry
-from experiments.core.settings import read_value
+from experiments.core.settings import read_setting
 from experiments.core.stop_signal import StopSignal
 from experiments.data.core.loader import Loader
 from experiments.training.callbacks import Progress
-from experiments.training.estimate import describe_plan, estimate
 from experiments.training.experiment import Experiment, build
+from experiments.training.memory_estimate import describe_plan, estimate
 from experiments.training.trainer import train_steps
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
@@ -148,9 +148,9 @@ def test_every_architecture_has_a_plan_at_its_paper_scale(arch: str) -> None:
 
 
 def test_words_of_the_flag() -> None:
-    assert read_value("stage_batch_sizes", "8:32,4:64") == ((4, 64), (8, 32))
-    assert read_value("stage_batch_sizes", [[8, 32], [4, 64]]) == ((4, 64), (8, 32))
-    assert read_value("stage_batch_sizes", {"4": 64}) == ((4, 64),)
+    assert read_setting("stage_batch_sizes", "8:32,4:64") == ((4, 64), (8, 32))
+    assert read_setting("stage_batch_sizes", [[8, 32], [4, 64]]) == ((4, 64), (8, 32))
+    assert read_setting("stage_batch_sizes", {"4": 64}) == ((4, 64),)
     plan = describe_plan(resolve({**TINY, "stage_batch_sizes": ((4, 64), (8, 32))}))
     assert any(line.split() == ["arch.stage_batch_sizes", "4:64,8:32", "flag"] for line in plan.splitlines())
 
@@ -163,7 +163,11 @@ def test_impossible_words(words: str, refused: Any) -> None:
 def test_what_is_refused(refused: Any) -> None:
     small = "--image-size 16 --width 2 --z-dim 3 --batch-size 4 --out run"
     for arch in ("dcgan", "stylegan2"):
-        refused(2, (f"--stage-batch-sizes has no meaning for architecture {arch}",), f"run --arch {arch} {small} --stage-batch-sizes 4:8")
+        refused(
+            2,
+            (f"--stage-batch-sizes has no meaning for architecture {arch}",),
+            f"run --arch {arch} {small} --stage-batch-sizes 4:8",
+        )
     line = f"run --arch progan {small} --steps 9"
     for dry in ("", " --dry-run"):
         refused(2, ("32", "4, 8, 16"), f"{line} --stage-batch-sizes 32:8{dry}")

@@ -11,14 +11,20 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.config.resolve import resolve
-from experiments.training.estimate import estimate
 from experiments.training.experiment import build
+from experiments.training.memory_estimate import estimate
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
 Gans = Callable[..., Any]
 Refused = Callable[..., str]
 TRANSLATORS = [name for name in ARCHITECTURES if name not in FROM_NOISE]
-ADAM = {"optimizer": "adam", "lr_generator": 2e-4, "lr_critic": 2e-4, "optimizer.betas": (0.5, 0.999), "n_critic": 1}
+ADAM = {
+    "optimizer": "adam",
+    "lr_generator": 2e-4,
+    "lr_critic": 2e-4,
+    "optimizer.betas": (0.5, 0.999),
+    "n_critic": 1,
+}
 HALF = {"lr_schedule": "linear", "lr_decay_from": 0.5}
 PAPERS: dict[str, dict[str, Any]] = {
     "cyclegan": ADAM
@@ -30,7 +36,13 @@ PAPERS: dict[str, dict[str, Any]] = {
     | {"critic_norm": "instance", "arch.l1_weight": 100.0, "penalty": ()},
     "stargan": HALF
     | {"loss": "wgan-gp", "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4}
-    | {"optimizer.betas": (0.5, 0.999), "n_critic": 5, "batch_size": 16, "image_size": (128, 128), "width": 64}
+    | {
+        "optimizer.betas": (0.5, 0.999),
+        "n_critic": 5,
+        "batch_size": 16,
+        "image_size": (128, 128),
+        "width": 64,
+    }
     | {"penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "critic_norm": "none"}
     | {"arch.classification_weight": 1.0, "arch.reconstruction_weight": 10.0},
 }

@@ -64,8 +64,8 @@ def critic(blueprint):
 
 
 architecture = Architecture(
-    paper="none", generator=Generator, critic=critic, data=("images",), default_loss="bce", default_data="shapes",
-    critic_norm="layer", settings=(defaults(z_dim=4, batch_size=4, image_size=(8, 8), kimg=1.0),),
+    paper="none", generator=Generator, critic=critic, data=("images",), default_loss="bce",
+    default_data="shapes", critic_norm="layer", settings=(defaults(z_dim=4, batch_size=4, image_size=(8, 8), kimg=1.0),),
 )
 '''
 
@@ -81,8 +81,8 @@ def test_old_method_names_work(workplace: Path, gans: Gans, caplog: pytest.LogCa
     form = registry.load("form", "old-form")()
     assert form.critic(torch.tensor([3.0]), torch.tensor([2.0])).item() == 4 + 4
     assert form.generator(torch.tensor([3.0])).item() == 4
-    run = "run --plugin old_form.py --arch mlp --data ring8 --loss old-form --label-smoothing 0.9 --steps 2 --out run"
-    assert gans(run).status == 0
+    run = "run --plugin old_form.py --arch mlp --data ring8 --loss old-form --label-smoothing 0.9 --steps 2"
+    assert gans(f"{run} --out run").status == 0
 
 
 def test_old_imports_work(workplace: Path, gans: Gans) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from experiments.core.errors import RunError
 from experiments.core.images import to_uint8
-from experiments.data.core.batch_schedule import BatchSchedule, Segment, constant_batches
+from experiments.data.core.batch_sizes import BatchSchedule, Segment, constant_batches
 from experiments.data.core.batch_stream import BATCHES_AHEAD
 from experiments.data.core.dataset import DataSet, Held, load_into_memory
 from experiments.data.core.loader import Loader
@@ -108,7 +108,9 @@ def test_data_that_fits_is_held_and_data_that_does_not_is_fetched(monkeypatch: p
     assert torch.equal(streamed.next_batch().samples, first), "both ways load the same"
     streamed.next_batch()
     streamed.seen = 0
-    assert torch.equal(streamed.next_batch().samples, first), "what was fetched for another position is discarded"
+    assert torch.equal(streamed.next_batch().samples, first), (
+        "what was fetched for another position is discarded"
+    )
     assert len(large.fetched) < 50 * 5
 
 

@@ -10,7 +10,7 @@ from experiments.augmentations.crop import Crop
 from experiments.augmentations.flip import Flip
 from experiments.core.errors import RunError
 from experiments.core.images import to_uint8
-from experiments.data.core.batch_schedule import constant_batches
+from experiments.data.core.batch_sizes import constant_batches
 from experiments.data.core.dataset import DataSet, Domains
 from experiments.data.core.loader import Loader
 
@@ -121,12 +121,20 @@ AUGMENTATIONS = {"flip": Flip, "crop": Crop}
 def test_partners_change_alike(change: str) -> None:
     torch.manual_seed(0)
     loader = Loader(
-        Domains(Scenes(0.5), Scenes(1.0), paired=True), constant_batches(20), 0, CPU, [(AUGMENTATIONS[change]().apply, 0.5)]
+        Domains(Scenes(0.5), Scenes(1.0), paired=True),
+        constant_batches(20),
+        0,
+        CPU,
+        [(AUGMENTATIONS[change]().apply, 0.5)],
     )
     batch = loader.next_batch()
     (a,), b = batch.condition, batch.samples
     torch.testing.assert_close(a, halved(b), rtol=0, atol=0.01)
-    plain = Loader(Domains(Scenes(0.5), Scenes(1.0), paired=True), constant_batches(20), 0, CPU).next_batch().samples
+    plain = (
+        Loader(Domains(Scenes(0.5), Scenes(1.0), paired=True), constant_batches(20), 0, CPU)
+        .next_batch()
+        .samples
+    )
     same = (plain == b).flatten(1).all(dim=1).sum()
     assert 0 < same < 20 if change == "flip" else same < 10, "each image by its own draw"
 
@@ -134,7 +142,9 @@ def test_partners_change_alike(change: str) -> None:
 def test_images_of_two_domains_change_each_by_itself() -> None:
     torch.manual_seed(0)
     plain = Loader(Domains(Scenes(0.5), Scenes(1.0)), constant_batches(20), 0, CPU).next_batch()
-    batch = Loader(Domains(Scenes(0.5), Scenes(1.0)), constant_batches(20), 0, CPU, [(Flip().apply, 0.5)]).next_batch()
+    batch = Loader(
+        Domains(Scenes(0.5), Scenes(1.0)), constant_batches(20), 0, CPU, [(Flip().apply, 0.5)]
+    ).next_batch()
     flipped = [
         (before != after).flatten(1).any(dim=1)
         for before, after in ((plain.samples, batch.samples), (plain.condition[0], batch.condition[0]))

@@ -93,7 +93,9 @@ def test_the_command_says_so(refused: Callable[..., str]) -> None:
     refused(2, ("cifar10", "--download", "--data-root"), "run --arch dcgan --data cifar10 --dry-run")
 
 
-def published(kind: type[InMemoryNamedSet], network: Any, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+def published(
+    kind: type[InMemoryNamedSet], network: Any, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> str:
     """Puts a small set on the network as it is published, and its checksum where torchvision has that of the
     real one; the address."""
     install(folder, kind, 7)

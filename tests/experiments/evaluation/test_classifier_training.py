@@ -30,7 +30,7 @@ def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Watched(Held):
-    """Squares and stripes, which a network learns at once; remembers what was looked at."""
+    """Squares and stripes, which a network learns at once; remembers what was fetched."""
 
     def __init__(self) -> None:
         draw = torch.Generator().manual_seed(0)
@@ -46,12 +46,12 @@ class Watched(Held):
         return super().fetch(indices)
 
 
-def test_it_learns_and_is_judged_by_what_it_was_not_shown() -> None:
+def test_it_learns_and_is_evaluated_on_held_out_images() -> None:
     data, told = Watched(), []
     trained = train_classifier(data, Training(epochs=2, seed=0, device="cpu"), told.append)
     assert trained.accuracy > 0.95 and trained.held_out == 90
-    shown, judged = torch.cat(data.fetched[:-1]), data.fetched[-1]
-    assert len(judged) == 90 and not set(judged.tolist()) & set(shown.tolist())
+    shown, held_out = torch.cat(data.fetched[:-1]), data.fetched[-1]
+    assert len(held_out) == 90 and not set(held_out.tolist()) & set(shown.tolist())
     assert sum(told) == len(shown) == images_shown(900, 2) == 2 * 6 * 128
 
 
@@ -192,7 +192,7 @@ def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace:
     assert found["covered"] == 6 and found["kl"] < 0.01 and found["high_quality"] > 0.4
 
 
-def test_only_its_own_data_is_judged_by_it(gans: Gans, workplace: Path) -> None:
+def test_it_evaluates_its_own_data_only(gans: Gans, workplace: Path) -> None:
     """Two folders of one name have one name for their classifiers; it is the one's that was trained on."""
     from PIL import Image
 
@@ -207,7 +207,7 @@ def test_only_its_own_data_is_judged_by_it(gans: Gans, workplace: Path) -> None:
     assert "classifier:" not in other.out
 
 
-def test_stacked_data_is_judged_by_the_classifier_of_its_grey_set(
+def test_stacked_data_takes_the_classifier_of_its_grey_set(
     gans: Gans, refused: Any, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image

@@ -146,7 +146,7 @@ def test_references_are_kept_and_made_anew_when_anything_changes(
     assert sum(seen) == 60
     # Statistics that were kept take another way to the root, and end in other bits.
     assert value_of(gans(command)) == pytest.approx(first, rel=1e-9)
-    assert sum(seen) == 60, "nothing was looked at again"
+    assert sum(seen) == 60, "nothing was extracted again"
     pixels = np.array(Image.open("a/007.png"))
     pixels[3, 4, 1] ^= 1
     Image.fromarray(pixels).save("a/007.png")

@@ -143,7 +143,7 @@ def test_a_run_on_points_counts_its_modes(gans: Gans, refused: Any, finished: Pa
     refused(2, ("--plot", "points"), f"evaluate {finished} --plot")
 
 
-def test_a_score_belongs_to_the_generator_that_was_judged(gans: Gans, trained: Path) -> None:
+def test_a_score_belongs_to_the_generator_that_was_evaluated(gans: Gans, trained: Path) -> None:
     """Of an unfinished run whose newest checkpoint is damaged, it is the one before."""
     expected = json.loads(gans(f"evaluate {trained} {SMALL} --metrics fid --every-checkpoint --json").out)[
         "2"
@@ -159,7 +159,7 @@ def test_a_score_belongs_to_the_generator_that_was_judged(gans: Gans, trained: P
     assert list(json.loads(every.out)) == ["1", "2"] and "it is left out" in every.err
 
 
-def test_a_run_is_judged_while_another_process_trains_it(gans: Gans, trained: Path) -> None:
+def test_a_run_is_evaluated_while_another_process_trains_it(gans: Gans, trained: Path) -> None:
     from experiments.runs.folder import RunFolder
 
     with RunFolder(trained).lock():
@@ -186,12 +186,12 @@ def test_names_are_the_catalogues_and_counted_once(gans: Gans, trained: Path) ->
     assert list(json.loads(outcome.out)) == ["precision-recall"]
 
 
-def test_nothing_is_looked_at_for_what_is_refused(
+def test_nothing_is_extracted_for_what_is_refused(
     refused: Any, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from metrics.extractors.random_vgg import RandomVGG
 
-    monkeypatch.setattr(RandomVGG, "__call__", lambda *_: pytest.fail("an image was looked at"))
+    monkeypatch.setattr(RandomVGG, "__call__", lambda *_: pytest.fail("an image was extracted"))
     refused(2, ("modes",), f"evaluate {trained} {SMALL} --metrics fid,modes")
     plot = f"evaluate {trained}/checkpoints/step-00000003.pt {SMALL} --metrics fid --plot"
     refused(2, ("--plot", "run folder"), plot)

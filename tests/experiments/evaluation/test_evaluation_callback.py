@@ -47,11 +47,11 @@ def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch:
     """A slow evaluation makes the run longer, but not the images a second fewer."""
     clock = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    judge = Evaluator.__call__
+    original = Evaluator.__call__
 
     def slow(self: Evaluator, samples: Any) -> Any:
         clock[0] += 1000.0
-        return judge(self, samples)
+        return original(self, samples)
 
     def step(*_: Any) -> Any:
         clock[0] += 1.0
@@ -72,10 +72,10 @@ def test_it_is_not_counted_as_training(gans: Gans, workplace: Path, monkeypatch:
 def values(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the next evaluations find, in place of the modes covered."""
     found: list[float] = []
-    judge = Evaluator.__call__
+    original = Evaluator.__call__
 
     def pretend(self: Evaluator, samples: Any) -> Any:
-        scores = judge(self, samples)
+        scores = original(self, samples)
         score = next(iter(scores.values()))
         score["value"] = score["covered"] = found.pop(0)
         return scores
@@ -149,10 +149,10 @@ def test_what_others_score_in_between_does_not_count(values: list[float], gans: 
 
 
 def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, judge = [0.2, 0.6, 0.4], Evaluator.__call__
+    found, original = [0.2, 0.6, 0.4], Evaluator.__call__
 
     def pretend(self: Evaluator, samples: Any) -> Any:
-        scores = judge(self, samples)
+        scores = original(self, samples)
         scores["modes"] |= {"value": 8.0, "covered": 8.0, "high_quality": found.pop(0)}
         return scores
 
@@ -167,10 +167,10 @@ def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pyte
 def test_a_single_number_may_choose(
     name: str, step: int, gans: Gans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, judge = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Evaluator.__call__
+    found, original = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Evaluator.__call__
 
     def pretend(self: Evaluator, samples: Any) -> Any:
-        scores = judge(self, samples)
+        scores = original(self, samples)
         precision, recall = found.pop(0)
         scores["precision-recall"] |= {"value": precision, "precision": precision, "recall": recall}
         return scores

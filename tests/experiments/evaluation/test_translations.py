@@ -289,7 +289,7 @@ def test_pixels_alone_ask_no_extractor(run: Any, evaluated: Any, monkeypatch: py
 
     folder = run("pix2pix")
     both = evaluated(folder)
-    monkeypatch.setattr(RandomVGG, "__call__", lambda *_: pytest.fail("an image was looked at"))
+    monkeypatch.setattr(RandomVGG, "__call__", lambda *_: pytest.fail("an image was extracted"))
     assert evaluated(folder, "--metrics l1,psnr") == {key: both[key] for key in ("l1/to-B", "psnr/to-B")}
 
 
@@ -326,10 +326,10 @@ def test_the_best_in_one_direction_or_in_all(
 ) -> None:
     """A metric's name means the mean over directions: 3.5, 3 and 3.25 here. The larger of the two would
     choose the last, the smaller the first."""
-    found, judge = [(1.0, 6.0), (2.4, 3.6), (3.5, 3.0)], Evaluator.__call__
+    found, original = [(1.0, 6.0), (2.4, 3.6), (3.5, 3.0)], Evaluator.__call__
 
     def pretend(self: Evaluator, candidate: Any) -> Any:
-        scores = judge(self, candidate)
+        scores = original(self, candidate)
         to_a, to_b = found.pop(0)
         for name, values in {"l1": (to_a, to_b), "fd-random-vgg": (-to_a, to_b + 2 * to_a)}.items():
             for way, value in zip(("to-A", "to-B"), values, strict=True):

@@ -16,7 +16,7 @@ from torch import nn
 
 import cli
 from experiments.inference import onnx as exporting
-from experiments.inference.latent_space import latent_of
+from experiments.inference.latent_space import latent_from_seed
 from experiments.runs.generator import load_generator
 from tests.conftest import FROM_NOISE, ROOT
 
@@ -80,7 +80,7 @@ def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     assert float(printed[1]) <= 1e-4
     kinds = [node.op_type for node in onnx.load("deep/one.onnx").graph.node]
     assert arch != "mlp" or "BatchNormalization" not in kinds, "all of its norms follow a linear layer"
-    z = latent_of(3, 3)[None].numpy()
+    z = latent_from_seed(3, 3)[None].numpy()
     gans("sample run -n 1 --seed 3 --out one.npy")
     found = np.clip(np.round((samples("deep/one.onnx", z) + 1) * 127.5), 0, 255)
     assert np.abs(found - np.load("one.npy")).max() <= 1, "the sample of that seed, but for rounding"

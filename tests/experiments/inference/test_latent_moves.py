@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageSequence
 
 from experiments.core.errors import UsageError
-from experiments.core.sheets import SheetRow, draw_sheet
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.inference import movies
 from experiments.inference.latent_moves import (
     LatentTerm,
@@ -22,7 +22,7 @@ from experiments.inference.latent_moves import (
     path_through,
     total,
 )
-from experiments.inference.latent_space import LatentSpace, latent_of, open_space
+from experiments.inference.latent_space import LatentSpace, latent_from_seed, open_space
 
 Gans = Callable[..., Any]
 CELL = 64  # an image of 8×8 pixels is shown eight times as large
@@ -78,7 +78,7 @@ def test_a_film_has_the_frames_of_the_grid(gans: Gans, trained: Path) -> None:
 def test_a_path_passes_every_seed_in_equal_steps(space: LatentSpace) -> None:
     points = path_through(space, [1, 2, 3], 21)
     for index, seed in ((0, 1), (10, 2), (20, 3)):
-        assert torch.equal(points[index], latent_of(seed, 5))
+        assert torch.equal(points[index], latent_from_seed(seed, 5))
     # z(t) sin ω = sin((1 − t) ω) z0 + sin(t ω) z1, for t = 0, 1/10, …
     way = points[:11].double()
     shares = torch.linalg.lstsq(torch.stack([way[0], way[-1]], dim=1), way.T).solution
@@ -131,13 +131,13 @@ def test_odd_films_are_filled_up() -> None:
 
 
 def test_arithmetic_adds_means_of_latents(space: LatentSpace) -> None:
-    one, two, three, four = (latent_of(seed, 5) for seed in (1, 2, 3, 4))
+    one, two, three, four = (latent_from_seed(seed, 5) for seed in (1, 2, 3, 4))
     terms = [LatentTerm(1, (1, 2)), LatentTerm(-1, (3,)), LatentTerm(1, (4, 4))]
     assert torch.allclose(total(space, terms), (one + two) / 2 - three + four, atol=1e-6)
 
 
 def test_neighbours_stay_near_the_result(space: LatentSpace) -> None:
-    point = latent_of(1, 5)
+    point = latent_from_seed(1, 5)
     points = neighbourhood(space, point, 0.25, seed=0)
     assert torch.equal(points[4], point)
     shifts = (points - point)[[0, 1, 2, 3, 5, 6, 7, 8]]
@@ -175,7 +175,7 @@ def test_the_sheet_shows_each_seed_and_the_result(gans: Gans, trained: Path) -> 
 
 
 def test_one_dimension_changes_at_a_time(space: LatentSpace) -> None:
-    point = latent_of(1, 5)
+    point = latent_from_seed(1, 5)
     points = along_dimensions(space, point, [4, 0], torch.tensor([-2.0, 0.0, 2.0]))
     assert points[0, :, 4].tolist() == points[1, :, 0].tolist() == [-2.0, 0.0, 2.0]
     assert torch.equal(points[0, :, :4], point[:4].expand(3, 4))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments.core.settings import Settings
-from experiments.inference.latent_space import BATCH, LatentSpace, StyleSpace, latent_of, space_of
+from experiments.inference.latent_space import BATCH, LatentSpace, StyleSpace, latent_from_seed, space_of
 from experiments.runs.generator import generate
 from gans.core.networks import LatentNetwork
 
@@ -27,8 +27,8 @@ PLANE = space_of(Identity(), Settings(z_dim=2), "identity", torch.device("cpu"))
 @pytest.mark.parametrize("seed", [0, 3, 2**64])
 def test_a_seed_is_the_first_latent_of_its_samples(seed: int) -> None:
     first = generate(Identity(), 5, seed, "cpu")[0]
-    assert torch.equal(latent_of(seed, 2), first)
-    assert not torch.equal(latent_of(seed + 1, 2), first)
+    assert torch.equal(latent_from_seed(seed, 2), first)
+    assert not torch.equal(latent_from_seed(seed + 1, 2), first)
 
 
 def test_noise_is_interpolated_on_the_sphere() -> None:
@@ -42,7 +42,7 @@ def test_a_mapping_network_makes_w_the_space(styled: LatentSpace) -> None:
     assert isinstance(styled, StyleSpace)
     assert (styled.letter, styled.size) == ("w", 3)
     points = styled.of_seeds([3, 4])
-    z = torch.stack([latent_of(3, 6), latent_of(4, 6)])
+    z = torch.stack([latent_from_seed(3, 6), latent_from_seed(4, 6)])
     assert torch.allclose(points, styled.network.map(z))  # type: ignore[operator]
     assert torch.allclose(styled.samples(points), styled.network(z))
     middle = styled.between(*points, torch.tensor([0.5]))

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.images import to_uint8
-from experiments.inference.latent_space import LatentSpace, latent_of, open_space
+from experiments.inference.latent_space import LatentSpace, latent_from_seed, open_space
 from experiments.inference.projection import Standing, errors, project, read_target, refined
 from tests.experiments.inference.test_latent_moves import places, sampled
 
@@ -39,12 +39,12 @@ def test_an_image_of_its_own_is_found_again(space: LatentSpace, seed: int) -> No
     found = project(space, own_image(space, seed), 300, 0, quiet)
     assert found.error < 4 * (2 / 255) ** 2 / 12
     assert found.psnr == pytest.approx(10 * np.log10(4 / found.error))
-    assert (found.point - latent_of(seed, 5)).abs().max() < 0.1, "and so is its latent"
+    assert (found.point - latent_from_seed(seed, 5)).abs().max() < 0.1, "and so is its latent"
 
 
 def test_least_squares_find_the_bottom_of_the_valley(space: LatentSpace) -> None:
     """From nearby, where Adam would still need hundreds of steps; and never upwards."""
-    goal = latent_of(3, 5)
+    goal = latent_from_seed(3, 5)
     image = space.samples(goal[None])[0]
     begin = goal + 0.02
     end = refined(space, begin, image)
@@ -99,7 +99,7 @@ def test_the_command(gans: Gans, trained: Path) -> None:
     assert (error.split()[0], psnr.split()[0], out) == ("mean_squared_error", "psnr", "near/found.png")
     assert float(psnr.split()[1]) > 40
     latent = np.load("near/found.npy")
-    assert latent.shape == (5,) and np.abs(latent - latent_of(3, 5).numpy()).max() < 0.1
+    assert latent.shape == (5,) and np.abs(latent - latent_from_seed(3, 5).numpy()).max() < 0.1
     assert places(Image.open(out), sampled(gans, 3)) >= 1, "the image itself"
 
 

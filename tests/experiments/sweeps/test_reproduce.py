@@ -15,7 +15,7 @@ from experiments.core.errors import UsageError
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
 from experiments.sweeps.reproduction import modes_touched, pacgan_mlp
-from experiments.sweeps.reproduction.rows import ROWS, PublishedRow
+from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
 from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
 from gans.core.architecture import Blueprint
 

@@ -12,7 +12,7 @@ from experiments.analysis.comparison.read import record_of
 from experiments.commands import sweep
 from experiments.runs.folder import RunFolder, lock_folder, run_folders
 from experiments.sweeps.progress import SweepProgress
-from experiments.sweeps.queue import how_it_ended
+from experiments.sweeps.queue import describe_end
 from experiments.sweeps.rounds import SweepContext, halve, ranked
 from experiments.sweeps.search_space import Sweep
 from experiments.sweeps.worker import Evaluation
@@ -161,7 +161,7 @@ def test_one_failing_member_does_not_stop_the_rest(gans, here, moody, tmp_path):
 def test_why_a_process_of_a_member_died_stands_in_its_folder(scored):
     laboratory, (member,) = scored((0.5,))
     for status, reason in ((3, "exit status 3"), (-signal.SIGKILL, "ended by signal SIGKILL")):
-        assert how_it_ended(laboratory.task(member), status).startswith(f"failed: {reason}; see ")
+        assert describe_end(laboratory.task(member), status).startswith(f"failed: {reason}; see ")
         assert laboratory.folder(member).state.endswith("log.txt")
 
 

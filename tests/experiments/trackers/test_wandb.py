@@ -69,9 +69,9 @@ def test_how_scores_were_made_stands_beside_them(gans: Gans, parts: Parts) -> No
     evaluate = "--evaluate-kimg 0.24 --evaluate-samples 20"
     assert gans(f"{SHORT} {evaluate} --track wandb --out run").status == 0
     (part,) = parts(Path("run"))
-    judged = [line for line in part.scores if "metric/modes/covered" in line]
+    evaluated = [line for line in part.scores if "metric/modes/covered" in line]
     kept = read_evaluation_scores(RunFolder(Path("run")))
-    assert [(line["step"], parse_scores(line)) for line in judged] == kept
+    assert [(line["step"], parse_scores(line)) for line in evaluated] == kept
     assert [step for step, _ in kept] == [15, 30]
     newest = kept[-1][1]["modes"]
     assert part.summary["metric/modes/covered"] == newest["covered"]

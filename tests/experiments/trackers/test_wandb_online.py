@@ -192,7 +192,7 @@ def test_a_run_does_not_wait_for_an_upload_that_does_not_end(gans: Gans, server:
 
 @pytest.fixture
 def offline(gans: Gans, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sweep's folder with two runs: one judged after its end, and one not tracked at all."""
+    """A sweep's folder with two runs: one evaluated after its end, and one not tracked at all."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert gans(f"{SHORT} --track wandb --out sweep/one").status == 0
     assert gans("evaluate sweep/one -n 20").status == 0

@@ -17,7 +17,7 @@ from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
-from experiments.data.core.batch_schedule import constant_batches
+from experiments.data.core.batch_sizes import constant_batches
 from experiments.data.core.dataset import DataSet
 from experiments.data.core.loader import Loader
 from experiments.data.core.sources import open_source

@@ -9,7 +9,13 @@ from scipy import stats
 
 from experiments.analysis.comparison import table
 from experiments.analysis.comparison.groups import Group
-from experiments.analysis.comparison.significance import holm, interval, paired, smallest_difference, welch
+from experiments.analysis.comparison.significance import (
+    holm_correction,
+    interval,
+    paired_t_test,
+    smallest_difference,
+    welch_t_test,
+)
 
 SIMULATIONS = 2000
 # Sleep gained under two drugs by ten patients (Student 1908), in hours.
@@ -19,8 +25,8 @@ OTHER = (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4)
 
 def test_students_own_data():
     # p values as printed in textbooks since.
-    assert welch(ONE, OTHER) == pytest.approx(0.07939, abs=5e-6)
-    assert paired(ONE, OTHER) == pytest.approx(0.002833, abs=5e-7)
+    assert welch_t_test(ONE, OTHER) == pytest.approx(0.07939, abs=5e-6)
+    assert paired_t_test(ONE, OTHER) == pytest.approx(0.002833, abs=5e-7)
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
@@ -29,10 +35,12 @@ def test_intervals_and_p_values_are_scipys(count):
     ours, theirs = random.normal(size=count), random.normal(1, 3, size=count + 1)
     known = stats.t.interval(0.95, count - 1, ours.mean(), stats.sem(ours))
     assert interval(ours) == pytest.approx(known, rel=1e-12)
-    assert welch(ours, theirs) == pytest.approx(
+    assert welch_t_test(ours, theirs) == pytest.approx(
         stats.ttest_ind(ours, theirs, equal_var=False).pvalue, rel=1e-9
     )
-    assert paired(ours, theirs[1:]) == pytest.approx(stats.ttest_rel(ours, theirs[1:]).pvalue, rel=1e-9)
+    assert paired_t_test(ours, theirs[1:]) == pytest.approx(
+        stats.ttest_rel(ours, theirs[1:]).pvalue, rel=1e-9
+    )
 
 
 def test_one_value_has_no_interval():
@@ -41,16 +49,16 @@ def test_one_value_has_no_interval():
 
 
 def test_without_any_spread_only_equal_means_are_equal():
-    assert welch([25.0, 25.0], [25.0, 25.0, 25.0]) == 1.0
-    assert welch([25.0, 25.0], [24.0, 24.0]) == 0.0
-    assert paired([1.0, 2.0], [1.0, 2.0]) == 1.0
+    assert welch_t_test([25.0, 25.0], [25.0, 25.0, 25.0]) == 1.0
+    assert welch_t_test([25.0, 25.0], [24.0, 24.0]) == 0.0
+    assert paired_t_test([1.0, 2.0], [1.0, 2.0]) == 1.0
     assert smallest_difference([25.0, 25.0], [24.0, 24.0]) == 0.0
 
 
 def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_correction([0.9, 0.8]) == [1.0, 1.0]
+    assert holm_correction([]) == []
 
 
 @pytest.mark.parametrize("count", [5, 10])
@@ -78,7 +86,7 @@ def test_equal_settings_are_rarely_called_different_and_intervals_cover(count):
     alarms = covered = 0
     for _ in range(SIMULATIONS):
         ours, theirs = random.normal(30, 2, size=(2, count))
-        alarms += welch(ours, theirs) < 0.05
+        alarms += welch_t_test(ours, theirs) < 0.05
         low, high = interval(ours)
         covered += low <= 30 <= high
     assert 0.03 <= alarms / SIMULATIONS <= 0.07, alarms / SIMULATIONS
@@ -88,7 +96,7 @@ def test_equal_settings_are_rarely_called_different_and_intervals_cover(count):
 def test_three_deviations_are_found_with_five_seeds():
     random = np.random.default_rng(1)
     pairs = (random.normal((30, 36), 2, size=(5, 2)).T for _ in range(SIMULATIONS))
-    assert sum(welch(*pair) < 0.05 for pair in pairs) / SIMULATIONS >= 0.9
+    assert sum(welch_t_test(*pair) < 0.05 for pair in pairs) / SIMULATIONS >= 0.9
 
 
 def groups_of(scores):
@@ -117,5 +125,12 @@ def test_only_pairs_with_the_best_would_be_corrected_too_little():
     alarms = 0
     for _ in range(SIMULATIONS // 4):
         scores = sorted(random.normal(size=(7, 5)), key=np.mean)
-        alarms += min(holm([welch(scores[0], other) for other in itertools.islice(scores, 1, None)])) < 0.05
+        alarms += (
+            min(
+                holm_correction(
+                    [welch_t_test(scores[0], other) for other in itertools.islice(scores, 1, None)]
+                )
+            )
+            < 0.05
+        )
     assert alarms / (SIMULATIONS // 4) > 0.05

@@ -15,7 +15,7 @@ from experiments.config.resolve import RunSpec
 from experiments.config.schedule import Growth, plan_batches
 from experiments.core import registry
 from experiments.core.settings import Settings
-from experiments.core.show import format_value
+from experiments.core.value_format import format_value
 from experiments.data.core.open import task_of
 from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition, GeneratorNetwork

@@ -52,7 +52,7 @@ class EvaluationCallback:
     """Evaluates the EMA generator at an interval, and keeps the checkpoint of the best.
 
     Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the
-    best is told by what lies in the run folder, so that a resumed run knows it too.
+    best is read from the run folder, so that a resumed run knows it too.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class EvaluationCallback:
     def _is_best(self, scores: EvaluationScores) -> bool:
         """Whether the scores beat those of the best generator so far, or cannot be compared with them."""
         kept = {step_of(path) for path in self.folder.best.paths()}
-        marks = self.evaluator.marks(self.best, scores)
+        key = self.evaluator.ranking_key(self.best, scores)
         return all(
-            marks > self.evaluator.marks(self.best, earlier)
+            key > self.evaluator.ranking_key(self.best, earlier)
             for step, earlier in read_evaluation_scores(self.folder)
             if step in kept and self.evaluator.is_comparable(self.best, scores, earlier)
         )

@@ -88,7 +88,7 @@ def penalty_points(value: Any) -> tuple[str, ...]:
     return () if value == "none" else words(value)
 
 
-def files(value: Any) -> tuple[str, ...]:
+def file_paths(value: Any) -> tuple[str, ...]:
     """Reads a list of files as absolute paths, so that a run goes on from any folder."""
     return words([str(Path(path).absolute().resolve()) for path in words(value)])
 
@@ -154,7 +154,7 @@ def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
     return pairs
 
 
-def courses(value: Any) -> tuple[tuple[str, str, float, float], ...]:
+def scheduled_values(value: Any) -> tuple[tuple[str, str, float, float], ...]:
     """Reads `KEY=SCHEDULE:BEGIN:END,…`, or lists of the four, as courses, sorted by key."""
     parts = value
     if isinstance(value, str):
@@ -209,6 +209,6 @@ def boolean(value: Any) -> bool:
     return value
 
 
-def folder(value: Any) -> str:
+def folder_path(value: Any) -> str:
     """Reads a folder as an absolute path, with ~ expanded."""
     return str(expand_home(text(value)).absolute())

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.core.errors import UsageError
 from experiments.core.options import normal_key
-from experiments.core.settings import FIELDS, read_value
+from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from losses.recipe import Rule
 
@@ -79,7 +79,7 @@ def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 def _read(origin: str, name: str, value: Any) -> Any:
     try:
-        return read_value(name, value)
+        return read_setting(name, value)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{origin}: {name}: {error}") from error
 

@@ -8,34 +8,36 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component
 from experiments.core.settings import Settings, flag
 from losses.core.regularizer import Regularizer
-from losses.core.schedule import Course
+from losses.core.schedule import ScheduledValue
 
 NUMBERS = ("lr_generator", "lr_critic", "beta2", "penalty_weight", "ema_kimg", "critic_ema_kimg")
 
 
-def course_of(settings: Settings, key: str) -> Course | None:
+def scheduled_value_of(settings: Settings, key: str) -> ScheduledValue | None:
     """The course of a setting, of "beta2", or of a strength; None where it does not move."""
     for name, schedule, begin, end in settings.schedule:
         if name == key.replace("-", "_"):
-            return Course(begin, end, make_component("schedule", schedule, "schedule", settings.options))
+            return ScheduledValue(
+                begin, end, make_component("schedule", schedule, "schedule", settings.options)
+            )
     return None
 
 
-def regularizer_courses(settings: Settings) -> dict[type[Regularizer], Course]:
+def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], ScheduledValue]:
     """Courses of the strengths of regularizers, by class. Raises UsageError for bad strengths."""
     found = {}
     for name, _ in settings.regularizers:
-        course = course_of(settings, name)
-        if course is not None:
+        scheduled = scheduled_value_of(settings, name)
+        if scheduled is not None:
             kind = registry.load("regularizer", name)
             with usage_errors(f"--schedule {name}"):
-                for strength in (course.begin, course.end):
+                for strength in (scheduled.begin, scheduled.end):
                     kind(strength)
-            found[kind] = course
+            found[kind] = scheduled
     return found
 
 
-def check_courses(values: Mapping[str, Any]) -> None:
+def check_scheduled_values(values: Mapping[str, Any]) -> None:
     """Checks the courses of a run; raises UsageError otherwise.
 
     Refused are courses of what the run does not have, unknown schedules, and numbers that the setting cannot
