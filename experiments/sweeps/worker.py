@@ -142,7 +142,7 @@ def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
 
 
 def run_task(task: SweepTask) -> int:
-    """Does a task; returns the exit status. The reason of a failure is written into the run folder."""
+    """Runs a task; returns the exit status. The reason of a failure is written into the run folder."""
     from experiments.training.trainer import Interrupted
 
     try:
@@ -159,7 +159,7 @@ def run_task(task: SweepTask) -> int:
 
 
 def main() -> int:
-    """Does the task on standard input; returns the exit status."""
+    """Runs the task on standard input; returns the exit status."""
     task = SweepTask.from_line(sys.stdin.readline())
     stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
     with log_lines():
