@@ -22,8 +22,8 @@ from experiments.commands.translate import translate
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 
-JUDGING = (evaluate, fid, stats, train_classifier)
-RUNS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
+EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
+RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
 class Commands(click.Group):
@@ -57,7 +57,7 @@ def gans(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (run, list_plugins, sample, *JUDGING, *LATENT_COMMANDS, translate, *RUNS):
+for command in (run, list_plugins, sample, *EVALUATION_COMMANDS, *LATENT_COMMANDS, translate, *RUN_COMMANDS):
     gans.add_command(command)
 
 

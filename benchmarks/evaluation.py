@@ -75,7 +75,7 @@ def features(count: int, seed: int, scale: float = 1.0) -> Tensor:
     return (torch.randn(count, WIDTH, generator=generator) * strengths @ mixing * scale + 0.3).relu()
 
 
-def measured(vectors: Tensor) -> Statistics:
+def statistics_of(vectors: Tensor) -> Statistics:
     """Statistics (mean and covariance) of feature vectors."""
     moments = Moments()
     moments.update(vectors)
@@ -96,7 +96,7 @@ def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Ro
         keep_root: whether the root of our reference's covariance is computed beforehand.
     """
     x, y = features(generated, 1, scale=1.2), features(real, 2)
-    a, b = measured(x), measured(y)
+    a, b = statistics_of(x), statistics_of(y)
     theirs = [fid_features_to_statistics(side.double()) for side in (x, y)]
     arrays = [array for side in theirs for array in (side["mu"], side["sigma"])]
     if keep_root:
@@ -214,7 +214,7 @@ def compare(name: str, row: Row, rounds: int) -> None:
     for other in row.others:
         ratio = statistics.median(b / a for a, b in zip(times["ours"], times[other], strict=True))
         goal = row.goals.get(other)
-        verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {judged(ratio, goal)}"
+        verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {judge(ratio, goal)}"
         ours, theirs = statistics.median(times["ours"]), statistics.median(times[other])
         print(f"{name:<20}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
 
@@ -226,7 +226,7 @@ def print_titles(rounds: int) -> None:
     print(titles, flush=True)
 
 
-def judged(ratio: float, goal: Goal) -> str:
+def judge(ratio: float, goal: Goal) -> str:
     """Verdict on a ratio: goal, floor or MISSED."""
     if ratio >= goal.goal:
         return "goal"

@@ -30,7 +30,7 @@ CASES = [{"width": 24, "batch_size": 16}, {"width": 64, "batch_size": 64}]
 EXACT = 5e-12  # Adam divides by the square root of a square, which enlarges the last bits of small gradients
 
 
-class InDouble:
+class DoubleLoader:
     """Loader of a game's batches in float64."""
 
     def __init__(self, loader: BatchLoader) -> None:
@@ -78,7 +78,7 @@ def difference(case: dict[str, int]) -> float:
         contestant = Contestant(case, with_chain)
         game = contestant.experiment.game.double()
         seed_all(0, "cycles")
-        contestant.play(2, InDouble(contestant.experiment.loader))
+        contestant.play(2, DoubleLoader(contestant.experiment.loader))
         weights.append(list(game.parameters()))
     return max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(*weights, strict=True))
 

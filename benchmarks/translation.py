@@ -51,7 +51,7 @@ class Labelled(DataSet):
         return images
 
 
-def trained(data: Labelled, epochs: int, seed: int) -> Name:
+def train_labeller(data: Labelled, epochs: int, seed: int) -> Name:
     """Trains a classifier of images; returns the function that predicts their labels."""
     network = train_classifier(data, Training(epochs, seed, "cpu"), lambda count: None).network
 
@@ -62,10 +62,12 @@ def trained(data: Labelled, epochs: int, seed: int) -> Name:
     return name
 
 
-def of_shapes(sets: Sequence[DataSet], seed: int) -> Name:
+def train_shape_classifier(sets: Sequence[DataSet], seed: int) -> Name:
     """Trains a classifier of a shape's class, however it is drawn."""
     count = MANY // len(sets)
-    return trained(Labelled(sets, [labels_of(data)[:count] for data in sets], sets[0].classes), 2, seed)
+    return train_labeller(
+        Labelled(sets, [labels_of(data)[:count] for data in sets], sets[0].classes), 2, seed
+    )
 
 
 def labels_of(data: DataSet) -> Tensor:
@@ -85,12 +87,12 @@ def row(words: str, *values: str) -> None:
 
 
 @torch.no_grad()
-def translated(translate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+def translate_batches(translate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Translates images in [−1, 1], batch by batch."""
     return torch.cat([translate(part) for part in images.split(BATCH)])
 
 
-def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: int) -> None:
+def print_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: int) -> None:
     """Prints the accuracy of the target's style and of the shape's class on translations, in both directions.
 
     Beside them stands how far images are from their translations there and back.
@@ -101,8 +103,8 @@ def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: 
     sets = [training.a, training.b]
     count = min(FEW // 2, *map(len, sets))
     labels = [torch.full((count,), number) for number in range(2)]
-    style = trained(Labelled(sets, labels, training.names), FEW // count, seed)
-    shape = of_shapes(sets, seed) if training.a.labels is not None else None
+    style = train_labeller(Labelled(sets, labels, training.names), FEW // count, seed)
+    shape = train_shape_classifier(sets, seed) if training.a.labels is not None else None
     row("", *(f"to {name}" for name in training.names))
     columns: list[dict[str, str]] = [{}, {}]
     for direction in directions:
@@ -112,8 +114,10 @@ def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: 
         images, real = (side.data.fetch(side.order) for side in (inputs, reals))
         made = torch.cat(list(direction.samples(candidate).batches()))
         start = from_uint8(images)
-        there = translated(lambda part, to=direction.to: network.translate(part, to), start)
-        back = translated(lambda part, to=direction.to: network.translate(part, "AB"[to == "A"]), there)
+        there = translate_batches(lambda part, to=direction.to: network.translate(part, to), start)
+        back = translate_batches(
+            lambda part, to=direction.to: network.translate(part, "AB"[to == "A"]), there
+        )
         columns[number] = {
             "style: accuracy on held-out real images": share(style(real) == number),
             "style: accuracy on translations": share(style(made) == number),
@@ -129,7 +133,7 @@ def of_styles(candidate: Candidate, directions: Sequence[EvaluationTask], seed: 
         row(words, *(column.get(words, "-") for column in columns))
 
 
-def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) -> None:
+def print_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) -> None:
     """Prints the accuracy of every change of a single attribute, and of what should survive it."""
     network = candidate.network
     assert isinstance(network, AttributeTranslator) and isinstance(direction, ToAttributes)
@@ -140,11 +144,13 @@ def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) ->
     images, rows = held_out.fetch(places), attributes_of(held_out).table[places]
     table = attributes_of(training).table[:FEW]
     tell = {
-        group.name: trained(Labelled([training], [numbers(groups, group, table)], group.values), 2, seed)
+        group.name: train_labeller(
+            Labelled([training], [value_numbers(groups, group, table)], group.values), 2, seed
+        )
         for group in groups
     }
-    shape, shapes = of_shapes([training], seed), labels_of(held_out)[places]
-    own = {group.name: numbers(groups, group, rows) for group in groups}
+    shape, shapes = train_shape_classifier([training], seed), labels_of(held_out)[places]
+    own = {group.name: value_numbers(groups, group, rows) for group in groups}
     row("accuracy", *tell, "shape")
     row(
         "held-out real images",
@@ -161,18 +167,18 @@ def of_attributes(candidate: Candidate, direction: EvaluationTask, seed: int) ->
             with torch.no_grad():
                 made = to_uint8(torch.cat([network.translate(*pair) for pair in pairs]))
             for group in groups:
-                found[group.name].append(tell[group.name](made) == numbers(groups, group, asked))
+                found[group.name].append(tell[group.name](made) == value_numbers(groups, group, asked))
             found["shape"].append(shape(made) == shapes[others])
         row(f"{changing.name} changed", *(share(torch.cat(right)) for right in found.values()))
 
 
-def numbers(groups: Groups, group: AttributeGroup, rows: Tensor) -> Tensor:
+def value_numbers(groups: Groups, group: AttributeGroup, rows: Tensor) -> Tensor:
     """Number of the value that holds in a group, for each row, int64 `(N,)`."""
     columns = rows[:, columns_of(groups, group.name)]
     return columns[:, 0].long() if group.values == NO_YES else columns.argmax(dim=1)
 
 
-def of_pairs(candidate: Candidate, direction: EvaluationTask) -> None:
+def print_pairs(candidate: Candidate, direction: EvaluationTask) -> None:
     """Prints the PSNR of translations, beside that of the inputs themselves."""
     assert isinstance(direction, ToDomain)
     samples, begin = direction.samples(candidate), 0
@@ -208,11 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = "x".join(map(str, blueprint_of(settings).sample_shape[1:]))
     print(f"{settings.arch} on {settings.data} at {size}, {options.n:,} held-out images at most")
     if task == "attributes":
-        of_attributes(candidate, directions[0], options.seed)
+        print_attributes(candidate, directions[0], options.seed)
     elif task == "pairs":
-        of_pairs(candidate, directions[0])
+        print_pairs(candidate, directions[0])
     else:
-        of_styles(candidate, directions, options.seed)
+        print_styles(candidate, directions, options.seed)
 
 
 if __name__ == "__main__":

@@ -198,7 +198,7 @@ def fid(
     >>> round(fid(x, x + 3.0), 3)  # the squared distance of the means
     18.0
     """
-    sides = _words_or_arrays(a, b)
+    sides = _normalize_sides(a, b)
     if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
         return _distance_of_vectors(*sides)
     opener = DistanceSides(
@@ -245,7 +245,7 @@ def metric(name: str) -> type[Metric]:
     return kind
 
 
-def _words_or_arrays(*sides: Any) -> list[Any]:
+def _normalize_sides(*sides: Any) -> list[Any]:
     """Sides of a distance: paths, runs and names as text, arrays as tensors."""
     found: list[Any] = []
     for side in sides:

@@ -48,7 +48,7 @@ def compare(
         raise UsageError("--json and --csv exclude each other; give one")
     from experiments.analysis.comparison.read import read_records
     from experiments.analysis.comparison.table import compare as compared
-    from experiments.analysis.comparison.table import lines_of, to_csv, to_json
+    from experiments.analysis.comparison.table import format_comparison, to_csv, to_json
 
     found = compared(
         read_records(runs), metric, parse_setting_names(by), "paired" if test == "paired" else "welch", force
@@ -56,7 +56,7 @@ def compare(
     if as_csv:
         click.echo(to_csv(found), nl=False)
         return
-    for line in [json.dumps(to_json(found))] if as_json else lines_of(found):
+    for line in [json.dumps(to_json(found))] if as_json else format_comparison(found):
         click.echo(line)
 
 
@@ -87,7 +87,7 @@ def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force:
     if out.suffix != ".html":
         raise UsageError(f"--out {out}: give FILE.html")
     from experiments.analysis.comparison.read import read_records
-    from experiments.analysis.comparison.report import report as page_of
+    from experiments.analysis.comparison.report import render_report as page_of
     from experiments.analysis.comparison.report import write_report
     from experiments.analysis.comparison.table import compare as compared
 

@@ -39,7 +39,7 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
         count = 0
         for history, found in watch(folder, WATCH_SECONDS):
             for finding in found:
-                say_finding(finding, f"step {history.step:,}, {history.kimg:,.1f} kimg: ")
+                print_finding(finding, f"step {history.step:,}, {history.kimg:,.1f} kimg: ")
             count += len(found)
         log.info(f"nobody works on {run} any more: {summary(history.is_young, count)}")
         return
@@ -54,12 +54,12 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
         click.echo(json.dumps({"run": str(run), **state, "findings": [f.to_json() for f in found]}))
         return
     for finding in found:
-        say_finding(finding)
+        print_finding(finding)
     end = summary(history.is_young, len(found))
     click.echo(f"{run}: {end} at step {history.step:,}, {history.kimg:,.1f} kimg")
 
 
-def say_finding(finding: "Finding", when: str = "") -> None:
+def print_finding(finding: "Finding", when: str = "") -> None:
     """Prints a finding with its evidence, remedy and source."""
     colour = "red" if finding.is_serious else "yellow"
     click.echo(when + click.style(finding.rule, bold=True, fg=colour))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import asked_settings, debug_option, settings_options
+from experiments.commands.options import collect_settings, debug_option, settings_options
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -50,7 +50,7 @@ def find_lr(
     from experiments.training.lr_plot import plot
 
     file = check_destination(out, ".png")
-    asked, strengths = asked_settings(flags)
+    asked, strengths = collect_settings(flags)
     config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
     tests = []
     for player in PLAYERS:

@@ -32,7 +32,7 @@ class OrderedCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-def whole_numbers(what: str) -> Read:
+def whole_number_reader(what: str) -> Read:
     """Makes a reader of one or more whole numbers of 0 or more, separated by commas."""
 
     def read(value: Any) -> tuple[int, ...]:
@@ -47,8 +47,8 @@ def whole_numbers(what: str) -> Read:
     return read
 
 
-SEEDS = WordType("SEEDS", whole_numbers("a seed"))
-DIMS = WordType("DIMS", whole_numbers("a dimension"))
+SEEDS = WordType("SEEDS", whole_number_reader("a seed"))
+DIMS = WordType("DIMS", whole_number_reader("a dimension"))
 RANGE = WordType("NUMBER", finite_number(above=0.0, at_most=1000.0))
 STEPS = WordType("NUMBER", whole_number(2, 1000))
 SEED = click.IntRange(min=0)
@@ -86,7 +86,7 @@ def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., N
     return click.option("--out", required=required, metavar=metavar, help="File to write.")
 
 
-def opened(flags: dict[str, Any]) -> Any:
+def open_latent_space(flags: dict[str, Any]) -> Any:
     """Opens the latent space of the generator that the flags name."""
     from experiments.inference.latent_space import open_space
 
@@ -124,16 +124,16 @@ def interpolate(
     """
     from experiments.core.files import check_destination
     from experiments.core.images import to_uint8
-    from experiments.inference.latent_moves import path_through
+    from experiments.inference.latent_moves import interpolate
     from experiments.inference.movies import ENDINGS, check_encoder, save_frames
 
     if len(begin) > 1:
         raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
     path = check_destination(out, *ENDINGS)
     check_encoder(path)
-    space = opened(flags)
-    space.refuse_points("interpolate")
-    points = path_through(space, [*begin, *stations], frames)
+    space = open_latent_space(flags)
+    space.require_images("interpolate")
+    points = interpolate(space, [*begin, *stations], frames)
     save_frames(to_uint8(space.samples(points)), path, fps)
     way = " to ".join(map(str, [*begin, *stations]))
     log.info(f"{frames} frames from seed {way} through {space.letter} in {path}")
@@ -186,8 +186,8 @@ def arithmetic(
     if not terms:
         raise UsageError("nothing to add: give --plus SEEDS or --minus SEEDS, as often as there are terms")
     path = check_destination(out, ".png")
-    space = opened(flags)
-    space.refuse_points("arithmetic")
+    space = open_latent_space(flags)
+    space.require_images("arithmetic")
     write_picture(path, arithmetic_sheet(space, terms, noise, seed))
     click.echo(out)
 
@@ -212,8 +212,8 @@ def traverse(
     from experiments.inference.latent_moves import traversal_sheet
 
     path = check_destination(out, ".png")
-    space = opened(flags)
-    space.refuse_points("traverse")
+    space = open_latent_space(flags)
+    space.require_images("traverse")
     chosen = range(min(8, space.size)) if dims is None else dims
     write_picture(path, traversal_sheet(space, seed, chosen, torch.linspace(-reach, reach, steps)))
     click.echo(out)
@@ -258,9 +258,9 @@ def directions(
     if out is None and not as_json:
         raise UsageError("nothing to show: give --out FILE.png, --json, or both")
     path = check_destination(out, ".png") if out is not None else None
-    space = opened(flags)
+    space = open_latent_space(flags)
     if path is not None:
-        space.refuse_points("directions --out")
+        space.require_images("directions --out")
     found = FINDERS[method](space, count)
     if path is not None:
         write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
@@ -297,10 +297,10 @@ def export(form: str | None, out: str, **flags: Any) -> None:
         with make_parent_folders(path):
             export_network(network, settings, path)
     else:
-        from experiments.inference.onnx import checked_onnx
+        from experiments.inference.onnx import export_checked
 
         name = str(flags["run"])
-        content, difference = checked_onnx(
+        content, difference = export_checked(
             restrict_to_class(from_noise(network, name), flags["label"], name), settings
         )
         write_file(path, content)
@@ -340,8 +340,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags
     path = check_destination(out, ".png")
     if path.absolute() == image.absolute():
         raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
-    space = opened(flags)
-    space.refuse_points("project")
+    space = open_latent_space(flags)
+    space.require_images("project")
     target = read_target(image, space.settings.image_size, space.settings.channels)
     with progress_bars() as meter:
         found = search(space, target, steps, seed, meter(str(image), steps))
@@ -391,7 +391,7 @@ def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flag
 
     path = check_destination(out, ".png")
     seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
-    write_picture(path, mixing_sheet(opened(flags), *seeds, crossover))
+    write_picture(path, mixing_sheet(open_latent_space(flags), *seeds, crossover))
     click.echo(out)
 
 

@@ -168,7 +168,7 @@ def regularizer_options(command: Command) -> Command:
     return command
 
 
-def asked_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+def collect_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
     """Collects the given values of `settings_options`: settings with options, and strengths of regularizers.
 
     Raises UsageError for an option that is given twice.

@@ -76,24 +76,28 @@ def reproduce(
         return
     if name not in ROWS:
         raise registry.unknown_name_error("row", name, list(ROWS))
-    from experiments.sweeps.engines import usual_jobs
-    from experiments.sweeps.reproduction.reproduce import Asked, prepare
+    from experiments.sweeps.engines import default_jobs
+    from experiments.sweeps.reproduction.reproduce import ReproductionOptions, prepare
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
-    from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
+    from experiments.sweeps.reproduction.verdict import protocol_changes, summarize, verdict_of
     from experiments.training.trainer import Interrupted
 
     row = ROWS[name]
-    asked = Asked(seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value})
+    asked = ReproductionOptions(
+        seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value}
+    )
     with progress_bars() as meter:
         specs, evaluator = prepare(name, row, asked, meter)
     folder = out or Path("runs") / (f"reproduce-{name}" + (f"-kimg-{kimg:g}" if kimg else ""))
     for remark in row.remarks:
         log.info(f"{name}: {remark}")
     try:
-        found = reached(repeat(row, specs, evaluator, folder, jobs or usual_jobs(specs[0].settings.device)))
+        found = summarize(
+            repeat(row, specs, evaluator, folder, jobs or default_jobs(specs[0].settings.device))
+        )
     except Interrupted:
         raise click.exceptions.Abort from None
-    changed = changes(row, asked.seeds, kimg)
+    changed = protocol_changes(row, asked.seeds, kimg)
     outcome = {
         **_about(row),
         "reached": found.mean,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import OptionsCommand, asked_settings, debug_option, settings_options
+from experiments.commands.options import OptionsCommand, collect_settings, debug_option, settings_options
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -49,7 +49,7 @@ def run(
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
 
-    asked, strengths = asked_settings(flags)
+    asked, strengths = collect_settings(flags)
     file = open_run(resume).config_file if resume is not None else config
     values = read_config(file) if file else {}
     if file is not None:

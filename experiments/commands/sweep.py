@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import OptionsCommand, asked_settings, debug_option, settings_options
+from experiments.commands.options import OptionsCommand, collect_settings, debug_option, settings_options
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings
 
@@ -16,8 +16,8 @@ log = logging.getLogger("gans")
 
 if TYPE_CHECKING:
     from experiments.sweeps.engines import Engine
-    from experiments.sweeps.rounds import SweepContext
     from experiments.sweeps.search_space import Sweep, SweepRun
+    from experiments.sweeps.stages import SweepContext
     from experiments.sweeps.worker import Evaluation
 
 ENGINES = ("local", "ray")
@@ -104,7 +104,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
     The same command again goes on where it was interrupted.
     """
-    from experiments.sweeps.rounds import SweepContext, check
+    from experiments.sweeps.stages import SweepContext, check_sweep_runs
 
     plan = read_sweep(flags)
     if wandb_config:
@@ -113,28 +113,28 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
     context = SweepContext(out.absolute(), plan, evaluation_of(flags))
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
-    lengths = check(context, plan.sweep_runs(), flags["skip_impossible"], asked)
+    lengths = check_sweep_runs(context, plan.sweep_runs(), flags["skip_impossible"], asked)
     sweep_runs = [sweep_run for sweep_run in plan.sweep_runs() if sweep_run.name in lengths]
     if dry_run:
         names = [sweep_run.name for sweep_run in sweep_runs]
         for line in [json.dumps({"members": names})] if as_json else names:
             click.echo(line)
         return
-    engine = engine_of(flags, out, plan)
+    engine = make_engine(flags, out, plan)
     from experiments.runs.folder import lock_folder
     from experiments.sweeps.progress import SweepProgress
 
     log.info(f"gans sweep: {len(sweep_runs)} runs in {out}, {engine.jobs} at once")
     with lock_folder(out, "sweep"), SweepProgress(context.out) as board:
         context = replace(context, engine=engine, show=board.show)
-        sweep_runs, ended = play(context, sweep_runs, lengths, flags)
-    finish(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
+        sweep_runs, ended = run_stages(context, sweep_runs, lengths, flags)
+    print_comparison(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
 
 
 def read_sweep(flags: dict[str, Any]) -> "Sweep":
     """Reads the search space of a sweep from the flags. Raises UsageError for what has no meaning."""
     from experiments.config.files import read_config
-    from experiments.sweeps.search_space import Sweep, read_choices, read_range, setting_name
+    from experiments.sweeps.search_space import Sweep, normalize_setting_name, read_choices, read_range
 
     draws = flags["draws"]
     if flags["grid"] and draws:
@@ -154,11 +154,11 @@ def read_sweep(flags: dict[str, Any]) -> "Sweep":
         name, equals, values = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: give SETTING=VALUE,…")
-        own = setting_name(name, "--set")
+        own = normalize_setting_name(name, "--set")
         if own in (*choices, *ranges, "seed"):
             raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
         choices[own] = read_choices(own, values)
-    base, strengths = asked_settings(flags)
+    base, strengths = collect_settings(flags)
     first = base.pop("seed", 0)
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
@@ -177,20 +177,20 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
     return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
 
 
-def engine_of(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
+def make_engine(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
     """Makes the engine of a sweep from the flags, with as many threads a run as it began with."""
     from experiments.core.device import resolve_device
-    from experiments.sweeps.engines import LocalEngine, RayEngine, usual_jobs
+    from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
-        threads = kept_threads(out, flags["jobs"] or usual_jobs("cpu"))
+        threads = threads_of_sweep(out, flags["jobs"] or default_jobs("cpu"))
         return RayEngine(flags["jobs"], threads, gpus=int(device == "cuda"))
-    jobs = flags["jobs"] or usual_jobs(device)
-    return LocalEngine(jobs, kept_threads(out, jobs))
+    jobs = flags["jobs"] or default_jobs(device)
+    return LocalEngine(jobs, threads_of_sweep(out, jobs))
 
 
-def kept_threads(out: Path, jobs: int) -> int:
+def threads_of_sweep(out: Path, jobs: int) -> int:
     """Number of threads of each run, which `sweep.json` keeps.
 
     Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
@@ -203,9 +203,9 @@ def kept_threads(out: Path, jobs: int) -> int:
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error
     from experiments.core.files import write_atomically
-    from experiments.sweeps.engines import threads_each
+    from experiments.sweeps.engines import threads_per_job
 
-    threads = threads_each(jobs)
+    threads = threads_per_job(jobs)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
     try:
@@ -216,21 +216,21 @@ def kept_threads(out: Path, jobs: int) -> int:
     return threads
 
 
-def play(
+def run_stages(
     context: "SweepContext", sweep_runs: "list[SweepRun]", kimg: dict[str, float], flags: dict[str, Any]
 ) -> "tuple[list[SweepRun], list[SweepRun]]":
     """Runs all stages of a sweep; returns all its runs, and those that were to go to their end."""
-    from experiments.sweeps.rounds import halve, refine, run_all
+    from experiments.sweeps.stages import run_finer_search, successive_halving, train_all
 
     if flags["early_stop"]:
-        return sweep_runs, halve(context, sweep_runs, flags["early_stop"], kimg)
-    run_all(context, sweep_runs)
+        return sweep_runs, successive_halving(context, sweep_runs, flags["early_stop"], kimg)
+    train_all(context, sweep_runs)
     if flags["refine"]:
-        sweep_runs = sweep_runs + refine(context, sweep_runs, flags["refine"], flags["metric"])
+        sweep_runs = sweep_runs + run_finer_search(context, sweep_runs, flags["refine"], flags["metric"])
     return sweep_runs, sweep_runs
 
 
-def finish(
+def print_comparison(
     context: "SweepContext",
     sweep_runs: "list[SweepRun]",
     ended: "list[SweepRun]",
@@ -242,8 +242,8 @@ def finish(
 
     Raises RunError where any run failed.
     """
-    from experiments.analysis.comparison.read import record_of
-    from experiments.analysis.comparison.table import compare, lines_of, to_json
+    from experiments.analysis.comparison.read import read_record
+    from experiments.analysis.comparison.table import compare, format_comparison, to_json
 
     folders = [context.folder(sweep_run) for sweep_run in sweep_runs]
     failed = [folder for folder in folders if folder.state.startswith("failed")]
@@ -252,8 +252,8 @@ def finish(
     lines: list[str] = []
     if context.evaluation.count and len(failed) < len(folders):
         try:
-            found = compare([record_of(context.folder(sweep_run)) for sweep_run in ended], metric)
-            lines, result["comparison"] = lines_of(found), to_json(found)
+            found = compare([read_record(context.folder(sweep_run)) for sweep_run in ended], metric)
+            lines, result["comparison"] = format_comparison(found), to_json(found)
         except UsageError as error:  # the runs are there all the same
             log.info(f"not compared: {error}")
     for line in [json.dumps(result)] if as_json else [*lines, str(out)]:

@@ -59,19 +59,19 @@ def translate(
     import torch
 
     from experiments.core.device import resolve_device
-    from experiments.inference.translation import Frame, check, find, translate_files
-    from experiments.inference.translation_targets import target_of
+    from experiments.inference.translation import InputFormat, check_readable, find_images, translate_files
+    from experiments.inference.translation_targets import resolve_target
     from experiments.runs.generator import load_generator, require_translator
 
     place = torch.device(resolve_device(device))
-    items = find(inputs, out, force)
+    items = find_images(inputs, out, force)
     generator, settings = load_generator(run)
     network = require_translator(generator, str(run)).to(place)
-    target = target_of(network, settings, words, run)
+    target = resolve_target(network, settings, words, run)
     assert settings.image_size is not None and settings.channels is not None  # it is a run on images
-    frame = Frame(settings.image_size, settings.channels, network.multiple, place)
+    frame = InputFormat(settings.image_size, settings.channels, network.multiple, place)
     with progress_bars() as meter:
-        good = check(items, skip_bad, meter("reading", len(items)))
+        good = check_readable(items, skip_bad, meter("reading", len(items)))
         translate_files(good, frame, target, seed, meter(f"to {target.words}", len(good)))
     log.info(f"{len(good)} image{'s' * (len(good) > 1)} to {target.words} in {out}")
     if as_json:

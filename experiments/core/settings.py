@@ -85,7 +85,7 @@ class Settings:
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
         choice("auto", "crop", "stretch", "error"),
-        "How images of another size are fitted; auto crops, but refuses a set of mixed sizes or channels.",
+        "Fit of images of another size; auto crops, but refuses a set of mixed sizes or channels.",
         "auto|crop|stretch|error",
     )
     data_root: str | None = setting(
@@ -210,7 +210,7 @@ class Settings:
     )
     on_collapse: str = setting(
         choice("warn", "stop", "rollback"),
-        "What to do when samples become alike or losses explode: warn, stop the run, or go back to before it "
+        "Action when samples become alike or losses explode: warn, stop the run, or go back to before it "
         "with half the learning rates.",
         "warn|stop|rollback",
         "warn",

@@ -35,7 +35,7 @@ class Directions:
         return {self.measure: self.strengths.tolist()}
 
 
-def factorized(space: LatentSpace, count: int) -> Directions:
+def find_sefa(space: LatentSpace, count: int) -> Directions:
     """Finds directions by SeFa: the top eigenvectors of AᵀA (Shen & Zhou 2021, equations 3 to 6).
 
     A holds the weights that the latent meets first, and `‖A n‖` is largest along these directions. Raises
@@ -43,12 +43,12 @@ def factorized(space: LatentSpace, count: int) -> Directions:
     """
     _check(space, count)
     weights = torch.cat([weight.detach().cpu().double() for weight in space.network.first_layers])
-    vectors, squares = _strongest(weights.T @ weights, count)
+    vectors, squares = _top_eigenvectors(weights.T @ weights, count)
     deviations = (vectors @ space.covariance.double() * vectors).sum(dim=1).sqrt()
     return Directions(vectors.float(), squares.sqrt(), deviations.float(), "singular_values")
 
 
-def principal(space: LatentSpace, count: int) -> Directions:
+def find_pca(space: LatentSpace, count: int) -> Directions:
     """Finds directions by GANSpace: the principal components of 10,000 w (Härkönen et al. 2020, section 3.1).
 
     Raises UsageError where there is no mapping network, and for more directions than dimensions.
@@ -59,11 +59,11 @@ def principal(space: LatentSpace, count: int) -> Directions:
             "has not; take --method sefa"
         )
     _check(space, count)
-    vectors, variances = _strongest(space.covariance.double(), count)
+    vectors, variances = _top_eigenvectors(space.covariance.double(), count)
     return Directions(vectors.float(), variances.sqrt(), variances.sqrt().float(), "standard_deviations")
 
 
-FINDERS: dict[str, Callable[[LatentSpace, int], Directions]] = {"sefa": factorized, "pca": principal}
+FINDERS: dict[str, Callable[[LatentSpace, int], Directions]] = {"sefa": find_sefa, "pca": find_pca}
 
 
 def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Tensor) -> Image.Image:
@@ -86,7 +86,7 @@ def _check(space: LatentSpace, count: int) -> None:
         )
 
 
-def _strongest(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _top_eigenvectors(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Eigenvectors of a symmetric matrix with the largest eigenvalues, in rows, and these eigenvalues."""
     values, columns = torch.linalg.eigh(symmetric)
     vectors = columns.T.flip(0)[:count]

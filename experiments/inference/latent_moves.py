@@ -25,7 +25,7 @@ class LatentTerm(NamedTuple):
     seeds: tuple[int, ...]
 
 
-def path_through(space: LatentSpace, seeds: Sequence[int], frames: int) -> Tensor:
+def interpolate(space: LatentSpace, seeds: Sequence[int], frames: int) -> Tensor:
     """Interpolates from the first seed to the last, through those between them: points `(frames, size)`.
 
     The points of the seeds are among them to the bit, and equally spaced as far as whole frames allow; so
@@ -43,12 +43,12 @@ def path_through(space: LatentSpace, seeds: Sequence[int], frames: int) -> Tenso
     return torch.cat(points)
 
 
-def total(space: LatentSpace, terms: Sequence[LatentTerm]) -> Tensor:
+def sum_terms(space: LatentSpace, terms: Sequence[LatentTerm]) -> Tensor:
     """Sums the terms of latent arithmetic to a point `(size,)` (Radford et al. 2015, section 6.3.2)."""
     return torch.stack([term.sign * space.of_seeds(term.seeds).mean(dim=0) for term in terms]).sum(dim=0)
 
 
-def neighbourhood(space: LatentSpace, point: Tensor, noise: float, seed: int) -> Tensor:
+def draw_neighbours(space: LatentSpace, point: Tensor, noise: float, seed: int) -> Tensor:
     """Draws neighbours of a point: nine points `(9, size)` with `point` in the middle.
 
     The eight around it have uniform noise of ±`noise` times the standard deviation of the latents, as
@@ -68,7 +68,7 @@ def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: flo
         images = to_uint8(space.samples(torch.cat([points.mean(dim=0, keepdim=True), points])))
         captions = ["mean", *(f"seed {seed}" for seed in term.seeds)]
         rows.append(SheetRow(SIGNS[term.sign], images, captions))
-    square = to_uint8(space.samples(neighbourhood(space, total(space, terms), noise, seed)))
+    square = to_uint8(space.samples(draw_neighbours(space, sum_terms(space, terms), noise, seed)))
     near = f"±{noise:g}"
     for place, images in enumerate(torch.split(square, SIDE)):
         is_middle = place == SIDE // 2
@@ -76,7 +76,7 @@ def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: flo
     return draw_sheet(rows)
 
 
-def along_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
+def traverse_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], values: Tensor) -> Tensor:
     """Replaces one number of a point at a time: `(D, V, size)` for D dimensions and V values.
 
     The values are standard deviations from the mean. Raises UsageError for a dimension that the space
@@ -97,7 +97,7 @@ def along_dimensions(space: LatentSpace, point: Tensor, dims: Sequence[int], val
 def traversal_sheet(space: LatentSpace, seed: int, dims: Sequence[int], values: Tensor) -> Image.Image:
     """Draws a row of pictures for each dimension: the seed's own sample, then those at the values."""
     point = space.of_seeds([seed])
-    moved = along_dimensions(space, point[0], dims, values)
+    moved = traverse_dimensions(space, point[0], dims, values)
     points = torch.cat([point.expand(len(dims), 1, -1), moved], dim=1)
     images = torch.split(to_uint8(space.samples(points.flatten(0, 1))), points.shape[1])
     captions = [f"seed {seed}", *map(format_signed, values.tolist())]

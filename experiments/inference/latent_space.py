@@ -100,7 +100,7 @@ class LatentSpace(ABC):
         """Whether the samples are images, else points in the plane."""
         return blueprint_of(self.settings).is_image
 
-    def refuse_points(self, tool: str) -> None:
+    def require_images(self, tool: str) -> None:
         """Refuses a generator of points in the plane, which a tool cannot show. Raises UsageError."""
         if not self.is_images:
             raise UsageError(
@@ -177,7 +177,7 @@ class StyleSpace(LatentSpace):
         return lerp(begin.double(), end.double(), t.double()[:, None]).float()
 
     @cached_property
-    def survey(self) -> Tensor:
+    def sampled_w(self) -> Tensor:
         """Sample of w by which its distribution is measured, `(10000, size)`."""
         random = generator_for(0, "survey")
         return self.from_noise(torch.randn(SURVEYED, self.network.z_dim, generator=random))
@@ -185,12 +185,12 @@ class StyleSpace(LatentSpace):
     @property
     def centre(self) -> Tensor:
         """Mean of the surveyed w, `(size,)`."""
-        return self.survey.mean(dim=0)
+        return self.sampled_w.mean(dim=0)
 
     @cached_property
     def covariance(self) -> Tensor:
         """Covariance of the surveyed w, `(size, size)`."""
-        return torch.cov(self.survey.T)
+        return torch.cov(self.sampled_w.T)
 
 
 def open_space(path: Path, device: str, label: int | None) -> LatentSpace:

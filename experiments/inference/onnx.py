@@ -25,7 +25,7 @@ TOLERANCE = 1e-4  # between the runtime's samples and PyTorch's; an 8-bit level 
 COMPARED = (1, 7, 64)  # batch sizes of the comparison, none of which is that of the export
 
 
-def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
+def export_onnx(network: LatentNetwork, settings: Settings) -> bytes:
     """Exports a generator in evaluation mode to ONNX, for batches of any size, with batch norm folded.
 
     Its input is `z` (batch, z_dim), and of a conditional generator also `label` (batch); its output is
@@ -33,7 +33,7 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
     are left out.
     """
     plain = fold_batch_norm(network.cpu().float())
-    example = inputs_for(network, 2, generator_for(0, "example"))
+    example = random_inputs(network, 2, generator_for(0, "example"))
     with _silence():
         program: Any = torch.onnx.export(
             plain,
@@ -45,7 +45,7 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
             verbose=False,
         )
     model = program.model_proto
-    _forget_origins(model)
+    _remove_metadata(model)
     _name_batch(model)
     entry = model.metadata_props.add()
     entry.key = METADATA_KEY
@@ -53,7 +53,7 @@ def onnx_bytes(network: LatentNetwork, settings: Settings) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def inputs_for(network: LatentNetwork, count: int, random: torch.Generator) -> tuple[Tensor, ...]:
+def random_inputs(network: LatentNetwork, count: int, random: torch.Generator) -> tuple[Tensor, ...]:
     """Draws random inputs of a generator: `count` latents, and labels where it is conditional."""
     return torch.randn(count, network.z_dim, generator=random), *draw_labels(network, count, random)
 
@@ -68,7 +68,7 @@ def largest_difference(content: bytes, network: LatentNetwork) -> float:
     random = generator_for(0, "export")
     worst = 0.0
     for count in COMPARED:
-        inputs = inputs_for(network, count, random)
+        inputs = random_inputs(network, count, random)
         fed = {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=False)}
         (found,) = session.run([OUTPUT], fed)
         with torch.no_grad():
@@ -77,13 +77,13 @@ def largest_difference(content: bytes, network: LatentNetwork) -> float:
     return worst
 
 
-def checked_onnx(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
+def export_checked(network: LatentNetwork, settings: Settings) -> tuple[bytes, float]:
     """Exports a generator to ONNX and checks it; returns the file's content and the largest difference.
 
     Raises RunError for a difference of more than 1e-4, and for a network that ONNX cannot express.
     """
     try:
-        content = onnx_bytes(network, settings)
+        content = export_onnx(network, settings)
         difference = largest_difference(content, network)
     except Exception as error:  # exporter and runtime raise anything, for whatever they do not know
         raise RunError(
@@ -115,7 +115,7 @@ def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _forget_origins(model: Any) -> None:
+def _remove_metadata(model: Any) -> None:
     """Removes the metadata of the exporter, which hold paths of this machine."""
     del model.metadata_props[:], model.graph.metadata_props[:]
     for part in (model.graph.node, model.graph.input, model.graph.output, model.graph.value_info):

@@ -54,7 +54,7 @@ class Projection:
         return 10 * math.log10(4 / max(self.error, LEAST_ERROR))
 
 
-class Standing(nn.Module):
+class LatentParameters(nn.Module):
     """Parameters of S latents that are searched for, in standard deviations from the mean of the latents.
 
     In this unit one learning rate fits every generator.
@@ -101,15 +101,15 @@ def project(
     )
     scouting = int(SCOUTING * steps)
     for count, first, end in ((SCOUTS, 0, scouting), (FINALISTS, scouting, steps)):
-        nearest = errors(space, points, image).topk(min(count, len(points)), largest=False).indices
+        nearest = squared_errors(space, points, image).topk(min(count, len(points)), largest=False).indices
         points = descend(space, points[nearest], image, (first, end, steps), advance)
-    points = torch.stack([refined(space, point, image) for point in points])
-    found = errors(space, points, image)
+    points = torch.stack([refine(space, point, image) for point in points])
+    found = squared_errors(space, points, image)
     best = points[found.argmin()]
     return Projection(best, space.samples(best[None])[0], found.min().item())
 
 
-def errors(space: LatentSpace, points: Tensor, image: Tensor) -> Tensor:
+def squared_errors(space: LatentSpace, points: Tensor, image: Tensor) -> Tensor:
     """Mean squared errors between the samples of points and an image in [−1, 1], `(N,)`."""
     return (space.samples(points) - image).square().flatten(1).mean(dim=1)
 
@@ -129,7 +129,7 @@ def descend(
         advance: called after every step.
     """
     first, end, total = span
-    standing = Standing(space, points).to(space.device)
+    standing = LatentParameters(space, points).to(space.device)
     rates = RateSchedule(cosine, decay_from=SCOUTING, warmup_images=WARMUP * total)
     player = Player("latent", standing, _adam, rates=Rates(rates))
     goal = image.to(space.device)
@@ -150,7 +150,7 @@ def descend(
         return standing().cpu()
 
 
-def refined(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
+def refine(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
     """Refines a point `(size,)` by damped least squares (Levenberg 1944; Marquardt 1963).
 
     It converges where Adam circles around the solution. No step makes the error larger.

@@ -15,7 +15,9 @@ from gans.core.styles import repeat_styles
 
 
 @torch.no_grad()
-def mixtures(space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], crossover: int | None) -> Tensor:
+def mix_styles(
+    space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], crossover: int | None
+) -> Tensor:
     """Mixes coarse styles of seeds with fine styles of others: samples `(len(coarse), len(fine), C, H, W)`.
 
     Args:
@@ -48,12 +50,12 @@ def mixing_sheet(
     space: LatentSpace, coarse: Sequence[int], fine: Sequence[int], crossover: int | None
 ) -> Image.Image:
     """Draws the mixtures, with the samples whose styles they have above and beside them."""
-    mix_styles = mixtures(space, coarse, fine, crossover)
+    mixtures = mix_styles(space, coarse, fine, crossover)
     rows, columns = (to_uint8(space.samples(space.of_seeds(seeds))) for seeds in (coarse, fine))
     blank = torch.full_like(rows[:1], 255)
     above = SheetRow("", torch.cat([blank, columns]), ["coarse | fine", *(f"seed {seed}" for seed in fine)])
     beside = [
         SheetRow(f"seed {seed}", torch.cat([source[None], to_uint8(made)]))
-        for seed, source, made in zip(coarse, rows, mix_styles, strict=True)
+        for seed, source, made in zip(coarse, rows, mixtures, strict=True)
     ]
     return draw_sheet([above, *beside])

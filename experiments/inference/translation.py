@@ -21,7 +21,7 @@ from experiments.inference.translation_targets import Target, as_input
 log = logging.getLogger("gans")
 
 
-class Item(NamedTuple):
+class TranslationItem(NamedTuple):
     """Image file to translate, by its name below a folder, and the file that its translation becomes."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Item(NamedTuple):
         return convert(image, channels), image.getchannel("A") if header.channels == 4 else None
 
 
-def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
+def find_images(inputs: Sequence[Path], out: str, force: bool) -> list[TranslationItem]:
     """Finds all image files to translate, with the files of their results.
 
     Raises UsageError for a file that is not there, and where a result would take the place of an input, of
@@ -56,9 +56,9 @@ def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise UsageError(f"--out {out} is a file; give a folder")
-    items = [item for path in inputs for item in _found(path, target)]
+    items = [item for path in inputs for item in _items_of(path, target)]
     files = {item.file.resolve() for item in items}
-    becomes: dict[Path, Item] = {}
+    becomes: dict[Path, TranslationItem] = {}
     for item in items:
         first = becomes.setdefault(item.result, item)
         if first is not item:
@@ -73,18 +73,18 @@ def find(inputs: Sequence[Path], out: str, force: bool) -> list[Item]:
     return items
 
 
-def _found(path: Path, out: Path) -> list[Item]:
+def _items_of(path: Path, out: Path) -> list[TranslationItem]:
     """Items of an image file, or of all images below a folder."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; give image files, or folders of them")
     if not path.is_dir():
-        return [Item(path.parent, path.name, out / f"{_stem(path.name)}.png")]
+        return [TranslationItem(path.parent, path.name, out / f"{_stem(path.name)}.png")]
     if out.resolve().is_relative_to(path.resolve()):
         # Else the results of one translation would be among the images of the next.
         raise UsageError(f"--out {out} is in {path}, whose images are translated; take a folder outside")
     with usage_errors():
         names = images_below(path)
-    return [Item(path, name, out / f"{_stem(name)}.png") for name in names]
+    return [TranslationItem(path, name, out / f"{_stem(name)}.png") for name in names]
 
 
 def _stem(name: str) -> str:
@@ -92,7 +92,9 @@ def _stem(name: str) -> str:
     return str(Path(name).with_suffix("")) if name.lower().endswith(ENDINGS) else name
 
 
-def check(items: Sequence[Item], skip_bad: bool, advance: Callable[[int], None]) -> list[Item]:
+def check_readable(
+    items: Sequence[TranslationItem], skip_bad: bool, advance: Callable[[int], None]
+) -> list[TranslationItem]:
     """Reads every image once, before the first is translated; returns those that can be read.
 
     So a bad file leaves nothing behind. Raises UsageError for it, or where there is no good one; with
@@ -116,7 +118,7 @@ def check(items: Sequence[Item], skip_bad: bool, advance: Callable[[int], None])
     return good
 
 
-class Frame(NamedTuple):
+class InputFormat(NamedTuple):
     """Input format of a translator, to which images of any size are brought.
 
     Attributes:
@@ -137,14 +139,16 @@ class Frame(NamedTuple):
         if self.multiple is None:
             made = target.change(image, as_input(resize(image, self.size, "stretch")).to(self.device))
             return resize(to_pillow(to_uint8(made[0])), own, "stretch")
-        sides = [padded(side, self.multiple, trained) for side, trained in zip(own, self.size, strict=True)]
-        rows, columns = (mirrored(side, wanted) for side, wanted in zip(own, sides, strict=True))
+        sides = [
+            padded_side(side, self.multiple, trained) for side, trained in zip(own, self.size, strict=True)
+        ]
+        rows, columns = (mirror_indices(side, wanted) for side, wanted in zip(own, sides, strict=True))
         made = target.change(image, as_input(image)[:, :, rows][:, :, :, columns].to(self.device))
         top, left = ((wanted - side) // 2 for side, wanted in zip(own, sides, strict=True))
         return to_pillow(to_uint8(made[0])[:, top : top + own[0], left : left + own[1]])
 
 
-def padded(side: int, multiple: int, trained: int) -> int:
+def padded_side(side: int, multiple: int, trained: int) -> int:
     """Side to which an image's side is padded: the next multiple, but twice that or the training's at least.
 
     Layers need a border to reflect, and more than one pixel to normalize.
@@ -152,7 +156,7 @@ def padded(side: int, multiple: int, trained: int) -> int:
     return max(ceil(side / multiple) * multiple, min(2 * multiple, trained))
 
 
-def mirrored(side: int, wanted: int) -> Tensor:
+def mirror_indices(side: int, wanted: int) -> Tensor:
     """Indices `(wanted,)` that pad a side by reflection.
 
     All pixels are in the middle, and around them their reflection, as often as it takes.
@@ -164,7 +168,11 @@ def mirrored(side: int, wanted: int) -> Tensor:
 
 @torch.no_grad()
 def translate_files(
-    items: Iterable[Item], frame: Frame, target: Target, seed: int, advance: Callable[[int], None]
+    items: Iterable[TranslationItem],
+    frame: InputFormat,
+    target: Target,
+    seed: int,
+    advance: Callable[[int], None],
 ) -> None:
     """Translates image files one after the other, and writes the results.
 

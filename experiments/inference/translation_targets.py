@@ -40,7 +40,7 @@ class Target(NamedTuple):
     change: Callable[[Image.Image, Tensor], Tensor]
 
 
-def target_of(
+def resolve_target(
     network: DomainTranslator | AttributeTranslator,
     settings: Settings,
     words: Sequence[str],
@@ -52,10 +52,10 @@ def target_of(
     """
     words = [part for word in words for part in word.split(",") if part]
     if isinstance(network, DomainTranslator):
-        to = domain_asked(network.targets, words, str(path))
+        to = read_domain(network.targets, words, str(path))
         return Target(to, lambda _, x: network.translate(x, to))
     groups = groups_from_columns(settings.attributes)
-    asked = attributes_asked(groups, words, str(path))
+    asked = read_attributes(groups, words, str(path))
     missing = [group.name for group in groups if group.name not in asked]
     critic = critic_of(path, settings) if missing else None
     if missing and critic is None:
@@ -69,7 +69,7 @@ def target_of(
     )
 
 
-def domain_asked(targets: Sequence[str], words: Sequence[str], name: str) -> str:
+def read_domain(targets: Sequence[str], words: Sequence[str], name: str) -> str:
     """Domain that the words name; it may be left out where there is only one.
 
     Raises UsageError for words that name no domain or several.
@@ -83,7 +83,7 @@ def domain_asked(targets: Sequence[str], words: Sequence[str], name: str) -> str
     raise UsageError(f"--to {words[0]}: {name} translates to {join_words(targets)}")
 
 
-def attributes_asked(groups: Groups, words: Sequence[str], name: str) -> dict[str, str]:
+def read_attributes(groups: Groups, words: Sequence[str], name: str) -> dict[str, str]:
     """Values of the attributes that the words name, by attribute.
 
     Raises UsageError for words that name none, for an unknown attribute or value, and for one named twice.

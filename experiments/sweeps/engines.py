@@ -52,10 +52,10 @@ class LocalEngine(Engine):
 
     def start(self, task: SweepTask) -> Job:
         """Starts the run of a task as a process of this machine."""
-        return _Local(launched(task, self.threads))
+        return _LocalJob(start_worker(task, self.threads))
 
 
-class _Local(Job):
+class _LocalJob(Job):
     """Process of this machine; closing its standard input stops the run."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -70,17 +70,17 @@ class _Local(Job):
             self.process.stdin.close()
 
 
-def usual_jobs(device: str) -> int:
+def default_jobs(device: str) -> int:
     """Default number of sweep runs at once: one for each core of a CPU, one on an accelerator."""
     return (os.cpu_count() or 1) if device == "cpu" else 1
 
 
-def threads_each(jobs: int) -> int:
+def threads_per_job(jobs: int) -> int:
     """Number of threads of each process, where this many processes share the cores."""
     return max(1, (os.cpu_count() or 1) // jobs)
 
 
-def launched(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
+def start_worker(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
     """Starts the process of a sweep run, in a session of its own.
 
     Ctrl-C on the terminal reaches it through the sweep alone.
@@ -134,7 +134,7 @@ class RayEngine(Engine):
             except ConnectionError as error:
                 raise RunError("--engine ray: no cluster found; start one with: ray start --head") from error
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call,unused-ignore]
-        rooms = [_room(node, threads, gpus) for node in nodes]
+        rooms = [_capacity(node, threads, gpus) for node in nodes]
         if not any(rooms):
             needs = f"{threads} core{'s' * (threads > 1)}" + " and a GPU" * gpus
             raise RunError(
@@ -142,20 +142,20 @@ class RayEngine(Engine):
                 "--device cpu"
             )
         self.jobs = jobs or sum(rooms)
-        self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_in_ray)
+        self._member = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_run_on_ray)
 
     def start(self, task: SweepTask) -> Job:
         """Starts the run of a task as a task of the Ray cluster."""
-        return _InRay(self.ray, self._member.remote(task.to_line(), self.threads, str(ROOT)))
+        return _RayJob(self.ray, self._member.remote(task.to_line(), self.threads, str(ROOT)))
 
 
-def _room(node: Mapping[str, float], threads: int, gpus: int) -> int:
+def _capacity(node: Mapping[str, float], threads: int, gpus: int) -> int:
     """Number of sweep runs that fit on a node of the cluster."""
     fit = int(node.get("CPU", 0)) // threads
     return min(fit, int(node.get("GPU", 0)) // gpus) if gpus else fit
 
 
-class _InRay(Job):
+class _RayJob(Job):
     """Task of a Ray cluster; cancelling it stops the run."""
 
     def __init__(self, ray: Any, reference: Any) -> None:
@@ -176,11 +176,11 @@ class _InRay(Job):
         self.ray.cancel(self.reference, recursive=False)
 
 
-def _in_ray(line: str, threads: int, root: str) -> int:
+def _run_on_ray(line: str, threads: int, root: str) -> int:
     """Starts the process of a sweep run on a Ray worker, and waits for it; it ends with the worker."""
     if root not in sys.path:
         sys.path.insert(0, root)
-    from experiments.sweeps.engines import launched
+    from experiments.sweeps.engines import start_worker
     from experiments.sweeps.worker import SweepTask
 
-    return launched(SweepTask.from_line(line), threads).wait()
+    return start_worker(SweepTask.from_line(line), threads).wait()

@@ -33,7 +33,7 @@ class Range:
         drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
         return float(f"{drawn:.3g}")  # digits that nobody can tell apart only make names long
 
-    def around(self, centre: float) -> "Range":
+    def narrowed_to(self, centre: float) -> "Range":
         """Range around a centre that is a quarter as wide on the log scale, and within this one."""
         half = (self.high / self.low) ** (0.5 / NARROWER)
         return Range(max(self.low, centre / half), min(self.high, centre * half))
@@ -83,14 +83,14 @@ class Sweep:
             return self._with_seeds(dict(zip(names, values, strict=True)) for values in product)
         return self._with_seeds(self._drawn(number) for number in range(self.draws))
 
-    def finer(self, best: Sequence[Mapping[str, Any]]) -> list[SweepRun]:
+    def finer_runs(self, best: Sequence[Mapping[str, Any]]) -> list[SweepRun]:
         """Runs of a finer search: as many draws again, around the best settings in turn."""
         assert self.draws is not None
         drawn = []
         for number in range(self.draws):
             centre = best[number % len(best)]
             random = Random(derive_seed(self.seeds[0], "finer", number))
-            ranges = {name: own.around(centre[name]).draw(random) for name, own in self.ranges.items()}
+            ranges = {name: own.narrowed_to(centre[name]).draw(random) for name, own in self.ranges.items()}
             drawn.append({**centre, **ranges})
         return self._with_seeds(iter(drawn))
 
@@ -146,7 +146,7 @@ def read_choices(name: str, text: str) -> list[Any]:
     Values of settings that have commas themselves stand between semicolons. Raises UsageError for an
     unknown setting and for a value that it cannot have.
     """
-    name = setting_name(name, "--set")
+    name = normalize_setting_name(name, "--set")
     if name in FIELDS and FIELDS[name].metadata["derived"]:
         raise unknown_setting("--set", name)
     parts = [part.strip() for part in text.split(";" if _has_commas(name) else ",") if part.strip()]
@@ -161,7 +161,7 @@ def read_choices(name: str, text: str) -> list[Any]:
     return values
 
 
-def setting_name(word: str, origin: str) -> str:
+def normalize_setting_name(word: str, origin: str) -> str:
     """Normalizes the name of a setting or the key of an option. Raises UsageError for neither."""
     if "." in word:
         return normal_key(word)
@@ -198,7 +198,7 @@ def read_range(text: str) -> tuple[str, Range]:
     Raises UsageError for anything else.
     """
     name, _, ends = text.partition("=")
-    name = setting_name(name, "--log-uniform")
+    name = normalize_setting_name(name, "--log-uniform")
     try:
         low, high = (float(end) for end in ends.split(":"))
         if not 0 < low < high < math.inf:

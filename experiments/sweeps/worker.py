@@ -103,12 +103,12 @@ class SweepTask:
 
 def evaluated_kimg(folder: RunFolder) -> list[float]:
     """Kimg of all evaluations of a run folder, in the order of steps."""
-    from experiments.analysis.comparison.read import record_of
+    from experiments.analysis.comparison.read import read_record
 
-    return [kimg for kimg, _ in record_of(folder).evaluations if kimg is not None]
+    return [kimg for kimg, _ in read_record(folder).evaluations if kimg is not None]
 
 
-def work(task: SweepTask) -> None:
+def train_and_evaluate(task: SweepTask) -> None:
     """Trains and evaluates the run of a task. Raises the errors of both."""
     from experiments.training.run import run
 
@@ -130,7 +130,7 @@ def _wait_for(folder: RunFolder) -> None:
         time.sleep(0.2)
 
 
-def stop_with(lifeline: Any, stop: Callable[[], None]) -> None:
+def stop_when_closed(lifeline: Any, stop: Callable[[], None]) -> None:
     """Calls `stop` when the other end of a pipe is gone."""
 
     def wait() -> None:
@@ -146,7 +146,7 @@ def run_task(task: SweepTask) -> int:
     from experiments.training.trainer import Interrupted
 
     try:
-        work(task)
+        train_and_evaluate(task)
     except (Interrupted, KeyboardInterrupt):
         return INTERRUPTED
     except Exception as error:
@@ -161,7 +161,7 @@ def run_task(task: SweepTask) -> int:
 def main() -> int:
     """Runs the task on standard input; returns the exit status."""
     task = SweepTask.from_line(sys.stdin.readline())
-    stop_with(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
+    stop_when_closed(sys.stdin, lambda: signal.raise_signal(signal.SIGINT))
     with log_lines():
         return run_task(task)
 

@@ -74,7 +74,7 @@ class EvaluationCallback:
 
     def __call__(self, progress: Progress, terms: Terms) -> None:
         if progress.passes(self.interval):
-            with self.metric_logger.resting():
+            with self.metric_logger.paused_clock():
                 try:
                     self._evaluate(progress)
                 except (UsageError, RunError) as error:

@@ -21,7 +21,7 @@ from experiments.runs.checkpoint import Checkpoints
 from experiments.runs.generator import from_noise
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.experiment import Experiment
-from experiments.training.sample_grids import SamplePicture, Samples, Translations
+from experiments.training.sample_grids import SampleGridDrawer, SamplePicture, TranslationDrawer
 from gans.core.player import Player, Scores
 from gans.core.translation import Translator
 
@@ -65,7 +65,7 @@ class NotFiniteError(RunError):
     """Error for a score or a weight that is not finite."""
 
 
-def not_finite(step: int, name: str) -> NotFiniteError:
+def not_finite_error(step: int, name: str) -> NotFiniteError:
     """Error for a score or weight that is not finite: names the step, the score and the remedy."""
     weight = "lower" if name.endswith("gradient_penalty") else "raise"
     return NotFiniteError(
@@ -113,7 +113,7 @@ class MetricLogger:
         ]
         if broken:
             at, name = min(broken)
-            raise not_finite(at, name)
+            raise not_finite_error(at, name)
         return stacked
 
     def _line(self, progress: Progress) -> None:
@@ -133,7 +133,7 @@ class MetricLogger:
         self._images = 0
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def paused_clock(self) -> Iterator[None]:
         """Context for work that is no training, such as an evaluation.
 
         Its time counts for the seconds, but not for the images per second.
@@ -193,9 +193,9 @@ class SampleGrid:
         network = experiment.ema.average
         settings, reals = experiment.spec.settings, experiment.reals
         if isinstance(network, Translator):
-            self.draw: Callable[[], SamplePicture] = Translations(network, reals, settings)
+            self.draw: Callable[[], SamplePicture] = TranslationDrawer(network, reals, settings)
         else:
-            self.draw = Samples(
+            self.draw = SampleGridDrawer(
                 from_noise(network, settings.arch), reals.samples, experiment.loader.grid_count, settings
             )
 
@@ -205,15 +205,15 @@ class SampleGrid:
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
         if progress.step == 1:
-            self._note(scores, "real_distance", self.experiment.reals.samples)
+            self._score_distance(scores, "real_distance", self.experiment.reals.samples)
         if progress.passes(self.interval):
             file = self.folder / f"kimg-{progress.seen // 1000:06d}.png"
             picture, samples = self.draw()
             save_png(picture, file)
             self.tracker.images("samples", file, progress.kimg)
-            self._note(scores, "pairwise_distance", samples)
+            self._score_distance(scores, "pairwise_distance", samples)
 
-    def _note(self, scores: Scores, name: str, samples: Tensor) -> None:
+    def _score_distance(self, scores: Scores, name: str, samples: Tensor) -> None:
         """Adds the mean pairwise distance of samples to the scores."""
         if len(samples) > 1:
             scores[f"samples/{name}"] = pairwise_distance(samples)
@@ -247,5 +247,5 @@ class Checkpointer:
         self.metric_logger.check(step)
         for name, parameter in self.experiment.game.named_parameters():
             if not parameter.isfinite().all():
-                raise not_finite(step, name)
+                raise not_finite_error(step, name)
         return {**self.experiment.state_dict(), "scores": self.metric_logger.state_dict()}

@@ -25,7 +25,7 @@ log = logging.getLogger("gans")
 MOST_ROLLBACKS = 3
 
 
-class Collapsed(Exception):  # noqa: N818  (an event, not an error)
+class RollbackRequest(Exception):  # noqa: N818  (an event, not an error)
     """Signal that a run has collapsed and is to be rolled back."""
 
 
@@ -60,14 +60,14 @@ class CollapseGuard:
         history = History(self.settings, self.folder.scores())
         finding = divergence(history) or mode_collapse(history)
         if finding:
-            self._meet(finding, progress.step)
+            self._respond(finding, progress.step)
         elif self.mode == "rollback" and is_spread(history):
             self._keep(progress.step)
 
-    def _meet(self, finding: Finding, step: int) -> None:
+    def _respond(self, finding: Finding, step: int) -> None:
         """Responds to a finding as `--on-collapse` asks."""
         if self.mode == "rollback":
-            raise Collapsed(f"step {step}: {finding.rule}: {finding.evidence}")
+            raise RollbackRequest(f"step {step}: {finding.rule}: {finding.evidence}")
         if self.mode == "stop":
             self.checkpointer.save(step)
             raise RunError(
@@ -85,7 +85,7 @@ class CollapseGuard:
 
 
 def roll_back(
-    experiment: Experiment, folder: RunFolder, reason: Collapsed | NotFiniteError
+    experiment: Experiment, folder: RunFolder, reason: RollbackRequest | NotFiniteError
 ) -> dict[str, Any]:
     """Restores experiment and folder to the last state before the collapse; returns its checkpoint.
 

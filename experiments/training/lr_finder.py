@@ -44,7 +44,7 @@ OBSERVED = ("real", "fake", "gradient_norm", "path")  # scores that nobody minim
 
 
 @dataclass(frozen=True)
-class Rising:
+class ExponentialRise:
     """Learning-rate schedule that rises exponentially from `start` to `end`, as multiples of a rate."""
 
     start: float
@@ -94,9 +94,9 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
     if not movers:
         raise UsageError(f"architecture {spec.settings.arch} has no player {player} to test")
     for each in experiment.players:
-        rising = Rising(lowest / usual, highest / usual)
-        each.schedule = rising if each in movers else Rising(1.0, 1.0)
-    samples = SampleMoves(experiment) if player == "generator" else None
+        rising = ExponentialRise(lowest / usual, highest / usual)
+        each.schedule = rising if each in movers else ExponentialRise(1.0, 1.0)
+    samples = SampleMovement(experiment) if player == "generator" else None
     rates: list[float] = []
     terms: list[float] = []
     moves: list[float] = []
@@ -114,13 +114,13 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
             moves.append(samples.next() if samples else 0.0)
 
         train_steps(experiment, 0, [record], stop)
-    ends = [first_unstable(terms), first_thrown(moves)]
+    ends = [first_unstable(terms), first_sample_jump(moves)]
     ends += [len(terms)] if len(terms) < experiment.total_steps else []
     unstable = min((end for end in ends if end is not None), default=None)
     return RangeTest(player, usual, rates, terms, unstable)
 
 
-class SampleMoves:
+class SampleMovement:
     """Measures how far a generator's samples of fixed inputs move from step to step."""
 
     def __init__(self, experiment: Experiment) -> None:
@@ -162,7 +162,7 @@ def _is_minimised(name: str, player: str) -> bool:
     return owner == player and term not in OBSERVED
 
 
-def smoothed(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
+def smooth(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
     """Exponential moving averages, without the pull of their beginning towards 0 (Adam's bias correction)."""
     means, total, weight = [], 0.0, 0.0
     for value in values:
@@ -179,12 +179,12 @@ def first_unstable(terms: Sequence[float]) -> int | None:
     before, and clearly larger than noise. A jump is half of how far a change differs from the one
     before: terms that move ever faster are not thrown.
     """
-    quiet = quiet_rounds(terms)
+    quiet = noise_steps(terms)
     if len(terms) <= quiet:
         return None
     changes = [after - before for before, after in pairwise(terms)]
     jumps = [0.0, *(abs(after - before) / 2 for before, after in pairwise(changes))]
-    noise, means, sizes = mean(jumps[1:quiet]), smoothed(terms), smoothed(jumps, JUMP_SMOOTHING)
+    noise, means, sizes = mean(jumps[1:quiet]), smooth(terms), smooth(jumps, JUMP_SMOOTHING)
     low, high = min(means[:quiet]), max(means[:quiet])
     for index in range(quiet, len(terms)):
         if sizes[index - 1] > max(THROWN * (high - low), OVER_NOISE * noise):
@@ -193,17 +193,17 @@ def first_unstable(terms: Sequence[float]) -> int | None:
     return None
 
 
-def first_thrown(moves: Sequence[float]) -> int | None:
+def first_sample_jump(moves: Sequence[float]) -> int | None:
     """Index of the first step that moves the samples too far; None where there is none.
 
     Smoothed, it moves them by more than a fifth of the distance between real samples, and clearly more
     than at the beginning, where networks that normalize a constant move at any rate (StyleGAN).
     """
-    quiet, sizes = quiet_rounds(moves), smoothed(moves, JUMP_SMOOTHING)
+    quiet, sizes = noise_steps(moves), smooth(moves, JUMP_SMOOTHING)
     limit = max(SAMPLES_THROWN, OVER_NOISE * mean(moves[:quiet] or [0.0]))
     return next((index for index in range(quiet, len(moves)) if sizes[index] > limit), None)
 
 
-def quiet_rounds(values: Sequence[float]) -> int:
+def noise_steps(values: Sequence[float]) -> int:
     """Number of steps at the beginning whose rates are too small to matter: their jumps are noise."""
     return max(3, round(NOISE_SHARE * len(values)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL.Image import Image
 
 from experiments.core.images import render_figure
-from experiments.training.lr_finder import RangeTest, smoothed
+from experiments.training.lr_finder import RangeTest, smooth
 
 RAW, SMOOTH, LIMIT, SUGGESTED = "0.8", "tab:blue", "tab:red", "tab:green"
 
@@ -18,7 +18,7 @@ def plot(tests: Sequence[RangeTest]) -> Image:
     for axes, test in zip(figure.subplots(1, len(tests), squeeze=False)[0], tests, strict=True):
         shown = test.terms if test.unstable is None else test.terms[: test.unstable]
         axes.plot(test.rates, test.terms, color=RAW, linewidth=1)
-        axes.plot(test.rates, smoothed(test.terms), color=SMOOTH, label="its terms, smoothed")
+        axes.plot(test.rates, smooth(test.terms), color=SMOOTH, label="its terms, smoothed")
         for rate, colour, words in (
             (test.limit, LIMIT, "loses stability"),
             (test.suggestion, SUGGESTED, "suggested"),

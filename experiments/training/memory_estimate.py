@@ -47,7 +47,9 @@ def estimate(spec: RunSpec) -> Estimate:
     with torch.device("meta"):
         networks = build_networks(settings)
     growth = growth_of_generator(settings, networks[0])
-    activations = max(_activations_at(level, settings, growth, *networks) for level in _costly(growth))
+    activations = max(
+        _activations_at(level, settings, growth, *networks) for level in _costliest_levels(growth)
+    )
     game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
     plan = plan_batches(settings, growth, game.batches_per_round)
     generator = sum(p.numel() for p in game.generator_network.parameters())
@@ -57,7 +59,7 @@ def estimate(spec: RunSpec) -> Estimate:
     return Estimate(generator, critic, plan.steps, plan.images / 1000, (fixed + activations) * BYTES)
 
 
-def _costly(growth: Growth) -> list[int]:
+def _costliest_levels(growth: Growth) -> list[int]:
     """Levels of growing networks that may need most memory: the last, and any with a larger batch."""
     last = len(growth.sides) - 1
     return [
@@ -79,7 +81,7 @@ def _activations_at(
     size = [pixels >> halvings for pixels in shape[1:]]
     # Made one by one: on this device by default, a network could not draw lots on the way.
     samples = torch.empty(count, shape[0], *size, device="meta")
-    batch = Batch(samples, _told(settings, samples))
+    batch = Batch(samples, _condition_of(settings, samples))
     is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
     seen = batch.condition if is_told else ()
     made = _activations(generator, generator.generate, batch) * generator.passes
@@ -89,7 +91,7 @@ def _activations_at(
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
 
 
-def _told(settings: Settings, samples: Tensor) -> Condition:
+def _condition_of(settings: Settings, samples: Tensor) -> Condition:
     """Condition that a generator is given with each sample: labels, attributes or images, without values."""
     count = len(samples)
     if settings.classes:

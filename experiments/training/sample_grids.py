@@ -24,7 +24,7 @@ class SamplePicture(NamedTuple):
     samples: Tensor
 
 
-class Samples:
+class SampleGridDrawer:
     """Grid of samples of fixed latents, with a column for each class; points are drawn over the real ones."""
 
     def __init__(self, network: LatentNetwork, reals: Tensor, count: int, settings: Settings) -> None:
@@ -47,7 +47,7 @@ class Samples:
         return SamplePicture(draw_samples(samples, reals, self.columns), samples)
 
 
-class Translations:
+class TranslationDrawer:
     """Rows of fixed images, each with its translation and what that is to be compared with."""
 
     def __init__(self, network: Translator, reals: Batch, settings: Settings) -> None:

@@ -25,7 +25,7 @@ from experiments.training.callbacks import (
     Progress,
     SampleGrid,
 )
-from experiments.training.collapse import Collapsed, CollapseGuard, roll_back
+from experiments.training.collapse import CollapseGuard, RollbackRequest, roll_back
 from experiments.training.experiment import Experiment
 from experiments.training.progress import ProgressLine
 
@@ -113,7 +113,7 @@ class Trainer:
             try:
                 self._train_once()
                 break
-            except (Collapsed, NotFiniteError) as reason:
+            except (RollbackRequest, NotFiniteError) as reason:
                 if self.settings.on_collapse != "rollback":
                     raise
                 self.state = roll_back(self.experiment, self.folder, reason)

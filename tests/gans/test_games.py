@@ -94,7 +94,7 @@ def test_a_duel_moves_at_the_time_of_its_batch(n_critic: int, moves: list[Move])
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_a_resumed_game_has_the_strength_of_its_time(arch: str) -> None:
-    """A scheduled strength is a function of the clock alone: a new game with the old state plays the same round."""
+    """A scheduled strength is a function of the clock alone: a new game with the old state plays alike."""
     scheduled = {InstanceNoise: ScheduledValue(1.0, 200.0, Linear())}
     size = {"z_dim": 4} if arch in FROM_NOISE else {}
     make = partial(game_of, arch, size=size, regularizers=[InstanceNoise(1.0)], scheduled_strengths=scheduled)

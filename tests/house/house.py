@@ -79,7 +79,7 @@ def room_arrows() -> set[tuple[str, str]]:
 
 
 def folder_arrows() -> set[tuple[str, str]]:
-    """Pairs of a folder and another that it imports, at any depth; without the `__init__.py` files, which only
+    """Pairs of a folder and another that it imports, at any depth; without `__init__.py` files, which only
     pass names on."""
     pairs = set()
     for file in sources():

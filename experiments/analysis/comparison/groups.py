@@ -32,10 +32,10 @@ class Group:
         return ", ".join(str(value) for value in self.settings.values()) or "all"
 
 
-def settings_that_differ(records: Sequence[Record]) -> dict[str, list[Any]]:
+def differing_settings(records: Sequence[Record]) -> dict[str, list[Any]]:
     """Settings that affect the results and differ between records, with their values; without the seed."""
     found = {}
-    for name in names_that_matter(records):
+    for name in result_affecting_names(records):
         if name != "seed":
             values = [_hashable(value_of(record, name)) for record in records]
             if len(set(values)) > 1:
@@ -43,7 +43,7 @@ def settings_that_differ(records: Sequence[Record]) -> dict[str, list[Any]]:
     return found
 
 
-def names_that_matter(records: Sequence[Record]) -> list[str]:
+def result_affecting_names(records: Sequence[Record]) -> list[str]:
     """Names of all settings and options of these runs that affect the results."""
     own = [name for name, field in FIELDS.items() if field.metadata["affects_results"]]
     options = {name for record in records for name in record.settings if "." in name}
@@ -62,7 +62,7 @@ def _hashable(value: Any) -> Any:
     return tuple(_hashable(each) for each in value) if isinstance(value, list) else value
 
 
-def telling(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
+def distinguishing_settings(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
     """Selects the first settings that tell all groups apart.
 
     A setting that separates no further groups is left out: a loss brings a penalty and rates of its own,
@@ -72,7 +72,7 @@ def telling(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
         given: settings that separate some groups already; they are not returned.
     """
     names = list(given)
-    for name in settings_that_differ(records):
+    for name in differing_settings(records):
         if len({_key(record, [*names, name]) for record in records}) > len(
             {_key(record, names) for record in records}
         ):
@@ -85,7 +85,7 @@ def _key(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
     return tuple(_hashable(value_of(record, name)) for name in names)
 
 
-def grouped(records: Sequence[Record], by: Sequence[str], scores: Sequence[float]) -> list[Group]:
+def group_experiments(records: Sequence[Record], by: Sequence[str], scores: Sequence[float]) -> list[Group]:
     """Groups experiments by the values of the settings `by`.
 
     Args:
@@ -102,7 +102,7 @@ def grouped(records: Sequence[Record], by: Sequence[str], scores: Sequence[float
         seen: dict[Any, str] = {}
         for index in indices:
             record = records[index]
-            whole = _key(record, names_that_matter(records))
+            whole = _key(record, result_affecting_names(records))
             if whole in seen:
                 raise UsageError(f"{seen[whole]} and {record.name} are the same experiment; give one of them")
             seen[whole] = record.name

@@ -25,13 +25,13 @@ def read_records(words: Sequence[str]) -> list[Record]:
 
             records += read_project(word.removeprefix(WANDB))
         else:
-            records += [record_of(folder) for folder in run_folders(Path(word))]
+            records += [read_record(folder) for folder in run_folders(Path(word))]
     if not records:
         raise UsageError("nothing to compare; give run folders, or folders of runs")
     return list({record.name: record for record in records}.values())
 
 
-def record_of(folder: RunFolder) -> Record:
+def read_record(folder: RunFolder) -> Record:
     """Reads the record of a run folder: settings, environment, scores and state.
 
     Raises UsageError where its config cannot be read.

@@ -20,10 +20,10 @@ from experiments.analysis.comparison.table import (
     COLUMNS,
     Comparison,
     GroupRow,
-    cells,
     differing_cells,
+    format_value,
     notes_of,
-    short,
+    row_cells,
 )
 from experiments.core.errors import RunError
 
@@ -32,7 +32,7 @@ GRIDS = 12  # largest number of sample grids of a run, spread from the first to 
 QUALITY = 80  # of the grids' WebP compression, in percent
 
 
-def report(records: Sequence[Record], comparison: Comparison | None, why_not: str = "") -> str:
+def render_report(records: Sequence[Record], comparison: Comparison | None, why_not: str = "") -> str:
     """Renders the HTML report of runs.
 
     Args:
@@ -41,7 +41,7 @@ def report(records: Sequence[Record], comparison: Comparison | None, why_not: st
     """
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-    groups = _grouped(records, comparison)
+    groups = _records_by_group(records, comparison)
     curves = "".join(starmap(_curve, enumerate(figures_of(groups).values())))
     title = escape(_title(records))
     parts = [
@@ -89,7 +89,7 @@ def _title(records: Sequence[Record]) -> str:
     return " · ".join(", ".join(each) for each in words if each) or "runs"
 
 
-def _grouped(records: Sequence[Record], comparison: Comparison | None) -> dict[str, list[Record]]:
+def _records_by_group(records: Sequence[Record], comparison: Comparison | None) -> dict[str, list[Record]]:
     """Records by the label of their group, the best group first; without a comparison, by their own name."""
     if comparison is None:
         return {record.name: [record] for record in records if record.lines}
@@ -110,7 +110,7 @@ def _comparison(comparison: Comparison) -> str:
 
 def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
     """Cells of a row, each as text and sort key; unknown values sort first or last."""
-    texts = cells(row)
+    texts = row_cells(row)
     keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
     keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
     return list(zip(texts, [*texts[: len(row.group.settings)], *keys, row.difference], strict=True))
@@ -142,7 +142,7 @@ def _curve(number: int, figure: Mapping[str, Any]) -> str:
 
 def _timeline(record: Record) -> str:
     """HTML figure with the sample grids of a run and a slider over kimg."""
-    pictures = [] if record.folder is None else grids_of(record.folder)
+    pictures = [] if record.folder is None else sample_grids(record.folder)
     caption = f"<figcaption>{escape(record.name)} <span class=note>{escape(record.state)}</span></figcaption>"
     if not pictures:
         return f"<figure>{caption}<p class=note>no samples</p></figure>"
@@ -154,7 +154,7 @@ def _timeline(record: Record) -> str:
     )
 
 
-def grids_of(folder: Path) -> list[tuple[int, str]]:
+def sample_grids(folder: Path) -> list[tuple[int, str]]:
     """Sample grids of a run folder: pairs of kimg and the picture as a data URL."""
     files = sorted((folder / "samples").glob("kimg-*.png"))
     if len(files) > GRIDS:
@@ -181,9 +181,11 @@ def _differences(comparison: Comparison) -> str:
 def _provenance(records: Sequence[Record], comparison: Comparison | None) -> str:
     """Section of how the scores were computed, and on which versions and machines."""
     made = dict(comparison.chosen.provenance) if comparison else {}
-    rows = [(key, short(value)) for key, value in made.items()]
+    rows = [(key, format_value(value)) for key, value in made.items()]
     for key in dict.fromkeys(key for record in records for key in record.environment):
-        values = dict.fromkeys(short(record.environment.get(key)) for record in records if record.environment)
+        values = dict.fromkeys(
+            format_value(record.environment.get(key)) for record in records if record.environment
+        )
         rows.append((key, ", ".join(values)))
     return _table(["what", "value"], _plain(rows))
 

@@ -14,16 +14,16 @@ SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run e
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Value of a score in one evaluation, with its kimg and its record `made` (how it was computed)."""
+class ScoreValue:
+    """Value of a score in one evaluation, with its kimg and how it was computed: its entry of scores.jsonl."""
 
     kimg: float | None
     value: float
-    made: Mapping[str, Any]
+    entry: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenScore:
     """Score by which experiments are compared, with its value for each of them.
 
     Attributes:
@@ -41,17 +41,17 @@ class Chosen:
     provenance: Mapping[str, Any]
 
 
-def marks_of(record: Record) -> dict[str, list[Mark]]:
+def scores_by_name(record: Record) -> dict[str, list[ScoreValue]]:
     """Every score of a record by its name, each with its values in the order of steps."""
-    found: dict[str, list[Mark]] = {}
+    found: dict[str, list[ScoreValue]] = {}
     for kimg, scores in record.evaluations:
-        for key, made in scores.items():
-            for name, value in flatten_scores({key: made}).items():
-                found.setdefault(name.removeprefix("metric/"), []).append(Mark(kimg, value, made))
+        for key, entry in scores.items():
+            for name, value in flatten_scores({key: entry}).items():
+                found.setdefault(name.removeprefix("metric/"), []).append(ScoreValue(kimg, value, entry))
     return found
 
 
-def scored(records: Sequence[Record], metric: str | None, force: bool = False) -> Chosen:
+def choose_score(records: Sequence[Record], metric: str | None, force: bool = False) -> ChosenScore:
     """Chooses the score of every experiment, where all were trained on as many images.
 
     Args:
@@ -61,8 +61,8 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
     Raises UsageError for an experiment without the score, for none at equal kimg, and, unless `force`, for
     scores that were not computed alike.
     """
-    marks = [marks_of(record) for record in records]
-    metric = named(metric, marks[0]) if metric else _first_common(records, marks)
+    marks = [scores_by_name(record) for record in records]
+    metric = resolve_metric_name(metric, marks[0]) if metric else _first_common(records, marks)
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
@@ -71,18 +71,18 @@ def scored(records: Sequence[Record], metric: str | None, force: bool = False) -
             )
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
-    slack = max(map(_round_kimg, records))
-    chosen = [[mark for mark in row if kimg is None or _same(kimg, mark, slack)][-1] for row in rows]
+    slack = max(map(_step_kimg, records))
+    chosen = [[mark for mark in row if kimg is None or _is_same_kimg(kimg, mark, slack)][-1] for row in rows]
     if not force:
         _refuse_mixed(records, metric, chosen)
-    better = direction(metric, chosen[0].made)
+    better = direction(metric, chosen[0].entry)
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
-    provenance = {key: chosen[0].made[key] for key in PROVENANCE if key in chosen[0].made}
-    return Chosen(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
+    provenance = {key: chosen[0].entry[key] for key in PROVENANCE if key in chosen[0].entry}
+    return ChosenScore(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
 
 
-def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
+def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:
     """Resolves a user's name of a metric to the name among these scores.
 
     `fid` is also a name of the Fréchet distance between features of another extractor, `precision-recall`
@@ -91,32 +91,32 @@ def named(metric: str, marks: Mapping[str, Sequence[Mark]]) -> str:
     """
 
     def words(name: str) -> tuple[str, str, str]:
-        usual = usual_name(name, marks[name][-1].made)
+        usual = usual_name(name, marks[name][-1].entry)
         metric_of, _, number = usual.rpartition("/")
         return usual, metric_of, number
 
-    alike = [name for name in directed(marks) if metric in words(name)]
-    evaluations = {id(marks[name][-1].made) for name in alike}
+    alike = [name for name in directional_scores(marks) if metric in words(name)]
+    evaluations = {id(marks[name][-1].entry) for name in alike}
     return alike[0] if metric not in marks and len(evaluations) == 1 else metric
 
 
-def directed(marks: Mapping[str, Sequence[Mark]]) -> list[str]:
+def directional_scores(marks: Mapping[str, Sequence[ScoreValue]]) -> list[str]:
     """Names of the scores that have a direction; the first is compared by default."""
-    return [name for name, own in marks.items() if direction(name, own[-1].made) is not None]
+    return [name for name, own in marks.items() if direction(name, own[-1].entry) is not None]
 
 
-def usual_name(metric: str, made: Mapping[str, Any]) -> str:
+def usual_name(metric: str, entry: Mapping[str, Any]) -> str:
     """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
-    return metric.replace(str(made.get("distance")), "fid", 1)
+    return metric.replace(str(entry.get("distance")), "fid", 1)
 
 
-def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[Mark]]]) -> str:
+def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[ScoreValue]]]) -> str:
     """Name of the first score that all records have. Raises UsageError where there is none."""
-    common = directed(marks[0])
+    common = directional_scores(marks[0])
     for record, own in zip(records, marks, strict=True):
         shared = [name for name in common if name in own]
         if not shared:
-            has, others = (", ".join(names) or "none" for names in (directed(own), common))
+            has, others = (", ".join(names) or "none" for names in (directional_scores(own), common))
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
@@ -126,17 +126,19 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
     return common[0]
 
 
-def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence[Mark]]) -> float | None:
+def _common_kimg(
+    records: Sequence[Record], metric: str, rows: Sequence[Sequence[ScoreValue]]
+) -> float | None:
     """Last kimg at which all experiments were evaluated, as recorded by the one with the longest steps.
 
     None where no kimg was recorded. Raises UsageError where there is no common kimg.
     """
     if all(mark.kimg is None for row in rows for mark in row):
         return None
-    longest = max(range(len(records)), key=lambda index: _round_kimg(records[index]))
+    longest = max(range(len(records)), key=lambda index: _step_kimg(records[index]))
     for kimg in sorted({mark.kimg for mark in rows[longest] if mark.kimg is not None}, reverse=True):
-        slack = _round_kimg(records[longest])
-        if all(any(_same(kimg, mark, slack) for mark in row) for row in rows):
+        slack = _step_kimg(records[longest])
+        if all(any(_is_same_kimg(kimg, mark, slack) for mark in row) for row in rows):
             return kimg
     ends = [(record.name, row[-1].kimg) for record, row in zip(records, rows, strict=True)]
     least, most = (pick(ends, key=lambda end: end[1] or 0.0) for pick in (min, max))
@@ -146,23 +148,23 @@ def _common_kimg(records: Sequence[Record], metric: str, rows: Sequence[Sequence
     )
 
 
-def _same(kimg: float, mark: Mark, slack: float) -> bool:
+def _is_same_kimg(kimg: float, mark: ScoreValue, slack: float) -> bool:
     """Whether a score was taken at this kimg, give or take `slack` or 1 %."""
     return mark.kimg is not None and abs(kimg - mark.kimg) <= max(slack, SAME_KIMG * kimg)
 
 
-def _round_kimg(record: Record) -> float:
+def _step_kimg(record: Record) -> float:
     """Kimg of one training step, as far as settings tell."""
     return float(record.settings.get("batch_size", 0) * record.settings.get("n_critic", 1)) / 1000
 
 
-def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Mark]) -> None:
+def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[ScoreValue]) -> None:
     """Checks that all scores were computed alike. Raises UsageError with what differs."""
-    first = chosen[0].made
+    first = chosen[0].entry
     for record, mark in zip(records[1:], chosen[1:], strict=True):
-        different = [key for key in PROVENANCE if first.get(key) != mark.made.get(key)]
+        different = [key for key in PROVENANCE if first.get(key) != mark.entry.get(key)]
         if different:
-            parts = [f"{key}: {_short(first.get(key))}, {_short(mark.made.get(key))}" for key in different]
+            parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
             raise UsageError(
                 f"{metric} of {records[0].name} and of {record.name} were not made alike "
                 f"({'; '.join(parts)}); evaluate them alike, or compare them all the same with --force"
@@ -173,13 +175,13 @@ def _short(value: Any) -> str:
     return f"{value:.24}" if isinstance(value, str) else str(value)
 
 
-def direction(metric: str, made: Mapping[str, Any]) -> bool | None:
+def direction(metric: str, entry: Mapping[str, Any]) -> bool | None:
     """Whether a higher score is better; None for a score without direction, or of an unknown metric.
 
     Args:
-        made: the record of the score.
+        entry: the score's entry in scores.jsonl.
     """
-    name, *rest = usual_name(metric, made).split("/")
+    name, *rest = usual_name(metric, entry).split("/")
     if name not in registry.names_of("metric"):
         return None
     better: Mapping[str, bool] = registry.load("metric", name).higher_is_better

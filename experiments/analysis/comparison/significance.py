@@ -17,7 +17,7 @@ POWER = 0.8  # probability of finding a difference as large as the minimum detec
 Values = Sequence[float]
 
 
-def interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
+def confidence_interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
     """Student's confidence interval of the mean: `m ± t s / √n` with n − 1 degrees of freedom.
 
     Raises ValueError for fewer than two values.
@@ -51,7 +51,7 @@ def holm_correction(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def smallest_difference(
+def minimum_detectable_effect(
     ours: Values, theirs: Values, is_paired: bool = False, tests: int = 1, power: float = POWER
 ) -> float:
     """Computes the minimum detectable effect: the difference of means that a t test finds with this power.

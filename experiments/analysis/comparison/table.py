@@ -10,16 +10,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from experiments.analysis.comparison.groups import Group, grouped, settings_that_differ, telling
+from experiments.analysis.comparison.groups import (
+    Group,
+    differing_settings,
+    distinguishing_settings,
+    group_experiments,
+)
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.score_choice import Chosen, scored
+from experiments.analysis.comparison.score_choice import ChosenScore, choose_score
 from experiments.analysis.comparison.significance import (
     LEVEL,
     POWER,
+    confidence_interval,
     holm_correction,
-    interval,
+    minimum_detectable_effect,
     paired_t_test,
-    smallest_difference,
     welch_t_test,
 )
 from experiments.core.errors import UsageError
@@ -69,7 +74,7 @@ class Comparison:
         left_out: names of experiments without a score, or with one that is no finite number; and why.
     """
 
-    chosen: Chosen
+    chosen: ChosenScore
     by: Sequence[str]
     within: Sequence[str]
     differing: dict[str, list[Any]]
@@ -104,28 +109,28 @@ def compare(
     if not records:
         states = "; ".join(f"{name}: {state}" for name, state in left_out[:3])
         raise UsageError(f"nothing to compare: no experiment has a score ({states})")
-    chosen = scored(records, metric, force)
+    chosen = choose_score(records, metric, force)
     broken = [(r.name, v) for r, v in zip(records, chosen.values, strict=True) if not math.isfinite(v)]
     left_out += [(name, f"{chosen.metric} is {value}") for name, value in broken]
     records = [record for record in records if record.name not in dict(broken)]
     if not records:
         raise UsageError(f"nothing to compare: {chosen.metric} is a finite number nowhere")
     chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
-    names_by = list(by) or telling(records)
-    groups = grouped(records, names_by, chosen.values)
+    names_by = list(by) or distinguishing_settings(records)
+    groups = group_experiments(records, names_by, chosen.values)
     groups.sort(key=lambda group: np.mean(group.scores), reverse=chosen.higher_is_better)
     return Comparison(
         chosen,
         names_by,
-        telling(records, names_by),
-        settings_that_differ(records),
+        distinguishing_settings(records, names_by),
+        differing_settings(records),
         test,
-        rows_of(groups, chosen.higher_is_better, test),
+        compare_groups(groups, chosen.higher_is_better, test),
         left_out,
     )
 
 
-def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch") -> list[GroupRow]:
+def compare_groups(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch") -> list[GroupRow]:
     """Compares every group with the first, which is the best.
 
     Which one is the best is seen from the same scores that are tested. So the correction is for all pairs
@@ -136,8 +141,8 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
     """
     if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
         raise UsageError("--test paired needs the same seeds in every group; take --test welch")
-    scores = [_ordered(group) for group in groups]
-    pairs = _testable(scores, test)
+    scores = [_scores_by_seed(group) for group in groups]
+    pairs = _testable_pairs(scores, test)
     chances = holm_correction(
         [(paired_t_test if test == "paired" else welch_t_test)(scores[i], scores[j]) for i, j in pairs]
     )
@@ -145,21 +150,23 @@ def rows_of(groups: Sequence[Group], higher_is_better: bool, test: Test = "welch
     rows: list[GroupRow] = []
     for index, group in enumerate(groups):
         mean, p, detectable = float(np.mean(group.scores)), found.get((0, index)), None
-        low, high = interval(group.scores) if len(group.scores) > 1 else (None, None)
+        low, high = confidence_interval(group.scores) if len(group.scores) > 1 else (None, None)
         if p is not None:  # without any spread there is no minimum detectable effect
-            detectable = smallest_difference(scores[0], scores[index], test == "paired", len(pairs)) or None
+            detectable = (
+                minimum_detectable_effect(scores[0], scores[index], test == "paired", len(pairs)) or None
+            )
         difference = (rows[0].mean - mean if higher_is_better else mean - rows[0].mean) if rows else 0.0
         verdict = _verdict(index, p, difference, min(len(scores[0]), len(scores[index])))
         rows.append(GroupRow(group, mean, low, high, p, difference, detectable, verdict))
     return rows
 
 
-def _ordered(group: Group) -> list[float]:
+def _scores_by_seed(group: Group) -> list[float]:
     """Scores of a group in the order of seeds, so that a paired test has its pairs."""
     return [score for _, score in sorted(zip(group.seeds, group.scores, strict=True))]
 
 
-def _testable(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, int]]:
+def _testable_pairs(scores: Sequence[Sequence[float]], test: Test) -> list[tuple[int, int]]:
     """Pairs of groups that can be tested: several seeds on each side, and a spread or equal means.
 
     Counts of a few things are often equal for all seeds. A t test calls any two such groups different,
@@ -188,16 +195,16 @@ def _verdict(index: int, p: float | None, difference: float, seeds: int) -> str:
     return f"worse by {difference:.4g}" if p < 1 - LEVEL else NO_DIFFERENCE
 
 
-def lines_of(comparison: Comparison) -> list[str]:
+def format_comparison(comparison: Comparison) -> list[str]:
     """Formats a comparison as lines for a terminal."""
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
     at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
     # Points need no extractor, and none of what belongs to one.
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
-    made = ", ".join(f"{key} {short(value)}" for key, value in has.items())
+    made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
-    lines += _aligned([(*comparison.by, *COLUMNS), *(cells(row) for row in comparison.rows)])
+    lines += _aligned([(*comparison.by, *COLUMNS), *(row_cells(row) for row in comparison.rows)])
     lines += ["", *notes_of(comparison)]
     if comparison.differing:
         lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
@@ -212,7 +219,7 @@ def notes_of(comparison: Comparison) -> list[str]:
     alone = [row.group.label for row in rows if len(row.group.scores) == 1]
     if alone:
         notes.append(f"One seed alone ({', '.join(alone)}): no interval can be given; add --seeds 3.")
-    pairs = len(_testable([_ordered(row.group) for row in rows], comparison.test))
+    pairs = len(_testable_pairs([_scores_by_seed(row.group) for row in rows], comparison.test))
     if any(row.p is not None for row in rows):
         name = "Welch's" if comparison.test == "welch" else "Paired"
         corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
@@ -230,24 +237,24 @@ def notes_of(comparison: Comparison) -> list[str]:
     return notes
 
 
-def cells(row: GroupRow) -> tuple[str, ...]:
+def row_cells(row: GroupRow) -> tuple[str, ...]:
     """Cells of a row of the table: values of the settings, then those of COLUMNS."""
     between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
     p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
     could = "–" if row.detectable is None else f"{row.detectable:.3g}"
-    settings = (short(value) for value in row.group.settings.values())
+    settings = (format_value(value) for value in row.group.settings.values())
     return (*settings, str(len(row.group.scores)), f"{row.mean:.4g}", between, p, could, row.verdict)
 
 
 def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
     """Rows of the table of settings that differ: name and values."""
-    return [(name, ", ".join(map(short, values))) for name, values in comparison.differing.items()]
+    return [(name, ", ".join(map(format_value, values))) for name, values in comparison.differing.items()]
 
 
-def short(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Formats a value in a few characters for a table."""
     if isinstance(value, list | tuple):
-        return "/".join(map(short, value)) or "–"
+        return "/".join(map(format_value, value)) or "–"
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
 
 
@@ -270,6 +277,6 @@ def to_csv(comparison: Comparison) -> str:
     for row in comparison.rows:
         group = row.group
         for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
-            settings = map(short, group.settings.values())
+            settings = map(format_value, group.settings.values())
             writer.writerow([*settings, seed, name, score, comparison.chosen.kimg])
     return text.getvalue()

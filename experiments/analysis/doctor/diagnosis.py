@@ -13,8 +13,8 @@ from experiments.analysis.doctor.score_rules import (
     vanishing_gradient,
 )
 from experiments.analysis.doctor.settings_rules import (
-    average_lags,
     batch_norm_under_penalty,
+    ema_lags,
     rates_out_of_scale,
 )
 from experiments.runs.folder import RunFolder
@@ -28,7 +28,7 @@ BY_SCORES: tuple[Rule, ...] = (
     vanishing_gradient,
     penalty_off_target,
 )
-BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, average_lags)
+BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, ema_lags)
 
 
 def history_of(folder: RunFolder) -> History:

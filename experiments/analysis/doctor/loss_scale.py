@@ -23,7 +23,7 @@ class LossScale:
     chance: float
     perfect: float
 
-    def left(self, loss: float) -> float:
+    def remaining_share(self, loss: float) -> float:
         """Share of the loss at chance that is left: 1 at chance, 0 for a perfect critic."""
         return (loss - self.perfect) / (self.chance - self.perfect)
 
@@ -35,12 +35,12 @@ def reference_losses(form: Adversarial) -> LossScale | None:
     """
     tenths = torch.arange(-10 * FARTHEST, 10 * FARTHEST + 1).div(10).view(-1, 1)
     chance = min(form.critic(c, c).item() for c in tenths)
-    near, far = (_least(form, reach) for reach in (FARTHEST // 2, FARTHEST))
+    near, far = (_least_critic_loss(form, reach) for reach in (FARTHEST // 2, FARTHEST))
     is_falling = near - far > STILL_FALLING * (chance - far)
     return None if is_falling or chance <= far else LossScale(chance, far)
 
 
-def _least(form: Adversarial, reach: int) -> float:
+def _least_critic_loss(form: Adversarial, reach: int) -> float:
     """Least loss of the critic over whole logits in [−reach, reach]: labels and margins are whole."""
     logits = torch.arange(-reach, reach + 1).float().view(-1, 1)
     return min(form.critic(r, f).item() for r in logits for f in logits)

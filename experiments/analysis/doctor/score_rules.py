@@ -21,11 +21,15 @@ def critic_too_strong(history: History) -> Finding | None:
     terms = history.latest("critic/adversarial", 0.25)
     form = form_of(history.settings)
     scale = reference_losses(form)
-    if history.is_young or not terms or scale is None or scale.left(median_value(terms)) >= ALMOST_PERFECT:
+    if (
+        history.is_young
+        or not terms
+        or scale is None
+        or scale.remaining_share(median_value(terms)) >= ALMOST_PERFECT
+    ):
         return None
-    evidence = (
-        f"its loss is {scale.left(median_value(terms)):.1%} of that of a guess since {terms[0].kimg:.1f} kimg"
-    )
+    share = scale.remaining_share(median_value(terms))
+    evidence = f"its loss is {share:.1%} of that of a guess since {terms[0].kimg:.1f} kimg"
     reals, fakes = (history.latest(f"critic/{side}", 0.25) for side in ("real", "fake"))
     if reals and fakes:
         real, fake = median_value(reals), median_value(fakes)
@@ -148,20 +152,20 @@ def divergence(history: History) -> Finding | None:
         values = history.points(name)
         broken = next((point for point in values if not math.isfinite(point.value)), None)
         if broken:
-            return _diverged(f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
+            return _divergence_finding(f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
         sizes = [point._replace(value=abs(point.value)) for point in values]
         if history.is_young or name in FREE:
             continue
         least, now = min(sizes, key=lambda point: point.value), sizes[-max(1, len(sizes) // 8) :]
         if median_value(now) > EXPLODED * max(1.0, least.value):
-            return _diverged(
+            return _divergence_finding(
                 f"{name} has grown from a size of {least.value:.3g} at {least.kimg:.1f} kimg to "
                 f"{median_value(now):.3g} at {now[-1].kimg:.1f} kimg"
             )
     return None
 
 
-def _diverged(evidence: str) -> Finding:
+def _divergence_finding(evidence: str) -> Finding:
     """Finding of a divergence, with this evidence."""
     return Finding(
         "divergence",

@@ -72,7 +72,7 @@ def _recipe(settings: Settings) -> Settings:
 OLD_SHARE = 0.5  # share of the EMA that is older than the newest layers
 
 
-def average_lags(history: History) -> Finding | None:
+def ema_lags(history: History) -> Finding | None:
     """Finds an EMA that is mostly older than the layers that grew last, at the end of the run.
 
     The half-life is at most a twentieth of the images shown (gans/core/ema.py), so that nothing else of

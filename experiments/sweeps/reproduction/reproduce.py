@@ -16,7 +16,7 @@ from experiments.evaluation.publish import evaluate_newest
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores, read_evaluation_scores
-from experiments.sweeps.engines import LocalEngine, threads_each
+from experiments.sweeps.engines import LocalEngine, threads_per_job
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import run_tasks
 from experiments.sweeps.reproduction.published_rows import PublishedRow
@@ -27,7 +27,7 @@ log = logging.getLogger("gans")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReproductionOptions:
     """Options of a reproduction: number of seeds, length, device, and where data and weights are found.
 
     A kimg of None is the row's own length.
@@ -41,7 +41,9 @@ class Asked:
     weights: Path | None = None
 
 
-def prepare(name: str, row: PublishedRow, asked: Asked, meter: Meter) -> tuple[list[RunSpec], Evaluator]:
+def prepare(
+    name: str, row: PublishedRow, asked: ReproductionOptions, meter: Meter
+) -> tuple[list[RunSpec], Evaluator]:
     """Resolves the settings of every seed of a row, and opens the evaluator.
 
     Raises RunError with what is missing on this machine, before anything runs.
@@ -85,26 +87,28 @@ def reproduce(
                 f"{folder.path} holds a run with another config ({'; '.join(changed)}); take another --out"
             )
     if jobs > 1 and sum(not folder.is_finished for folder in folders) > 1:
-        _train_at_once(pairs, out, jobs)
+        _train_in_parallel(pairs, out, jobs)
     values = []
     for spec, folder in pairs:
         log.info(f"seed {spec.settings.seed} of {len(specs)} in {folder.path}")
         if not folder.is_finished:
             run(spec, folder)
-        scores = _kept(folder, evaluator) or evaluate_newest(folder, evaluator)
+        scores = _earlier_scores(folder, evaluator) or evaluate_newest(folder, evaluator)
         (score,) = scores.values()
         values.append(float(score[row.number]))
     return values
 
 
-def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int) -> None:
+def _train_in_parallel(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int) -> None:
     """Trains several seeds at once, as the runs of a sweep. Raises RunError where one fails."""
     tasks = {
-        folder.path.name: SweepTask(str(folder.path.absolute()), given(spec), {}, {}, Evaluation(count=0))
+        folder.path.name: SweepTask(
+            str(folder.path.absolute()), given_flags(spec), {}, {}, Evaluation(count=0)
+        )
         for spec, folder in pairs
     }
     jobs = min(jobs, len(tasks))
-    engine = LocalEngine(jobs, threads_each(jobs))
+    engine = LocalEngine(jobs, threads_per_job(jobs))
     log.info(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
     with SweepProgress(out) as board:
         states = run_tasks(tasks, engine, board.show)
@@ -113,12 +117,12 @@ def _train_at_once(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: int)
             raise RunError(f"{name} {state}; the same command tries again")
 
 
-def given(spec: RunSpec) -> dict[str, Any]:
+def given_flags(spec: RunSpec) -> dict[str, Any]:
     """Flags from which the settings of a run were resolved."""
     return {name: value for name, value in spec.settings.to_dict().items() if spec.sources[name] == "flag"}
 
 
-def _kept(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:
+def _earlier_scores(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores | None:
     """Scores of the newest generator that the same evaluator has computed before; None without."""
     newest = max(map(step_of, folder.checkpoints().paths()), default=None)
     (name,) = (evaluator.key_of(metric) for metric in evaluator.metrics)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from experiments.analysis.comparison.significance import interval
+from experiments.analysis.comparison.significance import confidence_interval
 from experiments.sweeps.reproduction.published_rows import PublishedRow
 
 Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
 
 
 @dataclass(frozen=True)
-class Reached:
+class ReproducedNumber:
     """Mean of a reproduction's number over seeds, and half its 95 % t interval (None for one seed)."""
 
     values: tuple[float, ...]
@@ -20,14 +20,14 @@ class Reached:
     margin: float | None
 
 
-def reached(values: Sequence[float]) -> Reached:
+def summarize(values: Sequence[float]) -> ReproducedNumber:
     """Summarizes the numbers of all seeds, one or more, as their mean and its margin."""
     mean = fmean(values)
-    margin = interval(values)[1] - mean if len(values) > 1 else None
-    return Reached(tuple(values), mean, margin)
+    margin = confidence_interval(values)[1] - mean if len(values) > 1 else None
+    return ReproducedNumber(tuple(values), mean, margin)
 
 
-def changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...]:
+def protocol_changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...]:
     """Lists what differs in this reproduction from the paper's protocol.
 
     Where the list is empty, the result is a verdict on the paper.
@@ -42,7 +42,7 @@ def changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...
     return tuple(found)
 
 
-def verdict_of(row: PublishedRow, found: Reached, changed: Sequence[str]) -> Verdict:
+def verdict_of(row: PublishedRow, found: ReproducedNumber, changed: Sequence[str]) -> Verdict:
     """Verdict on a row, from its target, the number reached, and what differs from the paper.
 
     A number that is to be equalled is reproduced where its interval, or the number itself, meets ours.

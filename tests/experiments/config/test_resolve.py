@@ -25,8 +25,8 @@ PLAIN = {
 }  # fmt: skip
 HELD = {"penalty_every": 1, "penalty_anneal": 1.0, "regularizers": (), "critic_norm": "none"}
 WASSERSTEIN = {
-    "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4, "optimizer.betas": (0.0, 0.9),
-    "penalty": ("interpolates",), "penalty_weight": 10.0, **HELD,
+    "n_critic": 5, "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4,
+    "optimizer.betas": (0.0, 0.9), "penalty": ("interpolates",), "penalty_weight": 10.0, **HELD,
 }  # fmt: skip
 PAPER_LOSSES: dict[str, dict[str, Any]] = {
     "bce": PLAIN,

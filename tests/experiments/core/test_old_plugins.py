@@ -65,7 +65,8 @@ def critic(blueprint):
 
 architecture = Architecture(
     paper="none", generator=Generator, critic=critic, data=("images",), default_loss="bce",
-    default_data="shapes", critic_norm="layer", settings=(defaults(z_dim=4, batch_size=4, image_size=(8, 8), kimg=1.0),),
+    default_data="shapes", critic_norm="layer",
+    settings=(defaults(z_dim=4, batch_size=4, image_size=(8, 8), kimg=1.0),),
 )
 '''
 

@@ -13,7 +13,7 @@ from PIL import Image
 from experiments.config.factory import build_networks
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
-from experiments.inference.latent_directions import Directions, direction_sheet, factorized, principal
+from experiments.inference.latent_directions import Directions, direction_sheet, find_pca, find_sefa
 from experiments.inference.latent_space import LatentSpace, open_space, space_of
 from gans.core.networks import LatentNetwork
 from tests.conftest import FROM_NOISE
@@ -33,7 +33,7 @@ def test_they_are_the_singular_vectors_of_the_first_layer(arch: str) -> None:
     network, space = of_architecture(arch)
     weight = torch.cat(network.first_layers).double()
     assert weight.shape[1] == space.size
-    found = factorized(space, 4)
+    found = find_sefa(space, 4)
     _, values, vectors = torch.linalg.svd(weight)
     assert torch.allclose(found.strengths, values[:4], rtol=1e-9)
     same = (found.vectors.double() * vectors[:4]).sum(dim=1).abs()
@@ -55,7 +55,7 @@ def test_the_first_layers_are_all_that_the_latent_meets(arch: str) -> None:
 
 def test_pca_finds_the_axes_of_w(styled: LatentSpace) -> None:
     """w = turnᵀ diag(5, 1, 0.1) ε: its components are the rows of `turn`, with these deviations."""
-    found = principal(styled, 3)
+    found = find_pca(styled, 3)
     turn: Any = styled.network.turn
     assert torch.allclose((found.vectors @ turn.T).abs(), torch.eye(3), atol=0.02)
     assert found.strengths.tolist() == pytest.approx([5, 1, 0.1], rel=0.03)
@@ -65,16 +65,16 @@ def test_pca_finds_the_axes_of_w(styled: LatentSpace) -> None:
 def test_strides_are_deviations(styled: LatentSpace) -> None:
     """In z every direction has deviation 1; in w they share the variance of the mapping, 25 + 1 + 0.01."""
     _, plain = of_architecture("mlp")
-    assert torch.allclose(factorized(plain, 3).strides, torch.ones(3), atol=1e-6)
-    found = factorized(styled, 3)
+    assert torch.allclose(find_sefa(plain, 3).strides, torch.ones(3), atol=1e-6)
+    found = find_sefa(styled, 3)
     assert found.strides.square().sum().item() == pytest.approx(26.01, rel=0.05)
-    along = styled.survey @ found.vectors.T  # type: ignore[attr-defined]
+    along = styled.sampled_w @ found.vectors.T  # type: ignore[attr-defined]
     assert torch.allclose(found.strides, along.std(dim=0), rtol=1e-3)
 
 
 def test_noise_has_no_principal_components() -> None:
     with pytest.raises(UsageError, match=r"--method pca: mlp has no mapping network.*--method sefa"):
-        principal(of_architecture("mlp")[1], 1)
+        find_pca(of_architecture("mlp")[1], 1)
 
 
 def test_the_picture_has_the_sample_in_the_middle(gans: Gans, trained: Path) -> None:

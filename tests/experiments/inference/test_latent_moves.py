@@ -16,11 +16,11 @@ from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.inference import movies
 from experiments.inference.latent_moves import (
     LatentTerm,
-    along_dimensions,
     arithmetic_sheet,
-    neighbourhood,
-    path_through,
-    total,
+    draw_neighbours,
+    interpolate,
+    sum_terms,
+    traverse_dimensions,
 )
 from experiments.inference.latent_space import LatentSpace, latent_from_seed, open_space
 
@@ -76,7 +76,7 @@ def test_a_film_has_the_frames_of_the_grid(gans: Gans, trained: Path) -> None:
 
 
 def test_a_path_passes_every_seed_in_equal_steps(space: LatentSpace) -> None:
-    points = path_through(space, [1, 2, 3], 21)
+    points = interpolate(space, [1, 2, 3], 21)
     for index, seed in ((0, 1), (10, 2), (20, 3)):
         assert torch.equal(points[index], latent_from_seed(seed, 5))
     # z(t) sin ω = sin((1 − t) ω) z0 + sin(t ω) z1, for t = 0, 1/10, …
@@ -89,16 +89,16 @@ def test_a_path_passes_every_seed_in_equal_steps(space: LatentSpace) -> None:
 
 
 def test_a_path_through_w_is_a_line(styled: LatentSpace) -> None:
-    points = path_through(styled, [1, 2], 5)
+    points = interpolate(styled, [1, 2], 5)
     shares = torch.linspace(0, 1, 5)[:, None]
     assert torch.allclose(points, points[0] + shares * (points[4] - points[0]), atol=1e-6)
 
 
 def test_few_frames_still_pass_every_seed(space: LatentSpace) -> None:
-    points = path_through(space, [1, 2, 3, 4], 4)
+    points = interpolate(space, [1, 2, 3, 4], 4)
     assert torch.equal(points, space.of_seeds([1, 2, 3, 4]))
     with pytest.raises(UsageError, match="--frames 3: 4 seeds need 4 frames"):
-        path_through(space, [1, 2, 3, 4], 3)
+        interpolate(space, [1, 2, 3, 4], 3)
 
 
 def test_mp4_is_optional(gans: Gans, trained: Path, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,22 +133,22 @@ def test_odd_films_are_filled_up() -> None:
 def test_arithmetic_adds_means_of_latents(space: LatentSpace) -> None:
     one, two, three, four = (latent_from_seed(seed, 5) for seed in (1, 2, 3, 4))
     terms = [LatentTerm(1, (1, 2)), LatentTerm(-1, (3,)), LatentTerm(1, (4, 4))]
-    assert torch.allclose(total(space, terms), (one + two) / 2 - three + four, atol=1e-6)
+    assert torch.allclose(sum_terms(space, terms), (one + two) / 2 - three + four, atol=1e-6)
 
 
 def test_neighbours_stay_near_the_result(space: LatentSpace) -> None:
     point = latent_from_seed(1, 5)
-    points = neighbourhood(space, point, 0.25, seed=0)
+    points = draw_neighbours(space, point, 0.25, seed=0)
     assert torch.equal(points[4], point)
     shifts = (points - point)[[0, 1, 2, 3, 5, 6, 7, 8]]
     assert shifts.abs().max() <= 0.25 and shifts.abs().max() > 0.15
     assert shifts.std().item() == pytest.approx(0.25 / math.sqrt(3), rel=0.3), "uniform"
-    assert torch.equal(points, neighbourhood(space, point, 0.25, seed=0))
-    assert not torch.equal(points, neighbourhood(space, point, 0.25, seed=1))
+    assert torch.equal(points, draw_neighbours(space, point, 0.25, seed=0))
+    assert not torch.equal(points, draw_neighbours(space, point, 0.25, seed=1))
 
 
 def test_noise_in_w_follows_its_spread(styled: LatentSpace) -> None:
-    shifts = neighbourhood(styled, styled.centre, 1.0, seed=0) - styled.centre
+    shifts = draw_neighbours(styled, styled.centre, 1.0, seed=0) - styled.centre
     assert (shifts.abs() <= styled.deviation + 1e-6).all()
 
 
@@ -176,14 +176,14 @@ def test_the_sheet_shows_each_seed_and_the_result(gans: Gans, trained: Path) -> 
 
 def test_one_dimension_changes_at_a_time(space: LatentSpace) -> None:
     point = latent_from_seed(1, 5)
-    points = along_dimensions(space, point, [4, 0], torch.tensor([-2.0, 0.0, 2.0]))
+    points = traverse_dimensions(space, point, [4, 0], torch.tensor([-2.0, 0.0, 2.0]))
     assert points[0, :, 4].tolist() == points[1, :, 0].tolist() == [-2.0, 0.0, 2.0]
     assert torch.equal(points[0, :, :4], point[:4].expand(3, 4))
     assert torch.equal(points[1, :, 1:], point[1:].expand(3, 4))
 
 
 def test_dimensions_of_w_are_measured_by_their_spread(styled: LatentSpace) -> None:
-    points = along_dimensions(styled, styled.centre, [1], torch.tensor([-1.0, 1.0]))
+    points = traverse_dimensions(styled, styled.centre, [1], torch.tensor([-1.0, 1.0]))
     found = points[0, :, 1]
     assert torch.allclose(found, styled.centre[1] + torch.tensor([-1.0, 1.0]) * styled.deviation[1])
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from experiments.core.images import to_uint8
 from experiments.inference.latent_space import LatentSpace, latent_from_seed, open_space
-from experiments.inference.projection import Standing, errors, project, read_target, refined
+from experiments.inference.projection import LatentParameters, project, read_target, refine, squared_errors
 from tests.experiments.inference.test_latent_moves import places, sampled
 
 Gans = Callable[..., Any]
@@ -47,11 +47,11 @@ def test_least_squares_find_the_bottom_of_the_valley(space: LatentSpace) -> None
     goal = latent_from_seed(3, 5)
     image = space.samples(goal[None])[0]
     begin = goal + 0.02
-    end = refined(space, begin, image)
-    before, after = errors(space, torch.stack([begin, end]), image)
+    end = refine(space, begin, image)
+    before, after = squared_errors(space, torch.stack([begin, end]), image)
     assert after < 1e-4 * before and (end - goal).abs().max() < 1e-3
     noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    before, after = errors(space, torch.stack([begin, refined(space, begin, noise)]), noise)
+    before, after = squared_errors(space, torch.stack([begin, refine(space, begin, noise)]), noise)
     assert after < before
 
 
@@ -69,7 +69,7 @@ def test_it_is_a_function_of_the_seed(space: LatentSpace) -> None:
 
 def test_the_search_comes_nearer_than_chance(space: LatentSpace) -> None:
     image = torch.randint(256, (3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    chance = errors(space, torch.randn(256, 5), image.float() / 127.5 - 1).min()
+    chance = squared_errors(space, torch.randn(256, 5), image.float() / 127.5 - 1).min()
     taken: list[int] = []
     found = project(space, image, 200, 0, taken.append)
     assert found.error < chance
@@ -85,7 +85,7 @@ def test_few_steps_are_enough_to_end(space: LatentSpace, steps: int) -> None:
 
 def test_searchers_stand_where_they_are_put(styled: LatentSpace) -> None:
     points = styled.of_seeds([1, 2])
-    assert torch.allclose(Standing(styled, points)(), points, atol=1e-5)
+    assert torch.allclose(LatentParameters(styled, points)(), points, atol=1e-5)
 
 
 # --- the command -------------------------------------------------------------------------------------

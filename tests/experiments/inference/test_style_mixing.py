@@ -12,7 +12,7 @@ from PIL import Image
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.inference.latent_space import LatentSpace, space_of
-from experiments.inference.style_mixing import mixtures
+from experiments.inference.style_mixing import mix_styles
 from gans.core.architecture import Blueprint
 from gans.core.styles import truncate_styles
 from gans.stylegan2 import Generator
@@ -29,12 +29,12 @@ def space() -> LatentSpace:
 
 def test_a_mixture_has_coarse_styles_of_its_row_and_fine_ones_of_its_column(space: LatentSpace) -> None:
     network: Any = space.network
-    made = mixtures(space, [1, 2], [3, 4, 5], crossover=4)
+    made = mix_styles(space, [1, 2], [3, 4, 5], crossover=4)
     assert made.shape == (2, 3, 3, 16, 16)
     row, column = space.of_seeds([2]), space.of_seeds([5])
     styles = torch.cat([row.expand(4, -1), column.expand(2, -1)])[None]
     torch.testing.assert_close(made[1, 2], network.synthesize(styles)[0])
-    own = mixtures(space, [7], [7], None)[0]
+    own = mix_styles(space, [7], [7], None)[0]
     torch.testing.assert_close(own, space.samples(space.of_seeds([7])))
 
 
@@ -76,4 +76,4 @@ def test_what_has_no_styles(refused: Any, trained: Path) -> None:
 
 def test_a_crossover_beyond_the_styles(space: LatentSpace) -> None:
     with pytest.raises(UsageError, match="--crossover 6: the generator has 6 styles"):
-        mixtures(space, [1], [2], 6)
+        mix_styles(space, [1], [2], 6)

@@ -15,7 +15,7 @@ from torch import Tensor
 import cli
 from experiments.core.settings import Settings
 from experiments.data.core.image_files import UnreadableError
-from experiments.inference.translation import Frame, Item, mirrored, padded
+from experiments.inference.translation import InputFormat, TranslationItem, mirror_indices, padded_side
 from experiments.inference.translation_targets import AttributeChange, Target, critic_of
 from experiments.runs.checkpoint import load_checkpoint
 from experiments.runs.generator import load
@@ -100,7 +100,7 @@ def test_what_is_padded_is_cropped_in_its_place(size: tuple[int, int], trained: 
         return x
 
     pixels = np.random.default_rng(0).integers(256, size=(*size, 3), dtype=np.uint8)
-    frame = Frame(trained, 3, 8, torch.device("cpu"))
+    frame = InputFormat(trained, 3, 8, torch.device("cpu"))
     made = frame.through(Target("same", same), Image.fromarray(pixels))
     assert (np.asarray(made) == pixels).all()
     for shown, own, usual in zip(seen[0], size, trained, strict=True):
@@ -109,16 +109,16 @@ def test_what_is_padded_is_cropped_in_its_place(size: tuple[int, int], trained: 
 
 def test_the_size_of_the_training_is_not_padded() -> None:
     """Also where it is the multiple itself, as that of a U-Net which halves it down to one pixel."""
-    assert padded(256, 256, 256) == 256
-    assert padded(16, 16, 48) == 32
-    assert padded(5, 4, 16) == 8
+    assert padded_side(256, 256, 256) == 256
+    assert padded_side(16, 16, 48) == 32
+    assert padded_side(5, 4, 16) == 8
 
 
 @pytest.mark.parametrize(("side", "wanted"), [(1, 4), (2, 8), (3, 16), (5, 8), (8, 8), (9, 16), (2, 7)])
 def test_borders_are_mirrored_as_often_as_it_takes(side: int, wanted: int) -> None:
     before = (wanted - side) // 2
     truth = np.pad(np.arange(side), (before, wanted - side - before), mode="reflect" if side > 1 else "edge")
-    assert mirrored(side, wanted).tolist() == truth.tolist()
+    assert mirror_indices(side, wanted).tolist() == truth.tolist()
 
 
 def test_networks_of_one_size_see_it_and_the_result_is_brought_back() -> None:
@@ -128,7 +128,7 @@ def test_networks_of_one_size_see_it_and_the_result_is_brought_back() -> None:
         seen.append(x.shape)
         return x
 
-    frame = Frame((16, 24), 3, None, torch.device("cpu"))
+    frame = InputFormat((16, 24), 3, None, torch.device("cpu"))
     smooth = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
     made = np.asarray(frame.through(Target("same", same), Image.fromarray(smooth)))
     assert seen == [(1, 3, 16, 24)] and made.shape == smooth.shape
@@ -165,7 +165,7 @@ def test_grey_images_take_the_colours_of_the_run(gans: Gans, runs: Path) -> None
 
 def test_networks_that_see_transparency_are_given_it(workplace: Path) -> None:
     paint("glass.png", 4, 4, 4)
-    image, apart = Item(Path(), "glass.png", Path("out.png")).read(4)
+    image, apart = TranslationItem(Path(), "glass.png", Path("out.png")).read(4)
     assert apart is None and (np.asarray(image) == read("glass.png")).all()
 
 
@@ -392,7 +392,7 @@ def test_bad_files_stop_before_anything_is_written(gans: Gans, refused: Refused,
     line = refused(2, ("none of the 1 images", "z.png"), "translate swap in/z.png --to A --out n --skip-bad")
     assert "--skip-bad" not in line
     with pytest.raises(UnreadableError):
-        Item(Path("in"), "z.png", Path()).read(3)
+        TranslationItem(Path("in"), "z.png", Path()).read(3)
 
 
 @pytest.mark.parametrize(

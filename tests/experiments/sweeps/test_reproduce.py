@@ -16,7 +16,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
 from experiments.sweeps.reproduction import modes_touched, pacgan_mlp
 from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
-from experiments.sweeps.reproduction.verdict import changes, reached, verdict_of
+from experiments.sweeps.reproduction.verdict import protocol_changes, summarize, verdict_of
 from gans.core.architecture import Blueprint
 
 Gans = Callable[..., Any]
@@ -46,11 +46,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_the_interval_is_scipys() -> None:
     values = [5.0, 6.0, 8.0, 7.5]
-    found = reached(values)
+    found = summarize(values)
     low, high = stats.t.interval(0.95, 3, loc=found.mean, scale=stats.sem(values))
     assert found.mean == 6.625
     assert (found.mean - found.margin, found.mean + found.margin) == pytest.approx((low, high))
-    assert reached([3.0]).margin is None
+    assert summarize([3.0]).margin is None
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ def test_the_interval_is_scipys() -> None:
     ],
 )
 def test_verdicts(goal: Any, spread: float, values: list[float], verdict: str) -> None:
-    assert verdict_of(row(goal=goal, spread=spread), reached(values), ()) == verdict
+    assert verdict_of(row(goal=goal, spread=spread), summarize(values), ()) == verdict
 
 
 def test_another_protocol_never_passes() -> None:
     """However well it does."""
     of_search = row(seeds=3, search=100, departures=("another network",))
-    assert changes(row(seeds=3), 3, None) == changes(row(seeds=3), 5, None) == ()
-    assert changes(of_search, 2, 20.0) == (
+    assert protocol_changes(row(seeds=3), 3, None) == protocol_changes(row(seeds=3), 5, None) == ()
+    assert protocol_changes(of_search, 2, 20.0) == (
         "another network",
         "the paper reports the best of 100 settings, and this is one",
         "2 of 3 seeds",
         "--kimg 20",
     )
-    assert verdict_of(of_search, reached([6.0]), ("--kimg 20",)) == "not the same protocol"
+    assert verdict_of(of_search, summarize([6.0]), ("--kimg 20",)) == "not the same protocol"
 
 
 @pytest.mark.parametrize("name", ROWS)

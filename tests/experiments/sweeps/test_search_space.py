@@ -44,10 +44,10 @@ def test_a_longer_sweep_begins_with_the_same_draws():
 
 def test_the_finer_round_is_a_quarter_as_wide_around_the_best():
     sweep = Sweep({"loss": ["bce"]}, [0], {"lr_generator": Range(1e-6, 1e-2)}, draws=60)
-    finer = sweep.finer([{"loss": "bce", "lr_generator": 1e-4}])
+    finer = sweep.finer_runs([{"loss": "bce", "lr_generator": 1e-4}])
     logs = [math.log10(member.settings["lr_generator"]) for member in finer]
     assert -4.51 < min(logs) < -4.4 and -3.6 < max(logs) < -3.49
-    edge = sweep.finer([{"loss": "bce", "lr_generator": 1e-6}])
+    edge = sweep.finer_runs([{"loss": "bce", "lr_generator": 1e-6}])
     assert all(member.settings["lr_generator"] >= 1e-6 for member in edge)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.analysis.comparison.read import record_of
+from experiments.analysis.comparison.read import read_record
 from experiments.commands import sweep
 from experiments.runs.folder import RunFolder, lock_folder, run_folders
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import describe_end
-from experiments.sweeps.rounds import SweepContext, halve, ranked
 from experiments.sweeps.search_space import Sweep
+from experiments.sweeps.stages import SweepContext, rank_settings, successive_halving
 from experiments.sweeps.worker import Evaluation
 from tests.experiments.conftest import Here
 
@@ -63,7 +63,7 @@ def test_the_better_half_goes_on_and_each_rung_costs_the_same(gans, here, tmp_pa
     assert rungs == [0.137] * 4 + [0.411] * 2 + [None]
     states = sorted(folder.state.partition(":")[0] for folder in run_folders(tmp_path / "sweep"))
     assert states == ["finished", "stopped early", "stopped early", "stopped early"]
-    shown = {run.path.name: record_of(run).lines[-1]["kimg"] for run in run_folders(tmp_path / "sweep")}
+    shown = {run.path.name: read_record(run).lines[-1]["kimg"] for run in run_folders(tmp_path / "sweep")}
     assert sorted(shown.values()) == pytest.approx([0.144, 0.144, 0.416, 0.96])
     again = gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep")
     assert again.status == 0 and here[1].started == []
@@ -202,14 +202,17 @@ def scored(tmp_path):
 
 def test_a_score_that_is_no_finite_number_is_not_the_best(scored):
     nan, inf = float("nan"), float("inf")
-    order = ranked(*scored((0.5, nan), (0.1, 0.2), (nan, inf)), "kid")
+    order = rank_settings(*scored((0.5, nan), (0.1, 0.2), (nan, inf)), "kid")
     assert [own[0].settings["width"] for _, own in order] == [1, 0]
     assert [mean for mean, _ in order] == pytest.approx([0.15, 0.5])
 
 
 def test_what_an_earlier_sweep_finished_is_not_said_to_be_stopped(scored):
     laboratory, members = scored((0.5,), (0.1,))
-    assert halve(laboratory, members, "kid", {member.name: 8.0 for member in members}) == members[1:]
+    assert (
+        successive_halving(laboratory, members, "kid", {member.name: 8.0 for member in members})
+        == members[1:]
+    )
     assert [laboratory.folder(member).state for member in members] == ["finished"] * 2
 
 
@@ -283,7 +286,7 @@ def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, start, 
     assert gans(line, tmp_path / "whole").status == 0
     assert generators(tmp_path / "cut") == generators(tmp_path / "whole")
     assert "resuming" in RunFolder(member).log_file.read_text()
-    counts = [len(record_of(run).evaluations) for run in run_folders(tmp_path / "cut")]
+    counts = [len(read_record(run).evaluations) for run in run_folders(tmp_path / "cut")]
     assert counts == [1] * 3, "each is evaluated once"
 
 
@@ -304,6 +307,6 @@ def test_ctrl_c_saves_and_stops_all(start, tmp_path):
 def test_threads_stay_what_they_were(gans, here, tmp_path):
     gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep")
     content = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
-    assert sweep.kept_threads(tmp_path / "sweep", 1) == content["threads"]
+    assert sweep.threads_of_sweep(tmp_path / "sweep", 1) == content["threads"]
     (tmp_path / "sweep" / "sweep.json").write_text("{}")
     assert gans(f"sweep {TINY} --loss bce --out", tmp_path / "sweep").status == 2

@@ -12,7 +12,13 @@ import torch
 
 from experiments.config.resolve import resolve
 from experiments.training.experiment import build
-from experiments.training.lr_finder import Rising, SampleMoves, first_thrown, first_unstable, range_test
+from experiments.training.lr_finder import (
+    ExponentialRise,
+    SampleMovement,
+    first_sample_jump,
+    first_unstable,
+    range_test,
+)
 from gans.core.clock import Clock
 
 Gans = Callable[..., Any]
@@ -20,7 +26,7 @@ FIND = "find-lr --arch mlp --data ring8 --loss bce --width 16 --batch-size 32 --
 
 
 def test_rates_rise_by_equal_factors() -> None:
-    rising = Rising(1e-6, 1.0)
+    rising = ExponentialRise(1e-6, 1.0)
     assert [rising(Clock(progress=p)) for p in (0.0, 0.5, 1.0)] == pytest.approx([1e-6, 1e-3, 1.0])
 
 
@@ -51,19 +57,19 @@ def test_terms_that_fall_ever_faster_are_stable() -> None:
 
 def test_where_samples_are_thrown() -> None:
     """By a fifth of the distance between reals, and by four times of what they moved at first."""
-    assert first_thrown([0.0] * 20 + [0.19] * 80) is None
-    found = first_thrown([0.0] * 20 + [0.25] * 80)
+    assert first_sample_jump([0.0] * 20 + [0.19] * 80) is None
+    found = first_sample_jump([0.0] * 20 + [0.25] * 80)
     assert found is not None and 22 <= found <= 32
-    assert first_thrown([0.1] * 20 + [0.39] * 80) is None
-    assert first_thrown([0.1] * 20 + [0.45] * 80) is not None
-    assert first_thrown([]) is None
+    assert first_sample_jump([0.1] * 20 + [0.39] * 80) is None
+    assert first_sample_jump([0.1] * 20 + [0.45] * 80) is not None
+    assert first_sample_jump([]) is None
 
 
 def test_what_samples_move_by_is_the_generators_alone() -> None:
     """Their latents stay, and growing counts for nothing."""
     flags = {"arch": "progan", "image_size": (8, 8), "width": 4, "z_dim": 4, "batch_size": 4, "steps": 9}
     experiment = build(resolve({**flags, "track": ("local",)}))
-    network, moves = experiment.game.generator_network, SampleMoves(experiment)
+    network, moves = experiment.game.generator_network, SampleMovement(experiment)
     assert [moves.next(), moves.next()] == [0.0, 0.0]
     network.stage.set(0.5)
     assert moves.next() == 0.0

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from experiments.analysis.comparison.groups import telling
+from experiments.analysis.comparison.groups import distinguishing_settings
 from experiments.analysis.comparison.read import read_records
 
 FD = "fd-random-vgg"
@@ -116,7 +116,7 @@ def test_a_setting_that_was_swept_makes_groups(gans, make_run, tmp_path):
     for rate in (1e-4, 2e-4):
         for loss in ("bce", "hinge"):
             make_run(f"{loss}-{rate}", {FD: 30.0 + rate}, loss=loss, lr_generator=rate, lr_critic=1e-4)
-    assert telling(read_records([str(tmp_path)])) == ["loss", "lr_generator"]
+    assert distinguishing_settings(read_records([str(tmp_path)])) == ["loss", "lr_generator"]
     by_loss = gans("compare --by loss", tmp_path).out
     assert "Within groups also differ: lr_generator" in by_loss
     assert gans("compare --by", "loss, loss", tmp_path).out == by_loss

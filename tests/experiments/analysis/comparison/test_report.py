@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from experiments.analysis.comparison.curves import figures_of
-from experiments.analysis.comparison.read import read_records, record_of
+from experiments.analysis.comparison.read import read_record, read_records
 
 FD = "fd-random-vgg"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -41,7 +41,7 @@ def test_curves_are_means_between_the_lowest_and_the_highest_seed(make_run):
     for run, end in zip(runs, (0.5, 1.5), strict=True):
         lines = [{"step": 1, "kimg": 1.0, "critic/real": 0.0}, {"step": 2, "kimg": 3.0, "critic/real": end}]
         run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    figures = figures_of({"all": [record_of(run) for run in runs]})
+    figures = figures_of({"all": [read_record(run) for run in runs]})
     low, high, mean = figures["critic/real"]["data"]
     assert (low["y"], mean["y"], high["y"]) == ([0.0, 0.5], [0.0, 1.0], [0.0, 1.5])
     assert mean["x"] == [1.0, 3.0]
@@ -52,7 +52,7 @@ def test_a_number_that_no_browser_can_read_is_a_gap(make_run):
     values = [0.0, float("nan"), float("inf"), 2.0]
     lines = [{"step": step, "kimg": float(step), "critic/real": value} for step, value in enumerate(values)]
     run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (mean,) = figures_of({"all": [record_of(run)]})["critic/real"]["data"]
+    (mean,) = figures_of({"all": [read_record(run)]})["critic/real"]["data"]
     assert (mean["x"], mean["y"]) == ([0.0, 3.0], [0.0, 2.0])
 
 

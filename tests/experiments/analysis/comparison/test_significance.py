@@ -10,10 +10,10 @@ from scipy import stats
 from experiments.analysis.comparison import table
 from experiments.analysis.comparison.groups import Group
 from experiments.analysis.comparison.significance import (
+    confidence_interval,
     holm_correction,
-    interval,
+    minimum_detectable_effect,
     paired_t_test,
-    smallest_difference,
     welch_t_test,
 )
 
@@ -34,7 +34,7 @@ def test_intervals_and_p_values_are_scipys(count):
     random = np.random.default_rng(count)
     ours, theirs = random.normal(size=count), random.normal(1, 3, size=count + 1)
     known = stats.t.interval(0.95, count - 1, ours.mean(), stats.sem(ours))
-    assert interval(ours) == pytest.approx(known, rel=1e-12)
+    assert confidence_interval(ours) == pytest.approx(known, rel=1e-12)
     assert welch_t_test(ours, theirs) == pytest.approx(
         stats.ttest_ind(ours, theirs, equal_var=False).pvalue, rel=1e-9
     )
@@ -45,14 +45,14 @@ def test_intervals_and_p_values_are_scipys(count):
 
 def test_one_value_has_no_interval():
     with pytest.raises(ValueError, match="no interval"):
-        interval([1.0])
+        confidence_interval([1.0])
 
 
 def test_without_any_spread_only_equal_means_are_equal():
     assert welch_t_test([25.0, 25.0], [25.0, 25.0, 25.0]) == 1.0
     assert welch_t_test([25.0, 25.0], [24.0, 24.0]) == 0.0
     assert paired_t_test([1.0, 2.0], [1.0, 2.0]) == 1.0
-    assert smallest_difference([25.0, 25.0], [24.0, 24.0]) == 0.0
+    assert minimum_detectable_effect([25.0, 25.0], [24.0, 24.0]) == 0.0
 
 
 def test_holm_by_hand():
@@ -65,7 +65,7 @@ def test_holm_by_hand():
 def test_the_smallest_difference_is_found_as_often_as_it_says(count):
     random = np.random.default_rng(count)
     ours, theirs = random.normal(size=count), random.normal(size=count)
-    shift = smallest_difference(ours, theirs) / math.hypot(stats.sem(ours), stats.sem(theirs))
+    shift = minimum_detectable_effect(ours, theirs) / math.hypot(stats.sem(ours), stats.sem(theirs))
     spreads = np.array([np.var(x, ddof=1) / count for x in (ours, theirs)])
     degrees = spreads.sum() ** 2 / (spreads**2 / (count - 1)).sum()
     critical = stats.t.ppf(0.975, degrees)
@@ -75,8 +75,8 @@ def test_the_smallest_difference_is_found_as_often_as_it_says(count):
 
 def test_more_tests_and_fewer_runs_show_less():
     ours, theirs = (1.0, 2.0, 3.0), (2.0, 3.0, 4.5)
-    assert smallest_difference(ours, theirs, tests=21) > 2 * smallest_difference(ours, theirs)
-    assert smallest_difference(ours * 4, theirs * 4) < smallest_difference(ours, theirs) / 2
+    assert minimum_detectable_effect(ours, theirs, tests=21) > 2 * minimum_detectable_effect(ours, theirs)
+    assert minimum_detectable_effect(ours * 4, theirs * 4) < minimum_detectable_effect(ours, theirs) / 2
 
 
 @pytest.mark.parametrize("count", [3, 5, 10])
@@ -87,7 +87,7 @@ def test_equal_settings_are_rarely_called_different_and_intervals_cover(count):
     for _ in range(SIMULATIONS):
         ours, theirs = random.normal(30, 2, size=(2, count))
         alarms += welch_t_test(ours, theirs) < 0.05
-        low, high = interval(ours)
+        low, high = confidence_interval(ours)
         covered += low <= 30 <= high
     assert 0.03 <= alarms / SIMULATIONS <= 0.07, alarms / SIMULATIONS
     assert 0.93 <= covered / SIMULATIONS <= 0.97, covered / SIMULATIONS
@@ -114,7 +114,7 @@ def test_of_equal_settings_the_seeming_best_is_not_called_better(monkeypatch):
     random = np.random.default_rng(2)
     alarms = 0
     for _ in range(SIMULATIONS // 4):
-        rows = table.rows_of(groups_of(random.normal(size=(7, 5))), higher_is_better=False)
+        rows = table.compare_groups(groups_of(random.normal(size=(7, 5))), higher_is_better=False)
         alarms += any(row.verdict not in (table.BEST, table.NO_DIFFERENCE) for row in rows)
     assert alarms / (SIMULATIONS // 4) <= 0.05
 

@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.analysis.comparison.read import record_of
-from experiments.analysis.comparison.score_choice import Mark, directed, direction, marks_of, named
+from experiments.analysis.comparison.read import read_record
+from experiments.analysis.comparison.score_choice import (
+    ScoreValue,
+    direction,
+    directional_scores,
+    resolve_metric_name,
+    scores_by_name,
+)
 from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import RunError, UsageError
@@ -54,14 +60,16 @@ class SweepContext:
         return RunFolder(self.out / sweep_run.name)
 
 
-def run_all(context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mapping[str, float] = {}) -> None:
+def train_all(
+    context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mapping[str, float] = {}
+) -> None:
     """Trains all sweep runs to their end, or to the kimg that `shares` has for their name."""
     tasks = {sweep_run.name: context.task(sweep_run, shares.get(sweep_run.name)) for sweep_run in sweep_runs}
     assert context.engine is not None
     run_tasks(tasks, context.engine, context.show)
 
 
-def ranked(
+def rank_settings(
     context: SweepContext, sweep_runs: Sequence[SweepRun], metric: str | None, kimg: float | None = None
 ) -> list[tuple[float, list[SweepRun]]]:
     """Ranks the settings of a sweep by the mean of their scores over the seeds, from the best to the worst.
@@ -99,28 +107,28 @@ class _Score(NamedTuple):
 
 def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score | None:
     """Score of a run at an evaluation; None where it has none with a direction."""
-    marks = marks_of(record_of(folder))
-    possible = directed(marks)
-    name = named(metric, marks) if metric else next(iter(possible), "")
+    marks = scores_by_name(read_record(folder))
+    possible = directional_scores(marks)
+    name = resolve_metric_name(metric, marks) if metric else next(iter(possible), "")
     if name not in possible:
         return None
     own = marks[name]
     later = own[-1:] if kimg is None else [mark for mark in own if (mark.kimg or 0.0) >= kimg]
-    return _Score(later[0].value, bool(direction(name, later[0].made))) if later else None
+    return _Score(later[0].value, bool(direction(name, later[0].entry))) if later else None
 
 
-def refine(
+def run_finer_search(
     context: SweepContext, sweep_runs: Sequence[SweepRun], top: int, metric: str | None
 ) -> list[SweepRun]:
     """Runs a finer search around the best settings, to its end; returns its runs."""
-    best = [own[0].settings for _, own in ranked(context, sweep_runs, metric)[:top]]
+    best = [own[0].settings for _, own in rank_settings(context, sweep_runs, metric)[:top]]
     log.info(f"a finer search around the best {len(best)}")
-    finer = context.sweep.finer(best)
-    run_all(context, finer)
+    finer = context.sweep.finer_runs(best)
+    train_all(context, finer)
     return finer
 
 
-def halve(
+def successive_halving(
     context: SweepContext, sweep_runs: Sequence[SweepRun], metric: str, kimg: Mapping[str, float]
 ) -> list[SweepRun]:
     """Trains sweep runs by successive halving (Jamieson & Talwalkar 2016).
@@ -141,8 +149,8 @@ def halve(
         share = (2 ** (rung + 1) - 1) / (2**rungs - 1)
         until = {sweep_run.name: kimg[sweep_run.name] * share for sweep_run in left}
         log.info(f"rung {rung + 1} of {rungs}: {len(left)} sweep runs, to {share:.0%} of their length")
-        run_all(context, left, until)
-        order = ranked(context, left, metric, min(until.values()) * 0.999)
+        train_all(context, left, until)
+        order = rank_settings(context, left, metric, min(until.values()) * 0.999)
         kept = order[: math.ceil(len(order) / 2)]
         for mean, own in order[len(kept) :]:
             for sweep_run in own:
@@ -152,11 +160,11 @@ def halve(
                 context.folder(sweep_run).ended_file.write_text(words, encoding="utf-8")
         left = [sweep_run for _, own in kept for sweep_run in own]
     log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
-    run_all(context, left)
+    train_all(context, left)
     return left
 
 
-def check(
+def check_sweep_runs(
     context: SweepContext, sweep_runs: Sequence[SweepRun], skips: bool, metrics: Sequence[str]
 ) -> dict[str, float]:
     """Checks that every sweep run can be built and evaluated; returns the kimg of those that can, by name.
@@ -210,7 +218,7 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
         return
     evaluator = context.evaluation.evaluator(spec.settings.device)
     evaluator.open(spec.settings, "the sweep")
-    marks: dict[str, list[Mark]] = {}
+    marks: dict[str, list[ScoreValue]] = {}
     for task_metrics in evaluator.task_metrics:
         for name, kind in task_metrics.metrics.items():
             key, made = (
@@ -219,9 +227,9 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
             )
             several = len(kind.higher_is_better) > 1
             for number in kind.higher_is_better:
-                marks[f"{key}/{number}" if several else key] = [Mark(None, math.nan, made)]
+                marks[f"{key}/{number}" if several else key] = [ScoreValue(None, math.nan, made)]
     for metric in metrics:
-        if named(metric, marks) not in marks:
+        if resolve_metric_name(metric, marks) not in marks:
             raise UsageError(
                 f"{metric} is none of the scores of the sweep runs ({', '.join(marks)}); name one of them, "
                 "or change these with --evaluate-metrics"
