@@ -110,16 +110,16 @@ class SwapGame(TwoWayGame[Autoencoders]):
         return rebuilt, others
 
 
-def warp(images: Tensor, deviation: float = 0.1, count: int = 5) -> Tensor:
+def warp(images: Tensor, deviation: float = 0.1, nodes: int = 5) -> Tensor:
     """Warps each image at random: displaces a coarse grid of nodes, and repeats the border.
 
     Args:
         images: `(N, C, H, W)`.
         deviation: standard deviation of the displacements, in half sides of the image.
-        count: nodes along each side.
+        nodes: nodes of the grid along each side.
     """
-    nodes = torch.randn(len(images), 2, count, count).to(images) * deviation
-    pull = interpolate(nodes, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+    moves = torch.randn(len(images), 2, nodes, nodes).to(images) * deviation
+    pull = interpolate(moves, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
     identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)
     grid = nn.functional.affine_grid(identity, list(images.shape), align_corners=False)
     return grid_sample(images, grid + pull, padding_mode="border", align_corners=False)

@@ -12,10 +12,9 @@ from torch import Tensor
 from experiments.core.paths import expand_home
 from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import AttributeGroup, DataSet, Domains, DomainSource, Fit, Kind, Native
-from experiments.data.core.image_files import Header, Store, first_header, open_images
+from experiments.data.core.decoding import IMAGE_ENDINGS, Header, Store, first_header
+from experiments.data.core.image_files import open_images
 from experiments.data.core.layouts import DomainFiles, find_domains, open_domain_files, pair_by_name
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
 
 class FolderStore(Store):
@@ -135,7 +134,7 @@ def images_below(root: Path) -> list[str]:
     """
     names = sorted_images(_walk(root))
     if not names:
-        raise ValueError(f"no images below {root} (looked for {' '.join(ENDINGS)})")
+        raise ValueError(f"no images below {root} (looked for {' '.join(IMAGE_ENDINGS)})")
     return names
 
 
@@ -144,7 +143,7 @@ def sorted_images(paths: Iterable[str]) -> list[str]:
 
     def counts(path: str) -> bool:
         hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
-        return path.lower().endswith(ENDINGS) and not hidden
+        return path.lower().endswith(IMAGE_ENDINGS) and not hidden
 
     return sorted(filter(counts, paths), key=_bytes_of)
 

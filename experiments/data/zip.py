@@ -10,8 +10,9 @@ from typing import BinaryIO, ClassVar, cast
 
 from experiments.core.paths import expand_home
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
-from experiments.data.core.image_files import Store, first_header, open_images
-from experiments.data.folder import ENDINGS, classes_from_paths, sorted_images
+from experiments.data.core.decoding import IMAGE_ENDINGS, Store, first_header
+from experiments.data.core.image_files import open_images
+from experiments.data.folder import classes_from_paths, sorted_images
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
@@ -96,7 +97,7 @@ class Zip(Source):
         file = self._store.file
         names = sorted_images(self._store.members)
         if not names:
-            raise ValueError(f"no images in {file} (looked for {' '.join(ENDINGS)})")
+            raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
         for name in names:
             if self._store.members[name].flag_bits & ENCRYPTED:
                 raise ValueError(f"{file} is encrypted ({name}): unpack it, and write --data folder:PATH")

@@ -43,4 +43,4 @@ def publish_scores(folder: RunFolder, found: Mapping[int, EvaluationScores]) -> 
                 trackers.scores({"step": step, "kimg": kimg[step], **flatten_scores(found[step])})
             trackers.close(0 if folder.is_finished else 130)
     except RunError as error:  # it trains, and a tracker takes one process at a time
-        log.info(f"{error}: its trackers do not get these scores")
+        log.info(f"{error}: its trackers are not told of these scores")

@@ -13,9 +13,9 @@ from torch import Tensor
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_pillow, to_uint8, write_picture
 from experiments.core.seeds import make_deterministic, seed_all
-from experiments.data.core.decoding import convert, resize
-from experiments.data.core.image_files import NAMED, REMEDY, UnreadableError, read_image
-from experiments.data.folder import ENDINGS, FolderStore, images_below
+from experiments.data.core.decoding import IMAGE_ENDINGS, REMEDY, UnreadableError, convert, read_image, resize
+from experiments.data.core.image_files import NAMED
+from experiments.data.folder import FolderStore, images_below
 from experiments.inference.translation_targets import Target, as_input
 
 log = logging.getLogger("gans")
@@ -89,7 +89,7 @@ def _items_of(path: Path, out: Path) -> list[TranslationItem]:
 
 def _stem(name: str) -> str:
     """Name of a file without its ending, if that is the ending of an image."""
-    return str(Path(name).with_suffix("")) if name.lower().endswith(ENDINGS) else name
+    return str(Path(name).with_suffix("")) if name.lower().endswith(IMAGE_ENDINGS) else name
 
 
 def check_readable(

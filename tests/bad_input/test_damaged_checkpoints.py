@@ -97,8 +97,6 @@ UNREADABLE = [
     "no format",
     "odd types",
 ]
-
-
 UNFIT = ["half of it", "other networks"]
 
 

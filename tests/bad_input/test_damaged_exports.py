@@ -10,8 +10,6 @@ from safetensors.torch import save_file
 from tests.commands.helpers import MOODY, POINTS, Gans, Mood, Refused
 
 METADATA = {"arch": "mlp", "data": "ring8", "plugin": [], "image_size": None, "channels": None}
-
-
 METADATA |= {"z_dim": 2, "width": 8}
 
 

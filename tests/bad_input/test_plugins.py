@@ -15,8 +15,6 @@ class Elsewhere(_Usual):
 
 
 GOOD = FORM.format(name="mine", settings="")
-
-
 PLUGINS = [
     ("missing.py", None, "no such file"),
     ("folder.py", "", "no such file"),

@@ -15,7 +15,7 @@ SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run e
 
 @dataclass(frozen=True)
 class ScoreValue:
-    """Value of a score in one evaluation, with its kimg and how it was computed: its entry of scores.jsonl."""
+    """Score value of one evaluation, with its kimg and how it was computed: its entry of scores.jsonl."""
 
     kimg: float | None
     value: float

@@ -1,129 +1,83 @@
-"""Decoding of images to pixels of one size, and the cache that keeps decoded images on disk."""
+"""Decoding of image files to pixels: which files are images, their headers, conversion and resizing."""
 
-import hashlib
+import io
 import os
-import shutil
 import struct
-import weakref
-import zlib
-from collections.abc import Iterable
-from typing import BinaryIO
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from experiments.core.paths import cache_folder
 from experiments.data.core.dataset import Fit
 
-Pixels = NDArray[np.uint8]
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-SPARE_BYTES = 2**30  # left free on the disk, for what the run itself writes
-FORMAT = "1"  # of the files below; another number, another key
+REMEDY = " (--skip-bad leaves such files out)"
 
 
-class DecodedCache:
-    """Cache of N decoded samples on disk, each decoded once and found again by every later run.
+class UnreadableError(ValueError):
+    """Error of a file that is no image, is damaged or cannot be opened; `--skip-bad` leaves it out."""
 
-    `KEY.pixels` holds sample after sample, `KEY.checksums` the CRC-32 of each, 0 where there is none. A
-    sample is written before its checksum, and one that does not match its checksum is as good as absent.
-    So a kill, a power cut, a full disk or a second process that fills the same cache costs a sample that
-    is decoded again, never a wrong one. The files are in the cache folder's `decoded/`.
 
-    Where the cache cannot be had it holds nothing and keeps nothing, and says so.
+class Store(ABC):
+    """A store of files, such as a folder or a zip file, used by several threads at once."""
 
-    Args:
-        key: name of everything that decides on the pixels (`cache_key`).
-        count: N; sample_bytes: the size of each.
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Opens a file, seekable; raises whatever it likes where there is none."""
 
-    Attributes:
-        present: which samples were there at the start, `(N,)`.
-        remarks: remarks for the user, a line each; may grow when the disk turns out to be full.
+    @abstractmethod
+    def name_of(self, name: str) -> str:
+        """Names a file in messages."""
+
+    @abstractmethod
+    def stamp(self, name: str) -> str:
+        """A line that changes when the content of a file may have changed."""
+
+
+class Header(NamedTuple):
+    """Size (height, width) of an image as it is shown, and its channels: 1 grey, 3 colour, 4 with alpha."""
+
+    height: int
+    width: int
+    channels: int
+
+
+def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
+    """The header of the first image.
+
+    With `skip_bad`, it is that of the first whose header can be read, and None where there is none, which
+    `open_images` says.
     """
-
-    def __init__(self, key: str, count: int, sample_bytes: int) -> None:
-        self.folder = cache_folder() / "decoded"
-        self._sample_bytes = sample_bytes
-        self._readable = self._writable = True
-        self.present = np.zeros(count, dtype=np.bool_)
+    for name in names:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._pixels, self._checksums = (self._open(f"{key}.{part}") for part in ("pixels", "checksums"))
-            checksums = os.pread(self._checksums, 4 * count, 0)
-            self.present[: len(checksums) // 4] = np.frombuffer(checksums, "<u4", len(checksums) // 4) != 0
-            free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            self._readable = self._writable = False
-            self._set_remark(f"cannot be kept in {self.folder} ({error.strerror or error})")
-            return
-        self.remarks: tuple[str, ...] = (
-            f"decoded images are kept in {self.folder}, {_in_units(count * sample_bytes)} when it holds all; "
-            "it can be deleted at any time",
-        )
-        missing = int((~self.present).sum()) * sample_bytes
-        if missing + SPARE_BYTES > free:
-            self._writable = False
-            self._set_remark(
-                f"are not kept: {_in_units(missing)} are missing in {self.folder}, "
-                f"where {_in_units(free)} are free"
-            )
-
-    def load(self, index: int, out: Pixels) -> bool:
-        """Loads the sample at `index` into `out`; returns whether it was there, and whole."""
-        if not self._readable:
-            return False
-        try:
-            checksum = os.pread(self._checksums, 4, 4 * index)
-            if checksum in (b"", bytes(4)):
-                return False
-            os.preadv(self._pixels, [out.data], index * self._sample_bytes)
-        except OSError:
-            return False
-        return checksum == _checksum(out)
-
-    def save(self, index: int, pixels: Pixels) -> None:
-        """Writes a sample to the cache, unless the disk is full."""
-        if not self._writable:
-            return
-        try:
-            # Not through mapped memory: there a full disk is no error, but the end of the process.
-            for file, content, offset in (
-                (self._pixels, pixels.data, index * self._sample_bytes),
-                (self._checksums, memoryview(_checksum(pixels)), 4 * index),
-            ):
-                if os.pwrite(file, content, offset) != content.nbytes:
-                    raise OSError("no space left")
-        except OSError as error:
-            self._writable = False
-            self._set_remark(f"are no longer kept in {self.folder} ({error.strerror or error})")
-
-    def _open(self, name: str) -> int:
-        file = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        weakref.finalize(self, os.close, file)
-        return file
-
-    def _set_remark(self, problem: str) -> None:
-        self.remarks = (
-            f"decoded images {problem}, and are decoded whenever they are needed; "
-            "make room there, or set GANS_CACHE to another folder",
-        )
+            return read_header(store, name)
+        except UnreadableError:
+            if not skip_bad:
+                raise
+    return None
 
 
-def cache_key(words: Iterable[str]) -> str:
-    """Hashes words to a name that no other words have."""
-    hashed = hashlib.sha256(FORMAT.encode())
-    for word in words:
-        content = word.encode("utf-8", "surrogateescape")  # file names need not be valid text
-        hashed.update(struct.pack("<Q", len(content)) + content)
-    return hashed.hexdigest()[:32]
+def read_header(store: Store, name: str) -> Header:
+    """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
+    with _name_file_in_errors(store, name), store.open(name) as file, Image.open(file) as image:
+        channels = channels_of(image)
+        return Header(*upright_size(image, file), channels)
 
 
-def _checksum(pixels: Pixels) -> bytes:
-    return struct.pack("<I", zlib.crc32(pixels.data) or 1)  # 0 stands for none
-
-
-def _in_units(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
+    """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
+    with _name_file_in_errors(store, name):
+        with store.open(name) as file:
+            content = io.BytesIO(file.read())
+        with Image.open(content) as image:
+            native = channels_of(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return Header(image.height, image.width, native), convert(image, channels)
 
 
 def channels_of(image: Image.Image) -> int:
@@ -205,3 +159,24 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
         return grey
     alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
     return Image.merge("LA", (grey, alpha))
+
+
+@contextmanager
+def _name_file_in_errors(store: Store, name: str) -> Iterator[None]:
+    """Turns any error while a file is read into one line that names the file."""
+    bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
+    if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    try:
+        yield
+    except MemoryError:
+        raise  # says nothing of the file
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = f"cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"cannot be read: {error.strerror}"
+        elif isinstance(error, UnidentifiedImageError):
+            reason = "is not an image, or is damaged"
+        elif isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+            reason = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to be read safely: shrink it"
+        raise UnreadableError(f"{store.name_of(name)} {reason}{REMEDY}") from error

@@ -1,29 +1,26 @@
 """Data sets of image files, wherever they lie: decoded, converted and resized, on all cores."""
 
-import io
 import os
-import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import PIL
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, Held
+from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
-    DecodedCache,
-    Pixels,
-    cache_key,
-    channels_of,
-    convert,
+    REMEDY,
+    Header,
+    Store,
+    UnreadableError,
+    first_header,
+    read_header,
+    read_image,
     resize,
-    upright_size,
 )
 from experiments.data.core.memory import memory_for_data
 
@@ -35,35 +32,6 @@ BLOCK = 4  # images that a thread decodes in one go, which hides the cost of han
 WINDOW = 1024  # images handed to the threads at a time
 NAMED = 5  # files that a remark names
 Half = Literal["left", "right"]  # of a file that shows two images side by side
-REMEDY = " (--skip-bad leaves such files out)"
-
-
-class UnreadableError(ValueError):
-    """Error of a file that is no image, is damaged or cannot be opened; `--skip-bad` leaves it out."""
-
-
-class Store(ABC):
-    """A store of files, such as a folder or a zip file, used by several threads at once."""
-
-    @abstractmethod
-    def open(self, name: str) -> BinaryIO:
-        """Opens a file, seekable; raises whatever it likes where there is none."""
-
-    @abstractmethod
-    def name_of(self, name: str) -> str:
-        """Names a file in messages."""
-
-    @abstractmethod
-    def stamp(self, name: str) -> str:
-        """A line that changes when the content of a file may have changed."""
-
-
-class Header(NamedTuple):
-    """Size (height, width) of an image as it is shown, and its channels: 1 grey, 3 colour, 4 with alpha."""
-
-    height: int
-    width: int
-    channels: int
 
 
 def open_images(
@@ -130,21 +98,6 @@ def keep_only(data: "Held | ImageFiles", places: Tensor) -> None:
         data.samples = data.samples[places]
     else:
         data.keep(places)
-
-
-def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
-    """The header of the first image.
-
-    With `skip_bad`, it is that of the first whose header can be read, and None where there is none, which
-    `open_images` says.
-    """
-    for name in names:
-        try:
-            return read_header(store, name)
-        except UnreadableError:
-            if not skip_bad:
-                raise
-    return None
 
 
 class ImageFiles(DataSet):
@@ -329,42 +282,3 @@ class ImageFiles(DataSet):
             blocks = [window[place : place + BLOCK] for place in range(0, len(window), BLOCK)]
             for results in self._pool.map(lambda block: [work(index) for index in block], blocks):
                 yield from results
-
-
-def read_header(store: Store, name: str) -> Header:
-    """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
-    with _name_file_in_errors(store, name), store.open(name) as file, Image.open(file) as image:
-        channels = channels_of(image)
-        return Header(*upright_size(image, file), channels)
-
-
-def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
-    """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
-    with _name_file_in_errors(store, name):
-        with store.open(name) as file:
-            content = io.BytesIO(file.read())
-        with Image.open(content) as image:
-            native = channels_of(image)
-            ImageOps.exif_transpose(image, in_place=True)
-            return Header(image.height, image.width, native), convert(image, channels)
-
-
-@contextmanager
-def _name_file_in_errors(store: Store, name: str) -> Iterator[None]:
-    """Turns any error while a file is read into one line that names the file."""
-    bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
-    if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-    try:
-        yield
-    except MemoryError:
-        raise  # says nothing of the file
-    except Exception as error:  # decoders of damaged files raise anything
-        reason = f"cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
-        if isinstance(error, OSError) and error.strerror:
-            reason = f"cannot be read: {error.strerror}"
-        elif isinstance(error, UnidentifiedImageError):
-            reason = "is not an image, or is damaged"
-        elif isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
-            reason = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to be read safely: shrink it"
-        raise UnreadableError(f"{store.name_of(name)} {reason}{REMEDY}") from error

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 
 from experiments.data.core.dataset import DataAccess, DataSet, Fit, NoHeldOutDataError
-from experiments.data.core.image_files import Half, Store, keep_only, open_files
+from experiments.data.core.decoding import Store
+from experiments.data.core.image_files import Half, keep_only, open_files
 
 NAMED = 3  # images that an error names
 TRAIN, HELD_OUT = ("train", ""), ("test", "val")

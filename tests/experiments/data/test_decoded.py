@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from experiments.data.core.decoding import DecodedCache, Pixels, cache_key
+from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 
 COUNT, BYTES = 5, 48
 

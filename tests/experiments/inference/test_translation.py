@@ -14,7 +14,7 @@ from torch import Tensor
 
 import cli
 from experiments.core.settings import Settings
-from experiments.data.core.image_files import UnreadableError
+from experiments.data.core.decoding import UnreadableError
 from experiments.inference.translation import InputFormat, TranslationItem, mirror_indices, padded_side
 from experiments.inference.translation_targets import AttributeChange, Target, critic_of
 from experiments.runs.checkpoint import load_checkpoint
