@@ -37,12 +37,14 @@ def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
     metrics = registry.metric_names(values["evaluate_metrics"]) if values.get("evaluate_kimg") else []
     if values.get("evaluate_kimg") and not metrics:  # chosen when the data is known
         metrics = registry.names("metric")
+    # auto may turn out to be W&B, once the run begins
+    trackers = ("wandb",) if "auto" in values["track"] else values["track"]
     return {
         "penalty": list(values["penalty"]),
         "regularizer": [name for name, _ in values["regularizers"]],
         "augmentation": [name for name, _ in values["augment"]],
         "metric": metrics,
-        "tracker": [name for name in registry.names("tracker") if name in values["track"]],
+        "tracker": [name for name in registry.names("tracker") if name in trackers],
     }
 
 

@@ -79,7 +79,8 @@ def parse_scores(line: Mapping[str, Any]) -> EvaluationScores:
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
         if flat.startswith(PROVENANCE):
-            scores.setdefault(name, {})[key] = value
+            is_text = key in ("options", "extractor_options") and isinstance(value, str)  # as W&B keeps them
+            scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
     return {name: score for name, score in scores.items() if _is_score(score)}
 
 

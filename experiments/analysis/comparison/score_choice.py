@@ -9,7 +9,10 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.runs.scores import flatten_scores
 
-PROVENANCE = ("extractor", "weights", "resize_rule", "n", "quantization", "reference", "split")
+PROVENANCE = (
+    "extractor", "weights", "resize_rule", "extractor_options", "options", "n", "quantization", "reference",
+    "split",
+)  # fmt: skip
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 

@@ -132,6 +132,7 @@ def _earlier_scores(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores
             step == newest
             and score.get("n", [0])[0] == evaluator.count
             and score.get("seed") == evaluator.seed
+            and not any(score.get(key) for key in ("options", "extractor_options"))  # others than published
         ):
             return {name: score}
     return None

@@ -48,7 +48,8 @@ class TrackedRun:
 
 
 class Tracker(ABC):
-    """Receives the scores and pictures of a run. Built when the run starts: `Tracker(run)`.
+    """Receives the scores and pictures of a run. Built when the run starts: `Tracker(run)`, or
+    `Tracker(run, options)` where it has options.
 
     Any but the local one may fail (a full disk, a lost network): it is then left out with one warning, and
     the run goes on.
