@@ -43,6 +43,7 @@ format: $(VENV)/ready
 	$(VENV)/bin/ruff check --fix .
 
 soak: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/start.py
 	$(VENV)/bin/python benchmarks/modes.py --loss all
 	$(VENV)/bin/python benchmarks/gradient_penalty.py
 	$(VENV)/bin/python benchmarks/overhead.py

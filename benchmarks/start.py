@@ -1,0 +1,39 @@
+"""Seconds until commands that only read names answer, beside those of Python alone.
+
+    python benchmarks/start.py
+
+Prints the median of ten starts each, interleaved. Goal: under half a second on an idle machine.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+STARTS = 10
+WORDS = ("--help", "run --help", "list losses --json")
+COMMANDS = {
+    "python alone": ["-c", "pass"],
+    **{
+        words: [str(ROOT / "cli.py"), *words.split()]
+        for words in ("--help", "run --help", "list losses --json")
+    },
+}
+
+
+def start_seconds(words: list[str]) -> float:
+    """Measures one start of Python with these arguments, to its end."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    seconds = {name: [] for name in COMMANDS}  # type: dict[str, list[float]]
+    for _ in range(STARTS):
+        for name, words in COMMANDS.items():
+            seconds[name].append(start_seconds(words))
+    for name, own in seconds.items():
+        print(f"{name:<20}{statistics.median(own):6.2f} s")
