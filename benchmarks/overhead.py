@@ -32,9 +32,12 @@ from experiments.core.stop_signal import StopSignal
 from experiments.runs.folder import RunFolder
 from experiments.trackers.core.tracker import TrackedRun
 from experiments.trackers.local import LocalTracker
-from experiments.training.callbacks import Callback, Checkpointer, GradientNorms, MetricLogger, SampleGrid
+from experiments.training.callbacks import Callback
+from experiments.training.checkpointing import Checkpointer
 from experiments.training.experiment import Experiment, build
+from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.progress import ProgressLine
+from experiments.training.sample_grids import SampleGrid
 from experiments.training.trainer import train_steps
 
 CASES = [

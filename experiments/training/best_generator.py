@@ -14,8 +14,10 @@ from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores, append_record, flatten_scores, read_evaluation_scores
 from experiments.trackers.core.tracker import Tracker
-from experiments.training.callbacks import Checkpointer, MetricLogger, Progress
+from experiments.training.callbacks import Progress
+from experiments.training.checkpointing import Checkpointer
 from experiments.training.experiment import Experiment
+from experiments.training.metric_logging import MetricLogger
 from gans.core.player import Scores as Terms
 
 log = logging.getLogger("gans")

@@ -16,8 +16,10 @@ from experiments.analysis.doctor.score_rules import divergence, is_spread, mode_
 from experiments.core.errors import RunError
 from experiments.runs.checkpoint import checkpoint_name, step_of
 from experiments.runs.folder import RunFolder
-from experiments.training.callbacks import Checkpointer, MetricLogger, NotFiniteError, Progress
+from experiments.training.callbacks import Progress
+from experiments.training.checkpointing import Checkpointer
 from experiments.training.experiment import Experiment
+from experiments.training.metric_logging import MetricLogger, NotFiniteError
 from gans.core.player import Scores
 
 log = logging.getLogger("gans")

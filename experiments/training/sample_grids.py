@@ -1,16 +1,24 @@
 """Pictures of a run's progress: samples of fixed latents, or translations of fixed images."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from experiments.core.images import GRID_COLUMNS, draw_samples, to_uint8
+from experiments.core.diversity import pairwise_distance
+from experiments.core.images import GRID_COLUMNS, draw_samples, save_png, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
+from experiments.runs.generator import from_noise
+from experiments.trackers.core.tracker import Tracker
+from experiments.training.callbacks import Progress
+from experiments.training.experiment import Experiment
 from gans.core.networks import Batch, Condition, LatentNetwork
+from gans.core.player import Scores
 from gans.core.translation import Translator
 
 MOST_COLUMNS = 16  # largest number of classes that have a column each
@@ -63,3 +71,41 @@ class TranslationDrawer:
         above = [tuple(columns)] + [()] * (len(images) - 1)
         picture = draw_sheet([SheetRow("", row, words) for row, words in zip(images, above, strict=True)])
         return SamplePicture(picture, self.network.generate(self.batch))
+
+
+class SampleGrid:
+    """Saves sample grids of the EMA generator and one of real samples, and scores how far samples are apart.
+
+    It goes before the metric logger, whose next line has the distance among the scores of its steps,
+    and whose first has that of the real samples.
+    """
+
+    def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
+        self.experiment, self.folder, self.interval, self.tracker = experiment, folder, interval, tracker
+        network = experiment.ema.average
+        settings, reals = experiment.spec.settings, experiment.reals
+        if isinstance(network, Translator):
+            self.draw: Callable[[], SamplePicture] = TranslationDrawer(network, reals, settings)
+        else:
+            self.draw = SampleGridDrawer(
+                from_noise(network, settings.arch), reals.samples, experiment.loader.grid_count, settings
+            )
+
+    def save_reals(self) -> None:
+        """Saves the grid of real samples, `real.png`."""
+        save_png(draw_samples(self.experiment.reals.samples), self.folder / "real.png")
+
+    def __call__(self, progress: Progress, scores: Scores) -> None:
+        if progress.step == 1:
+            self._score_distance(scores, "real_distance", self.experiment.reals.samples)
+        if progress.passes(self.interval):
+            file = self.folder / f"kimg-{progress.seen // 1000:06d}.png"
+            picture, samples = self.draw()
+            save_png(picture, file)
+            self.tracker.images("samples", file, progress.kimg)
+            self._score_distance(scores, "pairwise_distance", samples)
+
+    def _score_distance(self, scores: Scores, name: str, samples: Tensor) -> None:
+        """Adds the mean pairwise distance of samples to the scores."""
+        if len(samples) > 1:
+            scores[f"samples/{name}"] = pairwise_distance(samples)

@@ -16,18 +16,13 @@ from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
-from experiments.training.callbacks import (
-    Callback,
-    Checkpointer,
-    GradientNorms,
-    MetricLogger,
-    NotFiniteError,
-    Progress,
-    SampleGrid,
-)
+from experiments.training.callbacks import Callback, Progress
+from experiments.training.checkpointing import Checkpointer
 from experiments.training.collapse import CollapseGuard, RollbackRequest, roll_back
 from experiments.training.experiment import Experiment
+from experiments.training.metric_logging import GradientNorms, MetricLogger, NotFiniteError
 from experiments.training.progress import ProgressLine
+from experiments.training.sample_grids import SampleGrid
 
 log = logging.getLogger("gans")
 

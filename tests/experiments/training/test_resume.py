@@ -140,7 +140,8 @@ def call(words: list[str], status: int | None = None) -> None:
 
 def stop_after(step: int, words: list[str]) -> None:
     """Runs until the given step and stops there as Ctrl-C does."""
-    from experiments.training.callbacks import MetricLogger, Progress
+    from experiments.training.callbacks import Progress
+    from experiments.training.metric_logging import MetricLogger
 
     original = MetricLogger.__call__
 
