@@ -20,7 +20,13 @@ from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
 from experiments.data.core.open import open_data, open_domains, task_of
 from experiments.evaluation.classifier_training import Training, train_classifier
 from experiments.evaluation.sample_sets import Candidate, open_candidate
-from experiments.evaluation.tasks import EvaluationTask, ToAttributes, ToDomain, evaluation_tasks, from_uint8
+from experiments.evaluation.tasks import (
+    EvaluationTask,
+    ToAttributes,
+    ToDomain,
+    from_uint8,
+    open_evaluation_tasks,
+)
 from gans.core.attributes import NO_YES, AttributeGroup, Groups, changed, columns_of
 from gans.core.translation import AttributeTranslator, DomainTranslator
 from metrics.extractors.classifier import network_input
@@ -210,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(
             f"{options.run} is {settings.arch} on {settings.data}; give a translation between shapes"
         )
-    directions = evaluation_tasks(settings, options.n, options.seed, "cpu")
+    directions = open_evaluation_tasks(settings, options.n, options.seed, "cpu")
     size = "x".join(map(str, blueprint_of(settings).sample_shape[1:]))
     print(f"{settings.arch} on {settings.data} at {size}, {options.n:,} held-out images at most")
     if task == "attributes":

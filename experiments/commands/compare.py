@@ -47,8 +47,8 @@ def compare(
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; give one")
     from experiments.analysis.comparison.read import read_records
-    from experiments.analysis.comparison.table import compare as compared
-    from experiments.analysis.comparison.table import format_comparison, to_csv, to_json
+    from experiments.analysis.comparison.terminal_table import compare as compared
+    from experiments.analysis.comparison.terminal_table import format_comparison, to_csv, to_json
 
     found = compared(
         read_records(runs), metric, parse_setting_names(by), "paired" if test == "paired" else "welch", force
@@ -86,10 +86,10 @@ def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force:
     """
     if out.suffix != ".html":
         raise UsageError(f"--out {out}: give FILE.html")
+    from experiments.analysis.comparison.html_report import render_report as page_of
+    from experiments.analysis.comparison.html_report import write_report
     from experiments.analysis.comparison.read import read_records
-    from experiments.analysis.comparison.report import render_report as page_of
-    from experiments.analysis.comparison.report import write_report
-    from experiments.analysis.comparison.table import compare as compared
+    from experiments.analysis.comparison.terminal_table import compare as compared
 
     records, comparison, why_not = read_records(runs), None, ""
     try:

@@ -29,9 +29,9 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
     if what is None or what in KINDS:
         _list_kinds([what] if what else list(KINDS), as_json)
         return
-    kinds = [(plural, kind) for plural, kind in KINDS.items() if what in registry.names_of(kind)]
+    kinds = [(plural, kind) for plural, kind in KINDS.items() if what in registry.plugin_names(kind)]
     if not kinds:
-        known = [*KINDS, *(name for kind in KINDS.values() for name in registry.names_of(kind))]
+        known = [*KINDS, *(name for kind in KINDS.values() for name in registry.plugin_names(kind))]
         raise registry.unknown_name_error("kind or name", what, known)
     found = [_describe(kind, what) for _, kind in kinds]
     if as_json:
@@ -44,7 +44,9 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
 def _list_kinds(plurals: list[str], as_json: bool) -> None:
     """Prints the names of these kinds of plug-ins, each with its summary."""
     found = {
-        plural: {name: registry.summary_of(KINDS[plural], name) for name in registry.names_of(KINDS[plural])}
+        plural: {
+            name: registry.summary_of(KINDS[plural], name) for name in registry.plugin_names(KINDS[plural])
+        }
         for plural in plurals
     }
     if as_json:

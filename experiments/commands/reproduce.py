@@ -77,7 +77,7 @@ def reproduce(
     if name not in ROWS:
         raise registry.unknown_name_error("row", name, list(ROWS))
     from experiments.sweeps.engines import default_jobs
-    from experiments.sweeps.reproduction.reproduce import ReproductionOptions, prepare
+    from experiments.sweeps.reproduction.reproduce import ReproductionOptions, prepare_reproduction
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
     from experiments.sweeps.reproduction.verdict import protocol_changes, summarize, verdict_of
     from experiments.training.trainer import Interrupted
@@ -87,7 +87,7 @@ def reproduce(
         seeds or row.seeds, kimg, **{key: value for key, value in access.items() if value}
     )
     with progress_bars() as meter:
-        specs, evaluator = prepare(name, row, asked, meter)
+        specs, evaluator = prepare_reproduction(name, row, asked, meter)
     folder = out or Path("runs") / (f"reproduce-{name}" + (f"-kimg-{kimg:g}" if kimg else ""))
     for remark in row.remarks:
         log.info(f"{name}: {remark}")

@@ -178,7 +178,7 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
 
 
 def make_engine(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
-    """Makes the engine of a sweep from the flags, with as many threads a run as it began with."""
+    """Makes the engine of a sweep, of local processes or Ray; a resumed sweep keeps its threads per run."""
     from experiments.core.device import resolve_device
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 
@@ -243,7 +243,7 @@ def print_comparison(
     Raises RunError where any run failed.
     """
     from experiments.analysis.comparison.read import read_record
-    from experiments.analysis.comparison.table import compare, format_comparison, to_json
+    from experiments.analysis.comparison.terminal_table import compare, format_comparison, to_json
 
     folders = [context.folder(sweep_run) for sweep_run in sweep_runs]
     failed = [folder for folder in folders if folder.state.startswith("failed")]

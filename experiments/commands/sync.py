@@ -14,7 +14,7 @@ from experiments.core.errors import RunError
 log = logging.getLogger("gans")
 
 if TYPE_CHECKING:
-    from experiments.runs.sync import Upload
+    from experiments.runs.wandb_upload import Upload
 
 
 @click.command()
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @debug_option
 def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
     """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs."""
-    from experiments.runs.sync import find_runs, select_offline_runs, upload
+    from experiments.runs.wandb_upload import find_runs, select_offline_runs, upload
 
     done, failures = [], []
     for run in select_offline_runs(find_runs(list(runs))):

@@ -15,7 +15,7 @@ from experiments.core.options import (
     plugins_in,
     read_option,
     split_key,
-    unknown_option,
+    unknown_option_error,
 )
 from experiments.core.settings import Settings
 from experiments.core.short_flags import SHORT_FLAGS
@@ -62,7 +62,7 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
             if source == "flag":
                 raise _without_meaning(key, flags, components)
             if source.startswith("config") and not _is_known(key):
-                raise unknown_option(key, find_components(split_key(key)[0], components), components)
+                raise unknown_option_error(key, find_components(split_key(key)[0], components), components)
             continue
         try:
             found[key] = read_option(key, value, components)
@@ -148,7 +148,7 @@ def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str
         return UsageError(f"{word} has no meaning without {kind} {prefix}")
     if not word.startswith("--set") and owners:
         return UsageError(f"{word} has no meaning for {owners[0].kind} {owners[0].name}")
-    return unknown_option(key, owners, components)
+    return unknown_option_error(key, owners, components)
 
 
 def _word(key: str, source: str, flags: Mapping[str, Any]) -> str:

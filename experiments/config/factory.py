@@ -15,7 +15,7 @@ from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
-from gans.core.clock import Pace, RateFactor, Rates, RateSchedule, ScheduledRate
+from gans.core.clock import GrowthPace, RateFactor, Rates, RateSchedule, ScheduledRate
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -97,7 +97,7 @@ def form_of(settings: Settings) -> Adversarial:
     return form
 
 
-def loss_spec_of(settings: Settings, pace: Pace) -> LossSpec:
+def loss_spec_of(settings: Settings, pace: GrowthPace) -> LossSpec:
     """Makes the loss in all its parts, with the optimizers of both players."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     return LossSpec(

@@ -12,7 +12,7 @@ from math import ceil
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule, Segment
-from gans.core.clock import GROWING_SHARE, SCALED, Clock, Pace
+from gans.core.clock import GROWING_SHARE, SCALED, Clock, GrowthPace
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Growth:
 
     sides: tuple[int, ...]
     batch_sizes: tuple[int, ...]
-    pace: Pace
+    pace: GrowthPace
 
 
 def plan_growth(settings: Settings, levels: int) -> Growth:
@@ -43,12 +43,12 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
     if unknown := [side for side in named if side not in sides]:
         raise unreached_size_error(unknown, settings, sides)
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
-    pace = Pace(
+    pace = GrowthPace(
         *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
     )
     if named and levels and pace == SCALED:
         each = GROWING_SHARE / (2 * levels) * _planned_images(settings, batch_sizes)
-        pace = Pace(each, each)
+        pace = GrowthPace(each, each)
     return Growth(sides, batch_sizes, pace)
 
 

@@ -1,4 +1,4 @@
-"""Precedence of values: settings and options laid one over the other, each with its source."""
+"""Stack of settings and options: later values over earlier ones, each with its source (order: resolve.py)."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -74,7 +74,7 @@ def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
         elif name in FIELDS:
             yield name, value
         else:
-            raise unknown_setting(origin, name)
+            raise unknown_setting_error(origin, name)
 
 
 def _read(origin: str, name: str, value: Any) -> Any:
@@ -84,7 +84,7 @@ def _read(origin: str, name: str, value: Any) -> Any:
         raise UsageError(f"{origin}: {name}: {error}") from error
 
 
-def unknown_setting(origin: str, name: str) -> UsageError:
+def unknown_setting_error(origin: str, name: str) -> UsageError:
     """Makes the error for a name that is no setting, with a close match."""
     close = get_close_matches(name, [*FIELDS, *SHORT_FLAGS], n=1)
     return UsageError(

@@ -99,10 +99,12 @@ def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
     for owner in owners:
         if name in owner.readers:
             return owner.readers[name](value)
-    raise unknown_option(key, owners, components)
+    raise unknown_option_error(key, owners, components)
 
 
-def unknown_option(key: str, owners: list[ComponentOptions], components: Mapping[str, str]) -> UsageError:
+def unknown_option_error(
+    key: str, owners: list[ComponentOptions], components: Mapping[str, str]
+) -> UsageError:
     """Makes the error for a key that means nothing in this run, with what there is instead."""
     prefix, name = split_key(key)
     if not owners:

@@ -105,7 +105,7 @@ def loss_names() -> list[str]:
     return sorted({*names("recipe"), *names("form")})
 
 
-def names_of(kind: str) -> list[str]:
+def plugin_names(kind: str) -> list[str]:
     """Names of all plug-ins of a kind, where "loss" stands for recipes and forms together."""
     return loss_names() if kind == "loss" else names(kind)
 

@@ -132,13 +132,13 @@ def images_below(root: Path) -> list[str]:
 
     Raises ValueError where there are none, and for a subfolder that cannot be read.
     """
-    names = sorted_images(_walk(root))
+    names = sorted_image_paths(_walk(root))
     if not names:
         raise ValueError(f"no images below {root} (looked for {' '.join(IMAGE_ENDINGS)})")
     return names
 
 
-def sorted_images(paths: Iterable[str]) -> list[str]:
+def sorted_image_paths(paths: Iterable[str]) -> list[str]:
     """Filters the paths of visible image files and sorts them by their bytes, alike in every locale."""
 
     def counts(path: str) -> bool:

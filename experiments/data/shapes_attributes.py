@@ -34,35 +34,39 @@ LINE = 0.14  # width of an outline, in radii: the band of a ring is more than tw
 FILLED_STREAM, SIZE_STREAM = 6, 7  # of the hash; `factors_at` takes those before
 
 
-def attributes_at(scenes: Tensor) -> Attributes:
-    """Attributes of scenes, int64 `(B,)`: independent of each other, and equally likely."""
+def attributes_at(scene_indices: Tensor) -> Attributes:
+    """Attributes of the scenes at these indices, int64 `(B,)`: independent of each other, and equally likely."""
     hue, filled, size = (
-        _pick_value(draws, group)[0] for draws, group in zip(_draws(scenes), GROUPS, strict=True)
+        _pick_value(draws, group)[0] for draws, group in zip(_draws(scene_indices), GROUPS, strict=True)
     )
     return attributes_from_numbers(GROUPS, torch.stack([hue, filled, size], dim=1))
 
 
-def draw_with(scenes: Tensor, rows: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+def draw_with(scene_indices: Tensor, rows: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Draws scenes (int64, `(B,)`) with the attributes of the rows `(B, 6)`: uint8 `(B, channels, *size)`.
 
     All else stays as it is in the scene, so that rows which are not the scene's own give what a perfect
     translation would give.
     """
-    draws_hue, _, draws_size = _draws(scenes)
+    draws_hue, _, draws_size = _draws(scene_indices)
     large = rows[:, LARGE_COLUMN] > 0
     radius = torch.where(large, RADII[1], RADII[0]) + RADIUS_SPREAD * _pick_value(draws_size, SIZE)[1]
     turn = rows[:, HUE_COLUMNS].argmax(dim=1) / len(HUE.values) + HUE_SPREAD * (
         _pick_value(draws_hue, HUE)[1] - 0.5
     )
-    distance = distances(replace(factors_at(scenes), size=radius), size)
+    distance = distances(replace(factors_at(scene_indices), size=radius), size)
     line = outline(distance, LINE * min(size) / 2 * radius[:, None, None])
     filled = rows[:, FILLED_COLUMN, None, None] > 0
     return paint(torch.where(filled, coverage(distance), line), colours(turn % 1), channels)
 
 
-def _draws(scenes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _draws(scene_indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Random numbers of scenes for hue, filling and size, float32 `(B,)` in [0, 1) each."""
-    return factors_at(scenes).hue, uniform(scenes, FILLED_STREAM), uniform(scenes, SIZE_STREAM)
+    return (
+        factors_at(scene_indices).hue,
+        uniform(scene_indices, FILLED_STREAM),
+        uniform(scene_indices, SIZE_STREAM),
+    )
 
 
 def _pick_value(draws: Tensor, group: AttributeGroup) -> tuple[Tensor, Tensor]:

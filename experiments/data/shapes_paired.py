@@ -10,15 +10,15 @@ from experiments.data.core.shapes import colours, coverage, distances, factors_a
 LINE = 0.1  # width; the unit is half the short side of the frame
 
 
-def draw_outline(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+def draw_outline(scene_indices: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Draws scenes as outlines, a line along the edge, all of it inside: uint8 `(B, channels, *size)`."""
-    factors = factors_at(scenes)
+    factors = factors_at(scene_indices)
     return paint(outline(distances(factors, size), LINE * min(size) / 2), colours(factors.hue), channels)
 
 
-def draw_filled(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+def draw_filled(scene_indices: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Draws scenes as filled shapes, the pictures of `shapes`: uint8 `(B, channels, *size)`."""
-    factors = factors_at(scenes)
+    factors = factors_at(scene_indices)
     return paint(coverage(distances(factors, size)), colours(factors.hue), channels)
 
 

@@ -26,16 +26,16 @@ LINE = 0.12  # width
 OUTSIDE = 0.05  # of it, as much as the largest shape leaves of the frame
 
 
-def draw_light(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+def draw_light(scene_indices: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Draws scenes in flat colour on a dark ground, as in `shapes`: uint8 `(B, channels, *size)`."""
-    return draw_filled(scenes, size, channels)
+    return draw_filled(scene_indices, size, channels)
 
 
-def draw_print(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
+def draw_print(scene_indices: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     """Draws scenes outlined in ink and hatched in colour on light paper: uint8 `(B, channels, *size)`."""
-    factors = factors_at(scenes)
+    factors = factors_at(scene_indices)
     distance = distances(factors, size)
-    paper, ink = (torch.tensor(colour, device=scenes.device) for colour in (PAPER, INK))
+    paper, ink = (torch.tensor(colour, device=scene_indices.device) for colour in (PAPER, INK))
     # Darker than a light, or yellow would be lost on paper; between the strokes its tint, for thin shapes.
     hue = 0.8 * colours(factors.hue) + 0.2 * ink
     palette = [paper.expand_as(hue), 0.35 * hue + 0.65 * paper, hue, ink.expand_as(hue)]
@@ -44,7 +44,7 @@ def draw_print(scenes: Tensor, size: tuple[int, int], channels: int) -> Tensor:
     ground, tint, stroke, line = (colour[:, :, None, None] for colour in palette)
     half = min(size) / 2
     inside, lined = coverage(distance)[:, None], outline(distance, LINE * half, OUTSIDE * half)[:, None]
-    picture = ground + (tint + (stroke - tint) * _strokes(size, scenes.device) - ground) * inside
+    picture = ground + (tint + (stroke - tint) * _strokes(size, scene_indices.device) - ground) * inside
     return quantize_in_place(picture + (line - picture) * lined)
 
 

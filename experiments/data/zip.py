@@ -12,7 +12,7 @@ from experiments.core.paths import expand_home
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
 from experiments.data.core.decoding import IMAGE_ENDINGS, Store, first_header
 from experiments.data.core.image_files import open_images
-from experiments.data.folder import classes_from_paths, sorted_images
+from experiments.data.folder import classes_from_paths, sorted_image_paths
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
@@ -95,7 +95,7 @@ class Zip(Source):
     @cached_property
     def _names(self) -> list[str]:
         file = self._store.file
-        names = sorted_images(self._store.members)
+        names = sorted_image_paths(self._store.members)
         if not names:
             raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
         for name in names:

@@ -24,8 +24,8 @@ from experiments.evaluation.sample_sets import (
     SampleSet,
     image_format_of,
     is_generator,
+    open_data_samples,
     open_generated,
-    open_samples_of,
 )
 from experiments.evaluation.task_metrics import update_checked
 from experiments.runs.scores import EvaluationScores, quantization, versions
@@ -110,7 +110,7 @@ class DistanceSides:
             return self.of_samples(self._open_generated(word))
         if is_data_spec(word):
             self._data = self._data or word
-            samples = open_samples_of(word, self.image_format, self.count, self.seed, self.access)
+            samples = open_data_samples(word, self.image_format, self.count, self.seed, self.access)
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
             return DistanceSide(word, reference.statistics, len(samples), record)

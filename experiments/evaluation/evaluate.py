@@ -14,7 +14,7 @@ from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.sample_sets import Candidate, open_candidate
 from experiments.evaluation.task_metrics import TaskMetrics, incompatibility
-from experiments.evaluation.tasks import EvaluationTask, evaluation_tasks
+from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.runs.checkpoint import DamagedError
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores
@@ -80,7 +80,7 @@ class Evaluator:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
         kinds = _load_metrics(self.names)
         options = self._read_metric_options(kinds)
-        tasks = evaluation_tasks(settings, self.count, self.seed, self.options.device)
+        tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device)
         if not kinds:
             kinds = _load_metrics(self._default_names(tasks, options))
             self._read_metric_options(kinds)

@@ -24,7 +24,7 @@ from experiments.core.options import (
     describe_options,
     make_options,
     split_key,
-    unknown_option,
+    unknown_option_error,
 )
 from experiments.core.paths import cache_folder, weights_file
 from experiments.data.core.sources import absolute_spec, open_source
@@ -111,7 +111,7 @@ def read_own_options(owner: ComponentOptions, options: Mapping[str, Any]) -> dic
     for key, value in options.items():
         _, name = split_key(key)
         if name not in owner.readers:
-            raise unknown_option(key, [owner], {})
+            raise unknown_option_error(key, [owner], {})
         try:
             found[key] = owner.readers[name](value)
         except ValueError as error:

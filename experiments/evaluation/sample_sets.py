@@ -16,7 +16,7 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
-from experiments.core.options import describe_options, split_key, unknown_option
+from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
@@ -168,7 +168,7 @@ def read_data_options(options: Mapping[str, Any], specs: Sequence[str]) -> dict[
             raise UsageError(f"--set {key}: nothing here comes from a data source")
         owner = next((owner for owner in owners if name in owner.readers), None)
         if owner is None:
-            raise unknown_option(key, owners, {})
+            raise unknown_option_error(key, owners, {})
         try:
             value = owner.readers[name](options[key])
         except ValueError as error:
@@ -187,7 +187,7 @@ def specs_within(spec: str) -> Iterator[str]:
             yield from specs_within(argument)
 
 
-def open_samples_of(
+def open_data_samples(
     spec: str, image_format: ImageFormat, count: int | None, seed: int, data_access: DataAccess = USUAL
 ) -> DataSamples:
     """Opens the samples of a data spec. Raises UsageError where they cannot be had in that format."""
@@ -211,7 +211,7 @@ def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess =
 
 def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
     """Opens the data that a run was trained on, as it was shown to the critic."""
-    return open_samples_of(
+    return open_data_samples(
         settings.data, image_format_of(settings), count, seed, data_access_from(settings.to_dict())
     )
 

@@ -173,7 +173,7 @@ class ToAttributes(EvaluationTask):
         return TranslatedSamples(candidate.name, self.reals, translate, targets, self.reals.seed, place)
 
 
-def evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
+def open_evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
     """Opens all tasks of generators with these settings, with their data. Raises UsageError."""
     task = task_of(settings)
     if task == "noise":

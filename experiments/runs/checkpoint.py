@@ -47,11 +47,11 @@ class Checkpoints:
         try:
             # The hash goes first: a checkpoint without one never exists, nor one beside another's hash.
             path.unlink(missing_ok=True)
-            write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
+            write_atomically(checkpoint_hash_path(path), f"{digest}  {path.name}\n".encode())
             write_atomically(path, data)
         except OSError as error:
             if not path.exists():
-                hash_path(path).unlink(missing_ok=True)
+                checkpoint_hash_path(path).unlink(missing_ok=True)
             last = self.paths()[-1:]
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
@@ -59,7 +59,7 @@ class Checkpoints:
         past = [older for older in self.paths() if older <= path]
         for other in set(self.paths()) - set(past[-self.keep :]):
             other.unlink(missing_ok=True)
-            hash_path(other).unlink(missing_ok=True)
+            checkpoint_hash_path(other).unlink(missing_ok=True)
         return path
 
     def forget_after(self, step: int) -> None:
@@ -67,7 +67,7 @@ class Checkpoints:
         for path in self.paths():
             if step_of(path) > step:
                 path.unlink(missing_ok=True)
-                hash_path(path).unlink(missing_ok=True)
+                checkpoint_hash_path(path).unlink(missing_ok=True)
 
     def newest(self) -> dict[str, Any] | None:
         """Loads the newest checkpoint that can be read, None where there is none at all.
@@ -125,7 +125,7 @@ def rename_keys(state: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[st
     return found
 
 
-def hash_path(path: Path) -> Path:
+def checkpoint_hash_path(path: Path) -> Path:
     """The path of the hash beside a checkpoint."""
     return path.with_name(path.name + ".sha256")
 
@@ -138,7 +138,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         data = path.read_bytes()
-        expected = hash_path(path).read_text(encoding="ascii").split()[0]
+        expected = checkpoint_hash_path(path).read_text(encoding="ascii").split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error

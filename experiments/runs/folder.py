@@ -216,9 +216,9 @@ def run_folders(path: Path) -> list[RunFolder]:
 
 
 def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
-    """Chooses the folder `runs/<arch>-<loss>-<data>-<n>` of a run.
+    """Chooses the folder of a run: the one with these settings, which resumes, else the first free number.
 
-    It is the one that has these settings, so that the same command resumes; else the first free number.
+    Folders are named `runs/<arch>-<loss>-<data>-<n>`.
     """
     data = settings.data.partition(":")[0]
     prefix, number = f"{settings.arch}-{settings.loss}-{data}", 1

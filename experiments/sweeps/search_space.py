@@ -10,7 +10,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from experiments.config.settings_stack import unknown_setting
+from experiments.config.settings_stack import unknown_setting_error
 from experiments.core.errors import UsageError
 from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed
@@ -148,7 +148,7 @@ def read_choices(name: str, text: str) -> list[Any]:
     """
     name = normalize_setting_name(name, "--set")
     if name in FIELDS and FIELDS[name].metadata["derived"]:
-        raise unknown_setting("--set", name)
+        raise unknown_setting_error("--set", name)
     parts = [part.strip() for part in text.split(";" if _has_commas(name) else ",") if part.strip()]
     if not parts:
         raise UsageError(f"--set {name}={text}: give at least one value")
@@ -167,7 +167,7 @@ def normalize_setting_name(word: str, origin: str) -> str:
         return normal_key(word)
     name = word.replace("-", "_")
     if name not in FIELDS and name not in SHORT_FLAGS:
-        raise unknown_setting(origin, name)
+        raise unknown_setting_error(origin, name)
     return name
 
 

@@ -114,7 +114,7 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
             moves.append(samples.next() if samples else 0.0)
 
         train_steps(experiment, 0, [record], stop)
-    ends = [first_unstable(terms), first_sample_jump(moves)]
+    ends = [first_unstable_step(terms), first_sample_jump(moves)]
     ends += [len(terms)] if len(terms) < experiment.total_steps else []
     unstable = min((end for end in ends if end is not None), default=None)
     return RangeTest(player, usual, rates, terms, unstable)
@@ -172,7 +172,7 @@ def smooth(values: Sequence[float], share: float = SMOOTHING) -> list[float]:
     return means
 
 
-def first_unstable(terms: Sequence[float]) -> int | None:
+def first_unstable_step(terms: Sequence[float]) -> int | None:
     """Index of the first step at which a player's terms lose stability; None where there is none.
 
     From there on a step's jump, smoothed, is more than half of what the smoothed terms have travelled

@@ -85,7 +85,7 @@ CONSTANT = Rates()
 
 
 @dataclass(frozen=True)
-class Pace:
+class GrowthPace:
     """Schedule of progressive growing: fade-in and stable lengths in images shown (ProGAN, figure 2).
 
     Attributes:
@@ -113,4 +113,4 @@ class Pace:
         return min(level + min(1.0, rest / fade), float(levels))
 
 
-SCALED = Pace()
+SCALED = GrowthPace()

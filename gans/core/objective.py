@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gans.core.clock import CONSTANT, SCALED, Clock, Pace, Rates
+from gans.core.clock import CONSTANT, SCALED, Clock, GrowthPace, Rates
 from gans.core.networks import Batch, Condition, conditioned
 from gans.core.player import Losses, MakeOptimizer, Scores
 from losses.core.adversarial import Adversarial
@@ -40,7 +40,7 @@ class LossSpec:
     scheduled_strengths: Mapping[type[Regularizer], ScheduledValue] = field(default_factory=dict)
     generator_rates: Rates = CONSTANT
     critic_rates: Rates = CONSTANT
-    pace: Pace = SCALED
+    pace: GrowthPace = SCALED
     options: Any = None
 
     @property

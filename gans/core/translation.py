@@ -96,10 +96,10 @@ class PatchCritic(nn.Module):
         self.apply(initialize)
 
     def forward(self, x: Tensor, *sources: Tensor) -> Tensor:
-        return self.chain(stack_channels(x, *sources))
+        return self.chain(concatenate_channels(x, *sources))
 
 
-def stack_channels(*images: Tensor) -> Tensor:
+def concatenate_channels(*images: Tensor) -> Tensor:
     """Concatenates images of one size along their channels."""
     return torch.cat(images, dim=1) if len(images) > 1 else images[0]
 

@@ -36,7 +36,7 @@ class Relabelled(Labelled):
         return self.form.generator_loss(logits)
 
 
-def require_labels(name: str, form: Adversarial) -> Labelled:
+def require_target_labels(name: str, form: Adversarial) -> Labelled:
     """Checks that a form has labels, and returns it; raises ValueError with the reason otherwise."""
     if not isinstance(form, Labelled):
         raise ValueError(
@@ -50,12 +50,12 @@ def smooth_labels(name: str, form: Adversarial, mix_real: Mix, mix_fake: Mix) ->
 
     Raises ValueError where they are smoothed already: targets would multiply.
     """
-    inner = require_labels(name, form)
+    inner = require_target_labels(name, form)
     while isinstance(inner, Relabelled):
         if isinstance(inner.mix_real, SmoothLabels):
             raise ValueError(f"{name}: the labels are smoothed already; take one kind of label smoothing")
         inner = inner.form
-    return Relabelled(require_labels(name, form), mix_real, mix_fake)
+    return Relabelled(require_target_labels(name, form), mix_real, mix_fake)
 
 
 def keep_label(label_loss: Tensor, other_loss: Tensor) -> Tensor:

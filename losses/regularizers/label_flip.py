@@ -1,7 +1,7 @@
 """Flips each of the critic's labels with probability p: noisy labels (Chintala et al. 2016)."""
 
 from losses.core.adversarial import Adversarial
-from losses.core.labels import FlipLabels, Relabelled, require_labels
+from losses.core.labels import FlipLabels, Relabelled, require_target_labels
 from losses.core.regularizer import Relabel
 
 
@@ -21,4 +21,4 @@ class LabelFlip(Relabel):
 
     def wrap(self, form: Adversarial) -> Adversarial:
         flip = FlipLabels(self.strength)
-        return Relabelled(require_labels("label-flip", form), flip, flip)
+        return Relabelled(require_target_labels("label-flip", form), flip, flip)

@@ -22,7 +22,7 @@ def test_list_is_the_registry(gans: Gans) -> None:
     assert outcome.err == ""
     found = json.loads(outcome.out)
     assert {plural: list(entries) for plural, entries in found.items()} == {
-        plural: registry.names_of(kind) for plural, kind in PLURALS.items()
+        plural: registry.plugin_names(kind) for plural, kind in PLURALS.items()
     }
     shown = gans("list").out
     for entries in found.values():
@@ -35,7 +35,7 @@ def test_list_is_the_registry(gans: Gans) -> None:
 def test_list_of_one_kind(plural: str, gans: Gans) -> None:
     assert list(json.loads(gans(f"list {plural} --json").out)) == [plural]
     lines = gans(f"list {plural}").out.splitlines()
-    assert (lines[0], len(lines) - 1) == (plural, len(registry.names_of(PLURALS[plural])))
+    assert (lines[0], len(lines) - 1) == (plural, len(registry.plugin_names(PLURALS[plural])))
 
 
 def test_list_knows_plugins(gans: Gans, moody: Callable[[str], None]) -> None:

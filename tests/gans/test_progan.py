@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
-from gans.core.clock import Clock, Pace
+from gans.core.clock import Clock, GrowthPace
 from gans.core.growth import FadingLoader, GrowingDuel, Stage
 from gans.core.networks import Batch
 from gans.core.objective import LossSpec
@@ -28,16 +28,16 @@ def _seed() -> None:
 )
 def test_the_pace_in_images(seen: float, stage: float) -> None:
     """[14] Six images at every size, four for every fade."""
-    assert Pace(fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
+    assert GrowthPace(fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
 
 
 def test_the_pace_by_itself_walks_through_all_sizes() -> None:
-    stages = [Pace().stage(Clock(0, 0, progress / 100), levels=3) for progress in range(100)]
+    stages = [GrowthPace().stage(Clock(0, 0, progress / 100), levels=3) for progress in range(100)]
     assert stages[0] == 0 and stages == sorted(stages)
     assert stages[9] == 0 and stages[15] == pytest.approx(0.5) and stages[20] == pytest.approx(1)
     assert stages[59] < 3 and stages[60] == stages[99] == 3
-    assert Pace(fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
-    assert Pace().stage(Clock(0, 0, 0.5), levels=0) == 0
+    assert GrowthPace(fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
+    assert GrowthPace().stage(Clock(0, 0, 0.5), levels=0) == 0
 
 
 def at(network: Any, stage: float) -> Any:
@@ -119,7 +119,7 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
 
 
 def test_optimizers_begin_anew_at_a_new_size_only() -> None:
-    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=Pace(fade=4, stable=4))
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=GrowthPace(fade=4, stable=4))
     game = GrowingDuel(Generator(SMALL), Critic(SMALL), spec)
 
     class BatchLoader:

@@ -185,7 +185,7 @@ def direction(metric: str, entry: Mapping[str, Any]) -> bool | None:
         entry: the score's entry in scores.jsonl.
     """
     name, *rest = usual_name(metric, entry).split("/")
-    if name not in registry.names_of("metric"):
+    if name not in registry.plugin_names("metric"):
         return None
     better: Mapping[str, bool] = registry.load("metric", name).higher_is_better
     return next(iter(better.values())) if len(better) == 1 else better.get(rest[-1] if rest else "")

@@ -1,4 +1,4 @@
-"""Data sets of image files, wherever they lie: decoded, converted and resized, on all cores."""
+"""Data sets of image files, wherever they lie, decoded on all cores (decoding.py has the file formats)."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

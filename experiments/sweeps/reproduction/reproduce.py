@@ -41,8 +41,8 @@ class ReproductionOptions:
     weights: Path | None = None
 
 
-def prepare(
-    name: str, row: PublishedRow, asked: ReproductionOptions, meter: Meter
+def prepare_reproduction(
+    name: str, row: PublishedRow, options: ReproductionOptions, meter: Meter
 ) -> tuple[list[RunSpec], Evaluator]:
     """Resolves the settings of every seed of a row, and opens the evaluator.
 
@@ -50,15 +50,17 @@ def prepare(
     """
     for plugin in row.flags.get("plugin", ()):
         add_plugin(plugin)
-    flags = dict(row.flags) | {"device": asked.device, "download": asked.download, "group": name}
-    flags |= {"data_root": asked.data_root} if asked.data_root else {}
-    if asked.kimg is not None:
-        flags = {key: value for key, value in flags.items() if key != "steps"} | {"kimg": asked.kimg}
-    options = ExtractorOptions(row.extractor, asked.weights, device=asked.device, download=asked.download)
-    evaluator = Evaluator(options, [row.metric], row.samples, 0, meter)
+    flags = dict(row.flags) | {"device": options.device, "download": options.download, "group": name}
+    flags |= {"data_root": options.data_root} if options.data_root else {}
+    if options.kimg is not None:
+        flags = {key: value for key, value in flags.items() if key != "steps"} | {"kimg": options.kimg}
+    extractor = ExtractorOptions(
+        row.extractor, options.weights, device=options.device, download=options.download
+    )
+    evaluator = Evaluator(extractor, [row.metric], row.samples, 0, meter)
     try:
-        specs = [resolve({**flags, "seed": seed}) for seed in range(asked.seeds)]
-        if row.needs_gpu and asked.kimg is None and not torch.cuda.is_available():
+        specs = [resolve({**flags, "seed": seed}) for seed in range(options.seeds)]
+        if row.needs_gpu and options.kimg is None and not torch.cuda.is_available():
             raise UsageError(
                 "needs a GPU at the published length; --kimg K is a shorter run without a verdict"
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from experiments.runs import sync
+from experiments.runs import wandb_upload
 from experiments.runs.folder import RunFolder
 
 Gans = Callable[..., Any]
@@ -224,7 +224,7 @@ def test_what_a_server_does_not_take_stays(gans: Gans, server: Server, offline: 
 
 
 def test_a_server_that_is_not_there(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "RETRIES", 1)
+    monkeypatch.setattr(wandb_upload, "RETRIES", 1)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     refused(1, ("sweep/one: not uploaded", "connection refused"), "sync", offline)
 

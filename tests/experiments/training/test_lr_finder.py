@@ -16,7 +16,7 @@ from experiments.training.lr_finder import (
     ExponentialRise,
     SampleMovement,
     first_sample_jump,
-    first_unstable,
+    first_unstable_step,
     range_test,
 )
 from gans.core.clock import Clock
@@ -39,20 +39,20 @@ def drifting(length: int, scale: float = 1.0) -> list[float]:
 def test_where_stability_is_lost(scale: float, level: float) -> None:
     """Whatever the scale, the sign and the level of the terms."""
     terms = [level + value for value in drifting(200, scale)]
-    assert first_unstable(terms) is None
+    assert first_unstable_step(terms) is None
     thrown = [v + (-1) ** i * scale * (2 if i >= 150 else 0) for i, v in enumerate(terms)]
-    found = first_unstable(thrown)
+    found = first_unstable_step(thrown)
     assert found is not None and 150 <= found <= 155
 
 
 def test_terms_that_grow_steadily_are_stable() -> None:
     """Jumps far above the noise of the beginning, but small beside what was travelled."""
-    assert first_unstable([1.05**i for i in range(200)]) is None
+    assert first_unstable_step([1.05**i for i in range(200)]) is None
 
 
 def test_terms_that_fall_ever_faster_are_stable() -> None:
     """A short test has few rounds for what a long one does slowly."""
-    assert first_unstable([-(1.6**i) for i in range(30)]) is None
+    assert first_unstable_step([-(1.6**i) for i in range(30)]) is None
 
 
 def test_where_samples_are_thrown() -> None:

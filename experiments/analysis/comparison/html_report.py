@@ -16,7 +16,7 @@ from PIL import Image
 
 from experiments.analysis.comparison.curves import figures_of
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.table import (
+from experiments.analysis.comparison.terminal_table import (
     COLUMNS,
     Comparison,
     GroupRow,
