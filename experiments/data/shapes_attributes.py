@@ -35,7 +35,7 @@ FILLED_STREAM, SIZE_STREAM = 6, 7  # of the hash; `factors_at` takes those befor
 
 
 def attributes_at(scene_indices: Tensor) -> Attributes:
-    """Attributes of the scenes at these indices, int64 `(B,)`: independent of each other, and equally likely."""
+    """Attributes of the scenes at indices, int64 `(B,)`: independent of each other, and equally likely."""
     hue, filled, size = (
         _pick_value(draws, group)[0] for draws, group in zip(_draws(scene_indices), GROUPS, strict=True)
     )
