@@ -176,9 +176,12 @@ def collect_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     given = {name: value for name, value in flags.items() if value is not None}
     asked = {name: value for name, value in given.items() if name in FIELDS or name in SHORT_FLAGS}
     options = read_options(flags.get("options") or ())
-    for name in asked:
-        if name in SHORT_FLAGS and SHORT_FLAGS[name].key in options:
-            raise UsageError(f"--set {SHORT_FLAGS[name].key} and {flag(name)} are one option; give one")
+    for name, value in asked.items():
+        if name in SHORT_FLAGS and options:
+            from experiments.config.settings_stack import flatten
+
+            for key in {key for key, _ in flatten("flag", {name: value})} & options.keys():
+                raise UsageError(f"--set {key} and {flag(name)} are one option; give one")
     words = {name: name.replace("-", "_") for name in registry.built_in_names("regularizer")}
     return asked | options, {name: given[word] for name, word in words.items() if word in given}
 

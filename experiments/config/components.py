@@ -37,14 +37,12 @@ def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
     metrics = registry.metric_names(values["evaluate_metrics"]) if values.get("evaluate_kimg") else []
     if values.get("evaluate_kimg") and not metrics:  # chosen when the data is known
         metrics = registry.names("metric")
-    # auto may turn out to be W&B, once the run begins
-    trackers = ("wandb",) if "auto" in values["track"] else values["track"]
     return {
         "penalty": list(values["penalty"]),
         "regularizer": [name for name, _ in values["regularizers"]],
         "augmentation": [name for name, _ in values["augment"]],
         "metric": metrics,
-        "tracker": [name for name in registry.names("tracker") if name in trackers],
+        "tracker": [name for name in registry.names("tracker") if name in values["track"]],
     }
 
 
@@ -55,6 +53,8 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
     falls away. A key that no component has is refused wherever it comes from.
     """
     components, plugins = components_of(stack.values), plugins_of(stack.values)
+    if "auto" in stack.values["track"] and any(key.startswith("wandb.") for key in stack.options):
+        plugins["tracker"].append("wandb")  # which auto may turn out to be, once the run begins
     found: dict[str, Any] = {}
     for key, value in stack.options.items():
         source = stack.sources[key]
@@ -147,7 +147,14 @@ def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str
             return UsageError(f"{word} has no meaning without evaluations by it; add --evaluate-kimg")
         return UsageError(f"{word} has no meaning without {kind} {prefix}")
     if not word.startswith("--set") and owners:
-        return UsageError(f"{word} has no meaning for {owners[0].kind} {owners[0].name}")
+        own = [name.removesuffix("_weight") for name in owners[0].options if name.endswith("_weight")]
+        terms = (
+            f", which has {', '.join(own) or 'no such terms'}" if word.startswith("--term-weights") else ""
+        )
+        return UsageError(f"{word} has no meaning for {owners[0].kind} {owners[0].name}{terms}")
+    if not owners and prefix in SLOTS:
+        remedy = "choose a --penalty first" if prefix == "penalty_norm" else f"choose one with --{prefix}"
+        return UsageError(f"{word} has no meaning: this run has no {prefix}; {remedy.replace('_', '-')}")
     return unknown_option_error(key, owners, components)
 
 

@@ -17,9 +17,7 @@ from tests.commands.helpers import Gans
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["list", "losses", "--json"], ["--version"]], ids=str
-)
+@pytest.mark.parametrize("words", ["--help", "run --help", "list losses --json", "--version"])
 def test_it_imports_nothing_heavy_to_answer(words: str, workplace: Path) -> None:
     code = f"""
 import contextlib, sys

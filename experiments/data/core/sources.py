@@ -34,9 +34,11 @@ def open_source(spec: str, access: DataAccess = USUAL) -> Source:
     name, _, argument = spec.partition(":")
     make = registry.load("data", name)
     readers = describe_options("data", name).readers
-    given = {each: access.options.get(f"data.{each}") for each in readers}
-    with usage_errors(f"data {name}"):
-        own = {f"data.{each}": readers[each](value) for each, value in given.items() if value is not None}
+    own = {}
+    for each, read in readers.items():
+        if (value := access.options.get(f"data.{each}")) is not None:
+            with usage_errors(f"--set data.{each}"):
+                own[f"data.{each}"] = read(value)
     with usage_errors():
         found: Source = make(argument, access)
     if readers:

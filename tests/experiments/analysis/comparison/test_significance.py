@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.analysis.comparison import table
+from experiments.analysis.comparison import terminal_table
 from experiments.analysis.comparison.groups import Group
 from experiments.analysis.comparison.significance import (
     confidence_interval,
@@ -110,12 +110,14 @@ def groups_of(scores):
 def test_of_equal_settings_the_seeming_best_is_not_called_better(monkeypatch):
     """The best of seven is chosen from the same scores: corrected for six tests alone it is called better
     than some other in 7 % of such sweeps."""
-    monkeypatch.setattr(table, "smallest_difference", lambda *ignored: 0.0)  # slow, and not asked here
+    monkeypatch.setattr(
+        terminal_table, "minimum_detectable_effect", lambda *ignored: 0.0
+    )  # slow, and not asked here
     random = np.random.default_rng(2)
     alarms = 0
     for _ in range(SIMULATIONS // 4):
-        rows = table.compare_groups(groups_of(random.normal(size=(7, 5))), higher_is_better=False)
-        alarms += any(row.verdict not in (table.BEST, table.NO_DIFFERENCE) for row in rows)
+        rows = terminal_table.compare_groups(groups_of(random.normal(size=(7, 5))), higher_is_better=False)
+        alarms += any(row.verdict not in (terminal_table.BEST, terminal_table.NO_DIFFERENCE) for row in rows)
     assert alarms / (SIMULATIONS // 4) <= 0.05
 
 
