@@ -27,7 +27,7 @@ from experiments.evaluation.tasks import (
     from_uint8,
     open_evaluation_tasks,
 )
-from gans.core.attributes import NO_YES, AttributeGroup, Groups, changed, columns_of
+from gans.core.attributes import NO_YES, AttributeGroup, Groups, columns_of, with_value
 from gans.core.translation import AttributeTranslator, DomainTranslator
 from metrics.extractors.classifier import network_input
 from metrics.psnr import PeakSignalNoiseRatio
@@ -167,7 +167,7 @@ def print_attributes(candidate: Candidate, direction: EvaluationTask, seed: int)
         found: dict[str, list[Tensor]] = {name: [] for name in (*tell, "shape")}
         for number, value in enumerate(changing.values):
             others = own[changing.name] != number
-            asked = changed(groups, rows[others], changing.name, value)
+            asked = with_value(groups, rows[others], changing.name, value)
             start = from_uint8(images[others])
             pairs = zip(start.split(BATCH), asked.split(BATCH), strict=True)
             with torch.no_grad():

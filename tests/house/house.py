@@ -102,21 +102,25 @@ def circles() -> list[set[str]]:
     for _ in rooms:
         for a, b in room_arrows():
             reach[a] |= reach[b]
-    found = [{x for x in rooms if x in reach[room] and room in reach[x]} for room in rooms]
-    return [circle for circle in found if len(circle) > 1]
+    found = {frozenset(x for x in rooms if x in reach[room] and room in reach[x]) for room in rooms}
+    return [set(circle) for circle in found if len(circle) > 1]
 
 
 def floors() -> int:
-    """The longest chain of imports between rooms."""
+    """The longest chain of imports between rooms; rooms of one circle stand on as many floors as they are."""
+    one = {room: min(circle) for circle in circles() for room in circle}
+    size = {min(circle): len(circle) for circle in circles()}
     below: dict[str, set[str]] = defaultdict(set)
     for a, b in room_arrows():
-        below[a].add(b)
+        if one.get(a, a) != one.get(b, b):
+            below[one.get(a, a)].add(one.get(b, b))
 
     @cache
     def height(room: str) -> int:
-        return 1 + max(map(height, below[room]), default=0)
+        return size.get(room, 1) + max(map(height, below[room]), default=0)
 
-    return max(height(room_of(file)) for file in sources())
+    rooms = {room_of(file) for file in sources()}
+    return max(height(one.get(room, room)) for room in rooms)
 
 
 def private_imports() -> list[tuple[str, str]]:
