@@ -1,4 +1,4 @@
-"""Settings that move over the run (`--schedule KEY=NAME:BEGIN:END`): checked, and made into courses."""
+"""Settings that move over the run (`--schedule KEY=NAME:BEGIN:END`): checked, and made."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,18 @@ from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component
 from experiments.core.settings import Settings, flag
+from experiments.core.value_readers import finite_number
 from losses.core.regularizer import Regularizer
 from losses.core.schedule import ScheduledValue
 
-NUMBERS = ("lr_generator", "lr_critic", "beta2", "penalty_weight", "ema_kimg", "critic_ema_kimg")
+RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
+RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, at_most=1.0)}
+RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
+STRENGTH = finite_number(at_least=0.0, at_most=1.0)  # of an augmentation; regularizers check their own
 
 
 def scheduled_value_of(settings: Settings, key: str) -> ScheduledValue | None:
-    """The course of a setting, of "beta2", or of a strength; None where it does not move."""
+    """The scheduled value of a setting, of "beta2", or of a strength; None where it does not move."""
     for name, schedule, begin, end in settings.schedule:
         if name == key.replace("-", "_"):
             return ScheduledValue(
@@ -24,7 +28,7 @@ def scheduled_value_of(settings: Settings, key: str) -> ScheduledValue | None:
 
 
 def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], ScheduledValue]:
-    """Courses of the strengths of regularizers, by class. Raises UsageError for bad strengths."""
+    """Scheduled strengths of regularizers, by class. Raises UsageError for bad strengths."""
     found = {}
     for name, _ in settings.regularizers:
         scheduled = scheduled_value_of(settings, name)
@@ -38,16 +42,17 @@ def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], Scheduled
 
 
 def check_scheduled_values(values: Mapping[str, Any]) -> None:
-    """Checks the courses of a run; raises UsageError otherwise.
+    """Checks the scheduled values of a run; raises UsageError otherwise.
 
-    Refused are courses of what the run does not have, unknown schedules, and numbers that the setting cannot
+    Refused are those of what the run does not have, unknown schedules, and numbers that the setting cannot
     have.
     """
+    augmentations = {name.replace("-", "_") for name, _ in values["augment"]}
     strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
     for key, schedule, begin, end in values["schedule"]:
         registry.check_name("schedule", schedule)
-        if key not in (*NUMBERS, *strengths):
-            known = ", ".join((*NUMBERS, *sorted(strengths)))
+        if key not in (*RANGES, *strengths):
+            known = ", ".join((*RANGES, *sorted(strengths)))
             raise UsageError(f"--schedule {key}: nothing of that name moves in this run; there are: {known}")
         if key == "beta2" and not registry.load("optimizer", values["optimizer"]).has_betas:
             raise UsageError(f"--schedule beta2 has no meaning for optimizer {values['optimizer']}")
@@ -57,11 +62,11 @@ def check_scheduled_values(values: Mapping[str, Any]) -> None:
             )
         if key in ("ema_kimg", "critic_ema_kimg") and not values[key]:
             raise UsageError(f"--schedule {key} has no meaning without an EMA; add {flag(key)}")
-        positive = key in ("lr_generator", "lr_critic")
-        least = 0.0
-        if (
-            min(begin, end) < least
-            or (positive and max(begin, end) == 0)
-            or (key == "beta2" and max(begin, end) >= 1)
-        ):
-            raise UsageError(f"--schedule {key}: {begin:g} to {end:g} is out of its range")
+        reader = RANGES.get(key, STRENGTH if key in augmentations else None)
+        if reader is not None:
+            with usage_errors(f"--schedule {key}"):
+                reader(begin), reader(end)
+        if key in ("lr_generator", "lr_critic") and max(begin, end) == 0:
+            raise UsageError(f"--schedule {key}: {begin:g} to {end:g} never moves the player")
+        if key == "beta2" and max(begin, end) == 1:
+            raise UsageError(f"--schedule beta2: {begin:g} to {end:g} reaches 1, with which Adam never moves")

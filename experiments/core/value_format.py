@@ -10,13 +10,15 @@ def format_value(value: object) -> str:
     if isinstance(value, tuple):
         is_size = all(type(v) is int for v in value)
         return ("x" if is_size else ",").join(
-            _pair(*v) if isinstance(v, tuple) else format_value(v) for v in value
+            _format_entry(*v) if isinstance(v, tuple) else format_value(v) for v in value
         )
     return _digits(value) if isinstance(value, float) else str(value)
 
 
-def _pair(key: str | int, value: float) -> str:
-    return f"{key}={_digits(value)}" if isinstance(key, str) else f"{key}:{value}"
+def _format_entry(key: str | int, value: object, *more: float) -> str:
+    """Formats an entry of a list: NAME=STRENGTH, KEY=SCHEDULE:BEGIN:END, or SIDE:N."""
+    parts = [_digits(part) if isinstance(part, float) else str(part) for part in (value, *more)]
+    return f"{key}{'=' if isinstance(key, str) else ':'}{':'.join(parts)}"
 
 
 def _digits(value: float) -> str:

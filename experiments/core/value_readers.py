@@ -155,7 +155,7 @@ def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
 
 
 def scheduled_values(value: Any) -> tuple[tuple[str, str, float, float], ...]:
-    """Reads `KEY=SCHEDULE:BEGIN:END,…`, or lists of the four, as courses, sorted by key."""
+    """Reads `KEY=SCHEDULE:BEGIN:END,…`, or lists of the four; sorted by key."""
     parts = value
     if isinstance(value, str):
         parts = [re.split("[=:]", part) for part in value.split(",") if part]

@@ -34,7 +34,9 @@ def describe_network(settings: Settings, player: Role) -> dict[str, Any]:
     must.
     """
     description = {name: getattr(settings, name) for name in NEEDED[player]}
-    description |= network_options(settings)
+    # options of the architecture, and of what else this player is built from
+    own = ("arch", *NEEDED[player])
+    description |= {key: v for key, v in network_options(settings).items() if key.partition(".")[0] in own}
     revision = registry.load("architecture", settings.arch).revision
     return description | ({"revision": revision} if revision > 1 else {})
 

@@ -59,7 +59,7 @@ class ScaledSchedule:
 
 @dataclass(frozen=True)
 class ScheduledRate:
-    """Learning rate multiplier that makes the learning rate follow a course."""
+    """Learning rate multiplier that makes the learning rate follow a schedule."""
 
     scheduled: ScheduledValue
     full_rate: float
@@ -74,7 +74,7 @@ class Rates:
 
     Attributes:
         factor: multiplier of its learning rate.
-        beta2: its second beta, where a course drives it; None for the optimizer's own.
+        beta2: its second beta, where a schedule drives it; None for the optimizer's own.
     """
 
     factor: RateFactor = RateSchedule()

@@ -25,7 +25,7 @@ class LossSpec:
         generator_optimizer, critic_optimizer: make the optimizer of each player.
         n_critic: critic updates per generator update.
         penalties, regularizers: of the critic.
-        courses: strengths of regularizers that move over the run, by the class of the regularizer.
+        scheduled_strengths: strengths of regularizers that move over the run, by the class of the regularizer.
         generator_rates, critic_rates: schedules of learning rates and betas.
         pace: schedule of growing networks.
         options: the architecture's own; None for their defaults.
@@ -64,7 +64,7 @@ class AdversarialObjective:
         form: the adversarial form.
         penalties: gradient penalties of the critic.
         regularizers: label changes, noise and further terms.
-        courses: strengths of regularizers that move over the run.
+        scheduled_strengths: strengths of regularizers that move over the run.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class AdversarialObjective:
         return form
 
     def set_strengths(self, clock: Clock) -> None:
-        """Sets the strengths of regularizers that follow a course to their values at this time."""
+        """Sets the strengths of regularizers that follow a schedule to their values at this time."""
         if self.scheduled_strengths:
             for regularizer in self.regularizers:
                 if (scheduled := self.scheduled_strengths.get(type(regularizer))) is not None:
