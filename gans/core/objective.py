@@ -25,7 +25,7 @@ class LossSpec:
         generator_optimizer, critic_optimizer: make the optimizer of each player.
         n_critic: critic updates per generator update.
         penalties, regularizers: of the critic.
-        scheduled_strengths: strengths of regularizers that move over the run, by the class of the regularizer.
+        scheduled_strengths: strengths of regularizers that move over the run, by class.
         generator_rates, critic_rates: schedules of learning rates and betas.
         pace: schedule of growing networks.
         options: the architecture's own; None for their defaults.
