@@ -14,6 +14,7 @@ from losses.core.schedule import ScheduledValue
 RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
 RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, at_most=1.0)}
 RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
+SMALL = 1e-12
 STRENGTH = finite_number(at_least=0.0, at_most=1.0)  # of an augmentation; regularizers check their own
 
 
@@ -36,7 +37,7 @@ def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], Scheduled
             kind = registry.load("regularizer", name)
             with usage_errors(f"--schedule {name}"):
                 for strength in (scheduled.begin, scheduled.end):
-                    kind(strength)
+                    kind(strength or SMALL)  # 0 is where a strength may fade to, though none begins there
             found[kind] = scheduled
     return found
 

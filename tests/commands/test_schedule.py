@@ -83,3 +83,10 @@ def test_what_cannot_move(flags: str, mentions: tuple[str, ...], refused: Refuse
     for end in ("--dry-run", "--out run"):
         refused(2, mentions, f"{LINE} {flags} {end}")
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("name", ["drift", "instance-noise", "label-flip"])
+def test_a_strength_may_fade_to_nothing(name: str, gans: Gans) -> None:
+    outcome = gans(f"{LINE} --{name} 0.1 --schedule {name}=linear:0.1:0 --out run")
+    assert outcome.status == 0, outcome.err
+    assert Path("run/generator.safetensors").exists()
