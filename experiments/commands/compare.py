@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments.commands.options import debug_option
+from experiments.commands.options import debug_option, json_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -26,7 +26,7 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
     show_default=True,
     help="Test against the best: Welch's t test, or the t test of pairs with equal seeds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line for every run.")
 @click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
 @debug_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import collect_settings, debug_option, settings_options
+from experiments.commands.options import collect_settings, debug_option, json_option, settings_options
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -32,7 +32,7 @@ LEFT_OUT = (
     "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Steps per player."
 )
 @click.option("--out", required=True, metavar="FILE.png", help="Picture of both tests to write.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@json_option
 @debug_option
 def find_lr(
     lowest: float, highest: float, steps: int, out: str, as_json: bool, debug: bool, **flags: Any

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import SettingType, WordType, debug_option, label_option, plugin_option
+from experiments.commands.options import WordType, debug_option, device_option, label_option, plugin_option
 from experiments.core.value_readers import Read, finite_number, whole_number
 
 
@@ -38,13 +38,7 @@ def generator_options(command: Callable[..., None]) -> Callable[..., None]:
         debug_option,
         plugin_option,
         label_option("Class label, of a conditional generator."),
-        click.option(
-            "--device",
-            type=SettingType("device"),
-            default="auto",
-            metavar="auto|cpu|cuda|mps",
-            help="Device to compute on.",
-        ),
+        device_option,
         click.argument("run", type=click.Path(path_type=Path)),
     ):
         command = option(command)

@@ -18,7 +18,7 @@ from experiments.commands.latent_options import (
     out_option,
     reach_option,
 )
-from experiments.commands.options import WordType
+from experiments.commands.options import WordType, json_option
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
@@ -266,7 +266,7 @@ def export(form: str | None, out: str, **flags: Any) -> None:
     show_default=True,
     help="Seed of the latents with which the search begins.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@json_option
 @out_option("FILE.png")
 @generator_options
 @click.argument("image", type=click.Path(path_type=Path))

@@ -1,7 +1,6 @@
 """Command `gans list`: parse, call, print. Nothing heavy is imported at the top."""
 
 import json
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -33,13 +32,7 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
     kinds = [(plural, kind) for plural, kind in KINDS.items() if what in registry.plugin_names(kind)]
     if not kinds:
         known = [*KINDS, *(name for kind in KINDS.values() for name in registry.plugin_names(kind))]
-        close = get_close_matches(what, known, n=1)
-        hint = (
-            f"did you mean {close[0]}?"
-            if close
-            else f"kinds are {', '.join(KINDS)}; gans list shows all names"
-        )
-        raise UsageError(f"unknown kind or name '{what}'; {hint}")
+        raise registry.unknown_name_error("kind or name", what, known, [*KINDS])
     found = [_describe(kind, what) for _, kind in kinds]
     if as_json:
         click.echo(json.dumps({what: found}))

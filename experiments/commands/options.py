@@ -196,6 +196,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
 
 
+def jobs_option(command: Command) -> Command:
+    """Adds `--jobs N` to a command that trains several runs at once."""
+    help = "Number of runs at once; default: one for each core."
+    return click.option("--jobs", type=click.IntRange(min=1), metavar="N", help=help)(command)
+
+
 def device_option(command: Command) -> Command:
     """Adds `--device` to a command that uses a trained network."""
     help = FIELDS["device"].metadata["help"]

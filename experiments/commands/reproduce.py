@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import SettingType, debug_option, setting_option
+from experiments.commands.options import debug_option, device_option, jobs_option, json_option, setting_option
 from experiments.core import registry
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
@@ -22,26 +22,15 @@ log = logging.getLogger("gans")
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), metavar="N", help="Number of seeds; default: the row's."
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of runs at once; default: one for each core.",
-)
+@jobs_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Folder of the runs; default: runs/reproduce-NAME.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option(
-    "--device",
-    type=SettingType("device"),
-    default="auto",
-    metavar="auto|cpu|cuda|mps",
-    help="Device to compute on.",
-)
+@json_option
+@device_option
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import click
 
-from experiments.commands.options import (
-    SettingType,
-    debug_option,
-    label_option,
-    plugin_option,
-)
+from experiments.commands.options import debug_option, device_option, label_option, plugin_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -42,13 +37,7 @@ log = logging.getLogger("gans")
     metavar="FILE.png|FILE.npy|DIR/",
     help="File or folder to write.",
 )
-@click.option(
-    "--device",
-    type=SettingType("device"),
-    default="auto",
-    metavar="auto|cpu|cuda|mps",
-    help="Device to compute on.",
-)
+@device_option
 @plugin_option
 @debug_option
 def sample(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import OptionsCommand, collect_settings, debug_option, settings_options
+from experiments.commands.options import (
+    OptionsCommand,
+    collect_settings,
+    debug_option,
+    jobs_option,
+    json_option,
+    settings_options,
+)
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings
 
@@ -70,12 +77,7 @@ ENGINES = ("local", "ray")
     help="Successive halving: train all runs a little, and go on with the better half by this score.",
 )
 @click.option("--metric", metavar="NAME", help="Score to compare the runs by; default: the first.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of runs at once; default: one for each core.",
-)
+@jobs_option
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
@@ -96,7 +98,7 @@ ENGINES = ("local", "ray")
 @click.option(
     "--wandb-config", is_flag=True, help="Print the sweep as a file for wandb sweep, without training."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@json_option
 @settings_options("arch", "loss", "data", "set")
 @debug_option
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:

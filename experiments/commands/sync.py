@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.commands.options import debug_option
+from experiments.commands.options import debug_option, json_option
 from experiments.core.errors import RunError
 
 log = logging.getLogger("gans")
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS…", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@json_option
 @debug_option
 def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
     """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs."""

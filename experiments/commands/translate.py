@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments.commands.options import SettingType, debug_option, plugin_option
+from experiments.commands.options import debug_option, device_option, json_option, plugin_option
 from experiments.core.console import progress_bars
 
 log = logging.getLogger("gans")
@@ -28,14 +28,8 @@ log = logging.getLogger("gans")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of dropout.")
-@click.option(
-    "--device",
-    type=SettingType("device"),
-    default="auto",
-    metavar="auto|cpu|cuda|mps",
-    help="Device to compute on.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@device_option
+@json_option
 @plugin_option
 @debug_option
 def translate(

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -170,10 +170,16 @@ def metric_names(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(METRIC_ALIASES.get(word, word) for word in words))
 
 
-def unknown_name_error(kind: str, name: str, known: list[str]) -> UsageError:
-    """Makes the error for an unknown name, with close matches."""
+def unknown_name_error(
+    kind: str, name: str, known: list[str], listed: Sequence[str] | None = None
+) -> UsageError:
+    """Makes the error for an unknown name, with close matches; where none is close, with those listed.
+
+    Args:
+        listed: names to list, where all that are known would be too many.
+    """
     close = get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(listed or known)}"
     return UsageError(f"unknown {kind} '{name}'; {hint}")
 
 
