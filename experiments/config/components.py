@@ -143,7 +143,7 @@ def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str
     word = _word(key, "flag", flags)
     if _is_known(key) and prefix not in SLOTS:
         kind = next(kind for kind in NAMED if prefix in registry.names(kind))
-        if kind in ("metric",):
+        if kind == "metric":
             return UsageError(f"{word} has no meaning without evaluations by it; add --evaluate-kimg")
         return UsageError(f"{word} has no meaning without {kind} {prefix}")
     if not word.startswith("--set") and owners:

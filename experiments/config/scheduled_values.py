@@ -12,7 +12,7 @@ from losses.core.regularizer import Regularizer
 from losses.core.schedule import ScheduledValue
 
 RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
-RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, at_most=1.0)}
+RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, below=1.0)}
 RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
 SMALL = 1e-12
 STRENGTH = finite_number(at_least=0.0, at_most=1.0)  # of an augmentation; regularizers check their own
@@ -69,5 +69,3 @@ def check_scheduled_values(values: Mapping[str, Any]) -> None:
                 reader(begin), reader(end)
         if key in ("lr_generator", "lr_critic") and max(begin, end) == 0:
             raise UsageError(f"--schedule {key}: {begin:g} to {end:g} never moves the player")
-        if key == "beta2" and max(begin, end) == 1:
-            raise UsageError(f"--schedule beta2: {begin:g} to {end:g} reaches 1, with which Adam never moves")

@@ -166,7 +166,8 @@ def _reader(hint: Any, metadata: Mapping[str, Any], separator: str = ",") -> Rea
     if hint is int:
         return whole_number(metadata.get("at_least", -(2**63)), metadata.get("at_most", 2**63 - 1))
     if hint is float:
-        return partial(_read_number, metadata)
+        bounds = ("above", "at_least", "at_most", "below")
+        return finite_number(**{name: metadata[name] for name in bounds if name in metadata})
     return choice(*metadata["choices"]) if "choices" in metadata else text
 
 
@@ -197,11 +198,3 @@ def _read_list(
 def _read_boolean(value: Any) -> bool:
     known = {"true": True, "yes": True, "false": False, "no": False}
     return boolean(known.get(value.lower(), value) if isinstance(value, str) else value)
-
-
-def _read_number(metadata: Mapping[str, Any], value: Any) -> float:
-    bounds = {name: metadata[name] for name in ("above", "at_least", "at_most") if name in metadata}
-    number: float = finite_number(**bounds)(value)
-    if number >= metadata.get("below", float("inf")):
-        raise ValueError(f"'{value}' is not below {metadata['below']:g}")
-    return number

@@ -34,7 +34,11 @@ def whole_number(minimum: int, maximum: int = 2**63 - 1) -> Read:
 
 
 def finite_number(
-    *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
+    *,
+    above: float = -math.inf,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+    below: float = math.inf,
 ) -> Read:
     """Makes a reader of finite numbers within bounds."""
 
@@ -43,11 +47,12 @@ def finite_number(
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             number = math.nan
-        if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
+        if not (math.isfinite(number) and above < number < below and at_least <= number <= at_most):
             bounds = [f"above {above:g}"] * (above > -math.inf) + [f"at least {at_least:g}"] * (
                 at_least > -math.inf
             )
             bounds += [f"at most {at_most:g}"] * (at_most < math.inf)
+            bounds += [f"below {below:g}"] * (below < math.inf)
             raise ValueError(f"'{value}' is not a number {' and '.join(bounds)}".rstrip())
         return number
 
