@@ -26,7 +26,11 @@ class OptimisticAdamOptions:
         (0.5, 0.9), "Decay rates of the two moments.", at_least=0.0, below=1.0
     )
     optimism: float = option(
-        1.0, "Share of the last step that is expected to come again; 0 is Adam.", at_least=0.0, at_most=1.0
+        1.0,
+        "Share of the last step that is expected to come again; 0 is Adam.",
+        at_least=0.0,
+        at_most=1.0,
+        is_schedulable=True,
     )
 
 

@@ -27,8 +27,12 @@ from losses.recipe import defaults
 class CycleGANOptions(PatchOptions):
     """Options of CycleGAN: weights of the generators' losses, image pools and patches."""
 
-    cycle_weight: float = option(10.0, "Weight of the cycle consistency loss (section 5.1).", at_least=0.0)
-    identity_weight: float = option(5.0, "Weight of the identity loss (section 5.2).", at_least=0.0)
+    cycle_weight: float = option(
+        10.0, "Weight of the cycle consistency loss (section 5.1).", at_least=0.0, is_schedulable=True
+    )
+    identity_weight: float = option(
+        5.0, "Weight of the identity loss (section 5.2).", at_least=0.0, is_schedulable=True
+    )
     pool_size: int = option(50, "Fakes of each domain that the image pools keep (section 4).", at_least=1)
 
 

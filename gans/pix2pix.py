@@ -26,7 +26,9 @@ WIDEST = 8  # channels stop doubling at this multiple of the width
 class Pix2PixOptions(PatchOptions):
     """Options of pix2pix."""
 
-    l1_weight: float = option(100.0, "Weight of the mean absolute error (equation 4).", at_least=0.0)
+    l1_weight: float = option(
+        100.0, "Weight of the mean absolute error (equation 4).", at_least=0.0, is_schedulable=True
+    )
     noisy_layers: int = option(
         3,
         "Innermost layers of the decoder that drop half of their features.",

@@ -29,8 +29,12 @@ MOST_COLUMNS = 8  # of changed images in a picture
 class StarGANOptions:
     """Options of StarGAN (section 4.2)."""
 
-    classification_weight: float = option(1.0, "Weight of the attribute classification loss.", at_least=0.0)
-    reconstruction_weight: float = option(10.0, "Weight of the reconstruction loss.", at_least=0.0)
+    classification_weight: float = option(
+        1.0, "Weight of the attribute classification loss.", at_least=0.0, is_schedulable=True
+    )
+    reconstruction_weight: float = option(
+        10.0, "Weight of the reconstruction loss.", at_least=0.0, is_schedulable=True
+    )
     blocks: int = option(6, "Residual blocks of the generator.", at_least=1, shapes_network=True)
 
 

@@ -32,10 +32,16 @@ GAMMA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels /
 class StyleGAN2Options(StyleOptions):
     """Options of StyleGAN2: the mapping network, style mixing and path length regularization (appendix B)."""
 
-    path_length_weight: float = option(2.0, "Weight of path length regularization; 0: none.", at_least=0.0)
+    path_length_weight: float = option(
+        2.0, "Weight of path length regularization; 0: none.", at_least=0.0, is_schedulable=True
+    )
     path_length_every: int = option(4, "Steps between two turns of path length regularization.", at_least=1)
     path_length_decay: float = option(
-        0.01, "Share of each turn's path lengths in their running mean.", above=0.0, at_most=1.0
+        0.01,
+        "Share of each turn's path lengths in their running mean.",
+        above=0.0,
+        at_most=1.0,
+        is_schedulable=True,
     )
     path_length_batch_shrink: int = option(
         2, "How many times smaller the batch is on which paths are measured.", at_least=1

@@ -29,9 +29,14 @@ WIDEST = 8  # channels stop doubling at this multiple of the width
 class SwapOptions(PatchOptions):
     """Options of Swap: reconstruction, warps and patches."""
 
-    reconstruction_weight: float = option(10.0, "Weight of the reconstruction loss.", at_least=0.0)
+    reconstruction_weight: float = option(
+        10.0, "Weight of the reconstruction loss.", at_least=0.0, is_schedulable=True
+    )
     warp_strength: float = option(
-        0.1, "Standard deviation of the warp at each node, in half sides of the image.", at_least=0.0
+        0.1,
+        "Standard deviation of the warp at each node, in half sides of the image.",
+        at_least=0.0,
+        is_schedulable=True,
     )
     warp_nodes: int = option(5, "Nodes of the warp along each side.", at_least=2)
 

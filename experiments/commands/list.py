@@ -76,6 +76,7 @@ def _describe(kind: str, name: str) -> dict[str, Any]:
         bounds = {key: value for key, value in field.metadata.items() if key in BOUNDS}
         options.append({"key": f"{prefix}.{field.name}", "default": field.default, **bounds})
         options[-1]["help"] = field.metadata.get("help", "")
+        options[-1]["schedulable"] = field.metadata.get("is_schedulable", False)
     return {"kind": kind, "name": name, "summary": summary, "paper": paper, "options": options}
 
 
@@ -96,6 +97,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         return [*lines, "  no options of its own"]
     for option in found["options"]:
         limits = [f"{word} {_text(option[key])}" for key, word in BOUNDS.items() if key in option]
+        limits += ["may move by --schedule"] * option["schedulable"]
         default = f"default: {_text(option['default'])}"
         lines.append(f"  --set {option['key']}=…  ({'; '.join([default, *limits])})")
         lines.append(f"      {option['help']}")

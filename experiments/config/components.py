@@ -68,7 +68,7 @@ def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, 
             found[key] = read_option(key, value, components)
         except ValueError as error:
             raise UsageError(f"{_word(key, source, flags)}: {error}") from error
-    for prefix, owner in _owners(components, plugins):
+    for prefix, owner in owners_of_options(components, plugins):
         for name, field in owner.options.items():
             key = f"{prefix}.{name}"
             if key not in found:
@@ -87,7 +87,7 @@ def affects_results(key: str) -> bool:
 def network_options(settings: Settings) -> dict[str, Any]:
     """Options that decide how networks are built, where they are not at their defaults."""
     found = {}
-    for prefix, owner in _owners(components_of(settings.to_dict()), {kind: [] for kind in NAMED}):
+    for prefix, owner in owners_of_options(components_of(settings.to_dict()), {kind: [] for kind in NAMED}):
         for name, field in owner.options.items():
             value = settings.options.get(f"{prefix}.{name}", field.default)
             if field.metadata.get("shapes_network") and value != field.default:
@@ -104,7 +104,7 @@ def default_of(key: str, values: Mapping[str, Any]) -> Any:
     return None
 
 
-def _owners(
+def owners_of_options(
     components: Mapping[str, str], plugins: Mapping[str, list[str]]
 ) -> list[tuple[str, ComponentOptions]]:
     """Components of a run whose options are shown, each with its prefix, but for metrics."""

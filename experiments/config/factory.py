@@ -5,17 +5,18 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from experiments.augmentations.core.augmentation import Augmentation
 from experiments.config.schedule import Growth, plan_growth
-from experiments.config.scheduled_values import scheduled_strengths, scheduled_value_of
+from experiments.config.scheduled_values import options_at_start, scheduled_strengths, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
-from gans.core.clock import GrowthPace, RateFactor, Rates, RateSchedule, ScheduledRate
+from gans.core.clock import RateFactor, Rates, RateSchedule, ScheduledRate
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -41,7 +42,7 @@ def blueprint_of(settings: Settings) -> Blueprint:
         classes=settings.classes or 0,
         attributes=groups_from_columns(settings.attributes),
         minibatch_statistic=_minibatch_statistic(settings),
-        options=make_options(architecture.options_type, "arch", settings.options),
+        options=make_options(architecture.options_type, "arch", options_at_start(settings)),
     )
 
 
@@ -76,12 +77,17 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
     return generator, critic
 
 
-def build_game(settings: Settings, generator: GeneratorNetwork, critic: nn.Module) -> Game:
-    """Builds the game of these networks, as their architecture has it."""
+def build_game(
+    settings: Settings, generator: GeneratorNetwork, critic: nn.Module, loss: LossSpec | None = None
+) -> Game:
+    """Builds the game of these networks, as their architecture has it.
+
+    Args:
+        loss: the loss in all its parts; None makes it from the settings.
+    """
     architecture: Architecture = registry.load("architecture", settings.arch)
-    pace = growth_of_generator(settings, generator).pace
     with usage_errors():
-        return architecture.game(generator, critic, loss_spec_of(settings, pace))
+        return architecture.game(generator, critic, loss or loss_spec_of(settings, generator))
 
 
 def growth_of_generator(settings: Settings, generator: GeneratorNetwork) -> Growth:
@@ -97,7 +103,7 @@ def form_of(settings: Settings) -> Adversarial:
     return form
 
 
-def loss_spec_of(settings: Settings, pace: GrowthPace) -> LossSpec:
+def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
     """Makes the loss in all its parts, with the optimizers of both players."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     return LossSpec(
@@ -113,8 +119,8 @@ def loss_spec_of(settings: Settings, pace: GrowthPace) -> LossSpec:
         scheduled_strengths=scheduled_strengths(settings),
         generator_rates=_rates(settings, "lr_generator"),
         critic_rates=_rates(settings, "lr_critic"),
-        pace=pace,
-        options=make_options(architecture.options_type, "arch", settings.options),
+        pace=growth_of_generator(settings, generator).pace,
+        options=make_options(architecture.options_type, "arch", options_at_start(settings)),
     )
 
 
@@ -136,7 +142,9 @@ def _penalties(settings: Settings) -> list[GradientPenalty]:
 def _optimizer(settings: Settings) -> OptimizerRecipe:
     """Makes the recipe of the optimizer of both players."""
     recipe = registry.load("optimizer", settings.optimizer)
-    found: OptimizerRecipe = recipe(make_options(recipe.options_type, "optimizer", settings.options))
+    found: OptimizerRecipe = recipe(
+        make_options(recipe.options_type, "optimizer", options_at_start(settings))
+    )
     return found
 
 
@@ -150,11 +158,11 @@ def _rates(settings: Settings, name: str) -> Rates:
     return Rates(factor, scheduled_value_of(settings, "beta2"))
 
 
-def make_augmentations(settings: Settings) -> list[tuple[Callable[[Tensor, float], Tensor], Scheduled]]:
+def make_augmentations(settings: Settings) -> list[tuple[Augmentation, Scheduled]]:
     """Makes the augmentations of images, with their strengths."""
     return [
         (
-            make_component("augmentation", name, name, settings.options).apply,
+            make_component("augmentation", name, name, settings.options),
             scheduled_value_of(settings, name) or strength,
         )
         for name, strength in settings.augment

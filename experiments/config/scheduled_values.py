@@ -1,19 +1,27 @@
 """Settings that move over the run (`--schedule KEY=NAME:BEGIN:END`): checked, and made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from torch import nn
+
+from experiments.config.components import components_of, owners_of_options, plugins_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.options import make_component
+from experiments.core.options import make_component, read_option, split_key
 from experiments.core.settings import Settings, flag
 from experiments.core.value_readers import finite_number
+from gans.core.game import Game
+from gans.core.player import Player
 from losses.core.regularizer import Regularizer
-from losses.core.schedule import ScheduledValue
+from losses.core.schedule import ScheduledSetting, ScheduledValue
 
 RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
 RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, below=1.0)}
 RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
+RANGES["critic_dropout"] = finite_number(at_least=0.0, below=1.0)
 SMALL = 1e-12
 STRENGTH = finite_number(at_least=0.0, at_most=1.0)  # of an augmentation; regularizers check their own
 
@@ -42,6 +50,74 @@ def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], Scheduled
     return found
 
 
+def options_at_start(settings: Settings) -> dict[str, float]:
+    """Options to build components with: of one that moves, its larger end, so that all is built for it."""
+    moving = {name: max(begin, end) for name, _, begin, end in settings.schedule}
+    return {key: moving.get(key.replace("-", "_"), value) for key, value in settings.options.items()}
+
+
+def scheduled_options(settings: Settings, game: Game, parts: Sequence[Any]) -> list[ScheduledSetting]:
+    """The options of a run that move, each set in every component that has it, and the critic's dropout.
+
+    Args:
+        game: of the run; options of its optimizers are keys of their parameter groups.
+        parts: the other components: those of the loss, and augmentations.
+    """
+    found, components = [], [*game.modules(), *parts]
+    players = [each for each in components if isinstance(each, Player)]
+    all_groups = [group for player in players for group in player.optimizer.param_groups]
+    for key, (kind, name) in schedulable_options(settings.to_dict()).items():
+        value = scheduled_value_of(settings, key)
+        if value is not None:
+            option, own = split_key(key)[1], _owners(components, kind, name)
+            groups = [each for each in all_groups if kind == "optimizer" and option in each]
+            if not own and not groups:
+                raise UsageError(
+                    f"--schedule {key}: {kind} {name} does not keep its options as `self.options`, so no "
+                    "schedule reaches them; keep them there, or leave it out"
+                )
+            found.append(ScheduledSetting(value, partial(_set_option, own, groups, option)))
+    dropout = scheduled_value_of(settings, "critic_dropout")
+    if dropout is not None:
+        critic = game.critic_network.modules()
+        layers = [each for each in critic if isinstance(each, nn.modules.dropout._DropoutNd)]
+        found.append(ScheduledSetting(dropout, partial(_set_dropout, layers)))
+    return found
+
+
+def _set_dropout(layers: Sequence[nn.modules.dropout._DropoutNd], probability: float) -> None:
+    """Sets the probability of dropout layers."""
+    for layer in layers:
+        layer.p = probability
+
+
+def _owners(components: Sequence[Any], kind: str, name: str) -> list[Any]:
+    """The components that are instances of a plug-in; of an architecture, its networks and its game."""
+    plugin, holders = registry.load(kind, name), [each for each in components if hasattr(each, "options")]
+    if kind == "architecture":
+        return [each for each in holders if isinstance(each.options, plugin.options_type)]
+    return [each for each in holders if isinstance(each, plugin)]
+
+
+def _set_option(owners: Sequence[Any], groups: Sequence[dict[str, Any]], name: str, value: float) -> None:
+    """Sets an option in all its owners, and in parameter groups."""
+    for owner in owners:
+        owner.options = replace(owner.options, **{name: value})
+    for group in groups:
+        group[name] = value
+
+
+def schedulable_options(values: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Kind and name of the component of every option of a run that a schedule may drive, by key."""
+    owners = owners_of_options(components_of(values), plugins_of(values))
+    return {
+        f"{prefix}.{name}": (owner.kind, owner.name)
+        for prefix, owner in owners
+        for name, field in owner.options.items()
+        if field.metadata.get("is_schedulable")
+    }
+
+
 def check_scheduled_values(values: Mapping[str, Any]) -> None:
     """Checks the scheduled values of a run; raises UsageError otherwise.
 
@@ -50,10 +126,11 @@ def check_scheduled_values(values: Mapping[str, Any]) -> None:
     """
     augmentations = {name.replace("-", "_") for name, _ in values["augment"]}
     strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
+    options = {key.replace("-", "_"): key for key in schedulable_options(values)}
     for key, schedule, begin, end in values["schedule"]:
         registry.check_name("schedule", schedule)
-        if key not in (*RANGES, *strengths):
-            known = ", ".join((*RANGES, *sorted(strengths)))
+        if key not in (*RANGES, *strengths, *options):
+            known = ", ".join((*RANGES, *sorted(strengths), *options.values()))
             raise UsageError(f"--schedule {key}: nothing of that name moves in this run; there are: {known}")
         if key == "beta2" and not registry.load("optimizer", values["optimizer"]).has_betas:
             raise UsageError(f"--schedule beta2 has no meaning for optimizer {values['optimizer']}")
@@ -61,9 +138,11 @@ def check_scheduled_values(values: Mapping[str, Any]) -> None:
             raise UsageError(
                 "--schedule penalty_weight has no meaning without a gradient penalty; add --penalty"
             )
-        if key in ("ema_kimg", "critic_ema_kimg") and not values[key]:
-            raise UsageError(f"--schedule {key} has no meaning without an EMA; add {flag(key)}")
+        if key in ("ema_kimg", "critic_ema_kimg", "critic_dropout") and not values[key]:
+            raise UsageError(f"--schedule {key} has no meaning without {flag(key)}; add it")
         reader = RANGES.get(key, STRENGTH if key in augmentations else None)
+        if key in options:
+            reader = partial(read_option, options[key], components=components_of(values))
         if reader is not None:
             with usage_errors(f"--schedule {key}"):
                 reader(begin), reader(end)

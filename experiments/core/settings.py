@@ -189,7 +189,8 @@ class Settings:
     schedule: tuple[tuple[str, str, float, float], ...] = setting(
         scheduled_values,
         "Settings that change over the run, from BEGIN to END by a schedule: lr_generator, lr_critic, beta2, "
-        "penalty_weight, ema_kimg, and strengths of augmentations and regularizers by name.",
+        "penalty_weight, critic_dropout, ema_kimg, critic_ema_kimg, strengths of augmentations and "
+        "regularizers by name, and options such as arch.cycle_weight (gans list NAME).",
         "KEY=NAME:BEGIN:END,…",
         (),
     )

@@ -1,5 +1,6 @@
 """Experiment, built from a config: networks, game, data and EMA."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -11,12 +12,14 @@ from experiments.config.factory import (
     build_game,
     build_networks,
     growth_of_generator,
+    loss_spec_of,
     make_augmentations,
     make_ema,
     to_device,
 )
 from experiments.config.resolve import RunSpec
 from experiments.config.schedule import plan_batches
+from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
@@ -28,6 +31,7 @@ from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.networks import Batch, LatentNetwork
 from gans.core.player import Player
+from losses.core.schedule import ScheduledSetting
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Experiment:
         ema: EMA of the generator; critic_ema: EMA of the critic, None without.
         total_steps, total_images: length of the run.
         rollbacks: how often the run was rolled back.
+        scheduled: options of components that move over the run.
     """
 
     spec: RunSpec
@@ -53,6 +58,7 @@ class Experiment:
     total_steps: int
     total_images: int
     rollbacks: int = 0
+    scheduled: Sequence[ScheduledSetting] = ()
 
     @property
     def _architecture(self) -> Architecture:
@@ -131,11 +137,18 @@ def build(spec: RunSpec) -> Experiment:
     data, condition = open_data(settings)
     if condition is not None and isinstance(generator, LatentNetwork):
         generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
-    game = to_device(build_game(settings, generator, critic), device)
+    loss = loss_spec_of(settings, generator)
+    game = to_device(build_game(settings, generator, critic, loss), device)
     plan = plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
-    loader = Loader(data, plan, settings.seed, device, make_augmentations(settings), condition)
+    augmentations = make_augmentations(settings)
+    changes = [(augmentation.apply, strength) for augmentation, strength in augmentations]
+    loader = Loader(data, plan, settings.seed, device, changes, condition)
     ema = make_ema(settings, game.generator_network, "ema_kimg")
     critic_ema = (
         make_ema(settings, game.critic_network, "critic_ema_kimg") if settings.critic_ema_kimg else None
     )
-    return Experiment(spec, game, loader, loader.first(), ema, critic_ema, plan.steps, plan.images)
+    parts = [*loss.components, *(augmentation for augmentation, _ in augmentations)]
+    scheduled = scheduled_options(settings, game, parts)
+    return Experiment(
+        *(spec, game, loader, loader.first(), ema, critic_ema, plan.steps, plan.images), scheduled=scheduled
+    )

@@ -48,6 +48,8 @@ def train_steps(
     for step in range(start + 1, experiment.total_steps + 1):
         previous = loader.seen
         seed_all(*experiment.random_parts, "step", step)
+        for setting in experiment.scheduled:
+            setting.set(loader.clock.progress)
         scores = game.round(loader)
         for average in experiment.averages:
             average.follow(loader.seen, loader.seen - previous, previous / experiment.total_images)

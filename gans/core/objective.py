@@ -49,6 +49,12 @@ class LossSpec:
         return AdversarialObjective(self.form, self.penalties, self.regularizers, self.scheduled_strengths)
 
     @property
+    def components(self) -> list[Any]:
+        """The form, the regularizers, and the points and norms of the penalties."""
+        parts = [part for penalty in self.penalties for part in (penalty.points, penalty.norm)]
+        return [self.form, *self.regularizers, *parts]
+
+    @property
     def constraints(self) -> list[Callable[[nn.Module], None]]:
         """Constraints on the critic's weights, applied after every one of its steps."""
         return [r.enforce for r in self.regularizers if isinstance(r, Constraint)]

@@ -19,7 +19,11 @@ class StyleOptions:
     """Options of style-based generators (StyleGAN, section 2 and appendix C)."""
 
     style_mixing: float = option(
-        0.9, "Probability of styles from two latents in a training batch.", at_least=0.0, at_most=1.0
+        0.9,
+        "Probability of styles from two latents in a training batch.",
+        at_least=0.0,
+        at_most=1.0,
+        is_schedulable=True,
     )
     mapping_layers: int = option(8, "Layers of the mapping network.", at_least=1, shapes_network=True)
     mapping_rate: float = option(
@@ -29,7 +33,7 @@ class StyleOptions:
         shapes_network=True,
     )
     w_mean_decay: float = option(
-        0.995, "Decay of the running mean of w, for each batch.", at_least=0.0, below=1.0
+        0.995, "Decay of the running mean of w, for each batch.", at_least=0.0, below=1.0, is_schedulable=True
     )
 
 

@@ -19,7 +19,9 @@ class AdamOptions:
     betas: tuple[float, float] = option(
         (0.9, 0.999), "Decay rates of the two moments.", at_least=0.0, below=1.0
     )
-    weight_decay: float = option(0.0, "Decoupled weight decay.", at_least=0.0, at_most=1.0)
+    weight_decay: float = option(
+        0.0, "Decoupled weight decay.", at_least=0.0, at_most=1.0, is_schedulable=True
+    )
 
 
 class Adam(OptimizerRecipe):

@@ -16,7 +16,7 @@ from losses.core.options import option
 class RmsPropOptions:
     """Options of RMSprop."""
 
-    weight_decay: float = option(0.0, "L2 weight decay.", at_least=0.0, at_most=1.0)
+    weight_decay: float = option(0.0, "L2 weight decay.", at_least=0.0, at_most=1.0, is_schedulable=True)
 
 
 class RmsProp(OptimizerRecipe):

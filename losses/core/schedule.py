@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -39,6 +40,23 @@ class ScheduledValue:
     def at(self, progress: float) -> float:
         """The value of the number when the share `progress` in [0, 1] of the run is over."""
         return self.end + (self.begin - self.end) * self.schedule(progress)
+
+
+@dataclass(frozen=True)
+class ScheduledSetting:
+    """A number of a run that a schedule sets anew before every step.
+
+    Attributes:
+        value: its value over the run.
+        assign: sets the number where it is used.
+    """
+
+    value: ScheduledValue
+    assign: Callable[[float], None]
+
+    def set(self, progress: float) -> None:
+        """Sets the number to its value when the share `progress` in [0, 1] of the run is over."""
+        self.assign(self.value.at(progress))
 
 
 Scheduled = float | ScheduledValue

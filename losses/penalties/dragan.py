@@ -14,7 +14,9 @@ from losses.core.points import Points
 class DraganOptions:
     """Options of DRAGAN's points."""
 
-    spread: float = option(0.5, "Size of the noise, in standard deviations of the batch.", above=0.0)
+    spread: float = option(
+        0.5, "Size of the noise, in standard deviations of the batch.", above=0.0, is_schedulable=True
+    )
 
 
 class Dragan(Points):

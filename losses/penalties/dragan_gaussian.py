@@ -15,7 +15,10 @@ class GaussianOptions:
     """Options of DRAGAN's Gaussian points."""
 
     spread: float = option(
-        0.5, "Standard deviation of the noise, in standard deviations of the batch.", above=0.0
+        0.5,
+        "Standard deviation of the noise, in standard deviations of the batch.",
+        above=0.0,
+        is_schedulable=True,
     )
 
 
