@@ -10,9 +10,12 @@ import click
 from experiments.commands.compare import compare, report
 from experiments.commands.doctor import doctor
 from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
+from experiments.commands.export import export
 from experiments.commands.find_lr import find_lr
-from experiments.commands.latents import COMMANDS as LATENT_COMMANDS
+from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
 from experiments.commands.list import list_plugins
+from experiments.commands.mix import mix
+from experiments.commands.project import project
 from experiments.commands.reproduce import reproduce
 from experiments.commands.run import run
 from experiments.commands.sample import sample
@@ -23,6 +26,7 @@ from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 
 EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
+LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
 RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 

@@ -10,13 +10,13 @@ from gans.core.growth import (
     GrowingCritic,
     GrowingDuel,
     GrowingGenerator,
-    GrowthOptions,
     Stage,
     cross_fade,
     enlarge,
     shrink,
     to_full_size,
 )
+from gans.core.growth_pace import GrowthOptions
 from gans.layers.equalized import GAIN, EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import WithLabel
 from gans.layers.norms import PixelNorm

@@ -12,12 +12,12 @@ from gans.core.equalized_critic import SLOPE, widths_outwards
 from gans.core.growth import (
     GrowingDuel,
     GrowingGenerator,
-    GrowthOptions,
     Stage,
     cross_fade,
     enlarge,
     to_full_size,
 )
+from gans.core.growth_pace import GrowthOptions
 from gans.core.networks import StyledNetwork
 from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear

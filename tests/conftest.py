@@ -105,6 +105,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows the plug-in files of another."""
+    monkeypatch.setattr(registry, "_from_files", {})
+
+
 @pytest.fixture
 def gans(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

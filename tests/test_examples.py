@@ -13,11 +13,6 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = ["--image-size", "8", "--width", "2", "--z-dim", "3", "--batch-size", "4", "--steps", "3"]
 
 
-@pytest.fixture(autouse=True)
-def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_from_files", {})
-
-
 @pytest.mark.parametrize(
     ("file", "flags"),
     [("pearson", ["--loss", "pearson"]), ("resize_conv", ["--arch", "resize-conv", "--loss", "wgan-gp"])],

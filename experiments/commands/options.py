@@ -178,7 +178,7 @@ def collect_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     options = read_options(flags.get("options") or ())
     for name, value in asked.items():
         if name in SHORT_FLAGS and options:
-            from experiments.config.settings_stack import flatten
+            from experiments.config.precedence import flatten
 
             for key in {key for key, _ in flatten("flag", {name: value})} & options.keys():
                 raise UsageError(f"--set {key} and {flag(name)} are one option; give one")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.config.settings_stack import SettingsStack
+from experiments.config.precedence import SettingsStack
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import (

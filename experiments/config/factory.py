@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from experiments.augmentations.core.augmentation import Augmentation
-from experiments.config.schedule import Growth, plan_growth
+from experiments.config.run_length import Growth, plan_growth
 from experiments.config.scheduled_values import options_at_start, scheduled_strengths, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors

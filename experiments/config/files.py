@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.components import affects_results, components_of, default_of
-from experiments.config.settings_stack import flatten
+from experiments.config.precedence import flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import read_option

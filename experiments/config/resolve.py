@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.components import derive_options
+from experiments.config.precedence import Request, flatten, order_layers, stack_layers
 from experiments.config.rules import class_count, derive_settings, derive_task
-from experiments.config.settings_stack import SettingsStack, flatten
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.settings import FIELDS, Settings
-from experiments.data.core.dataset import DomainSource, Native, Source
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import DomainSource, Native
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
 from gans.core.architecture import Architecture
-from losses.recipe import Defaults
 
 
 @dataclass(frozen=True)
@@ -36,26 +35,6 @@ class RunSpec:
         return {name: {"value": value, "from": self.sources[name]} for name, value in values.items()}
 
 
-@dataclass(frozen=True)
-class _Request:
-    """The parts of a run that decide which recipes apply."""
-
-    architecture: Architecture
-    arch: str
-    loss: str
-    data: str
-    source: Source
-    device: str
-    preset: str
-
-    @property
-    def recipes(self) -> list[tuple[str, Defaults]]:
-        """Defaults by precedence: those of the loss, then those of the architecture."""
-        settings = registry.load_recipe(self.loss).settings
-        found = [(f"loss {self.loss}", each) for each in settings]
-        return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
-
-
 def resolve(
     flags: Mapping[str, Any],
     file: Mapping[str, Any] | None = None,
@@ -64,7 +43,7 @@ def resolve(
 ) -> RunSpec:
     """Resolves the settings of a run from flags, a config file and recipes.
 
-    Later ones win: defaults < loss < architecture < preset < data < config file < flags.
+    Which of them wins stands in precedence.py.
 
     Args:
         flags: setting name or option key → value, as given on the command line.
@@ -79,15 +58,9 @@ def resolve(
     registry.add_plugins(asked.get("plugin", ()))
     request = _request(asked)
     source, native = request.source, _native(request)
-    shape = {"image_size": native.size, "channels": native.channels or 3} if source.kind == "images" else {}
-    layers = (
-        (f"data {request.data}", {name: value for name, value in shape.items() if value is not None}),
-        ("automatic", {"preset": request.preset, "device": request.device}),
-        (f"config {file_name}", {k: v for k, v in file.items() if v != "auto"}),
-        ("flag", {k: v for k, v in flags.items() if v != "auto"}),
-    )
-    size = _stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
-    stack = _stack_layers(request, layers, max(size) if size else None)
+    layers = order_layers(request, native, (f"config {file_name}", file), flags)
+    size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
+    stack = stack_layers(request, layers, max(size) if size else None)
     if strengths:
         stack.put("flag", {"regularizers": _adjust_regularizers(stack.values["regularizers"], strengths)})
     stack.apply_rules()
@@ -104,7 +77,7 @@ def resolve(
     return RunSpec(Settings(**stack.values, options=options), stack.sources)
 
 
-def _request(asked: Mapping[str, Any]) -> _Request:
+def _request(asked: Mapping[str, Any]) -> Request:
     """The architecture, loss, data, device and preset that are asked for, or their defaults."""
     arch = _name(asked.get("arch")) or Settings.arch
     architecture: Architecture = registry.load("architecture", arch)
@@ -116,7 +89,7 @@ def _request(asked: Mapping[str, Any]) -> _Request:
     preset = asked.get("preset", "auto")
     if preset == "auto":
         preset = "laptop" if device == "cpu" else "paper"
-    return _Request(architecture, arch, loss, data, source, device, preset)
+    return Request(architecture, arch, loss, data, source, device, preset)
 
 
 def _keys(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +102,7 @@ def _name(value: Any) -> Any:
     return value.get("name") if isinstance(value, Mapping) else value
 
 
-def _native(request: _Request) -> Native:
+def _native(request: Request) -> Native:
     """The native shape of the data.
 
     Raises UsageError for data without the two domains that a translator between domains needs.
@@ -145,26 +118,6 @@ def _native(request: _Request) -> Native:
         )
     with usage_errors():
         return source.native_domains(task == "pairs")
-
-
-def _stack_layers(
-    request: _Request, layers: Iterable[tuple[str, Mapping[str, Any]]], side: int | None
-) -> SettingsStack:
-    """Lays all layers over each other, for images of that many pixels on the longer side."""
-    stack = SettingsStack()
-    stack.put("default", {name: f.default for name, f in FIELDS.items()})
-    own = {"loss": request.loss, "data": request.data, "critic_norm": request.architecture.critic_norm}
-    stack.put(f"architecture {request.arch}", own)
-    kind, preset = request.source.kind, request.preset
-    for with_preset in (False, True):
-        for origin, entry in request.recipes:
-            holds = entry.hold(preset=preset, data=kind, loss=request.loss, side=side)
-            if holds and (entry.preset is not None) == with_preset:
-                stack.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
-    for origin, values in layers:
-        stack.put(origin, values)
-    stack.values["data"] = request.data
-    return stack
 
 
 def _adjust_regularizers(

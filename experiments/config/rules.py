@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from experiments.config.precedence import SettingsStack
 from experiments.config.scheduled_values import check_scheduled_values
-from experiments.config.settings_stack import SettingsStack
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.settings import flag

@@ -38,6 +38,9 @@ MOVED = {(f"gans.core.{name}", "*"): (f"gans.layers.{name}", "*") for name in _L
         "MinibatchDiscrimination",
     ),
     ("gans.core.batch_statistics", "NoStatistic"): ("gans.batch_statistics.none", "NoStatistic"),
+    ("gans.core.clock", "Pace"): ("gans.core.growth_pace", "GrowthPace"),
+    ("gans.core.clock", "SCALED"): ("gans.core.growth_pace", "SCALED"),
+    ("gans.core.clock", "GROWING_SHARE"): ("gans.core.growth_pace", "GROWING_SHARE"),
     ("gans.core.contest", "Contest"): ("gans.core.objective", "AdversarialObjective"),
     ("gans.core.game", "told"): ("gans.core.networks", "conditioned"),
     ("gans.core.opponents", "Opponents"): ("gans.core.two_player", "TwoPlayerGame"),
@@ -49,7 +52,6 @@ MOVED = {(f"gans.core.{name}", "*"): (f"gans.layers.{name}", "*") for name in _L
 }
 # Names that have changed where they are: module → old name → name.
 RENAMED = {
-    "gans.core.clock": {"Pace": "GrowthPace"},
     "gans.core.duel": {"AroundDuel": "WrappedGame"},
     "gans.core.equalized_critic": {"activated": "activation_layers", "ending": "critic_head"},
     "gans.core.game": {"Deal": "BatchLoader"},

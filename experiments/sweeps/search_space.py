@@ -10,7 +10,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from experiments.config.settings_stack import unknown_setting_error
+from experiments.config.precedence import unknown_setting_error
 from experiments.core.errors import UsageError
 from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed

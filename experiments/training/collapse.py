@@ -20,11 +20,10 @@ from experiments.training.callbacks import Progress
 from experiments.training.checkpointing import Checkpointer
 from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import MetricLogger, NotFiniteError
+from experiments.training.rollback import MOST_ROLLBACKS, RATE_FACTOR
 from gans.core.player import Scores
 
 log = logging.getLogger("gans")
-
-MOST_ROLLBACKS = 3
 
 
 class RollbackRequest(Exception):  # noqa: N818  (an event, not an error)
@@ -110,6 +109,6 @@ def roll_back(
     folder.rewind_scores(step)
     log.info(
         f"{reason}; rollback {rollbacks} of {MOST_ROLLBACKS} to {checkpoint_name(step)}, with "
-        f"{0.5**rollbacks:g} of the learning rates and other random draws"
+        f"{RATE_FACTOR**rollbacks:g} of the learning rates and other random draws"
     )
     return state

@@ -18,15 +18,15 @@ from experiments.config.factory import (
     to_device,
 )
 from experiments.config.resolve import RunSpec
-from experiments.config.schedule import plan_batches
+from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import check_revision, rename_keys
+from experiments.training.rollback import slow_schedule
 from gans.core.architecture import Architecture
-from gans.core.clock import ScaledSchedule
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.networks import Batch, LatentNetwork
@@ -79,10 +79,10 @@ class Experiment:
     def set_rollbacks(self, rollbacks: int) -> None:
         """Sets how often the run was rolled back.
 
-        Each rollback changes all random draws and halves the learning rates.
+        Each rollback changes all random draws and lowers the learning rates.
         """
         for player in self.players:
-            player.schedule = ScaledSchedule(player.schedule, 0.5 ** (rollbacks - self.rollbacks))
+            player.schedule = slow_schedule(player.schedule, rollbacks - self.rollbacks)
         self.rollbacks = rollbacks
 
     @property

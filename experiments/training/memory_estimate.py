@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from experiments.config.factory import blueprint_of, build_game, build_networks, growth_of_generator
 from experiments.config.resolve import RunSpec
-from experiments.config.schedule import Growth, plan_batches
+from experiments.config.run_length import Growth, plan_batches
 from experiments.core import registry
 from experiments.core.settings import Settings
 from experiments.core.value_format import format_value

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from losses.core.schedule import ScheduledValue, constant
 
-GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
-
 
 class Clock(NamedTuple):
     """The time of a run, read before a batch is loaded: images shown, batches loaded, progress.
@@ -82,35 +80,3 @@ class Rates:
 
 
 CONSTANT = Rates()
-
-
-@dataclass(frozen=True)
-class GrowthPace:
-    """Schedule of progressive growing: fade-in and stable lengths in images shown (ProGAN, figure 2).
-
-    Attributes:
-        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size
-            gets the same share of the run, such that GROWING_SHARE of it is growth.
-    """
-
-    fade: float | None = None
-    stable: float | None = None
-
-    def stage(self, clock: Clock, levels: int) -> float:
-        """The growth stage at a time, in [0, levels].
-
-        The smallest size is stable first; then every larger size fades in, and is stable.
-        """
-        if levels == 0:
-            return 0.0
-        fade, stable, position = self.fade or self.stable, self.stable or self.fade, float(clock.seen)
-        if fade is None or stable is None:
-            fade = stable = GROWING_SHARE / (2 * levels)
-            position = clock.progress
-        if position < stable:
-            return 0.0
-        level, rest = divmod(position - stable, fade + stable)
-        return min(level + min(1.0, rest / fade), float(levels))
-
-
-SCALED = GrowthPace()

@@ -19,18 +19,6 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, LatentNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Scores
-from losses.core.options import option
-
-
-@dataclass(frozen=True)
-class GrowthOptions:
-    """Options of progressive growing; where both lengths are None, growth takes 60 % of the run."""
-
-    fade_kimg: float | None = option(None, "Length of the fade-in of a new size, in kimg.", above=0.0)
-    stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
-    stage_batch_sizes: tuple[tuple[int, int], ...] = option(
-        (), "Batch sizes by the longer side of the images, SIDE:N,…; at others --batch-size.", at_least=1
-    )
 
 
 class Stage(nn.Module):

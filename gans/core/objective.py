@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gans.core.clock import CONSTANT, SCALED, Clock, GrowthPace, Rates
+from gans.core.clock import CONSTANT, Clock, Rates
+from gans.core.growth_pace import SCALED, GrowthPace
 from gans.core.networks import Batch, Condition, conditioned
 from gans.core.player import Losses, MakeOptimizer, Scores
 from losses.core.adversarial import Adversarial

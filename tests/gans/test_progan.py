@@ -7,8 +7,9 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gans.core.architecture import Blueprint
-from gans.core.clock import Clock, GrowthPace
+from gans.core.clock import Clock
 from gans.core.growth import FadingLoader, GrowingDuel, Stage
+from gans.core.growth_pace import GrowthPace
 from gans.core.networks import Batch
 from gans.core.objective import LossSpec
 from gans.progan import Critic, Generator

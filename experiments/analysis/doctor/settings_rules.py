@@ -6,7 +6,7 @@ from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
 from experiments.config.factory import build_game, growth_of_generator
 from experiments.config.resolve import resolve
-from experiments.config.schedule import plan_batches
+from experiments.config.run_length import plan_batches
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings, flag
 from gans.core.clock import Clock

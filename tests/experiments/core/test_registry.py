@@ -18,11 +18,6 @@ class Elsewhere(_Wasserstein):
 """
 
 
-@pytest.fixture(autouse=True)
-def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_from_files", {})
-
-
 @pytest.mark.parametrize(("kind", "name"), ALL, ids=str)
 def test_every_file_holds_one_plugin_and_one_line_on_it(kind: str, name: str) -> None:
     assert registry.load(kind, name) is not None

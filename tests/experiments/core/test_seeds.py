@@ -54,7 +54,7 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
 
     class Quiet:
         game = loader = Still()
-        averages = (Still(),)
+        averages, scheduled = (Still(),), ()
         total_steps = 4
         total_images = 4
         random_parts = (7,)

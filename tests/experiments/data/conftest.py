@@ -1,4 +1,4 @@
-"""An empty machine, and what stands for the network where data sets are fetched."""
+"""Fixtures of data sets: a machine without any, a network that answers from memory, a cache of images."""
 
 import io
 import urllib.error
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
+from experiments.data.core import image_files
 
 
 class Answer(io.BytesIO):
@@ -40,3 +43,31 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network()
     monkeypatch.setattr("urllib.request.urlopen", network.open)
     return network
+
+
+@pytest.fixture
+def image_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an empty cache of decoded images."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("GANS_CACHE", str(folder))
+    return folder / "decoded"
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are decoded, as they are."""
+    names: list[str] = []
+    read = image_files.read_image
+
+    def note(store: image_files.Store, name: str, channels: int) -> tuple[image_files.Header, Image.Image]:
+        names.append(name)
+        return read(store, name, channels)
+
+    monkeypatch.setattr(image_files, "read_image", note)
+    return names
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every set is too large to be held."""
+    monkeypatch.setattr(image_files, "HELD_BYTES", 0)

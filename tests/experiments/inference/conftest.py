@@ -1,4 +1,4 @@
-"""Generators whose latents are moved: tiny trained ones, and one with a mapping network."""
+"""Tiny runs: a generator whose latents are moved, one with a mapping network, and every translator."""
 
 import shutil
 from pathlib import Path
@@ -11,11 +11,17 @@ import cli
 from experiments.core.settings import Settings
 from experiments.inference.latent_space import LatentSpace, space_of
 from gans.core.networks import StyledNetwork
+from tests.experiments.inference.helpers import ARCHITECTURES
 
 # Steps so large that samples differ by what one sees: a generator begins as grey paper.
 TINY = (
     "--arch dcgan --loss bce --data shapes --image-size 8 --width 2 --z-dim 5 --batch-size 4 --steps 20 "
     "--lr-generator 0.1 --ema-kimg 0 --track local"
+)
+# Steps so large that one sees what the networks do: at first they make grey paper.
+TINY_TRANSLATOR = (
+    "--image-size 16 --width 2 --batch-size 2 --steps 3 --lr-generator 0.05 --ema-kimg 0 --device cpu "
+    "--track local"
 )
 
 
@@ -74,3 +80,20 @@ def trained(workplace: Path, _trained: Path) -> Path:
     """A finished run on shapes of 8×8 pixels with latents of five numbers, in the folder `run`."""
     shutil.copytree(_trained, workplace / "run")
     return Path("run")
+
+
+@pytest.fixture(scope="session")
+def _translators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("translators")
+    flags = [*TINY_TRANSLATOR.split(), "--out"]
+    for name in ARCHITECTURES:
+        cli.main(["run", "--arch", name, *flags, str(folder / name)])
+    cli.main(["run", "--arch", "cyclegan", "--channels", "1", *flags, str(folder / "grey")])
+    return folder
+
+
+@pytest.fixture
+def runs(workplace: Path, _translators: Path) -> Path:
+    """In the current folder a tiny run of each architecture, by its name, and `grey`, a cyclegan."""
+    shutil.copytree(_translators, workplace, dirs_exist_ok=True)
+    return workplace

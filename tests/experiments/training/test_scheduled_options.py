@@ -194,7 +194,6 @@ def test_a_component_that_does_not_keep_its_options_is_refused(
     """Rather than a schedule that does nothing."""
     (tmp_path / "once.py").write_text(PLUGIN)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "_from_files", {})
     registry.add_plugins(("once.py",))
     flags = flags_with("penalty", "once") | {"plugin": ("once.py",)}
     assert build(resolve(flags)).scheduled == []

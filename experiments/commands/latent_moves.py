@@ -1,8 +1,10 @@
-"""Commands of the latent tools: parse, call, print. Nothing heavy is imported at the top."""
+"""Commands `gans interpolate`, `arithmetic`, `traverse` and `directions`: parse, call, print.
+
+Nothing heavy is imported at the top.
+"""
 
 import json
 import logging
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,8 +20,7 @@ from experiments.commands.latent_options import (
     out_option,
     reach_option,
 )
-from experiments.commands.options import WordType, json_option
-from experiments.core.console import progress_bars
+from experiments.commands.options import WordType
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
@@ -211,131 +212,3 @@ def directions(
         click.echo(json.dumps({"method": method, "space": space.letter, **found.to_json(), "out": out}))
     else:
         click.echo(out)
-
-
-@click.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["safetensors", "onnx"]),
-    help="Format of the file; default: the ending of FILE.",
-)
-@out_option("FILE.safetensors|.onnx")
-@generator_options
-def export(form: str | None, out: str, **flags: Any) -> None:
-    """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
-
-    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
-    compared with PyTorch's before the file is written, and the largest difference is printed.
-    """
-    from experiments.core.files import check_destination, make_parent_folders, write_file
-    from experiments.runs.export import export_network
-    from experiments.runs.generator import from_noise, load_generator, restrict_to_class
-
-    path = check_destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
-    network, settings = load_generator(flags["run"])
-    if path.suffix == ".safetensors":
-        if flags["label"] is not None:
-            raise UsageError("--label has no meaning for safetensors, which keep all classes")
-        with make_parent_folders(path):
-            export_network(network, settings, path)
-    else:
-        from experiments.inference.onnx import export_checked
-
-        name = str(flags["run"])
-        content, difference = export_checked(
-            restrict_to_class(from_noise(network, name), flags["label"], name), settings
-        )
-        write_file(path, content)
-        log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
-    click.echo(out)
-
-
-@click.command()
-@click.option(
-    "--steps",
-    type=WordType("NUMBER", whole_number(1, 1_000_000)),
-    default=300,
-    show_default=True,
-    help="Steps of the search.",
-)
-@click.option(
-    "--seed",
-    type=SEED,
-    default=0,
-    show_default=True,
-    help="Seed of the latents with which the search begins.",
-)
-@json_option
-@out_option("FILE.png")
-@generator_options
-@click.argument("image", type=click.Path(path_type=Path))
-def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
-    """Search for the sample of RUN that is nearest to IMAGE, an image file of any kind.
-
-    FILE.png shows both; the latent is written beside it as .npy.
-    """
-    from experiments.core.files import check_destination, write_array
-    from experiments.core.images import write_picture
-    from experiments.inference.projection import project as search
-    from experiments.inference.projection import projection_sheet, read_target
-
-    path = check_destination(out, ".png")
-    if path.absolute() == image.absolute():
-        raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
-    space = open_latent_space(flags)
-    space.require_images("project")
-    target = read_target(image, space.settings.image_size, space.settings.channels)
-    with progress_bars() as meter:
-        found = search(space, target, steps, seed, meter(str(image), steps))
-    latent = path.with_suffix(".npy")
-    write_array(latent, found.point)
-    write_picture(path, projection_sheet(target, found))
-    scores = {"mean_squared_error": found.error, "psnr": found.psnr}
-    if as_json:
-        click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
-        return
-    for name, value in scores.items():
-        click.echo(f"{name} {value:.6g}")
-    click.echo(out)
-
-
-@click.command()
-@click.option(
-    "--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Number of rows (coarse styles)."
-)
-@click.option(
-    "--cols",
-    type=click.IntRange(1, 32),
-    default=4,
-    show_default=True,
-    help="Number of columns (fine styles).",
-)
-@click.option(
-    "--seed",
-    type=SEED,
-    default=0,
-    show_default=True,
-    help="Seed of the first row; the others count on from it.",
-)
-@click.option(
-    "--crossover",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of coarse styles, which the rows give; default: half of all styles.",
-)
-@out_option("FILE.png")
-@generator_options
-def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
-    """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
-    from experiments.core.files import check_destination
-    from experiments.core.images import write_picture
-    from experiments.inference.style_mixing import mixing_sheet
-
-    path = check_destination(out, ".png")
-    seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
-    write_picture(path, mixing_sheet(open_latent_space(flags), *seeds, crossover))
-    click.echo(out)
-
-
-COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)

@@ -12,7 +12,8 @@ from math import ceil
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule, Segment
-from gans.core.clock import GROWING_SHARE, SCALED, Clock, GrowthPace
+from gans.core.clock import Clock
+from gans.core.growth_pace import GROWING_SHARE, SCALED, GrowthPace
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,25 @@
-"""Stack of settings and options: later values over earlier ones, each with its source (order: resolve.py)."""
+"""Precedence of the sources of settings: later ones over earlier ones, each value with its source.
 
-from collections.abc import Iterator, Mapping
+default < architecture, loss < preset < data < automatic < config file < flag
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import normal_key
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
-from losses.recipe import Rule
+from losses.recipe import Defaults, Rule
 
+if TYPE_CHECKING:  # commands that only read names of settings import no network
+    from experiments.data.core.dataset import Native, Source
+    from gans.core.architecture import Architecture
+
+Layer = tuple[str, Mapping[str, Any]]  # the source of values in words, and the values
 PAIRS = ("augment", "regularizers")  # settings that are mappings themselves
 
 
@@ -49,6 +59,62 @@ class SettingsStack:
         for name, rule in list(self.values.items()):
             if isinstance(rule, Rule):
                 self.put(f"{self.sources[name]}: {rule.words}", {name: rule.value(pixels, batch_size)})
+
+
+@dataclass(frozen=True)
+class Request:
+    """The parts of a run that decide which recipes apply."""
+
+    architecture: "Architecture"
+    arch: str
+    loss: str
+    data: str
+    source: "Source"
+    device: str
+    preset: str
+
+    @property
+    def recipes(self) -> list[tuple[str, Defaults]]:
+        """Defaults by precedence: those of the loss, then those of the architecture."""
+        settings = registry.load_recipe(self.loss).settings
+        found = [(f"loss {self.loss}", each) for each in settings]
+        return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
+
+
+def order_layers(request: Request, native: "Native", config: Layer, flags: Mapping[str, Any]) -> list[Layer]:
+    """Orders what comes after the recipes: the data's own shape, what is automatic, config file, flags."""
+    images = request.source.kind == "images"
+    shape = {"image_size": native.size, "channels": native.channels or 3} if images else {}
+    origin, file = config
+    return [
+        (f"data {request.data}", {name: value for name, value in shape.items() if value is not None}),
+        ("automatic", {"preset": request.preset, "device": request.device}),
+        (origin, {name: value for name, value in file.items() if value != "auto"}),
+        ("flag", {name: value for name, value in flags.items() if value != "auto"}),
+    ]
+
+
+def stack_layers(request: Request, layers: Iterable[Layer], side: int | None) -> SettingsStack:
+    """Lays defaults, recipes and further layers over each other.
+
+    Args:
+        layers: the further ones, in their order.
+        side: pixels on the longer side of the images, where a recipe asks for them.
+    """
+    stack = SettingsStack()
+    stack.put("default", {name: f.default for name, f in FIELDS.items()})
+    own = {"loss": request.loss, "data": request.data, "critic_norm": request.architecture.critic_norm}
+    stack.put(f"architecture {request.arch}", own)
+    kind, preset = request.source.kind, request.preset
+    for with_preset in (False, True):
+        for origin, entry in request.recipes:
+            holds = entry.hold(preset=preset, data=kind, loss=request.loss, side=side)
+            if holds and (entry.preset is not None) == with_preset:
+                stack.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+    for origin, values in layers:
+        stack.put(origin, values)
+    stack.values["data"] = request.data
+    return stack
 
 
 def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,45 @@
+"""Command `gans mix`: parse, call, print. Nothing heavy is imported at the top."""
+
+from typing import Any
+
+import click
+
+from experiments.commands.latent_options import SEED, generator_options, open_latent_space, out_option
+
+
+@click.command()
+@click.option(
+    "--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Number of rows (coarse styles)."
+)
+@click.option(
+    "--cols",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    help="Number of columns (fine styles).",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Seed of the first row; the others count on from it.",
+)
+@click.option(
+    "--crossover",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of coarse styles, which the rows give; default: half of all styles.",
+)
+@out_option("FILE.png")
+@generator_options
+def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
+    """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
+    from experiments.core.files import check_destination
+    from experiments.core.images import write_picture
+    from experiments.inference.style_mixing import mixing_sheet
+
+    path = check_destination(out, ".png")
+    seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
+    write_picture(path, mixing_sheet(open_latent_space(flags), *seeds, crossover))
+    click.echo(out)

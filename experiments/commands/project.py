@@ -1,0 +1,62 @@
+"""Command `gans project`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.commands.latent_options import SEED, generator_options, open_latent_space, out_option
+from experiments.commands.options import WordType, json_option
+from experiments.core.console import progress_bars
+from experiments.core.errors import UsageError
+from experiments.core.value_readers import whole_number
+
+
+@click.command()
+@click.option(
+    "--steps",
+    type=WordType("NUMBER", whole_number(1, 1_000_000)),
+    default=300,
+    show_default=True,
+    help="Steps of the search.",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Seed of the latents with which the search begins.",
+)
+@json_option
+@out_option("FILE.png")
+@generator_options
+@click.argument("image", type=click.Path(path_type=Path))
+def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
+    """Search for the sample of RUN that is nearest to IMAGE, an image file of any kind.
+
+    FILE.png shows both; the latent is written beside it as .npy.
+    """
+    from experiments.core.files import check_destination, write_array
+    from experiments.core.images import write_picture
+    from experiments.inference.projection import project as search
+    from experiments.inference.projection import projection_sheet, read_target
+
+    path = check_destination(out, ".png")
+    if path.absolute() == image.absolute():
+        raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
+    space = open_latent_space(flags)
+    space.require_images("project")
+    target = read_target(image, space.settings.image_size, space.settings.channels)
+    with progress_bars() as meter:
+        found = search(space, target, steps, seed, meter(str(image), steps))
+    latent = path.with_suffix(".npy")
+    write_array(latent, found.point)
+    write_picture(path, projection_sheet(target, found))
+    scores = {"mean_squared_error": found.error, "psnr": found.psnr}
+    if as_json:
+        click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
+        return
+    for name, value in scores.items():
+        click.echo(f"{name} {value:.6g}")
+    click.echo(out)

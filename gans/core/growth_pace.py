@@ -1,0 +1,51 @@
+"""Pace of progressive growing: how long each size fades in and stays (ProGAN, figure 2)."""
+
+from dataclasses import dataclass
+
+from gans.core.clock import Clock
+from losses.core.options import option
+
+GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
+
+
+@dataclass(frozen=True)
+class GrowthOptions:
+    """Options of progressive growing; where both lengths are None, growth takes 60 % of the run."""
+
+    fade_kimg: float | None = option(None, "Length of the fade-in of a new size, in kimg.", above=0.0)
+    stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
+    stage_batch_sizes: tuple[tuple[int, int], ...] = option(
+        (), "Batch sizes by the longer side of the images, SIDE:N,…; at others --batch-size.", at_least=1
+    )
+
+
+@dataclass(frozen=True)
+class GrowthPace:
+    """Schedule of progressive growing: fade-in and stable lengths in images shown (ProGAN, figure 2).
+
+    Attributes:
+        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size
+            gets the same share of the run, such that GROWING_SHARE of it is growth.
+    """
+
+    fade: float | None = None
+    stable: float | None = None
+
+    def stage(self, clock: Clock, levels: int) -> float:
+        """The growth stage at a time, in [0, levels].
+
+        The smallest size is stable first; then every larger size fades in, and is stable.
+        """
+        if levels == 0:
+            return 0.0
+        fade, stable, position = self.fade or self.stable, self.stable or self.fade, float(clock.seen)
+        if fade is None or stable is None:
+            fade = stable = GROWING_SHARE / (2 * levels)
+            position = clock.progress
+        if position < stable:
+            return 0.0
+        level, rest = divmod(position - stable, fade + stable)
+        return min(level + min(1.0, rest / fade), float(levels))
+
+
+SCALED = GrowthPace()
