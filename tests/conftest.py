@@ -21,6 +21,8 @@ from PIL import Image
 
 import cli
 from experiments.core import registry
+from experiments.data import shapes
+from experiments.data.core import drawn
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = {name: registry.load("architecture", name) for name in registry.names("architecture")}
@@ -74,6 +76,20 @@ class Moody(_Usual):
 '''
 
 
+# Lengths of the embedded sets of images: those of users, and those of tests.
+LENGTHS = (
+    (shapes, "LENGTH", shapes.LENGTH, 640),
+    (drawn, "LENGTH", drawn.LENGTH, 640),
+    (drawn, "HELD_OUT", drawn.HELD_OUT, 200),
+)
+
+
+def draw_few_shapes(assign: Callable[[Any, str, int], None]) -> None:
+    """Shortens the embedded sets of images, by `MonkeyPatch.setattr` or, in another process, `setattr`."""
+    for module, name, _, few in LENGTHS:
+        assign(module, name, few)
+
+
 class CommandResult(NamedTuple):
     """What a command left behind."""
 
@@ -109,6 +125,21 @@ def one_thread() -> Iterator[None]:
 def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows the plug-in files of another."""
     monkeypatch.setattr(registry, "_from_files", {})
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_shapes() -> Iterator[None]:
+    """Embedded images are few: drawing all of them takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        draw_few_shapes(patch.setattr)
+        yield
+
+
+@pytest.fixture
+def all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embedded images are as many as for users."""
+    for module, name, all_of_them, _ in LENGTHS:
+        monkeypatch.setattr(module, name, all_of_them)
 
 
 @pytest.fixture

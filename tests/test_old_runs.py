@@ -24,6 +24,8 @@ from tests.conftest import ARCHITECTURES
 OLD_RUNS = Path(__file__).parent / "old_runs"
 NAMES = sorted(path.name for path in OLD_RUNS.iterdir())
 TARGETS = {"pix2pix": "B", "cyclegan": "A", "swap": "A", "stargan": "hue=red"}
+
+pytestmark = pytest.mark.usefixtures("all_shapes")
 Gans = Callable[..., Any]
 
 

@@ -21,6 +21,7 @@ from experiments.config.resolve import RunSpec
 from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
+from experiments.core.errors import usage_errors
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
@@ -137,7 +138,8 @@ def build(spec: RunSpec) -> Experiment:
     data, condition = open_data(settings)
     if condition is not None and isinstance(generator, LatentNetwork):
         generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
-    loss = loss_spec_of(settings, generator)
+    with usage_errors():
+        loss = loss_spec_of(settings, generator)
     game = to_device(build_game(settings, generator, critic, loss), device)
     plan = plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
     augmentations = make_augmentations(settings)

@@ -25,12 +25,6 @@ TINY = {"image_size": (16, 16), "width": 4, "batch_size": 4, "steps": 1, "device
 STYLES = "--arch stylegan2 --image-size 16 --width 2 --z-dim 3 --batch-size 4"
 
 
-@pytest.fixture(autouse=True)
-def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the runs."""
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-
-
 def test_a_mapping_of_two_layers_is_sampled_as_it_was_trained(gans: Gans) -> None:
     """From the run, its checkpoint, its export, and an export of the export, each without the others."""
     assert gans(f"run {STYLES} --steps 3 --set arch.mapping_layers=2 --out run").status == 0

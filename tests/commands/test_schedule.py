@@ -8,13 +8,6 @@ import pytest
 from tests.commands.helpers import Gans, Refused
 from tests.experiments.training.test_resume import assert_equal_runs, stop_after
 
-
-@pytest.fixture(autouse=True)
-def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the runs."""
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-
-
 LINE = "run --arch mlp --data shapes --loss bce --image-size 8 --width 4 --z-dim 3 --batch-size 4 --steps 12"
 MOVES = "--penalty real --augment flip,crop --label-smoothing 0.9 --drift 0.1 --schedule "
 MOVES += "lr_generator=cosine:1e-3:0,beta2=linear:0.9:0.99,penalty_weight=linear:5:1"

@@ -160,7 +160,7 @@ def test_impossible_words(words: str, refused: Any) -> None:
     refused(2, ("--stage-batch-sizes",), "run --arch progan --out run --stage-batch-sizes", words)
 
 
-def test_what_is_refused(refused: Any) -> None:
+def test_what_is_refused(refused: Any, all_shapes: None) -> None:
     small = "--image-size 16 --width 2 --z-dim 3 --batch-size 4 --out run"
     for arch in ("dcgan", "stylegan2"):
         refused(

@@ -15,6 +15,8 @@ from experiments.data.shapes import Shapes
 from experiments.data.shapes_paired import ShapesPaired, draw_filled, draw_outline
 from experiments.data.shapes_styles import PAPER, ShapesStyles, draw_light, draw_print
 
+pytestmark = pytest.mark.usefixtures("all_shapes")
+
 EACH = pytest.mark.parametrize("source", [ShapesPaired, ShapesStyles])
 DRAWINGS = pytest.mark.parametrize("draw", [draw_outline, draw_filled, draw_light, draw_print])
 Draw = Callable[[Tensor, tuple[int, int], int], Tensor]

@@ -11,6 +11,7 @@ from experiments.data.core.dataset import load_into_memory
 from experiments.data.core.shapes import BACKGROUND, CLASSES, SATURATION, Factors, coverage, distances
 from experiments.data.shapes import LENGTH, ShapeImages, Shapes
 
+pytestmark = pytest.mark.usefixtures("all_shapes")
 DISC, RING, SQUARE, TRIANGLE, STAR, CROSS = range(6)
 
 

@@ -13,6 +13,8 @@ from experiments.data.shapes_attributes import AttributeShapes, ShapesAttributes
 
 INDICES = torch.arange(300)
 
+pytestmark = pytest.mark.usefixtures("all_shapes")
+
 
 def opened(size: tuple[int, int] = (64, 64), channels: int = 3) -> AttributeShapes:
     return ShapesAttributes().open(size, channels, "auto")

@@ -22,7 +22,7 @@ SMALL = "--extractor random-vgg"
 
 @pytest.fixture(autouse=True)
 def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 400)
+    monkeypatch.setattr("experiments.data.shapes.LENGTH", 160)
 
 
 def folder_of(name: str, count: int, seed: int, mode: str = "RGB") -> Path:
@@ -49,7 +49,7 @@ def test_fid_is_torch_fidelitys(mode: str, gans: Gans, workplace: Path, weights:
     """The whole way: files, resizing, network, statistics, distance."""
     from torch_fidelity import calculate_metrics
 
-    a, b = folder_of("a", 16, 1, mode), folder_of("b", 20, 2, mode)
+    a, b = folder_of("a", 6, 1, mode), folder_of("b", 8, 2, mode)
     expected = calculate_metrics(
         input1=str(a),
         input2=str(b),
@@ -63,11 +63,11 @@ def test_fid_is_torch_fidelitys(mode: str, gans: Gans, workplace: Path, weights:
     )["frechet_inception_distance"]
     found = json.loads(gans(f"fid folder:a folder:b --weights {weights} --json").out)["fid"]
     assert found["value"] == pytest.approx(expected, rel=1e-4)
-    assert (found["n"], found["extractor"], found["resize_rule"]) == ([16, 20], "inception", "tf1")
+    assert (found["n"], found["extractor"], found["resize_rule"]) == ([6, 8], "inception", "tf1")
 
 
 def test_a_set_is_at_no_distance_from_itself_and_halves_are_close(gans: Gans, workplace: Path) -> None:
-    for name, count, seed in (("a", 100, 1), ("b", 100, 2)):
+    for name, count, seed in (("a", 60, 1), ("b", 60, 2)):
         folder_of(name, count, seed)
     assert value_of(gans(f"fid folder:a folder:a {SMALL} --json")) < 1e-9
     halves = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
@@ -89,10 +89,10 @@ def blurred(picture: Image.Image, level: int) -> Image.Image:
 def test_more_damage_is_farther(
     change: Callable[[Image.Image, int], Image.Image], gans: Gans, workplace: Path
 ) -> None:
-    folder_of("clean", 80, 1)
+    folder_of("clean", 40, 1)
     found = []
     for level in range(4):
-        damaged = folder_of(f"level{level}", 80, 1)
+        damaged = folder_of(f"level{level}", 40, 1)
         for file in damaged.iterdir():
             change(Image.open(file), level).save(file)
         found.append(value_of(gans(f"fid folder:clean folder:{damaged} {SMALL} --json")))
@@ -116,7 +116,7 @@ def test_fewer_classes_are_farther(gans: Gans, workplace: Path) -> None:
 def test_the_size_of_batches_does_not_matter(
     gans: Gans, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder_of("a", 70, 1), folder_of("b", 50, 2)
+    folder_of("a", 40, 1), folder_of("b", 30, 2)
     whole = value_of(gans(f"fid folder:a folder:b {SMALL} --json"))
     monkeypatch.setattr("experiments.evaluation.sample_sets.BATCH", 7)
     monkeypatch.setenv("GANS_CACHE", "other")

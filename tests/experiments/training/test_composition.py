@@ -171,13 +171,6 @@ def test_the_cover_is_one() -> None:
         assert {str(row[name]) for row in ROWS} == {str(value) for value in values}, name
 
 
-@pytest.fixture(autouse=True)
-def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the rounds."""
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 64)
-
-
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_plays_stops_and_goes_on(row: Row) -> None:
     config = resolve(flags_of(row), strengths=strengths_of(row))

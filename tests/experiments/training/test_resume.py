@@ -20,7 +20,7 @@ from torch import Tensor
 import cli
 from experiments.core import registry
 from experiments.runs.checkpoint import Checkpoints, load_checkpoint
-from tests.conftest import ARCHITECTURES, DATA
+from tests.conftest import ARCHITECTURES, DATA, draw_few_shapes
 
 # Children are forked from a process that has imported everything and computed nothing.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -61,6 +61,7 @@ def start(words: list[str]) -> BaseProcess:
 
 def work(words: list[str], environment: dict[str, str]) -> None:
     os.environ.update(environment)  # the fork server has that of its own beginning
+    draw_few_shapes(setattr)
     cli.main(words)
 
 

@@ -36,21 +36,14 @@ SCHEDULABLE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the runs."""
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 64)
-
-
 def flags_with(kind: str, name: str) -> dict[str, Any]:
     """Settings of a small run that has this component."""
     arch = name if kind == "architecture" else "mlp"
     flags = {**TINY, "arch": arch, "data": DATA[ARCHITECTURES[arch].task]}
     if arch == "stylegan2":
         flags["arch.path_length_every"] = 1  # so that there are path lengths in every step
-    if kind == "penalty":
-        flags |= {"penalty": (name,), "penalty_weight": 10.0}
+    if kind == "penalty":  # of a critic with enough pieces that other points have other gradients
+        flags |= {"penalty": (name,), "penalty_weight": 10.0, "width": 64}
     elif kind != "architecture":
         flags[SLOT_OF[kind]] = name
     if ARCHITECTURES[arch].task == "noise":

@@ -30,12 +30,6 @@ SHAPES: dict[str, Callable[[float], float]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of them takes longer than the runs."""
-    monkeypatch.setattr("experiments.data.shapes.LENGTH", 64)
-
-
 def expected(schedule: str, begin: float, end: float, steps: int = STEPS) -> list[float]:
     """What holds in every step: its clock is read before its batch is loaded."""
     return [end + (begin - end) * SHAPES[schedule](step / steps) for step in range(steps)]
