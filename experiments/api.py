@@ -4,7 +4,7 @@ Errors are UsageError and RunError, whose text is the one line that the command 
 records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import Held
 from experiments.data.core.sources import data_access_from
@@ -118,7 +119,7 @@ class Run:
 class Score(float):
     """Number of a score, with `record`: how it was computed."""
 
-    record: Mapping[str, Any]
+    record: JsonObject
 
 
 def load(run_or_file: str | Path | Run) -> TrainedGenerator:
@@ -156,7 +157,7 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
-    options: Mapping[str, Any] | None = None,
+    options: JsonObject | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
 

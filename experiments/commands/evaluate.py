@@ -23,6 +23,7 @@ from experiments.commands.options import (
 )
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 
 log = logging.getLogger("gans")
 
@@ -185,7 +186,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-def extractor_options(flags: dict[str, Any], given: dict[str, str] | None = None) -> Any:
+def extractor_options(flags: SettingValues, given: dict[str, str] | None = None) -> Any:
     """Makes the options of feature extraction from flags, and the extractor's own from `--set`."""
     from experiments.evaluation.features import ExtractorOptions
 
@@ -194,7 +195,7 @@ def extractor_options(flags: dict[str, Any], given: dict[str, str] | None = None
     return ExtractorOptions(**{name: flags[name] for name in names}, options=own)
 
 
-def open_sides(flags: dict[str, Any], meter: Any, *words: str) -> Any:
+def open_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
     """Makes the opener of the sides of a distance. Raises UsageError for options that no side has."""
     from experiments.evaluation.distance import DistanceSides, is_data_spec
     from experiments.evaluation.sample_sets import read_data_options
@@ -206,7 +207,7 @@ def open_sides(flags: dict[str, Any], meter: Any, *words: str) -> Any:
     return DistanceSides(options, *data_flags(flags, given), flags["count"], flags["seed"], meter)
 
 
-def data_flags(flags: dict[str, Any], given: dict[str, str]) -> tuple[Any, Any]:
+def data_flags(flags: SettingValues, given: dict[str, str]) -> tuple[Any, Any]:
     """Makes the format of image data, and the access to data, from flags and from `--set`."""
     from experiments.data.core.sources import data_access_from
     from experiments.evaluation.sample_sets import ImageFormat

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from experiments.commands.options import WordType, debug_option, device_option, label_option, plugin_option
+from experiments.core.named_values import SettingValues
 from experiments.core.value_readers import Read, finite_number, whole_number
 
 
 def whole_number_reader(what: str) -> Read:
     """Makes a reader of one or more whole numbers of 0 or more, separated by commas."""
 
-    def read(value: Any) -> tuple[int, ...]:
+    def read(value: object) -> tuple[int, ...]:
         parts = str(value).split(",")
         for part in parts:
             if not (part.isascii() and part.isdecimal() and len(part) <= 40):
@@ -58,7 +59,7 @@ def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., N
     return click.option("--out", required=required, metavar=metavar, help="File to write.")
 
 
-def open_latent_space(flags: dict[str, Any]) -> Any:
+def open_latent_space(flags: SettingValues) -> Any:
     """Opens the latent space of the generator that the flags name."""
     from experiments.inference.latent_space import open_space
 

@@ -8,6 +8,7 @@ import click
 from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 
 # The words after `gans list`, and the kinds behind them; losses are recipes and forms together.
 KINDS = {"architectures": "architecture", "losses": "loss"}
@@ -58,7 +59,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
             click.echo(f"  {name:<26} {line}")
 
 
-def _describe(kind: str, name: str) -> dict[str, Any]:
+def _describe(kind: str, name: str) -> SettingValues:
     """Description of a plug-in: its summary, its paper and its options."""
     from experiments.core.options import SLOTS, describe_options
 
@@ -89,7 +90,7 @@ BOUNDS = {
 }
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(found: SettingValues) -> list[str]:
     """Lines that describe a plug-in."""
     lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
     lines += [f"  paper: {found['paper']}"] * bool(found["paper"])
@@ -104,7 +105,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Value of an option in words."""
     from experiments.core.value_format import format_value
 

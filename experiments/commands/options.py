@@ -1,13 +1,14 @@
 """Options that commands share. Imports nothing heavy at the top."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, normal_key
 from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
@@ -28,7 +29,7 @@ class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     def __init__(self, name: str, read: Read) -> None:
         self.name, self.read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Reads the words of the option. Ends with a usage error where they cannot be read."""
         try:
             return self.read(value)
@@ -83,7 +84,7 @@ def setting_option(name: str) -> Decorator:
     )
 
 
-def _load_plugins(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+def _load_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, ...] | None) -> object:
     """Loads the plug-ins of `--plugin`."""
     registry.add_plugins(value)
     return value
@@ -132,7 +133,7 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def check_options(options: Mapping[str, Any], *kinds: str) -> None:
+def check_options(options: SettingValues, *kinds: str) -> None:
     """Checks that every option belongs to a component of one of these kinds: others would do nothing here.
 
     Raises UsageError.
@@ -168,7 +169,7 @@ def regularizer_options(command: Command) -> Command:
     return command
 
 
-def collect_settings(flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+def collect_settings(flags: SettingValues) -> tuple[dict[str, Any], dict[str, float]]:
     """Collects the given values of `settings_options`: settings with options, and strengths of regularizers.
 
     Raises UsageError for an option that is given twice.

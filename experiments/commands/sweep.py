@@ -17,6 +17,7 @@ from experiments.commands.options import (
     settings_options,
 )
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.settings import Settings
 
 log = logging.getLogger("gans")
@@ -133,7 +134,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     print_comparison(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
 
 
-def read_sweep(flags: dict[str, Any]) -> "Sweep":
+def read_sweep(flags: SettingValues) -> "Sweep":
     """Reads the search space of a sweep from the flags. Raises UsageError for what has no meaning."""
     from experiments.config.files import read_config
     from experiments.sweeps.search_space import Sweep, normalize_setting_name, read_choices, read_range
@@ -171,7 +172,7 @@ def read_sweep(flags: dict[str, Any]) -> "Sweep":
     return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
 
 
-def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
+def evaluation_of(flags: SettingValues) -> "Evaluation":
     """Evaluation of the sweep runs, from the flags."""
     from experiments.sweeps.worker import Evaluation
 
@@ -179,7 +180,7 @@ def evaluation_of(flags: dict[str, Any]) -> "Evaluation":
     return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
 
 
-def make_engine(flags: dict[str, Any], out: Path, plan: "Sweep") -> "Engine":
+def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     """Makes the engine of a sweep, of local processes or Ray; a resumed sweep keeps its threads per run."""
     from experiments.core.device import resolve_device
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
@@ -267,7 +268,7 @@ def print_comparison(
         )
 
 
-def print_wandb_config(plan: "Sweep", flags: dict[str, Any], as_json: bool) -> None:
+def print_wandb_config(plan: "Sweep", flags: SettingValues, as_json: bool) -> None:
     """Prints a sweep as a file for `wandb sweep`. Raises UsageError for flags that agents cannot follow."""
     import yaml  # type: ignore[import-untyped]
 

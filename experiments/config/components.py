@@ -6,6 +6,7 @@ from typing import Any
 from experiments.config.precedence import SettingsStack
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.options import (
     NAMED,
     SLOTS,
@@ -21,7 +22,7 @@ from experiments.core.settings import Settings
 from experiments.core.short_flags import SHORT_FLAGS
 
 
-def components_of(values: Mapping[str, Any]) -> dict[str, str]:
+def components_of(values: SettingValues) -> dict[str, str]:
     """Names of the components of a run by slot, without slots that are empty."""
     loss = registry.load_recipe(values["loss"]).form if values.get("loss") else ""
     found = {slot: values.get(slot) for slot in SLOTS} | {"loss": loss, "ema": "ema"}
@@ -32,7 +33,7 @@ def components_of(values: Mapping[str, Any]) -> dict[str, str]:
     return {slot: name for slot, name in found.items() if name}
 
 
-def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
+def plugins_of(values: SettingValues) -> dict[str, list[str]]:
     """Names of the plug-ins of a run by kind, of kinds of which it may have several."""
     metrics = registry.metric_names(values["evaluate_metrics"]) if values.get("evaluate_kimg") else []
     if values.get("evaluate_kimg") and not metrics:  # chosen when the data is known
@@ -46,7 +47,7 @@ def plugins_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def derive_options(stack: SettingsStack, flags: Mapping[str, Any]) -> dict[str, Any]:
+def derive_options(stack: SettingsStack, flags: SettingValues) -> SettingValues:
     """Resolves the options of every component of the run, by key, and notes their sources in the stack.
 
     What a flag asks for in vain is refused; what recipes or a run's own config bring for another component
@@ -84,7 +85,7 @@ def affects_results(key: str) -> bool:
     return any(prefix in registry.names(kind) for kind in ("penalty", "regularizer", "augmentation"))
 
 
-def network_options(settings: Settings) -> dict[str, Any]:
+def network_options(settings: Settings) -> SettingValues:
     """Options that decide how networks are built, where they are not at their defaults."""
     found = {}
     for prefix, owner in owners_of_options(components_of(settings.to_dict()), {kind: [] for kind in NAMED}):
@@ -95,7 +96,7 @@ def network_options(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def default_of(key: str, values: Mapping[str, Any]) -> Any:
+def default_of(key: str, values: SettingValues) -> Any:
     """The default of an option, for configs of versions that did not have it; None if it is unknown."""
     prefix, name = split_key(key)
     for owner in find_components(prefix, components_of(values)):
@@ -136,7 +137,7 @@ def _is_known(key: str) -> bool:
     return any(name in describe_options(kind, each).readers for each in plugins_in(kind))
 
 
-def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str, str]) -> UsageError:
+def _without_meaning(key: str, flags: SettingValues, components: Mapping[str, str]) -> UsageError:
     """Makes the error for an option that a flag sets and that this run does not have."""
     prefix, _ = split_key(key)
     owners = find_components(prefix, components)
@@ -158,7 +159,7 @@ def _without_meaning(key: str, flags: Mapping[str, Any], components: Mapping[str
     return unknown_option_error(key, owners, components)
 
 
-def _word(key: str, source: str, flags: Mapping[str, Any]) -> str:
+def _word(key: str, source: str, flags: SettingValues) -> str:
     """The flag that a user typed for a key, or where its value came from."""
     if source != "flag":
         return f"{source}: {key}"

@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from experiments.config.components import affects_results, components_of, defaul
 from experiments.config.precedence import flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.options import read_option
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
@@ -32,7 +32,7 @@ RESOLVED = (
 )
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> SettingValues:
     """Reads settings by name and options by key from a config file, or from a run's `config.json`.
 
     The file is JSON, YAML or TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers":
@@ -62,7 +62,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return found
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> SettingValues:
     """Parses the mapping in a file. Raises UsageError where it holds none."""
     kind = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML"}.get(path.suffix.lower(), "JSON")
     try:
@@ -93,7 +93,7 @@ def _parse_text(text: str, kind: str) -> Any:
         raise ValueError(error) from error
 
 
-def modernize(settings: Mapping[str, Any]) -> dict[str, Any]:
+def modernize(settings: SettingValues) -> SettingValues:
     """Renames settings and options of earlier versions; names that are unknown here stay."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
@@ -104,12 +104,12 @@ def modernize(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def is_resolved(file: Mapping[str, Any]) -> bool:
+def is_resolved(file: SettingValues) -> bool:
     """Whether a config is a run's own, with every setting."""
     return all(name in file for name in RESOLVED)
 
 
-def settings_from(values: Mapping[str, Any]) -> Settings:
+def settings_from(values: SettingValues) -> Settings:
     """Makes the settings of a run from its config; options that its version did not have get defaults."""
     own = {name: value for name, value in values.items() if "." not in name}
     components = components_of(own)
@@ -117,7 +117,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     return Settings(**own, options=options)
 
 
-def check_same_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+def check_same_recipe(file: SettingValues, flags: SettingValues) -> None:
     """Checks that flags do not change architecture, loss or data of a run's own config.
 
     It holds every setting, resolved for these: under another of them, it would bring the old one's penalty
@@ -134,7 +134,7 @@ def check_same_recipe(file: Mapping[str, Any], flags: Mapping[str, Any]) -> None
             )
 
 
-def differences(old: Mapping[str, Any], new: Settings) -> list[str]:
+def differences(old: SettingValues, new: Settings) -> list[str]:
     """Lists as `name: old → new` the settings and options that differ and affect the numbers."""
     values, lines = new.to_dict(), []
     for name, value in values.items():
@@ -150,7 +150,7 @@ def differences(old: Mapping[str, Any], new: Settings) -> list[str]:
     return lines
 
 
-def _read_like(name: str, then: Any, value: Any, values: Mapping[str, Any]) -> Any:
+def _read_like(name: str, then: Any, value: object, values: SettingValues) -> Any:
     """Reads an option of an old config as the present component does, or leaves it where that fails."""
     try:
         return read_option(name, then, components_of(values))
@@ -158,6 +158,6 @@ def _read_like(name: str, then: Any, value: Any, values: Mapping[str, Any]) -> A
         return then
 
 
-def check_plugins(values: Mapping[str, Any]) -> None:
+def check_plugins(values: SettingValues) -> None:
     """Loads the plug-ins that a config names."""
     registry.add_plugins(values.get("plugin", ()))

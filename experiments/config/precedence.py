@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.options import normal_key
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # commands that only read names of settings import no network
     from experiments.data.core.dataset import Native, Source
     from gans.core.architecture import Architecture
 
-Layer = tuple[str, Mapping[str, Any]]  # the source of values in words, and the values
+Layer = tuple[str, SettingValues]  # the source of values in words, and the values
 PAIRS = ("augment", "regularizers")  # settings that are mappings themselves
 
 
@@ -37,7 +38,7 @@ class SettingsStack:
         self.options: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
 
-    def put(self, origin: str, values: Mapping[str, Any]) -> None:
+    def put(self, origin: str, values: SettingValues) -> None:
         """Puts values over those that are there. Raises UsageError for an unknown setting or a bad value."""
         if values.get("steps") is not None and values.get("kimg") is None:
             values = {**values, "kimg": None}
@@ -81,7 +82,7 @@ class Request:
         return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
 
 
-def order_layers(request: Request, native: "Native", config: Layer, flags: Mapping[str, Any]) -> list[Layer]:
+def order_layers(request: Request, native: "Native", config: Layer, flags: SettingValues) -> list[Layer]:
     """Orders what comes after the recipes: the data's own shape, what is automatic, config file, flags."""
     images = request.source.kind == "images"
     shape = {"image_size": native.size, "channels": native.channels or 3} if images else {}
@@ -117,7 +118,7 @@ def stack_layers(request: Request, layers: Iterable[Layer], side: int | None) ->
     return stack
 
 
-def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flatten(origin: str, values: SettingValues) -> Iterator[tuple[str, Any]]:
     """Flattens nested mappings to settings by name and options by key, and expands short flags.
 
     `{"arch": {"name": "stylegan2", "mapping_layers": 2}}` is an example; short names become the keys that
@@ -143,7 +144,7 @@ def flatten(origin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             raise unknown_setting_error(origin, name)
 
 
-def _read(origin: str, name: str, value: Any) -> Any:
+def _read(origin: str, name: str, value: object) -> Any:
     try:
         return read_setting(name, value)
     except (ValueError, TypeError) as error:

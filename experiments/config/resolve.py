@@ -10,6 +10,7 @@ from experiments.config.rules import class_count, derive_settings, derive_task
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
+from experiments.core.named_values import SettingValues
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import DomainSource, Native
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
@@ -29,15 +30,15 @@ class RunSpec:
     settings: Settings
     sources: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SettingValues:
         """Returns every setting by name and option by key, with its value and its source."""
         values = self.settings.to_dict()
         return {name: {"value": value, "from": self.sources[name]} for name, value in values.items()}
 
 
 def resolve(
-    flags: Mapping[str, Any],
-    file: Mapping[str, Any] | None = None,
+    flags: SettingValues,
+    file: SettingValues | None = None,
     file_name: str = "",
     strengths: Mapping[str, float] | None = None,
 ) -> RunSpec:
@@ -77,7 +78,7 @@ def resolve(
     return RunSpec(Settings(**stack.values, options=options), stack.sources)
 
 
-def _request(asked: Mapping[str, Any]) -> Request:
+def _request(asked: SettingValues) -> Request:
     """The architecture, loss, data, device and preset that are asked for, or their defaults."""
     arch = _name(asked.get("arch")) or Settings.arch
     architecture: Architecture = registry.load("architecture", arch)
@@ -92,12 +93,12 @@ def _request(asked: Mapping[str, Any]) -> Request:
     return Request(architecture, arch, loss, data, source, device, preset)
 
 
-def _keys(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _keys(asked: SettingValues) -> SettingValues:
     """Settings by name and options by key, as far as they are needed to find the data."""
     return dict(flatten("settings", {k: v for k, v in asked.items() if v != "auto"}))
 
 
-def _name(value: Any) -> Any:
+def _name(value: object) -> Any:
     """The name of a component that a file may give together with its options."""
     return value.get("name") if isinstance(value, Mapping) else value
 

@@ -1,12 +1,12 @@
 """Rules between settings: values that follow from others, and settings without meaning together."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from experiments.config.precedence import SettingsStack
 from experiments.config.scheduled_values import check_scheduled_values
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
+from experiments.core.named_values import SettingValues
 from experiments.core.settings import flag
 from experiments.data.core.dataset import Source
 from gans.core.architecture import Architecture
@@ -22,9 +22,7 @@ COMPONENTS = (
 )
 
 
-def derive_settings(
-    chosen: SettingsStack, kind: str, asked: Mapping[str, Any], flags: Mapping[str, Any]
-) -> None:
+def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flags: SettingValues) -> None:
     """Derives settings from others, and refuses those without meaning beside them.
 
     A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
@@ -74,8 +72,8 @@ def derive_settings(
 
 def _derive_penalty(
     chosen: SettingsStack,
-    asked: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    asked: SettingValues,
+    flags: SettingValues,
     without_meaning: Callable[..., None],
 ) -> None:
     """Derives the settings of the gradient penalty, and refuses a critic norm that mixes samples."""
@@ -101,7 +99,7 @@ def _mixes_samples(norm: str) -> bool:
 
 
 def derive_task(
-    chosen: SettingsStack, architecture: Architecture, source: Source, flags: Mapping[str, Any]
+    chosen: SettingsStack, architecture: Architecture, source: Source, flags: SettingValues
 ) -> None:
     """Derives settings from the architecture's task, and refuses those without meaning for it."""
     arch, values = chosen.values["arch"], chosen.values
@@ -140,7 +138,7 @@ def _derive_attributes(chosen: SettingsStack, source: Source) -> None:
     chosen.put(chosen.sources["attributes"] if asked else f"data {data}", {"attributes": columns})
 
 
-def class_count(values: Mapping[str, Any], source: Source) -> tuple[str, dict[str, int | None]]:
+def class_count(values: SettingValues, source: Source) -> tuple[str, dict[str, int | None]]:
     """The number of classes of a class-conditional run (None without labels), and its source."""
     if not values["conditional"]:
         return "without --conditional", {"classes": None}

@@ -1,6 +1,6 @@
 """Settings that move over the run (`--schedule KEY=NAME:BEGIN:END`): checked, and made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from torch import nn
 from experiments.config.components import components_of, owners_of_options, plugins_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
+from experiments.core.named_values import SettingValues
 from experiments.core.options import make_component, read_option, split_key
 from experiments.core.settings import Settings, flag
 from experiments.core.value_readers import finite_number
@@ -50,7 +51,7 @@ def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], Scheduled
     return found
 
 
-def options_at_start(settings: Settings) -> dict[str, float]:
+def options_at_start(settings: Settings) -> SettingValues:
     """Options to build components with: of one that moves, its larger end, so that all is built for it."""
     moving = {name: max(begin, end) for name, _, begin, end in settings.schedule}
     return {key: moving.get(key.replace("-", "_"), value) for key, value in settings.options.items()}
@@ -107,7 +108,7 @@ def _set_option(owners: Sequence[Any], groups: Sequence[dict[str, Any]], name: s
         group[name] = value
 
 
-def schedulable_options(values: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def schedulable_options(values: SettingValues) -> dict[str, tuple[str, str]]:
     """Kind and name of the component of every option of a run that a schedule may drive, by key."""
     owners = owners_of_options(components_of(values), plugins_of(values))
     return {
@@ -118,7 +119,7 @@ def schedulable_options(values: Mapping[str, Any]) -> dict[str, tuple[str, str]]
     }
 
 
-def check_scheduled_values(values: Mapping[str, Any]) -> None:
+def check_scheduled_values(values: SettingValues) -> None:
     """Checks the scheduled values of a run; raises UsageError otherwise.
 
     Refused are those of what the run does not have, unknown schedules, and numbers that the setting cannot

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.value_readers import Read, boolean, choice, finite_number, text, whole_number
 
 # Settings that name the one component of a kind, and that kind.
@@ -88,7 +89,7 @@ def find_components(prefix: str, components: Mapping[str, str]) -> list[Componen
     return [describe_options(kind, prefix) for kind in NAMED if prefix in registry.names(kind)]
 
 
-def read_option(key: str, value: Any, components: Mapping[str, str]) -> Any:
+def read_option(key: str, value: object, components: Mapping[str, str]) -> Any:
     """Reads and checks the value of an option.
 
     Raises UsageError for a key that no component of the run has, and ValueError for a value that it cannot
@@ -139,7 +140,7 @@ def is_list_option(key: str) -> bool:
     return any(isinstance(default, tuple) for default in defaults)
 
 
-def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) -> Any:
+def make_options(declared: type | None, prefix: str, values: SettingValues) -> Any:
     """Makes the options dataclass of a component from the options of a run; None where it has none."""
     if declared is None:
         return None
@@ -147,14 +148,14 @@ def make_options(declared: type | None, prefix: str, values: Mapping[str, Any]) 
     return declared(**{each.name: own[each.name] for each in fields(declared) if each.name in own})
 
 
-def make_component(kind: str, name: str, prefix: str, values: Mapping[str, Any], *arguments: Any) -> Any:
+def make_component(kind: str, name: str, prefix: str, values: SettingValues, *arguments: Any) -> Any:
     """Makes an instance of a plug-in that is a class, from its arguments and its options, if any."""
     plugin = registry.load(kind, name)
     options = make_options(getattr(plugin, "options_type", None), prefix, values)
     return plugin(*arguments) if options is None else plugin(*arguments, options)
 
 
-def _reader(hint: Any, metadata: Mapping[str, Any], separator: str = ",") -> Read:
+def _reader(hint: Any, metadata: SettingValues, separator: str = ",") -> Read:
     """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each or None."""
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (each for each in get_args(hint) if each is not type(None))
@@ -171,12 +172,12 @@ def _reader(hint: Any, metadata: Mapping[str, Any], separator: str = ",") -> Rea
     return choice(*metadata["choices"]) if "choices" in metadata else text
 
 
-def _read_optional(read: Read, value: Any) -> Any:
+def _read_optional(read: Read, value: object) -> Any:
     return None if value is None or value == "none" else read(value)
 
 
 def _read_list(
-    hints: tuple[Any, ...], metadata: Mapping[str, Any], separator: str, value: Any
+    hints: tuple[Any, ...], metadata: SettingValues, separator: str, value: object
 ) -> tuple[Any, ...]:
     """Reads a list, `A,B`; a list of tuples, `A:B,C:D`, is sorted and names no first part twice."""
     parts = [part for part in value.split(separator) if part] if isinstance(value, str) else value
@@ -195,6 +196,6 @@ def _read_list(
     return tuple(sorted(found))
 
 
-def _read_boolean(value: Any) -> bool:
+def _read_boolean(value: object) -> bool:
     known = {"true": True, "yes": True, "false": False, "no": False}
     return boolean(known.get(value.lower(), value) if isinstance(value, str) else value)

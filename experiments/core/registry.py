@@ -41,7 +41,7 @@ class Kind:
     base: str
     plural: str = ""
 
-    def is_plugin(self, value: Any, module: ModuleType) -> bool:
+    def is_plugin(self, value: object, module: ModuleType) -> bool:
         """Whether a value is a plug-in of this kind that the module itself defines."""
         module_name, _, name = self.base.partition(":")
         base = getattr(importlib.import_module(module_name), name)

@@ -5,10 +5,10 @@ that only some components have are no fields: they stand in `Settings.options` b
 (experiments/core/options.py). This file imports nothing heavy, because `gans --help` is made from it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from experiments.core.named_values import SettingValues
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import (
     Read,
@@ -264,9 +264,9 @@ class Settings:
     tags: tuple[str, ...] = setting(
         words, "Tags by which trackers find this run.", "WORD,…", (), affects_results=False
     )
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of components, by key
+    options: SettingValues = field(default_factory=dict, hash=False)  # of components, by key
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SettingValues:
         """Returns every value by its name, and every option by its key."""
         return {name: getattr(self, name) for name in FIELDS} | dict(self.options)
 
@@ -279,7 +279,7 @@ def flag(name: str) -> str:
     return f"--set {name}" if "." in name else "--" + name.replace("_", "-")
 
 
-def read_setting(name: str, value: Any) -> Any:
+def read_setting(name: str, value: object) -> Any:
     """Reads a setting's value from a flag's words or from JSON. Raises ValueError for a bad value.
 
     Its line does not name the setting.

@@ -14,13 +14,13 @@ from experiments.core.paths import expand_home
 Size = tuple[int, int]
 
 
-Read = Callable[[Any], Any]
+Read = Callable[[object], Any]
 
 
 def whole_number(minimum: int, maximum: int = 2**63 - 1) -> Read:
     """Makes a reader of whole numbers within bounds."""
 
-    def read(value: Any) -> int:
+    def read(value: object) -> int:
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
@@ -59,7 +59,7 @@ def finite_number(
     return read
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """Reads a text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"'{value}' is not a name")
@@ -69,7 +69,7 @@ def text(value: Any) -> str:
 def choice(*known: str) -> Read:
     """Makes a reader of one of the known words."""
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         if value not in known:
             raise ValueError(f"'{value}' is not one of: {', '.join(known)}")
         return str(value)
@@ -77,7 +77,7 @@ def choice(*known: str) -> Read:
     return read
 
 
-def words(value: Any) -> tuple[str, ...]:
+def words(value: object) -> tuple[str, ...]:
     """Reads a list of different names, separated by commas."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
@@ -88,12 +88,12 @@ def words(value: Any) -> tuple[str, ...]:
     return found
 
 
-def penalty_points(value: Any) -> tuple[str, ...]:
+def penalty_points(value: object) -> tuple[str, ...]:
     """Reads a list of penalty points, where "none" takes away those that a loss brings."""
     return () if value == "none" else words(value)
 
 
-def file_paths(value: Any) -> tuple[str, ...]:
+def file_paths(value: object) -> tuple[str, ...]:
     """Reads a list of files as absolute paths, so that a run goes on from any folder."""
     return words([str(Path(path).absolute().resolve()) for path in words(value)])
 
@@ -136,7 +136,7 @@ def strengths(value: Any) -> tuple[tuple[str, float], ...]:
     return tuple((text(name), _strength(name, strength)) for name, strength in pairs)
 
 
-def augmentations(value: Any) -> tuple[tuple[str, float], ...]:
+def augmentations(value: object) -> tuple[tuple[str, float], ...]:
     """Reads `NAME[=STRENGTH],…`, a mapping, or pairs as pairs of name and strength.
 
     A name alone has its usual strength. Raises UsageError for an unknown augmentation.
@@ -178,7 +178,7 @@ def scheduled_values(value: Any) -> tuple[tuple[str, str, float, float], ...]:
     return tuple(found)
 
 
-def _strength(name: str, value: Any) -> float:
+def _strength(name: str, value: object) -> float:
     try:
         return finite_number()(value)
     except ValueError as error:
@@ -199,7 +199,7 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def channel_count(value: Any) -> int:
+def channel_count(value: object) -> int:
     """Reads a number of channels: 1, 3 or 4."""
     number: int = whole_number(1, 4)(value)
     if number == 2:
@@ -207,13 +207,13 @@ def channel_count(value: Any) -> int:
     return number
 
 
-def boolean(value: Any) -> bool:
+def boolean(value: object) -> bool:
     """Reads a boolean."""
     if not isinstance(value, bool):
         raise ValueError(f"'{value}' is not true or false")
     return value
 
 
-def folder_path(value: Any) -> str:
+def folder_path(value: object) -> str:
     """Reads a folder as an absolute path, with ~ expanded."""
     return str(expand_home(text(value)).absolute())

@@ -2,11 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -16,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.files import write_file
+from experiments.core.named_values import JsonObject
 from experiments.core.paths import weights_file
 from experiments.core.seeds import generator_for, seed_all
 from experiments.data.core.dataset import DataSet
@@ -58,7 +58,7 @@ class TrainedClassifier:
     accuracy: float
     held_out: int
 
-    def save(self, path: Path, made_of: Mapping[str, Any]) -> dict[str, Any]:
+    def save(self, path: Path, made_of: JsonObject) -> JsonObject:
         """Writes the classifier, and returns its description. Raises RunError where that fails.
 
         Args:
@@ -81,10 +81,10 @@ class Training:
     epochs: int
     seed: int
     device: str
-    data_options: Mapping[str, Any] = field(default_factory=dict)
+    data_options: JsonObject = field(default_factory=dict)
 
 
-def kept_classifier(name: str) -> dict[str, Any] | None:
+def kept_classifier(name: str) -> JsonObject | None:
     """Reads the description of the classifier of that name; None if it is not there, or damaged."""
     try:
         description, _, _ = read_classifier(weights_file("classifier", name))
@@ -95,7 +95,7 @@ def kept_classifier(name: str) -> dict[str, Any] | None:
 
 def keep_classifier(
     spec: str, data: DataSet, name: str, training: Training, force: bool, meter: Meter
-) -> dict[str, Any]:
+) -> JsonObject:
     """Trains a classifier and keeps it, unless the very same is kept already. Returns its description.
 
     Args:
@@ -131,7 +131,7 @@ def keep_classifier(
         with _exclusive(file):
             advance = meter(f"training on {spec}", images_shown(len(data), training.epochs))
             kept = train_classifier(data, training, advance).save(file, made_of)
-    return kept | {"extractor": f"classifier:{name}", "file": str(file)}
+    return {**kept, "extractor": f"classifier:{name}", "file": str(file)}
 
 
 @contextmanager

@@ -1,14 +1,13 @@
 """Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import make_parent_folders
+from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
 from experiments.evaluation.features import (
     ExtractorOptions,
@@ -51,7 +50,7 @@ class DistanceSide:
     name: str
     statistics: Statistics
     count: int
-    record: Mapping[str, Any]
+    record: JsonObject
 
 
 class DistanceSides:

@@ -3,12 +3,11 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,6 +18,7 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_atomically
+from experiments.core.named_values import JsonObject
 from experiments.core.options import (
     ComponentOptions,
     describe_options,
@@ -60,7 +60,7 @@ class ExtractorOptions:
     resize_rule: str | None = None
     device: str = "auto"
     download: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict)
 
 
 def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
@@ -102,7 +102,7 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     return extractor
 
 
-def read_own_options(owner: ComponentOptions, options: Mapping[str, Any]) -> dict[str, Any]:
+def read_own_options(owner: ComponentOptions, options: JsonObject) -> JsonObject:
     """Reads options of one component by key, from words or JSON values.
 
     Raises UsageError for an option that it does not have, or a value that it cannot have.
@@ -199,7 +199,7 @@ class ReferenceFeatures:
         self.samples, self.extractor, self.meter = samples, extractor, meter
 
     @cached_property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """The provenance of the features: extractor, number, shape and content of the samples."""
         return {
             **self.extractor.description(),
@@ -265,7 +265,7 @@ class ReferenceFeatures:
             pass
 
 
-def provenance_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def provenance_differences(ours: JsonObject, theirs: JsonObject) -> list[str]:
     """Lines `extractor: a, b` for parts of two records that make their scores incomparable."""
     keys = ("extractor", "weights", "resize_rule")
     known = [key for key in keys if key in ours and key in theirs]

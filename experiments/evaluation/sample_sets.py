@@ -1,7 +1,7 @@
 """Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -16,6 +16,7 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
+from experiments.core.named_values import JsonObject
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
@@ -150,7 +151,7 @@ def image_format_of(settings: Settings) -> ImageFormat:
     return ImageFormat(settings.image_size, settings.channels, fit)
 
 
-def read_data_options(options: Mapping[str, Any], specs: Sequence[str]) -> dict[str, Any]:
+def read_data_options(options: JsonObject, specs: Sequence[str]) -> JsonObject:
     """Reads options of data, and returns those that differ from their defaults, by name.
 
     Args:

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from experiments.core.errors import RunError, usage_errors
+from experiments.core.named_values import JsonObject
 from experiments.core.options import make_options
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
@@ -33,7 +34,7 @@ class TaskMetrics:
         kinds: Mapping[str, type[Metric]],
         extractor: Extractor,
         meter: Meter,
-        options: Mapping[str, Any] | None = None,
+        options: JsonObject | None = None,
     ) -> None:
         self.task, self.extractor, self.meter = task, extractor, meter
         self.reference = ReferenceFeatures(task.reals, extractor, meter)
@@ -47,7 +48,7 @@ class TaskMetrics:
             name: make_metric(kind, self.reference, self.options[name]) for name, kind in kinds.items()
         }
 
-    def record(self, name: str, samples: SampleSet, seed: int) -> dict[str, Any]:
+    def record(self, name: str, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
         of_pixels = self.metrics[name].takes == "pairs"
         provenance = {} if of_pixels else self.extractor.description()

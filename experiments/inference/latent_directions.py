@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
@@ -11,6 +10,7 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.images import to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet, format_signed
+from experiments.core.named_values import JsonObject
 from experiments.inference.latent_space import LatentSpace, StyleSpace
 
 
@@ -30,7 +30,7 @@ class Directions:
     strides: Tensor
     measure: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Converts the strengths to an object for JSON, by their name."""
         return {self.measure: self.strengths.tolist()}
 

@@ -6,13 +6,13 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from experiments.core import registry
 from experiments.core.errors import RunError
 from experiments.core.files import write_atomically
+from experiments.core.named_values import JsonObject
 
 log = logging.getLogger("gans")
 
@@ -37,7 +37,7 @@ class Checkpoints:
         """Paths of the checkpoints, oldest first."""
         return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
 
-    def save(self, step: int, content: dict[str, Any]) -> Path:
+    def save(self, step: int, content: JsonObject) -> Path:
         """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it."""
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
@@ -69,7 +69,7 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
                 checkpoint_hash_path(path).unlink(missing_ok=True)
 
-    def newest(self) -> dict[str, Any] | None:
+    def newest(self) -> JsonObject | None:
         """Loads the newest checkpoint that can be read, None where there is none at all.
 
         A line in the log names each damaged one, which is passed over; raises RunError when
@@ -116,7 +116,7 @@ def check_revision(arch: str, revision: int, who: str) -> None:
         )
 
 
-def rename_keys(state: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+def rename_keys(state: JsonObject, renamed: Mapping[str, str]) -> JsonObject:
     """Renames keys in a state dict of an earlier version by their prefixes."""
     found = {}
     for key, value in state.items():
@@ -130,7 +130,7 @@ def checkpoint_hash_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> JsonObject:
     """Loads one checkpoint onto the CPU.
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.

@@ -12,6 +12,7 @@ from experiments.config.files import settings_from
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.files import write_atomically
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
 from experiments.runs.checkpoint import check_revision, rename_keys
 
@@ -27,7 +28,7 @@ NEEDED: dict[Role, tuple[str, ...]] = {
 LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
 
 
-def describe_network(settings: Settings, player: Role) -> dict[str, Any]:
+def describe_network(settings: Settings, player: Role) -> JsonObject:
     """Makes the metadata of an exported file: the settings that build the network.
 
     Of its options and the revision it has those that are not the default, so that a file says no more than it

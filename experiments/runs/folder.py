@@ -17,6 +17,7 @@ from experiments.config.resolve import RunSpec
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import Checkpoints
 
@@ -232,7 +233,7 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
     return folder
 
 
-def environment() -> dict[str, Any]:
+def environment() -> JsonObject:
     """Versions and hardware on which the bits of a run may depend besides its settings."""
     try:
         own = version("gans")
@@ -249,7 +250,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _accelerator() -> dict[str, Any]:
+def _accelerator() -> JsonObject:
     """The accelerator and its libraries, if there is one."""
     if not torch.cuda.is_available():
         return {}

@@ -1,7 +1,6 @@
 """Evaluation scores in a run folder: reading, writing and formatting them, with their provenance."""
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from experiments.core.errors import RunError
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from experiments.runs.folder import RunFolder, read_score_lines
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
@@ -24,12 +24,12 @@ def versions() -> dict[str, str]:
     return {"torch": torch.__version__, "pillow": version("pillow")}
 
 
-def quantization(record: Mapping[str, Any]) -> str:
+def quantization(record: JsonObject) -> str:
     """The quantization of samples before they were evaluated: uint8, or none."""
     return "none" if record.get("extractor") == "none" else "uint8"
 
 
-def further_numbers(score: dict[str, Any]) -> dict[str, float]:
+def further_numbers(score: JsonObject) -> dict[str, float]:
     """Further numbers of a score beside its value."""
     return {key: value for key, value in score.items() if isinstance(value, float) and key != "value"}
 
@@ -46,7 +46,7 @@ def flatten_scores(scores: EvaluationScores) -> dict[str, float]:
     return {f"{NUMBER}{name}": value for name, value in numbers.items()}
 
 
-def flat_provenance(folder: RunFolder, line: Mapping[str, Any]) -> dict[str, Any]:
+def flat_provenance(folder: RunFolder, line: JsonObject) -> JsonObject:
     """The provenance of the scores in a line, by flat names (`evaluation/fid/extractor`).
 
     It is read from the run folder, and empty for a line without evaluation scores.
@@ -73,7 +73,7 @@ def describe_tracked_run(folder: RunFolder, settings: Settings, step: int, kimg:
     )
 
 
-def parse_scores(line: Mapping[str, Any]) -> EvaluationScores:
+def parse_scores(line: JsonObject) -> EvaluationScores:
     """Parses scores with their provenance from a line that has them by flat names."""
     scores: EvaluationScores = {}
     for flat, value in line.items():
@@ -107,7 +107,7 @@ def read_evaluation_scores(folder: RunFolder) -> list[tuple[int, EvaluationScore
     return found
 
 
-def _is_score(score: Any) -> bool:
+def _is_score(score: object) -> bool:
     return isinstance(score, dict) and isinstance(score.get("value"), int | float)
 
 
@@ -129,6 +129,6 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
 
 
-def _append(file: Path, entry: dict[str, Any]) -> None:
+def _append(file: Path, entry: JsonObject) -> None:
     with file.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(entry) + "\n")

@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.config.precedence import unknown_setting_error
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.options import is_list_option, normal_key
 from experiments.core.seeds import derive_seed
 from experiments.core.settings import FIELDS, read_setting
@@ -50,7 +51,7 @@ class SweepRun:
     """
 
     name: str
-    settings: Mapping[str, Any]
+    settings: SettingValues
     seed: int
 
 
@@ -71,9 +72,9 @@ class Sweep:
     seeds: Sequence[int]
     ranges: Mapping[str, Range] = field(default_factory=dict)
     draws: int | None = None
-    base: Mapping[str, Any] = field(default_factory=dict)
+    base: SettingValues = field(default_factory=dict)
     strengths: Mapping[str, float] = field(default_factory=dict)
-    file: Mapping[str, Any] = field(default_factory=dict)
+    file: SettingValues = field(default_factory=dict)
 
     def sweep_runs(self) -> list[SweepRun]:
         """All runs of the sweep: every setting of the product or of the draws, with every seed."""
@@ -83,7 +84,7 @@ class Sweep:
             return self._with_seeds(dict(zip(names, values, strict=True)) for values in product)
         return self._with_seeds(self._drawn(number) for number in range(self.draws))
 
-    def finer_runs(self, best: Sequence[Mapping[str, Any]]) -> list[SweepRun]:
+    def finer_runs(self, best: Sequence[SettingValues]) -> list[SweepRun]:
         """Runs of a finer search: as many draws again, around the best settings in turn."""
         assert self.draws is not None
         drawn = []
@@ -94,13 +95,13 @@ class Sweep:
             drawn.append({**centre, **ranges})
         return self._with_seeds(iter(drawn))
 
-    def _drawn(self, number: int) -> dict[str, Any]:
+    def _drawn(self, number: int) -> SettingValues:
         """Settings of the draw with this number."""
         random = Random(derive_seed(self.seeds[0], "draw", number))
         chosen = {name: random.choice(list(values)) for name, values in self.choices.items()}
         return chosen | {name: own.draw(random) for name, own in self.ranges.items()}
 
-    def _with_seeds(self, settings: Iterator[dict[str, Any]]) -> list[SweepRun]:
+    def _with_seeds(self, settings: Iterator[SettingValues]) -> list[SweepRun]:
         """Runs of these settings, with every seed; equal settings count once."""
         distinct = {_name(own, self._varied): own for own in settings}
         return [
@@ -124,7 +125,7 @@ class Sweep:
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
-def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
+def _name(settings: SettingValues, varied: Sequence[str]) -> str:
     """Name of a setting's runs, such as `dcgan-wgan-gp` or `lr_generator=0.0002`, for any file system."""
     parts = [
         _format_word(settings[name]) if name in PLAIN else f"{name}={_format_word(settings[name])}"
@@ -133,7 +134,7 @@ def _name(settings: Mapping[str, Any], varied: Sequence[str]) -> str:
     return re.sub(r"[^\w.=+-]+", "_", "-".join(parts))
 
 
-def _format_word(value: Any) -> str:
+def _format_word(value: object) -> str:
     """Value of a setting as part of a name."""
     if isinstance(value, list | tuple):
         return "_".join(map(_format_word, value))

@@ -1,11 +1,11 @@
 """Export of a sweep to W&B's sweeps, whose agents call `gans run` on any number of machines."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from experiments.analysis.comparison.score_choice import direction
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.settings import flag
 from experiments.core.value_format import format_value
 from experiments.sweeps.search_space import Range, Sweep
@@ -16,7 +16,7 @@ AT_THE_END = 1e9  # kimg between evaluations: longer than any run, whose last st
 
 def wandb_config(
     sweep: Sweep, file: Path | None, metric: str | None, evaluation: Evaluation
-) -> dict[str, Any]:
+) -> SettingValues:
     """Converts a sweep to the config that `wandb sweep FILE` reads.
 
     Seeds are values like others; every parameter is a flag of `gans run`.
@@ -68,20 +68,20 @@ def _flag(name: str) -> str:
     return name if "." in name else flag(name).removeprefix("--")
 
 
-def _fixed(name: str, value: Any) -> tuple[str, dict[str, Any]]:
+def _fixed(name: str, value: object) -> tuple[str, dict[str, Any]]:
     """Parameter with one value. Agents leave out what is false, which a config file may have as true."""
     if value is False:
         return f"no-{_flag(name)}", {"value": True}
     return _flag(name), {"value": _word(value)}
 
 
-def _word(value: Any) -> Any:
+def _word(value: object) -> Any:
     """Value of a setting in the words of its flag."""
     if value == ():
         return ""
     return format_value(value) if isinstance(value, tuple) else value
 
 
-def _distribution(own: Range) -> Mapping[str, Any]:
+def _distribution(own: Range) -> SettingValues:
     """Distribution from which W&B draws a number of this range."""
     return {"distribution": "log_uniform_values", "min": own.low, "max": own.high}

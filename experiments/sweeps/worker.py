@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
 from experiments.runs.folder import RunFolder
 
 log = logging.getLogger("gans")
@@ -66,9 +67,9 @@ class SweepTask:
     """
 
     folder: str
-    flags: dict[str, Any]
+    flags: SettingValues
     strengths: dict[str, float]
-    file: dict[str, Any]
+    file: SettingValues
     evaluation: Evaluation
     until_kimg: float | None = None
 

@@ -101,7 +101,7 @@ def _batches(items: list[Any]) -> Iterator[list[Any]]:
         yield items[start : start + MOST_WORDS]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Formats a value as MLflow keeps it, cut to the length that it takes."""
     words = value if isinstance(value, str) else json.dumps(value)
     return words[:LONGEST_VALUE]

@@ -1,7 +1,6 @@
 """Checkpoints during training, at an interval and on demand."""
 
-from typing import Any
-
+from experiments.core.named_values import JsonObject
 from experiments.runs.checkpoint import Checkpoints
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment
@@ -29,7 +28,7 @@ class Checkpointer:
             self.checkpoints.save(step, self.content(step))
             self._saved = step
 
-    def content(self, step: int) -> dict[str, Any]:
+    def content(self, step: int) -> JsonObject:
         """Content of a checkpoint of this step. Raises RunError where a score or a weight is not finite.
 
         A finite loss can have a slope that is not, and the weights show it one step before the scores.

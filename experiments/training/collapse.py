@@ -8,12 +8,12 @@ which its checkpoints know: the same command gives the same bits, interrupted or
 """
 
 import logging
-from typing import Any
 
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
 from experiments.analysis.doctor.score_rules import divergence, is_spread, mode_collapse
 from experiments.core.errors import RunError
+from experiments.core.named_values import JsonObject
 from experiments.runs.checkpoint import checkpoint_name, step_of
 from experiments.runs.folder import RunFolder
 from experiments.training.callbacks import Progress
@@ -87,7 +87,7 @@ class CollapseGuard:
 
 def roll_back(
     experiment: Experiment, folder: RunFolder, reason: RollbackRequest | NotFiniteError
-) -> dict[str, Any]:
+) -> JsonObject:
     """Restores experiment and folder to the last state before the collapse; returns its checkpoint.
 
     Raises RunError after MOST_ROLLBACKS, or where that state cannot be read.

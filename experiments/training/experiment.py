@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
 
 import torch
 
@@ -22,6 +21,7 @@ from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
 from experiments.core.errors import usage_errors
+from experiments.core.named_values import JsonObject
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
@@ -91,7 +91,7 @@ class Experiment:
         """The EMAs of the generator and, where there is one, of the critic."""
         return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> JsonObject:
         """State that the next step depends on, beside the config and the step's number."""
         state = {
             "seen": self.loader.seen,
@@ -106,7 +106,7 @@ class Experiment:
         return state
 
     @cached_property
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> JsonObject:
         """Fingerprint of the data: the number of images in it, and a hash of the first of them.
 
         The hash includes their attributes.
@@ -116,7 +116,7 @@ class Experiment:
         count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
         return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: JsonObject) -> None:
         """Restores the state of a checkpoint."""
         self.loader.seen = state["seen"]
         check_revision(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from experiments.core.errors import RunError
+from experiments.core.named_values import JsonObject
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
 from gans.core.player import Player, Scores
@@ -102,11 +102,11 @@ class MetricLogger:
         self.seconds += elapsed
         return elapsed
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> JsonObject:
         """Pending scores, and seconds of training so far."""
         return {"pending": self.pending, "seconds": self.seconds + time.monotonic() - self._clock}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: JsonObject) -> None:
         """Restores what `state_dict` has returned, from a checkpoint."""
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 from shlex import quote
-from typing import Any
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import JsonObject
 from experiments.core.seeds import seed_all
 from experiments.core.stop_signal import StopSignal
 from experiments.evaluation.evaluate import Evaluator
@@ -86,7 +86,7 @@ class Trainer:
         )
         self.settings = experiment.spec.settings
         self.checkpoints = folder.checkpoints(self.settings.keep)
-        self.state: dict[str, Any] | None = None  # the checkpoint from which training goes on
+        self.state: JsonObject | None = None  # the checkpoint from which training goes on
         self._logged_remarks: tuple[str, ...] = ()
 
     @property

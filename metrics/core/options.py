@@ -24,5 +24,5 @@ def changed_options(options: Any) -> dict[str, Any]:
     return {name: _plain(value) for name, (value, default) in values.items() if value != default}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return [*value] if isinstance(value, tuple) else value

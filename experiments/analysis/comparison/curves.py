@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.analysis.comparison.record import Record
+from experiments.core.named_values import JsonObject
 
 POINTS = 200  # largest number of points in a curve
 COLOURS = ("#3b6fd4", "#e07b39", "#3a9a5b", "#b04a9d", "#c2a01e", "#3aa6b9", "#8b5e3c", "#d1495b", "#777777")
@@ -14,7 +15,7 @@ NO_TERMS = ("step", "kimg", "seconds", "images_per_second")
 Groups = Mapping[str, Sequence[Record]]
 
 
-def figures_of(groups: Groups) -> dict[str, dict[str, Any]]:
+def figures_of(groups: Groups) -> dict[str, JsonObject]:
     """Builds Plotly figures by score name, one for every score that some run has over time, metrics first."""
     names: dict[str, None] = {}
     for records in groups.values():
@@ -26,7 +27,7 @@ def figures_of(groups: Groups) -> dict[str, dict[str, Any]]:
     return {name: figure for name, figure in figures.items() if figure["data"]}
 
 
-def _figure(name: str, groups: Groups) -> dict[str, Any]:
+def _figure(name: str, groups: Groups) -> JsonObject:
     """Builds the Plotly figure of one score: for each group a mean curve and a band."""
     traces: list[dict[str, Any]] = []
     for number, (label, records) in enumerate(groups.items()):

@@ -1,12 +1,13 @@
 """Groups of experiments with the same settings, and the settings that tell groups apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.analysis.comparison.record import Record
 from experiments.config.components import affects_results, default_of
 from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS
 
 
@@ -21,7 +22,7 @@ class Group:
         names: a name for each experiment, in the same order.
     """
 
-    settings: Mapping[str, Any]
+    settings: JsonObject
     scores: tuple[float, ...]
     seeds: tuple[int, ...]
     names: tuple[str, ...]
@@ -57,7 +58,7 @@ def value_of(record: Record, name: str) -> Any:
     return default_of(name, record.settings)
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Any:
     """Turns lists into tuples, also within lists."""
     return tuple(_hashable(each) for each in value) if isinstance(value, list) else value
 

@@ -6,11 +6,10 @@ It opens without a network: the pictures and the script that draws the curves ar
 import base64
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import starmap
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -26,6 +25,7 @@ from experiments.analysis.comparison.terminal_table import (
     row_cells,
 )
 from experiments.core.errors import RunError
+from experiments.core.named_values import JsonObject
 
 PAGE = Path(__file__).with_name("page")
 GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
@@ -133,7 +133,7 @@ def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]
     return [[(cell, cell) for cell in row] for row in rows]
 
 
-def _curve(number: int, figure: Mapping[str, Any]) -> str:
+def _curve(number: int, figure: JsonObject) -> str:
     """HTML element with the Plotly figure of one score."""
     name = f"figure-{number}"
     content = json.dumps(figure, separators=(",", ":")).replace("</", "<\\/")

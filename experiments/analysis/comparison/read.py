@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.analysis.comparison.record import Record
 from experiments.config.files import modernize
 from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.runs.scores import read_evaluation_scores
 
@@ -36,7 +37,8 @@ def read_record(folder: RunFolder) -> Record:
 
     Raises UsageError where its config cannot be read.
     """
-    settings, environment = {}, {}
+    settings: SettingValues = {}
+    environment: JsonObject = {}
     if folder.exists:
         try:
             content = json.loads(folder.config_file.read_text(encoding="utf-8"))

@@ -1,10 +1,10 @@
 """Record of an experiment, finished or running, from a run folder or a W&B project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from experiments.core.named_values import JsonObject
 from experiments.runs.scores import EvaluationScores
 
 
@@ -23,9 +23,9 @@ class Record:
     """
 
     name: str
-    settings: Mapping[str, Any]
-    environment: Mapping[str, Any]
-    lines: Sequence[Mapping[str, Any]]
+    settings: JsonObject
+    environment: JsonObject
+    lines: Sequence[JsonObject]
     evaluations: Sequence[tuple[float | None, EvaluationScores]]
     folder: Path | None
     state: str

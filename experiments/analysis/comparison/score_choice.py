@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from experiments.analysis.comparison.record import Record
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject
 from experiments.runs.scores import flatten_scores
 
 PROVENANCE = (
@@ -22,7 +22,7 @@ class ScoreValue:
 
     kimg: float | None
     value: float
-    entry: Mapping[str, Any]
+    entry: JsonObject
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ChosenScore:
     higher_is_better: bool
     kimg: float | None
     values: tuple[float, ...]
-    provenance: Mapping[str, Any]
+    provenance: JsonObject
 
 
 def scores_by_name(record: Record) -> dict[str, list[ScoreValue]]:
@@ -108,7 +108,7 @@ def directional_scores(marks: Mapping[str, Sequence[ScoreValue]]) -> list[str]:
     return [name for name, own in marks.items() if direction(name, own[-1].entry) is not None]
 
 
-def usual_name(metric: str, entry: Mapping[str, Any]) -> str:
+def usual_name(metric: str, entry: JsonObject) -> str:
     """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
     return metric.replace(str(entry.get("distance")), "fid", 1)
 
@@ -174,11 +174,11 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
             )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.24}" if isinstance(value, str) else str(value)
 
 
-def direction(metric: str, entry: Mapping[str, Any]) -> bool | None:
+def direction(metric: str, entry: JsonObject) -> bool | None:
     """Whether a higher score is better; None for a score without direction, or of an unknown metric.
 
     Args:

@@ -28,6 +28,7 @@ from experiments.analysis.comparison.significance import (
     welch_t_test,
 )
 from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS
 
 Test = Literal["welch", "paired"]
@@ -251,7 +252,7 @@ def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
     return [(name, ", ".join(map(format_value, values))) for name, values in comparison.differing.items()]
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """Formats a value in a few characters for a table."""
     if isinstance(value, list | tuple):
         return "/".join(map(format_value, value)) or "–"
@@ -264,7 +265,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def to_json(comparison: Comparison) -> JsonObject:
     """Converts a whole comparison to an object for JSON."""
     return {**asdict(comparison), "notes": notes_of(comparison)}
 

@@ -1,12 +1,13 @@
 """Reads records of experiments from a W&B project, through W&B's API."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from experiments.analysis.comparison.record import Record
 from experiments.config.files import modernize
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, read_setting
 from experiments.runs.scores import EvaluationScores, parse_scores
 from experiments.trackers.core.login import is_logged_in, server
@@ -63,7 +64,7 @@ def _record(run: Any) -> Record:
     )
 
 
-def _in_order(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _in_order(history: Iterable[JsonObject]) -> list[dict[str, Any]]:
     """Lines of scores in the order of steps, without W&B's own columns and without pictures.
 
     A resumed run repeats what its killed process had written: the later line counts.
@@ -78,7 +79,7 @@ def _in_order(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(newest.values(), key=lambda line: line["step"])
 
 
-def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _settings(config: JsonObject) -> Iterator[tuple[str, Any]]:
     """Settings in a W&B config, converted to the types of a run folder: JSON has lists for tuples."""
     for name, value in modernize(config).items():
         if name in FIELDS:
@@ -87,19 +88,19 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _environment(config: Mapping[str, Any]) -> dict[str, Any]:
+def _environment(config: JsonObject) -> JsonObject:
     """Versions that W&B itself has recorded in a run's config."""
     known = config.get("_wandb", {})
     names = {"python": "python_version", "wandb": "cli_version"}
     return {name: known[theirs] for name, theirs in names.items() if theirs in known}
 
 
-def _without_record(line: Mapping[str, Any]) -> dict[str, Any]:
+def _without_record(line: JsonObject) -> JsonObject:
     """A line of scores without the provenance of its scores."""
     return {name: value for name, value in line.items() if not name.startswith(PROVENANCE)}
 
 
-def _evaluations(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float | None, EvaluationScores]]:
+def _evaluations(lines: Iterable[JsonObject]) -> Iterator[tuple[float | None, EvaluationScores]]:
     """Pairs of kimg and scores of all lines that an evaluation has written."""
     for line in lines:
         if scores := parse_scores(line):

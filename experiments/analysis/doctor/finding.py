@@ -1,7 +1,8 @@
 """Finding of a diagnosis: the fault, its evidence, its remedy, and the paper behind the rule."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from experiments.core.named_values import JsonObject
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,6 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.rule}: {self.evidence}; {self.remedy} ({self.source})"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Converts the finding to an object for JSON."""
         return asdict(self)

@@ -1,15 +1,16 @@
 """History of a run, which the rules of the doctor read: its settings and its scores so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from experiments.config.factory import build_networks
 from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from gans.core.networks import GeneratorNetwork
 
@@ -33,10 +34,10 @@ class History:
     """
 
     settings: Settings
-    lines: Sequence[Mapping[str, Any]]
+    lines: Sequence[JsonObject]
 
     @property
-    def terms(self) -> list[Mapping[str, Any]]:
+    def terms(self) -> list[JsonObject]:
         """Lines of scores that training wrote, without those of evaluations."""
         return [line for line in self.lines if "seconds" in line]
 

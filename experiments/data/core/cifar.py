@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from experiments.core.named_values import SettingValues
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 
@@ -65,7 +66,7 @@ class CifarSet(InMemoryNamedSet):
         return Pictures(torch.from_numpy(images), labels, classes)
 
 
-def load_plain_pickle(file: Path, *keys: str) -> dict[str, Any]:
+def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
     """Loads the dictionary in a pickle of plain values and numpy arrays, written by Python 2 or 3.
 
     Raises ValueError, naming the file, when it is damaged, lacks one of `keys`, or asks for anything else.

@@ -6,7 +6,7 @@ can be a function of (seed, epoch) and any step is reached without replaying.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from experiments.core.named_values import SettingValues
 from gans.core.attributes import AttributeGroup as AttributeGroup
 from gans.core.attributes import Attributes as Attributes
 
@@ -161,7 +162,7 @@ class DataAccess:
     download: bool = False
     skip_bad: bool = False
     stream: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    options: SettingValues = field(default_factory=dict, hash=False)
 
 
 USUAL = DataAccess()

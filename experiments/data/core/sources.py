@@ -1,11 +1,10 @@
 """Data specs, the words after `--data`, and the sources that they name."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from experiments.core import registry
 from experiments.core.errors import usage_errors
+from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, make_options
 from experiments.data.core.dataset import USUAL, DataAccess, Source
 
@@ -18,7 +17,7 @@ def absolute_spec(spec: str) -> str:
     return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
 
 
-def data_access_from(settings: Mapping[str, Any]) -> DataAccess:
+def data_access_from(settings: SettingValues) -> DataAccess:
     """The access to the files of a source, with its options, from settings by name."""
     root = settings.get("data_root")
     switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}

@@ -1,9 +1,10 @@
 """Published rows as data: what a paper reports, under which protocol, and the settings that repeat it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from experiments.core.named_values import SettingValues
 
 HERE = Path(__file__).parent
 Goal = Literal["equal", "at least", "at most"]
@@ -31,7 +32,7 @@ class PublishedRow:
 
     paper: str
     target: float
-    flags: Mapping[str, Any]
+    flags: SettingValues
     metric: str
     number: str
     samples: int

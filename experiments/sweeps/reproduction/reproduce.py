@@ -3,12 +3,12 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.registry import add_plugin
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions, Meter
@@ -119,7 +119,7 @@ def _train_in_parallel(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: 
             raise RunError(f"{name} {state}; the same command tries again")
 
 
-def given_flags(spec: RunSpec) -> dict[str, Any]:
+def given_flags(spec: RunSpec) -> SettingValues:
     """Flags from which the settings of a run were resolved."""
     return {name: value for name, value in spec.settings.to_dict().items() if spec.sources[name] == "flag"}
 

@@ -5,13 +5,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
+
+from experiments.core.named_values import JsonObject
 
 log = logging.getLogger("gans")
 PROVENANCE = "evaluation/"  # what the names of the provenance of scores begin with
 
 
-def _no_provenance(scores: Mapping[str, float]) -> Mapping[str, Any]:
+def _no_provenance(scores: Mapping[str, float]) -> JsonObject:
     """No provenance of scores."""
     return {}
 
@@ -34,13 +36,13 @@ class TrackedRun:
     """
 
     folder: Path
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: JsonObject = field(default_factory=dict)
     step: int = 0
     kimg: float = 0.0
     project: str = "gans"
     group: str | None = None
     tags: tuple[str, ...] = ()
-    provenance: Callable[[Mapping[str, float]], Mapping[str, Any]] = _no_provenance
+    provenance: Callable[[Mapping[str, float]], JsonObject] = _no_provenance
 
     def say(self, line: str) -> None:
         """Tells the user something in one line; a tracker never prints."""

@@ -1,0 +1,7 @@
+"""Types of values by name: settings as flags and files bring them, and JSON objects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SettingValues = Mapping[str, Any]  # values of settings by name, and of options by key
+JsonObject = Mapping[str, Any]  # an object as `json.loads` gives it
