@@ -33,7 +33,7 @@ from experiments.runs.folder import RunFolder
 from experiments.trackers.core.tracker import TrackedRun
 from experiments.trackers.local import LocalTracker
 from experiments.training.callbacks import Callback
-from experiments.training.checkpointing import Checkpointer
+from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.progress import ProgressLine

@@ -20,7 +20,7 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
-from experiments.data.core.dataset import Held
+from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.sources import data_access_from
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
@@ -261,7 +261,7 @@ def _open_side(opener: DistanceSides, name: str, side: Any, n: int, seed: int) -
     """Opens one side of a distance, by its name or from an array of images."""
     if isinstance(side, str):
         return opener.open(side)
-    return opener.of_samples(DataSamples(f"array {name}", Held(_as_images(name, side)), n, seed))
+    return opener.of_samples(DataSamples(f"array {name}", InMemoryData(_as_images(name, side)), n, seed))
 
 
 def _as_images(name: str, images: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ class SwapGame(TwoWayGame[Autoencoders]):
 
 
 def warp(images: Tensor, deviation: float = 0.1, nodes: int = 5) -> Tensor:
-    """Warps each image at random: displaces a coarse grid of nodes, and repeats the border.
+    """Warps each image at random by a smooth displacement of a coarse grid, and repeats the border.
 
     Args:
         images: `(N, C, H, W)`.

@@ -62,11 +62,11 @@ def compare(
 
 def parse_setting_names(words: str) -> list[str]:
     """Reads names of settings and keys of options, each once: `loss,lr-generator,arch.mapping-layers`."""
-    from experiments.core.options import normal_key
+    from experiments.core.options import canonical_key
     from experiments.core.short_flags import SHORT_FLAGS
 
     names = [word.strip() for word in words.split(",") if word.strip()]
-    found = [normal_key(name) if "." in name else name.replace("-", "_") for name in names]
+    found = [canonical_key(name) if "." in name else name.replace("-", "_") for name in names]
     return list(dict.fromkeys(SHORT_FLAGS[name].key if name in SHORT_FLAGS else name for name in found))
 
 

@@ -9,7 +9,7 @@ import click
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.options import NAMED, SLOTS, normal_key
+from experiments.core.options import NAMED, SLOTS, canonical_key
 from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import Read
@@ -127,9 +127,9 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
             known = key.replace("-", "_")
             hint = f"; it is a setting: {flag(known)}" if known in FIELDS or known in SHORT_FLAGS else ""
             raise UsageError(f"--set {word}: give COMPONENT.OPTION=VALUE{hint}")
-        if normal_key(key) in found:
+        if canonical_key(key) in found:
             raise UsageError(f"--set {key}: it is given already")
-        found[normal_key(key)] = value
+        found[canonical_key(key)] = value
     return found
 
 
@@ -154,7 +154,7 @@ def settings_options(*left_out: str) -> Decorator:
                 command = setting_option(name)(command)
             if name == "regularizers":
                 command = regularizer_options(command)
-            for short in reversed([each for each, place in SHORT_BEFORE.items() if place == name]):
+            for short in reversed([each for each, before in SHORT_BEFORE.items() if before == name]):
                 command = setting_option(short)(command)
         return command if "set" in left_out else set_option(command)
 

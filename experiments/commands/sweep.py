@@ -135,7 +135,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
 
 def read_sweep(flags: SettingValues) -> "Sweep":
-    """Reads the search space of a sweep from the flags. Raises UsageError for what has no meaning."""
+    """Reads the search space of a sweep from the flags. Raises UsageError where flags clash."""
     from experiments.config.files import read_config
     from experiments.sweeps.search_space import Sweep, normalize_setting_name, read_choices, read_range
 
@@ -181,7 +181,10 @@ def evaluation_of(flags: SettingValues) -> "Evaluation":
 
 
 def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
-    """Makes the engine of a sweep, of local processes or Ray; a resumed sweep keeps its threads per run."""
+    """Makes the engine that executes a sweep's runs: local processes, or a Ray cluster.
+
+    A sweep that is resumed in `out` keeps its number of threads per run.
+    """
     from experiments.core.device import resolve_device
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 

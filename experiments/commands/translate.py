@@ -57,13 +57,13 @@ def translate(
     from experiments.inference.translation_targets import resolve_target
     from experiments.runs.generator import load_generator, require_translator
 
-    place = torch.device(resolve_device(device))
+    torch_device = torch.device(resolve_device(device))
     items = find_images(inputs, out, force)
     generator, settings = load_generator(run)
-    network = require_translator(generator, str(run)).to(place)
+    network = require_translator(generator, str(run)).to(torch_device)
     target = resolve_target(network, settings, words, run)
     assert settings.image_size is not None and settings.channels is not None  # it is a run on images
-    frame = InputFormat(settings.image_size, settings.channels, network.multiple, place)
+    frame = InputFormat(settings.image_size, settings.channels, network.multiple, torch_device)
     with progress_bars() as meter:
         good = check_readable(items, skip_bad, meter("reading", len(items)))
         translate_files(good, frame, target, seed, meter(f"to {target.words}", len(good)))

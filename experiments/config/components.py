@@ -97,7 +97,10 @@ def network_options(settings: Settings) -> SettingValues:
 
 
 def default_of(key: str, values: SettingValues) -> Any:
-    """The default of an option, for configs of versions that did not have it; None if it is unknown."""
+    """Default of an option in a run with these settings; None where no component of the run has it.
+
+    It stands in for the value in configs of versions that did not have the option.
+    """
     prefix, name = split_key(key)
     for owner in find_components(prefix, components_of(values)):
         if name in owner.options:

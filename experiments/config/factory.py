@@ -178,7 +178,7 @@ def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMo
 
 
 def check_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:
-    """Checks that no batch norm meets a per-sample penalty, or a batch of one vector.
+    """Checks batch norm: not beside a per-sample gradient penalty, and not of vectors with batch size 1.
 
     Raises UsageError where the logit of one sample depends on the others under such a penalty (WGAN-GP,
     section 4), and where a batch has no statistics.

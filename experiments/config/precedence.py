@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.options import normal_key
+from experiments.core.options import canonical_key
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from losses.recipe import Defaults, Rule
@@ -134,10 +134,10 @@ def flatten(origin: str, values: SettingValues) -> Iterator[tuple[str, Any]]:
             else:
                 yield SHORT_FLAGS[name].key, read
         elif "." in name:
-            yield normal_key(name), value
+            yield canonical_key(name), value
         elif isinstance(value, Mapping) and name not in PAIRS:
             for key, own in value.items():
-                yield (name, own) if key == "name" else (normal_key(f"{name}.{key}"), own)
+                yield (name, own) if key == "name" else (canonical_key(f"{name}.{key}"), own)
         elif name in FIELDS:
             yield name, value
         else:

@@ -44,11 +44,11 @@ def draw_sheet(rows: Sequence[SheetRow]) -> Image.Image:
     for row, images, height in zip(rows, cells, heights, strict=True):
         above = top + height - GAP - cell_height
         _write(pen, (MARGIN, above + cell_height // 2), row.label, LABEL, "lm")
-        for place, image in enumerate(images):
-            x = left + place * column + (column - GAP - cell_width) // 2
+        for index, image in enumerate(images):
+            x = left + index * column + (column - GAP - cell_width) // 2
             canvas.paste(image, (x, above))
             if row.captions:
-                _write(pen, (x + cell_width // 2, above - GAP // 2), row.captions[place], CAPTION, "mb")
+                _write(pen, (x + cell_width // 2, above - GAP // 2), row.captions[index], CAPTION, "mb")
         top += height
     return canvas
 
@@ -65,8 +65,8 @@ def format_signed(value: float) -> str:
     return f"{value:+.3g}".replace("-", "−") if value else "0"
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, anchor: str) -> None:
-    pen.text(place, text, fill="black", font=_font(size), anchor=anchor)
+def _write(pen: ImageDraw.ImageDraw, position: tuple[int, int], text: str, size: int, anchor: str) -> None:
+    pen.text(position, text, fill="black", font=_font(size), anchor=anchor)
 
 
 def _width(text: str, size: int) -> int:

@@ -82,6 +82,21 @@ MOVED |= {
     ("gans.core.game", name): ("gans.core.networks", name)
     for name in ("Batch", "Condition", "GeneratorNetwork", "LatentNetwork", "StyledNetwork")
 }
+_DATA = {
+    "Held": "InMemoryData",
+    "hold": "load_into_memory",
+    "Access": "DataAccess",
+    "NothingHeldOut": "NoHeldOutDataError",
+}
+_DATA |= {
+    name: name
+    for name in ("Kind", "Fit", "KnownChanges", "attributes_of", "Domains", "USUAL", "DomainSource")
+}
+MOVED |= {("experiments.data", old): ("experiments.data.core.dataset", new) for old, new in _DATA.items()}
+MOVED |= {
+    ("experiments.data", name): ("gans.core.attributes", name) for name in ("AttributeGroup", "Attributes")
+}
+MOVED["metrics.extractors", "WeightsError"] = ("metrics.extractors.core.extractor", "WeightsError")
 
 
 def norm(critic_norm: "CriticNorm", channels: int) -> list["nn.Module"]:

@@ -52,13 +52,13 @@ def split_key(key: str) -> tuple[str, str]:
     return (slot if slot in SLOTS else prefix.replace("_", "-")), name.replace("-", "_")
 
 
-def normal_key(key: str) -> str:
-    """Normalizes a key to the one way in which it is written."""
+def canonical_key(key: str) -> str:
+    """Normalizes the spelling of an option's key: `precision_recall.k` → `precision-recall.k`."""
     return ".".join(split_key(key))
 
 
 def options_type(kind: str, name: str) -> Any:
-    """The dataclass of a plug-in's options; None without options. Raises UsageError for an unknown name."""
+    """Options dataclass (a type) of a plug-in; None without options. Raises UsageError if unknown."""
     if kind == "ema":
         from gans.core.ema import EmaOptions
 
@@ -67,7 +67,10 @@ def options_type(kind: str, name: str) -> Any:
 
 
 def describe_options(kind: str, name: str) -> ComponentOptions:
-    """Looks up the options of a plug-in. Raises UsageError for an unknown plug-in."""
+    """Describes the options of a plug-in: their dataclass fields, with readers of their values.
+
+    Raises UsageError for an unknown plug-in.
+    """
     declared = options_type(kind, name)
     if declared is None:
         return ComponentOptions(kind, name, {}, {})

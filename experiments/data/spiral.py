@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.core.arguments import check_no_argument
-from experiments.data.core.dataset import Fit, Held, Kind, Native, Source
+from experiments.data.core.dataset import Fit, InMemoryData, Kind, Native, Source
 from experiments.data.core.gaussians import gaussians
 from losses.core.options import option
 
@@ -56,9 +56,9 @@ class Spiral(Source):
     def class_names(self) -> Sequence[str]:
         return ARMS
 
-    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> InMemoryData:
         """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         check_no_argument("spiral", self.argument)
         points = gaussians(self.centres, self.options.sigma).samples
-        return Held(points, torch.arange(len(points)) % len(ARMS), ARMS)
+        return InMemoryData(points, torch.arange(len(points)) % len(ARMS), ARMS)

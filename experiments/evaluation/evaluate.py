@@ -10,7 +10,7 @@ from typing import Any
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import JsonObject
-from experiments.core.options import describe_options, make_options, normal_key, options_type, split_key
+from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.sample_sets import Candidate, open_candidate
@@ -58,7 +58,7 @@ class Evaluator:
         meter: Meter,
         component_options: JsonObject | None = None,
     ) -> None:
-        given = {normal_key(key): value for key, value in (component_options or {}).items()}
+        given = {canonical_key(key): value for key, value in (component_options or {}).items()}
         of_extractor = {key: value for key, value in given.items() if key.startswith("extractor.")}
         self.options = replace(options, options={**options.options, **of_extractor})
         self.metric_options = {key: value for key, value in given.items() if key not in of_extractor}

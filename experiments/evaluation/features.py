@@ -64,21 +64,22 @@ class ExtractorOptions:
 
 
 def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
-    """Opens the extractor asked for; without a name, the best that this machine has for the data.
+    """Opens a feature extractor: the one asked for, else the best that this machine has weights for.
 
     A line of the log says why that is the one. Points are their own features.
 
     Args:
-        data: the spec of the real side; empty where it is not known.
+        is_images: whether the samples are images; False: points.
+        data: the data spec of the real side (`folder:PATH`); empty where it is not known.
 
     Raises UsageError for an extractor, weights or options that cannot be.
     """
-    place = torch.device(resolve_device(options.device))
+    device = torch.device(resolve_device(options.device))
     if not is_images:
         if options.extractor is not None:
             raise UsageError(f"--extractor {options.extractor} sees images; points are their own features")
         with usage_errors():
-            points = PointsExtractor(options.weights, options.resize_rule, place)
+            points = PointsExtractor(options.weights, options.resize_rule, device)
         for key in options.options:
             raise UsageError(f"--set {key}: extractors see images; points are their own features")
         return points
@@ -93,7 +94,7 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     more = {} if own is None else {"options": own}
     with usage_errors():
         extractor: Extractor = make(
-            weights, resize_rule=options.resize_rule, device=place, download=options.download, **more
+            weights, resize_rule=options.resize_rule, device=device, download=options.download, **more
         )
     if own is not None:
         extractor.options = own

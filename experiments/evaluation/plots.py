@@ -179,8 +179,8 @@ def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str
 
 def _bars(axes: Any, names: Sequence[str], columns: dict[str, Tensor]) -> None:
     """Draws two bars beside each other for every name."""
-    places = np.arange(len(names))
+    positions = np.arange(len(names))
     for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), (GENERATED, REAL), strict=True):
-        axes.bar(places + offset, values.numpy(), width=0.4, label=label, color=colour)
-    axes.set_xticks(places, names, rotation=45 if len(names) <= 12 else 90)
+        axes.bar(positions + offset, values.numpy(), width=0.4, label=label, color=colour)
+    axes.set_xticks(positions, names, rotation=45 if len(names) <= 12 else 90)
     axes.legend()

@@ -117,15 +117,15 @@ class GeneratedSamples(SampleSet):
         Args:
             epsilon: distance of neighbours, as a fraction of their path.
         """
-        place = torch.device(resolve_device(self.device))
-        generator, random = self.generator.to(place), generator_for(self.seed, "path")
+        device = torch.device(resolve_device(self.device))
+        generator, random = self.generator.to(device), generator_for(self.seed, "path")
         of_labels = generator_for(self.seed, "labels")
         for start in range(0, self.count, BATCH):
             begin, end = torch.randn(2, BATCH, generator.z_dim, generator=random)
             latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random), epsilon)
             labels = draw_labels(generator, BATCH, of_labels)
-            conditions = tuple(label.repeat_interleave(2).to(place) for label in labels)
-            pairs = generator(latents.flatten(0, 1).to(place), *conditions).float().cpu()
+            conditions = tuple(label.repeat_interleave(2).to(device) for label in labels)
+            pairs = generator(latents.flatten(0, 1).to(device), *conditions).float().cpu()
             pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
             yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
 

@@ -86,7 +86,7 @@ class TaskMetrics:
             assert isinstance(samples, GeneratedSamples)
             for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
                 for metric in metrics:
-                    update_checked(metric.update, vectors)
+                    update_if_finite(metric.update, vectors)
         with usage_errors():
             return {name: metric.compute() for name, metric in self.metrics.items()}
 
@@ -112,7 +112,7 @@ class TaskMetrics:
 
     def _feed(self, takes: str, batch: Tensor | None) -> None:
         for metric in self._takers(takes):
-            update_checked(metric.update, batch)
+            update_if_finite(metric.update, batch)
 
 
 def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any = None) -> Metric:
@@ -167,8 +167,8 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
     return ""
 
 
-def update_checked(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
-    """Updates with features of generated samples. Raises RunError where these are not finite.
+def update_if_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
+    """Updates a metric with features of generated samples. Raises RunError where these are not finite.
 
     That is no mistake of the user's.
     """

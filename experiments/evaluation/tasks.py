@@ -27,7 +27,7 @@ from experiments.runs.generator import from_noise
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
 PIXELS = 64 * 128 * 128  # of a batch that is translated: it passes through many channels at full size
-Translate = Callable[[Tensor, Tensor], Tensor]  # (images in [−1, 1], their places in the data) → images
+Translate = Callable[[Tensor, Tensor], Tensor]  # (images in [−1, 1], their indices in the data) → images
 
 
 class TranslatedSamples(SampleSet):
@@ -36,7 +36,7 @@ class TranslatedSamples(SampleSet):
     Args:
         inputs: the images to translate.
         translate: the generator; its dropout, if it stays on, draws as the seed says.
-        targets: uint8 images by their places in the data; None where no truth is known.
+        targets: uint8 images by their indices in the data; None where no truth is known.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class TranslatedSamples(SampleSet):
         return len(self.inputs)
 
     def batches(self) -> Iterator[Tensor]:
-        for places in self._places():
-            yield self._made_of(places)
+        for indices in self._index_batches():
+            yield self._made_of(indices)
 
     def pairs(self, begin: int, made: Tensor) -> Tensor:
         """Pairs images of a batch with their targets: `(B, 2, C, H, W)` in [−1, 1].
@@ -66,21 +66,21 @@ class TranslatedSamples(SampleSet):
             made: uint8 `(B, C, H, W)`.
         """
         assert self.targets is not None
-        places = self.inputs.order[begin : begin + len(made)]
+        indices = self.inputs.order[begin : begin + len(made)]
         with usage_errors():
-            truth = self.targets(places).to(made.device)
+            truth = self.targets(indices).to(made.device)
         return from_uint8(torch.stack([made, truth], dim=1))
 
-    def _places(self) -> tuple[Tensor, ...]:
+    def _index_batches(self) -> tuple[Tensor, ...]:
         _, height, width = self.shape
         return torch.split(self.inputs.order, max(1, min(BATCH, PIXELS // (height * width))))
 
     @torch.no_grad()
-    def _made_of(self, places: Tensor) -> Tensor:
+    def _made_of(self, indices: Tensor) -> Tensor:
         with usage_errors():
-            images = from_uint8(self.inputs.data.fetch(places).to(self.device))
-        seed_all(self.seed, "translations", int(places[0]))
-        return to_uint8(self.translate(images, places).float()).cpu()
+            images = from_uint8(self.inputs.data.fetch(indices).to(self.device))
+        seed_all(self.seed, "translations", int(indices[0]))
+        return to_uint8(self.translate(images, indices).float()).cpu()
 
 
 class EvaluationTask(ABC):
@@ -131,16 +131,16 @@ class ToDomain(EvaluationTask):
         self.has_pairs, self.record, self.device = has_pairs, {"split": split}, device
 
     def samples(self, candidate: Candidate) -> TranslatedSamples:
-        place = torch.device(resolve_device(self.device))
-        network = candidate.network.to(place)
+        device = torch.device(resolve_device(self.device))
+        network = candidate.network.to(device)
         assert isinstance(network, DomainTranslator)
 
-        def translate(images: Tensor, places: Tensor) -> Tensor:
+        def translate(images: Tensor, indices: Tensor) -> Tensor:
             return network.translate(images, self.to)
 
         targets = self.reals.data.fetch if self.has_pairs else None
         return TranslatedSamples(
-            f"{candidate.name} {self.key}", self.inputs, translate, targets, self.inputs.seed, place
+            f"{candidate.name} {self.key}", self.inputs, translate, targets, self.inputs.seed, device
         )
 
 
@@ -158,23 +158,30 @@ class ToAttributes(EvaluationTask):
         self.asked[ring] = table[ring.roll(1)]
 
     def samples(self, candidate: Candidate) -> TranslatedSamples:
-        place = torch.device(resolve_device(self.device))
-        network, data = candidate.network.to(place), self.reals.data
+        device = torch.device(resolve_device(self.device))
+        network, data = candidate.network.to(device), self.reals.data
         assert isinstance(network, AttributeTranslator)
 
-        def translate(images: Tensor, places: Tensor) -> Tensor:
-            return network.translate(images, self.asked[places].to(place))
+        def translate(images: Tensor, indices: Tensor) -> Tensor:
+            return network.translate(images, self.asked[indices].to(device))
 
-        def truth(places: Tensor) -> Tensor:
+        def truth(indices: Tensor) -> Tensor:
             assert isinstance(data, KnownChanges)
-            return data.fetch_with(places, self.asked[places])
+            return data.fetch_with(indices, self.asked[indices])
 
         targets = truth if self.has_pairs else None
-        return TranslatedSamples(candidate.name, self.reals, translate, targets, self.reals.seed, place)
+        return TranslatedSamples(candidate.name, self.reals, translate, targets, self.reals.seed, device)
 
 
 def open_evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
-    """Opens all tasks of generators with these settings, with their data. Raises UsageError."""
+    """Opens the evaluation tasks of a run's generators: one, or one for each direction of translation.
+
+    Args:
+        count: number of samples that are evaluated.
+        seed: of the samples.
+
+    Raises UsageError for data that cannot be had.
+    """
     task = task_of(settings)
     if task == "noise":
         return [FromNoise(settings, count, seed, device)]

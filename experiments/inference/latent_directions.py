@@ -72,7 +72,7 @@ def direction_sheet(space: LatentSpace, seed: int, found: Directions, values: Te
     points = space.of_seeds([seed])[0] + shifts
     rows = torch.split(to_uint8(space.samples(points.flatten(0, 1))), len(values))
     captions = [f"seed {seed}" if value == 0 else format_signed(value) for value in values.tolist()]
-    labels = [f"{place}: {strength:.3g}" for place, strength in enumerate(found.strengths.tolist(), 1)]
+    labels = [f"{rank}: {strength:.3g}" for rank, strength in enumerate(found.strengths.tolist(), 1)]
     above = [captions, *([()] * (len(rows) - 1))]
     return draw_sheet([SheetRow(*words) for words in zip(labels, rows, above, strict=True)])
 

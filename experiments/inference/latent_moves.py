@@ -70,8 +70,8 @@ def arithmetic_sheet(space: LatentSpace, terms: Sequence[LatentTerm], noise: flo
         rows.append(SheetRow(SIGNS[term.sign], images, captions))
     square = to_uint8(space.samples(draw_neighbours(space, sum_terms(space, terms), noise, seed)))
     near = f"±{noise:g}"
-    for place, images in enumerate(torch.split(square, SIDE)):
-        is_middle = place == SIDE // 2
+    for index, images in enumerate(torch.split(square, SIDE)):
+        is_middle = index == SIDE // 2
         rows.append(SheetRow("=" * is_middle, images, (near, "result" if is_middle else near, near)))
     return draw_sheet(rows)
 

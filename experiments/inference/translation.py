@@ -162,8 +162,8 @@ def mirror_indices(side: int, wanted: int) -> Tensor:
     All pixels are in the middle, and around them their reflection, as often as it takes.
     """
     period = max(1, 2 * (side - 1))
-    places = (torch.arange(wanted) - (wanted - side) // 2) % period
-    return torch.minimum(places, period - places)
+    positions = (torch.arange(wanted) - (wanted - side) // 2) % period
+    return torch.minimum(positions, period - positions)
 
 
 @torch.no_grad()

@@ -166,13 +166,19 @@ def _is_held(lock: Path) -> bool:
 
 
 @contextmanager
-def lock_folder(folder: Path, what: str) -> Iterator[None]:
-    """Locks a folder against other processes; a killed process leaves no lock behind."""
+def lock_folder(folder: Path, contents: str) -> Iterator[None]:
+    """Locks a folder against other processes. Raises RunError at once where another holds the lock.
+
+    A killed process leaves no lock behind.
+
+    Args:
+        contents: word for what the folder holds, for the error.
+    """
     try:
         with FileLock(folder / ".lock", timeout=0):
             yield
     except Timeout as error:
-        raise RunError(f"{folder}: another process is working on this {what}") from error
+        raise RunError(f"{folder}: another process is working on this {contents}") from error
 
 
 def read_score_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

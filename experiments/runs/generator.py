@@ -187,12 +187,12 @@ def sample_batches(
     Latents are drawn and samples made in whole batches, of which the last is cut, so that the first n of a
     larger draw are the same to the bit.
     """
-    place = torch.device(resolve_device(device))
-    generator = generator.to(place)
+    target = torch.device(resolve_device(device))
+    generator = generator.to(target)
     random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
     for start in range(0, count, BATCH):
-        z = torch.randn(BATCH, generator.z_dim, generator=random).to(place)
-        told = tuple(label.to(place) for label in draw_labels(generator, BATCH, of_labels))
+        z = torch.randn(BATCH, generator.z_dim, generator=random).to(target)
+        told = tuple(label.to(target) for label in draw_labels(generator, BATCH, of_labels))
         samples = (
             generator(z, *told)
             if truncation is None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.core.errors import RunError, UsageError
 from experiments.runs.folder import RunFolder, run_folders
-from experiments.trackers.core.login import is_logged_in, server
+from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
 
 RETRIES = 2  # of a request to a server that does not answer; W&B's own patience is without end
 UPLOADED = ".wandb.synced"  # how W&B marks what the server has
@@ -46,7 +46,7 @@ def select_offline_runs(runs: list[RunFolder]) -> list[RunFolder]:
         names = ", ".join(str(run.path) for run in runs[:3]) + ", …" * (len(runs) > 3)
         raise UsageError(f"{names}: nothing to upload; gans run --track wandb writes offline without a login")
     if not is_logged_in():
-        raise UsageError(f"not logged in to {server()}; log in with: wandb login")
+        raise UsageError(f"not logged in to {wandb_server()}; log in with: wandb login")
     return tracked
 
 
@@ -64,7 +64,7 @@ def upload(run: RunFolder) -> Upload:
         said = done.stdout + done.stderr
         if not all(map(_is_uploaded, parts)):  # its exit status says nothing about that
             reasons = re.findall(r"(?:ERROR|Error:?) (.+)", said) or ["W&B does not say why"]
-            raise RunError(f"{run.path}: not uploaded to {server()}: {reasons[-1].strip()}")
+            raise RunError(f"{run.path}: not uploaded to {wandb_server()}: {reasons[-1].strip()}")
     urls = re.findall(r"View run at (\S+)", said)
     return Upload(run.path, len(parts), urls[-1] if urls else "")
 

@@ -13,7 +13,7 @@ from typing import Any
 from experiments.config.precedence import unknown_setting_error
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.options import is_list_option, normal_key
+from experiments.core.options import canonical_key, is_list_option
 from experiments.core.seeds import derive_seed
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
@@ -165,7 +165,7 @@ def read_choices(name: str, text: str) -> list[Any]:
 def normalize_setting_name(word: str, origin: str) -> str:
     """Normalizes the name of a setting or the key of an option. Raises UsageError for neither."""
     if "." in word:
-        return normal_key(word)
+        return canonical_key(word)
     name = word.replace("-", "_")
     if name not in FIELDS and name not in SHORT_FLAGS:
         raise unknown_setting_error(origin, name)

@@ -87,11 +87,11 @@ class MlflowTracker(Tracker):
 
     def _experiment(self, name: str) -> str:
         """The id of an experiment, which is made where there is none."""
-        place = (self._home / "artifacts").as_uri() if self._address == self._local else None
+        location = (self._home / "artifacts").as_uri() if self._address == self._local else None
         found = self._client.get_experiment_by_name(name)
         if found is None:
-            return str(self._client.create_experiment(name, artifact_location=place))
-        if place not in (None, found.artifact_location):
+            return str(self._client.create_experiment(name, artifact_location=location))
+        if location not in (None, found.artifact_location):
             raise RuntimeError(f"{self._home} was moved, and MLflow keeps whole paths; remove that folder")
         return str(found.experiment_id)
 

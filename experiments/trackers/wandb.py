@@ -14,8 +14,8 @@ from threading import Thread
 from types import ModuleType
 from typing import Any, ClassVar
 
-from experiments.trackers.core.login import is_logged_in, mode, server
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
+from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode, wandb_server
 
 KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
@@ -45,7 +45,7 @@ class WandbTracker(Tracker):
 
     def __init__(self, run: TrackedRun, options: WandbOptions | None = None) -> None:
         self._options = options or WandbOptions()
-        asked = mode()
+        asked = wandb_mode()
         if asked == "disabled":
             raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
         self._provenance = run.provenance
@@ -97,7 +97,11 @@ class WandbTracker(Tracker):
 
     def _start(self, run: TrackedRun, asked: str) -> Any:
         """Starts the run online if possible, else offline with a line that says why."""
-        why = "W&B is set to offline" if asked == "offline" else f"not logged in to {server()} (wandb login)"
+        why = (
+            "W&B is set to offline"
+            if asked == "offline"
+            else f"not logged in to {wandb_server()} (wandb login)"
+        )
         if asked == "online" and is_logged_in():
             try:
                 started = self._init(run, "online")

@@ -15,7 +15,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores, append_record, flatten_scores, read_evaluation_scores
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
-from experiments.training.checkpointing import Checkpointer
+from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import MetricLogger
 from gans.core.player import Scores as Terms

@@ -1,7 +1,7 @@
 """Callbacks of the training loop: called after every step, with the progress of the run and the scores.
 
 None of them touches the mathematics. They stand in files of their own: metric_logging, sample_grids,
-checkpointing, collapse, best_generator and progress.
+checkpoint_callback, collapse, best_generator and progress.
 """
 
 from collections.abc import Callable

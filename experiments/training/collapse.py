@@ -17,7 +17,7 @@ from experiments.core.named_values import JsonObject
 from experiments.runs.checkpoint import checkpoint_name, step_of
 from experiments.runs.folder import RunFolder
 from experiments.training.callbacks import Progress
-from experiments.training.checkpointing import Checkpointer
+from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import MetricLogger, NotFiniteError
 from experiments.training.rollback import MOST_ROLLBACKS, RATE_FACTOR

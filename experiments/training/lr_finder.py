@@ -114,7 +114,7 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
             moves.append(samples.next() if samples else 0.0)
 
         train_steps(experiment, 0, [record], stop)
-    ends = [first_unstable_step(terms), first_sample_jump(moves)]
+    ends = [first_unstable_step(terms), first_excessive_move(moves)]
     ends += [len(terms)] if len(terms) < experiment.total_steps else []
     unstable = min((end for end in ends if end is not None), default=None)
     return RangeTest(player, usual, rates, terms, unstable)
@@ -193,8 +193,8 @@ def first_unstable_step(terms: Sequence[float]) -> int | None:
     return None
 
 
-def first_sample_jump(moves: Sequence[float]) -> int | None:
-    """Index of the first step that moves the samples too far; None where there is none.
+def first_excessive_move(moves: Sequence[float]) -> int | None:
+    """Index of the first step of the rate search that moves the samples too far; None where there is none.
 
     Smoothed, it moves them by more than a fifth of the distance between real samples, and clearly more
     than at the beginning, where networks that normalize a constant move at any rate (StyleGAN).

@@ -17,7 +17,7 @@ from experiments.trackers.core.several import open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import Callback, Progress
-from experiments.training.checkpointing import Checkpointer
+from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.collapse import CollapseGuard, RollbackRequest, roll_back
 from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import GradientNorms, MetricLogger, NotFiniteError

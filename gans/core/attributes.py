@@ -68,9 +68,9 @@ class Attributes:
         table = torch.cat([self.table[:, self.columns_of(name)] for name in names], dim=1)
         return Attributes(select_groups(self.groups, names), table)
 
-    def at(self, places: Tensor) -> "Attributes":
+    def at(self, indices: Tensor) -> "Attributes":
         """Selects the images with these indices, int64 `(M,)`."""
-        return Attributes(self.groups, self.table[places])
+        return Attributes(self.groups, self.table[indices])
 
     def check_all_used(self) -> "Attributes":
         """Checks that every column holds for some image, and returns these attributes.
@@ -158,7 +158,7 @@ def groups_from_columns(columns: Sequence[str]) -> tuple[AttributeGroup, ...]:
 
 def attributes_from_numbers(groups: Sequence[AttributeGroup], numbers: Tensor) -> Attributes:
     """Builds attributes from the index of every group's value, int64 `(N, groups)`."""
-    parts = [group.encode(numbers[:, place]) for place, group in enumerate(groups)]
+    parts = [group.encode(numbers[:, index]) for index, group in enumerate(groups)]
     return Attributes(tuple(groups), torch.cat(parts, dim=1))
 
 

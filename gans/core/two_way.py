@@ -117,15 +117,15 @@ class ImagePool(nn.Module):
         """Exchanges fresh images `(N, C, H, W)` for as many, some of them from the pool."""
         given = []
         for image in fresh:
-            place = self.filled
-            if place < len(self.images):
-                self.images[place] = image
+            slot = self.filled
+            if slot < len(self.images):
+                self.images[slot] = image
                 self.filled += 1
                 given.append(image)
             elif torch.rand(()).item() < 0.5:  # drawn on the CPU, so that an accelerator is not waited for
-                place = int(torch.randint(len(self.images), ()))
-                given.append(self.images[place].clone())
-                self.images[place] = image
+                slot = int(torch.randint(len(self.images), ()))
+                given.append(self.images[slot].clone())
+                self.images[slot] = image
             else:
                 given.append(image)
         return torch.stack(given)

@@ -45,9 +45,9 @@ def holm_correction(chances: Sequence[float]) -> list[float]:
     smallest of m p values is multiplied by `m − k + 1`, and none ends below a smaller one's.
     """
     adjusted, highest = [1.0] * len(chances), 0.0
-    for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
-        highest = max(highest, min(1.0, chances[place] * (len(chances) - rank)))
-        adjusted[place] = highest
+    for rank, index in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
+        highest = max(highest, min(1.0, chances[index] * (len(chances) - rank)))
+        adjusted[index] = highest
     return adjusted
 
 

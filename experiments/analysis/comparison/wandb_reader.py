@@ -10,8 +10,8 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, read_setting
 from experiments.runs.scores import EvaluationScores, parse_scores
-from experiments.trackers.core.login import is_logged_in, server
 from experiments.trackers.core.tracker import PROVENANCE
+from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
 
 TIMEOUT_SECONDS = 20  # for each answer of the server
 RETRIES = 2
@@ -25,11 +25,11 @@ def read_project(path: str) -> list[Record]:
     without a login, for a project that does not exist or has no such run, and RunError where the server
     fails.
     """
-    place = f"wandb:{path}"
+    project = f"wandb:{path}"
     if not all(part.strip() for part in path.split("/")) or path.count("/") > 1:
-        raise UsageError(f"{place} is not a project of W&B; give wandb:ENTITY/PROJECT")
+        raise UsageError(f"{project} is not a project of W&B; give wandb:ENTITY/PROJECT")
     if not is_logged_in():
-        raise UsageError(f"{place}: not logged in to {server()}; log in with: wandb login")
+        raise UsageError(f"{project}: not logged in to {wandb_server()}; log in with: wandb login")
     import wandb
 
     # W&B's API prints to the terminal, and by itself retries without end.
@@ -39,10 +39,12 @@ def read_project(path: str) -> list[Record]:
     except Exception as error:
         reason = " ".join(str(error).split())
         if isinstance(error, ValueError) and "find project" in reason:
-            raise UsageError(f"{place}: there is no such project that you can see at {server()}") from error
-        raise RunError(f"{place}: {reason or type(error).__name__}") from error
+            raise UsageError(
+                f"{project}: there is no such project that you can see at {wandb_server()}"
+            ) from error
+        raise RunError(f"{project}: {reason or type(error).__name__}") from error
     if not found:
-        raise UsageError(f"{place} holds no run that gans has written")
+        raise UsageError(f"{project} holds no run that gans has written")
     return found
 
 

@@ -114,7 +114,7 @@ def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup
         raise ValueError(
             f"{file}: {name} has {len(values)} different values, more than {MOST_VALUES}: leave it out"
         )
-    number = {value: place for place, value in enumerate(values)}
+    number = {value: index for index, value in enumerate(values)}
     return AttributeGroup(name, tuple(values)), [number[word] for word in words]
 
 

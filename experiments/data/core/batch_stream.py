@@ -11,7 +11,7 @@ from torch import Tensor
 
 from experiments.core.seeds import generator_for
 from experiments.data.core.batch_sizes import BatchSchedule
-from experiments.data.core.dataset import DataSet, Held, load_into_memory
+from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.memory import memory_for_data
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ class BatchStream:
         self.data = _load_if_it_fits(data, device)
         self.batch_schedule, self.seed, self.purpose = batch_schedule, seed, purpose
         self._orders: dict[int, Tensor] = {}
-        self._ahead = None if isinstance(self.data, Held) else Prefetcher(self.data)
+        self._ahead = None if isinstance(self.data, InMemoryData) else Prefetcher(self.data)
 
     def at(self, position: int) -> IndexedSamples:
         """The batch that begins at that position of the stream."""
@@ -117,5 +117,5 @@ def _load_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     if data.on_demand:
         return data
     bytes_each = prod(data.sample_shape) * (1 if data.is_images else 4)
-    places = [place for place in (device, CPU) if len(data) * bytes_each <= memory_for_data(place)]
-    return load_into_memory(data, places[0]) if places else data
+    devices = [each for each in (device, CPU) if len(data) * bytes_each <= memory_for_data(each)]
+    return load_into_memory(data, devices[0]) if devices else data

@@ -63,7 +63,7 @@ class DataSet(ABC):
         """Fetches samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)`, or float32 points `(B, 2)`."""
 
 
-class Held(DataSet):
+class InMemoryData(DataSet):
     """A data set in memory, on whichever device it fits."""
 
     def __init__(self, samples: Tensor, labels: Tensor | None = None, classes: Sequence[str] = ()) -> None:
@@ -98,14 +98,14 @@ class NoHeldOutDataError(ValueError):
     """Error of a source that holds no images out from training; its message says how to add some."""
 
 
-def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> Held:
+def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> InMemoryData:
     """Loads all of `data` into one tensor on `device`, fetched in chunks that stay in the cache."""
-    if isinstance(data, Held):
+    if isinstance(data, InMemoryData):
         samples = data.samples.to(device)
     else:
         indices = torch.split(torch.arange(len(data)), chunk)
         samples = torch.cat([data.fetch(part).to(device) for part in indices])
-    held = Held(samples, data.labels, data.classes)
+    held = InMemoryData(samples, data.labels, data.classes)
     held.attributes, held.remarks = data.attributes, data.remarks
     return held
 

@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor
 
-from experiments.data.core.dataset import Held
+from experiments.data.core.dataset import InMemoryData
 
 LENGTH = 100_000
 SEED = 20140610  # the points are one fixed data set, whatever the seed of a run
 
 
-def gaussians(centres: Tensor, sigma: float) -> Held:
+def gaussians(centres: Tensor, sigma: float) -> InMemoryData:
     """Draws `LENGTH` points around `centres` `(M, 2)`, float32 `(N, 2)`; point i has label i mod M."""
     labels = torch.arange(LENGTH) % len(centres)
     noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
-    points = Held(centres[labels] + sigma * noise, labels, mode_names(centres))
+    points = InMemoryData(centres[labels] + sigma * noise, labels, mode_names(centres))
     points.mixture = centres, sigma
     return points
 

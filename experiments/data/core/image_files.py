@@ -10,7 +10,7 @@ import PIL
 import torch
 from torch import Tensor
 
-from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, Held
+from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
     REMEDY,
@@ -63,7 +63,7 @@ def open_files(
     fit: Fit,
     access: DataAccess = USUAL,
     half: Half | None = None,
-) -> tuple["Held | ImageFiles", Tensor]:
+) -> tuple["InMemoryData | ImageFiles", Tensor]:
     """Opens image files at `size`, in memory where they fit, else decoded when they are fetched.
 
     They are held in memory up to 4 GiB and a share of the free memory, unless `access` asks for decoding on
@@ -92,12 +92,12 @@ def open_files(
     return images, images.kept
 
 
-def keep_only(data: "Held | ImageFiles", places: Tensor) -> None:
+def keep_only(data: "InMemoryData | ImageFiles", indices: Tensor) -> None:
     """Restricts what `open_files` has opened to the samples with these indices, int64 `(M,)`."""
-    if isinstance(data, Held):
-        data.samples = data.samples[places]
+    if isinstance(data, InMemoryData):
+        data.samples = data.samples[indices]
     else:
-        data.keep(places)
+        data.keep(indices)
 
 
 class ImageFiles(DataSet):
@@ -140,32 +140,32 @@ class ImageFiles(DataSet):
         """Indices of the names that are the samples, int64 `(N,)`."""
         return torch.tensor(self._kept)
 
-    def keep(self, places: Tensor) -> None:
+    def keep(self, indices: Tensor) -> None:
         """Restricts the set to the samples with these indices, int64 `(M,)`."""
-        self._kept = self.kept[places].tolist()
+        self._kept = self.kept[indices].tolist()
 
     def fetch(self, indices: Tensor) -> Tensor:
         """Fetches samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
         files = [self._kept[index] for index in indices.tolist()]
         samples = np.empty((len(files), *self.sample_shape), dtype=np.uint8)
 
-        def read(place: int) -> None:
-            if self._cache is None or not self._cache.load(files[place], samples[place]):
-                self._decode(files[place], samples[place])
+        def read(slot: int) -> None:
+            if self._cache is None or not self._cache.load(files[slot], samples[slot]):
+                self._decode(files[slot], samples[slot])
 
         for _ in self._on_all_cores(read, range(len(files))):
             pass  # the first failure, in the order of the indices, is raised here
         self._remark()
         return torch.from_numpy(samples)
 
-    def held(self, skip_bad: bool) -> Held:
+    def held(self, skip_bad: bool) -> InMemoryData:
         """Loads all samples into memory, each file decoded once."""
         samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
         self._survey(lambda index: self._decode(index, samples[index]), skip_bad)
-        for place, index in enumerate(self._kept):
-            if place != index:
-                samples[place] = samples[index]  # closes the gaps without a second copy of all
-        data = Held(torch.from_numpy(samples[: len(self)]))
+        for slot, index in enumerate(self._kept):
+            if slot != index:
+                samples[slot] = samples[index]  # closes the gaps without a second copy of all
+        data = InMemoryData(torch.from_numpy(samples[: len(self)]))
         data.remarks = self.remarks
         return data
 
@@ -279,6 +279,6 @@ class ImageFiles(DataSet):
         """Maps work over indices on all cores; results come in the order of the indices."""
         for start in range(0, len(indices), WINDOW):
             window = indices[start : start + WINDOW]
-            blocks = [window[place : place + BLOCK] for place in range(0, len(window), BLOCK)]
+            blocks = [window[start : start + BLOCK] for start in range(0, len(window), BLOCK)]
             for results in self._pool.map(lambda block: [work(index) for index in block], blocks):
                 yield from results

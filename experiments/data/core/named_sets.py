@@ -18,7 +18,7 @@ from torch import Tensor
 from experiments.core.errors import RunError
 from experiments.core.paths import cache_folder, expand_home
 from experiments.data.core.arguments import check_no_argument
-from experiments.data.core.dataset import DataAccess, Fit, Held, Kind, Native, Source
+from experiments.data.core.dataset import DataAccess, Fit, InMemoryData, Kind, Native, Source
 from experiments.data.core.pixels import check_shape, resize_and_convert
 
 Files = tuple[Path, ...]
@@ -88,20 +88,20 @@ class NamedSet(Source):
             found, faults = self._search()
         if found:
             return found
-        places = ", ".join(map(str, dict.fromkeys([*search_roots(self.access), *self.installed, "./data"])))
+        folders = ", ".join(map(str, dict.fromkeys([*search_roots(self.access), *self.installed, "./data"])))
         files = self.files[0] + (f" … {self.files[-1]}" if len(self.files) > 1 else "")
         remedy = "fetch it with --download, or name the folder that holds it with --data-root DIR"
         remedy += f", or {self.remedy}" if self.remedy else ""
         found_out = "".join(f"; {fault}" for fault in faults)
-        raise ValueError(f"{self.name} ({Path(self.folder, files)}) is not in {places}{found_out}: {remedy}")
+        raise ValueError(f"{self.name} ({Path(self.folder, files)}) is not in {folders}{found_out}: {remedy}")
 
     def _search(self) -> tuple[Files, list[str]]:
         """Searches the first whole set; returns its files, or none, and faults of sets that are not whole."""
         faults = []
         # The set's own folder first: only there are its files surely meant to be this set.
-        places = [Path(root, below) for root in search_roots(self.access) for below in (self.folder, "")]
-        for place in dict.fromkeys([*places, *self.installed, Path("data", self.folder)]):
-            paths = [[place / (name + ending) for ending in self.endings] for name in self.files]
+        folders = [Path(root, below) for root in search_roots(self.access) for below in (self.folder, "")]
+        for folder in dict.fromkeys([*folders, *self.installed, Path("data", self.folder)]):
+            paths = [[folder / (name + ending) for ending in self.endings] for name in self.files]
             found = tuple(next((path for path in each if os.access(path, os.F_OK)), None) for each in paths)
             whole = tuple(path for path in found if path)
             if len(whole) == len(found):
@@ -111,7 +111,7 @@ class NamedSet(Source):
                 faults.append(fault)
             elif whole:
                 lacking = [name for name, path in zip(self.files, found, strict=True) if not path]
-                faults.append(f"{place} lacks {', '.join(lacking)}")
+                faults.append(f"{folder} lacks {', '.join(lacking)}")
         return (), faults
 
     def _download(self) -> None:
@@ -152,7 +152,7 @@ class InMemoryNamedSet(NamedSet):
     def read(self, files: Files) -> Pictures:
         """Reads the pictures in `files`. Raises ValueError, naming the file, where one is damaged."""
 
-    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> Held:
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> InMemoryData:
         """Opens pictures uint8 `(N, channels, *size)` in memory, resized once.
 
         Grey is repeated, and alpha is 255.
@@ -164,7 +164,7 @@ class InMemoryNamedSet(NamedSet):
         size, channels = size or self.size, channels or self.channels
         check_shape(self.name, self.size, size, channels, fit)
         images, labels, classes = self.read(self.found())
-        return Held(resize_and_convert(images, size, channels, fit), labels, classes)
+        return InMemoryData(resize_and_convert(images, size, channels, fit), labels, classes)
 
 
 def search_roots(access: DataAccess) -> list[Path]:

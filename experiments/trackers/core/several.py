@@ -11,8 +11,8 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.options import make_component
-from experiments.trackers.core.login import is_logged_in, mode
 from experiments.trackers.core.tracker import TrackedRun, Tracker
+from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode
 
 log = logging.getLogger("gans")
 
@@ -59,8 +59,8 @@ def reopen_trackers(names: Sequence[str], run: TrackedRun, options: JsonObject |
 
 
 def tracker_names(names: Sequence[str]) -> list[str]:
-    """Names of the trackers, but for the local one, that the words after `--track` stand for, each once."""
-    automatic = ["wandb"] if is_logged_in() and mode() != "disabled" else []
+    """Names of the trackers beside the local one, from the words of `--track`, where `auto` may mean W&B."""
+    automatic = ["wandb"] if is_logged_in() and wandb_mode() != "disabled" else []
     found = [other for name in names for other in (automatic if name == "auto" else [name])]
     return [name for name in dict.fromkeys(found) if name != "local"]
 

@@ -10,7 +10,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.settings import read_setting
 from experiments.data.core.batch_sizes import constant_batches
-from experiments.data.core.dataset import Held
+from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.loader import Loader
 
 
@@ -80,8 +80,10 @@ def test_jitter_of_grey_stays_grey() -> None:
 
 def test_a_loaded_batch_is_augmented_and_a_shown_one_is_not() -> None:
     samples = torch.arange(8 * 4, dtype=torch.uint8).view(8, 1, 2, 2)
-    loader = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"), [(Flip().apply, 1.0)])
-    plain = Loader(Held(samples), constant_batches(8, 8), 0, torch.device("cpu"))
+    loader = Loader(
+        InMemoryData(samples), constant_batches(8, 8), 0, torch.device("cpu"), [(Flip().apply, 1.0)]
+    )
+    plain = Loader(InMemoryData(samples), constant_batches(8, 8), 0, torch.device("cpu"))
     assert torch.equal(loader.next_batch().samples, plain.next_batch().samples.flip(3))
     assert torch.equal(loader.prepare(samples), plain.prepare(samples))
 

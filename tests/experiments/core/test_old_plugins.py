@@ -70,6 +70,26 @@ architecture = Architecture(
 )
 '''
 
+DATA = '''"""Points by the imports of earlier versions."""
+import torch
+
+from experiments.data import Fit, Held, Native, Source
+
+
+class OldDots(Source):
+    kind = "points"
+    is_embedded = True
+
+    def native(self):
+        return Native()
+
+    def class_names(self):
+        return ()
+
+    def open(self, size, channels, fit: Fit):
+        return Held(torch.zeros(300, 2))
+'''
+
 
 def test_old_method_names_work(workplace: Path, gans: Gans, caplog: pytest.LogCaptureFixture) -> None:
     (workplace / "old_form.py").write_text(FORM)
@@ -94,6 +114,16 @@ def test_old_imports_work(workplace: Path, gans: Gans) -> None:
     assert "gans.core.game.LatentNetwork is now gans.core.networks.LatentNetwork" in line
     assert "gans.core.labels.judging is now gans.layers.labels.critic_from_layers" in line
     assert gans("sample run --plugin old_net.py -n 2 --out two.png").status == 0
+
+
+def test_old_data_works(workplace: Path, gans: Gans) -> None:
+    """By names that still stand in `experiments.data`, and by names that do not."""
+    (workplace / "old_dots.py").write_text(DATA)
+    outcome = gans("run --plugin old_dots.py --arch mlp --data old-dots --steps 2 --track local --out run")
+    assert outcome.status == 0, outcome.err
+    (line,) = (line for line in outcome.err.splitlines() if "change its imports" in line)
+    assert "experiments.data.Held is now experiments.data.core.dataset.InMemoryData" in line
+    assert "experiments.data.Source" not in line
 
 
 def test_a_plugin_of_this_version_hears_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,10 +10,10 @@ from experiments.core.errors import UsageError
 from experiments.core.options import (
     NAMED,
     SLOTS,
+    canonical_key,
     describe_options,
     is_list_option,
     make_options,
-    normal_key,
     options_type,
     plugins_in,
     read_option,
@@ -68,8 +68,8 @@ def test_options_are_made_from_keys(kind: str, name: str) -> None:
 
 
 def test_keys_have_one_spelling() -> None:
-    assert normal_key("minibatch-statistic.group-size") == "minibatch_statistic.group_size"
-    assert normal_key("precision_recall.k") == "precision-recall.k"
+    assert canonical_key("minibatch-statistic.group-size") == "minibatch_statistic.group_size"
+    assert canonical_key("precision_recall.k") == "precision-recall.k"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from experiments.data.core.dataset import (
     AttributeGroup,
     Attributes,
     Domains,
-    Held,
+    InMemoryData,
     attributes_of,
     load_into_memory,
 )
@@ -22,8 +22,8 @@ def known() -> Attributes:
     return attributes_from_numbers([HUE, FILLED, SIZE], torch.tensor([[0, 1, 0], [2, 0, 1], [1, 1, 1]]))
 
 
-def images(count: int) -> Held:
-    return Held(torch.zeros(count, 1, 4, 4, dtype=torch.uint8))
+def images(count: int) -> InMemoryData:
+    return InMemoryData(torch.zeros(count, 1, 4, 4, dtype=torch.uint8))
 
 
 def test_columns_say_which_value_holds() -> None:
@@ -83,14 +83,14 @@ def test_a_part_may_lack_what_training_must_have() -> None:
 
 
 def test_classes_stand_for_attributes() -> None:
-    data = Held(images(3).samples, torch.tensor([1, 0, 1]), ("cat", "dog"))
+    data = InMemoryData(images(3).samples, torch.tensor([1, 0, 1]), ("cat", "dog"))
     attributes = attributes_of(data)
     assert attributes.column_names == ("class=cat", "class=dog")
     assert attributes.table.tolist() == [[0, 1], [1, 0], [0, 1]]
     data.attributes = known()
     assert attributes_of(data).groups == (HUE, FILLED, SIZE)
     with pytest.raises(ValueError, match=r"no image has the attribute class=cow"):
-        attributes_of(Held(data.samples, torch.tensor([1, 0, 1]), ("cat", "dog", "cow")))
+        attributes_of(InMemoryData(data.samples, torch.tensor([1, 0, 1]), ("cat", "dog", "cow")))
     with pytest.raises(ValueError, match=r"neither attributes nor classes: .*attributes\.csv"):
         attributes_of(images(3))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from experiments.core.errors import RunError
 from experiments.data.celeba import Celeba
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataAccess, DataSet, Fit, Held
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, InMemoryData
 
 # Not in the order of their splits, as a test that the order is that of the list.
 SPLITS = {"000001.jpg": 0, "000002.jpg": 0, "000003.jpg": 1, "000004.jpg": 2, "000005.jpg": 0}
@@ -131,10 +131,10 @@ def test_a_set_that_is_too_large_is_decoded_when_it_is_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path)
-    assert isinstance(opened(tmp_path), Held)
+    assert isinstance(opened(tmp_path), InMemoryData)
     monkeypatch.setattr(image_files, "HELD_BYTES", 0)
     data = opened(tmp_path)
-    assert not isinstance(data, Held)
+    assert not isinstance(data, InMemoryData)
     assert levels(data) == [1, 2, 5]
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataAccess, Fit, Held
+from experiments.data.core.dataset import DataAccess, Fit, InMemoryData
 from experiments.data.folder import Folder
 from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
 
@@ -57,7 +57,7 @@ def test_bad_files_can_be_skipped(
             (tmp_path / folder).mkdir(exist_ok=True)
             spoil(tmp_path / folder / name)
     data = opened(tmp_path, fit, skip_bad=True)
-    assert isinstance(data, Held) == bool(held_bytes)
+    assert isinstance(data, InMemoryData) == bool(held_bytes)
     assert sorted(decoded) == sorted(file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.*"))
     assert torch.equal(fetched(data), torch.cat([pixels, pixels[:2]]))
     assert len(data) == 5

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataSet, Fit, Held
+from experiments.data.core.dataset import DataSet, Fit, InMemoryData
 from experiments.data.folder import Folder, FolderStore
 
 
@@ -227,8 +227,8 @@ def test_too_large_to_hold_is_decoded_on_fetch(tmp_path: Path, monkeypatch: pyte
     held = opened(tmp_path, 3)
     monkeypatch.setattr(image_files, "HELD_BYTES", 12 * 3 * 64 - 1)
     decoded = opened(tmp_path, 3)
-    assert isinstance(held, Held)
-    assert not isinstance(decoded, Held)
+    assert isinstance(held, InMemoryData)
+    assert not isinstance(decoded, InMemoryData)
     indices = torch.tensor([7, 0, 7, 11])
     assert torch.equal(decoded.fetch(indices), held.fetch(indices))
     assert len(decoded) == 12

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataAccess, DataSet, Domains, Fit, Held
+from experiments.data.core.dataset import DataAccess, DataSet, Domains, Fit, InMemoryData
 from experiments.data.folder import Folder
 
 BOTH = pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
@@ -59,7 +59,7 @@ def test_pairs_have_the_same_name_whatever_the_ending(
     domains = opened(tmp_path)
     assert domains.paired
     assert domains.names == ("A", "B")
-    assert isinstance(domains.a, Held) == bool(held_bytes)
+    assert isinstance(domains.a, InMemoryData) == bool(held_bytes)
     assert sorted(levels(domains.a)) == [0, 1, 2]
     assert levels(domains.b) == [100 + level for level in levels(domains.a)]
 

@@ -9,7 +9,7 @@ from experiments.core.errors import RunError
 from experiments.core.images import to_uint8
 from experiments.data.core.batch_sizes import BatchSchedule, Segment, constant_batches
 from experiments.data.core.batch_stream import BATCHES_AHEAD
-from experiments.data.core.dataset import DataSet, Held, load_into_memory
+from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.loader import Loader
 
 CPU = torch.device("cpu")
@@ -18,7 +18,10 @@ CPU = torch.device("cpu")
 def loader_of(length: int = 10, batch_size: int = 4, seed: int = 0, total: int = 48) -> Loader:
     """Loads points (i, i)."""
     return Loader(
-        Held(torch.arange(float(length)).repeat(2, 1).T), constant_batches(batch_size, total), seed, CPU
+        InMemoryData(torch.arange(float(length)).repeat(2, 1).T),
+        constant_batches(batch_size, total),
+        seed,
+        CPU,
     )
 
 
@@ -67,7 +70,7 @@ def test_global_random_state_is_not_touched() -> None:
 def test_every_grey_value_survives_the_way_to_the_network_and_back() -> None:
     """[16] Truncation instead of rounding would lose some; a stretch to the batch's range, all."""
     values = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
-    loader = Loader(Held(values), constant_batches(256), 0, CPU)
+    loader = Loader(InMemoryData(values), constant_batches(256), 0, CPU)
     images = loader.prepare(values)
     assert images.min() == -1.0
     assert images.max() == 1.0

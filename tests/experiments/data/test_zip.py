@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataAccess, DataSet, Fit, Held
+from experiments.data.core.dataset import DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
 
@@ -101,7 +101,7 @@ def test_zip_is_folder_bit_for_bit(
         for fit in fits:
             data = opened(file, channels, fit, size=(8, 12))
             reference = Folder(str(varied)).open((8, 12), channels, fit)
-            assert isinstance(data, Held) == bool(held_bytes)
+            assert isinstance(data, InMemoryData) == bool(held_bytes)
             assert torch.equal(fetched(data), fetched(reference))
             assert torch.equal(fetched(data), fetched(reference)), "nor from the cache"
             assert data.labels is not None

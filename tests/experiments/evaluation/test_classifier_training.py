@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data.core.dataset import Held
+from experiments.data.core.dataset import InMemoryData
 from experiments.data.shapes import Shapes
 from experiments.evaluation.classifier_training import (
     Training,
@@ -29,7 +29,7 @@ def _few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.data.shapes.LENGTH", 700)
 
 
-class Watched(Held):
+class Watched(InMemoryData):
     """Squares and stripes, which a network learns at once; remembers what was fetched."""
 
     def __init__(self) -> None:

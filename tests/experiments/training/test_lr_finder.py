@@ -15,7 +15,7 @@ from experiments.training.experiment import build
 from experiments.training.lr_finder import (
     ExponentialRise,
     SampleMovement,
-    first_sample_jump,
+    first_excessive_move,
     first_unstable_step,
     range_test,
 )
@@ -57,12 +57,12 @@ def test_terms_that_fall_ever_faster_are_stable() -> None:
 
 def test_where_samples_are_thrown() -> None:
     """By a fifth of the distance between reals, and by four times of what they moved at first."""
-    assert first_sample_jump([0.0] * 20 + [0.19] * 80) is None
-    found = first_sample_jump([0.0] * 20 + [0.25] * 80)
+    assert first_excessive_move([0.0] * 20 + [0.19] * 80) is None
+    found = first_excessive_move([0.0] * 20 + [0.25] * 80)
     assert found is not None and 22 <= found <= 32
-    assert first_sample_jump([0.1] * 20 + [0.39] * 80) is None
-    assert first_sample_jump([0.1] * 20 + [0.45] * 80) is not None
-    assert first_sample_jump([]) is None
+    assert first_excessive_move([0.1] * 20 + [0.39] * 80) is None
+    assert first_excessive_move([0.1] * 20 + [0.45] * 80) is not None
+    assert first_excessive_move([]) is None
 
 
 def test_what_samples_move_by_is_the_generators_alone() -> None:

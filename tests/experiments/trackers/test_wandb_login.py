@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.trackers.core.login import is_logged_in, mode, server
+from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode, wandb_server
 
 ROOT = Path(__file__).resolve().parents[3]
 NETRC = "machine {}\n  login user\n  password 0123\n"
@@ -25,7 +25,7 @@ def write(path: Path, text: str) -> None:
 
 def test_a_new_user(home: Path) -> None:
     assert not is_logged_in()
-    assert (mode(), server()) == ("online", "https://api.wandb.ai")
+    assert (wandb_mode(), wandb_server()) == ("online", "https://api.wandb.ai")
 
 
 @pytest.mark.parametrize("name", ["WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"])
@@ -70,14 +70,14 @@ def test_the_netrc_file_may_be_elsewhere(home: Path, monkeypatch: pytest.MonkeyP
 def test_a_server_of_their_own_is_kept_in_the_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `wandb login --host` leaves it."""
     write(home / ".config/wandb/settings", "[default]\nbase_url = http://ours:8080\n")
-    assert server() == "http://ours:8080"
+    assert wandb_server() == "http://ours:8080"
     write(home / ".netrc", NETRC.format("ours:8080"))
     assert is_logged_in()
     monkeypatch.setenv("WANDB_BASE_URL", "http://theirs")
-    assert (server(), is_logged_in()) == ("http://theirs", False)
+    assert (wandb_server(), is_logged_in()) == ("http://theirs", False)
     monkeypatch.setenv("WANDB_CONFIG_DIR", "~/other")
     monkeypatch.delenv("WANDB_BASE_URL")
-    assert server() == "https://api.wandb.ai"
+    assert wandb_server() == "https://api.wandb.ai"
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_a_server_of_their_own_is_kept_in_the_settings(home: Path, monkeypatch: 
 )
 def test_the_mode_in_the_environment(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", asked.split()[0])
-    assert mode() == asked.split()[1]
+    assert wandb_mode() == asked.split()[1]
 
 
 def test_the_mode_in_the_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`wandb offline` writes the folder's own settings, which win over the user's."""
     write(home / ".config/wandb/settings", "[default]\nmode = disabled\n")
-    assert mode() == "disabled"
+    assert wandb_mode() == "disabled"
     write(Path("wandb/settings"), "[default]\nmode = offline\n")
-    assert mode() == "offline"
+    assert wandb_mode() == "offline"
     monkeypatch.setenv("WANDB_MODE", "online")
-    assert mode() == "online"
+    assert wandb_mode() == "online"
 
 
 @pytest.mark.parametrize("text", ["machine", "default login", "\x00\xff", "[default\nmode", "mode = offline"])
@@ -103,10 +103,11 @@ def test_files_that_cannot_be_read_say_nothing(text: str, home: Path) -> None:
     for name in (".netrc", ".config/wandb/settings"):
         write(home / name, text)
     assert not is_logged_in()
-    assert mode() == "online"
+    assert wandb_mode() == "online"
 
 
 def test_nothing_is_imported_for_it() -> None:
     heavy = "{'wandb', 'torch', 'requests'}"
-    code = f"import sys; from experiments.trackers.core import login; assert not {heavy} & set(sys.modules)"
+    code = "import sys; from experiments.trackers.core import wandb_login; "
+    code += f"assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -14,7 +14,7 @@ CREDENTIALS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")  # W&B's own service, by its old and its new name
 
 
-def mode() -> str:
+def wandb_mode() -> str:
     """The mode of W&B, `online`, `offline` or `disabled`, from WANDB_MODE or the settings files."""
     asked = os.environ.get("WANDB_MODE") or _settings().get("mode", "")
     if asked in ("offline", "dryrun"):
@@ -35,13 +35,13 @@ def is_logged_in() -> bool:
     return any(password for _, _, password in filter(None, entries))
 
 
-def server() -> str:
-    """The address of the configured server."""
+def wandb_server() -> str:
+    """The address of the W&B server, from WANDB_BASE_URL or the settings files; W&B's own by default."""
     return os.environ.get("WANDB_BASE_URL") or _settings().get("base_url") or f"https://{HOSTS[0]}"
 
 
 def _hosts(settings: dict[str, str]) -> tuple[str, ...]:
-    host = urlsplit(server()).netloc
+    host = urlsplit(wandb_server()).netloc
     return HOSTS if host in HOSTS else (host,)
 
 
