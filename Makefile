@@ -10,7 +10,7 @@ TESTS ?= tests
 VENV := .venv
 # The tests' networks are tiny, and processes with more threads than cores wait for each other.
 PROCESSES ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES)
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES) --dist worksteal
 
 .PHONY: run test test-oldest check house bits format soak clean
 
