@@ -20,6 +20,8 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
+from experiments.core.trusted_plugins import add_named_plugins
+from experiments.core.value_readers import file_paths
 from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.sources import data_access_from
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
@@ -122,8 +124,13 @@ class Score(float):
     record: JsonObject
 
 
-def load(run_or_file: str | Path | Run) -> TrainedGenerator:
-    """Loads the EMA generator of a run folder, a checkpoint or an exported file."""
+def load(run_or_file: str | Path | Run, *, plugin: str | Sequence[str] = ()) -> TrainedGenerator:
+    """Loads the EMA generator of a run folder, a checkpoint or an exported file.
+
+    Args:
+        plugin: plug-in files to import; one that a run names is not run before you have named it once.
+    """
+    add_named_plugins(file_paths(plugin) if plugin else ())
     return TrainedGenerator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
 
 

@@ -107,6 +107,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and an environment that does not change what is printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANS_CONFIG", str(tmp_path / "config"))
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "MOOD"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -132,6 +133,14 @@ def _few_shapes() -> Iterator[None]:
     """Embedded images are few: drawing all of them takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         draw_few_shapes(patch.setattr)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_config_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests trust stays among tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANS_CONFIG", str(tmp_path_factory.mktemp("config")))
         yield
 
 

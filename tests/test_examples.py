@@ -8,6 +8,7 @@ import torch
 
 import cli
 from experiments.core import registry
+from experiments.core.trusted_plugins import add_named_plugins
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = ["--image-size", "8", "--width", "2", "--z-dim", "3", "--batch-size", "4", "--steps", "3"]
@@ -35,7 +36,7 @@ def test_a_plugin_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_pearsons_optimum_is_the_divergence() -> None:
-    registry.add_plugin(str(EXAMPLES / "pearson.py"))
+    add_named_plugins([str(EXAMPLES / "pearson.py")])
     form = registry.load("form", "pearson")()
     real, fake = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 2, 2])
     p, q = (torch.bincount(x).double() / 4 for x in (real, fake))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.commands.options import debug_option, json_option
+from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -23,6 +23,7 @@ WATCH_SECONDS = 2.0  # between two looks at a run
 @click.option(
     "--watch", "watches", is_flag=True, help="Watch RUN and print new findings until it ends, or Ctrl-C."
 )
+@plugin_option
 @json_option
 @debug_option
 def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:

@@ -12,6 +12,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, canonical_key
 from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.trusted_plugins import add_named_plugins
 from experiments.core.value_readers import Read
 
 Command = Callable[..., None]
@@ -86,7 +87,7 @@ def setting_option(name: str) -> Decorator:
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, ...] | None) -> object:
     """Loads the plug-ins of `--plugin`."""
-    registry.add_plugins(value)
+    add_named_plugins(value)
     return value
 
 

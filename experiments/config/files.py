@@ -7,7 +7,6 @@ from typing import Any
 
 from experiments.config.components import affects_results, components_of, default_of
 from experiments.config.precedence import flatten
-from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import read_option
@@ -156,8 +155,3 @@ def _read_like(name: str, then: Any, value: object, values: SettingValues) -> An
         return read_option(name, then, components_of(values))
     except (ValueError, UsageError):
         return then
-
-
-def check_plugins(values: SettingValues) -> None:
-    """Loads the plug-ins that a config names."""
-    registry.add_plugins(values.get("plugin", ()))

@@ -12,6 +12,8 @@ from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import Settings
+from experiments.core.trusted_plugins import add_named_plugins, add_recorded_plugins
+from experiments.core.value_readers import file_paths
 from experiments.data.core.dataset import DomainSource, Native
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
@@ -56,7 +58,11 @@ def resolve(
     """
     file = file or {}
     asked = {**file, **flags}
-    registry.add_plugins(asked.get("plugin", ()))
+    if "plugin" in flags:
+        with usage_errors("--plugin"):
+            add_named_plugins(file_paths(flags["plugin"]))
+    else:
+        add_recorded_plugins(file.get("plugin"), f"config {file_name}")
     request = _request(asked)
     source, native = request.source, _native(request)
     layers = order_layers(request, native, (f"config {file_name}", file), flags)

@@ -1,4 +1,4 @@
-"""Paths as users write them, and the cache folder of everything that can be fetched or computed again."""
+"""Paths as users write them, the cache folder, and the user's own config folder."""
 
 import os
 import re
@@ -24,6 +24,18 @@ def cache_folder() -> Path:
         return expand_home(os.environ.get("GANS_CACHE") or "~/.cache/gans")
     except ValueError as error:
         raise ValueError(f"GANS_CACHE: {error}") from error
+
+
+def config_folder() -> Path:
+    """The user's own config folder: `$GANS_CONFIG`, `$XDG_CONFIG_HOME/gans`, or `~/.config/gans`.
+
+    It need not exist.
+    """
+    own, shared = os.environ.get("GANS_CONFIG"), os.environ.get("XDG_CONFIG_HOME")
+    try:
+        return expand_home(own or (f"{shared}/gans" if shared else "~/.config/gans"))
+    except ValueError as error:
+        raise ValueError(f"GANS_CONFIG: {error}") from error
 
 
 def weights_file(extractor: str, name: str) -> Path:

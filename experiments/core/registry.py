@@ -183,26 +183,36 @@ def unknown_name_error(
     return UsageError(f"unknown {kind} '{name}'; {hint}")
 
 
-def add_plugins(paths: Iterable[str] | None) -> None:
-    """Imports plug-in files from outside the checkout, for commands and configs alike."""
+def missing_plugins(paths: Iterable[str] | None) -> list[str]:
+    """Plug-in files that are not imported yet."""
     loaded = {entry.file for entry in _from_files.values()}
-    for path in paths or ():
-        if Path(path).resolve() not in loaded:
-            add_plugin(path)
+    return [path for path in paths or () if Path(path).resolve() not in loaded]
 
 
-def add_plugin(path: str) -> tuple[str, str]:
-    """Imports a plug-in file from outside the checkout; returns its kind and name (that of the file)."""
-    file = Path(path)
-    if not file.is_file():
+def read_plugin(path: str) -> bytes:
+    """Reads a plug-in file from outside the checkout. Raises UsageError where that fails."""
+    if not Path(path).is_file():
         raise UsageError(f"plug-in {path}: there is no such file")
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"plug-in {path}: {error.strerror or error}") from error
+
+
+def add_plugin(path: str, content: bytes | None = None) -> tuple[str, str]:
+    """Executes a plug-in file, trusted or not; returns its kind and name (that of the file).
+
+    Args:
+        content: of the file, where it has been read already.
+    """
+    file, content = Path(path), read_plugin(path) if content is None else content
     specification = importlib.util.spec_from_file_location(f"gans_plugin_{file.stem}", file)
     if specification is None:
         raise UsageError(f"plug-in {path}: not a Python file (its name must end in .py)")
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # where dataclasses and pickle look
     try:
-        exec(compile(update_imports(file.read_bytes(), path), str(file), "exec"), vars(module))
+        exec(compile(update_imports(content, path), str(file), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[specification.name]
         raise UsageError(f"plug-in {path}: {type(error).__name__}: {error}") from error

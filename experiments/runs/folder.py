@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 
 from experiments.config.files import FORMAT, differences, read_config, settings_from
 from experiments.config.resolve import RunSpec
-from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
+from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.runs.checkpoint import Checkpoints
 
 MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
@@ -124,7 +124,7 @@ class RunFolder:
     def settings(self) -> Settings:
         """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""
         values = read_config(self.config_file)
-        registry.add_plugins(values.get("plugin"))
+        add_recorded_plugins(values.get("plugin"), str(self.config_file))
         return settings_from(values)
 
     def differences(self, settings: Settings) -> list[str]:

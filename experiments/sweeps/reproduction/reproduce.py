@@ -9,7 +9,7 @@ import torch
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.registry import add_plugin
+from experiments.core.trusted_plugins import add_named_plugins
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions, Meter
 from experiments.evaluation.publish import evaluate_newest
@@ -48,8 +48,7 @@ def prepare_reproduction(
 
     Raises RunError with what is missing on this machine, before anything runs.
     """
-    for plugin in row.flags.get("plugin", ()):
-        add_plugin(plugin)
+    add_named_plugins(row.flags.get("plugin"))
     flags = dict(row.flags) | {"device": options.device, "download": options.download, "group": name}
     flags |= {"data_root": options.data_root} if options.data_root else {}
     if options.kimg is not None:

@@ -187,7 +187,7 @@ def test_a_component_that_does_not_keep_its_options_is_refused(
     """Rather than a schedule that does nothing."""
     (tmp_path / "once.py").write_text(PLUGIN)
     monkeypatch.chdir(tmp_path)
-    registry.add_plugins(("once.py",))
+    registry.add_plugin("once.py")
     flags = flags_with("penalty", "once") | {"plugin": ("once.py",)}
     assert build(resolve(flags)).scheduled == []
     with pytest.raises(UsageError, match=re.escape("--schedule once.reach")):
