@@ -103,6 +103,13 @@ def test_unknown_keys_name_what_there_is(key: str, mentions: str) -> None:
         read_option(key, 1, {"arch": "stylegan2", "optimizer": "adam"})
 
 
+def test_a_number_that_no_tensor_holds_is_refused() -> None:
+    components = {"arch": "stylegan2"}
+    assert read_option("arch.mapping_layers", 2**63 - 1, components) == 2**63 - 1
+    with pytest.raises(ValueError, match="below 2"):
+        read_option("arch.mapping_layers", 2**63, components)
+
+
 def test_lists_are_known() -> None:
     assert is_list_option("optimizer.betas") and not is_list_option("arch.mapping_layers")
 

@@ -5,8 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from experiments.config.resolve import resolve
+from experiments.runs.checkpoint import step_of
+from experiments.runs.folder import RunFolder
+from experiments.training import collapse
 from experiments.training.experiment import build
+from experiments.training.run import run
 from gans.core.clock import Clock
 from tests.experiments.training.test_resume import assert_equal_runs, stop_after
 
@@ -64,6 +70,21 @@ def test_a_run_that_was_rolled_back_is_resumed(gans: Gans, moody: Callable[[str]
     moody("calm")
     assert gans(f"{line} cut").status == 0
     assert_equal_runs(Path("whole"), Path("cut"))
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("warn", []), ("rollback", [25])])
+def test_states_are_kept_for_a_rollback_alone(
+    mode: str, kept: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only where samples are as far apart as they ever were: in the line of step 25, not of 50 and 60."""
+    spread = iter([True, False, False])
+    monkeypatch.setattr(collapse, "is_spread", lambda history: next(spread))
+    monkeypatch.setattr(collapse, "divergence", lambda history: None)
+    monkeypatch.setattr(collapse, "mode_collapse", lambda history: None)
+    flags = {"arch": "mlp", "data": "ring8", "width": 8, "track": ("local",), "steps": 60, "batch_size": 4}
+    folder = RunFolder(tmp_path / "run")
+    run(resolve({**flags, "on_collapse": mode, "sample_kimg": 0.04, "keep": 9}), folder)
+    assert sorted(step_of(path) for path in folder.healthy.paths()) == kept
 
 
 def test_every_rollback_halves_the_rates() -> None:
