@@ -18,7 +18,7 @@ from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins
 from experiments.core.value_readers import file_paths
@@ -164,7 +164,7 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
-    options: JsonObject | None = None,
+    options: SettingValues | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
 

@@ -8,7 +8,7 @@ import click
 from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.named_values import SettingValues
+from experiments.core.named_values import JsonObject
 
 # The words after `gans list`, and the kinds behind them; losses are recipes and forms together.
 KINDS = {"architectures": "architecture", "losses": "loss"}
@@ -59,7 +59,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
             click.echo(f"  {name:<26} {line}")
 
 
-def _describe(kind: str, name: str) -> SettingValues:
+def _describe(kind: str, name: str) -> JsonObject:
     """Description of a plug-in: its summary, its paper and its options."""
     from experiments.core.options import SLOTS, describe_options
 
@@ -90,7 +90,7 @@ BOUNDS = {
 }
 
 
-def _lines(found: SettingValues) -> list[str]:
+def _lines(found: JsonObject) -> list[str]:
     """Lines that describe a plug-in."""
     lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
     lines += [f"  paper: {found['paper']}"] * bool(found["paper"])

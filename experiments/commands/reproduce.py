@@ -11,7 +11,7 @@ from experiments.commands.options import debug_option, device_option, jobs_optio
 from experiments.core import registry
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
-from experiments.core.named_values import SettingValues
+from experiments.core.named_values import JsonObject
 from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
 
 log = logging.getLogger("gans")
@@ -105,7 +105,7 @@ def reproduce(
     click.echo(json.dumps({"name": name, **outcome}) if as_json else "\n".join(lines))
 
 
-def _about(row: PublishedRow) -> SettingValues:
+def _about(row: PublishedRow) -> JsonObject:
     """Description of a row for JSON."""
     names = ("paper", "target", "spread", "goal", "metric", "number", "samples", "seeds", "search")
     return {name: getattr(row, name) for name in names} | {"needs_gpu": row.needs_gpu}

@@ -9,7 +9,7 @@ from torch import nn
 
 from experiments.augmentations.core.augmentation import Augmentation
 from experiments.config.run_length import Growth, plan_growth
-from experiments.config.scheduled_values import options_at_start, scheduled_strengths, scheduled_value_of
+from experiments.config.scheduled_values import options_to_build_with, scheduled_strengths, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.options import make_component, make_options
@@ -37,13 +37,18 @@ def blueprint_of(settings: Settings) -> Blueprint:
         sample_shape=(2,) if size is None or channels is None else (channels, *size),
         z_dim=settings.z_dim or 0,
         width=settings.width,
-        critic_norm=make_component("norm", settings.critic_norm or "none", "critic_norm", settings.options),
+        critic_norm=_component(settings, "norm", settings.critic_norm or "none", "critic_norm"),
         critic_dropout=settings.critic_dropout,
         classes=settings.classes or 0,
         attributes=groups_from_columns(settings.attributes),
         minibatch_statistic=_minibatch_statistic(settings),
-        options=make_options(architecture.options_type, "arch", options_at_start(settings)),
+        options=make_options(architecture.options_type, "arch", options_to_build_with(settings)),
     )
+
+
+def _component(settings: Settings, kind: str, name: str, prefix: str, *arguments: Any) -> Any:
+    """Makes a plug-in with the options of the run."""
+    return make_component(kind, name, prefix, options_to_build_with(settings), *arguments)
 
 
 def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatistic] | None:
@@ -52,7 +57,7 @@ def _minibatch_statistic(settings: Settings) -> Callable[[int], MinibatchStatist
     name = settings.minibatch_statistic or own
     if name is None:
         return None
-    return partial(make_component, "batch-statistic", name, "minibatch_statistic", settings.options)
+    return partial(_component, settings, "batch-statistic", name, "minibatch_statistic")
 
 
 def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
@@ -97,9 +102,7 @@ def growth_of_generator(settings: Settings, generator: GeneratorNetwork) -> Grow
 
 def form_of(settings: Settings) -> Adversarial:
     """Makes the adversarial form, before regularizers change its labels."""
-    form: Adversarial = make_component(
-        "form", registry.load_recipe(settings.loss).form, "loss", settings.options
-    )
+    form: Adversarial = _component(settings, "form", registry.load_recipe(settings.loss).form, "loss")
     return form
 
 
@@ -113,14 +116,14 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
         n_critic=settings.n_critic,
         penalties=_penalties(settings),
         regularizers=[
-            make_component("regularizer", name, name, settings.options, strength)
+            _component(settings, "regularizer", name, name, strength)
             for name, strength in settings.regularizers
         ],
         scheduled_strengths=scheduled_strengths(settings),
         generator_rates=_rates(settings, "lr_generator"),
         critic_rates=_rates(settings, "lr_critic"),
         pace=growth_of_generator(settings, generator).pace,
-        options=make_options(architecture.options_type, "arch", options_at_start(settings)),
+        options=make_options(architecture.options_type, "arch", options_to_build_with(settings)),
     )
 
 
@@ -129,8 +132,8 @@ def _penalties(settings: Settings) -> list[GradientPenalty]:
     weight: Scheduled = scheduled_value_of(settings, "penalty_weight") or settings.penalty_weight or 0.0
     return [
         GradientPenalty(
-            make_component("penalty", name, name, settings.options),
-            make_component("penalty-norm", settings.penalty_norm or "one", "penalty_norm", settings.options),
+            _component(settings, "penalty", name, name),
+            _component(settings, "penalty-norm", settings.penalty_norm or "one", "penalty_norm"),
             weight,
             settings.penalty_every or 1,
             1.0 if settings.penalty_anneal is None else settings.penalty_anneal,
@@ -143,7 +146,7 @@ def _optimizer(settings: Settings) -> OptimizerRecipe:
     """Makes the recipe of the optimizer of both players."""
     recipe = registry.load("optimizer", settings.optimizer)
     found: OptimizerRecipe = recipe(
-        make_options(recipe.options_type, "optimizer", options_at_start(settings))
+        make_options(recipe.options_type, "optimizer", options_to_build_with(settings))
     )
     return found
 
@@ -162,7 +165,7 @@ def make_augmentations(settings: Settings) -> list[tuple[Augmentation, Scheduled
     """Makes the augmentations of images, with their strengths."""
     return [
         (
-            make_component("augmentation", name, name, settings.options),
+            _component(settings, "augmentation", name, name),
             scheduled_value_of(settings, name) or strength,
         )
         for name, strength in settings.augment

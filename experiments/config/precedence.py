@@ -1,6 +1,6 @@
 """Precedence of the sources of settings: later ones over earlier ones, each value with its source.
 
-default < architecture, loss < preset < data < automatic < config file < flag
+default < loss < architecture < presets of both < data < automatic < config file < flag
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -10,7 +10,7 @@ from experiments.config.rules import class_count, derive_settings, derive_task
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.named_values import SettingValues
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins, add_recorded_plugins
 from experiments.core.value_readers import file_paths
@@ -32,7 +32,7 @@ class RunSpec:
     settings: Settings
     sources: Mapping[str, str]
 
-    def to_json(self) -> SettingValues:
+    def to_json(self) -> JsonObject:
         """Returns every setting by name and option by key, with its value and its source."""
         values = self.settings.to_dict()
         return {name: {"value": value, "from": self.sources[name]} for name, value in values.items()}

@@ -67,7 +67,7 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
     if values["extractor"] is not None:
         registry.check_name("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
-    check_scheduled_values(values)
+    check_scheduled_values(values, flags)
 
 
 def _derive_penalty(

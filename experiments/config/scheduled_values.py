@@ -5,14 +5,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from experiments.config.components import components_of, owners_of_options, plugins_of
+from experiments.config.precedence import flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import SettingValues
 from experiments.core.options import make_component, read_option, split_key
-from experiments.core.settings import Settings, flag
+from experiments.core.settings import Settings, flag, read_setting
+from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import finite_number
 from gans.core.game import Game
 from gans.core.player import Player
@@ -22,13 +24,13 @@ from losses.core.schedule import ScheduledSetting, ScheduledValue
 RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
 RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, below=1.0)}
 RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
-RANGES["critic_dropout"] = finite_number(at_least=0.0, below=1.0)
+RANGES["critic_dropout"] = partial(read_setting, "critic_dropout")
 SMALL = 1e-12
 STRENGTH = finite_number(at_least=0.0, at_most=1.0)  # of an augmentation; regularizers check their own
 
 
 def scheduled_value_of(settings: Settings, key: str) -> ScheduledValue | None:
-    """The scheduled value of a setting, of "beta2", or of a strength; None where it does not move."""
+    """The scheduled value of a setting, of "beta2", of a strength, or of an option; None where none moves."""
     for name, schedule, begin, end in settings.schedule:
         if name == key.replace("-", "_"):
             return ScheduledValue(
@@ -51,10 +53,17 @@ def scheduled_strengths(settings: Settings) -> dict[type[Regularizer], Scheduled
     return found
 
 
-def options_at_start(settings: Settings) -> SettingValues:
-    """Options to build components with: of one that moves, its larger end, so that all is built for it."""
-    moving = {name: max(begin, end) for name, _, begin, end in settings.schedule}
-    return {key: moving.get(key.replace("-", "_"), value) for key, value in settings.options.items()}
+def options_to_build_with(settings: Settings) -> SettingValues:
+    """Options to build components with: of one that moves, the larger of its first and last value.
+
+    A component that leaves a part out at 0 is so built with that part.
+    """
+    found = dict(settings.options)
+    for key in found:
+        moving = scheduled_value_of(settings, key)
+        if moving is not None:
+            found[key] = max(moving.at(0.0), moving.at(1.0))
+    return found
 
 
 def scheduled_options(settings: Settings, game: Game, parts: Sequence[Any]) -> list[ScheduledSetting]:
@@ -66,27 +75,28 @@ def scheduled_options(settings: Settings, game: Game, parts: Sequence[Any]) -> l
     """
     found, components = [], [*game.modules(), *parts]
     players = [each for each in components if isinstance(each, Player)]
-    all_groups = [group for player in players for group in player.optimizer.param_groups]
     for key, (kind, name) in schedulable_options(settings.to_dict()).items():
         value = scheduled_value_of(settings, key)
         if value is not None:
             option, own = split_key(key)[1], _owners(components, kind, name)
-            groups = [each for each in all_groups if kind == "optimizer" and option in each]
-            if not own and not groups:
+            optimized = [each for each in players if kind == "optimizer" and option in each.hyperparameters]
+            if not own and not optimized:
                 raise UsageError(
-                    f"--schedule {key}: {kind} {name} does not keep its options as `self.options`, so no "
-                    "schedule reaches them; keep them there, or leave it out"
+                    f"--schedule {key}: nothing that trains holds this option of {kind} {name}; leave it "
+                    "out, or let the component keep its options as `self.options`, an optimizer in its groups"
                 )
-            found.append(ScheduledSetting(value, partial(_set_option, own, groups, option)))
+            found.append(ScheduledSetting(value, partial(_set_option, own, optimized, option)))
     dropout = scheduled_value_of(settings, "critic_dropout")
     if dropout is not None:
-        critic = game.critic_network.modules()
-        layers = [each for each in critic if isinstance(each, nn.modules.dropout._DropoutNd)]
+        dropouts = [each for each in game.critic_network.modules() if isinstance(each, _DropoutNd)]
+        layers = [
+            each for each in dropouts if each.p == settings.critic_dropout
+        ]  # others are the critic's own
         found.append(ScheduledSetting(dropout, partial(_set_dropout, layers)))
     return found
 
 
-def _set_dropout(layers: Sequence[nn.modules.dropout._DropoutNd], probability: float) -> None:
+def _set_dropout(layers: Sequence[_DropoutNd], probability: float) -> None:
     """Sets the probability of dropout layers."""
     for layer in layers:
         layer.p = probability
@@ -100,12 +110,12 @@ def _owners(components: Sequence[Any], kind: str, name: str) -> list[Any]:
     return [each for each in holders if isinstance(each, plugin)]
 
 
-def _set_option(owners: Sequence[Any], groups: Sequence[dict[str, Any]], name: str, value: float) -> None:
-    """Sets an option in all its owners, and in parameter groups."""
+def _set_option(owners: Sequence[Any], players: Sequence[Player], name: str, value: float) -> None:
+    """Sets an option in all its owners, and in the optimizers of these players."""
     for owner in owners:
         owner.options = replace(owner.options, **{name: value})
-    for group in groups:
-        group[name] = value
+    for player in players:
+        player.set_hyperparameter(name, value)
 
 
 def schedulable_options(values: SettingValues) -> dict[str, tuple[str, str]]:
@@ -119,12 +129,13 @@ def schedulable_options(values: SettingValues) -> dict[str, tuple[str, str]]:
     }
 
 
-def check_scheduled_values(values: SettingValues) -> None:
+def check_scheduled_values(values: SettingValues, flags: SettingValues) -> None:
     """Checks the scheduled values of a run; raises UsageError otherwise.
 
-    Refused are those of what the run does not have, unknown schedules, and numbers that the setting cannot
-    have.
+    Refused are those of what the run does not have, unknown schedules, numbers that the setting cannot have,
+    and an option that a flag sets to a number at the same time.
     """
+    set_by_flags = {key for key, _ in flatten("flag", flags)}
     augmentations = {name.replace("-", "_") for name, _ in values["augment"]}
     strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
     options = {key.replace("-", "_"): key for key in schedulable_options(values)}
@@ -132,7 +143,11 @@ def check_scheduled_values(values: SettingValues) -> None:
         registry.check_name("schedule", schedule)
         if key not in (*RANGES, *strengths, *options):
             known = ", ".join((*RANGES, *sorted(strengths), *options.values()))
-            raise UsageError(f"--schedule {key}: nothing of that name moves in this run; there are: {known}")
+            meant = SHORT_FLAGS[key].key if key in SHORT_FLAGS else ""
+            hint = f"did you mean {meant}?" if meant in options.values() else f"there are: {known}"
+            raise UsageError(f"--schedule {key}: nothing of that name moves in this run; {hint}")
+        if options.get(key) in set_by_flags:
+            raise UsageError(f"--schedule {key} and --set {options[key]} exclude each other; give one")
         if key == "beta2" and not registry.load("optimizer", values["optimizer"]).has_betas:
             raise UsageError(f"--schedule beta2 has no meaning for optimizer {values['optimizer']}")
         if key == "penalty_weight" and not values["penalty"]:

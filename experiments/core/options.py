@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.named_values import SettingValues
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.value_readers import Read, boolean, choice, finite_number, text, whole_number
 
 # Settings that name the one component of a kind, and that kind.
@@ -158,7 +158,7 @@ def make_component(kind: str, name: str, prefix: str, values: SettingValues, *ar
     return plugin(*arguments) if options is None else plugin(*arguments, options)
 
 
-def _reader(hint: Any, metadata: SettingValues, separator: str = ",") -> Read:
+def _reader(hint: Any, metadata: JsonObject, separator: str = ",") -> Read:
     """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each or None."""
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (each for each in get_args(hint) if each is not type(None))
@@ -180,7 +180,7 @@ def _read_optional(read: Read, value: object) -> Any:
 
 
 def _read_list(
-    hints: tuple[Any, ...], metadata: SettingValues, separator: str, value: object
+    hints: tuple[Any, ...], metadata: JsonObject, separator: str, value: object
 ) -> tuple[Any, ...]:
     """Reads a list, `A,B`; a list of tuples, `A:B,C:D`, is sorted and names no first part twice."""
     parts = [part for part in value.split(separator) if part] if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.files import write_file
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.paths import weights_file
 from experiments.core.seeds import generator_for, seed_all
 from experiments.data.core.dataset import DataSet
@@ -81,7 +81,7 @@ class Training:
     epochs: int
     seed: int
     device: str
-    data_options: JsonObject = field(default_factory=dict)
+    data_options: SettingValues = field(default_factory=dict)
 
 
 def kept_classifier(name: str) -> JsonObject | None:

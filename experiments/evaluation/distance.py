@@ -26,7 +26,7 @@ from experiments.evaluation.sample_sets import (
     open_data_samples,
     open_generated,
 )
-from experiments.evaluation.task_metrics import update_if_finite
+from experiments.evaluation.task_metrics import update_checking_finite
 from experiments.runs.scores import EvaluationScores, quantization, versions
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 from metrics.extractors.core.extractor import Extractor
@@ -122,7 +122,7 @@ class DistanceSides:
         """Makes a side of a set of samples. Raises UsageError for samples that the extractor cannot see."""
         moments, extractor = Moments(), self._extractor_for(samples)
         for _, features in extract(samples, extractor, self.meter):
-            update_if_finite(moments.update, features.vectors)
+            update_checking_finite(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
         with usage_errors():
             return DistanceSide(samples.name, moments.statistics(), len(samples), record)

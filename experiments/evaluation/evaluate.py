@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
@@ -56,7 +56,7 @@ class Evaluator:
         count: int,
         seed: int,
         meter: Meter,
-        component_options: JsonObject | None = None,
+        component_options: SettingValues | None = None,
     ) -> None:
         given = {canonical_key(key): value for key, value in (component_options or {}).items()}
         of_extractor = {key: value for key, value in given.items() if key.startswith("extractor.")}
@@ -95,7 +95,7 @@ class Evaluator:
         self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
         self.metrics = kinds
 
-    def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> JsonObject:
+    def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> SettingValues:
         """Reads the options of the metrics. Raises UsageError for those of a metric that is not evaluated.
 
         Args:
@@ -113,7 +113,7 @@ class Evaluator:
             found |= read_own_options(describe_options("metric", name), {key: value})
         return found
 
-    def _default_names(self, tasks: Sequence[EvaluationTask], options: JsonObject) -> Sequence[str]:
+    def _default_names(self, tasks: Sequence[EvaluationTask], options: SettingValues) -> Sequence[str]:
         """The metrics where the user names none, without kid for small sets unless it is given options."""
         reals = [task.reals for task in tasks]
         if not reals[0].is_images:

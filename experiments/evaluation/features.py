@@ -18,7 +18,7 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_atomically
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import (
     ComponentOptions,
     describe_options,
@@ -60,7 +60,7 @@ class ExtractorOptions:
     resize_rule: str | None = None
     device: str = "auto"
     download: bool = False
-    options: JsonObject = field(default_factory=dict)
+    options: SettingValues = field(default_factory=dict)
 
 
 def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
@@ -103,7 +103,7 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     return extractor
 
 
-def read_own_options(owner: ComponentOptions, options: JsonObject) -> JsonObject:
+def read_own_options(owner: ComponentOptions, options: SettingValues) -> SettingValues:
     """Reads options of one component by key, from words or JSON values.
 
     Raises UsageError for an option that it does not have, or a value that it cannot have.

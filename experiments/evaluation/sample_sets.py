@@ -16,7 +16,7 @@ from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
@@ -151,7 +151,7 @@ def image_format_of(settings: Settings) -> ImageFormat:
     return ImageFormat(settings.image_size, settings.channels, fit)
 
 
-def read_data_options(options: JsonObject, specs: Sequence[str]) -> JsonObject:
+def read_data_options(options: SettingValues, specs: Sequence[str]) -> SettingValues:
     """Reads options of data, and returns those that differ from their defaults, by name.
 
     Args:

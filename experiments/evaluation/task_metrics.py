@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from experiments.core.errors import RunError, usage_errors
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
@@ -34,7 +34,7 @@ class TaskMetrics:
         kinds: Mapping[str, type[Metric]],
         extractor: Extractor,
         meter: Meter,
-        options: JsonObject | None = None,
+        options: SettingValues | None = None,
     ) -> None:
         self.task, self.extractor, self.meter = task, extractor, meter
         self.reference = ReferenceFeatures(task.reals, extractor, meter)
@@ -86,7 +86,7 @@ class TaskMetrics:
             assert isinstance(samples, GeneratedSamples)
             for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
                 for metric in metrics:
-                    update_if_finite(metric.update, vectors)
+                    update_checking_finite(metric.update, vectors)
         with usage_errors():
             return {name: metric.compute() for name, metric in self.metrics.items()}
 
@@ -112,7 +112,7 @@ class TaskMetrics:
 
     def _feed(self, takes: str, batch: Tensor | None) -> None:
         for metric in self._takers(takes):
-            update_if_finite(metric.update, batch)
+            update_checking_finite(metric.update, batch)
 
 
 def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any = None) -> Metric:
@@ -167,7 +167,7 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
     return ""
 
 
-def update_if_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
+def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:
     """Updates a metric with features of generated samples. Raises RunError where these are not finite.
 
     That is no mistake of the user's.

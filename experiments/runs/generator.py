@@ -15,7 +15,7 @@ from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
 from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
@@ -115,7 +115,7 @@ def load(path: Path) -> LoadedGenerator:
     return _from_checkpoint(newest, settings)
 
 
-def _from_checkpoint(state: JsonObject, settings: Settings) -> LoadedGenerator:
+def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
     """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
     check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")

@@ -4,7 +4,7 @@ import logging
 
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
@@ -36,7 +36,7 @@ def open_evaluator(settings: Settings) -> Evaluator:
     return evaluator
 
 
-def _own_options(settings: Settings) -> JsonObject:
+def _own_options(settings: Settings) -> SettingValues:
     """Options of metrics and of the extractor among those of a run.
 
     A regularizer may have the name of a metric (path-length), so that the name of the option decides.

@@ -1,6 +1,6 @@
 """Checkpoints during training, at an interval and on demand."""
 
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import StateDict
 from experiments.runs.checkpoint import Checkpoints
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment
@@ -28,7 +28,7 @@ class Checkpointer:
             self.checkpoints.save(step, self.content(step))
             self._saved = step
 
-    def content(self, step: int) -> JsonObject:
+    def content(self, step: int) -> StateDict:
         """Content of a checkpoint of this step. Raises RunError where a score or a weight is not finite.
 
         A finite loss can have a slope that is not, and the weights show it one step before the scores.

@@ -13,21 +13,16 @@ from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
 from experiments.analysis.doctor.score_rules import divergence, is_spread, mode_collapse
 from experiments.core.errors import RunError
-from experiments.core.named_values import JsonObject
-from experiments.runs.checkpoint import checkpoint_name, step_of
+from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.training.callbacks import Progress
 from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment
-from experiments.training.metric_logging import MetricLogger, NotFiniteError
-from experiments.training.rollback import MOST_ROLLBACKS, RATE_FACTOR
+from experiments.training.metric_logging import MetricLogger
+from experiments.training.rollback import RollbackRequest
 from gans.core.player import Scores
 
 log = logging.getLogger("gans")
-
-
-class RollbackRequest(Exception):  # noqa: N818  (an event, not an error)
-    """Signal that a run has collapsed and is to be rolled back."""
 
 
 class CollapseGuard:
@@ -83,32 +78,3 @@ class CollapseGuard:
         """Saves the state of a step as one that a rollback can return to."""
         self.folder.healthy.folder.mkdir(exist_ok=True)
         self.folder.healthy.save(step, self.checkpointer.content(step))
-
-
-def roll_back(
-    experiment: Experiment, folder: RunFolder, reason: RollbackRequest | NotFiniteError
-) -> JsonObject:
-    """Restores experiment and folder to the last state before the collapse; returns its checkpoint.
-
-    Raises RunError after MOST_ROLLBACKS, or where that state cannot be read.
-    """
-    rollbacks = experiment.rollbacks + 1
-    if rollbacks > MOST_ROLLBACKS:
-        raise RunError(
-            f"{reason}; {MOST_ROLLBACKS} rollbacks did not help: take another --loss, or lower learning rates"
-        ) from reason
-    state = folder.healthy.newest()
-    if state is None:
-        raise RunError(f"{reason}; nothing from before it is left in {folder.healthy.folder}") from reason
-    step = state["step"]
-    experiment.load_state_dict(state)
-    experiment.set_rollbacks(rollbacks)
-    checkpoints = folder.checkpoints(experiment.spec.settings.keep)
-    checkpoints.forget_after(step)
-    checkpoints.save(step, {**experiment.state_dict(), "scores": state["scores"]})
-    folder.rewind_scores(step)
-    log.info(
-        f"{reason}; rollback {rollbacks} of {MOST_ROLLBACKS} to {checkpoint_name(step)}, with "
-        f"{RATE_FACTOR**rollbacks:g} of the learning rates and other random draws"
-    )
-    return state

@@ -21,7 +21,7 @@ from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
 from experiments.core.errors import usage_errors
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
@@ -47,7 +47,7 @@ class Experiment:
         ema: EMA of the generator; critic_ema: EMA of the critic, None without.
         total_steps, total_images: length of the run.
         rollbacks: how often the run was rolled back.
-        scheduled: options of components that move over the run.
+        scheduled: options of components, and the critic's dropout, that move over the run.
     """
 
     spec: RunSpec
@@ -91,7 +91,7 @@ class Experiment:
         """The EMAs of the generator and, where there is one, of the critic."""
         return [self.ema] if self.critic_ema is None else [self.ema, self.critic_ema]
 
-    def state_dict(self) -> JsonObject:
+    def state_dict(self) -> StateDict:
         """State that the next step depends on, beside the config and the step's number."""
         state = {
             "seen": self.loader.seen,
@@ -116,7 +116,7 @@ class Experiment:
         count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
         return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
 
-    def load_state_dict(self, state: JsonObject) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Restores the state of a checkpoint."""
         self.loader.seen = state["seen"]
         check_revision(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")

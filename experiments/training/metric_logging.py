@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.errors import RunError
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import StateDict
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
 from gans.core.player import Player, Scores
@@ -102,11 +102,11 @@ class MetricLogger:
         self.seconds += elapsed
         return elapsed
 
-    def state_dict(self) -> JsonObject:
+    def state_dict(self) -> StateDict:
         """Pending scores, and seconds of training so far."""
         return {"pending": self.pending, "seconds": self.seconds + time.monotonic() - self._clock}
 
-    def load_state_dict(self, state: JsonObject) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Restores what `state_dict` has returned, from a checkpoint."""
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]

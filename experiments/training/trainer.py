@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from experiments.core.errors import RunError, UsageError
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import StateDict
 from experiments.core.seeds import seed_all
 from experiments.core.stop_signal import StopSignal
 from experiments.evaluation.evaluate import Evaluator
@@ -18,10 +18,11 @@ from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import Callback, Progress
 from experiments.training.checkpoint_callback import Checkpointer
-from experiments.training.collapse import CollapseGuard, RollbackRequest, roll_back
+from experiments.training.collapse import CollapseGuard
 from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import GradientNorms, MetricLogger, NotFiniteError
 from experiments.training.progress import ProgressLine
+from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
 
 log = logging.getLogger("gans")
@@ -86,7 +87,7 @@ class Trainer:
         )
         self.settings = experiment.spec.settings
         self.checkpoints = folder.checkpoints(self.settings.keep)
-        self.state: JsonObject | None = None  # the checkpoint from which training goes on
+        self.state: StateDict | None = None  # the checkpoint from which training goes on
         self._logged_remarks: tuple[str, ...] = ()
 
     @property

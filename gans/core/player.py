@@ -87,6 +87,16 @@ class Player(nn.Module):
             if "betas" in group:
                 group["betas"] = tuple(beta**power for beta in group["betas"])
 
+    @property
+    def hyperparameters(self) -> set[str]:
+        """Names of the numbers that every parameter group of the optimizer has, such as `weight_decay`."""
+        return set.intersection(*(set(group) for group in self.optimizer.param_groups)) - {"params"}
+
+    def set_hyperparameter(self, name: str, value: float) -> None:
+        """Sets a hyperparameter of the optimizer, in all its parameter groups as they are now."""
+        for group in self.optimizer.param_groups:  # loading a state makes new ones
+            group[name] = value
+
     def _set_rates(self, clock: Clock) -> None:
         """Sets the learning rates and the second beta to their values at this time."""
         share = self.schedule(clock)

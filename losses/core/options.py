@@ -18,6 +18,7 @@ def option(default: Any, help: str, **bounds: Any) -> Any:
         bounds: `at_least`, `above`, `below`, `at_most` for numbers, `choices` for words; and
             `shapes_network=True` where networks with another value are other networks, so that an export
             has to name it; and `is_schedulable=True` where its component reads it from `self.options`
-            whenever it needs it (an optimizer: from its parameter groups), so that it may move over a run.
+            whenever it trains (an optimizer: from its parameter groups), so that this number, a float, may
+            move over a run. The EMA and exports do not follow.
     """
     return field(default=default, metadata={"help": help, **bounds})

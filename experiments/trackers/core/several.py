@@ -9,7 +9,7 @@ from typing import final
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import SettingValues
 from experiments.core.options import make_component
 from experiments.trackers.core.tracker import TrackedRun, Tracker
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode
@@ -25,7 +25,7 @@ def check_trackers(names: Sequence[str]) -> None:
                 raise UsageError(f"tracker {name} needs the package {package}; get it with: {remedy}")
 
 
-def open_trackers(names: Sequence[str], run: TrackedRun, options: JsonObject | None = None) -> Tracker:
+def open_trackers(names: Sequence[str], run: TrackedRun, options: SettingValues | None = None) -> Tracker:
     """Opens the local tracker and those that are asked for, as one.
 
     The local one's failure is the run's. Any other that raises, when it is built or later, is left out with
@@ -51,7 +51,7 @@ def trackers_of_run(names: Sequence[str], folder: Path) -> list[str]:
     return [name for name in tracker_names(names) if (folder / name).is_dir()]
 
 
-def reopen_trackers(names: Sequence[str], run: TrackedRun, options: JsonObject | None = None) -> Tracker:
+def reopen_trackers(names: Sequence[str], run: TrackedRun, options: SettingValues | None = None) -> Tracker:
     """Reopens the trackers that have tracked the run, as one, to report something later."""
     return _TrackerGroup(
         [], [_FaultTolerantTracker(name, run, options or {}) for name in trackers_of_run(names, run.folder)]
@@ -105,7 +105,7 @@ class _TrackerGroup(Tracker):
 class _FaultTolerantTracker:
     """A tracker that is left out, with one warning, once it has failed."""
 
-    def __init__(self, name: str, run: TrackedRun, options: JsonObject) -> None:
+    def __init__(self, name: str, run: TrackedRun, options: SettingValues) -> None:
         self._name = name
         self._tracker: Tracker | None = None
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.core.named_values import JsonObject
+from experiments.core.named_values import JsonObject, SettingValues
 
 log = logging.getLogger("gans")
 PROVENANCE = "evaluation/"  # what the names of the provenance of scores begin with
@@ -36,7 +36,7 @@ class TrackedRun:
     """
 
     folder: Path
-    settings: JsonObject = field(default_factory=dict)
+    settings: SettingValues = field(default_factory=dict)
     step: int = 0
     kimg: float = 0.0
     project: str = "gans"

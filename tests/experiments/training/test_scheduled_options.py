@@ -13,7 +13,11 @@ from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import NAMED, SLOTS, describe_options, plugins_in
+from experiments.core.stop_signal import StopSignal
+from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
+from experiments.training.trainer import train_steps
+from gans.core.player import Scores
 from tests.conftest import ARCHITECTURES, DATA
 from tests.experiments.training.test_schedules import expected, train
 
@@ -84,8 +88,8 @@ def test_an_option_that_moves_changes_training_and_one_that_stays_does_not(
 ) -> None:
     """An option that is declared schedulable and read only once would train as one that stays."""
     key, middle = f"{SLOT_OF.get(kind, name)}.{option}", middle_of(kind, name, option)
-    flags = flags_with(kind, name) | {key: middle}
-    fixed = hash_after_training(flags)
+    flags = flags_with(kind, name)
+    fixed = hash_after_training(flags | {key: middle})
     assert hash_after_training(flags | {"schedule": f"{key}=linear:{middle}:{middle}"}) == fixed
     # From the second step on, so that it is no matter of what the networks were built with.
     assert hash_after_training(flags | {"schedule": f"{key}=linear:{middle}:{middle / 10}"}) != fixed
@@ -114,17 +118,40 @@ def test_every_owner_has_the_value_of_its_step() -> None:
     assert found == [(4.0, 4.0), (3.0, 3.0), (2.0, 2.0), (1.0, 1.0)]
 
 
-def test_a_weight_that_begins_at_zero_is_built_for_its_end() -> None:
+@pytest.mark.parametrize(
+    ("schedule", "weight"), [("linear:0:2", 2), ("linear:2:0", 2), ("constant:0:2", 0), ("constant:2:0", 2)]
+)
+def test_networks_are_built_for_the_largest_weight_that_is_reached(schedule: str, weight: int) -> None:
     """The optimizer of lazy regularization is slowed down as in a run that has the weight from the start."""
     flags = flags_with("architecture", "stylegan2")
     groups = [
         next(player for player in build(resolve(each)).players if player.name == "generator").optimizer
         for each in (
-            flags | {"schedule": "arch.path_length_weight=linear:0:2", "arch.path_length_weight": 0},
-            flags | {"arch.path_length_weight": 2},
+            flags | {"schedule": f"arch.path_length_weight={schedule}"},
+            flags | {"arch.path_length_weight": weight},
         )
     ]
     assert groups[0].param_groups[0]["betas"] == groups[1].param_groups[0]["betas"]
+
+
+@pytest.mark.parametrize(("kind", "name", "option"), [each for each in SCHEDULABLE if each[0] == "optimizer"])
+def test_a_resumed_run_moves_on(kind: str, name: str, option: str) -> None:
+    """Loading an optimizer's state makes new parameter groups, and the schedule drives those."""
+    flags = flags_with(kind, name) | {"schedule": f"optimizer.{option}=linear:0.5:0"}
+    whole, first, second = (build(resolve(flags)) for _ in range(3))
+    train(whole)
+    first.total_steps = 2
+    train_steps(first, 0, [], StopSignal())
+    second.load_state_dict(first.state_dict())
+    found = []
+
+    def note(progress: Progress, scores: Scores) -> None:
+        found.append({player.optimizer.param_groups[0][option] for player in second.players})
+
+    train_steps(second, 2, [note], StopSignal())
+    assert found == [{0.25}, {0.125}]
+    for one, other in zip(whole.players, second.players, strict=True):
+        assert all(map(torch.equal, one.network.parameters(), other.network.parameters()))
 
 
 def test_weight_decay_from_zero_is_decoupled() -> None:
@@ -154,12 +181,25 @@ def test_dropout_moves_in_the_critic_alone() -> None:
         ("arch.style_mixing=linear:0:2", ("arch.style_mixing", "at most 1")),
         ("dragan.spread=linear:1:0.5", ("dragan.spread", "arch.style_mixing")),
         ("critic_dropout=linear:0.5:0", ("critic_dropout", "--critic-dropout")),
+        ("weight_decay=linear:0:0.1", ("weight_decay", "did you mean optimizer.weight_decay")),
     ],
 )
 def test_what_cannot_move_is_refused(schedule: str, mentions: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as error:
         resolve(flags_with("architecture", "stylegan2") | {"schedule": schedule})
     assert all(mention in str(error.value) for mention in mentions), error.value
+
+
+def test_a_number_and_a_schedule_for_it_exclude_each_other() -> None:
+    flags = flags_with("architecture", "stylegan2") | {"style_mixing": 0.3}  # short for arch.style_mixing
+    with pytest.raises(UsageError, match="exclude each other"):
+        resolve(flags | {"schedule": "arch.style_mixing=linear:0:1"})
+
+
+def test_the_critics_dropout_has_the_bounds_of_its_setting() -> None:
+    flags = flags_with("architecture", "dcgan") | {"critic_dropout": 0.5}
+    with pytest.raises(UsageError, match=re.escape("at most 0.95")):
+        resolve(flags | {"schedule": "critic_dropout=linear:0.99:0"})
 
 
 PLUGIN = '''"""Points with an option that they read once."""
