@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.points_extractor import PointsExtractor
 from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet, specs_within
+from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor, Features
 from metrics.path_length import EPSILON
@@ -38,6 +38,7 @@ from metrics.path_length import EPSILON
 log = logging.getLogger("gans")
 
 FALLBACK = "random-vgg"  # needs nothing
+MOST_VECTOR_BYTES, MOST_RECORD_BYTES = 4 * 2**14, 2**20  # in a cache: of one vector, and of how all were made
 Advance = Callable[[int], None]  # called with the number of samples that were done since
 Meter = Callable[[str, int], Advance]  # called with the name and the number of the samples
 
@@ -238,10 +239,10 @@ class ReferenceFeatures:
         """The feature vectors, float32 `(N, D)`."""
         file = self._file("vectors")
         try:
-            with np.load(file, allow_pickle=False) as kept:
-                if json.loads(str(kept["provenance"])) == self.record:
-                    return torch.from_numpy(kept["vectors"])
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+            kept = read_npz(file, len(self.samples) * MOST_VECTOR_BYTES + MOST_RECORD_BYTES)
+            if json.loads(str(kept["provenance"])) == self.record:
+                return torch.from_numpy(kept["vectors"].copy())
+        except Exception:  # a damaged cache is made anew, whatever is wrong with it
             pass
         vectors = torch.cat(list(self._vectors()))
         record = np.array(json.dumps(self.record, sort_keys=True))

@@ -6,7 +6,6 @@ samples and their provenance beside it.
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,9 +17,11 @@ import torch
 from torch import Tensor
 
 from metrics.core.batches import checked, too_few
+from metrics.core.npz_arrays import read_npz
 
 SMALLEST_BLOCK = 1024  # rows folded at once; fewer would make narrow vectors slow
 ASYMMETRY = 1e-5  # of the largest entry: what a file written in float32 may show
+MOST_BYTES = 600 * 2**20  # of the arrays in a file: a covariance of 8,192 features has 512 MiB
 TILE = 256  # columns multiplied at once where half of a product is not needed
 EPSILON = torch.finfo(torch.float64).eps
 
@@ -103,17 +104,22 @@ class Statistics:
             ValueError: one line that names the file, what is wrong with it and the remedy.
         """
         try:
-            file = np.load(path, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("is a single array")
-            with file:
-                if missing := {"mu", "sigma"} - set(file.files):
-                    raise ValueError(f"has no {' and no '.join(sorted(missing))}")
-                mean, covariance = (torch.from_numpy(file[key].astype(np.float64)) for key in ("mu", "sigma"))
-                count = int(file["count"]) if "count" in file else 0
-                provenance = json.loads(str(file["provenance"])) if "provenance" in file else {}
-            return cls(mean, covariance, count, provenance=provenance)
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            arrays = read_npz(path, MOST_BYTES)
+            if missing := {"mu", "sigma"} - set(arrays):
+                raise ValueError(f"has no {' and no '.join(sorted(missing))}")
+            if any(arrays[key].dtype.kind not in "fiu" for key in ("mu", "sigma")):
+                raise ValueError("mu or sigma are no real numbers")
+            mean, covariance = (torch.from_numpy(arrays[key].astype(np.float64)) for key in ("mu", "sigma"))
+            count = arrays.get("count", np.array(0))
+            if count.shape != () or count.dtype.kind not in "iu" or count < 0:
+                raise ValueError(f"its count is {count}, no number of samples")
+            provenance = json.loads(str(arrays["provenance"])) if "provenance" in arrays else {}
+            if not isinstance(provenance, dict):
+                raise ValueError("its provenance is no object")
+            found = cls(mean, covariance, int(count), provenance=provenance)
+            _check_definite(found.covariance)
+            return found
+        except Exception as error:  # whatever a file that is no .npz makes the readers stumble over
             what = "there is no such file" if isinstance(error, FileNotFoundError) else _in_a_line(error)
             raise ValueError(
                 f"statistics {path}: {what}; give a .npz with mu (D,) and sigma (D, D), or make one anew"
@@ -121,8 +127,9 @@ class Statistics:
 
 
 def _in_a_line(error: BaseException) -> str:
-    text = str(error)
-    return "is not a readable .npz" if not text or "pickle" in text else text.splitlines()[0]
+    if not isinstance(error, ValueError | OSError) or not str(error):
+        return "is not a readable .npz"
+    return str(error).splitlines()[0]
 
 
 def _check(mean: Tensor, covariance: Tensor) -> None:
@@ -136,6 +143,13 @@ def _check(mean: Tensor, covariance: Tensor) -> None:
         raise ValueError("the covariance is not symmetric")
     if covariance.diagonal().min() < 0:
         raise ValueError("the covariance has a negative variance")
+
+
+def _check_definite(covariance: Tensor) -> None:
+    """Checks that no eigenvalue is negative beyond what a file written in float32 may show."""
+    slack = ASYMMETRY * covariance.diagonal().max() + torch.finfo(torch.float64).tiny
+    if torch.linalg.cholesky_ex(covariance + slack * torch.eye(len(covariance)).double()).info:
+        raise ValueError("the covariance has a negative eigenvalue")
 
 
 class Moments:
