@@ -1,6 +1,8 @@
 """Export of a network as one file: weights in safetensors, and the settings that build it again."""
 
+import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ from experiments.core.errors import UsageError
 from experiments.core.files import write_atomically
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, rename_keys
+from experiments.runs.checkpoint import check_revision, checkpoint_hash_path, rename_keys
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 Role = Literal["generator", "critic"]
@@ -43,21 +45,46 @@ def describe_network(settings: Settings, player: Role) -> JsonObject:
 
 
 def export_network(network: nn.Module, settings: Settings, path: Path, player: Role = "generator") -> None:
-    """Exports the parameters and buffers of a generator or critic. Equal networks give equal bytes."""
+    """Exports the parameters and buffers of a generator or critic, with a hash beside the file.
+
+    Equal networks give equal bytes.
+    """
     from safetensors.torch import save
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
     metadata = json.dumps(describe_network(settings, player))
-    write_atomically(path, save(tensors, metadata={METADATA_KEY: metadata}))
+    content = save(tensors, metadata={METADATA_KEY: metadata})
+    digest = hashlib.sha256(content).hexdigest()
+    path.unlink(missing_ok=True)  # no file ever stands beside the hash of another
+    write_atomically(checkpoint_hash_path(path), f"{digest}  {path.name}\n".encode())
+    write_atomically(path, content)
+
+
+def check_hash(path: Path) -> None:
+    """Checks an exported file against the hash beside it, if there is one (older versions wrote none).
+
+    Raises UsageError for a file that has changed since, or cannot be read.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            expected = checkpoint_hash_path(path).read_text(encoding="ascii").partition(" ")[0]
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    raise UsageError(
+                        f"{path} is damaged: it has not the content of {checkpoint_hash_path(path).name}"
+                    )
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be verified: {error}") from error
 
 
 def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, Settings]:
     """Imports the network in a file that `export_network` wrote, in evaluation mode, and its settings.
 
-    Raises UsageError for a file that is not one, or holds the other player.
+    Raises UsageError for a file that is not one, that is damaged, or that holds the other player.
     """
     from safetensors import SafetensorError, safe_open
 
+    check_hash(path)
     try:
         with safe_open(path, framework="pt") as file:
             description = {**LATER, **json.loads((file.metadata() or {})[METADATA_KEY])}

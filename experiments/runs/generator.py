@@ -1,7 +1,9 @@
 """Loading of generators from runs, checkpoints and exported files, and sampling from them."""
 
 import io
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +21,14 @@ from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
-from experiments.runs.export import import_network
+from experiments.runs.export import export_network, import_network
 from experiments.runs.folder import RunFolder, open_run
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
 from gans.core.one_class import fix_label
-from gans.core.styles import truncate_styles
+from gans.core.styles import class_means, truncate_styles
 from gans.core.translation import AttributeTranslator, DomainTranslator
+
+log = logging.getLogger("gans")
 
 BATCH = 64
 CRITIC = "critic.network."  # where the state of a game has its critic
@@ -107,12 +111,30 @@ def load(path: Path) -> LoadedGenerator:
     settings = folder.settings()
     if folder.is_finished:
         last = max(folder.scores(), key=lambda line: line["step"], default={})
-        generator = import_network(folder.generator_file)[0]
+        try:
+            generator = import_network(folder.generator_file)[0]
+        except UsageError as error:
+            return _replace_export(folder, settings, str(error))
         return LoadedGenerator(generator, settings, last.get("step"), last.get("kimg"))
     newest = folder.checkpoints().newest()
     if newest is None:
         raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
     return _from_checkpoint(newest, settings)
+
+
+def _replace_export(folder: RunFolder, settings: Settings, fault: str) -> LoadedGenerator:
+    """Loads the generator of the newest checkpoint in the place of a damaged export, and exports it anew.
+
+    Raises UsageError where there is no checkpoint. A folder that cannot be written is left as it is.
+    """
+    newest = folder.checkpoints().newest()
+    if newest is None:
+        raise UsageError(f"{fault}, and there is no checkpoint; train it anew with --force")
+    loaded = _from_checkpoint(newest, settings)
+    with suppress(OSError):
+        export_network(loaded.generator, settings, folder.generator_file)
+    log.warning(f"{fault}; it is replaced by the generator of {checkpoint_name(newest['step'])}")
+    return loaded
 
 
 def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
@@ -209,7 +231,8 @@ def _generate_truncated(
         raise UsageError("--truncation needs a generator with styles, such as stylegan's")
     if truncation.cutoff is not None and truncation.cutoff > generator.styles:
         raise UsageError(f"--cutoff {truncation.cutoff}: the generator has {generator.styles} styles")
-    return generator.synthesize(truncate_styles(generator, generator.map(z, *label), *truncation))
+    mean = class_means(generator, *label) if label else None
+    return generator.synthesize(truncate_styles(generator, generator.map(z, *label), *truncation, mean))
 
 
 def save_samples(samples: Tensor, out: str) -> str:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from gans.core.networks import LatentNetwork, StyledNetwork
+from gans.core.styles import class_means
 
 
 class FixedLabelGenerator(LatentNetwork):
@@ -33,7 +34,7 @@ class FixedLabelStyledGenerator(StyledNetwork):
         super().__init__(network.z_dim)
         self.network, self.w_dim = network, network.w_dim
         self.register_buffer("label", torch.tensor(label))
-        self.register_buffer("mean", network.mean)
+        self.register_buffer("mean", class_means(network, self.label[None])[0])
 
     @property
     def styles(self) -> int:

@@ -12,6 +12,7 @@ from gans.layers.norms import PixelNorm
 from losses.core.options import option
 
 SLOPE = 0.2
+MEAN_LATENTS = 4096  # over which the mean of w of a class is taken
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,35 @@ class Noise(nn.Module):
         return x + (torch.randn_like(x[:, :1]) if self.training else self.fixed) * self.scale
 
 
-def truncate_styles(network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+@torch.no_grad()
+def class_means(network: StyledNetwork, labels: Tensor) -> Tensor:
+    """Means of w of the classes of `labels` (int64, `(N,)`), `(N, w_dim)`.
+
+    The running mean of training is one of all classes, towards which every class would become the same
+    sample. These are over MEAN_LATENTS latents, the same for all classes and calls.
+    """
+    random = torch.Generator().manual_seed(0)
+    z = torch.randn(MEAN_LATENTS, network.z_dim, generator=random).to(network.mean)
+    known = {
+        label: network.map(z, labels.new_full((len(z),), label)).mean(dim=0) for label in set(labels.tolist())
+    }
+    return torch.stack([known[label] for label in labels.tolist()])
+
+
+def truncate_styles(
+    network: StyledNetwork, w: Tensor, psi: float, cutoff: int | None = None, mean: Tensor | None = None
+) -> Tensor:
     """Truncates styles: `w̄ + ψ (w − w̄)` in the first `cutoff` layers, or all (StyleGAN, appendix B).
 
     Args:
         w: `(N, w_dim)`.
         psi: 1 leaves w; 0 is the mean sample.
+        mean: w̄ of each sample, `(N, w_dim)`, such as that of its class; None for the running mean.
 
     Returns:
         Styles `(N, styles, w_dim)`.
     """
     styles = repeat_styles(w, network.styles)
-    near = torch.lerp(network.mean.expand_as(styles), styles, psi)
+    centre = network.mean if mean is None else mean[:, None]
+    near = torch.lerp(centre.expand_as(styles), styles, psi)
     return near if cutoff is None else torch.cat([near[:, :cutoff], styles[:, cutoff:]], dim=1)

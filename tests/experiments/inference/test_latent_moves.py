@@ -263,7 +263,7 @@ def test_points_have_no_single_pictures(line: str, refused: Any, finished: Path,
 def test_a_damaged_export_is_named(refused: Any, trained: Path) -> None:
     file = trained / "generator.safetensors"
     file.write_bytes(file.read_bytes()[:100])
-    refused(2, ("generator.safetensors", "not a generator"), f"traverse {file} --out x.png")
+    refused(2, ("generator.safetensors", "damaged"), f"traverse {file} --out x.png")
 
 
 def test_a_file_that_cannot_be_written_is_named(refused: Any, trained: Path) -> None:
