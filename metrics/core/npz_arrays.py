@@ -3,6 +3,7 @@
 import zipfile
 from math import prod
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -35,7 +36,7 @@ def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]
     return found
 
 
-def _read_array(stream: zipfile.ZipExtFile, name: str, most_bytes: int) -> NDArray[np.generic]:
+def _read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.generic]:
     """Reads one array, of which only the header is read before its size is known to be allowed."""
     version = npy.read_magic(stream)
     if version not in READ_HEADER:
