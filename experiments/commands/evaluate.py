@@ -180,6 +180,8 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
     images = open_data_as(data, *data_flags(flags, given))
+    for remark in images.remarks:
+        log.info(f"data {data}: {remark}")
     with progress_bars() as meter:
         name = flags["name"] or classifier_name(data)
         found = keep_classifier(data, images, name, training, force, meter)

@@ -1,21 +1,56 @@
 """zip:FILE: every image in a zip file, read from there without unpacking; folders are classes."""
 
+import io
 import os
 import struct
 import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, ClassVar, cast
+from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
-from experiments.data.core.decoding import IMAGE_ENDINGS, Store, first_header
-from experiments.data.core.image_files import open_images
-from experiments.data.folder import classes_from_paths, sorted_image_paths
+from experiments.data.core.arrangement import sorted_image_paths
+from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
+from experiments.data.core.image_source import ImageFileSource
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
+# Bytes that are read at once; of methods whose readers inflate all that they have read, compressed ones.
+STEP_BYTES, STEP_OF_OTHERS = 2**16, 2**12
+
+
+class _SteadyReader(io.RawIOBase):
+    """Reader of a member of a zip file in small steps.
+
+    Without them, a member that inflates to much more than it declares is inflated whole before it is refused.
+    """
+
+    def __init__(self, member: zipfile.ZipExtFile, method: int) -> None:
+        self._member = member
+        is_bounded = method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        self._step = STEP_BYTES if is_bounded else STEP_OF_OTHERS
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._member.read(min(len(buffer), self._step))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._member.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._member.tell()
+
+    def close(self) -> None:
+        self._member.close()
+        super().close()
 
 
 class ZipStore(Store):
@@ -31,7 +66,7 @@ class ZipStore(Store):
         self.file = file
         try:
             with zipfile.ZipFile(file) as directory:
-                self.members = {info.filename: info for info in directory.infolist() if not info.is_dir()}
+                members = directory.infolist()
         except IsADirectoryError as error:
             raise ValueError(f"{file} is a folder, not a zip file: write --data folder:{file}") from error
         except FileNotFoundError as error:
@@ -40,9 +75,13 @@ class ZipStore(Store):
             raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
         except Exception as error:  # a damaged directory raises anything
             raise ValueError(f"{file} is not a zip file, or is damaged: make or fetch it anew") from error
+        named = ((info.filename.replace("\\", "/"), info) for info in members)  # as Windows writes paths
+        self.members = {_plain_path(name): info for name, info in named if not name.endswith("/")}
 
     def open(self, name: str) -> BinaryIO:
         info = self.members[name]
+        if info.file_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
         file = self.file.open("rb")
         try:
             file.seek(info.header_offset)
@@ -51,7 +90,7 @@ class ZipStore(Store):
                 raise zipfile.BadZipFile("the zip file is damaged")
             file.seek(sum(struct.unpack("<HH", header[-4:])), os.SEEK_CUR)  # past the name and extra fields
             member = zipfile.ZipExtFile(file, "r", info, close_fileobj=True)  # checks the sum at its end
-            return cast(BinaryIO, member)
+            return io.BufferedReader(_SteadyReader(member, info.compress_type), STEP_BYTES)
         except BaseException:
             file.close()
             raise
@@ -65,47 +104,38 @@ class ZipStore(Store):
         return f"{name} {info.file_size} {info.CRC}"
 
 
-class Zip(Source):
+class Zip(ImageFileSource):
     """Zip source: images anywhere in a zip file, in the order of their paths; hidden ones are skipped.
 
-    Classes are those of the unpacked folder, where a folder around everything does not count.
+    Classes and attributes are those of the unpacked folder.
     """
 
-    kind: ClassVar[Kind] = "images"
+    @property
+    def place(self) -> str:
+        return str(self.store.file)
 
-    def native(self) -> Native:
-        """The native shape: any size; the channels of the first image."""
-        header = first_header(self._store, self._names, self.access.skip_bad)
-        return Native(channels=header.channels, first=header[:2]) if header else Native(channels=3)
-
-    def class_names(self) -> Sequence[str]:
-        return classes_from_paths(_without_common_folder(self._names))[1]
-
-    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """Opens all images at `size`, as `open_images` does."""
-        labels, classes = classes_from_paths(_without_common_folder(self._names))
-        return open_images(self._store, self._names, size, channels, fit, self.access, labels, classes)
+    @property
+    def files(self) -> Sequence[str]:
+        return list(self.store.members)
 
     @cached_property
-    def _store(self) -> ZipStore:
+    def store(self) -> ZipStore:
         if not self.argument:
             raise ValueError("data 'zip' needs a file: write --data zip:FILE")
-        return ZipStore(expand_home(self.argument))
+        return self.with_range(ZipStore(expand_home(self.argument)))
 
     @cached_property
-    def _names(self) -> list[str]:
-        file = self._store.file
-        names = sorted_image_paths(self._store.members)
+    def images(self) -> Sequence[str]:
+        file = self.store.file
+        names = sorted_image_paths(self.store.members)
         if not names:
             raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
         for name in names:
-            if self._store.members[name].flag_bits & ENCRYPTED:
+            if self.store.members[name].flag_bits & ENCRYPTED:
                 raise ValueError(f"{file} is encrypted ({name}): unpack it, and write --data folder:PATH")
         return names
 
 
-def _without_common_folder(names: list[str]) -> list[str]:
-    """Removes a folder around everything from names."""
-    while all("/" in name for name in names) and len({name.partition("/")[0] for name in names}) == 1:
-        names = [name.partition("/")[2] for name in names]
-    return names
+def _plain_path(name: str) -> str:
+    """A path without `./` and without a slash at its start."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))

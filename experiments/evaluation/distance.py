@@ -110,6 +110,8 @@ class DistanceSides:
         if is_data_spec(word):
             self._data = self._data or word
             samples = open_data_samples(word, self.image_format, self.count, self.seed, self.access)
+            for remark in samples.data.remarks:
+                log.info(f"data {word}: {remark}")
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
             return DistanceSide(word, reference.statistics, len(samples), record)

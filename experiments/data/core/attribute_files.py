@@ -5,13 +5,15 @@ these in the first row. Columns of 0, 1 and −1 are binary, all others hold wor
 """
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from experiments.data.core.decoding import Store, read_content
 from gans.core.attributes import NO_YES, AttributeGroup, Attributes, attributes_from_numbers
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
@@ -22,7 +24,7 @@ MOST_VALUES = 100  # of a column: more are numbers or texts, not attributes
 class AttributeList(NamedTuple):
     """A list of attributes: their groups, and for every name the indices of its values, a byte each."""
 
-    file: Path
+    file: str
     groups: tuple[AttributeGroup, ...]
     rows: dict[str, bytes]
 
@@ -39,31 +41,46 @@ class AttributeList(NamedTuple):
         )
 
 
-def read_attributes(root: Path, names: Sequence[str]) -> Attributes | None:
-    """Reads the list of attributes in a folder, for its images `names`; None where there is no list.
+def list_of_attributes(files: Container[str], folders: Sequence[str]) -> tuple[str, str] | None:
+    """Finds the list of attributes in the first of `folders` that has one: the folder, and its file."""
+    for folder in folders:
+        for name in (CSV, CELEBA):
+            if folder + name in files:
+                return folder, name
+    return None
 
-    A CSV file has their paths below the folder, CelebA's list the names of the files alone. Raises ValueError
-    for a list that is damaged, for an image without a row and for a row without its image.
+
+def read_attributes(
+    store: Store, files: Container[str], folders: Sequence[str], names: Sequence[str], present: Sequence[str]
+) -> Attributes | None:
+    """Reads the list of attributes in one of `folders`, for the images `names`; None where there is no list.
+
+    A CSV file has their paths below its folder, CelebA's list the names of the files alone. Raises ValueError
+    for a list that is damaged, for an image without a row and for a row without its image among `present`.
     """
-    if (root / CSV).exists():
-        listed = read_csv(root / CSV)
-    elif (root / CELEBA).exists():
-        listed, names = read_celeba(root / CELEBA), [name.rpartition("/")[2] for name in names]
-    else:
+    found = list_of_attributes(files, folders)
+    if found is None:
         return None
-    present = set(names)
-    lacking = [name for name in listed.rows if name not in present]
+    folder, name = found
+    file, content = store.name_of(folder + name), read_content(store, folder + name)
+
+    def listed_as(path: str) -> str:
+        return path.removeprefix(folder) if name == CSV else path.rpartition("/")[2]
+
+    listed = parse_csv(file, content) if name == CSV else parse_celeba(file, content)
+    there = {listed_as(path) for path in present}
+    lacking = [row for row in listed.rows if row not in there]
     if lacking:
-        raise ValueError(f"{listed.file} has a row for {_first_of(lacking)}, which is not there: take it out")
-    return listed.of(names)
+        raise ValueError(f"{file} has a row for {_first_of(lacking)}, which is not there: take it out")
+    return listed.of([listed_as(path) for path in names])
 
 
-def read_csv(file: Path) -> AttributeList:
-    """Reads a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none."""
+def parse_csv(file: str, content: bytes) -> AttributeList:
+    """Parses a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            table = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        stream = io.StringIO(content.decode("utf-8-sig"), newline="")
+        table = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} cannot be read: {error}; save it as CSV in UTF-8") from error
     head, rows = (table[0][1:], table[1:]) if table else ([], [])
     if not head or not rows:
@@ -86,8 +103,17 @@ def read_csv(file: Path) -> AttributeList:
 def read_celeba(file: Path) -> AttributeList:
     """Reads CelebA's list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    return parse_celeba(str(file), content)
+
+
+def parse_celeba(file: str, content: bytes) -> AttributeList:
+    """Parses CelebA's list of attributes. Raises ValueError, naming file and row, for what is none."""
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     names = lines[1].split() if len(lines) > 1 else []
     if not names or len(set(names)) < len(names) or lines[0].strip() != str(len(lines) - 2):
@@ -105,7 +131,7 @@ def read_celeba(file: Path) -> AttributeList:
     return _collect_rows(file, tuple(AttributeGroup(name, NO_YES) for name in names), files, rows)
 
 
-def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
+def _column(file: str, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
     """Parses a column: its attribute, and the index of the value in each row."""
     if set(words) <= BINARY_WORDS.keys():
         return AttributeGroup(name, NO_YES), [BINARY_WORDS[word] for word in words]
@@ -119,7 +145,7 @@ def _column(file: Path, name: str, words: Sequence[str]) -> tuple[AttributeGroup
 
 
 def _collect_rows(
-    file: Path, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
+    file: str, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
 ) -> AttributeList:
     """Collects the rows of a list by name. Raises ValueError for two rows of one name."""
     found: dict[str, bytes] = {}

@@ -3,19 +3,49 @@
 import io
 import os
 import struct
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from experiments.data.core.dataset import Fit
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+# The formats of pixels that Pillow reads by itself. Others, such as EPS, make it start a program, or hold no
+# pixels.
+FORMATS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "BMP": (".bmp",),
+    "DIB": (".dib",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "TGA": (".tga",),
+    "PCX": (".pcx",),
+    "SGI": (".sgi",),
+    "QOI": (".qoi",),
+}
+# Libraries that Pillow may have been built without.
+_LIBRARIES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
+_SUPPORTED = features.get_supported()
+READABLE = tuple(name for name in FORMATS if _LIBRARIES.get(name) in (None, *_SUPPORTED))
+IMAGE_ENDINGS = tuple(ending for name in READABLE for ending in FORMATS[name])
+MOST_BYTES = 512 * 2**20  # of a file: its pixels, of 8 bits, are fewer (Pillow's MAX_IMAGE_PIXELS)
+MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
+# Larger files, and larger images, are decoded one at a time, so that several do not fill the memory together.
+LARGE_BYTES, LARGE_PIXELS = 16 * 2**20, 32 * 2**20
+STEP_BYTES = 2**20
+WHOLE_RANGE = (0, 2**16 - 1)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_large_file = threading.RLock()
 REMEDY = " (--skip-bad leaves such files out)"
 
 
@@ -24,7 +54,13 @@ class UnreadableError(ValueError):
 
 
 class Store(ABC):
-    """A store of files, such as a folder or a zip file, used by several threads at once."""
+    """A store of files, such as a folder or a zip file, used by several threads at once.
+
+    Attributes:
+        value_range: values of 16-bit images that become black and white.
+    """
+
+    value_range: tuple[int, int] = WHOLE_RANGE
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
@@ -64,20 +100,89 @@ def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> 
 
 def read_header(store: Store, name: str) -> Header:
     """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
-    with _name_file_in_errors(store, name), store.open(name) as file, Image.open(file) as image:
+    with (
+        _name_file_in_errors(store, name),
+        store.open(name) as file,
+        Image.open(file, formats=READABLE) as image,
+    ):
         channels = channels_of(image)
         return Header(*upright_size(image, file), channels)
 
 
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
     """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
-    with _name_file_in_errors(store, name):
+    with _name_file_in_errors(store, name), store.open(name) as file:
+        content = _read_some(file, LARGE_BYTES)
+        if len(content) <= LARGE_BYTES:
+            return _decode(content, channels, store.value_range)
+        with _large_file:
+            content += _read_some(file, MOST_BYTES - len(content))
+            return _decode(content, channels, store.value_range)
+
+
+def read_content(store: Store, name: str) -> bytes:
+    """Reads a file of text whole. Raises ValueError, in one line, where it cannot be read."""
+    try:
         with store.open(name) as file:
-            content = io.BytesIO(file.read())
-        with Image.open(content) as image:
-            native = channels_of(image)
-            ImageOps.exif_transpose(image, in_place=True)
-            return Header(image.height, image.width, native), convert(image, channels)
+            content = _read_some(file, MOST_TEXT_BYTES)
+            _check_size(content, MOST_TEXT_BYTES)
+            return bytes(content)
+    except Exception as error:  # a damaged zip file raises anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{store.name_of(name)} cannot be read: {reason}") from error
+
+
+class Extremes(NamedTuple):
+    """Smallest and largest value of an image of 16 bits, and whether it is grey, so that it can be scaled."""
+
+    low: int
+    high: int
+    is_grey: bool
+
+
+def read_extremes(store: Store, name: str) -> Extremes | None:
+    """Reads the extremes of an image of 16 bits; None for another. Raises UnreadableError."""
+    with (
+        _name_file_in_errors(store, name),
+        store.open(name) as file,
+        Image.open(file, formats=READABLE) as image,
+    ):
+        is_grey = image.mode.startswith("I")
+        is_deep = is_grey or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+        if not is_deep or image.width * image.height > LARGE_PIXELS:
+            return None
+        values = np.asarray(image)
+        if is_grey:
+            return Extremes(int(values.min()), int(values.max()), is_grey)
+        colours = values[..., :-1] if image.mode.endswith("A") else values
+        return Extremes(int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_grey)  # Pillow keeps 8
+
+
+def _decode(content: bytearray, channels: int, value_range: tuple[int, int]) -> tuple[Header, Image.Image]:
+    """Decodes the content of an image file."""
+    _check_size(content, MOST_BYTES)
+    with Image.open(io.BytesIO(content), formats=READABLE) as image, _turn_of(image):
+        native = channels_of(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return Header(image.height, image.width, native), convert(image, channels, value_range)
+
+
+def _read_some(file: BinaryIO, most: int) -> bytearray:
+    """Reads a file in steps up to its end, or to more than `most` bytes."""
+    content = bytearray()
+    while len(content) <= most and (step := file.read(STEP_BYTES)):
+        content += step
+    return content
+
+
+def _check_size(content: bytearray, most: int) -> None:
+    if len(content) > most:
+        raise ValueError(f"it has more than {most // 2**20} MiB, too many to be read safely")
+
+
+def _turn_of(image: Image.Image) -> AbstractContextManager[object]:
+    """Waits until an image may be decoded: a large one, until no other large one is."""
+    return _large_file if image.width * image.height > LARGE_PIXELS else nullcontext()
 
 
 def channels_of(image: Image.Image) -> int:
@@ -130,15 +235,18 @@ def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def convert(image: Image.Image, channels: int) -> Image.Image:
-    """Converts an image to 8 bits; transparency is kept with 4 channels, else laid on white."""
+def convert(image: Image.Image, channels: int, value_range: tuple[int, int] = WHOLE_RANGE) -> Image.Image:
+    """Converts an image to 8 bits; transparency is kept with 4 channels, else laid on white.
+
+    Of 16-bit images, the values in `value_range` are scaled, and those outside are clipped.
+    """
     mode = MODES[channels]
     if image.mode == "F":
         raise ValueError("its pixels are floating-point, of unknown range; save it with 8 or 16 bits")
-    if image.mode == "I" and image.format != "PNG":
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):  # both mean 16 bits by it
         raise ValueError("its pixels are 32-bit integers, of unknown range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
-        image = _from_16_bits(image)
+        image = _from_16_bits(image, value_range)
     if mode == "RGBA":
         return image.convert("RGBA")
     if image.has_transparency_data:
@@ -147,13 +255,17 @@ def convert(image: Image.Image, channels: int) -> Image.Image:
     return image.convert(mode)
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
+def _from_16_bits(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
     """Converts a 16-bit image to mode L, or LA where one grey value stands for transparency.
 
     Pillow's convert() would clip, not scale; Pillow < 11 calls 16-bit PNGs "I".
     """
     values = np.asarray(image).clip(0, 65535)
-    grey = Image.fromarray((values >> 8).astype(np.uint8))
+    low, high = value_range
+    scaled = values >> 8
+    if value_range != WHOLE_RANGE:
+        scaled = np.rint((values.clip(low, high).astype(np.float64) - low) * (255 / (high - low)))
+    grey = Image.fromarray(scaled.astype(np.uint8))
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey

@@ -14,6 +14,7 @@ from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
     REMEDY,
+    WHOLE_RANGE,
     Header,
     Store,
     UnreadableError,
@@ -100,6 +101,13 @@ def keep_only(data: "InMemoryData | ImageFiles", indices: Tensor) -> None:
         data.keep(indices)
 
 
+def add_remarks(data: DataSet, remarks: Sequence[str]) -> None:
+    """Adds remarks to what `open_images` has opened."""
+    if isinstance(data, ImageFiles):
+        data.further_remarks += tuple(remarks)
+    data.remarks += tuple(remarks)
+
+
 class ImageFiles(DataSet):
     """Data set of image files, decoded when they are fetched, on all cores; see `open_images`.
 
@@ -128,6 +136,7 @@ class ImageFiles(DataSet):
         self.sample_shape = (channels, *size)
         self._kept: Sequence[int] = range(len(names))
         self._skipped: tuple[str, ...] = ()  # the remark on the others
+        self.further_remarks: tuple[str, ...] = ()  # of the source
         self._first: tuple[str, Header] | None = None  # what every file is compared with
         self._cache: DecodedCache | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="gans-decode")
@@ -177,6 +186,7 @@ class ImageFiles(DataSet):
         """
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [self.half] if self.half else []
+        decoder += [] if self.store.value_range == WHOLE_RANGE else [str(self.store.value_range)]
         key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
         self._cache = DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
         present = self._cache.present
@@ -273,7 +283,8 @@ class ImageFiles(DataSet):
         self._remark()
 
     def _remark(self) -> None:
-        self.remarks = (*self._skipped, *(() if self._cache is None else self._cache.remarks))
+        cached = () if self._cache is None else self._cache.remarks
+        self.remarks = (*self._skipped, *cached, *self.further_remarks)
 
     def _on_all_cores(self, work: Callable[[int], str | None], indices: range) -> Iterator[str | None]:
         """Maps work over indices on all cores; results come in the order of the indices."""

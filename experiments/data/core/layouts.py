@@ -5,6 +5,7 @@ For training, `A/` and `B/`, or `AB/` with images side by side; also below `trai
 same with `test` or `val`.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from experiments.data.core.decoding import Store
 from experiments.data.core.image_files import Half, keep_only, open_files
 
 NAMED = 3  # images that an error names
+_MEANS_SOMETHING = re.compile("(train|test|val)?(A|B|AB)?")
 TRAIN, HELD_OUT = ("train", ""), ("test", "val")
 
 
@@ -25,6 +27,21 @@ class DomainFiles(NamedTuple):
     folder: str
     names: Sequence[str]
     half: Half | None = None
+
+    def within(self, folder: str) -> "DomainFiles":
+        """Names the files from where `folder` lies; it ends with a slash, or is empty."""
+        return self._replace(folder=folder + self.folder, names=[folder + name for name in self.names])
+
+
+def folder_around_domains(names: Sequence[str]) -> str:
+    """The folder around everything, with a slash at its end; empty where the domains lie at the top."""
+    around = ""
+    while len(tops := {name[len(around) :].partition("/")[0] for name in names}) == 1:
+        (top,) = tops
+        if _MEANS_SOMETHING.fullmatch(top) or not all(name.startswith(f"{around}{top}/") for name in names):
+            break
+        around += f"{top}/"
+    return around
 
 
 def find_domains(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFiles, DomainFiles]:

@@ -209,8 +209,6 @@ def test_first_level_folders_are_classes(tmp_path: Path) -> None:
         for pixel, label in zip(fetched(data)[:, 0, 0, 0], data.labels, strict=True)
     }
     assert named == {1: "dogs", 2: "cats", 3: "cats", 4: "dogs"}
-    save(flat("L", 5), tmp_path / "stray.png")
-    assert opened(tmp_path, 1).labels is None
     assert opened(tmp_path / "cats", 1).labels is None
 
 
@@ -288,7 +286,7 @@ def test_wrong_paths_are_explained(tmp_path: Path) -> None:
         ("x" * 5000, r"x cannot be read \(File name too long\)"),
         ("~nobody-of-this-name/set", "home folder"),
         (str(file), r"file\.png is a file, not a folder"),
-        (str(tmp_path / "empty"), r"no images below .*empty \(looked for \.png \.jpg"),
+        (str(tmp_path / "empty"), r"no images below .*empty \(looked for \.png .*\.jpg"),
     ):
         with pytest.raises(ValueError, match=words):
             Folder(argument).native()

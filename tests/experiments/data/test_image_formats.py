@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageFile
 
 from experiments.data.core import image_files
+from experiments.data.core.decoding import IMAGE_ENDINGS
 from experiments.data.folder import Folder
 from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
 
@@ -158,3 +159,33 @@ def test_animations_show_their_first_frame(tmp_path: Path, ending: str) -> None:
     with Image.open(tmp_path / f"moving.{ending}") as image:
         assert getattr(image, "n_frames", 1) == 3
     assert fetched(opened(tmp_path, channels=3))[0, :, 4, 4].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "ending", ["jfif", "ppm", "pgm", "pnm", "tga", "pcx", "dib", "jp2", "avif", "apng", "sgi", "qoi", "jpe"]
+)
+def test_every_format_that_pillow_reads_by_itself_is_read(tmp_path: Path, ending: str) -> None:
+    if f".{ending}" not in IMAGE_ENDINGS:
+        pytest.skip("this Pillow was built without it")
+    image = Image.new("RGB", (16, 16), (200, 40, 90))
+    kinds = {"jfif": "JPEG", "apng": "PNG", "pnm": "PPM", "pgm": "PPM", "jpe": "JPEG"}
+    image.save(tmp_path / f"a.{ending.upper()}", format=kinds.get(ending, {"jp2": "JPEG2000"}.get(ending)))
+    pixels = fetched(opened(tmp_path, size=(16, 16)))[0, :, 8, 8].int()
+    assert (pixels - torch.tensor([200, 40, 90])).abs().max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF"])
+def test_what_is_drawn_by_a_program_is_no_image_under_any_name(tmp_path: Path, kind: str) -> None:
+    """Pillow would start Ghostscript with the content of the file."""
+    make(tmp_path, 1)
+    noise(0).save(tmp_path / "drawn.png", format=kind)
+    with pytest.raises(ValueError, match=r"drawn\.png is not an image, or is damaged"):
+        opened(tmp_path)
+    assert len(opened(tmp_path, skip_bad=True)) == 1
+
+
+def test_grey_maps_of_16_bits_are_scaled(tmp_path: Path) -> None:
+    values = np.array([[0, 0x4000, 0x8123, 0xFFFF]] * 4, np.uint16)
+    header = b"P5 4 4 65535\n"
+    (tmp_path / "deep.pgm").write_bytes(header + values.astype(">u2").tobytes())
+    assert fetched(opened(tmp_path, size=(4, 4)))[0, 0, 0].tolist() == [0, 0x40, 0x81, 0xFF]

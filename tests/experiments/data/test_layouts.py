@@ -151,7 +151,7 @@ def test_the_richer_domain_decides_on_the_channels(tmp_path: Path) -> None:
     write(tmp_path, "A/1.png", 7)
     (tmp_path / "B").mkdir()
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "B/1.png")
-    assert Folder(str(tmp_path)).native().channels == 1
+    assert Folder(str(tmp_path / "A")).native().channels == 1
     assert Folder(str(tmp_path)).native_domains(False).channels == 3
     domains = opened(tmp_path, channels=None)
     assert domains.a.sample_shape == domains.b.sample_shape == (3, 8, 8)

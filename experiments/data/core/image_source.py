@@ -1,0 +1,132 @@
+"""The base of sources of image files in folders, wherever these lie."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+from torch import Tensor
+
+from experiments.data.core.arrangement import Arrangement, arrange, remark_on_endings
+from experiments.data.core.attribute_files import read_attributes
+from experiments.data.core.dataset import AttributeGroup, Attributes, DataSet, Fit, Kind, Native, Source
+from experiments.data.core.decoding import WHOLE_RANGE, Store, read_content
+from experiments.data.core.image_files import add_remarks, open_images
+from experiments.data.core.label_files import DATASET_JSON, read_labels
+from experiments.data.core.surveys import (
+    MOST_FILES,
+    native_of,
+    remark_on_cut,
+    remark_on_kinds,
+    remark_on_range,
+    survey_headers,
+)
+from losses.core.options import option
+
+S = TypeVar("S", bound=Store)
+
+
+@dataclass(frozen=True)
+class ImageFileOptions:
+    """Options of sources of image files."""
+
+    range: tuple[int, int] = option(
+        WHOLE_RANGE, "Values of grey 16-bit images that become black and white.", at_least=0, at_most=65535
+    )
+
+
+class ImageFileSource(Source, ABC):
+    """Source of image files in a store, in the order of their paths, arranged by `arrange`.
+
+    The classes are the labels of a `dataset.json`, or else the folders. A list of attributes beside the
+    images gives the attributes of each.
+    """
+
+    kind: ClassVar[Kind] = "images"
+    options_type: ClassVar[type] = ImageFileOptions
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The name of the folder or file that holds all, for messages."""
+
+    @property
+    @abstractmethod
+    def store(self) -> Store:
+        """The store of the files."""
+
+    @property
+    @abstractmethod
+    def files(self) -> Sequence[str]:
+        """Paths of all files in the store."""
+
+    @property
+    @abstractmethod
+    def images(self) -> Sequence[str]:
+        """Paths of all image files, sorted."""
+
+    def with_range(self, store: S) -> S:
+        """Gives a store the range of values that the options say. Raises ValueError for an empty one."""
+        low, high = self.options.range
+        if low >= high:
+            raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
+        store.value_range = low, high
+        return store
+
+    def native(self) -> Native:
+        """The native shape: any size; the channels of the images, RGB where they differ in these."""
+        return self.native_of(self.arrangement.names)
+
+    def native_of(self, names: Sequence[str]) -> Native:
+        """The native shape of some of the images."""
+        return native_of(survey_headers(self.store, names, self.access.skip_bad))
+
+    def class_names(self) -> Sequence[str]:
+        return self._classes[1]
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        known = self._attributes
+        return super().attribute_groups() if known is None else known.groups
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens all images at `size`, as `open_images` does."""
+        found, (labels, classes) = self.arrangement, self._classes
+        channels = channels or self.native().channels
+        known = self._attributes
+        data = open_images(self.store, found.names, size, channels, fit, self.access, labels, classes, known)
+        add_remarks(data, (*found.remarks, *remark_on_endings(self.files)))
+        self.remark_on(data, found.names, fit)
+        return data
+
+    def remark_on(
+        self, data: DataSet, names: Sequence[str], fit: Fit, is_half: bool = False, label: str = ""
+    ) -> None:
+        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off."""
+        most = 1 if fit == "auto" else MOST_FILES  # under "auto", sets that mix kinds are refused
+        survey = survey_headers(self.store, names, self.access.skip_bad, most)
+        if is_half and survey.first:
+            survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
+        channels, height, width = data.sample_shape
+        remarks = remark_on_kinds(survey, channels) + remark_on_cut(survey, (height, width), fit)
+        remarks += remark_on_range(self.store, names)
+        add_remarks(data, [label + remark for remark in remarks])
+
+    @cached_property
+    def arrangement(self) -> Arrangement:
+        """The images to train on, and their classes by folders."""
+        return arrange(self.images, set(self.files), self.place)
+
+    @cached_property
+    def _classes(self) -> tuple[Tensor | None, Sequence[str]]:
+        found = self.arrangement
+        file = found.folder + DATASET_JSON
+        if file not in set(self.files):
+            return found.labels, found.classes
+        names = [name.removeprefix(found.folder) for name in found.names]
+        return read_labels(self.store.name_of(file), read_content(self.store, file), names)
+
+    @cached_property
+    def _attributes(self) -> Attributes | None:
+        found = self.arrangement
+        return read_attributes(self.store, set(self.files), found.passed, found.names, self.images)

@@ -1,0 +1,124 @@
+"""Surveys of image files by their headers: what kinds they mix, and what a crop would cut off."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
+
+from experiments.data.core.dataset import Fit, Native
+from experiments.data.core.decoding import (
+    WHOLE_RANGE,
+    Header,
+    Store,
+    UnreadableError,
+    first_header,
+    read_extremes,
+    read_header,
+)
+
+MOST_FILES = 2000  # of a survey, evenly spread: a larger set is not read twice
+KINDS = {1: "grey", 3: "in colour", 4: "with transparency"}
+FEW_FILES = 16  # whose pixels are looked at
+MULTIPLE = 4  # of the sides that a remark proposes: most networks halve an image at least twice
+
+
+class Survey(NamedTuple):
+    """Headers of image files.
+
+    Attributes:
+        first: of the first image; None where none can be read.
+        kinds: number of images by their channels.
+    """
+
+    first: Header | None
+    kinds: Counter[int]
+
+
+def survey_headers(store: Store, names: Sequence[str], skip_bad: bool, most: int = MOST_FILES) -> Survey:
+    """Reads the headers of at most `most` files, evenly spread.
+
+    Files that cannot be read are not counted; opening the set finds them. Raises UnreadableError for the
+    first file, unless `skip_bad`.
+    """
+    first = first_header(store, names, skip_bad)
+    if first is None or most < 2:
+        return Survey(first, Counter([first.channels] if first else []))
+
+    def channels_of(name: str) -> int | None:
+        try:
+            return read_header(store, name).channels
+        except UnreadableError:
+            return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(channels_of, names[:: -(-len(names) // most)]))
+    kinds = Counter(channels for channels in found if channels is not None)
+    return Survey(first, kinds)
+
+
+def native_of(survey: Survey) -> Native:
+    """The native shape of surveyed images: any size; RGB where they differ in their channels."""
+    if survey.first is None:
+        return Native(channels=3)
+    channels = 3 if len(survey.kinds) > 1 else survey.first.channels
+    return Native(channels=channels, first=survey.first[:2])
+
+
+def remark_on_kinds(survey: Survey, channels: int) -> tuple[str, ...]:
+    """Makes a remark on images that differ in their kind and are all taken with `channels`; else none."""
+    if len(survey.kinds) < 2:
+        return ()
+    mix = ", ".join(f"{survey.kinds[each]:,} {KINDS[each]}" for each in sorted(survey.kinds))
+    taken = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
+    white = ", transparency laid on white" if 4 in survey.kinds and channels < 4 else ""
+    return (f"mixes images of several kinds ({mix}): all are taken as {taken}{white}; --channels N chooses",)
+
+
+def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
+    """Makes a remark on 16-bit images that use little of their range, and so show little; else none."""
+    extremes = []
+    for name in names[:: -(-len(names) // FEW_FILES)]:
+        with suppress(UnreadableError):
+            if (found := read_extremes(store, name)) is not None:
+                extremes.append(found)
+    if store.value_range != WHOLE_RANGE:
+        return (
+            ()
+            if any(each.is_grey for each in extremes)
+            else ("has no grey images of 16 bits, so data.range changes nothing",)
+        )
+    if not extremes:
+        return ()
+    low, high = min(each.low for each in extremes), max(each.high for each in extremes)
+    if not 0 < high - low < WHOLE_RANGE[1] // 4:
+        return ()
+    is_dark = high < WHOLE_RANGE[1] // 4
+    asked = (0, 2 ** high.bit_length() - 1) if is_dark else (low, high)
+    remedy = f"--set data.range={asked[0]},{asked[1]} scales them"
+    if not all(each.is_grey for each in extremes):
+        remedy = "those in colour cannot be scaled here: save them with 8 bits"
+    return (
+        f"images of 16 bits have values from {low:,} to {high:,} only, of 0 to {WHOLE_RANGE[1]:,}, and look "
+        f"{'dark' if is_dark else 'flat'}; {remedy}",
+    )
+
+
+def remark_on_cut(survey: Survey, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
+    """Makes a remark on what a crop to `size` cuts off the images, judged by the first; else none."""
+    if survey.first is None or fit not in ("auto", "crop"):
+        return ()
+    (height, width), short = survey.first[:2], min(size)
+    scale = max(size[0] / height, size[1] / width)
+    kept = min(height, round(size[0] / scale)), min(width, round(size[1] / scale))
+    whole = tuple(
+        max(MULTIPLE, MULTIPLE * round(side * short / min(height, width) / MULTIPLE))
+        for side in (height, width)
+    )
+    if kept == (height, width) or whole == size:
+        return ()
+    return (
+        f"images of {height}×{width} (height × width) are cut to their middle {kept[0]}×{kept[1]}; "
+        f"--image-size {whole[0]}x{whole[1]} takes them whole",
+    )

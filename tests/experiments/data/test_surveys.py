@@ -1,0 +1,119 @@
+"""Remarks on images: what a set mixes is taken as RGB, and what a crop cuts off is said with a remedy."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataSet, Fit
+from experiments.data.core.image_source import ImageFileSource
+from experiments.data.folder import Folder
+from experiments.data.zip import Zip
+from tests.experiments.data.helpers import BOTH, fetched
+
+pytestmark = pytest.mark.usefixtures("image_cache")
+COLOURS: dict[str, object] = {"L": 40, "RGB": (250, 0, 0), "RGBA": (250, 0, 0, 0)}
+
+
+def source_of(
+    root: Path, modes: list[str], store: str = "folder", size: tuple[int, int] = (8, 8)
+) -> ImageFileSource:
+    """Images of the modes, in this order."""
+    (root / "set").mkdir()
+    with zipfile.ZipFile(root / "set.zip", "w") as packed:
+        for number, mode in enumerate(modes):
+            file = root / f"set/{number}.png"
+            Image.new(mode, size, COLOURS[mode]).save(file)  # type: ignore[arg-type]
+            packed.write(file, file.name)
+    return Folder(str(root / "set")) if store == "folder" else Zip(str(root / "set.zip"))
+
+
+@BOTH
+@pytest.mark.parametrize("store", ["folder", "zip"])
+@pytest.mark.parametrize(
+    ("modes", "mix"),
+    [
+        (["RGBA", "RGB", "RGB"], "2 in colour, 1 with transparency"),
+        (["L", "RGB", "RGB"], "1 grey, 2 in colour"),
+        (["RGB", "L"], "1 grey, 1 in colour"),
+        (["RGB", "RGBA", "L"], "1 grey, 1 in colour, 1 with transparency"),
+    ],
+)
+def test_mixed_kinds_become_rgb_whichever_comes_first(
+    tmp_path: Path, modes: list[str], mix: str, store: str, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    source = source_of(tmp_path, modes, store)
+    assert source.native().channels == 3
+    with pytest.raises(ValueError, match=r"choose --fit crop or stretch to bring all to --channels 3"):
+        source.open((8, 8), None, "auto")
+    data = source.open((8, 8), None, "crop")
+    shown = {"L": [40, 40, 40], "RGB": [250, 0, 0], "RGBA": [255, 255, 255]}  # clear is white
+    assert fetched(data)[:, :, 4, 4].tolist() == [shown[mode] for mode in modes]
+    (remark,) = [remark for remark in data.remarks if "mixes" in remark]
+    assert f"({mix}): all are taken as RGB" in remark
+    assert "--channels" in remark
+
+
+@pytest.mark.parametrize("mode", COLOURS)
+def test_one_kind_keeps_its_channels_without_a_remark(tmp_path: Path, mode: str) -> None:
+    data = source_of(tmp_path, [mode] * 3).open((8, 8), None, "crop")
+    assert data.sample_shape[0] == len(mode)
+    assert data.remarks == ()
+
+
+def cut(data: DataSet) -> list[str]:
+    return [remark for remark in data.remarks if "cut to" in remark]
+
+
+@BOTH
+@pytest.mark.parametrize("store", ["folder", "zip"])
+@pytest.mark.parametrize(
+    ("size", "taken", "kept", "whole"),
+    [
+        ((96, 48), (32, 32), "48×96 (height × width) are cut to their middle 48×48", (32, 64)),
+        ((48, 96), (48, 48), "96×48 (height × width) are cut to their middle 48×48", (96, 48)),
+        ((178, 218), (64, 64), "218×178 (height × width) are cut to their middle 178×178", (80, 64)),
+        ((32, 32), (32, 64), "32×32 (height × width) are cut to their middle 16×32", (32, 32)),
+    ],
+)
+def test_a_cut_is_said_with_a_size_that_mends_it(
+    tmp_path: Path,
+    size: tuple[int, int],
+    taken: tuple[int, int],
+    kept: str,
+    whole: tuple[int, int],
+    store: str,
+    held_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    source = source_of(tmp_path, ["RGB"] * 2, store, size)
+    fits: tuple[Fit, ...] = ("auto", "crop")
+    for fit in fits:
+        data = source.open(taken, 3, fit)
+        fetched(data)  # the remark survives, whatever is said later
+        (remark,) = cut(data)
+        assert kept in remark
+        assert f"--image-size {whole[0]}x{whole[1]} " in remark
+        assert cut(source.open(whole, 3, fit)) == []
+    assert cut(source.open(taken, 3, "stretch")) == []
+
+
+def test_square_images_at_a_square_size_are_not_cut(tmp_path: Path) -> None:
+    assert source_of(tmp_path, ["RGB"] * 2, size=(33, 33)).open((32, 32), 3, "auto").remarks == ()
+
+
+def test_a_cut_of_domains_names_the_domain(tmp_path: Path) -> None:
+    for name in ("A/1.png", "B/1.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("RGB", (16, 8) if name < "B" else (8, 8)).save(tmp_path / name)
+    domains = Folder(str(tmp_path)).open_domains((8, 8), 3, "auto", True)
+    assert domains.a.remarks == (
+        "A/: images of 8×16 (height × width) are cut to their middle 8×8; --image-size 8x16 takes them whole",
+    )
+    assert domains.b.remarks == ()
+    assert torch.equal(domains.a.fetch(torch.tensor([0])), domains.b.fetch(torch.tensor([0])))
