@@ -91,7 +91,7 @@ def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force:
     from experiments.analysis.comparison.read import read_records
     from experiments.analysis.comparison.terminal_table import compare as compared
 
-    records, comparison, why_not = read_records(runs), None, ""
+    records, comparison, why_not = read_records(runs, leaves_out=True), None, ""
     try:
         comparison = compared(records, metric, parse_setting_names(by), force=force)
     except UsageError as error:

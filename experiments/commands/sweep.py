@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from experiments.sweeps.stages import SweepContext
     from experiments.sweeps.worker import Evaluation
 
+MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
 ENGINES = ("local", "ray")
 
 
@@ -201,14 +202,18 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
 
     Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
     """
+    from experiments.core.files import parse_json, read_regular_file, write_atomically
+
     file = out / "sweep.json"
     try:
-        return int(json.loads(file.read_text(encoding="utf-8"))["threads"])
+        kept = parse_json(read_regular_file(file))["threads"]
+        if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
+            raise ValueError(f"{kept} threads")
+        return kept
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error
-    from experiments.core.files import write_atomically
     from experiments.sweeps.engines import threads_per_job
 
     threads = threads_per_job(jobs)

@@ -72,6 +72,8 @@ def _parse(path: Path) -> SettingValues:
         raise UsageError(f"config {path}: not {kind} ({error})") from error
     try:
         content = _parse_text(text, kind)
+    except RecursionError as error:
+        raise UsageError(f"config {path}: not {kind} (nested too deep)") from error
     except ValueError as error:
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):

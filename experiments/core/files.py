@@ -1,32 +1,50 @@
-"""Writing of files: destinations are checked before the work, files are written whole or not at all."""
+"""Files: destinations are checked before the work, files are written whole or not at all, through no link."""
 
+import errno
 import io
+import json
 import os
+import secrets
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError
 
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe that stands in the place of a file
+BYTES = getattr(os, "O_BINARY", 0)
+LINK_ERRORS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)  # of links, by system, and of sockets
+TO_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND
+PARTIAL = ".partial"
+LEFTOVER_SECONDS = 3600.0  # longer than any one file takes to be written
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file atomically: after a crash it is the old one or the new one.
 
-    The steps are: write, fsync, rename, fsync the folder.
+    The steps are: write, fsync, rename, fsync the folder. The file that is renamed is always a new one, so
+    that nothing is written through a link. What a killed process left of the same file is removed.
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        with temporary.open("wb") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | BYTES, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
-        error.filename = str(path)  # an error of write() does not name the file by itself
+        if isinstance(error, OSError):
+            error.filename = str(path)  # an error of write() does not name the file by itself
         raise
     if os.name == "posix":  # elsewhere folders cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)
@@ -34,6 +52,84 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def is_leftover(name: str, of: str = "") -> bool:
+    """Whether a name is that of a file that was being written: of any, or of the one with the name `of`."""
+    return name.startswith(f".{of}." if of else ".") and name.endswith(PARTIAL)
+
+
+def remove_leftovers(folder: Path, of: str = "", seconds: float = 0.0) -> None:
+    """Removes what killed processes left of files that they were writing, where it is older than `seconds`.
+
+    Args:
+        of: name of the file; empty for all.
+    """
+    before = time.time() - seconds
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if is_leftover(entry.name, of):
+                with suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime <= before:
+                        Path(entry.path).unlink()
+
+
+def open_regular_file(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
+    """Opens a file of a folder that others may have filled: a regular file, and not through a link.
+
+    A pipe in its place would wait without end, and a link would lead out of the folder. Raises RunError for
+    these, and OSError for a file that cannot be opened.
+    """
+    refusal = f"{path} is a link, a folder, a pipe or a device, where a file belongs; remove it"
+    try:
+        descriptor = os.open(path, flags | NO_LINK | NO_WAIT | BYTES, 0o666)
+    except OSError as error:
+        if error.errno in LINK_ERRORS:
+            raise RunError(refusal) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RunError(refusal)
+    return io.FileIO(descriptor, "r+" if flags & os.O_RDWR else "r")
+
+
+def read_regular_file(path: Path) -> bytes:
+    """Reads a file that `open_regular_file` opens."""
+    with open_regular_file(path) as file:
+        return file.readall()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Appends a line to a file that `open_regular_file` opens; the file is made where there is none.
+
+    It stands on a line of its own also where the last one was torn, as by a full disk. Raises OSError, which
+    names the file, where it cannot be written.
+    """
+    content = f"{line}\n".encode()
+    try:
+        with open_regular_file(path, TO_APPEND) as file:
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(size - 1)
+                content = content if file.read(1) == b"\n" else b"\n" + content
+            while content:
+                content = content[file.write(content) :]
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def refuse_link(path: Path) -> None:
+    """Refuses a link within a run folder, which may lead out of it. Raises RunError."""
+    if path.is_symlink():
+        raise RunError(f"{path} is a link, which may lead out of its folder; remove it")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parses JSON. Raises ValueError where it is none, or nested so deep that no program reads it."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 def check_destination(out: str, *endings: str) -> Path:

@@ -11,8 +11,8 @@ import torch
 
 from experiments.core import registry
 from experiments.core.errors import RunError
-from experiments.core.files import write_atomically
-from experiments.core.named_values import JsonObject
+from experiments.core.files import refuse_link, write_atomically
+from experiments.core.named_values import StateDict
 
 log = logging.getLogger("gans")
 
@@ -34,24 +34,26 @@ class Checkpoints:
         self.keep = keep
 
     def paths(self) -> list[Path]:
-        """Paths of the checkpoints, oldest first."""
+        """Paths of the checkpoints, oldest first. Raises RunError for a folder that is a link."""
+        refuse_link(self.folder)
         return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
 
-    def save(self, step: int, content: JsonObject) -> Path:
+    def save(self, step: int, content: StateDict) -> Path:
         """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it."""
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
         data = buffer.getvalue()
+        refuse_link(self.folder)
         path = self.folder / checkpoint_name(step)
         digest = hashlib.sha256(data).hexdigest()
         try:
             # The hash goes first: a checkpoint without one never exists, nor one beside another's hash.
             path.unlink(missing_ok=True)
-            write_atomically(checkpoint_hash_path(path), f"{digest}  {path.name}\n".encode())
+            write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
             write_atomically(path, data)
         except OSError as error:
             if not path.exists():
-                checkpoint_hash_path(path).unlink(missing_ok=True)
+                hash_path(path).unlink(missing_ok=True)
             last = self.paths()[-1:]
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
@@ -59,7 +61,7 @@ class Checkpoints:
         past = [older for older in self.paths() if older <= path]
         for other in set(self.paths()) - set(past[-self.keep :]):
             other.unlink(missing_ok=True)
-            checkpoint_hash_path(other).unlink(missing_ok=True)
+            hash_path(other).unlink(missing_ok=True)
         return path
 
     def forget_after(self, step: int) -> None:
@@ -67,9 +69,9 @@ class Checkpoints:
         for path in self.paths():
             if step_of(path) > step:
                 path.unlink(missing_ok=True)
-                checkpoint_hash_path(path).unlink(missing_ok=True)
+                hash_path(path).unlink(missing_ok=True)
 
-    def newest(self) -> JsonObject | None:
+    def newest(self) -> StateDict | None:
         """Loads the newest checkpoint that can be read, None where there is none at all.
 
         A line in the log names each damaged one, which is passed over; raises RunError when
@@ -116,7 +118,7 @@ def check_revision(arch: str, revision: int, who: str) -> None:
         )
 
 
-def rename_keys(state: JsonObject, renamed: Mapping[str, str]) -> JsonObject:
+def rename_keys(state: StateDict, renamed: Mapping[str, str]) -> StateDict:
     """Renames keys in a state dict of an earlier version by their prefixes."""
     found = {}
     for key, value in state.items():
@@ -125,12 +127,12 @@ def rename_keys(state: JsonObject, renamed: Mapping[str, str]) -> JsonObject:
     return found
 
 
-def checkpoint_hash_path(path: Path) -> Path:
-    """The path of the hash beside a checkpoint."""
+def hash_path(path: Path) -> Path:
+    """The path of the hash beside a checkpoint or an exported file."""
     return path.with_name(path.name + ".sha256")
 
 
-def load_checkpoint(path: Path) -> JsonObject:
+def load_checkpoint(path: Path) -> StateDict:
     """Loads one checkpoint onto the CPU.
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
@@ -138,7 +140,7 @@ def load_checkpoint(path: Path) -> JsonObject:
     """
     try:
         data = path.read_bytes()
-        expected = checkpoint_hash_path(path).read_text(encoding="ascii").split()[0]
+        expected = hash_path(path).read_text(encoding="ascii").split()[0]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error

@@ -16,7 +16,7 @@ from experiments.core.errors import UsageError
 from experiments.core.files import write_atomically
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, checkpoint_hash_path, rename_keys
+from experiments.runs.checkpoint import check_revision, hash_path, rename_keys
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 Role = Literal["generator", "critic"]
@@ -56,7 +56,7 @@ def export_network(network: nn.Module, settings: Settings, path: Path, player: R
     content = save(tensors, metadata={METADATA_KEY: metadata})
     digest = hashlib.sha256(content).hexdigest()
     path.unlink(missing_ok=True)  # no file ever stands beside the hash of another
-    write_atomically(checkpoint_hash_path(path), f"{digest}  {path.name}\n".encode())
+    write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
     write_atomically(path, content)
 
 
@@ -67,12 +67,10 @@ def check_hash(path: Path) -> None:
     """
     try:
         with suppress(FileNotFoundError):
-            expected = checkpoint_hash_path(path).read_text(encoding="ascii").partition(" ")[0]
+            expected = hash_path(path).read_text(encoding="ascii").partition(" ")[0]
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                    raise UsageError(
-                        f"{path} is damaged: it has not the content of {checkpoint_hash_path(path).name}"
-                    )
+                    raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be verified: {error}") from error
 

@@ -14,14 +14,26 @@ from filelock import FileLock, Timeout
 
 from experiments.config.files import FORMAT, differences, read_config, settings_from
 from experiments.config.resolve import RunSpec
+from experiments.core.console import one_line
 from experiments.core.errors import RunError, UsageError
-from experiments.core.files import write_atomically
-from experiments.core.named_values import JsonObject
+from experiments.core.files import (
+    is_leftover,
+    open_regular_file,
+    read_regular_file,
+    refuse_link,
+    remove_leftovers,
+    write_atomically,
+    write_file,
+)
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
-from experiments.runs.checkpoint import Checkpoints
+from experiments.runs.checkpoint import Checkpoints, hash_path
+from experiments.runs.score_lines import Remark, read_score_lines, read_scores, say_nothing
 
 MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
+SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", "tensorboard", "mlflow", "wandb")
+WRITTEN_IN_PLACE = (".lock", "mlflow/run.json", "mlflow/mlflow.db", "wandb/run-id")
 
 
 class RunFolder:
@@ -55,7 +67,7 @@ class RunFolder:
         """Whether a new run may begin here: there is nothing, or only files made before its config."""
         if not self.path.exists():
             return True
-        return self.path.is_dir() and all(entry.name in MADE_FIRST for entry in self.path.iterdir())
+        return self.path.is_dir() and all(_is_made_first(entry.name) for entry in self.path.iterdir())
 
     @property
     def is_finished(self) -> bool:
@@ -74,7 +86,10 @@ class RunFolder:
         This is "failed: …" or "stopped early: …".
         """
         if self.ended_file.is_file():
-            return self.ended_file.read_text(encoding="utf-8", errors="replace").strip()
+            try:
+                return one_line(read_regular_file(self.ended_file).decode(errors="replace"))
+            except RunError as error:
+                return f"failed: {error}"
         if self.is_finished:
             return "finished"
         return "running" if self.is_locked else "unfinished"
@@ -84,7 +99,7 @@ class RunFolder:
         """Whether a process is working on the run."""
         lock = self.path / ".lock"
         try:
-            with FileLock(lock, timeout=0) if lock.exists() else nullcontext():
+            with FileLock(lock, timeout=0) if lock.is_file() and not lock.is_symlink() else nullcontext():
                 return False
         except Timeout:
             return True
@@ -92,7 +107,8 @@ class RunFolder:
             return _is_held(lock)
 
     def prepare(self) -> None:
-        """Makes the folders of the run. Raises RunError where that is not possible."""
+        """Makes the folders of the run. Raises RunError where that is not possible, or one is a link."""
+        self.refuse_links()
         try:
             for folder in (self.samples, self.checkpoints().folder):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +116,11 @@ class RunFolder:
             raise RunError(
                 f"cannot make {self.path}: {error.strerror or error}; take another --out"
             ) from error
+
+    def refuse_links(self) -> None:
+        """Refuses links where the run writes, by which it would leave its folder. Raises RunError."""
+        for name in (*SUBFOLDERS, *WRITTEN_IN_PLACE):
+            refuse_link(self.path / name)
 
     def write_config(self, spec: RunSpec) -> None:
         """Writes the config of the run."""
@@ -111,10 +132,13 @@ class RunFolder:
 
         What a run with other settings has left is kept under names with the step at which they changed.
         """
+        for name in ("", "samples", "checkpoints", "best", "healthy"):
+            remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
             file.unlink(missing_ok=True)
+            hash_path(file).unlink(missing_ok=True)
         if is_changed:
             write_atomically(_with_step(self.config_file, step), self.config_file.read_bytes())
         if is_changed or not self.exists:
@@ -123,21 +147,34 @@ class RunFolder:
 
     def settings(self) -> Settings:
         """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""
-        values = read_config(self.config_file)
+        values = self._read_config()
         add_recorded_plugins(values.get("plugin"), str(self.config_file))
         return settings_from(values)
 
     def differences(self, settings: Settings) -> list[str]:
         """Lists the differences of the config here from `settings`, a line each."""
-        return differences(read_config(self.config_file), settings)
+        return differences(self._read_config(), settings)
+
+    def _read_config(self) -> SettingValues:
+        """Reads the values in the config of the run. Raises UsageError for a file that is none."""
+        refuse_link(self.config_file)
+        try:
+            return read_config(self.config_file)
+        except RecursionError as error:
+            raise UsageError(f"config {self.config_file}: nested too deep") from error
 
     def lock(self) -> AbstractContextManager[None]:
         """Locks the folder against other processes."""
+        self.refuse_links()
         return lock_folder(self.path, "run folder")
 
-    def scores(self) -> list[dict[str, Any]]:
-        """Reads the scores of the run, without torn lines."""
-        return [entry for _, entry in read_score_lines(self.scores_file)]
+    def end(self, words: str) -> None:
+        """Writes down how a sweep ended the run. Raises RunError where it cannot be written."""
+        write_file(self.ended_file, f"{words}\n".encode())
+
+    def scores(self, remark: Remark = say_nothing) -> list[dict[str, Any]]:
+        """Reads the scores of the run, without torn lines; remarks name what else is left out."""
+        return read_scores(self.scores_file, remark)
 
     def rewind_scores(self, step: int) -> None:
         """Drops scores after `step`, which a resumed run writes again, and a torn last line.
@@ -145,7 +182,7 @@ class RunFolder:
         A best checkpoint after it is deleted, too.
         """
         for file in (self.scores_file, self.evaluation_file):
-            if file.exists():
+            if file.exists() or file.is_symlink():
                 kept = [line for line, entry in read_score_lines(file) if entry["step"] <= step]
                 write_atomically(file, "".join(kept).encode())
         self.best.forget_after(step)
@@ -157,7 +194,7 @@ def _is_held(lock: Path) -> bool:
         return False
     import fcntl
 
-    with suppress(OSError), lock.open("rb") as file:
+    with suppress(OSError, RunError), open_regular_file(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
@@ -169,29 +206,25 @@ def _is_held(lock: Path) -> bool:
 def lock_folder(folder: Path, contents: str) -> Iterator[None]:
     """Locks a folder against other processes. Raises RunError at once where another holds the lock.
 
-    A killed process leaves no lock behind.
-
-    Args:
-        contents: word for what the folder holds, for the error.
+    A killed process leaves no lock behind. `contents` is a word for what the folder holds, for the error.
     """
+    refuse_link(folder / ".lock")
+    lock = FileLock(folder / ".lock", timeout=0)
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise RunError(f"{folder}: another process is working on this {contents}") from error
+    except OSError as error:
+        raise RunError(f"cannot lock {folder}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def read_score_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields each whole line of a file of scores, as it stands and parsed; nothing without a file."""
-    if not file.exists():
-        return
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if line.endswith("\n") and isinstance(entry, dict) and isinstance(entry.get("step"), int):
-            yield line, entry
+def _is_made_first(name: str) -> bool:
+    """Whether a file is one of those that a run makes before its config."""
+    return name in MADE_FIRST or is_leftover(name, "config.json")
 
 
 def _with_step(file: Path, step: int) -> Path:

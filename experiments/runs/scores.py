@@ -3,15 +3,16 @@
 import json
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from experiments.core.errors import RunError
+from experiments.core.files import TO_APPEND, append_line, open_regular_file
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
-from experiments.runs.folder import RunFolder, read_score_lines
+from experiments.runs.folder import RunFolder
+from experiments.runs.score_lines import Remark, is_score, read_evaluations, say_nothing
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
@@ -81,7 +82,7 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
         if flat.startswith(PROVENANCE):
             is_text = key in ("options", "extractor_options") and isinstance(value, str)  # as W&B keeps them
             scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
-    return {name: score for name, score in scores.items() if _is_score(score)}
+    return {name: score for name, score in scores.items() if is_score(score)}
 
 
 def format_scores(scores: EvaluationScores) -> list[str]:
@@ -97,23 +98,16 @@ def format_scores(scores: EvaluationScores) -> list[str]:
     return lines
 
 
-def read_evaluation_scores(folder: RunFolder) -> list[tuple[int, EvaluationScores]]:
-    """Reads step and scores of every evaluation in `evaluation.jsonl`, in order."""
-    found = []
-    for _, entry in read_score_lines(folder.evaluation_file):
-        scores = entry.get("scores")
-        if isinstance(scores, dict) and all(_is_score(score) for score in scores.values()):
-            found.append((entry["step"], scores))
-    return found
-
-
-def _is_score(score: object) -> bool:
-    return isinstance(score, dict) and isinstance(score.get("value"), int | float)
+def read_evaluation_scores(
+    folder: RunFolder, remark: Remark = say_nothing
+) -> list[tuple[int, EvaluationScores]]:
+    """Reads step and scores of every evaluation in `evaluation.jsonl`, in order; remarks name the rest."""
+    return read_evaluations(folder.evaluation_file, remark)
 
 
 def append_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
     """Appends scores, with their provenance, to `evaluation.jsonl`."""
-    _append(folder.evaluation_file, {"step": step, "scores": scores})
+    append_line(folder.evaluation_file, json.dumps({"step": step, "scores": scores}))
 
 
 def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
@@ -123,12 +117,8 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
     evaluated while it trains. Raises RunError where they cannot be written.
     """
     try:
-        _append(folder.scores_file, {"step": step, "kimg": kimg, **flatten_scores(scores)})
+        open_regular_file(folder.evaluation_file, TO_APPEND).close()  # both are written, or none
+        append_line(folder.scores_file, json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)}))
         append_record(folder, step, scores)
     except OSError as error:
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
-
-
-def _append(file: Path, entry: JsonObject) -> None:
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(entry) + "\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.files import TO_APPEND, make_parent_folders, open_regular_file
 from experiments.core.registry import ROOT
 from experiments.sweeps.worker import INTERRUPTED, SweepTask
 
@@ -83,13 +84,14 @@ def threads_per_job(jobs: int) -> int:
 def start_worker(task: SweepTask, threads: int) -> "subprocess.Popen[bytes]":
     """Starts the process of a sweep run, in a session of its own.
 
-    Ctrl-C on the terminal reaches it through the sweep alone.
+    Ctrl-C on the terminal reaches it through the sweep alone. Raises RunError where its log cannot be made.
     """
-    folder = Path(task.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    log_file = Path(task.folder) / "log.txt"
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
-    with (folder / "log.txt").open("ab") as log:
+    with make_parent_folders(log_file):
+        log = open_regular_file(log_file, TO_APPEND)
+    with log:
         process = subprocess.Popen(
             WORKER,
             stdin=subprocess.PIPE,

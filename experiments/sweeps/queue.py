@@ -59,5 +59,5 @@ def describe_end(task: SweepTask, status: int) -> str:
     folder = RunFolder(Path(task.folder))
     if status < 0 or not folder.ended_file.exists():
         reason = f"ended by signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        folder.ended_file.write_text(f"failed: {reason}; see {folder.log_file}\n", encoding="utf-8")
+        folder.end(f"failed: {reason}; see {folder.log_file}")
     return folder.state

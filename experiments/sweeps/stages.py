@@ -156,8 +156,8 @@ def successive_halving(
             for sweep_run in own:
                 if context.folder(sweep_run).is_finished:  # by an earlier sweep, with fewer seeds
                     continue
-                words = f"stopped early: {metric} {mean:.4g} after {until[sweep_run.name]:.4g} kimg\n"
-                context.folder(sweep_run).ended_file.write_text(words, encoding="utf-8")
+                words = f"stopped early: {metric} {mean:.4g} after {until[sweep_run.name]:.4g} kimg"
+                context.folder(sweep_run).end(words)
         left = [sweep_run for _, own in kept for sweep_run in own]
     log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
     train_all(context, left)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core.console import describe_error, log_lines
-from experiments.core.errors import UsageError
+from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.runs.folder import RunFolder
 
@@ -153,8 +153,10 @@ def run_task(task: SweepTask) -> int:
     except Exception as error:
         line = describe_error(error)
         log.info(f"gans: {line}")
-        Path(task.folder).mkdir(parents=True, exist_ok=True)
-        RunFolder(Path(task.folder)).ended_file.write_text(f"failed: {line}\n", encoding="utf-8")
+        try:
+            RunFolder(Path(task.folder)).end(f"failed: {line}")
+        except RunError as unwritten:  # a full disk, which may be why the run failed
+            log.info(f"gans: {unwritten}")
         return 2 if isinstance(error, UsageError) else 1
     return 0
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from experiments.core.files import TO_APPEND, append_line, open_regular_file
 from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 
@@ -12,18 +13,13 @@ class LocalTracker(Tracker):
 
     def __init__(self, run: TrackedRun) -> None:
         self._path = run.folder / "scores.jsonl"
-        self._file = self._path.open("a", encoding="utf-8")
+        open_regular_file(self._path, TO_APPEND).close()  # what cannot be written is told at the beginning
 
     def scores(self, scores: Mapping[str, float]) -> None:
-        try:
-            self._file.write(json.dumps(dict(scores)) + "\n")
-            self._file.flush()
-        except OSError as error:
-            error.filename = str(self._path)  # an error of write() does not name the file by itself
-            raise
+        append_line(self._path, json.dumps(dict(scores)))
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         """Does nothing: the file is already where it belongs."""
 
     def close(self, exit_status: int = 0) -> None:
-        self._file.close()
+        """Does nothing: every line is written at once."""

@@ -38,7 +38,7 @@ def differing_settings(records: Sequence[Record]) -> dict[str, list[Any]]:
     found = {}
     for name in result_affecting_names(records):
         if name != "seed":
-            values = [_hashable(value_of(record, name)) for record in records]
+            values = [as_hashable(value_of(record, name)) for record in records]
             if len(set(values)) > 1:
                 found[name] = list(dict.fromkeys(values))
     return found
@@ -58,9 +58,9 @@ def value_of(record: Record, name: str) -> Any:
     return default_of(name, record.settings)
 
 
-def _hashable(value: object) -> Any:
+def as_hashable(value: object) -> Any:
     """Turns lists into tuples, also within lists."""
-    return tuple(_hashable(each) for each in value) if isinstance(value, list) else value
+    return tuple(as_hashable(each) for each in value) if isinstance(value, list) else value
 
 
 def distinguishing_settings(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:
@@ -83,7 +83,7 @@ def distinguishing_settings(records: Sequence[Record], given: Sequence[str] = ()
 
 def _key(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
     """Values of these settings in a record, as a key of its group."""
-    return tuple(_hashable(value_of(record, name)) for name in names)
+    return tuple(as_hashable(value_of(record, name)) for name in names)
 
 
 def group_experiments(records: Sequence[Record], by: Sequence[str], scores: Sequence[float]) -> list[Group]:

@@ -6,6 +6,9 @@ It opens without a network: the pictures and the script that draws the curves ar
 import base64
 import io
 import json
+import logging
+import re
+import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import starmap
@@ -25,10 +28,15 @@ from experiments.analysis.comparison.terminal_table import (
     row_cells,
 )
 from experiments.core.errors import RunError
+from experiments.core.files import open_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import JsonObject
+from experiments.runs.score_lines import is_number
+
+log = logging.getLogger("gans")
 
 PAGE = Path(__file__).with_name("page")
 GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
+GRID_NAME = re.compile(r"kimg-([0-9]{6,15})\.png")
 QUALITY = 80  # of the grids' WebP compression, in percent
 
 
@@ -72,10 +80,8 @@ def render_report(records: Sequence[Record], comparison: Comparison | None, why_
 
 def write_report(file: Path, page: str) -> None:
     """Writes an HTML report to a file. Raises RunError where the file cannot be written."""
-    from experiments.core.files import write_atomically
-
     try:
-        write_atomically(file, page.encode())
+        write_atomically(file, page.encode(errors="replace"))  # names may hold what is no text
     except OSError as error:
         raise RunError(f"cannot write {file}: {error.strerror or error}") from error
 
@@ -136,7 +142,9 @@ def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]
 def _curve(number: int, figure: JsonObject) -> str:
     """HTML element with the Plotly figure of one score."""
     name = f"figure-{number}"
-    content = json.dumps(figure, separators=(",", ":")).replace("</", "<\\/")
+    content = json.dumps(figure, separators=(",", ":"), allow_nan=False)
+    # Also <!-- and <script would change how the page goes on.
+    content = content.replace("<", "\\u003c")
     return f"<div data-figure={name}></div><script type=application/json id={name}>{content}</script>"
 
 
@@ -155,21 +163,41 @@ def _timeline(record: Record) -> str:
 
 
 def sample_grids(folder: Path) -> list[tuple[int, str]]:
-    """Sample grids of a run folder: pairs of kimg and the picture as a data URL."""
-    files = sorted((folder / "samples").glob("kimg-*.png"))
+    """Sample grids of a run folder: pairs of kimg and the picture as a data URL.
+
+    A remark names each picture that is left out.
+    """
+    try:
+        refuse_link(folder / "samples")
+    except RunError as error:
+        log.info(f"{folder} is shown without samples: {error}")
+        return []
+    pictures = sorted(file for file in (folder / "samples").glob("*.png") if file.name != "real.png")
+    files = [file for file in pictures if GRID_NAME.fullmatch(file.name)]
+    for file in pictures:
+        if not GRID_NAME.fullmatch(file.name):
+            log.info(f"{file} is left out: grids of samples have names such as kimg-000012.png")
     if len(files) > GRIDS:
         files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
     found = []
     for file in files:
         try:
-            with Image.open(file) as picture:
-                content = io.BytesIO()
-                picture.convert("RGB").save(content, "WEBP", quality=QUALITY)
-        except OSError:  # being written, or damaged: the others can be shown
+            data = base64.b64encode(_compressed(file)).decode()
+        except Exception as error:  # whatever a damaged file makes the reader stumble over
+            log.info(f"{file} is left out: {str(error) or type(error).__name__}")
             continue
-        data = base64.b64encode(content.getvalue()).decode()
         found.append((int(file.stem.removeprefix("kimg-")), f"data:image/webp;base64,{data}"))
     return found
+
+
+def _compressed(file: Path) -> bytes:
+    """Picture of a PNG file, compressed as WebP. Raises an exception of any kind where it is none."""
+    content = io.BytesIO()
+    with warnings.catch_warnings(), open_regular_file(file) as stream:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(stream, formats=["PNG"]) as picture:
+            picture.convert("RGB").save(content, "WEBP", quality=QUALITY)
+    return content.getvalue()
 
 
 def _differences(comparison: Comparison) -> str:
@@ -197,7 +225,12 @@ def _runs(records: Sequence[Record]) -> str:
     for record in records:
         timed = [line for line in record.lines if line.get("seconds") is not None]
         last = timed[-1] if timed else {}
-        numbers = [record.settings.get("seed", -1), last.get("kimg", -1), last.get("seconds", -1)]
-        seed, kimg, seconds = (("–" if value == -1 else f"{value:g}", value) for value in numbers)
+        numbers = [record.settings.get("seed"), last.get("kimg"), last.get("seconds")]
+        seed, kimg, seconds = (_number_cell(value) for value in numbers)
         rows.append([(record.name, record.name), seed, (record.state, record.state), kimg, seconds])
     return _table(head, rows)
+
+
+def _number_cell(value: object) -> tuple[str, float | str]:
+    """Cell of a number, which may be unknown: text and sort key."""
+    return (f"{value:g}", float(value)) if is_number(value) else ("–", -1.0)

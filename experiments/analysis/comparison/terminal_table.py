@@ -27,6 +27,7 @@ from experiments.analysis.comparison.significance import (
     paired_t_test,
     welch_t_test,
 )
+from experiments.core.console import one_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS
@@ -256,7 +257,7 @@ def format_value(value: object) -> str:
     """Formats a value in a few characters for a table."""
     if isinstance(value, list | tuple):
         return "/".join(map(format_value, value)) or "–"
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:24]
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else one_line(str(value))[:24]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,6 +9,7 @@ from experiments.config.files import modernize
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, read_setting
+from experiments.runs.score_lines import LARGEST_STEP, is_number
 from experiments.runs.scores import EvaluationScores, parse_scores
 from experiments.trackers.core.tracker import PROVENANCE
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
@@ -74,7 +75,7 @@ def _in_order(history: Iterable[JsonObject]) -> list[dict[str, Any]]:
     newest: dict[tuple[int, frozenset[str]], dict[str, Any]] = {}
     for row in history:
         line = {name: value for name, value in row.items() if name[0] != "_" and value is not None}
-        if "step" in line:
+        if is_number(line.get("step")) and 0 <= line["step"] <= LARGEST_STEP:
             key = int(line["step"]), frozenset(line)
             newest.pop(key, None)
             newest[key] = {**line, "step": key[0]}

@@ -1,5 +1,6 @@
 """Diagnosis of a run by all rules, in the order in which a person would look."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,6 +19,9 @@ from experiments.analysis.doctor.settings_rules import (
     rates_out_of_scale,
 )
 from experiments.runs.folder import RunFolder
+from experiments.runs.score_lines import Remark, say_nothing
+
+log = logging.getLogger("gans")
 
 Rule = Callable[[History], Finding | None]
 
@@ -32,8 +36,8 @@ BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, e
 
 
 def history_of(folder: RunFolder) -> History:
-    """Reads the history of a run folder: its settings and its scores so far."""
-    return History(folder.settings(), folder.scores())
+    """Reads the history of a run folder: its settings and its scores so far; remarks name what is none."""
+    return History(folder.settings(), folder.scores(log.info))
 
 
 def diagnose(history: History) -> list[Finding]:
@@ -49,9 +53,11 @@ def watch(folder: RunFolder, seconds: float) -> Iterator[tuple[History, list[Fin
     is one last look.
     """
     settings, known = folder.settings(), set[str]()
+    remark: Remark = log.info
     while True:
         is_over = not folder.is_locked  # asked first, so that the last look sees the last line
-        history = History(settings, folder.scores())
+        history = History(settings, folder.scores(remark))
+        remark = say_nothing  # again at every look
         found = [finding for finding in diagnose(history) if finding.rule not in known]
         known |= {finding.rule for finding in found}
         yield history, found

@@ -1,7 +1,10 @@
 """History of a run, which the rules of the doctor read: its settings and its scores so far."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from statistics import median
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from experiments.config.factory import build_networks
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
+from experiments.runs.score_lines import is_number
 from gans.core.networks import GeneratorNetwork
 
 FEWEST_LINES = 8  # of scores (175 steps): losses before that tell of the beginning, not of a fault
@@ -28,6 +32,8 @@ class Point(NamedTuple):
 class History:
     """Settings of a run, and its scores so far.
 
+    What the rules ask for is gathered in one pass over the lines, of which a long run has a hundred thousand.
+
     Attributes:
         settings: those of the run.
         lines: the lines of `scores.jsonl`, in their order.
@@ -36,10 +42,10 @@ class History:
     settings: Settings
     lines: Sequence[JsonObject]
 
-    @property
+    @cached_property
     def terms(self) -> list[JsonObject]:
         """Lines of scores that training wrote, without those of evaluations."""
-        return [line for line in self.lines if "seconds" in line]
+        return [line for line in self.lines if "seconds" in line and is_number(line.get("kimg"))]
 
     @property
     def is_young(self) -> bool:
@@ -51,7 +57,7 @@ class History:
         """Step of the last line of scores that training wrote; 0 before the first."""
         return max((line["step"] for line in self.terms), default=0)
 
-    @property
+    @cached_property
     def kimg(self) -> float:
         """Thousands of images shown up to the last line of scores; 0 before the first."""
         return max((line["kimg"] for line in self.terms), default=0.0)
@@ -77,20 +83,30 @@ class History:
 
     def names(self, *prefixes: str) -> list[str]:
         """Names of the scores that begin with one of the prefixes, each once."""
-        return list(dict.fromkeys(n for line in self.lines for n in line if n.startswith(prefixes)))
+        return [name for name in self._values if name.startswith(prefixes)]
 
     def points(self, name: str) -> list[Point]:
         """Values of a score in the order of kimg: `gans evaluate` adds lines for earlier steps."""
-        found = [
-            Point(line["kimg"], line[name])
-            for line in self.lines
-            if isinstance(line.get("kimg"), int | float) and isinstance(line.get(name), int | float)
-        ]
-        return sorted(found, key=lambda point: point.kimg)
+        return list(self._values.get(name, ()))
 
     def latest(self, name: str, share: float) -> list[Point]:
         """Values of a score within the last `share` of the images shown so far."""
-        return [point for point in self.points(name) if point.kimg >= self.kimg * (1 - share)]
+        since = self.kimg * (1 - share)
+        return [point for point in self.points(name) if point.kimg >= since]
+
+    @cached_property
+    def _values(self) -> dict[str, list[Point]]:
+        """Values of every score by its name, in the order of kimg; none of lines without kimg."""
+        found: defaultdict[str, list[Point]] = defaultdict(list)
+        for line in self.lines:
+            kimg = line.get("kimg")
+            if is_number(kimg):
+                for name, value in line.items():
+                    if is_number(value):
+                        found[name].append(Point(kimg, value))
+        for values in found.values():
+            values.sort(key=itemgetter(0))
+        return dict(found)
 
 
 def median_value(points: Sequence[Point]) -> float:

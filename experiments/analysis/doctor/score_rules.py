@@ -5,6 +5,7 @@ docs/doctor.md says from which runs they come.
 """
 
 import math
+from statistics import median
 
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History, median_value
@@ -153,14 +154,15 @@ def divergence(history: History) -> Finding | None:
         broken = next((point for point in values if not math.isfinite(point.value)), None)
         if broken:
             return _divergence_finding(f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
-        sizes = [point._replace(value=abs(point.value)) for point in values]
-        if history.is_young or name in FREE:
+        if history.is_young or name in FREE or not values:
             continue
-        least, now = min(sizes, key=lambda point: point.value), sizes[-max(1, len(sizes) // 8) :]
-        if median_value(now) > EXPLODED * max(1.0, least.value):
+        sizes = [abs(point.value) for point in values]
+        least, now = min(sizes), median(sizes[-max(1, len(sizes) // 8) :])
+        if now > EXPLODED * max(1.0, least):
+            since, until = values[sizes.index(least)].kimg, values[-1].kimg
             return _divergence_finding(
-                f"{name} has grown from a size of {least.value:.3g} at {least.kimg:.1f} kimg to "
-                f"{median_value(now):.3g} at {now[-1].kimg:.1f} kimg"
+                f"{name} has grown from a size of {least:.3g} at {since:.1f} kimg to {now:.3g} at "
+                f"{until:.1f} kimg"
             )
     return None
 

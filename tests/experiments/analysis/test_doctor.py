@@ -257,3 +257,34 @@ def test_who_may_only_read_a_run_sees_whether_it_goes_on(
     (tmp_path / ".lock").touch()
     monkeypatch.setattr(runs_folder, "FileLock", denied)
     assert not folder.is_locked
+
+
+class CountedLine(dict):
+    """Line of scores that counts how often it is read."""
+
+    reads = 0
+
+    def get(self, *words):
+        CountedLine.reads += 1
+        return super().get(*words)
+
+    def __getitem__(self, name):
+        CountedLine.reads += 1
+        return super().__getitem__(name)
+
+
+def test_a_long_run_is_diagnosed_in_a_few_passes_over_its_lines() -> None:
+    count = 20_000
+    values = {"critic/adversarial": 1.0, "generator/adversarial": 1.0, "samples/pairwise_distance": 1.0}
+    lines = [CountedLine(step=i, kimg=i / 10, seconds=1.0, **values) for i in range(count)]
+    CountedLine.reads = 0
+    diagnose(History(Settings(arch="mlp", data="ring8", loss="bce", steps=count), lines))
+    assert CountedLine.reads <= 10 * count
+
+
+def test_what_is_no_score_is_named(gans: Gans, finished: Path) -> None:
+    with (finished / "scores.jsonl").open("a") as file:
+        file.write('{"step": 9, "kimg": 1.0, "seconds": "x", "critic/real": null}\n')
+    outcome = gans("doctor", finished)
+    assert outcome.status == 0
+    assert "seconds" in outcome.err and "critic/real" in outcome.err

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from experiments.core.errors import RunError
-from experiments.runs.checkpoint import Checkpoints, DamagedError, checkpoint_hash_path, load_checkpoint
+from experiments.runs.checkpoint import Checkpoints, DamagedError, hash_path, load_checkpoint
 
 
 def saved(folder: Path, *steps: int, keep: int = 9) -> Checkpoints:
@@ -23,7 +23,7 @@ def saved(folder: Path, *steps: int, keep: int = 9) -> Checkpoints:
 
 def seal(path: Path) -> None:
     """Gives whatever stands in `path` a matching hash."""
-    checkpoint_hash_path(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+    hash_path(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
 
 
 def test_round_trip_and_the_hash_is_what_sha256sum_checks(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_round_trip_and_the_hash_is_what_sha256sum_checks(tmp_path: Path) -> Non
     content = load_checkpoint(path)
     assert (content["step"], content["x"].tolist()) == (7, [7.0, 7.0, 7.0])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert checkpoint_hash_path(path).read_text() == f"{digest}  step-00000007.pt\n"
+    assert hash_path(path).read_text() == f"{digest}  step-00000007.pt\n"
 
 
 def test_only_the_newest_are_kept_in_the_order_of_steps(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
     elif damage == "empty":
         newest.write_bytes(b"")
     elif damage == "no hash":
-        checkpoint_hash_path(newest).unlink()
+        hash_path(newest).unlink()
     else:
-        checkpoint_hash_path(newest).write_text("")
+        hash_path(newest).write_text("")
     with caplog.at_level(logging.INFO, "gans"):
         content = checkpoints.newest()
     assert content is not None

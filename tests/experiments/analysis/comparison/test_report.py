@@ -1,7 +1,10 @@
 """`gans report`: what is in the file, and what a real browser makes of it."""
 
 import json
+import os
+import re
 import shutil
+from html import escape, unescape
 
 import pytest
 from PIL import Image
@@ -110,6 +113,77 @@ def test_damaged_pictures_are_left_out(gans, sweep, tmp_path):
     (sweep / "bce-0" / "samples" / "kimg-000008.png").write_bytes(b"half")
     assert gans("report", sweep, "--out", tmp_path / "report.html").status == 0
     assert len(read_records([str(sweep)])) == 5
+
+
+def shown_pictures(page):
+    return sum(len(json.loads(unescape(each))) for each in re.findall('data-pictures="([^"]*)"', page))
+
+
+def make_bomb(file):
+    """A picture of a few kilobytes that would be 100 million pixels."""
+    Image.new("1", (10_000, 10_000)).save(file)
+
+
+def make_half(file):
+    Image.effect_noise((64, 64), 50).save(file)
+    file.write_bytes(file.read_bytes()[:-900])
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("kimg-000001 copy.png", lambda file: Image.new("RGB", (4, 4)).save(file)),
+        ("kimg-000009.png", make_bomb),
+        ("kimg-000009.png", make_half),
+        ("kimg-000009.png", os.mkfifo),
+        ("kimg-000009.png", lambda file: file.symlink_to(file.with_name("kimg-000001.png"))),
+    ],
+    ids=["copy", "bomb", "truncated", "pipe", "link"],
+)
+def test_one_bad_picture_is_left_out_by_name(name, make, gans, sweep, tmp_path):
+    make(sweep / "bce-0" / "samples" / name)
+    outcome = gans("report", sweep, "--out", tmp_path / "report.html")
+    assert outcome.status == 0 and len([line for line in outcome.err.splitlines() if name in line]) == 1
+    assert shown_pictures((tmp_path / "report.html").read_text()) == 12
+
+
+def test_samples_that_lead_elsewhere_are_not_shown(gans, sweep, tmp_path):
+    shutil.move(sweep / "bce-0" / "samples", tmp_path / "elsewhere")
+    (sweep / "bce-0" / "samples").symlink_to(tmp_path / "elsewhere")
+    outcome = gans("report", sweep, "--out", tmp_path / "report.html")
+    assert outcome.status == 0 and "samples is a link" in outcome.err
+    assert shown_pictures((tmp_path / "report.html").read_text()) == 9
+
+
+def test_a_run_whose_files_are_bad_leaves_the_others_as_they_are(gans, sweep, tmp_path):
+    os.mkfifo(sweep / "broken" / "fifo")
+    (sweep / "broken" / "scores.jsonl").unlink()
+    os.mkfifo(sweep / "broken" / "scores.jsonl")
+    (sweep / "bce-0" / "config.json").write_text("[" * 100_000)
+    outcome = gans("report", sweep, "--out", tmp_path / "report.html")
+    assert outcome.status == 0 and "scores.jsonl" in outcome.err and "bce-0/config.json" in outcome.err
+    assert shown_pictures((tmp_path / "report.html").read_text()) == 9
+
+
+def test_a_score_whose_name_is_html_stays_in_its_place(gans, make_run, tmp_path):
+    run = make_run("a", root=tmp_path / "runs")
+    name = "<!--<script></script><b>"
+    lines = [{"step": step, "kimg": float(step), name: 1.7e308} for step in range(3)]
+    run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert gans("report", tmp_path / "runs", "--out", tmp_path / "report.html").status == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "<!--<script>" not in page.partition("<script>/**")[0]
+    (figure,) = re.findall("<script type=application/json id=figure-0>(.*?)</script>", page)
+    assert json.loads(figure)["layout"]["title"]["text"] == escape(name)
+
+
+def test_means_beyond_the_largest_float_are_gaps(make_run):
+    runs = [make_run(name, seed=seed) for seed, name in enumerate("ab")]
+    for run in runs:
+        lines = [{"step": step, "kimg": float(step), "critic/real": 1.7e308 * step} for step in (0, 1)]
+        run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    figures = figures_of({"all": [read_record(run) for run in runs]})
+    assert json.loads(json.dumps(figures["critic/real"], allow_nan=False))["data"][2]["y"] == [0.0, None]
 
 
 def test_refused(refused, sweep, tmp_path):

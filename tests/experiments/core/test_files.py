@@ -1,0 +1,90 @@
+"""Files in folders that others may have filled: links, pipes, torn lines and what killed processes left."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from experiments.core.errors import RunError
+from experiments.core.files import (
+    LEFTOVER_SECONDS,
+    append_line,
+    parse_json,
+    read_regular_file,
+    write_atomically,
+)
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    file = tmp_path / "victim"
+    file.write_text("precious")
+    return file
+
+
+@pytest.mark.parametrize("name", ["a.json", ".a.json.partial"])
+def test_nothing_is_written_through_a_link(name: str, tmp_path: Path, victim: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(victim)
+    write_atomically(tmp_path / "run" / "a.json", b"new")
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "run" / "a.json").read_bytes() == b"new"
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", b"")
+    (tmp_path / "b").touch()
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"}
+    assert len(modes) == 1
+
+
+def test_nothing_is_left_of_what_could_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()  # no file can take its place
+    with pytest.raises(OSError) as raised:
+        write_atomically(tmp_path / "a", b"new")
+    assert raised.value.filename == str(tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_old_leftovers_of_the_same_file_are_removed(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / f".{name}.partial" for name in ("a.0", "a.1", "b.0"))
+    for file in (old, young, other):
+        file.touch()
+    past = old.stat().st_mtime - LEFTOVER_SECONDS - 1
+    for file in (old, other):
+        os.utime(file, (past, past))
+    write_atomically(tmp_path / "a", b"")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", young.name, other.name}
+
+
+@pytest.mark.parametrize("content", ["", "1\n", "1"])
+def test_a_line_is_appended_on_a_line_of_its_own(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_text(content)
+    append_line(file, "2")
+    assert file.read_text().split() == [*content.split(), "2"]
+    assert file.read_text().endswith("\n") and "\n\n" not in file.read_text()
+
+
+@pytest.mark.parametrize("call", [read_regular_file, lambda path: append_line(path, "mine")])
+def test_links_and_pipes_are_refused(call, tmp_path: Path, victim: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(victim)
+    os.mkfifo(pipe)
+    for file in (link, pipe):
+        with pytest.raises(RunError, match=file.name):
+            call(file)
+    assert victim.read_text() == "precious"
+
+
+def test_a_folder_reached_through_a_link_is_right(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to("disk")
+    append_line(tmp_path / "run" / "a", "mine")
+    assert read_regular_file(tmp_path / "disk" / "a") == b"mine\n"
+
+
+def test_json_nested_too_deep_is_no_json() -> None:
+    with pytest.raises(ValueError, match="deep"):
+        parse_json("[" * 100_000)
