@@ -40,8 +40,9 @@ def test_dry_run_through_a_pipe_keeps_a_setting_on_a_line(gans: Gans, workplace:
     shown = gans("run --arch dcgan --image-size 8 --batch-size 1 --dry-run --data", f"folder:{folder}").out
     assert f"folder:{folder}" in shown
     found = [line.split()[0] for line in shown.splitlines() if line.strip()]
-    assert [name for name in found if is_setting(name)] == [*FIELDS, *OPTIONS_OF_ALL]
-    assert len(found) == len(FIELDS) + len(OPTIONS_OF_ALL) + 5, "a heading, the settings, and four sizes"
+    options = ["data.range", *OPTIONS_OF_ALL]
+    assert [name for name in found if is_setting(name)] == [*FIELDS, *options]
+    assert len(found) == len(FIELDS) + len(options) + 5, "a heading, the settings, and four sizes"
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])

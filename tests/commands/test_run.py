@@ -33,7 +33,8 @@ def test_the_run_folder_is_as_described(gans: Gans) -> None:
     run = Path("run")
     assert (outcome.status, outcome.out) == (0, "run\n")
     visible = {path.name for path in run.iterdir() if not path.name.startswith(".")}
-    assert visible == {"config.json", "scores.jsonl", "samples", "checkpoints", "generator.safetensors"}
+    exported = {"generator.safetensors", "generator.safetensors.sha256"}
+    assert visible == {"config.json", "scores.jsonl", "samples", "checkpoints", *exported}
     assert not [name for name in everything_below(run) if "partial" in name]
 
     config = json.loads((run / "config.json").read_text())
