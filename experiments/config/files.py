@@ -1,6 +1,5 @@
 """Config files: a run's own config.json, or settings in JSON, YAML or TOML."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from experiments.config.components import affects_results, components_of, default_of
 from experiments.config.precedence import flatten
 from experiments.core.errors import UsageError
+from experiments.core.files import parse_json
 from experiments.core.named_values import SettingValues
 from experiments.core.options import read_option
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
@@ -72,9 +72,7 @@ def _parse(path: Path) -> SettingValues:
         raise UsageError(f"config {path}: not {kind} ({error})") from error
     try:
         content = _parse_text(text, kind)
-    except RecursionError as error:
-        raise UsageError(f"config {path}: not {kind} (nested too deep)") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
         raise UsageError(f"config {path}: must be a {kind} object of settings")
@@ -83,7 +81,7 @@ def _parse(path: Path) -> SettingValues:
 
 def _parse_text(text: str, kind: str) -> Any:
     if kind == "JSON":
-        return json.loads(text)
+        return parse_json(text)
     if kind == "TOML":
         return tomllib.loads(text)
     import yaml  # type: ignore[import-untyped]

@@ -129,7 +129,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def check_destination(out: str, *endings: str) -> Path:

@@ -58,7 +58,7 @@ class Folder(ImageFileSource, DomainSource):
     """
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return str(self.store.root)
 
     def native_domains(self, paired: bool) -> Native:

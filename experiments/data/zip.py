@@ -111,7 +111,7 @@ class Zip(ImageFileSource):
     """
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return str(self.store.file)
 
     @property

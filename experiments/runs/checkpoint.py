@@ -45,12 +45,8 @@ class Checkpoints:
         data = buffer.getvalue()
         refuse_link(self.folder)
         path = self.folder / checkpoint_name(step)
-        digest = hashlib.sha256(data).hexdigest()
         try:
-            # The hash goes first: a checkpoint without one never exists, nor one beside another's hash.
-            path.unlink(missing_ok=True)
-            write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
-            write_atomically(path, data)
+            write_with_hash(path, data)
         except OSError as error:
             if not path.exists():
                 hash_path(path).unlink(missing_ok=True)
@@ -60,16 +56,14 @@ class Checkpoints:
         # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
         past = [older for older in self.paths() if older <= path]
         for other in set(self.paths()) - set(past[-self.keep :]):
-            other.unlink(missing_ok=True)
-            hash_path(other).unlink(missing_ok=True)
+            remove_with_hash(other)
         return path
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints of later steps."""
         for path in self.paths():
             if step_of(path) > step:
-                path.unlink(missing_ok=True)
-                hash_path(path).unlink(missing_ok=True)
+                remove_with_hash(path)
 
     def newest(self) -> StateDict | None:
         """Loads the newest checkpoint that can be read, None where there is none at all.
@@ -130,6 +124,22 @@ def rename_keys(state: StateDict, renamed: Mapping[str, str]) -> StateDict:
 def hash_path(path: Path) -> Path:
     """The path of the hash beside a checkpoint or an exported file."""
     return path.with_name(path.name + ".sha256")
+
+
+def write_with_hash(path: Path, content: bytes) -> None:
+    """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
+
+    The hash goes first: a file without one never exists, nor one beside the hash of another.
+    """
+    path.unlink(missing_ok=True)
+    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+    write_atomically(path, content)
+
+
+def remove_with_hash(path: Path) -> None:
+    """Removes a file and the hash beside it, if they are there."""
+    path.unlink(missing_ok=True)
+    hash_path(path).unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> StateDict:

@@ -13,10 +13,10 @@ from experiments.config.factory import build_networks
 from experiments.config.files import settings_from
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.core.files import write_atomically
+from experiments.core.files import parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, hash_path, rename_keys
+from experiments.runs.checkpoint import check_revision, hash_path, rename_keys, write_with_hash
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 Role = Literal["generator", "critic"]
@@ -53,11 +53,7 @@ def export_network(network: nn.Module, settings: Settings, path: Path, player: R
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
     metadata = json.dumps(describe_network(settings, player))
-    content = save(tensors, metadata={METADATA_KEY: metadata})
-    digest = hashlib.sha256(content).hexdigest()
-    path.unlink(missing_ok=True)  # no file ever stands beside the hash of another
-    write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
-    write_atomically(path, content)
+    write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
 
 
 def check_hash(path: Path) -> None:
@@ -85,7 +81,7 @@ def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, S
     check_hash(path)
     try:
         with safe_open(path, framework="pt") as file:
-            description = {**LATER, **json.loads((file.metadata() or {})[METADATA_KEY])}
+            description = {**LATER, **parse_json((file.metadata() or {})[METADATA_KEY])}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         values: dict[str, Any] = {"z_dim": 100}  # of the generator that is built beside a critic
         values |= {name: read_setting(name, description[name]) for name in NEEDED[player]}

@@ -28,7 +28,7 @@ from experiments.core.files import (
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
-from experiments.runs.checkpoint import Checkpoints, hash_path
+from experiments.runs.checkpoint import Checkpoints, remove_with_hash
 from experiments.runs.score_lines import Remark, read_score_lines, read_scores, say_nothing
 
 MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
@@ -137,8 +137,7 @@ class RunFolder:
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
-            file.unlink(missing_ok=True)
-            hash_path(file).unlink(missing_ok=True)
+            remove_with_hash(file)
         if is_changed:
             write_atomically(_with_step(self.config_file, step), self.config_file.read_bytes())
         if is_changed or not self.exists:
@@ -158,10 +157,7 @@ class RunFolder:
     def _read_config(self) -> SettingValues:
         """Reads the values in the config of the run. Raises UsageError for a file that is none."""
         refuse_link(self.config_file)
-        try:
-            return read_config(self.config_file)
-        except RecursionError as error:
-            raise UsageError(f"config {self.config_file}: nested too deep") from error
+        return read_config(self.config_file)
 
     def lock(self) -> AbstractContextManager[None]:
         """Locks the folder against other processes."""

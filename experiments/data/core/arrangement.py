@@ -86,12 +86,12 @@ def remark_on_endings(paths: Iterable[str]) -> tuple[str, ...]:
     return (f"left out {_count(others, 'file')} because of {whose}: {_some(others)}",)
 
 
-def arrange(names: Sequence[str], files: Container[str], place: str) -> Arrangement:
+def arrange(names: Sequence[str], files: Container[str], location: str) -> Arrangement:
     """Arranges the sorted image files `names` by their folders.
 
     Args:
         files: paths of all files.
-        place: name of the folder or file that holds them, for messages.
+        location: name of the folder or file that holds them, for messages.
 
     Raises ValueError for parts of a set of which not exactly one is for training.
     """
@@ -101,7 +101,7 @@ def arrange(names: Sequence[str], files: Container[str], place: str) -> Arrangem
         above = tops.pop("", 0)
         if tops and not is_split and above > sum(tops.values()) and all(map(_HELD_OUT.fullmatch, tops)):
             return _keep_training(found, 0, Parts([], [*tops]))
-        parts = None if is_split else find_parts(tops, f"{place}/{found.folder}".rstrip("/"))
+        parts = None if is_split else find_parts(tops, f"{location}/{found.folder}".rstrip("/"))
         if parts:
             is_split = True
             found = _keep_training(found, 0, parts)
@@ -123,12 +123,12 @@ def arrange(names: Sequence[str], files: Container[str], place: str) -> Arrangem
             )
         else:
             found = _leave_out_above(found) if above else found
-            return _with_classes(found if is_split else _split_classes(found, place))
+            return _with_classes(found if is_split else _split_classes(found, location))
     return found
 
 
-def find_parts(folders: Iterable[str], place: str) -> Parts | None:
-    """Finds the parts of a set among all folders in `place`; None where one is none, or none is held out.
+def find_parts(folders: Iterable[str], location: str) -> Parts | None:
+    """Finds the parts of a set among all folders in `location`; None where one is none, or none is held out.
 
     Raises ValueError where there is not exactly one part for training, but for the two of domains.
     """
@@ -142,11 +142,13 @@ def find_parts(folders: Iterable[str], place: str) -> Parts | None:
         return None
     if not training:
         raise ValueError(
-            f"{place} has the parts {_some(held_out)}, but none to train on: name one of them train"
+            f"{location} has the parts {_some(held_out)}, but none to train on: name one of them train"
         )
     alike = [folder for folder in training if (match := matches[folder]) and not match["domain"]]
     if len(alike) > 1:
-        raise ValueError(f"{place} has several parts to train on, {_some(alike)}: put them into one folder")
+        raise ValueError(
+            f"{location} has several parts to train on, {_some(alike)}: put them into one folder"
+        )
     return Parts(training, held_out)
 
 
@@ -167,10 +169,10 @@ def _keep_training(found: Arrangement, level: int, parts: Parts) -> Arrangement:
     return found.keep(kept, remark)
 
 
-def _split_classes(found: Arrangement, place: str) -> Arrangement:
+def _split_classes(found: Arrangement, location: str) -> Arrangement:
     """Keeps the training parts of classes that are split one by one, `cat/train/` and `cat/test/`."""
     seconds = {way[1] if len(way := found.parts_of(name)) > 2 else "" for name in found.names}
-    parts = None if "" in seconds else find_parts(seconds, f"{place}: every class")
+    parts = None if "" in seconds else find_parts(seconds, f"{location}: every class")
     return _keep_training(found, 1, parts) if parts else found
 
 

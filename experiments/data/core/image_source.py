@@ -48,7 +48,7 @@ class ImageFileSource(Source, ABC):
 
     @property
     @abstractmethod
-    def place(self) -> str:
+    def location(self) -> str:
         """The name of the folder or file that holds all, for messages."""
 
     @property
@@ -115,7 +115,7 @@ class ImageFileSource(Source, ABC):
     @cached_property
     def arrangement(self) -> Arrangement:
         """The images to train on, and their classes by folders."""
-        return arrange(self.images, set(self.files), self.place)
+        return arrange(self.images, set(self.files), self.location)
 
     @cached_property
     def _classes(self) -> tuple[Tensor | None, Sequence[str]]:

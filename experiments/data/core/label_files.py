@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from experiments.core.files import parse_json
+
 DATASET_JSON = "dataset.json"
 
 
@@ -37,17 +39,16 @@ def read_labels(file: str, content: bytes, names: Sequence[str]) -> tuple[Tensor
     if len({len(label) if isinstance(label, list) else 0 for label in chosen}) > 1:
         raise ValueError(f"{file}: labels must be all numbers, or all one-hot vectors of one length")
     found = sorted(set(numbers))
-    index = {number: place for place, number in enumerate(found)}
+    index = {number: label for label, number in enumerate(found)}
     return torch.tensor([index[number] for number in numbers]), tuple(str(number) for number in found)
 
 
 def _read_rows(file: str, content: bytes) -> dict[str, object]:
     """Labels by the names of their images, with forward slashes; none where the images have no labels."""
     try:
-        whole = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise ValueError(f"{file} cannot be read as JSON ({reason}): mend it, or take it out") from error
+        whole = parse_json(content.decode("utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read as JSON ({error}): mend it, or take it out") from error
     labels = whole.get("labels") if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and labels is None:
         return {}
