@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from experiments.analysis.doctor.history import History
+from experiments.config.factory import build_game, build_networks
 from experiments.config.resolve import resolve
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
@@ -81,7 +84,9 @@ def _is_accepted(asked: SettingValues, known: SettingValues, strengths: Mapping[
     if "data" not in {**known, **asked}:
         return False
     try:
-        resolve(asked, {**known, **ELSEWHERE}, "", strengths)
+        settings = resolve(asked, {**known, **ELSEWHERE}, "", strengths).settings
+        with torch.device("meta"):
+            build_game(settings, *build_networks(settings))
     except (UsageError, RunError):
         return False
     return True
