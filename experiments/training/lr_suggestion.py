@@ -43,7 +43,7 @@ def suggest(test: RangeTest) -> Suggestion:
         reason = f"too few steps: the rate rises by {factor - 1:.0%} at each, so that a limit is a guess"
         return Suggestion(None, reason, f"--steps {needed}")
     travel, noise = terms_travel(test.terms, test.unstable)
-    rounding = ROUNDING * max(map(abs, test.terms), default=0.0)
+    rounding = ROUNDING * max(map(abs, test.terms[: test.unstable]), default=0.0)
     has_moved = travel > max(OVER_NOISE * noise, rounding)
     if test.limit is None:
         reason = f"no limit below {test.highest:g}: it never lost stability"
