@@ -196,7 +196,7 @@ def first_unstable_step(terms: Sequence[float]) -> int | None:
 
 
 def terms_travel(terms: Sequence[float], end: int | None) -> tuple[float, float]:
-    """How far smoothed terms travelled before the step `end`, and their noise: (0, 0) of fewer than four."""
+    """Distance that smoothed terms travelled before step `end`, and their noise; 0, 0 of fewer than 4."""
     quiet, means = noise_steps(terms), smooth(terms)[:end]
     if len(means) <= 3:
         return 0.0, 0.0

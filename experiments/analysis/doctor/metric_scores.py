@@ -35,7 +35,7 @@ class MetricScore:
 
     @property
     def group(self) -> str:
-        """What the names of all numbers of this metric begin with."""
+        """Beginning of the names that all numbers of this metric have in common."""
         return self.name.rpartition("/")[0]
 
     @property

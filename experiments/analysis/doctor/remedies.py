@@ -65,10 +65,17 @@ def with_other_loss(history: History, *losses: str) -> list[str]:
 
 
 def train_longer(history: History, more_kimg: float) -> list[str]:
-    """The command that goes on with a run for as many kimg more, rounded up; none before its first score."""
-    total = history.kimg + more_kimg
-    asked = {"kimg": float(f"{total * 1.05:.2g}")}
-    return [shlex.join(["gans", "run", "--resume", history.run, *_flags(asked)])] if history.kimg else []
+    """The command that goes on with a run for about as many kimg more; none before its first score.
+
+    Its length stays in the unit in which it was given: a run refuses another.
+    """
+    if not history.kimg:
+        return []
+    total = (history.kimg + more_kimg) * 1.05  # two digits are at most a twentieth less
+    asked: SettingValues = {"kimg": float(f"{total:.2g}")}
+    if history.settings.steps:
+        asked = {"steps": int(float(f"{total * history.step / history.kimg:.2g}"))}
+    return [shlex.join(["gans", "run", "--resume", history.run, *_flags(asked)])]
 
 
 def _flags(asked: SettingValues) -> list[str]:

@@ -175,7 +175,9 @@ def test_a_run_without_any_mode_is_not_called_healthy(gans: Gans) -> None:
     assert "metric/modes/covered is 0 at step 175, 5.6 kimg" in told and "8 of its 8 modes" in told
     assert "low fidelity" in told and "nothing wrong found" not in told
     longer = next(line for line in told.splitlines() if "--resume run" in line)
-    assert gans(longer.partition("gans ")[2] + " --dry-run").status == 0
+    outcome = gans(longer.partition("gans ")[2])
+    assert outcome.status == 0, outcome.err
+    assert "step 370" in gans("doctor run").out, "twice as long and a little more"
 
 
 def test_a_metric_of_a_plugin_is_read(gans: Gans) -> None:
