@@ -16,7 +16,9 @@ def declared(kind: str, name: str) -> dict[str, tuple[Any, ...]]:
     found = {}
     for each in fields(options_type(kind, name) or type(None)):
         low, high = (
-            next((ENDS[word].format(each.metadata[word]) for word in words if word in each.metadata), open_end)
+            next(
+                (ENDS[word].format(each.metadata[word]) for word in words if word in each.metadata), open_end
+            )
             for words, open_end in ((("at_least", "above"), "(-∞"), (("at_most", "below"), "∞)"))
         )
         flags = [word for word in ("shapes_network", "is_schedulable") if each.metadata.get(word)]

@@ -65,7 +65,9 @@ def test_what_begins_as_zeros_and_ones() -> None:
         network = ARCHITECTURES[arch].generator(Blueprint((3, 16, 16), z_dim=24, width=64))
         assert not network.mean.any()
         assert (network.constant == 1).all() == (arch == "stylegan")
-        biases = [each for name, each in network.named_parameters() if name.endswith(("first.bias", ".0.bias"))]
+        biases = [
+            each for name, each in network.named_parameters() if name.endswith(("first.bias", ".0.bias"))
+        ]
         assert biases and not any(bias.any() for bias in biases)
     is_normal(network.constant, 1.0)
 

@@ -48,7 +48,7 @@ def draw(*shape: int) -> Tensor:
 
 
 def test_stylegan2s_layers_add_noise_and_bias_before_the_activation() -> None:
-    """`√2 φ(conv(x, w) + noise · scale + bias)`: the factor keeps the second moment. Image layers have none."""
+    """`√2 φ(conv(x, w) + noise · scale + bias)`: the factor keeps the second moment."""
     layer, x, w = StyledLayer(4, 2, 3, (5, 6)).double().eval(), draw(2, 2, 5, 6), draw(2, 4)
     with torch.no_grad():
         layer.noise.scale.copy_(draw(1, 1, 1)), layer.bias.copy_(draw(3, 1, 1))
@@ -100,7 +100,9 @@ def test_u_nets_halve_eight_times_at_most(side: int, halvings: int) -> None:
     assert network.multiple == 2**halvings
 
 
-@pytest.mark.parametrize(("size", "blocks"), [((128, 512), 6), ((255, 255), 6), ((256, 256), 9), ((512, 256), 9)])
+@pytest.mark.parametrize(
+    ("size", "blocks"), [((128, 512), 6), ((255, 255), 6), ((256, 256), 9), ((512, 256), 9)]
+)
 def test_nine_residual_blocks_from_256_pixels_on(size: tuple[int, int], blocks: int) -> None:
     """CycleGAN, appendix 7.2: by the shorter side."""
     assert residual_block_count(size) == blocks

@@ -152,3 +152,24 @@ def test_instance_noise_fades(progress: float, deviation: float) -> None:
 def test_impossible_strengths_are_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} .*-1"):
         registry.load("regularizer", name)(-1.0)
+
+
+# Strengths with a meaning, and those next to them without one.
+BOUNDS = {
+    "drift": ((1e-6, 1e6), (0.0,)),
+    "instance-noise": ((1e-6, 1e6), (0.0,)),
+    "label-flip": ((1e-6, 0.499), (0.0, 0.5, 1.0)),
+    "label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
+    "two-sided-label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
+    "weight-clip": ((1e-6, 1e6), (0.0,)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_strengths_have_the_bounds_of_their_meaning(name: str) -> None:
+    """Nothing and a negative strength are none; a label that is flipped half of the time says nothing."""
+    kind, (right, wrong) = registry.load("regularizer", name), BOUNDS[name]
+    assert [kind(strength).strength for strength in right] == list(right)
+    for strength in (*wrong, math.nan):
+        with pytest.raises(ValueError, match=f"{name} needs"):
+            kind(strength)

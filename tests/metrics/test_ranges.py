@@ -1,4 +1,4 @@
-"""What the declared range and direction of every score mean: bounds that samples reach, and better samples."""
+"""What a score's declared range and direction mean: bounds that samples reach, and better samples."""
 
 import math
 from collections.abc import Callable
@@ -54,7 +54,9 @@ LOW: dict[str, dict[str, tuple[Metric, Tensor]]] = {
     "fid_infinity": {
         "standard_error": (FrechetDistanceInfinity(moments(torch.zeros(300, 8))), torch.zeros(300, 8))
     },
-    "inception_score": dict.fromkeys(("inception_score", "deviation"), (InceptionScore(), torch.zeros(20, 4))),
+    "inception_score": dict.fromkeys(
+        ("inception_score", "deviation"), (InceptionScore(), torch.zeros(20, 4))
+    ),
     "kid": dict.fromkeys(("standard_error", "deviation"), (KernelDistance(REAL, FEW), REAL + 1)),
     "l1": {"l1": (L1(), pairs(CHECKERS, CHECKERS))},
     "modes": {
