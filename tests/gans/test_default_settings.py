@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from experiments.config.resolve import resolve
+from tests.conftest import ARCHITECTURES
 from tests.experiments.config.helpers import settings_of
 
 NAMES = ("image_size", "batch_size", "kimg", "z_dim", "width", "n_critic", "lr_generator", "ema_kimg")
@@ -69,6 +70,32 @@ LAPTOP: dict[str, tuple[Row, dict[str, Any]]] = {
     ),
     "swap": ((32, 16, 120.0, None, 16, 1, 5e-4, 0.0), {}),
 }
+
+
+# What an architecture is for: its task, its loss and data, whether it takes labels, and the critic's parts.
+IMAGES = ("images",)
+RECORDS: dict[str, Row] = {
+    "mlp": ("noise", ("images", "points"), "bce", "ring8", True, "none", None),
+    "dcgan": ("noise", IMAGES, "bce", "shapes", True, "batch", None),
+    "resnet": ("noise", IMAGES, "hinge", "shapes", True, "none", None),
+    "progan": ("noise", IMAGES, "wgan-gp", "shapes", True, "none", "deviation"),
+    "stylegan": ("noise", IMAGES, "r1", "shapes", True, "none", "deviation"),
+    "stylegan2": ("noise", IMAGES, "r1", "shapes", True, "none", "deviation"),
+    "r3gan": ("noise", IMAGES, "r3gan", "shapes", True, "none", None),
+    "cyclegan": ("domains", IMAGES, "lsgan", "shapes-styles", False, "instance", None),
+    "pix2pix": ("pairs", IMAGES, "bce", "shapes-paired", False, "instance", None),
+    "stargan": ("attributes", IMAGES, "wgan-gp", "shapes-attributes", False, "none", None),
+    "swap": ("domains", IMAGES, "lsgan", "shapes-styles", False, "instance", None),
+}
+
+
+@pytest.mark.parametrize("arch", RECORDS)
+def test_what_an_architecture_is_for(arch: str) -> None:
+    """And its weights are those of the first revision: files of earlier versions say nothing of one."""
+    found = ARCHITECTURES[arch]
+    names = ("task", "data", "default_loss", "default_data", "takes_labels", "critic_norm")
+    assert tuple(getattr(found, name) for name in (*names, "minibatch_statistic")) == RECORDS[arch]
+    assert found.revision == 1
 
 
 def check(found: dict[str, Any], row: Row, others: dict[str, Any]) -> None:
