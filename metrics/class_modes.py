@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
+from metrics.core.level import EvaluatedData, Level, expected_divergence, expected_modes
 from metrics.core.metric import Metric, Reference, Takes
 
 PER_CLASS = 20  # samples that a class should expect before its share is more than noise
@@ -35,6 +36,11 @@ class ClassModesOptions:
             "at_most": 1.0,
         },
     )
+
+
+def _classes_of_real_data(data: EvaluatedData) -> float | None:
+    """Classes that real samples cover, where the classifier knows them all."""
+    return expected_modes(data, data.options.share)
 
 
 class ClassModes(Metric):
@@ -67,6 +73,10 @@ class ClassModes(Metric):
         "covered": (0.0, math.inf),
         "high_quality": (0.0, 1.0),
         "kl": (0.0, math.inf),
+    }
+    levels: ClassVar[Mapping[str, Level]] = {
+        "covered": Level(_classes_of_real_data, "diversity", least=0.9),
+        "kl": Level(expected_divergence, "diversity", least=math.exp(-1)),
     }
 
     def __init__(self, truth: Tensor | None = None, options: ClassModesOptions | None = None) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
+from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric, Reference, Takes
 
 
@@ -18,6 +19,22 @@ class DensityCoverageOptions:
     """Options of density and coverage; the default is the authors'."""
 
     k: int = field(default=5, metadata={"help": "Nearest neighbour that a ball reaches to.", "at_least": 1})
+
+
+def _density_of_real_data(data: EvaluatedData) -> float:
+    """Density of other real samples: 1 in expectation."""
+    return 1.0
+
+
+def _coverage_of_real_data(data: EvaluatedData) -> float:
+    """Expected coverage of N other real samples for M real ones; `1 − 2⁻ᵏ` where both are endless.
+
+    A ball is empty where the k nearest of all N + M − 1 other samples are real ones.
+    """
+    real, count, k = data.real_count, data.count, data.options.k
+    if real is None or count is None or real <= k:
+        return float(1 - 0.5**k)
+    return float(1 - math.prod((real - i) / (real + count - i) for i in range(1, k + 1)))
 
 
 class DensityCoverage(Metric):
@@ -47,6 +64,10 @@ class DensityCoverage(Metric):
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
+    levels: ClassVar[Mapping[str, Level]] = {
+        "density": Level(_density_of_real_data, "fidelity", least=0.1),
+        "coverage": Level(_coverage_of_real_data, "diversity", least=0.1),
+    }
 
     def __init__(self, reference: Tensor, options: DensityCoverageOptions | None = None) -> None:
         self.real = checked(reference, "density-coverage")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
+from metrics.core.level import EvaluatedData, Level, expected_divergence, expected_modes
 from metrics.core.metric import Metric, Reference, Takes
 
 
@@ -28,6 +29,16 @@ class ModesOptions:
         default=0.002,
         metadata={"help": "Share of all samples that a covered mode exceeds.", "at_least": 0.0, "below": 1.0},
     )
+
+
+def _modes_of_real_data(data: EvaluatedData) -> float | None:
+    """Modes that samples of the mixture itself cover."""
+    return expected_modes(data, data.options.share, _quality_of_real_data(data))
+
+
+def _quality_of_real_data(data: EvaluatedData) -> float:
+    """Share of a round Gaussian in the plane within the radius, `1 − exp(−r² / 2)`."""
+    return -math.expm1(-(data.options.radius**2) / 2)
 
 
 class Modes(Metric):
@@ -64,6 +75,11 @@ class Modes(Metric):
         "covered": (0.0, math.inf),
         "high_quality": (0.0, 1.0),
         "kl": (0.0, math.inf),
+    }
+    levels: ClassVar[Mapping[str, Level]] = {
+        "covered": Level(_modes_of_real_data, "diversity", least=0.9),
+        "high_quality": Level(_quality_of_real_data, "fidelity", least=0.1),
+        "kl": Level(expected_divergence, "diversity", least=math.exp(-1)),
     }
 
     def __init__(self, centres: Tensor, sigma: float, options: ModesOptions | None = None) -> None:

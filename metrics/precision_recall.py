@@ -1,5 +1,6 @@
 """Precision and recall: fidelity and diversity of samples, apart (Kynkäänniemi et al. 2019)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
+from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric, Reference, Takes
 
 
@@ -17,6 +19,15 @@ class PrecisionRecallOptions:
     """Options of precision and recall; the default is the authors'."""
 
     k: int = field(default=3, metadata={"help": "Nearest neighbour that a ball reaches to.", "at_least": 1})
+
+
+def _share_of_real_data(data: EvaluatedData) -> float:
+    """Precision and recall of other real samples, about `1 − e⁻ᵏ`.
+
+    A vector lies in k balls in the mean: each ball holds k of as many vectors. Were they scattered at
+    random, the number of balls around it would be Poisson's; neighbours in few dimensions miss it less.
+    """
+    return -math.expm1(-data.options.k)
 
 
 class PrecisionRecall(Metric):
@@ -45,6 +56,10 @@ class PrecisionRecall(Metric):
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
+    levels: ClassVar[Mapping[str, Level]] = {
+        "precision": Level(_share_of_real_data, "fidelity", least=0.1),
+        "recall": Level(_share_of_real_data, "diversity", least=0.1),
+    }
 
     def __init__(self, reference: Tensor, options: PrecisionRecallOptions | None = None) -> None:
         self.real = checked(reference, "precision-recall")

@@ -1,5 +1,6 @@
 """Stacked MNIST: 1,000 modes from three digits, one in each channel (Metz et al. 2017, section 3.3.1)."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from metrics.core.batches import checked, too_few
 from metrics.core.histograms import divergence, uniform
+from metrics.core.level import Level, expected_divergence, expected_modes
 from metrics.core.metric import Metric, Reference, Takes
 
 MOST_MODES = 10**7
@@ -37,6 +39,10 @@ class StackedMnist(Metric):
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "covered": (0.0, float("inf")),
         "kl": (0.0, float("inf")),
+    }
+    levels: ClassVar[Mapping[str, Level]] = {
+        "covered": Level(expected_modes, "diversity", least=0.9),
+        "kl": Level(expected_divergence, "diversity", least=math.exp(-1)),
     }
 
     def __init__(self) -> None:

@@ -66,10 +66,14 @@ def print_finding(finding: "Finding", when: str = "") -> None:
     click.echo(when + click.style(finding.rule, bold=True, fg=colour))
     for name in ("evidence", "remedy", "source"):
         click.echo(f"  {name:<9} {getattr(finding, name)}")
+    for command in finding.commands:
+        click.echo(f"  try       {command}")
 
 
 def summary(is_young: bool, count: int) -> str:
     """Summary of a diagnosis: the number of findings, or that it is too early."""
     if is_young:
-        return "too early for the score rules" + (f"; {count} finding{'s' * (count > 1)}" if count else "")
+        return "too early for the rules on losses" + (
+            f"; {count} finding{'s' * (count > 1)}" if count else ""
+        )
     return f"{count} finding{'s' * (count > 1)}" if count else "nothing wrong found"

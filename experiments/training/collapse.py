@@ -53,7 +53,7 @@ class CollapseGuard:
         has_line = not self.metric_logger.pending
         if not has_line or "samples/pairwise_distance" not in self.metric_logger.line:
             return
-        history = History(self.settings, self.folder.scores())
+        history = History(self.settings, self.folder.scores(), run=str(self.folder.path))
         finding = divergence(history) or mode_collapse(history)
         if finding:
             self._respond(finding, progress.step)

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from metrics.core.level import Level
+
 Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors", "pairs"]
 Reference = Literal["none", "statistics", "vectors", "class-shares", "mixture"]
 
@@ -27,6 +29,8 @@ class Metric(ABC):
         higher_is_better: the direction of each score. A score that is not named here has none: a standard
             error, a deviation.
         ranges: the smallest and largest value that each score can have.
+        levels: of scores whose value for real data is known: that value, and how much less is a fault
+            (`gans doctor`). A score without a level is judged by its range, if both ends are finite.
         options_type: the frozen dataclass of its options, whose fields have defaults; None for a metric
             without.
 
@@ -43,6 +47,7 @@ class Metric(ABC):
     reference: ClassVar[Reference]
     higher_is_better: ClassVar[Mapping[str, bool]]
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
+    levels: ClassVar[Mapping[str, Level]] = {}
     options_type: ClassVar[type | None] = None
 
     @abstractmethod

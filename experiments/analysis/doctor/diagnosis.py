@@ -6,6 +6,12 @@ from collections.abc import Callable, Iterator
 
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
+from experiments.analysis.doctor.metric_rules import (
+    low_fidelity,
+    mode_dropping,
+    score_at_its_worst,
+    score_worsened,
+)
 from experiments.analysis.doctor.score_rules import (
     critic_too_strong,
     divergence,
@@ -18,8 +24,10 @@ from experiments.analysis.doctor.settings_rules import (
     ema_lags,
     rates_out_of_scale,
 )
+from experiments.core.settings import Settings
 from experiments.runs.folder import RunFolder
 from experiments.runs.score_lines import Remark, say_nothing
+from experiments.runs.scores import read_evaluation_scores
 
 log = logging.getLogger("gans")
 
@@ -32,17 +40,26 @@ BY_SCORES: tuple[Rule, ...] = (
     vanishing_gradient,
     penalty_off_target,
 )
+BY_METRICS: tuple[Rule, ...] = (mode_dropping, low_fidelity, score_at_its_worst, score_worsened)
 BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, ema_lags)
+RULES = (*BY_SCORES, *BY_METRICS, *BY_SETTINGS)
 
 
 def history_of(folder: RunFolder) -> History:
     """Reads the history of a run folder: its settings and its scores so far; remarks name what is none."""
-    return History(folder.settings(), folder.scores(log.info))
+    return _read_history(folder, folder.settings(), log.info)
+
+
+def _read_history(folder: RunFolder, settings: Settings, remark: Remark) -> History:
+    """Reads the scores of a run folder as the history of these settings."""
+    return History(
+        settings, folder.scores(remark), read_evaluation_scores(folder, remark), run=str(folder.path)
+    )
 
 
 def diagnose(history: History) -> list[Finding]:
     """Applies all rules to a history; returns the findings, the serious ones first."""
-    found = [rule(history) for rule in (*BY_SCORES, *BY_SETTINGS)]
+    found = [rule(history) for rule in RULES]
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.is_serious)
 
 
@@ -56,7 +73,7 @@ def watch(folder: RunFolder, seconds: float) -> Iterator[tuple[History, list[Fin
     remark: Remark = log.info
     while True:
         is_over = not folder.is_locked  # asked first, so that the last look sees the last line
-        history = History(settings, folder.scores(remark))
+        history = _read_history(folder, settings, remark)
         remark = say_nothing  # again at every look
         found = [finding for finding in diagnose(history) if finding.rule not in known]
         known |= {finding.rule for finding in found}

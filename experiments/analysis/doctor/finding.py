@@ -12,7 +12,8 @@ class Finding:
     Attributes:
         rule: name of the rule.
         evidence: the numbers, with kimg.
-        remedy: what to change, in flags.
+        remedy: what to change, in words.
+        commands: the same as commands to type, each of which may help; only such as `gans run` accepts.
         source: the paper behind the rule.
         is_serious: whether the run is lost unless something is done (`--on-collapse`).
     """
@@ -21,6 +22,7 @@ class Finding:
     evidence: str
     remedy: str
     source: str
+    commands: tuple[str, ...] = ()
     is_serious: bool = False
 
     def __str__(self) -> str:

@@ -1,8 +1,9 @@
 """History of a run, which the rules of the doctor read: its settings and its scores so far."""
 
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
 from statistics import median
@@ -12,10 +13,12 @@ import torch
 from torch import nn
 
 from experiments.config.factory import build_networks
-from experiments.core.errors import UsageError
+from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
+from experiments.data.core.sources import data_access_from, open_source
 from experiments.runs.score_lines import is_number
+from experiments.runs.scores import NUMBER, EvaluationScores, flatten_scores
 from gans.core.networks import GeneratorNetwork
 
 FEWEST_LINES = 8  # of scores (175 steps): losses before that tell of the beginning, not of a fault
@@ -28,6 +31,19 @@ class Point(NamedTuple):
     value: float
 
 
+class ScoredPoint(NamedTuple):
+    """Value of an evaluation score at a step, with how it was computed.
+
+    Attributes:
+        record: its entry in evaluation.jsonl; empty where there is none.
+    """
+
+    step: int
+    kimg: float
+    value: float
+    record: JsonObject
+
+
 @dataclass(frozen=True)
 class History:
     """Settings of a run, and its scores so far.
@@ -37,10 +53,14 @@ class History:
     Attributes:
         settings: those of the run.
         lines: the lines of `scores.jsonl`, in their order.
+        evaluations: step and scores of each evaluation, with their provenance, in the order of `lines`.
+        run: the run folder, as commands name it.
     """
 
     settings: Settings
     lines: Sequence[JsonObject]
+    evaluations: Sequence[tuple[int, EvaluationScores]] = ()
+    run: str = "RUN"
 
     @cached_property
     def terms(self) -> list[JsonObject]:
@@ -65,8 +85,12 @@ class History:
     @property
     def progress(self) -> float:
         """Share of the run that is done, in [0, 1]."""
+        return self.progress_at(self.step, self.kimg)
+
+    def progress_at(self, step: int, kimg: float) -> float:
+        """Share of the run that was done at a step, in [0, 1]."""
         whole = self.settings.steps or self.settings.kimg
-        over = self.step if self.settings.steps else self.kimg
+        over = step if self.settings.steps else kimg
         return min(1.0, over / whole) if whole else 0.0
 
     @property
@@ -93,6 +117,42 @@ class History:
         """Values of a score within the last `share` of the images shown so far."""
         since = self.kimg * (1 - share)
         return [point for point in self.points(name) if point.kimg >= since]
+
+    @cached_property
+    def evaluated(self) -> dict[str, list[ScoredPoint]]:
+        """Finite values of every evaluation score by its name (`metric/…`), in the order of kimg."""
+        names, records, found = self.names(NUMBER), self._records(), defaultdict[str, list[ScoredPoint]](list)
+        for line in self.lines if names else ():
+            kimg = line.get("kimg")
+            for name in names if is_number(kimg) else ():
+                if name in line and is_number(value := line[name]):
+                    own = records[line["step"], name]
+                    record = own.popleft() if own else {}
+                    if math.isfinite(value):
+                        found[name].append(ScoredPoint(line["step"], kimg, value, record))
+        for values in found.values():
+            values.sort(key=itemgetter(1))
+        return dict(found)
+
+    def _records(self) -> defaultdict[tuple[int, str], deque[JsonObject]]:
+        """Entries of evaluations by step and name of the score: several where a step was evaluated again."""
+        found = defaultdict[tuple[int, str], deque[JsonObject]](deque)
+        for step, scores in self.evaluations:
+            for key, entry in scores.items():
+                for name in flatten_scores({key: entry}):
+                    found[step, name].append(entry)
+        return found
+
+    @cached_property
+    def data_modes(self) -> int | None:
+        """Number of modes or classes of the data, found without reading it; None where nobody knows it."""
+        settings = self.settings
+        try:
+            access = replace(data_access_from(settings.to_dict()), download=False)
+            with usage_errors():
+                return len(open_source(settings.data, access).class_names()) or None
+        except (UsageError, RunError, OSError):  # data that is gone
+            return settings.classes
 
     @cached_property
     def _values(self) -> dict[str, list[Point]]:

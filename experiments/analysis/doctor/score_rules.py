@@ -10,6 +10,7 @@ from statistics import median
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History, median_value
 from experiments.analysis.doctor.loss_scale import reference_losses
+from experiments.analysis.doctor.remedies import rerun, slower, with_other_loss
 from experiments.config.factory import form_of
 
 CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
@@ -45,10 +46,22 @@ def critic_too_strong(history: History) -> Finding | None:
     return Finding(
         "critic too strong",
         evidence,
-        "lower --lr-critic or --n-critic, add --instance-noise 0.1, or take --penalty real "
-        "--penalty-norm zero",
+        "lower --lr-critic or --n-critic, add --instance-noise, or penalize the critic's gradient at real "
+        "samples",
         "Arjovsky & Bottou 2017, arXiv:1701.04862, theorem 2.4; Mescheder et al. 2018, arXiv:1801.04406",
+        (
+            *rerun(history, lr_critic=history.settings.lr_critic / 4),
+            *rerun(history, n_critic=1),
+            *rerun(history, {"instance-noise": 0.1}),
+            *_penalized_at_reals(history),
+        ),
     )
+
+
+def _penalized_at_reals(history: History) -> list[str]:
+    """The command with a zero-centred penalty at real samples, which batch norm in the critic excludes."""
+    norm = "none" if history.settings.critic_norm == "batch" else None
+    return rerun(history, penalty=("real",), penalty_norm="zero", critic_norm=norm)
 
 
 EPSILON = 1e-8  # of Adam and RMSprop; good runs had 5e-5 a weight and more, one with a narrow clip 1.7e-8
@@ -69,14 +82,19 @@ def vanishing_gradient(history: History) -> Finding | None:
     if size >= EPSILON:
         return None
     clip = dict(settings.regularizers).get("weight-clip")
-    remedy = "lower --lr-critic or --n-critic, or take --loss wgan-gp or r3gan"
+    commands = rerun(history, {"weight-clip": 10 * clip}) if clip else []
+    if not clip:
+        commands = [*rerun(history, lr_critic=settings.lr_critic / 4), *rerun(history, n_critic=1)]
     return Finding(
         "vanishing gradient",
         f"the generator's gradient is {size:.2g} a weight since {norms[0].kimg:.1f} kimg (norm "
         f"{median_value(norms):.2g}, {count:,} weights), under the epsilon of {settings.optimizer}, "
         f"{EPSILON:g}, where steps shrink with it",
-        f"widen --weight-clip {clip:g}, or take --loss wgan-gp" if clip else remedy,
+        f"widen --weight-clip {clip:g}, or take another --loss"
+        if clip
+        else "lower --lr-critic or --n-critic, or take another --loss",
         "Arjovsky et al. 2017, arXiv:1701.07875, section 3; Arjovsky & Bottou 2017, arXiv:1701.04862",
+        (*commands, *with_other_loss(history, "wgan-gp", "r3gan")),
     )
 
 
@@ -96,10 +114,16 @@ def mode_collapse(history: History) -> Finding | None:
     return Finding(
         "mode collapse",
         evidence,
-        "lower both learning rates, take --minibatch-statistic discrimination, or a loss with a gradient "
-        "penalty such as r3gan or wgan-gp",
+        "lower both learning rates, let the critic see whole batches, take a loss with a penalty, or "
+        "go back to before it with half of the rates (--on-collapse rollback)",
         "Salimans et al. 2016, arXiv:1606.03498, section 3.2; Gulrajani et al. 2017, arXiv:1704.00028; "
         "Huang et al. 2024, arXiv:2501.05441",
+        (
+            *slower(history, 2),
+            *rerun(history, minibatch_statistic="discrimination"),
+            *with_other_loss(history, "r3gan", "wgan-gp"),
+            *rerun(history, on_collapse="rollback"),
+        ),
         is_serious=True,
     )
 
@@ -153,7 +177,7 @@ def divergence(history: History) -> Finding | None:
         values = history.points(name)
         broken = next((point for point in values if not math.isfinite(point.value)), None)
         if broken:
-            return _divergence_finding(f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
+            return _divergence_finding(history, f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
         if history.is_young or name in FREE or not values:
             continue
         sizes = [abs(point.value) for point in values]
@@ -161,20 +185,22 @@ def divergence(history: History) -> Finding | None:
         if now > EXPLODED * max(1.0, least):
             since, until = values[sizes.index(least)].kimg, values[-1].kimg
             return _divergence_finding(
+                history,
                 f"{name} has grown from a size of {least:.3g} at {since:.1f} kimg to {now:.3g} at "
-                f"{until:.1f} kimg"
+                f"{until:.1f} kimg",
             )
     return None
 
 
-def _divergence_finding(evidence: str) -> Finding:
+def _divergence_finding(history: History, evidence: str) -> Finding:
     """Finding of a divergence, with this evidence."""
     return Finding(
         "divergence",
         evidence,
-        "lower the learning rates (gans find-lr suggests some), or hold the critic with --penalty real "
-        "--penalty-norm zero",
+        "lower both learning rates (gans find-lr shows where they become too high), or penalize the critic's "
+        "gradient at real samples",
         "Mescheder et al. 2018, arXiv:1801.04406; Heusel et al. 2017, arXiv:1706.08500",
+        (*slower(history, 10), *_penalized_at_reals(history), *with_other_loss(history, "r3gan", "wgan-gp")),
         is_serious=True,
     )
 
@@ -190,12 +216,17 @@ def penalty_off_target(history: History) -> Finding | None:
     norm = median_value(norms)
     if norm <= HIGHEST_NORM and (norm >= LOWEST_NORM or settings.penalty_norm == "one-sided"):
         return None
-    remedy = "raise --penalty-weight or lower --lr-critic"
+    remedy, weight, rate = "raise --penalty-weight or lower --lr-critic", 10.0, 0.5
     if norm < LOWEST_NORM:
-        remedy = "the critic learns too slowly: raise --lr-critic or --n-critic, or lower --penalty-weight"
+        remedy = "the critic learns too slowly: raise --lr-critic, or lower --penalty-weight"
+        weight, rate = 0.1, 2.0
     return Finding(
         "penalty off its target",
         f"the critic's gradient has a norm of {norm:.3g} since {norms[0].kimg:.1f} kimg, not about 1",
         remedy,
         "Gulrajani et al. 2017, arXiv:1704.00028, section 4; Petzka et al. 2018, arXiv:1709.08894",
+        (
+            *rerun(history, penalty_weight=weight * (settings.penalty_weight or 1.0)),
+            *rerun(history, lr_critic=rate * settings.lr_critic),
+        ),
     )

@@ -4,11 +4,12 @@ from math import ceil, log2
 
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History
+from experiments.analysis.doctor.remedies import rerun, train_longer
 from experiments.config.factory import build_game, growth_of_generator
 from experiments.config.resolve import resolve
 from experiments.config.run_length import plan_batches
 from experiments.core.errors import RunError, UsageError
-from experiments.core.settings import Settings, flag
+from experiments.core.settings import Settings
 from gans.core.clock import Clock
 
 
@@ -24,8 +25,9 @@ def batch_norm_under_penalty(history: History) -> Finding | None:
     return Finding(
         "batch norm under a gradient penalty",
         f"critic_norm is batch, and gradients are penalized at {', '.join(settings.penalty)}",
-        "take --critic-norm layer, instance, spectral or none",
+        "take another --critic-norm: layer, instance, spectral or none",
         "Gulrajani et al. 2017, arXiv:1704.00028, section 4",
+        (*rerun(history, critic_norm="layer"), *rerun(history, critic_norm="none")),
     )
 
 
@@ -45,19 +47,20 @@ def rates_out_of_scale(history: History) -> Finding | None:
         return None
     if settings.optimizer != usual.optimizer:
         return None
-    parts, remedies = [], []
+    parts, known_rates = [], {}
     for name in ("lr_generator", "lr_critic"):
         own, known = getattr(settings, name), getattr(usual, name)
         if not known / OUT_OF_SCALE <= own <= known * OUT_OF_SCALE:
             parts.append(f"{name} is {own:g}, {own / known:.3g} times the {known:g} of the recipe")
-            remedies.append(f"{flag(name)} {known:g}")
+            known_rates[name] = known
     if not parts:
         return None
     return Finding(
         "learning rates out of scale",
         " and ".join(parts),
-        f"take {' '.join(remedies)}, or what gans find-lr suggests",
+        "take the recipe's, or what gans find-lr suggests",
         "Smith 2017, arXiv:1506.01186, section 3.3; Heusel et al. 2017, arXiv:1706.08500",
+        (*rerun(history, **known_rates),),
     )
 
 
@@ -88,14 +91,18 @@ def ema_lags(history: History) -> Finding | None:
     old = 0.5 ** ((history.kimg - began) / half_life)
     if old <= OLD_SHARE:
         return None
+    more = log2(1 / 0.01) * half_life
     return Finding(
         "EMA lagging",
         f"{old:.0%} of the generator's EMA is older than its largest layers, which are in since "
         f"{began:.2f} of {history.kimg:.2f} kimg, for {(history.kimg - began) / half_life:.2g} of its "
         f"half-life of {half_life:.2f} kimg",
-        f"samples show the past: train for {log2(1 / 0.01) * half_life:.2g} kimg more, or lower --ema-kimg, "
-        "--fade-kimg and --stable-kimg",
+        f"samples show the past: train for {more:.2g} kimg more, or lower --ema-kimg",
         "Karras et al. 2018, arXiv:1710.10196, section 4; Yazıcı et al. 2019, arXiv:1806.04498",
+        (
+            *train_longer(history, more),
+            *rerun(history, ema_kimg=float(f"{(history.kimg - began) / log2(1 / 0.01):.2g}")),
+        ),
     )
 
 

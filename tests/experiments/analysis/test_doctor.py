@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from experiments.analysis.doctor.diagnosis import diagnose
-from experiments.analysis.doctor.history import FEWEST_LINES, History
-from experiments.analysis.doctor.loss_scale import reference_losses
-from experiments.core import registry
-from experiments.core.diversity import pairwise_distance
+from experiments.analysis.doctor.history import History
 from experiments.core.settings import Settings
 from experiments.runs import folder as runs_folder
 from experiments.runs.folder import RunFolder
@@ -80,144 +76,6 @@ def test_batch_norm_under_a_penalty(gans: Gans) -> None:
     config.write_text(json.dumps(content))
     (finding,) = diagnosed(gans)["findings"]
     assert finding["rule"] == "batch norm under a gradient penalty"
-
-
-# --- thresholds, on hand-made scores ------------------------------------------------------------------
-
-
-USUAL = {"arch": "mlp", "data": "ring8", "steps": 100, "optimizer": "sgd", "ema_kimg": 0.0}
-
-
-def lines_of(*columns: tuple[str, list[float]]) -> list[dict[str, Any]]:
-    """Twenty lines of scores with these columns; the last values repeat."""
-    lines: list[dict[str, Any]] = [{"step": i + 1, "kimg": float(i + 1), "seconds": 1.0} for i in range(20)]
-    for name, values in columns:
-        for line, value in zip(lines, values + values[-1:] * (len(lines) - len(values)), strict=True):
-            line[name] = value
-    return lines
-
-
-def rules_for(loss: str, *columns: tuple[str, list[float]], **settings: Any) -> list[str]:
-    """What is found in lines with these columns."""
-    history = History(Settings(**USUAL | {"loss": loss} | settings), lines_of(*columns))
-    return [finding.rule for finding in diagnose(history)]
-
-
-def test_how_perfect_a_critic_may_be() -> None:
-    chance = 2 * torch.tensor(2.0).log().item()
-    assert rules_for("bce", ("critic/adversarial", [0.021 * chance])) == []
-    assert rules_for("bce", ("critic/adversarial", [0.019 * chance])) == ["critic too strong"]
-    assert rules_for("wgan", ("critic/adversarial", [-50.0])) == [], "there a stronger critic is a better one"
-
-
-@pytest.mark.parametrize(("norm", "vanished"), [(0.051, False), (0.049, True)])
-def test_how_much_of_the_generators_gradient_may_be_gone(norm: float, vanished: bool) -> None:
-    """By itself that is no fault: a critic that guesses gives as little."""
-    column = ("generator/weight_gradient_norm", [0.5, 1.0, norm])
-    assert rules_for("bce", column) == []
-    lines = lines_of(("critic/adversarial", [0.0]), column)
-    (finding,) = diagnose(History(Settings(**USUAL, loss="bce"), lines))
-    assert finding.evidence.endswith("vanished, from a norm of 1 at 2.0 kimg to 0.049") == vanished
-    assert ("vanished" in finding.evidence) == vanished
-
-
-@pytest.mark.parametrize(
-    ("size", "optimizer", "found"),
-    [
-        (1.01e-8, "rmsprop", []),
-        (0.99e-8, "rmsprop", ["vanishing gradient"]),
-        (0.99e-8, "adam", ["vanishing gradient"]),
-        (0.99e-8, "sgd", []),  # which has no epsilon
-    ],
-)
-def test_how_small_the_generators_gradient_may_be(size: float, optimizer: str, found: list[str]) -> None:
-    settings = {"width": 16, "z_dim": 2, "lr_generator": 5e-4, "lr_critic": 5e-4, "optimizer": optimizer}
-    generator = 2 * 16 + 16 + 2 * (16 * 16 + 16) + 16 * 2 + 2
-    column = ("generator/weight_gradient_norm", [1.0, size * generator**0.5])
-    assert rules_for("wgan", column, **settings) == found
-
-
-@pytest.mark.parametrize(
-    ("form", "chance"),
-    [("bce", 1.3863), ("lsgan", 0.25), ("hinge", 2.0), ("relativistic", 0.6931), ("wgan", None)],
-)
-def test_what_a_form_has_to_give(form: str, chance: float | None) -> None:
-    scale = reference_losses(registry.load("form", form)())
-    if chance is None:
-        assert scale is None
-    else:
-        assert scale is not None
-        assert (scale.chance, scale.perfect) == pytest.approx((chance, 0.0), abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("distances", "found"),
-    [
-        ([0.8, 0.41], []),
-        ([0.8, 0.39], ["mode collapse"]),
-        ([2.0, 0.9], []),  # fallen, but as wide as the reals
-        ([0.29, 0.01], []),  # never spread, and the run is young
-    ],
-)
-def test_how_narrow_samples_may_become(distances: list[float], found: list[str]) -> None:
-    columns = ("samples/pairwise_distance", distances), ("samples/real_distance", [1.0])
-    assert rules_for("wgan", *columns) == found
-
-
-@pytest.mark.parametrize(("steps", "found"), [(40, ["mode collapse"]), (41, [])])
-def test_what_never_spread_by_the_middle_of_the_run(steps: int, found: list[str]) -> None:
-    columns = ("samples/pairwise_distance", [0.09]), ("samples/real_distance", [1.0])
-    assert rules_for("wgan", *columns, steps=steps) == found
-
-
-@pytest.mark.parametrize(("last", "found"), [(1.29, []), (1.31, ["mode collapse"])])
-def test_how_many_classes_may_be_lost(last: float, found: list[str]) -> None:
-    assert rules_for("wgan", ("metric/class-modes/kl", [2.0, 0.3, last])) == found
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "found"),
-    [
-        ("critic/adversarial", [-0.5, -999.0], []),
-        ("critic/adversarial", [-0.5, -1001.0], ["divergence"]),
-        ("critic/adversarial", [-5000.0, -1001.0], []),  # it came from there
-        ("critic/real", [0.5, 5000.0], []),  # a level that is free
-        ("critic/weight_gradient_norm", [0.5, 5000.0], []),  # the optimizer takes it out
-        ("generator/adversarial", [0.5, float("nan")], ["divergence"]),
-    ],
-)
-def test_how_far_a_term_may_grow(name: str, values: list[float], found: list[str]) -> None:
-    assert rules_for("wgan", (name, values)) == found
-
-
-@pytest.mark.parametrize(
-    ("norm", "kind", "found"),
-    [
-        (2.9, "one", []),
-        (3.1, "one", ["penalty off its target"]),
-        (0.3, "one", ["penalty off its target"]),
-        (0.3, "one-sided", []),
-        (9.0, "zero", []),
-    ],
-)
-def test_how_far_a_gradient_may_be_from_its_target(norm: float, kind: str, found: list[str]) -> None:
-    asked = {"penalty": ("interpolates",), "penalty_norm": kind}
-    assert rules_for("wgan-gp", ("critic/gradient_norm", [norm]), **asked) == found
-
-
-def test_what_is_too_young() -> None:
-    lines = [{"step": i, "kimg": float(i), "seconds": 1.0, "critic/adversarial": 0.0} for i in range(20)]
-    settings = Settings(arch="mlp", data="ring8", loss="bce", steps=100, optimizer="sgd")
-    assert diagnose(History(settings, lines[: FEWEST_LINES - 1])) == []
-    assert len(diagnose(History(settings, lines[:FEWEST_LINES]))) == 1
-
-
-def test_the_distance_of_samples() -> None:
-    square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    expected = (4 * 0.5**0.5 + 2 * 1.0) / 6  # sides and diagonals, over √2
-    assert pairwise_distance(square).item() == pytest.approx(expected)
-    wide = square[:, :, None, None].expand(4, 2, 8, 8)
-    assert pairwise_distance(wide).item() == pytest.approx(expected), "whatever the size"
 
 
 # --- the command ----------------------------------------------------------------------------------------

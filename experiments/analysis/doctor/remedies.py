@@ -1,0 +1,92 @@
+"""Remedies as commands to type: `gans run` with other settings, with another loss, or for longer.
+
+Each command is tried as `gans run --dry-run` would, and left out where it would be refused: a critic may
+have no place for a minibatch statistic, and a recipe its own idea of a penalty.
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.analysis.doctor.history import History
+from experiments.config.factory import build_game, build_networks
+from experiments.config.resolve import resolve
+from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import SettingValues
+from experiments.core.settings import flag
+from experiments.core.value_format import format_value
+
+ELSEWHERE: SettingValues = {"device": "cpu", "track": ("local",)}  # this machine may have less than the run's
+NEW_LOSS = ("preset", "image_size", "channels", "batch_size", "z_dim", "data_root", "plugin", "steps", "kimg")
+
+
+def rerun(history: History, strengths: Mapping[str, float] | None = None, **settings: Any) -> list[str]:
+    """The command that repeats a run with other settings; none where it changes nothing or is refused.
+
+    Args:
+        strengths: of regularizers, by name.
+        settings: by name; None leaves one as it is.
+    """
+    asked, strengths = {name: value for name, value in settings.items() if value is not None}, strengths or {}
+    known = history.settings.to_dict()
+    is_new = any(known[name] != value for name, value in asked.items())
+    is_new |= any(dict(history.settings.regularizers).get(name) != value for name, value in strengths.items())
+    if not is_new or not _is_accepted(asked, known, strengths):
+        return []
+    words = ["--config", str(Path(history.run) / "config.json")]
+    words += _flags(asked) + [
+        word for name, value in strengths.items() for word in (f"--{name}", f"{value:g}")
+    ]
+    return [shlex.join(["gans", "run", *words])]
+
+
+def slower(history: History, factor: float) -> list[str]:
+    """The command that repeats a run with both learning rates lower by a factor."""
+    rates = {name: getattr(history.settings, name) / factor for name in ("lr_generator", "lr_critic")}
+    return rerun(history, **{name: float(f"{rate:.3g}") for name, rate in rates.items()})
+
+
+def with_other_loss(history: History, *losses: str) -> list[str]:
+    """The command for a run on the same data with the first of the losses that is another and accepted.
+
+    Only the scale of the run is kept: the rest is the loss's own.
+    """
+    known = history.settings.to_dict()
+    kept = {name: known[name] for name in NEW_LOSS if known[name] not in (None, ())}
+    kept |= {"conditional": True} if history.settings.conditional else {}
+    for loss in losses:
+        asked = {"arch": history.settings.arch, "data": history.settings.data, "loss": loss, **kept}
+        if loss != history.settings.loss and _is_accepted(asked, {}, {}):
+            return [shlex.join(["gans", "run", *_flags(asked)])]
+    return []
+
+
+def train_longer(history: History, more_kimg: float) -> list[str]:
+    """The command that goes on with a run for as many kimg more, rounded up; none before its first score."""
+    total = history.kimg + more_kimg
+    asked = {"kimg": float(f"{total * 1.05:.2g}")}
+    return [shlex.join(["gans", "run", "--resume", history.run, *_flags(asked)])] if history.kimg else []
+
+
+def _flags(asked: SettingValues) -> list[str]:
+    """Words of a command that give these settings."""
+    words: list[str] = []
+    for name, value in asked.items():
+        words += [flag(name)] if value is True else [flag(name), format_value(value)]
+    return words
+
+
+def _is_accepted(asked: SettingValues, known: SettingValues, strengths: Mapping[str, float]) -> bool:
+    """Whether `gans run` accepts these settings over those of a config."""
+    if "data" not in {**known, **asked}:
+        return False
+    try:
+        settings = resolve(asked, {**known, **ELSEWHERE}, "", strengths).settings
+        with torch.device("meta"):
+            build_game(settings, *build_networks(settings))
+    except (UsageError, RunError):
+        return False
+    return True
