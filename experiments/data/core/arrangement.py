@@ -173,8 +173,8 @@ def _keep_training(found: Arrangement, level: int, parts: Parts) -> Arrangement:
     if parts.training and in_no_part:
         remark += f"; left out, because of its place: {_some(in_no_part)}"
     for_tests = [part for part in parts.held_out if _TESTS.match(part)] or parts.held_out
-    held_out = [name for name in others if found.parts_of(name)[level] in for_tests]
-    return found.keep(kept, remark)._replace(held_out=held_out)
+    to_evaluate = [name for name in others if found.parts_of(name)[level] in for_tests]
+    return found.keep(kept, remark)._replace(held_out=to_evaluate)
 
 
 def _split_classes(found: Arrangement, location: str) -> Arrangement:
