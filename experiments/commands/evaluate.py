@@ -133,7 +133,7 @@ def evaluate(
     from experiments.evaluation.publish import publish_scores
     from experiments.evaluation.sample_sets import candidates_of
     from experiments.runs.folder import RunFolder
-    from experiments.runs.scores import append_scores, check_scores_kept, format_scores
+    from experiments.runs.scores import append_scores, check_score_files, format_scores
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
@@ -142,7 +142,7 @@ def evaluate(
     folder, found = RunFolder(Path(run)), {}
     faults: dict[str, Exception] = {}
     if folder.exists:
-        check_scores_kept(folder)
+        check_score_files(folder)
     if plot:
         check_plots(candidates[-1], folder)
     with progress_bars() as meter:

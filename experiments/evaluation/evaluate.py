@@ -14,7 +14,7 @@ from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
 from experiments.evaluation.sample_sets import Candidate
-from experiments.evaluation.task_metrics import TaskMetrics, incompatibility
+from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, incompatibility
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
 from metrics.core.metric import Metric
@@ -218,7 +218,9 @@ class Evaluator:
             for name, kind in self.metrics.items()
             if word in (name, self.key_of(name), *kind.higher_is_better)
         )
-        ends = [task_metrics.task.ends for task_metrics in self.task_metrics]
+        tasks = [task_metrics.task for task_metrics in self.task_metrics]
+        is_free = self.metrics[name].reference in WITHOUT_SAMPLES
+        ends = [[task.key] if is_free else task.ends for task in tasks]
         chosen = [end for of_task in ends for end in of_task if end == task_key] or [each[0] for each in ends]
         return name, [self.key_of(name, end) for end in chosen]
 
@@ -233,7 +235,7 @@ class Evaluator:
         for task_metrics in self.task_metrics:
             samples = task_metrics.task.samples(candidate)
             for scored, numbers in task_metrics.numbers(samples):
-                self._log_remarks(scored.name, scored.metric)
+                self._log_remarks(self.key_of(scored.name, scored.suffix), scored.metric)
                 (first, value), *rest = numbers.items()
                 # Of a metric with several, each has a name of its own.
                 own = {first: value} if len(scored.metric.higher_is_better) > 1 else {}

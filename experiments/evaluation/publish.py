@@ -11,7 +11,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.scores import (
     EvaluationScores,
     append_scores,
-    check_scores_kept,
+    check_score_files,
     describe_tracked_run,
     flatten_scores,
 )
@@ -25,7 +25,7 @@ def evaluate_newest(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores
 
     Metrics that fail are named in remarks. Raises RunError where the scores cannot be kept.
     """
-    check_scores_kept(folder)
+    check_score_files(folder)
     candidate = open_candidate(str(folder.path))
     step, scores = candidate.step or 0, evaluator(candidate)
     for name, error in evaluator.faults.items():

@@ -1,8 +1,8 @@
 """Evaluation scores in a run folder: reading, writing and formatting them, with their provenance."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -141,21 +141,14 @@ def append_record(folder: RunFolder, step: int, scores: EvaluationScores) -> Non
     append_line(folder.evaluation_file, json.dumps({"step": step, "scores": scores}))
 
 
-def check_scores_kept(folder: RunFolder) -> None:
-    """Checks that scores can be appended to a run's files, before the work of making them.
+def check_score_files(folder: RunFolder) -> None:
+    """Checks that a run's files of scores are regular files, or not there, before the work of making scores.
 
-    Raises RunError for what is no regular file, or cannot be written. Nothing is made.
+    Raises RunError for links, folders and pipes. What cannot be written is no reason not to print scores.
     """
     for file in (folder.scores_file, folder.evaluation_file):
-        try:
-            open_regular_file(file, TO_APPEND & ~os.O_CREAT).close()
-        except FileNotFoundError:
-            if not os.access(folder.path, os.W_OK | os.X_OK):
-                raise RunError(
-                    f"cannot keep the scores in {folder.path}: no file can be made there"
-                ) from None
-        except OSError as error:
-            raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error
+        with suppress(OSError):
+            open_regular_file(file).close()
 
 
 def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:

@@ -10,6 +10,7 @@ from experiments.core.options import describe_options, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import Advance, ExtractorOptions
+from experiments.evaluation.protocols import ReferenceChoice
 from experiments.evaluation.sample_sets import Candidate
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
@@ -39,7 +40,8 @@ def open_evaluator(settings: Settings) -> Evaluator:
     options = ExtractorOptions(settings.extractor, device=settings.device)
     count = settings.evaluate_samples
     # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
-    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, _own_options(settings))
+    own, choice = _own_options(settings), ReferenceChoice(settings.evaluate_reference)
+    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
     evaluator.open(settings, "the run", settings.best_metric)
     evaluator.check_complete()
     return evaluator

@@ -70,9 +70,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
-            raise UsageError(
-                f"{record.name} has no score {metric} ({has}); make it with: gans evaluate {record.name}"
-            )
+            remedy = f"gans evaluate {shlex.quote(record.name)}{_reference_flag([metric])}"
+            raise UsageError(f"{record.name} has no score {metric} ({has}); make it with: {remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
     slack = max(map(_step_kimg, records))
@@ -120,7 +119,7 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
-                f"score it with: gans evaluate {record.name}"
+                f"score it with: gans evaluate {shlex.quote(record.name)}{_reference_flag(common)}"
             )
         common = shared
     return common[0]
@@ -177,6 +176,11 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
                 f"({'; '.join(parts)}); {remedy or 'evaluate them alike'}, or compare them all the same with "
                 "--force"
             )
+
+
+def _reference_flag(scores: Sequence[str]) -> str:
+    """Flag without which an evaluation does not make some of these scores; empty where it needs none."""
+    return " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
 
 
 def _command(name: str, metric: str, entry: JsonObject, different: Sequence[str]) -> str:

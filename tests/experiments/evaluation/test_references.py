@@ -1,7 +1,6 @@
 """What generated samples are compared with: training samples, held-out ones or both, and how many."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,12 @@ def split(gans: Gans, workplace: Path) -> Path:
     outcome = gans(f"run --arch dcgan --loss bce --data folder:data {OF_FOLDER} --out split")
     assert outcome.status == 0, outcome.err
     return Path("split")
+
+
+def another_seed(gans: Gans, out: str) -> None:
+    """A run as `split` with another seed, so that the two can be compared."""
+    outcome = gans(f"run --arch dcgan --loss bce --data folder:data {OF_FOLDER} --seed 1 --out {out}")
+    assert outcome.status == 0, outcome.err
 
 
 def evaluated(gans: Gans, run: Path, flags: str) -> tuple[dict[str, Any], str]:
@@ -103,7 +108,8 @@ def test_points_are_held_out_too_and_modes_need_none(gans: Gans, finished: Path)
     assert "split" not in found["modes"]
     held_out, training = found["fd-points/held-out"], found["fd-points"]
     assert held_out["reference"] != training["reference"]
-    assert held_out["value"] == pytest.approx(training["value"], rel=0.1) != training["value"]
+    assert held_out["value"] == pytest.approx(training["value"], rel=0.1)
+    assert held_out["value"] != training["value"]
 
 
 def test_the_published_protocol_takes_all_training_images(
@@ -158,7 +164,7 @@ def test_scores_of_other_references_counts_and_protocols_do_not_compare(
     few = {"fid50k-full": protocols.Protocol(20, ("fid",))}
     monkeypatch.setattr("experiments.evaluation.evaluate.PROTOCOLS", few)
     monkeypatch.setattr(tasks, "PROTOCOLS", few)
-    shutil.copytree(split, "other")
+    another_seed(gans, "other")
     for first, second in (
         ("-n 12", "-n 14"),
         ("-n 12", ""),
@@ -176,9 +182,22 @@ def test_scores_of_other_references_counts_and_protocols_do_not_compare(
         assert gans("compare split other").status == 0, line
 
 
+def test_a_score_that_one_lacks_is_made_by_the_command_in_the_line(
+    gans: Gans, refused: Any, split: Path
+) -> None:
+    another_seed(gans, "other")
+    evaluated(gans, split, "--metrics fid --reference held-out")
+    evaluated(gans, Path("other"), "--metrics fid")
+    for flags in ("", " --metric fid/held-out"):
+        line = refused(2, ("other", "gans evaluate other --reference both"), f"compare split other{flags}")
+    assert gans(line.partition("with: gans ")[2] + " --extractor random-vgg -n 14").status == 0
+    assert gans("compare split other").status == 0
+
+
 def test_old_scores_say_no_split_and_compare_with_new_ones(gans: Gans, split: Path) -> None:
     evaluated(gans, split, "--metrics fid")
-    shutil.copytree(split, "old")
+    another_seed(gans, "old")
+    evaluated(gans, Path("old"), "--metrics fid")
     file = Path("old/evaluation.jsonl")
     assert '"split": "training"' in file.read_text()
     file.write_text(file.read_text().replace(', "split": "training"', ""))
@@ -191,3 +210,24 @@ def test_held_out_shapes_are_further_scenes(gans: Gans, workplace: Path) -> None
     count = len(Shapes().open_held_out((16, 16), 3, "auto"))
     assert found[f"{FD}/held-out"]["n"] == [count, count]
     assert f"{count} samples against {count} held-out images of shapes" in err
+
+
+def test_a_run_may_choose_its_best_by_held_out_samples(gans: Gans, refused: Any, workplace: Path) -> None:
+    points = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8 --steps 4 --out run"
+    refused(2, ("--evaluate-reference", "--evaluate-kimg"), f"{points} --evaluate-reference both")
+    flags = "--evaluate-kimg 0.032 --evaluate-samples 60 --evaluate-metrics modes,fid"
+    outcome = gans(f"{points} {flags} --evaluate-reference both --best-metric fid/held-out")
+    assert outcome.status == 0, outcome.err
+    scores = {entry["step"]: entry["scores"] for entry in kept(Path("run"))}
+    assert list(scores[2]) == ["modes", "fd-points", "fd-points/held-out"]
+    best = min(scores, key=lambda step: scores[step]["fd-points/held-out"]["value"])
+    assert f"best fd-points/held-out {scores[best]['fd-points/held-out']['value']:.4g}: " in outcome.err
+    assert Path(f"run/best/step-{best:08}.pt").exists()
+
+
+def test_a_sweep_may_evaluate_against_held_out_samples(gans: Gans, workplace: Path) -> None:
+    points = "--arch mlp --data ring8 --batch-size 16 --width 8 --steps 4 --evaluate-samples 50 --track local"
+    asked = "--evaluate-metrics fid --evaluate-reference held-out --seeds 1 --jobs 1 --out sweep"
+    outcome = gans(f"sweep {points} {asked}")
+    assert outcome.status == 0, outcome.err
+    assert "fd-points/held-out" in outcome.out
