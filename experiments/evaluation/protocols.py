@@ -20,7 +20,7 @@ class Protocol:
     metrics: tuple[str, ...]
 
 
-# Karras et al. 2020 (StyleGAN2-ADA), appendix: "all available training images" against 50,000 samples.
+# As Karras et al. 2020 (StyleGAN2-ADA, arXiv:2006.06676) report it; their code calls it fid50k_full.
 PROTOCOLS = {"fid50k-full": Protocol(50_000, ("fid",))}
 
 

@@ -104,7 +104,7 @@ class EvaluationCallback:
         for name, error in self.evaluator.faults.items():
             log.info(f"step {progress.step}: no score {name}, and the run goes on: {describe_error(error)}")
         numbers = {name.removeprefix(NUMBER): value for name, value in flatten_scores(scores).items()}
-        log.info(f"step {progress.step:,}  {progress.kimg:.1f} kimg  {describe_numbers(numbers)}")
+        log.info(f"step {progress.step:,}, {progress.kimg:.1f} kimg: {describe_numbers(numbers)}")
         if self.evaluator.has_score(self.best, scores) and self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
             # The checkpoint before the record: a process killed in between finds it best again.
