@@ -4,7 +4,8 @@ Errors are UsageError and RunError, whose text is the one line that the command 
 records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from experiments.config.resolve import resolve
 from experiments.core import registry
+from experiments.core.console import describe_error
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import JsonObject, SettingValues
@@ -27,6 +29,7 @@ from experiments.data.core.sources import data_access_from
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions
+from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
 from experiments.inference.latent_space import LatentSpace, space_of
 from experiments.runs.folder import RunFolder, choose_folder
@@ -37,6 +40,8 @@ from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from metrics.core.metric import Metric
 from metrics.core.statistics import Moments, frechet_distance
+
+log = logging.getLogger("gans")
 
 
 class TrainedGenerator:
@@ -160,26 +165,38 @@ def evaluate(
     run_or_file: str | Path | Run,
     metrics: str | Sequence[str] = (),
     *,
-    n: int = 50_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
     options: SettingValues | None = None,
+    reference: str | None = None,
+    protocol: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
 
-    Nothing is written.
+    Nothing is written. Metrics that fail are left out with a warning, unless all do.
 
     Args:
         metrics: names; by default those of `gans evaluate`.
-        n: largest number of samples on each side.
+        n: largest number of samples on each side; None: as many generated ones as there are real ones, at
+            most 50,000.
         options: of metrics and extractors by key (`{"kid.subset_size": 100}`).
+        reference: "train", "held-out" or "both", as after `--reference`.
+        protocol: "fid50k-full", as after `--protocol`.
+
+    Raises UsageError for what cannot be evaluated, RunError for what fails at run time.
     """
+    _check_word("reference", reference, REFERENCES)
+    _check_word("protocol", protocol, PROTOCOLS)
     path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
     names = [name for name in metrics.split(",") if name] if isinstance(metrics, str) else list(metrics)
     how = ExtractorOptions(extractor, device=device)
-    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}))
+    choice = ReferenceChoice(reference, protocol)
+    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}), choice)
     scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(path)))
+    for name, error in evaluator.faults.items():
+        log.warning(f"no score {name}: {describe_error(error)}")
     return scores
 
 
@@ -187,7 +204,7 @@ def fid(
     a: Any,
     b: Any,
     *,
-    n: int = 50_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
@@ -199,7 +216,8 @@ def fid(
         a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as
             arrays or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or
             feature vectors `(N, D)`, which are compared as they are.
-        n: largest number of samples on each side.
+        n: largest number of samples on each side; None: 50,000, but of generated ones as many as the other
+            side has.
 
     >>> import torch
     >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
@@ -264,7 +282,13 @@ def _normalize_sides(*sides: Any) -> list[Any]:
     return found
 
 
-def _open_side(opener: DistanceSides, name: str, side: Any, n: int, seed: int) -> DistanceSide:
+def _check_word(name: str, word: str | None, known: Collection[str]) -> None:
+    """Checks that an argument is one of some words, or None. Raises UsageError otherwise."""
+    if word is not None and word not in known:
+        raise UsageError(f"{name} {word!r}: give {' or '.join(known)}")
+
+
+def _open_side(opener: DistanceSides, name: str, side: Any, n: int | None, seed: int) -> DistanceSide:
     """Opens one side of a distance, by its name or from an array of images."""
     if isinstance(side, str):
         return opener.open(side)

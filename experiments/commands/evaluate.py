@@ -21,9 +21,10 @@ from experiments.commands.options import (
     set_option,
     setting_option,
 )
-from experiments.core.console import progress_bars
-from experiments.core.errors import UsageError
+from experiments.core.console import describe_error, progress_bars
+from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
+from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 
 log = logging.getLogger("gans")
 
@@ -48,9 +49,8 @@ def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
             "-n",
             "count",
             type=count,
-            default=50_000,
-            show_default=True,
-            help="Largest number of samples on each side.",
+            help="Largest number of samples on each side; default: 50,000, or of generated ones only as many "
+            "as the other side has.",
         ),
     ):
         command = option(command)
@@ -112,30 +112,49 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
 @click.option(
     "--plot", is_flag=True, help="Draw classes, nearest real images and scores by class into RUN/plots."
 )
+@click.option(
+    "--reference",
+    type=click.Choice(REFERENCES),
+    help="Real samples to compare with: those of the training, held-out ones (test files, test/, further "
+    "drawn ones), or both; default: those of the training, and for runs that translate held-out ones.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS]),
+    help="Published convention: fid50k-full is all training images against 50,000 samples.",
+)
 @extraction_options
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
     """Evaluate RUN's newest generator against its data; the scores go into the run's folder too."""
-    from experiments.evaluation.evaluate import Evaluator, candidates_of
+    from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
+    from experiments.evaluation.sample_sets import candidates_of
     from experiments.runs.folder import RunFolder
-    from experiments.runs.scores import append_scores, format_scores
+    from experiments.runs.scores import append_scores, check_score_files, format_scores
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
     options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
     candidates = candidates_of(run, every_checkpoint)
     folder, found = RunFolder(Path(run)), {}
+    faults: dict[str, Exception] = {}
+    if folder.exists:
+        check_score_files(folder)
     if plot:
         check_plots(candidates[-1], folder)
     with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
-        evaluator = Evaluator(options, names, count, seed, meter, given)
+        choice = ReferenceChoice(flags["reference"], flags["protocol"])
+        evaluator = Evaluator(options, names, count, seed, meter, given, choice)
+        evaluator.open(candidates[0].settings, candidates[0].name)
+        log.info(evaluator.describe())
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)
+                faults |= evaluator.faults
                 for line in (
                     [] if as_json else [f"step {each.step}"] * every_checkpoint + format_scores(scores)
                 ):
@@ -150,6 +169,9 @@ def evaluate(
         if plot:
             for file in draw(each, evaluator.task_metrics[0], folder.path, meter):
                 log.info(f"drawn: {file}")
+    if faults:
+        lines = [f"no score {name}: {describe_error(error)}" for name, error in faults.items()]
+        raise RunError("; ".join(lines)) from next(iter(faults.values()))
 
 
 @click.command("train-classifier")

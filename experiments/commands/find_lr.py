@@ -20,7 +20,14 @@ FEWEST_ROUNDS = 50
 LEFT_OUT = (
     *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
     *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
-    *("evaluate_kimg", "evaluate_metrics", "evaluate_samples", "extractor", "best_metric"),
+    *(
+        "evaluate_kimg",
+        "evaluate_metrics",
+        "evaluate_samples",
+        "evaluate_reference",
+        "extractor",
+        "best_metric",
+    ),
 )
 
 

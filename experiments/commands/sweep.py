@@ -167,7 +167,7 @@ def read_sweep(flags: SettingValues) -> "Sweep":
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
     if base.get("evaluate_kimg") is None:  # then these say how runs are evaluated at their end
-        for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
+        for name in ("evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"):
             base.pop(name, None)
     file = read_config(flags["config"]) if flags["config"] else {}
     return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
@@ -178,7 +178,8 @@ def evaluation_of(flags: SettingValues) -> "Evaluation":
     from experiments.sweeps.worker import Evaluation
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
-    return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
+    count = count if flags["evaluates"] else 0
+    return Evaluation(flags["evaluate_metrics"] or (), count, flags["extractor"], flags["evaluate_reference"])
 
 
 def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":

@@ -58,7 +58,9 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
     elif values["ttur"] is not None:
         chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
     if values["evaluate_kimg"] is None:
-        without_meaning(("extractor", "best_metric"), "without evaluations; add --evaluate-kimg")
+        without_meaning(
+            ("extractor", "best_metric", "evaluate_reference"), "without evaluations; add --evaluate-kimg"
+        )
         for name in ("evaluate_metrics", "evaluate_samples"):
             if flags.get(name) is not None:
                 raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")

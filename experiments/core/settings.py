@@ -236,6 +236,12 @@ class Settings:
         5000,
         affects_results=False,
     )
+    evaluate_reference: str | None = setting(
+        choice("train", "held-out", "both"),
+        "Real samples of these evaluations; default: as that of gans evaluate --reference.",
+        "train|held-out|both",
+        affects_results=False,
+    )
     extractor: str | None = setting(
         text, "Feature extractor of these evaluations (gans list extractors).", "NAME", affects_results=False
     )

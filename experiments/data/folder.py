@@ -38,16 +38,17 @@ class FolderStore(Store):
         return str(self.root / name)
 
     def stamp(self, name: str) -> str:
-        """A stamp of path, size and time.
+        """A stamp of path, size and times.
 
-        The path belongs to it: two folders, unpacked from one source, may agree in all the rest.
+        The path belongs to it: two folders, unpacked from one source, may agree in all the rest. So does the
+        time of the last change of any kind, which a program that sets the other one back cannot hide.
         """
         file = self.root / name
         try:
             status = file.stat()
         except OSError:
             return f"{file.absolute()} missing"
-        return f"{file.absolute()} {status.st_size} {status.st_mtime_ns}"
+        return f"{file.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class Folder(ImageFileSource, DomainSource):

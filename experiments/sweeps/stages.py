@@ -156,8 +156,9 @@ def successive_halving(
             for sweep_run in own:
                 if context.folder(sweep_run).is_finished:  # by an earlier sweep, with fewer seeds
                     continue
-                words = f"stopped early: {metric} {mean:.4g} after {until[sweep_run.name]:.4g} kimg"
-                context.folder(sweep_run).end(words)
+                folder = context.folder(sweep_run)
+                score = resolve_metric_name(metric, scores_by_name(read_record(folder)))
+                folder.end(f"stopped early: {score} {mean:.4g} after {until[sweep_run.name]:.4g} kimg")
         left = [sweep_run for _, own in kept for sweep_run in own]
     log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
     train_all(context, left)
@@ -218,15 +219,16 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
         return
     evaluator = context.evaluation.evaluator(spec.settings.device)
     evaluator.open(spec.settings, "the sweep")
+    evaluator.check_complete()
     marks: dict[str, list[ScoreValue]] = {}
     for task_metrics in evaluator.task_metrics:
-        for name, kind in task_metrics.metrics.items():
+        for scored in task_metrics.metrics:
             key, made = (
-                evaluator.key_of(name, task_metrics.task.key),
+                evaluator.key_of(scored.name, task_metrics.task.key, scored.suffix),
                 {"distance": evaluator.extractor.distance},
             )
-            several = len(kind.higher_is_better) > 1
-            for number in kind.higher_is_better:
+            several = len(scored.metric.higher_is_better) > 1
+            for number in scored.metric.higher_is_better:
                 marks[f"{key}/{number}" if several else key] = [ScoreValue(None, math.nan, made)]
     for metric in metrics:
         if resolve_metric_name(metric, marks) not in marks:

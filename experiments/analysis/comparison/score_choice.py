@@ -1,5 +1,6 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,11 +8,11 @@ from experiments.analysis.comparison.record import Record
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.runs.scores import flatten_scores
+from experiments.runs.scores import differences, flatten_scores, usual_name
 
 PROVENANCE = (
     "extractor", "weights", "resize_rule", "extractor_options", "options", "n", "quantization", "reference",
-    "split",
+    "split", "protocol",
 )  # fmt: skip
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
@@ -69,9 +70,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
-            raise UsageError(
-                f"{record.name} has no score {metric} ({has}); make it with: gans evaluate {record.name}"
-            )
+            remedy = f"gans evaluate {shlex.quote(record.name)}{_reference_flag([metric])}"
+            raise UsageError(f"{record.name} has no score {metric} ({has}); make it with: {remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
     slack = max(map(_step_kimg, records))
@@ -99,6 +99,7 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
         return usual, metric_of, number
 
     alike = [name for name in directional_scores(marks) if metric in words(name)]
+    alike = [name for name in alike if words(name)[0] == metric] or alike
     evaluations = {id(marks[name][-1].entry) for name in alike}
     return alike[0] if metric not in marks and len(evaluations) == 1 else metric
 
@@ -106,11 +107,6 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
 def directional_scores(marks: Mapping[str, Sequence[ScoreValue]]) -> list[str]:
     """Names of the scores that have a direction; the first is compared by default."""
     return [name for name, own in marks.items() if direction(name, own[-1].entry) is not None]
-
-
-def usual_name(metric: str, entry: JsonObject) -> str:
-    """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
-    return metric.replace(str(entry.get("distance")), "fid", 1)
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[ScoreValue]]]) -> str:
@@ -123,7 +119,7 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
-                f"score it with: gans evaluate {record.name}"
+                f"score it with: gans evaluate {shlex.quote(record.name)}{_reference_flag(common)}"
             )
         common = shared
     return common[0]
@@ -162,16 +158,44 @@ def _step_kimg(record: Record) -> float:
 
 
 def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[ScoreValue]) -> None:
-    """Checks that all scores were computed alike. Raises UsageError with what differs."""
+    """Checks that all scores were computed alike. Raises UsageError with what differs, and a remedy."""
     first = chosen[0].entry
     for record, mark in zip(records[1:], chosen[1:], strict=True):
-        different = [key for key in PROVENANCE if first.get(key) != mark.entry.get(key)]
+        different = differences(first, mark.entry, PROVENANCE)
         if different:
             parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
+            # Other data, weights or rounding: no flag of an evaluation makes these alike.
+            is_up_to_flags = bool({*different} - {"reference", "weights", "quantization"})
+            remedy = (
+                f"make them alike by: {_command(record.name, metric, first, different)}"
+                if is_up_to_flags
+                else ""
+            )
             raise UsageError(
                 f"{metric} of {records[0].name} and of {record.name} were not made alike "
-                f"({'; '.join(parts)}); evaluate them alike, or compare them all the same with --force"
+                f"({'; '.join(parts)}); {remedy or 'evaluate them alike'}, or compare them all the same with "
+                "--force"
             )
+
+
+def _reference_flag(scores: Sequence[str]) -> str:
+    """Flag without which an evaluation does not make some of these scores; empty where it needs none."""
+    return " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+
+
+def _command(name: str, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
+    """Command that evaluates a run as a score was made."""
+    words = [f"gans evaluate {shlex.quote(name)} --metrics {usual_name(metric, entry).partition('/')[0]}"]
+    words += [f"--extractor {entry['extractor']}"] if entry.get("extractor") not in (None, "none") else []
+    words += [f"--resize-rule {entry['resize_rule']}"] if "resize_rule" in different else []
+    words += [f"--protocol {entry['protocol']}"] if entry.get("protocol") else []
+    words += [f"-n {max(entry['n'])}"] if entry.get("n") and not entry.get("protocol") else []
+    words += ["--reference held-out"] if entry.get("split") == "held-out" else []
+    options = {
+        f"{metric.partition('/')[0]}.{key}": value for key, value in (entry.get("options") or {}).items()
+    }
+    options |= {f"extractor.{key}": value for key, value in (entry.get("extractor_options") or {}).items()}
+    return " ".join([*words, *(f"--set {key}={value}" for key, value in options.items())])
 
 
 def _short(value: object) -> str:

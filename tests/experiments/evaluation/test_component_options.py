@@ -79,8 +79,9 @@ def found(outcome: Any) -> dict[str, dict[str, Any]]:
     return dict(json.loads(outcome.out))
 
 
-def test_the_remedy_of_kid_works_when_typed(gans: Gans, refused: Any, trained: Path) -> None:
-    line = refused(2, ("kid: 12 reference samples",), f"evaluate {trained} {SMALL} --metrics fid,kid")
+def test_the_remedy_of_kid_works_when_typed(gans: Gans, clear_line: Any, trained: Path) -> None:
+    outcome = gans(f"evaluate {trained} {SMALL} --metrics fid,kid")
+    line = clear_line(outcome.err, "kid: 12 reference samples")
     remedy = line.partition(": --set ")[2].strip()
     assert remedy == "kid.subset_size=12"
     scores = found(gans(f"evaluate {trained} {SMALL} --metrics fid,kid --set {remedy}"))
