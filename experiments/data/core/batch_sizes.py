@@ -36,7 +36,7 @@ class BatchSchedule:
     images: int
     schedule_images: int = 0
 
-    def progress(self, seen: int) -> float:
+    def progress(self, seen: float) -> float:
         """Share in [0, 1] of the schedules that is over after `seen` images; 0 for a run without end."""
         whole = self.schedule_images or self.images
         return min(1.0, seen / whole) if whole else 0.0
