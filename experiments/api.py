@@ -32,9 +32,10 @@ from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
 from experiments.inference.latent_space import LatentSpace, space_of
-from experiments.runs.folder import RunFolder, choose_folder
+from experiments.runs.folder import RunFolder, choose_folder, open_run
 from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class
 from experiments.runs.generator import load as load_file
+from experiments.runs.resume import resolve_resumed
 from experiments.training.run import run
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
@@ -139,11 +140,21 @@ def load(run_or_file: str | Path | Run, *, plugin: str | Sequence[str] = ()) -> 
     return TrainedGenerator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
 
 
-def train(out: str | Path | None = None, *, force: bool = False, **settings: Any) -> Run:
+def train(
+    out: str | Path | None = None,
+    *,
+    resume: str | Path | Run | None = None,
+    restretch: bool = False,
+    force: bool = False,
+    **settings: Any,
+) -> Run:
     """Trains a run as `gans run` does; the same call again resumes an interrupted run.
 
     Args:
         out: the run folder; None for `runs/ARCH-LOSS-DATA-N`.
+        resume: a run that goes on with its own settings; with `kimg` or `steps`, its whole new length, it is
+            trained longer, and what is a share of the run stays at its end.
+        restretch: computes what is a share of a resumed run from its new length instead.
         force: goes on with a run whose settings differ.
         settings: flags of `gans run` by name (`batch_size=64`), regularizers by name (`label_smoothing=0.9`),
             and options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
@@ -153,11 +164,18 @@ def train(out: str | Path | None = None, *, force: bool = False, **settings: Any
     """
     words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
     strengths = {words[name]: float(settings.pop(name)) for name in [*settings] if name in words}
-    spec = resolve(
-        {name: value for name, value in settings.items() if value is not None}, strengths=strengths
-    )
-    folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
-    run(spec, folder, force)
+    asked = {name: value for name, value in settings.items() if value is not None}
+    if resume is not None:
+        if out is not None:
+            raise UsageError("out and resume exclude each other; resume goes on in its own folder")
+        folder = open_run(resume.path if isinstance(resume, Run) else Path(resume))
+        spec = resolve_resumed(folder, asked, strengths, restretch)
+    elif restretch:
+        raise UsageError("restretch has no meaning without resume; a new run has schedules of its length")
+    else:
+        spec = resolve(asked, strengths=strengths)
+        folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
+    run(spec, folder, force, resumes=resume is not None)
     return Run(folder.path)
 
 

@@ -1,5 +1,6 @@
 """Factory of objects from settings: networks, the loss in all its parts, the game, the EMA."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
-from gans.core.clock import RateFactor, Rates, RateSchedule, ScheduledRate
+from gans.core.clock import Clock, RateFactor, Rates, RateSchedule, ScheduledRate
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -159,6 +160,12 @@ def _rates(settings: Settings, name: str) -> Rates:
     if scheduled is not None:
         factor = ScheduledRate(scheduled, getattr(settings, name))
     return Rates(factor, scheduled_value_of(settings, "beta2"))
+
+
+def final_rates(settings: Settings) -> dict[str, float]:
+    """Multipliers of both players' learning rates at the end of the schedules, by player."""
+    end = Clock(seen=sys.maxsize, progress=1.0)
+    return {player: _rates(settings, f"lr_{player}").factor(end) for player in ("generator", "critic")}
 
 
 def make_augmentations(settings: Settings) -> list[tuple[Augmentation, Scheduled]]:

@@ -38,6 +38,10 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
 
     if values["steps"] is not None and values["kimg"] is not None:
         raise UsageError("--steps and --kimg exclude each other; give one")
+    if values["schedule_steps"] is not None and values["schedule_kimg"] is not None:
+        raise UsageError("schedule_steps and schedule_kimg exclude each other; give one")
+    if all(values[f"schedule_{unit}"] == values[unit] for unit in ("steps", "kimg")):
+        chosen.put("the length of the run", dict.fromkeys(("schedule_steps", "schedule_kimg")))
     if kind == "points":
         without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
         if flags.get("augment"):

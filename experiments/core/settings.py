@@ -80,6 +80,14 @@ class Settings:
     kimg: float | None = setting(
         finite_number(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
     )
+    schedule_steps: int | None = setting(
+        whole_number(1), "Length of the schedules in steps, of a run that was made longer.", derived=True
+    )
+    schedule_kimg: float | None = setting(
+        finite_number(above=0.0),
+        "Length of the schedules in kimg, of a run that was made longer.",
+        derived=True,
+    )
     batch_size: int = setting(whole_number(1), "Images in a batch.", "N", 64)
     image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
@@ -204,7 +212,10 @@ class Settings:
         0.0,
     )
     checkpoint_kimg: float | None = setting(
-        finite_number(above=0.0), "Interval between checkpoints; default: a tenth of the run.", "K"
+        finite_number(above=0.0),
+        "Interval between checkpoints; default: a tenth of the run. Between two, one more is saved every "
+        "15 minutes.",
+        "K",
     )
     sample_kimg: float | None = setting(
         finite_number(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"

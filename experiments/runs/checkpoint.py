@@ -4,7 +4,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -38,8 +38,12 @@ class Checkpoints:
         refuse_link(self.folder)
         return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
 
-    def save(self, step: int, content: StateDict) -> Path:
-        """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it."""
+    def save(self, step: int, content: StateDict, uncounted: Collection[int] = ()) -> Path:
+        """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it.
+
+        Args:
+            uncounted: steps whose checkpoints do not count among those that are kept: they go with the next.
+        """
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
         data = buffer.getvalue()
@@ -54,8 +58,8 @@ class Checkpoints:
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
         # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
-        past = [older for older in self.paths() if older <= path]
-        for other in set(self.paths()) - set(past[-self.keep :]):
+        past = [each for each in self.paths() if each <= path and step_of(each) not in uncounted]
+        for other in set(self.paths()) - {path, *past[-self.keep :]}:
             remove_with_hash(other)
         return path
 

@@ -31,7 +31,8 @@ from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.runs.checkpoint import Checkpoints, remove_with_hash
 from experiments.runs.score_lines import Remark, read_score_lines, read_scores, say_nothing
 
-MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
+MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
+FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", "tensorboard", "mlflow", "wandb")
 WRITTEN_IN_PLACE = (".lock", "mlflow/run.json", "mlflow/mlflow.db", "wandb/run-id")
 
@@ -67,7 +68,7 @@ class RunFolder:
         """Whether a new run may begin here: there is nothing, or only files made before its config."""
         if not self.path.exists():
             return True
-        return self.path.is_dir() and all(_is_made_first(entry.name) for entry in self.path.iterdir())
+        return self.path.is_dir() and all(map(_is_made_first, self.path.iterdir()))
 
     @property
     def is_finished(self) -> bool:
@@ -134,6 +135,7 @@ class RunFolder:
         """
         for name in ("", "samples", "checkpoints", "best", "healthy"):
             remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
+        self.ended_file.unlink(missing_ok=True)  # of a sweep that has stopped the run
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
@@ -218,9 +220,10 @@ def lock_folder(folder: Path, contents: str) -> Iterator[None]:
         lock.release()
 
 
-def _is_made_first(name: str) -> bool:
-    """Whether a file is one of those that a run makes before its config."""
-    return name in MADE_FIRST or is_leftover(name, "config.json")
+def _is_made_first(path: Path) -> bool:
+    """Whether this is what a run makes before its config: some files, and empty folders."""
+    is_empty = path.name in FOLDERS_MADE_FIRST and path.is_dir() and not any(path.iterdir())
+    return is_empty or path.name in MADE_FIRST or is_leftover(path.name, "config.json")
 
 
 def _with_step(file: Path, step: int) -> Path:

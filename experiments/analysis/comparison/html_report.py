@@ -7,11 +7,11 @@ import base64
 import io
 import json
 import logging
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import starmap
+from operator import itemgetter
 from pathlib import Path
 
 from PIL import Image
@@ -30,13 +30,13 @@ from experiments.analysis.comparison.terminal_table import (
 from experiments.core.errors import RunError
 from experiments.core.files import open_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import JsonObject
+from experiments.runs.grid_names import kimg_of_grid
 from experiments.runs.score_lines import is_number
 
 log = logging.getLogger("gans")
 
 PAGE = Path(__file__).with_name("page")
 GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
-GRID_NAME = re.compile(r"kimg-([0-9]{6,15})\.png")
 QUALITY = 80  # of the grids' WebP compression, in percent
 
 
@@ -162,7 +162,7 @@ def _timeline(record: Record) -> str:
     )
 
 
-def sample_grids(folder: Path) -> list[tuple[int, str]]:
+def sample_grids(folder: Path) -> list[tuple[float, str]]:
     """Sample grids of a run folder: pairs of kimg and the picture as a data URL.
 
     A remark names each picture that is left out.
@@ -173,20 +173,24 @@ def sample_grids(folder: Path) -> list[tuple[int, str]]:
         log.info(f"{folder} is shown without samples: {error}")
         return []
     pictures = sorted(file for file in (folder / "samples").glob("*.png") if file.name != "real.png")
-    files = [file for file in pictures if GRID_NAME.fullmatch(file.name)]
+    files = []
     for file in pictures:
-        if not GRID_NAME.fullmatch(file.name):
+        kimg = kimg_of_grid(file.name)
+        if kimg is None:
             log.info(f"{file} is left out: grids of samples have names such as kimg-000012.png")
+        else:
+            files.append((kimg, file))
+    files.sort(key=itemgetter(0))
     if len(files) > GRIDS:
         files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
     found = []
-    for file in files:
+    for kimg, file in files:
         try:
             data = base64.b64encode(_compressed(file)).decode()
         except Exception as error:  # whatever a damaged file makes the reader stumble over
             log.info(f"{file} is left out: {str(error) or type(error).__name__}")
             continue
-        found.append((int(file.stem.removeprefix("kimg-")), f"data:image/webp;base64,{data}"))
+        found.append((kimg, f"data:image/webp;base64,{data}"))
     return found
 
 
