@@ -17,6 +17,7 @@ from experiments.core.value_readers import (
     boolean,
     channel_count,
     choice,
+    device_name,
     file_paths,
     finite_number,
     folder_path,
@@ -72,7 +73,7 @@ class Settings:
         "auto",
     )
     device: str = setting(
-        choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
+        device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
