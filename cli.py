@@ -50,7 +50,7 @@ class Commands(click.Group):
         except click.NoSuchOption as error:
             if any(error.option_name in each.opts for each in self.commands["run"].params):
                 raise click.UsageError(
-                    f"{error.option_name} stands after the command, as in gans run {error.option_name}"
+                    f"{error.option_name} stands after the command: gans run … {error.option_name}"
                 ) from error
             raise
 

@@ -49,7 +49,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     with output_file("project", out, ".png", force=force, beside=[latent.name]) as path:
         space = open_latent_space(flags)
         space.require_images("project")
-        target = read_target(image, space.settings.image_size, space.settings.channels)
+        settings = space.settings
+        target = read_target(image, settings.image_size, settings.channels, settings.fit or "crop")
         with progress_bars() as meter:
             found = search(space, target, steps, seed, meter(str(image), steps))
         write_array(latent, found.point)

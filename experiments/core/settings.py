@@ -85,9 +85,10 @@ class Settings:
     image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
-        choice("auto", "crop", "stretch", "error"),
-        "Fit of images of another size; auto crops, but refuses a set of mixed sizes or channels.",
-        "auto|crop|stretch|error",
+        choice("auto", "crop", "pad", "stretch", "error"),
+        "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "
+        "refuses a set of mixed sizes or channels.",
+        "auto|crop|pad|stretch|error",
     )
     data_root: str | None = setting(
         folder_path,

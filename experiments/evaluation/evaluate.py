@@ -93,7 +93,18 @@ class Evaluator:
                     raise UsageError(f"metric {metric} {fault}")
         self._check_best(best, kinds, tasks)
         self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
-        self.metrics = kinds
+        self._log_faults()
+        computed = {name for each in self.task_metrics for name in each.metrics}
+        self.metrics = {name: kind for name, kind in kinds.items() if name in computed}
+        faults = {name: fault for each in self.task_metrics for name, fault in each.faults.items()}
+        for name, fault in faults.items():
+            if best is not None and self._is_number_of(name, kinds[name], best):
+                raise UsageError(f"--best-metric {best}: {fault}")
+
+    def _log_faults(self) -> None:
+        """Logs which metrics are left out and why, each once."""
+        for fault in (fault for each in self.task_metrics for fault in each.faults.values()):
+            self._log_once(f"left out: {fault}")
 
     def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> SettingValues:
         """Reads the options of the metrics. Raises UsageError for those of a metric that is not evaluated.
@@ -122,7 +133,11 @@ class Evaluator:
         size = make_options(options_type("metric", "kid"), "kid", options).subset_size
         is_asked = any(key.startswith("kid.") for key in options)
         if min(self.count, *map(len, reals)) < size and not is_asked:
-            log.info(f"kid is left out: it needs {size:,} samples on each side")
+            fewer = min(self.count, *map(len, reals))
+            log.info(
+                f"kid is left out: it needs {size:,} samples on each side"
+                + (f"; --set kid.subset_size={fewer} computes it of {fewer:,}" if fewer > 1 else "")
+            )
             names.remove("kid")
         return names + list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
 
@@ -153,7 +168,9 @@ class Evaluator:
         better = self.metrics[name].higher_is_better
         word = best.partition("/")[0]
         chosen = {word: better[word]} if word in better else better
-        own = [scores[key] for key in keys]
+        own = [scores[key] for key in keys if key in scores]
+        if len(own) < len(keys):  # there were too few samples for it: worse than any
+            return ()
         values = (
             (fmean(score[each] if each in score else score["value"] for score in own), up)
             for each, up in chosen.items()
@@ -171,13 +188,14 @@ class Evaluator:
         """The metric that `best` names, itself or one of its numbers; and the keys of its scores."""
         word, _, task_key = best.partition("/")
         word = registry.METRIC_ALIASES.get(word, word)
-        name = next(
-            name
-            for name, kind in self.metrics.items()
-            if word in (name, self.key_of(name), *kind.higher_is_better)
-        )
+        name = next(name for name, kind in self.metrics.items() if self._is_number_of(name, kind, word))
         task_keys = [task_metrics.task.key for task_metrics in self.task_metrics]
         return name, [self.key_of(name, each) for each in task_keys if task_key in ("", each)]
+
+    def _is_number_of(self, name: str, kind: type[Metric], best: str) -> bool:
+        """Whether a metric is the one that `best` names, by itself or by one of its numbers."""
+        word = best.partition("/")[0]
+        return registry.METRIC_ALIASES.get(word, word) in (name, self.key_of(name), *kind.higher_is_better)
 
     def __call__(self, candidate: Candidate) -> EvaluationScores:
         """Evaluates a generator: name of each score → its numbers and their provenance.
@@ -201,6 +219,7 @@ class Evaluator:
                     **dict(rest),
                     **record,
                 }
+        self._log_faults()
         return scores
 
     def key_of(self, name: str, task_key: str = "") -> str:
@@ -215,9 +234,12 @@ class Evaluator:
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""
         for remark in metric.remarks:
-            if (line := f"{name}: {remark}") not in self._logged:
-                self._logged.add(line)
-                log.info(line)
+            self._log_once(f"{name}: {remark}")
+
+    def _log_once(self, line: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
+            log.info(line)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:

@@ -1,5 +1,6 @@
 """Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ from experiments.runs.generator import draw_labels, from_noise, load, sample_bat
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
+log = logging.getLogger("gans")
+
 BATCH = 64
+DRAWN_SIZE = (32, 32)  # of sets that are drawn at any size, where none is given
 
 
 class SampleSet(ABC):
@@ -204,8 +208,11 @@ def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess =
     with usage_errors():
         native = source.native()
     size = image_format.size or native.size or native.first
-    if size is None:
-        raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+    if size is None:  # of a set that is drawn
+        size = DRAWN_SIZE
+        log.info(
+            f"data {spec} has no size of its own and is drawn at {size[0]}×{size[1]}; --image-size chooses"
+        )
     with usage_errors():
         return source.open(size, image_format.channels or native.channels or 3, image_format.fit)
 

@@ -1,11 +1,13 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from shlex import quote
 from typing import Any
 
 from torch import Tensor
 
-from experiments.core.errors import RunError, usage_errors
+from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
@@ -26,6 +28,11 @@ class TaskMetrics:
     Args:
         kinds: classes of metrics by their names; none that `incompatibility` finds fault with.
         options: options of the metrics, by key (`kid.subset_size`).
+
+    Attributes:
+        faults: why metrics are left out, by their names: there are too few samples for them.
+
+    Raises UsageError where all metrics are left out.
     """
 
     def __init__(
@@ -44,9 +51,12 @@ class TaskMetrics:
         }
         if any(kind.reference == "vectors" for kind in kinds.values()):
             _ = self.reference.vectors  # the statistics can be made of these, but not the other way round
-        self.metrics = {
-            name: make_metric(kind, self.reference, self.options[name]) for name, kind in kinds.items()
-        }
+        self.metrics: dict[str, Metric] = {}
+        self.faults: dict[str, str] = {}
+        for name, kind in kinds.items():
+            with self._faults_of(name):
+                self.metrics[name] = make_metric(kind, self.reference, self.options[name])
+        self._check_any(self.metrics)
 
     def record(self, name: str, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
@@ -66,7 +76,11 @@ class TaskMetrics:
         }
 
     def numbers(self, samples: SampleSet) -> dict[str, Numbers]:
-        """Computes all metrics of a generator's samples: metric → score → number."""
+        """Computes all metrics of a generator's samples: metric → score → number.
+
+        Metrics for which there are too few samples are left out, and stand in `faults`. Raises UsageError
+        where there is none for which there are enough.
+        """
         for metric in self.metrics.values():
             metric.reset()
         begin = 0
@@ -87,8 +101,24 @@ class TaskMetrics:
             for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
                 for metric in metrics:
                     update_checking_finite(metric.update, vectors)
-        with usage_errors():
-            return {name: metric.compute() for name, metric in self.metrics.items()}
+        found: dict[str, Numbers] = {}
+        for name, metric in self.metrics.items():
+            with self._faults_of(name):
+                found[name] = metric.compute()
+        self._check_any(found)
+        return found
+
+    @contextmanager
+    def _faults_of(self, name: str) -> Iterator[None]:
+        """Turns the refusal of one metric into a fault, so that it does not take the others down."""
+        try:
+            yield
+        except (ValueError, UsageError) as error:
+            self.faults[name] = str(error)
+
+    def _check_any(self, found: Mapping[str, object]) -> None:
+        if self.faults and not found:
+            raise UsageError(next(iter(self.faults.values())))
 
     def _by_epsilon(self) -> dict[float, list[Metric]]:
         """Metrics of paths by the length of their steps: `epsilon`, where a metric has it."""
@@ -151,20 +181,26 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
         return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
     if kind.takes in ("logits", "channel-logits") and not samples.is_images:
         return f"needs the classes of images, and {samples.name} is points"
-    train = "make one with: gans train-classifier --data"
     if kind.reference == "class-shares" and data.labels is None:
         return f"needs classes, which {samples.name} has not"
     if kind.reference == "class-shares" and extractor.classes != data.classes:
-        return f"needs a classifier of {samples.name}, not {extractor.name}; {train} {samples.name}"
+        spec = samples.name
+        return f"needs a classifier of {spec}, not {extractor.name}; {_training_of(spec, samples)}"
     if kind.takes == "channel-logits" and not data.channel_classes:
         return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
     if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
         inner = samples.name.partition(":")[2]
-        return f"needs a classifier of {inner}, not {extractor.name}; {train} {inner}"
+        return f"needs a classifier of {inner}, not {extractor.name}; {_training_of(inner, samples)}"
     if kind.takes == "logits" and not extractor.has_logits:
         others = "--extractor inception, efflite0 or classifier:NAME"
         return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
     return ""
+
+
+def _training_of(spec: str, samples: SampleSet) -> str:
+    """The command that trains a classifier of data, at the size of these samples."""
+    height, width = samples.shape[1:]
+    return f"make one with: gans train-classifier --data {quote(spec)} --image-size {height}x{width}"
 
 
 def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

@@ -238,7 +238,7 @@ def _generate_truncated(
 
 
 def open_destination(out: str, count: int, force: bool) -> AbstractContextManager[Path]:
-    """Checks the file or folder that `gans sample --out` names, as `output_file` and `output_folder` do.
+    """Checks the file or folder that `gans sample` writes, as `output_file` and `output_folder` do.
 
     Raises UsageError for another form of name.
     """

@@ -80,9 +80,14 @@ def found(outcome: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_the_remedy_of_kid_works_when_typed(gans: Gans, refused: Any, trained: Path) -> None:
-    line = refused(2, ("kid: 12 reference samples",), f"evaluate {trained} {SMALL} --metrics fid,kid")
+    """Alone it is refused; beside other metrics it is left out, and does not take them down."""
+    line = refused(2, ("kid: 12 reference samples",), f"evaluate {trained} {SMALL} --metrics kid")
     remedy = line.partition(": --set ")[2].strip()
     assert remedy == "kid.subset_size=12"
+    for metrics in ("--metrics fid,kid", "--metrics kid,fid", ""):
+        outcome = gans(f"evaluate {trained} {SMALL} {metrics} --json")
+        assert f"--set {remedy}" in outcome.err
+        assert "kid" not in found(outcome) and "fd-random-vgg" in found(outcome)
     scores = found(gans(f"evaluate {trained} {SMALL} --metrics fid,kid --set {remedy}"))
     assert scores["kid"]["options"] == {"subset_size": 12}
     assert scores["kid"]["standard_error"] >= 0 and "options" not in scores["fd-random-vgg"]
@@ -93,6 +98,8 @@ def test_the_remedy_of_neighbours_works_when_typed(
     name: str, gans: Gans, refused: Any, trained: Path
 ) -> None:
     line = refused(2, (name, "needs at least"), f"evaluate {trained} {SMALL} -n 3 --metrics {name}")
+    both = gans(f"evaluate {trained} {SMALL} -n 3 --metrics {name},fid --json")
+    assert list(found(both)) == ["fd-random-vgg"] and line.removeprefix("gans: ") in both.err
     remedy = line.partition(": --set ")[2].strip()
     assert gans(f"evaluate {trained} {SMALL} -n 3 --metrics {name} --set {remedy}").status == 0
 
