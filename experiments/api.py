@@ -69,7 +69,7 @@ class TrainedGenerator:
     ) -> Tensor:
         """Draws samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU.
 
-        They are those of `gans sample --seed SEED`.
+        They are those of `gans sample RUN --seed SEED`.
 
         Args:
             label: one class of a conditional generator; None for labels as frequent as in its data.

@@ -16,13 +16,14 @@ from experiments.commands.options import (
     debug_option,
     device_option,
     json_option,
+    out_option,
     plugin_option,
     read_options,
     set_option,
     setting_option,
 )
 from experiments.core.console import describe_error, progress_bars
-from experiments.core.errors import RunError, UsageError
+from experiments.core.errors import RunError
 from experiments.core.named_values import SettingValues
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 
@@ -84,18 +85,17 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 
 @click.command()
 @click.argument("spec")
-@click.option("--out", required=True, metavar="FILE.npz", help="File to write.")
+@out_option("FILE.npz")
 @format_options
 @extraction_options
-def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None:
+def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Write mean and covariance of the features of SPEC, as `gans fid` reads them."""
+    from experiments.core.destinations import output_file
     from experiments.evaluation.distance import write_statistics
 
-    if not out.endswith(".npz"):
-        raise UsageError(f"--out {out}: give FILE.npz")
-    with progress_bars() as meter:
+    with output_file("stats", out, ".npz", force=force) as path, progress_bars() as meter:
         side = open_sides(flags, meter, spec).open(spec)
-    write_statistics(side, Path(out))
+        write_statistics(side, path)
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 

@@ -193,7 +193,7 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
         threads = threads_of_sweep(out, flags["jobs"] or default_jobs("cpu"))
-        return RayEngine(flags["jobs"], threads, gpus=int(device == "cuda"))
+        return RayEngine(flags["jobs"], threads, gpus=int(device.startswith("cuda")))
     jobs = flags["jobs"] or default_jobs(device)
     return LocalEngine(jobs, threads_of_sweep(out, jobs))
 

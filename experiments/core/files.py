@@ -1,4 +1,4 @@
-"""Files: destinations are checked before the work, files are written whole or not at all, through no link."""
+"""Files: written whole or not at all, read and written through no link."""
 
 import errno
 import io
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from experiments.core.errors import RunError, UsageError
+from experiments.core.errors import RunError
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe that stands in the place of a file
@@ -130,22 +130,6 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-
-
-def check_destination(out: str, *endings: str) -> Path:
-    """Checks the file that `--out` names before the work begins, and returns its path.
-
-    Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
-    written, before the work of minutes whose result would be lost.
-    """
-    path = Path(out)
-    if path.suffix not in endings or path.is_dir():
-        *others, last = (f"FILE{ending}" for ending in endings)
-        raise UsageError(f"--out {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise RunError(f"cannot write {path}: no file can be made in {folder}; give another --out")
-    return path
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from experiments.core.value_readers import (
     boolean,
     channel_count,
     choice,
+    device_name,
     file_paths,
     finite_number,
     folder_path,
@@ -72,7 +73,7 @@ class Settings:
         "auto",
     )
     device: str = setting(
-        choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
+        device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
@@ -92,9 +93,10 @@ class Settings:
     image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
-        choice("auto", "crop", "stretch", "error"),
-        "Fit of images of another size; auto crops, but refuses a set of mixed sizes or channels.",
-        "auto|crop|stretch|error",
+        choice("auto", "crop", "pad", "stretch", "error"),
+        "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "
+        "refuses a set of mixed sizes or channels.",
+        "auto|crop|pad|stretch|error",
     )
     data_root: str | None = setting(
         folder_path,

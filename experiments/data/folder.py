@@ -124,12 +124,13 @@ class Folder(ImageFileSource, DomainSource):
         return _images_among(self.store.root, self.files)
 
 
-def images_below(root: Path) -> list[str]:
-    """Lists image files in a folder and its subfolders, by their paths below it.
+def images_below(root: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Lists image files in a folder and its subfolders, by their paths below it, with remarks on the others.
 
     Raises ValueError where there are none, and for a subfolder that cannot be read.
     """
-    return _images_among(root, _walk(root))
+    files = list(_walk(root))
+    return _images_among(root, files), remark_on_endings(files)
 
 
 def _images_among(root: Path, files: Iterable[str]) -> list[str]:

@@ -49,7 +49,7 @@ def stacked_names(grey: Sequence[str]) -> tuple[str, ...]:
 class Stacked(Source):
     """Source of Stacked MNIST, or of any labelled grey set stacked alike (Metz et al. 2017).
 
-    With ten classes it has 1,000 modes, which `gans evaluate --metrics stacked-mnist` counts
+    With ten classes it has 1,000 modes, which `gans evaluate RUN --metrics stacked-mnist` counts
     (arXiv:1611.02163, section 3.3.1).
     """
 

@@ -9,6 +9,7 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import make_parent_folders
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
+from experiments.data.core.sources import suggest_spec
 from experiments.evaluation.features import (
     ExtractorOptions,
     Meter,
@@ -124,9 +125,10 @@ class DistanceSides:
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
             return DistanceSide(word, reference.statistics, len(samples), record)
-        hint = f"; for the images in it: folder:{word}" if Path(word).is_dir() else ""
+        hint = suggest_spec(word)
         raise UsageError(
-            f"{word} is no statistics file (.npz), run folder, exported generator or data set{hint}"
+            f"{word} is no statistics file (.npz), run folder, exported generator or data set"
+            + (f", but {hint}" if hint else "")
         )
 
     def of_samples(self, samples: SampleSet) -> DistanceSide:

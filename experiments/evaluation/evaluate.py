@@ -150,8 +150,11 @@ class Evaluator:
         is_asked = any(key.startswith("kid.") for key in options)
         counts = [task.count for task in tasks]
         counts += [len(reference.samples) for task in tasks for reference in task.references]
-        if min(counts) < size and not is_asked:
-            log.info(f"kid is left out: it needs {size:,} samples on each side")
+        if (fewest := min(counts)) < size and not is_asked:
+            log.info(
+                f"kid is left out: it needs {size:,} samples on each side"
+                + (f"; --set kid.subset_size={fewest} computes it of {fewest:,}" if fewest > 1 else "")
+            )
             names.remove("kid")
         return names + list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
 
@@ -270,9 +273,12 @@ class Evaluator:
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""
         for remark in metric.remarks:
-            if (line := f"{name}: {remark}") not in self._logged:
-                self._logged.add(line)
-                log.info(line)
+            self._log_once(f"{name}: {remark}")
+
+    def _log_once(self, line: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
+            log.info(line)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:

@@ -32,6 +32,7 @@ from metrics.path_length import EPSILON, neighbours_on_path
 log = logging.getLogger("gans")
 
 BATCH = 64
+DRAWN_SIZE = (32, 32)  # of sets that are drawn at any size, where none is given
 
 
 class SampleSet(ABC):
@@ -218,8 +219,12 @@ def open_data_as(
             return open_at(None, None, image_format.fit)
         native = source.native()
         size = image_format.size or native.size or native.first
-        if size is None:
-            raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+        if size is None:  # of a set that is drawn
+            size = DRAWN_SIZE
+            log.info(
+                f"data {spec} has no size of its own and is drawn at {size[0]}×{size[1]}; "
+                "--image-size chooses"
+            )
         return open_at(size, image_format.channels or native.channels or 3, image_format.fit)
     except NoHeldOutDataError:
         raise

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from torch import Tensor
@@ -212,20 +213,26 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
         return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
     if kind.takes in ("logits", "channel-logits") and not samples.is_images:
         return f"needs the classes of images, and {samples.name} is points"
-    train = "make one with: gans train-classifier --data"
     if kind.reference == "class-shares" and data.labels is None:
         return f"needs classes, which {samples.name} has not"
     if kind.reference == "class-shares" and extractor.classes != data.classes:
-        return f"needs a classifier of {samples.name}, not {extractor.name}; {train} {samples.name}"
+        spec = samples.name
+        return f"needs a classifier of {spec}, not {extractor.name}; {_training_of(spec, samples)}"
     if kind.takes == "channel-logits" and not data.channel_classes:
         return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
     if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
         inner = samples.name.partition(":")[2]
-        return f"needs a classifier of {inner}, not {extractor.name}; {train} {inner}"
+        return f"needs a classifier of {inner}, not {extractor.name}; {_training_of(inner, samples)}"
     if kind.takes == "logits" and not extractor.has_logits:
         others = "--extractor inception, efflite0 or classifier:NAME"
         return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
     return ""
+
+
+def _training_of(spec: str, samples: SampleSet) -> str:
+    """The command that trains a classifier of data, at the size of these samples."""
+    height, width = samples.shape[1:]
+    return f"make one with: gans train-classifier --data {quote(spec)} --image-size {height}x{width}"
 
 
 def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

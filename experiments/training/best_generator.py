@@ -37,7 +37,8 @@ def open_evaluator(settings: Settings) -> Evaluator:
 
     Raises UsageError for what cannot be evaluated.
     """
-    options = ExtractorOptions(settings.extractor, device=settings.device)
+    may_download = settings.download and settings.extractor is not None  # else it would choose inception
+    options = ExtractorOptions(settings.extractor, device=settings.device, download=may_download)
     count = settings.evaluate_samples
     # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
     own, choice = _own_options(settings), ReferenceChoice(settings.evaluate_reference)

@@ -20,8 +20,9 @@ from gans.core.attributes import Attributes as Attributes
 
 Kind = Literal["images", "points"]
 # How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
-# files differ in size or in channels; "error" refuses any other size than the one asked for.
-Fit = Literal["auto", "crop", "stretch", "error"]
+# files differ in size or in channels; "pad" keeps the whole image, in a border that is black, with alpha
+# transparent; "error" refuses any other size than the one asked for.
+Fit = Literal["auto", "crop", "pad", "stretch", "error"]
 
 
 class DataSet(ABC):

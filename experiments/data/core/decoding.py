@@ -13,7 +13,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
+from experiments.data.core import sixteen_bits
 from experiments.data.core.dataset import Fit
+from experiments.data.core.padding import pad_picture
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 # The formats of pixels that Pillow reads by itself. Others, such as EPS, make it start a program, or hold no
 # pixels.
@@ -43,7 +46,6 @@ MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
 # Larger files, and larger images, are decoded one at a time, so that several do not fill the memory together.
 LARGE_BYTES, LARGE_PIXELS = 16 * 2**20, 32 * 2**20
 STEP_BYTES = 2**20
-WHOLE_RANGE = (0, 2**16 - 1)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _large_file = threading.RLock()
 REMEDY = " (--skip-bad leaves such files out)"
@@ -133,11 +135,11 @@ def read_content(store: Store, name: str) -> bytes:
 
 
 class Extremes(NamedTuple):
-    """Smallest and largest value of an image of 16 bits, and whether it is grey, so that it can be scaled."""
+    """Smallest and largest value of an image of 16 bits, and whether it can be scaled."""
 
     low: int
     high: int
-    is_grey: bool
+    is_scalable: bool
 
 
 def read_extremes(store: Store, name: str) -> Extremes | None:
@@ -147,15 +149,19 @@ def read_extremes(store: Store, name: str) -> Extremes | None:
         store.open(name) as file,
         Image.open(file, formats=READABLE) as image,
     ):
-        is_grey = image.mode.startswith("I")
-        is_deep = is_grey or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-        if not is_deep or image.width * image.height > LARGE_PIXELS:
+        is_grey, is_scalable = sixteen_bits.is_grey(image), sixteen_bits.can_be_scaled(image)
+        if not (is_grey or sixteen_bits.has_colours(image)) or image.width * image.height > LARGE_PIXELS:
             return None
-        values = np.asarray(image)
         if is_grey:
-            return Extremes(int(values.min()), int(values.max()), is_grey)
-        colours = values[..., :-1] if image.mode.endswith("A") else values
-        return Extremes(int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_grey)  # Pillow keeps 8
+            values = np.asarray(image)
+        elif is_scalable:
+            file.seek(0)
+            values = sixteen_bits.read_colours(_read_some(file, MOST_BYTES))
+        else:
+            values = np.asarray(image).astype(np.uint16) << 8  # Pillow keeps 8 bits
+        if not is_grey and values.shape[2] != 3:
+            values = values[..., :-1]
+        return Extremes(int(values.min()), int(values.max()) + 255 * (not is_scalable), is_scalable)
 
 
 def _decode(content: bytearray, channels: int, value_range: tuple[int, int]) -> tuple[Header, Image.Image]:
@@ -163,8 +169,16 @@ def _decode(content: bytearray, channels: int, value_range: tuple[int, int]) -> 
     _check_size(content, MOST_BYTES)
     with Image.open(io.BytesIO(content), formats=READABLE) as image, _turn_of(image):
         native = channels_of(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        return Header(image.height, image.width, native), convert(image, channels, value_range)
+        whole: Image.Image = image
+        if (
+            value_range != WHOLE_RANGE
+            and sixteen_bits.has_colours(image)
+            and sixteen_bits.can_be_scaled(image)
+        ):
+            image.load()  # what a PNG file says of its orientation may stand at its end
+            whole = sixteen_bits.scale_colours(content, image, value_range)
+        ImageOps.exif_transpose(whole, in_place=True)
+        return Header(whole.height, whole.width, native), convert(whole, channels, value_range)
 
 
 def _read_some(file: BinaryIO, most: int) -> bytearray:
@@ -221,10 +235,15 @@ def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
 
 
 def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    """Resizes an image to `size` (height, width), stretched, or else cropped."""
+    """Resizes an image to `size` (height, width): stretched, padded, or else cropped.
+
+    A padded image is whole, in the middle of a black border; with alpha the border is transparent.
+    """
     height, width = size
     if image.size == (width, height):
         return image
+    if fit == "pad":
+        return pad_picture(image, size)
     box = (0.0, 0.0, float(image.width), float(image.height))
     if fit != "stretch":  # the largest centred part of the aspect asked for, to the fraction of a pixel
         scale = max(width / image.width, height / image.height)
@@ -246,31 +265,13 @@ def convert(image: Image.Image, channels: int, value_range: tuple[int, int] = WH
     if image.mode == "I" and image.format not in ("PNG", "PPM"):  # both mean 16 bits by it
         raise ValueError("its pixels are 32-bit integers, of unknown range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
-        image = _from_16_bits(image, value_range)
+        image = sixteen_bits.scale_grey(image, value_range)
     if mode == "RGBA":
         return image.convert("RGBA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
-
-
-def _from_16_bits(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
-    """Converts a 16-bit image to mode L, or LA where one grey value stands for transparency.
-
-    Pillow's convert() would clip, not scale; Pillow < 11 calls 16-bit PNGs "I".
-    """
-    values = np.asarray(image).clip(0, 65535)
-    low, high = value_range
-    scaled = values >> 8
-    if value_range != WHOLE_RANGE:
-        scaled = np.rint((values.clip(low, high).astype(np.float64) - low) * (255 / (high - low)))
-    grey = Image.fromarray(scaled.astype(np.uint8))
-    transparent = image.info.get("transparency")
-    if transparent is None:
-        return grey
-    alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (grey, alpha))
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
     REMEDY,
-    WHOLE_RANGE,
     Header,
     Store,
     UnreadableError,
@@ -24,6 +23,7 @@ from experiments.data.core.decoding import (
     resize,
 )
 from experiments.data.core.memory import memory_for_data
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 # Larger sets are not held in memory, however large that is. All are decoded into a cache on disk: later runs
 # do not decode at all, and the first one begins at once with a set that is not held.
@@ -215,7 +215,7 @@ class ImageFiles(DataSet):
         """Opens the cache of these files in this form."""
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [self.half] if self.half else []
-        decoder += [] if self.store.value_range == WHOLE_RANGE else [str(self.store.value_range)]
+        decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
         key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
         return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
 
@@ -254,7 +254,7 @@ class ImageFiles(DataSet):
             raise ValueError(
                 f"{self.store.name_of(name)} {size} (height × width), not "
                 f"{self.sample_shape[1]}×{self.sample_shape[2]}: choose --fit crop or stretch, "
-                "or another --image-size"
+                "or pad, or another --image-size"
             )
         if self.fit == "auto" and header != first:
             other, all_to = (
@@ -266,7 +266,7 @@ class ImageFiles(DataSet):
                 all_to = f"--channels {self.sample_shape[0]}"
             raise ValueError(
                 f"{self.store.name_of(first_name)} {other}, {self.store.name_of(name)} {size}: "
-                f"choose --fit crop or stretch to bring all to {all_to}"
+                f"choose --fit crop or stretch to bring all to {all_to}, or pad, which keeps images whole"
             )
 
     def _survey(self, check: Callable[[int], None], skip_bad: bool) -> None:

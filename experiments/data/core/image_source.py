@@ -21,9 +21,10 @@ from experiments.data.core.dataset import (
     NoHeldOutDataError,
     Source,
 )
-from experiments.data.core.decoding import WHOLE_RANGE, Store, read_content
+from experiments.data.core.decoding import Store, read_content
 from experiments.data.core.image_files import add_remarks, open_images
 from experiments.data.core.label_files import DATASET_JSON, read_labels
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
     MOST_FILES,
     native_of,
@@ -42,7 +43,10 @@ class ImageFileOptions:
     """Options of sources of image files."""
 
     range: tuple[int, int] = option(
-        WHOLE_RANGE, "Values of grey 16-bit images that become black and white.", at_least=0, at_most=65535
+        WHOLE_RANGE,
+        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour).",
+        at_least=0,
+        at_most=65535,
     )
 
 
