@@ -33,7 +33,9 @@ def test_a_run_prints_its_scores_by_these_names(gans: Gans, pictures: Path) -> N
     entries = [json.loads(line) for line in Path("run/evaluation.jsonl").read_text().splitlines()]
     values = {entry["step"]: entry["scores"]["fd-random-vgg"]["value"] for entry in entries}
     for step, value in values.items():
-        assert re.search(rf"^step {step}, [0-9.]+ kimg: fd-random-vgg {value:.4g}$", outcome.err, re.MULTILINE)
+        assert re.search(
+            rf"^step {step}, [0-9.]+ kimg: fd-random-vgg {value:.4g}$", outcome.err, re.MULTILINE
+        )
     best = min(values, key=values.__getitem__)
     assert f"best fd-random-vgg {values[best]:.4g}: run/best/step-{best:08}.pt" in outcome.err
 
