@@ -83,6 +83,16 @@ def test_patch_critics_double_up_to_eight_times_the_width() -> None:
     assert [wide for _, wide in chain] == [64, 128, 256, 512, 512, 512, 512, 1]
 
 
+@pytest.mark.parametrize(("layers", "logits"), [(1, 62), (2, 62), (3, 30), (4, 14)])
+def test_patch_critics_have_a_logit_for_every_patch(layers: int, logits: int) -> None:
+    """30×30 of 70×70 pixels at 256×256, as in the authors' code: one strided layer halves, and each of the
+    last two takes a row away."""
+    side = 128 if layers == 1 else 256
+    critic = PatchCritic(blueprint_of((3, side, side), width=1, options=PatchOptions(patch_layers=layers)), 3)
+    rows = critic.chain[:-1](torch.zeros(2, 3, side, side))
+    assert rows.shape == (2, 1, logits, logits)
+
+
 @pytest.mark.parametrize(("side", "halvings"), [(8, 2), (16, 3), (32, 4), (64, 5), (128, 6), (256, 6)])
 def test_stargans_critic_halves_down_to_two_pixels_six_times_at_most(side: int, halvings: int) -> None:
     """Table 5: 64 → 2,048 channels at 128 pixels."""
