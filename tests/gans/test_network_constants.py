@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from gans import r3gan
 from gans.core.architecture import Blueprint
 from gans.core.objective import sum_losses
 from gans.core.player import Losses
@@ -116,6 +117,11 @@ def test_u_nets_halve_eight_times_at_most(side: int, halvings: int) -> None:
 def test_nine_residual_blocks_from_256_pixels_on(size: tuple[int, int], blocks: int) -> None:
     """CycleGAN, appendix 7.2: by the shorter side."""
     assert residual_block_count(size) == blocks
+
+
+def test_r3gans_scales_have_a_channel_at_least() -> None:
+    """Where halving the width with every doubling beyond 32 pixels leaves none."""
+    assert r3gan.widths_inwards(Blueprint((3, 256, 256), z_dim=5, width=4)) == [1, 1, 2, 4, 4, 4, 4]
 
 
 def test_codes_of_swap_have_sixteen_numbers_for_each_channel() -> None:
