@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from gans import r3gan
 from gans.core.architecture import Blueprint
 from gans.core.objective import sum_losses
 from gans.core.player import Losses
@@ -83,6 +84,16 @@ def test_patch_critics_double_up_to_eight_times_the_width() -> None:
     assert [wide for _, wide in chain] == [64, 128, 256, 512, 512, 512, 512, 1]
 
 
+@pytest.mark.parametrize(("layers", "logits"), [(1, 62), (2, 62), (3, 30), (4, 14)])
+def test_patch_critics_have_a_logit_for_every_patch(layers: int, logits: int) -> None:
+    """30×30 of 70×70 pixels at 256×256, as in the authors' code: one strided layer halves, and each of the
+    last two takes a row away."""
+    side = 128 if layers == 1 else 256
+    critic = PatchCritic(blueprint_of((3, side, side), width=1, options=PatchOptions(patch_layers=layers)), 3)
+    rows = critic.chain[:-1](torch.zeros(2, 3, side, side))
+    assert rows.shape == (2, 1, logits, logits)
+
+
 @pytest.mark.parametrize(("side", "halvings"), [(8, 2), (16, 3), (32, 4), (64, 5), (128, 6), (256, 6)])
 def test_stargans_critic_halves_down_to_two_pixels_six_times_at_most(side: int, halvings: int) -> None:
     """Table 5: 64 → 2,048 channels at 128 pixels."""
@@ -106,6 +117,11 @@ def test_u_nets_halve_eight_times_at_most(side: int, halvings: int) -> None:
 def test_nine_residual_blocks_from_256_pixels_on(size: tuple[int, int], blocks: int) -> None:
     """CycleGAN, appendix 7.2: by the shorter side."""
     assert residual_block_count(size) == blocks
+
+
+def test_r3gans_scales_have_a_channel_at_least() -> None:
+    """Where halving the width with every doubling beyond 32 pixels leaves none."""
+    assert r3gan.widths_inwards(Blueprint((3, 256, 256), z_dim=5, width=4)) == [1, 1, 2, 4, 4, 4, 4]
 
 
 def test_codes_of_swap_have_sixteen_numbers_for_each_channel() -> None:

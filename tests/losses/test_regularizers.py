@@ -94,6 +94,7 @@ def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
         (form.real_loss(logits), form.fake_loss(logits), flipped.real_loss(logits)),
         (form.fake_loss(logits), form.real_loss(logits), flipped.fake_loss(logits)),
     ):
+        assert judged.shape == told.shape, "one label for each sample"
         assert ((judged == told) | (judged == other)).all()
         assert (judged == other).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert not torch.equal(flipped.real_loss(logits), flipped.real_loss(logits))
@@ -108,6 +109,7 @@ def test_all_patches_of_a_sample_have_its_label() -> None:
     flipped = LabelFlip(0.25).wrap(form)
     assert isinstance(flipped, Labelled)
     changed = flipped.real_loss(logits) != form.real_loss(logits)
+    assert changed.shape == logits.shape
     assert torch.equal(changed.flatten(1).all(dim=1), changed.flatten(1).any(dim=1))
     assert changed[:, 0, 0].float().mean().item() == pytest.approx(0.25, abs=4 * 0.007)
 

@@ -34,6 +34,24 @@ def test_a_file_that_is_not_there_is_not_at_hand_and_is_named(stem: str, tmp_pat
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(PermissionError(13, "Permission denied"), "Permission denied"), (OSError("odd"), "odd")],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(
+    error: OSError, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked.pth").write_bytes(b"something")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(WeightsError, match=f"cannot be read: {words}$") as caught:
+        Inception(tmp_path / "locked.pth")
+    assert "locked.pth" in str(caught.value)
+
+
 def test_a_classifier_of_no_file_is_of_nothing() -> None:
     assert not Classifier.is_at_hand()
 
