@@ -59,7 +59,9 @@ def find_lr(
 ) -> None:
     """Find learning rates for both players by a range test.
 
-    Each player's rate rises while the other's stays as it is set.
+    Each player's rate rises while the other's stays as it is set. A tenth of the rate at which it loses
+    stability is suggested, an upper end, and at most three times the set rate; nothing where the test gives
+    too little evidence.
     """
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
@@ -81,18 +83,25 @@ def find_lr(
         click.echo(json.dumps({"picture": out, **{test.player: _numbers(test) for test in tests}}))
         return
     for test in tests:
-        click.echo(_line(test, highest))
+        click.echo(_line(test))
     log.info(f"drawn: {out}")
 
 
-def _numbers(test: "RangeTest") -> dict[str, float | None]:
-    """Result of a range test as numbers for JSON."""
-    return {"suggestion": test.suggestion, "unstable_at": test.limit, "set": test.usual}
+def _numbers(test: "RangeTest") -> dict[str, float | str | None]:
+    """Result of a range test as numbers for JSON, with the reason where nothing, or less, is suggested."""
+    from experiments.training.lr_suggestion import suggest
+
+    found = suggest(test)
+    numbers = {"suggestion": found.rate, "unstable_at": test.limit, "set": test.usual}
+    return {**numbers, "reason": found.reason or None, "remedy": found.remedy or None}
 
 
-def _line(test: "RangeTest", highest: float) -> str:
+def _line(test: "RangeTest") -> str:
     """Result of a range test as a line of text."""
-    flag = f"--lr-{test.player}"
-    if test.suggestion is None:
-        return f"{flag}: no limit below {highest:g}; raise --to or --steps (set is {test.usual:g})"
-    return f"{flag} {test.suggestion:.2g}  (loses stability at {test.limit:.2g}; set is {test.usual:g})"
+    from experiments.training.lr_suggestion import suggest
+
+    flag, found = f"--lr-{test.player}", suggest(test)
+    if found.rate is None:
+        return f"{flag}: no suggestion, {found.reason}; give {found.remedy} (set is {test.usual:g})"
+    why = f"; {found.reason}" if found.reason else ""
+    return f"{flag} {found.rate:.2g}  (loses stability at {test.limit:.2g}; set is {test.usual:g}{why})"

@@ -7,8 +7,7 @@ has learned: below some rate the terms drift, above it single steps throw them h
 test moved them before. There the player loses stability, whatever the form, its sign or its scale; a
 term that is not finite has lost it too. A generator's terms can rest where its samples do not, because
 the critic follows, so that it also has lost stability where single steps move samples of fixed latents
-by a fifth of the distance between real samples. The suggestion is a tenth of that rate, the usual
-margin of range tests.
+by a fifth of the distance between real samples. What is suggested then stands in lr_suggestion.py.
 """
 
 import math
@@ -39,7 +38,6 @@ THROWN = 0.5  # share of what the smoothed terms have travelled
 SAMPLES_THROWN, SAMPLES = 0.2, 16  # share of the distance between real samples; number of samples
 NOISE_SHARE = 0.2  # share of the steps whose rates are too small to matter: their jumps are noise
 OVER_NOISE = 4.0  # multiple of the noise that is no noise any more
-MARGIN = 10.0  # limit / suggestion
 OBSERVED = ("real", "fake", "gradient_norm", "path")  # scores that nobody minimises
 
 
@@ -61,26 +59,30 @@ class RangeTest:
     Attributes:
         player: its name.
         usual: the rate of its recipe, or of its flag.
+        lowest, highest: the rates between which it was tested.
+        steps: the steps that were asked for.
         rates: its rate in each step; fewer than were asked for where a term was not finite.
         terms: the sum of what it minimised, in each step.
         unstable: the index of the step where it lost stability; None where it never did.
+        is_by_samples: whether it lost stability by moving samples too far, not by its terms.
     """
 
     player: str
     usual: float
+    lowest: float
+    highest: float
+    steps: int
     rates: Sequence[float]
     terms: Sequence[float]
     unstable: int | None
+    is_by_samples: bool = False
 
     @property
     def limit(self) -> float | None:
         """Learning rate at which the player lost stability; None where it never did."""
-        return None if self.unstable is None else self.rates[min(self.unstable, len(self.rates) - 1)]
-
-    @property
-    def suggestion(self) -> float | None:
-        """Suggested learning rate, a tenth of the limit; None without a limit."""
-        return None if self.limit is None else self.limit / MARGIN
+        if self.unstable is None:
+            return None
+        return self.rates[min(self.unstable, len(self.rates) - 1)] if self.rates else self.lowest
 
 
 def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> RangeTest:
@@ -114,10 +116,11 @@ def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> Ran
             moves.append(samples.next() if samples else 0.0)
 
         train_steps(experiment, 0, [record], stop)
-    ends = [first_unstable_step(terms), first_excessive_move(moves)]
-    ends += [len(terms)] if len(terms) < experiment.total_steps else []
+    total, by_samples = experiment.total_steps, first_excessive_move(moves)
+    ends = [by_samples, first_unstable_step(terms), len(terms) if len(terms) < total else None]
     unstable = min((end for end in ends if end is not None), default=None)
-    return RangeTest(player, usual, rates, terms, unstable)
+    is_by_samples = unstable is not None and unstable == by_samples
+    return RangeTest(player, usual, lowest, highest, total, rates, terms, unstable, is_by_samples)
 
 
 class SampleMovement:
@@ -182,8 +185,7 @@ def first_unstable_step(terms: Sequence[float]) -> int | None:
     quiet = noise_steps(terms)
     if len(terms) <= quiet:
         return None
-    changes = [after - before for before, after in pairwise(terms)]
-    jumps = [0.0, *(abs(after - before) / 2 for before, after in pairwise(changes))]
+    jumps = _jumps(terms)
     noise, means, sizes = mean(jumps[1:quiet]), smooth(terms), smooth(jumps, JUMP_SMOOTHING)
     low, high = min(means[:quiet]), max(means[:quiet])
     for index in range(quiet, len(terms)):
@@ -191,6 +193,20 @@ def first_unstable_step(terms: Sequence[float]) -> int | None:
             return index
         low, high = min(low, means[index]), max(high, means[index])
     return None
+
+
+def terms_travel(terms: Sequence[float], end: int | None) -> tuple[float, float]:
+    """How far smoothed terms travelled before the step `end`, and their noise: (0, 0) of fewer than four."""
+    quiet, means = noise_steps(terms), smooth(terms)[:end]
+    if len(means) <= 3:
+        return 0.0, 0.0
+    return max(means) - min(means), mean(_jumps(terms)[1:quiet])
+
+
+def _jumps(terms: Sequence[float]) -> list[float]:
+    """Half of how far each change differs from the one before; the first is 0, and stands for the second."""
+    changes = [after - before for before, after in pairwise(terms)]
+    return [0.0, *(abs(after - before) / 2 for before, after in pairwise(changes))]
 
 
 def first_excessive_move(moves: Sequence[float]) -> int | None:

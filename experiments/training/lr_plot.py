@@ -6,6 +6,7 @@ from PIL.Image import Image
 
 from experiments.core.images import render_figure
 from experiments.training.lr_finder import RangeTest, smooth
+from experiments.training.lr_suggestion import suggest
 
 RAW, SMOOTH, LIMIT, SUGGESTED = "0.8", "tab:blue", "tab:red", "tab:green"
 
@@ -21,7 +22,7 @@ def plot(tests: Sequence[RangeTest]) -> Image:
         axes.plot(test.rates, smooth(test.terms), color=SMOOTH, label="its terms, smoothed")
         for rate, colour, words in (
             (test.limit, LIMIT, "loses stability"),
-            (test.suggestion, SUGGESTED, "suggested"),
+            (suggest(test).rate, SUGGESTED, "suggested"),
         ):
             if rate is not None:
                 axes.axvline(rate, color=colour, linestyle="--", label=f"{words}: {rate:.2g}")

@@ -123,8 +123,9 @@ class History:
         """Finite values of every evaluation score by its name (`metric/…`), in the order of kimg."""
         names, records, found = self.names(NUMBER), self._records(), defaultdict[str, list[ScoredPoint]](list)
         for line in self.lines if names else ():
-            kimg = line.get("kimg")
-            for name in names if is_number(kimg) else ():
+            if not is_number(kimg := line.get("kimg")):
+                continue
+            for name in names:
                 if name in line and is_number(value := line[name]):
                     own = records[line["step"], name]
                     record = own.popleft() if own else {}

@@ -23,7 +23,7 @@ ELSEWHERE: SettingValues = {"device": "cpu", "track": ("local",)}  # this machin
 NEW_LOSS = ("preset", "image_size", "channels", "batch_size", "z_dim", "data_root", "plugin", "steps", "kimg")
 
 
-def rerun(history: History, strengths: Mapping[str, float] | None = None, **settings: Any) -> list[str]:
+def rerun(history: History, strengths: Mapping[str, float] | None = None, /, **settings: Any) -> list[str]:
     """The command that repeats a run with other settings; none where it changes nothing or is refused.
 
     Args:

@@ -146,3 +146,54 @@ def test_what_is_no_score_is_named(gans: Gans, finished: Path) -> None:
     outcome = gans("doctor", finished)
     assert outcome.status == 0
     assert "seconds" in outcome.err and "critic/real" in outcome.err
+
+
+# --- evaluations ----------------------------------------------------------------------------------------
+
+JENSEN = '''"""Jensen: a score between 0 and log 2 that is near its worse end."""
+import math
+from metrics.core.metric import Metric
+
+class Jensen(Metric):
+    takes, reference = "points", "none"
+    higher_is_better = {"js": False}
+    ranges = {"js": (0.0, math.log(2))}
+    remarks = ()
+
+    def update(self, samples): pass
+    def reset(self): pass
+    def compute(self): return {"js": 0.69}
+'''
+
+
+def test_a_run_without_any_mode_is_not_called_healthy(gans: Gans) -> None:
+    """The record of the evaluation says how many samples there were, and the data how many modes."""
+    assert gans(f"{RING} --loss wgan-gp").status == 0
+    assert "low fidelity" not in gans("doctor run").out
+    gans("evaluate run -n 500")
+    told = gans("doctor run").out
+    assert "metric/modes/covered is 0 at step 175, 5.6 kimg" in told and "8 of its 8 modes" in told
+    assert "low fidelity" in told and "nothing wrong found" not in told
+    longer = next(line for line in told.splitlines() if "--resume run" in line)
+    assert gans(longer.partition("gans ")[2] + " --dry-run").status == 0
+
+
+def test_a_metric_of_a_plugin_is_read(gans: Gans) -> None:
+    gans(f"{RING} --loss wgan-gp --steps 4")
+    Path("jensen.py").write_text(JENSEN)
+    assert gans("evaluate run --metrics jensen --plugin jensen.py").status == 0
+    assert "score at its worst" not in gans("doctor run").out, "nobody knows the metric"
+    told = gans("doctor run --plugin jensen.py").out
+    assert "score at its worst" in told and "metric/jensen is 0.69" in told
+
+
+def test_only_evaluations_alike_are_compared(gans: Gans) -> None:
+    """A distance by fewer samples is larger, and no fault of the run."""
+    lines = [
+        {"step": i, "kimg": float(i), "metric/fid": v} for i, v in enumerate([90.0, 30.0, 99.0], start=1)
+    ]
+    settings = Settings(arch="mlp", data="ring8", loss="bce", steps=3, optimizer="sgd")
+    for n, found in ((5000, ["score worsened"]), (50, [])):
+        counts = [5000, 5000, n]
+        records = [(i, {"fid": {"value": 1.0, "n": [count, 9]}}) for i, count in enumerate(counts, start=1)]
+        assert [finding.rule for finding in diagnose(History(settings, lines, records))] == found
