@@ -115,6 +115,8 @@ def test_names_in_other_spellings(refused: Refused, workplace: Path) -> None:
         ("train-classifier --dataset shapes", "did you mean --data?"),
         ("run --set lr=1", "the setting is --lr-generator or --lr-critic"),
         ("run --set width=1", "the setting is --width"),
+        ("run --arch stylegan --set stylegan.mapping_layers=2", "did you mean arch.mapping_layers?"),
+        ("run --arch mlp --set adam.betas=0,0.9", "did you mean optimizer.betas?"),
         ("run --config other.json", "did you mean kimg or steps?"),
         ("--data shapes", "gans run … --data"),
     ],
