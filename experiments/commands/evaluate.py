@@ -6,6 +6,7 @@ Nothing heavy is imported at the top.
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,8 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     type=click.Choice([*PROTOCOLS]),
     help="Published convention: fid50k-full is all training images against 50,000 samples.",
 )
+@setting_option("skip_bad")
+@setting_option("data_root")
 @extraction_options
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
@@ -138,7 +141,11 @@ def evaluate(
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
     options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
-    candidates = candidates_of(run, every_checkpoint)
+    access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
+    candidates = [
+        replace(each, settings=replace(each.settings, **access))  # of the run's data, as it can be had here
+        for each in candidates_of(run, every_checkpoint)
+    ]
     folder, found = RunFolder(Path(run)), {}
     faults: dict[str, Exception] = {}
     if folder.exists:

@@ -113,6 +113,10 @@ class Folder(ImageFileSource, DomainSource):
             problem = "is a file, not a folder" if root.exists() else "does not exist"
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"
+        if root.suffix.lower() == ".zip":
+            raise ValueError(
+                f"{root} {problem}: write --data zip:{self.argument} for the images in a zip file"
+            )
         raise ValueError(f"{root} {problem}: write --data folder:PATH with a folder of images")
 
     @cached_property

@@ -125,7 +125,11 @@ class RunFolder:
 
     def write_config(self, spec: RunSpec) -> None:
         """Writes the config of the run."""
-        content = {"format": FORMAT, "settings": spec.to_json(), "environment": environment()}
+        content = {
+            "format": FORMAT,
+            "settings": spec.to_json(),
+            "environment": environment(spec.settings.device),
+        }
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
 
     def begin(self, spec: RunSpec, step: int, is_changed: bool) -> None:
@@ -271,7 +275,7 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
     return folder
 
 
-def environment() -> JsonObject:
+def environment(device: str) -> JsonObject:
     """Versions and hardware on which the bits of a run may depend besides its settings."""
     try:
         own = version("gans")
@@ -283,17 +287,17 @@ def environment() -> JsonObject:
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes image files
         "machine": platform.machine(),
-        **_accelerator(),
+        **_accelerator(device),
         "threads": torch.get_num_threads(),
     }
 
 
-def _accelerator() -> JsonObject:
-    """The accelerator and its libraries, if there is one."""
+def _accelerator(device: str) -> JsonObject:
+    """The accelerator and its libraries, if there is one: that of the run, or else the first."""
     if not torch.cuda.is_available():
         return {}
     return {
-        "accelerator": torch.cuda.get_device_name(),
+        "accelerator": torch.cuda.get_device_name(device if device.startswith("cuda") else None),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "tf32": torch.backends.cudnn.allow_tf32,  # convolutions round their inputs to 10 bits

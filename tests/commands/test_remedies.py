@@ -14,6 +14,7 @@ from experiments.core.settings import FIELDS
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import COMMANDS, SETTINGS
 from tests.commands.helpers import POINTS, Gans, Refused, settings_of
+from tests.experiments.data.test_mnist import install
 
 FROM_IMAGES = "--width 2 --batch-size 2 --steps 1 --track local"
 
@@ -57,6 +58,36 @@ def test_a_zip_file_and_an_image_are_offered_as_data(refused: Refused, workplace
     assert refused(2, (), "run --data photos/a.png").endswith("folder:photos")
 
 
+def test_a_run_is_evaluated_where_its_data_has_moved(
+    gans: Gans, refused: Refused, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANS_DATA", raising=False)
+    install(Path("old/MNIST/raw"), 50, count=12)
+    run = "run --arch dcgan --loss bce --data mnist --z-dim 4"
+    assert gans(f"{run} {FROM_IMAGES} --data-root old --out run").status == 0
+    Path("old").rename("new")
+    evaluate = "evaluate run -n 4 --metrics fid --extractor random-vgg --device cpu"
+    refused(2, ("old does not exist", "--data-root"), evaluate)
+    assert gans(f"{evaluate} --data-root new").status == 0
+
+
+def test_a_zip_file_is_no_folder_of_images(refused: Refused, workplace: Path) -> None:
+    Path("photos.zip").write_bytes(b"")
+    refused(
+        2, ("write --data zip:", "photos.zip for the images in a zip file"), "run --data folder:photos.zip"
+    )
+
+
+def test_names_in_other_spellings(refused: Refused, workplace: Path) -> None:
+    for words, meant in (
+        ("--data FashionMNIST", "fashion-mnist"),
+        ("--loss WGAN-GP", "wgan-gp"),
+        ("--arch StyleGAN2", "stylegan2"),
+        ("--data SHAPES", "shapes"),
+    ):
+        refused(2, (f"did you mean {meant}",), f"run {words}")
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
@@ -84,6 +115,8 @@ def test_a_zip_file_and_an_image_are_offered_as_data(refused: Refused, workplace
         ("train-classifier --dataset shapes", "did you mean --data?"),
         ("run --set lr=1", "the setting is --lr-generator or --lr-critic"),
         ("run --set width=1", "the setting is --width"),
+        ("run --arch stylegan --set stylegan.mapping_layers=2", "did you mean arch.mapping_layers?"),
+        ("run --arch mlp --set adam.betas=0,0.9", "did you mean optimizer.betas?"),
         ("run --config other.json", "did you mean kimg or steps?"),
         ("--data shapes", "gans run … --data"),
     ],

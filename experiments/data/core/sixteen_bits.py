@@ -45,11 +45,14 @@ def read_colours(content: bytes | bytearray) -> NDArray[np.uint16]:
     """Reads the content of an image that `can_be_scaled`, with several channels: `(H, W, 2, 3 or 4)`."""
     with Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) as image:
         if GREY_WITH_ALPHA in _layouts(image):
-            each = _decode_as(image, {GREY_WITH_ALPHA: FOUR_BYTES}).astype(np.uint16)
-            return each[..., ::2] << 8 | each[..., 1::2]
-        upper = np.asarray(image).astype(np.uint16)
-    with Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) as image:
-        return upper << 8 | _decode_as(image, SWAPPED)
+            each = _decode_as(image, {GREY_WITH_ALPHA: FOUR_BYTES})
+            upper, lower = each[..., ::2], each[..., 1::2]
+        else:
+            upper = np.asarray(image)
+            with Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) as again:
+                lower = _decode_as(again, SWAPPED)
+    values: NDArray[np.uint16] = upper.astype(np.uint16) << np.uint16(8) | lower
+    return values
 
 
 def scale_grey(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
