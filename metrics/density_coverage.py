@@ -46,7 +46,7 @@ class DensityCoverage(Metric):
     options_type: ClassVar[type] = DensityCoverageOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
+    ranges: Mapping[str, tuple[float, float]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
 
     def __init__(self, reference: Tensor, options: DensityCoverageOptions | None = None) -> None:
         self.real = checked(reference, "density-coverage")
@@ -54,6 +54,7 @@ class DensityCoverage(Metric):
         if (count := len(self.real)) <= k:
             remedy = f"a smaller k: --set density-coverage.k={count - 1}" if count > 1 else ""
             raise ValueError(too_few("density-coverage", count, k + 1, f"reference, k = {k}", remedy))
+        self.ranges = {**self.ranges, "density": (0.0, count / k)}  # within all balls
         self.vectors = Rows("density-coverage", self.real.shape[1])
 
     def update(self, samples: Tensor) -> None:

@@ -44,7 +44,7 @@ class PrecisionRecall(Metric):
     options_type: ClassVar[type] = PrecisionRecallOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
+    ranges: Mapping[str, tuple[float, float]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
 
     def __init__(self, reference: Tensor, options: PrecisionRecallOptions | None = None) -> None:
         self.real = checked(reference, "precision-recall")

@@ -11,6 +11,7 @@ from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
+from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.sample_sets import Candidate, open_candidate
@@ -147,7 +148,7 @@ class Evaluator:
 
         That is one number by its name; or all numbers of a metric that have a direction, of which the first
         counts most. Of translations in several directions, each is the mean over these, unless `best` names
-        one: `fid/to-B`.
+        one: `fid/to-B`. A score that is not finite is worse than any other.
         """
         name, keys = self._keys_of(best)
         better = self.metrics[name].higher_is_better
@@ -158,7 +159,7 @@ class Evaluator:
             (fmean(score[each] if each in score else score["value"] for score in own), up)
             for each, up in chosen.items()
         )
-        return tuple(value if up else -value for value, up in values)
+        return tuple(rank_value(value, up) for value, up in values)
 
     def is_comparable(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
         """Whether the scores that order generators are in both, with equal provenance."""

@@ -1,5 +1,6 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -54,10 +55,11 @@ class TaskMetrics:
         provenance = {} if of_pixels else self.extractor.description()
         numbers = {"n": [len(samples), len(self.reference.samples)], "quantization": quantization(provenance)}
         reference = self.reference.samples.content_hash if of_pixels else self.reference.hash
-        changed = changed_options(self.options[name])
+        changed, ranges = changed_options(self.options[name]), narrowed_ranges(self.metrics[name])
         return {
             **provenance,
             **({"options": changed} if changed else {}),
+            **({"ranges": ranges} if ranges else {}),
             **numbers,
             "seed": seed,
             "reference": reference,
@@ -133,6 +135,16 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
     with usage_errors():
         arguments = (*needs[kind.reference](), *(() if options is None else (options,)))
         return kind(*arguments)
+
+
+def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
+    """Ranges of a metric's scores that its reference and samples narrow, as JSON; such as 0 to 8 modes."""
+    of_class = getattr(type(metric), "ranges", {})
+    return {
+        score: list(own)
+        for score, own in getattr(metric, "ranges", {}).items()
+        if own != of_class.get(score) and all(map(math.isfinite, own))
+    }
 
 
 def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:

@@ -81,9 +81,9 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """The state of the run: "finished", "running" or "unfinished", or as a sweep ended it.
+        """The state of the run: "finished", "running" or "unfinished", or how it was ended.
 
-        This is "failed: …" or "stopped early: …".
+        This is "failed: …", or "stopped early: …" by a sweep.
         """
         if self.ended_file.is_file():
             try:
@@ -134,6 +134,7 @@ class RunFolder:
         """
         for name in ("", "samples", "checkpoints", "best", "healthy"):
             remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
+        self.ended_file.unlink(missing_ok=True)  # of a sweep that has stopped the run
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
@@ -165,7 +166,7 @@ class RunFolder:
         return lock_folder(self.path, "run folder")
 
     def end(self, words: str) -> None:
-        """Writes down how a sweep ended the run. Raises RunError where it cannot be written."""
+        """Writes down how the run was ended. Raises RunError where it cannot be written."""
         write_file(self.ended_file, f"{words}\n".encode())
 
     def scores(self, remark: Remark = say_nothing) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
 SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
+NESTED = ("options", "extractor_options", "ranges")  # what stands beside a score as an object
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
 
 
@@ -80,7 +81,7 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
         if flat.startswith(PROVENANCE):
-            is_text = key in ("options", "extractor_options") and isinstance(value, str)  # as W&B keeps them
+            is_text = key in NESTED and isinstance(value, str)  # as W&B keeps them
             scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
     return {name: score for name, score in scores.items() if is_score(score)}
 
