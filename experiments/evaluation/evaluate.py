@@ -1,6 +1,7 @@
 """Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +213,17 @@ class Evaluator:
         """
         key = name.replace("fid", self.extractor.distance, 1) if name.startswith("fid") else name
         return f"{key}/{task_key}" if task_key else key
+
+    def bounds_of(self, name: str, number: str) -> tuple[float, float]:
+        """The smallest and largest value that a number of a metric can have, on the data that is open.
+
+        Args:
+            number: one of its scores; "value" is the first.
+        """
+        score = next(iter(self.metrics[name].higher_is_better)) if number == "value" else number
+        found = [getattr(task_metrics.metrics[name], "ranges", {}) for task_metrics in self.task_metrics]
+        low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
+        return min(low), max(high)
 
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
 from experiments.analysis.comparison.outcome import why_not_ended
 from experiments.analysis.comparison.read import read_record
+from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_choice import (
     ScoreValue,
     direction,
@@ -59,6 +60,15 @@ class SweepContext:
     def folder(self, sweep_run: SweepRun) -> RunFolder:
         """Run folder of a sweep run."""
         return RunFolder(self.out / sweep_run.name)
+
+    def record(self, sweep_run: SweepRun) -> Record:
+        """Record of a sweep run; its settings are known even where it failed before it wrote them."""
+        record = read_record(self.folder(sweep_run))
+        return (
+            record
+            if record.settings
+            else replace(record, settings=self.task(sweep_run).spec().settings.to_dict())
+        )
 
 
 def train_all(

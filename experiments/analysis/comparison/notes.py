@@ -44,26 +44,33 @@ def _on_intervals(comparison: Comparison) -> Iterator[str]:
     rows, by_count = comparison.rows, dict[int, list[GroupRow]]()
     for row in rows:
         by_count.setdefault(len(row.group.scores), []).append(row)
-    for count in sorted(set(by_count) & {*range(1, FEW + 1)}):
-        own = by_count[count]
-        which = "" if len(own) == len(rows) else f" ({', '.join(row.group.label for row in own)})"
+    for count, own in sorted(by_count.items()):
+        few = describe_few_seeds(count)
+        if not few:
+            continue
+        which = "" if len(own) == len(rows) else f"{', '.join(row.group.label for row in own)}: "
         most = max(row.count for row in own)
         advised = ENOUGH if most < ENOUGH else 2 * most
-        more = f"repeat gans sweep with --seeds {advised}, or gans run with another --seed"
-        if count == 1:
-            yield f"One seed alone{which}: no interval can be given; {more}."
-        else:
-            now, then = half_width_in_deviations(count), half_width_in_deviations(ENOUGH)
-            yield (
-                f"{count} seeds are few{which}: intervals reach {now:.1f} standard deviations to each side, "
-                f"and {then:.1f} with {ENOUGH} seeds; {more}."
-            )
+        yield f"{which}{few}; repeat gans sweep with --seeds {advised}, or gans run with another --seed."
     if any(
         row.low is not None and (row.low, row.high) != confidence_interval(row.group.scores) for row in rows
     ):
         low, high = (bound if bound is None else f"{bound:g}" for bound in comparison.chosen.bounds)
         ends = f"from {low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less"
         yield f"Intervals end where {comparison.chosen.metric} does: it is {ends}."
+
+
+def describe_few_seeds(count: int) -> str:
+    """Describes what so few scores are worth, each of a seed; empty for none or for enough."""
+    if count == 1:
+        return "One seed alone: no interval can be given"
+    if not 1 < count <= FEW:
+        return ""
+    now, then = half_width_in_deviations(count), half_width_in_deviations(ENOUGH)
+    return (
+        f"{count} seeds are few: the interval reaches {now:.1f} standard deviations to each side, with "
+        f"{ENOUGH} it would be {then:.1f}"
+    )
 
 
 def _on_tests(comparison: Comparison) -> Iterator[str]:
