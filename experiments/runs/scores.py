@@ -121,5 +121,7 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
         open_regular_file(folder.evaluation_file, TO_APPEND).close()  # both are written, or none
         append_line(folder.scores_file, json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)}))
         append_record(folder, step, scores)
+        if folder.is_finished:  # so that only its evaluation can have failed, which is made up for
+            folder.ended_file.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error

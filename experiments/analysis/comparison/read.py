@@ -14,7 +14,7 @@ from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.runs.score_lines import Remark, is_number, say_nothing
-from experiments.runs.scores import EvaluationScores, read_evaluation_scores
+from experiments.runs.scores import read_evaluation_scores
 
 log = logging.getLogger("gans")
 
@@ -75,15 +75,7 @@ def read_record(folder: RunFolder, remark: Remark = say_nothing) -> Record:
         lines, found = [], []
     kimg = {line["step"]: line["kimg"] for line in lines if line.get("kimg") is not None}
     evaluations = [(kimg.get(step), scores) for step, scores in found]
-    state = folder.state
-    if state.startswith("failed") and folder.is_finished and _is_evaluated(lines, found):
-        state = "finished"  # its evaluation failed, and was made up for
-    return Record(str(folder.path), settings, environment, lines, evaluations, folder.path, state)
-
-
-def _is_evaluated(lines: Sequence[JsonObject], evaluations: Sequence[tuple[int, EvaluationScores]]) -> bool:
-    """Whether there is an evaluation of the last step."""
-    return bool(lines) and any(step == max(line["step"] for line in lines) for step, _ in evaluations)
+    return Record(str(folder.path), settings, environment, lines, evaluations, folder.path, folder.state)
 
 
 def _check_settings(settings: SettingValues) -> None:

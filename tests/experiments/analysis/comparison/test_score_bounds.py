@@ -13,7 +13,8 @@ from experiments.analysis.comparison.score_bounds import common_bounds
 from experiments.analysis.comparison.significance import confidence_interval, half_width_in_deviations
 from experiments.analysis.comparison.terminal_table import compare_groups
 from experiments.core import registry
-from experiments.runs.scores import read_evaluation_scores
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import parse_scores, read_evaluation_scores
 
 FD = "fd-random-vgg"
 SCORES = [
@@ -76,6 +77,12 @@ def test_ranges_that_are_none_are_not_believed(ranges):
     assert common_bounds(kind, "kl", [({"ranges": ranges}, "mnist")]) == (0.0, math.inf)
 
 
+def test_ranges_come_back_from_trackers_that_keep_text():
+    line = {"evaluation/modes/value": 8.0, "evaluation/modes/ranges": '{"covered": [0.0, 8.0]}'}
+    scores = parse_scores(line)["modes"]
+    assert common_bounds(registry.load("metric", "modes"), "covered", [(scores, "folder:x")]) == (0.0, 8.0)
+
+
 def test_values_beyond_a_range_show_that_it_is_none():
     assert confidence_interval([9.0, 9.0, 12.0], bounds=(0.0, 8.0))[1] == 12.0
 
@@ -85,8 +92,6 @@ def test_an_evaluation_records_how_many_modes_there_are(gans, here, tmp_path):
     assert outcome.status == 0, outcome
     found = json.loads(outcome.out)["comparison"]
     assert found["chosen"]["metric"] == "modes/covered" and found["chosen"]["bounds"] == [0.0, 8.0]
-    from experiments.runs.folder import RunFolder
-
     ((_, scores),) = read_evaluation_scores(RunFolder(tmp_path / "sweep" / "seed-0"))
     assert scores["modes"]["ranges"] == {"covered": [0.0, 8.0], "kl": [0.0, math.log(8)]}
 
