@@ -254,7 +254,6 @@ def print_comparison(
 
     Raises RunError where any run failed.
     """
-    from experiments.analysis.comparison.read import read_record
     from experiments.analysis.comparison.terminal_table import compare, format_comparison, to_json
 
     folders = [context.folder(sweep_run) for sweep_run in sweep_runs]
@@ -264,7 +263,7 @@ def print_comparison(
     lines: list[str] = []
     if context.evaluation.count and len(failed) < len(folders):
         try:
-            found = compare([read_record(context.folder(sweep_run)) for sweep_run in ended], metric)
+            found = compare([context.record(sweep_run) for sweep_run in ended], metric)
             lines, result["comparison"] = format_comparison(found), to_json(found)
         except UsageError as error:  # the runs are there all the same
             log.info(f"not compared: {error}")

@@ -1,6 +1,7 @@
 """Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -10,6 +11,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
+from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
@@ -179,7 +181,7 @@ class Evaluator:
 
         That is one number by its name; or all numbers of a metric that have a direction, of which the first
         counts most. Of translations in several directions, each is the mean over these, unless `best` names
-        one: `fid/to-B`.
+        one: `fid/to-B`. A score that is not finite is worse than any other.
         """
         name, keys = self._keys_of(best)
         better = self.metrics[name].higher_is_better
@@ -190,7 +192,7 @@ class Evaluator:
             (fmean(score[each] if each in score else score["value"] for score in own), up)
             for each, up in chosen.items()
         )
-        return tuple(value if up else -value for value, up in values)
+        return tuple(rank_value(value, up) for value, up in values)
 
     def is_comparable(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
         """Whether the scores that order generators are in both, with equal provenance."""
@@ -269,6 +271,22 @@ class Evaluator:
             ends: key of one task among several, `fid/to-B`; suffix of a reference, `fid/held-out`.
         """
         return "/".join(filter(None, (distance_name(name, self.extractor.distance), *ends)))
+
+    def bounds_of(self, name: str, number: str) -> tuple[float, float]:
+        """The smallest and largest value that a number of a metric can have, on the data that is open.
+
+        Args:
+            number: one of its scores; "value" is the first.
+        """
+        score = next(iter(self.metrics[name].higher_is_better)) if number == "value" else number
+        found = [
+            getattr(each.metric, "ranges", {})
+            for task_metrics in self.task_metrics
+            for each in task_metrics.metrics
+            if each.name == name
+        ]
+        low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
+        return min(low), max(high)
 
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""

@@ -1,5 +1,6 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,10 +98,11 @@ class TaskMetrics:
         of_pixels = scored.metric.takes == "pairs"
         provenance = {} if of_pixels else self.extractor.description()
         reals = scored.features.samples
-        changed = changed_options(self.options[scored.name])
+        changed, ranges = changed_options(self.options[scored.name]), narrowed_ranges(scored.metric)
         return {
             **provenance,
             **({"options": changed} if changed else {}),
+            **({"ranges": ranges} if ranges else {}),
             "n": [len(samples), len(reals)],
             "quantization": quantization(provenance),
             "seed": seed,
@@ -195,6 +197,16 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
     with usage_errors():
         arguments = (*needs[kind.reference](), *(() if options is None else (options,)))
         return kind(*arguments)
+
+
+def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
+    """Ranges of a metric's scores that its reference and samples narrow, as JSON; such as 0 to 8 modes."""
+    of_class = getattr(type(metric), "ranges", {})
+    return {
+        score: list(own)
+        for score, own in getattr(metric, "ranges", {}).items()
+        if own != of_class.get(score) and all(map(math.isfinite, own))
+    }
 
 
 def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:

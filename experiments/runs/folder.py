@@ -82,9 +82,9 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """The state of the run: "finished", "running" or "unfinished", or as a sweep ended it.
+        """The state of the run: "finished", "running" or "unfinished", or how it was ended.
 
-        This is "failed: …" or "stopped early: …".
+        This is "failed: …", or "stopped early: …" by a sweep.
         """
         if self.ended_file.is_file():
             try:
@@ -171,7 +171,7 @@ class RunFolder:
         return lock_folder(self.path, "run folder")
 
     def end(self, words: str) -> None:
-        """Writes down how a sweep ended the run. Raises RunError where it cannot be written."""
+        """Writes down how the run was ended. Raises RunError where it cannot be written."""
         write_file(self.ended_file, f"{words}\n".encode())
 
     def scores(self, remark: Remark = say_nothing) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
 SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
+NESTED = ("options", "extractor_options", "ranges")  # what stands beside a score as an object
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
 
 
@@ -106,7 +107,7 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
         if flat.startswith(PROVENANCE):
-            is_text = key in ("options", "extractor_options") and isinstance(value, str)  # as W&B keeps them
+            is_text = key in NESTED and isinstance(value, str)  # as W&B keeps them
             scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
     return {name: score for name, score in scores.items() if is_score(score)}
 
@@ -161,5 +162,7 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
         open_regular_file(folder.evaluation_file, TO_APPEND).close()  # both are written, or none
         append_line(folder.scores_file, json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)}))
         append_record(folder, step, scores)
+        if folder.is_finished:  # so that only its evaluation can have failed, which is made up for
+            folder.ended_file.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error

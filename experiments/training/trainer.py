@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from shlex import quote
 
@@ -110,6 +111,17 @@ class Trainer:
         self._restore(changed, force)
         self.folder.begin(self.experiment.spec, self.start, bool(changed))
         self._log_remarks()
+        try:
+            self._train_with_rollbacks()
+        except RunError as error:
+            with suppress(RunError):  # a full disk, which may be why
+                # Who compares runs cannot see it in the scores.
+                self.folder.end(f"failed: {error}")
+            raise
+        self._log_remarks()
+
+    def _train_with_rollbacks(self) -> None:
+        """Trains to the end, going back to before a collapse where that is asked for."""
         while True:
             try:
                 self._train_once()
@@ -118,7 +130,6 @@ class Trainer:
                 if self.settings.on_collapse != "rollback":
                     raise
                 self.state = roll_back(self.experiment, self.folder, reason)
-        self._log_remarks()
 
     def _train_once(self) -> None:
         """Trains to the end and exports, with the trackers open.

@@ -13,18 +13,18 @@ from html import escape
 from itertools import starmap
 from operator import itemgetter
 from pathlib import Path
+from sys import float_info
 
 from PIL import Image
 
 from experiments.analysis.comparison.curves import figures_of
+from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.result import Comparison, GroupRow
 from experiments.analysis.comparison.terminal_table import (
-    COLUMNS,
-    Comparison,
-    GroupRow,
+    columns_of,
     differing_cells,
     format_value,
-    notes_of,
     row_cells,
 )
 from experiments.core.errors import RunError
@@ -58,7 +58,7 @@ def render_report(records: Sequence[Record], comparison: Comparison | None, why_
         "<h2>Comparison</h2>",
         _comparison(comparison) if comparison else f"<p class=note>{escape(why_not)}</p>",
         "<h2>Curves</h2>",
-        "<p class=note>Means over the seeds; bands from the lowest seed to the highest.</p>",
+        "<p class=note>Means over the seeds that ended; bands from the lowest of these to the highest.</p>",
         f"<div class=curves>{curves}</div>",
         "<h2>Samples</h2>",
         f"<div class=runs>{''.join(map(_timeline, records))}</div>",
@@ -108,18 +108,23 @@ def _comparison(comparison: Comparison) -> str:
     chosen = comparison.chosen
     which = "higher" if chosen.higher_is_better else "lower"
     at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
-    head = [*comparison.by, *COLUMNS]
-    rows = [_cells(row) for row in comparison.rows]
+    rows = [_cells(row, comparison) for row in comparison.rows]
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in notes_of(comparison))
-    return f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(head, rows)}{notes}"
+    return (
+        f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(columns_of(comparison), rows)}{notes}"
+    )
 
 
-def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
-    """Cells of a row, each as text and sort key; unknown values sort first or last."""
-    texts = row_cells(row)
-    keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
-    keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
-    return list(zip(texts, [*texts[: len(row.group.settings)], *keys, row.difference], strict=True))
+def _cells(row: GroupRow, comparison: Comparison) -> list[tuple[str, float | str]]:
+    """Cells of a row, each as text and sort key; unknown values sort as the worst do, or last."""
+    texts = row_cells(row, comparison.all_ended)
+    worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
+    keys = [] if comparison.all_ended else [row.not_ended_share]
+    keys.append(row.count)
+    keys += [worst if number is None else number for number in (row.median, row.mean, row.low)]
+    keys += [2.0 if row.p is None else row.p]
+    keys += [float_info.max if number is None else number for number in (row.detectable, row.difference)]
+    return list(zip(texts, [*texts[: len(row.group.settings)], *keys], strict=True))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:

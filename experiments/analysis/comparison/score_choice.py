@@ -1,14 +1,17 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.score_bounds import common_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.runs.scores import differences, flatten_scores, usual_name
+from metrics.core.metric import Metric
 
 PROVENANCE = (
     "extractor", "weights", "resize_rule", "extractor_options", "options", "n", "quantization", "reference",
@@ -33,6 +36,7 @@ class ChosenScore:
     Attributes:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
+        bounds: the smallest and largest value that it can have; None where there is none.
         kimg: the length of training at which all were evaluated; None where it was not recorded.
         values: a value for each experiment, in their order.
         provenance: how the values were computed, as far as it is the same for all.
@@ -40,6 +44,7 @@ class ChosenScore:
 
     metric: str
     higher_is_better: bool
+    bounds: tuple[float | None, float | None]
     kimg: float | None
     values: tuple[float, ...]
     provenance: JsonObject
@@ -82,7 +87,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].entry[key] for key in PROVENANCE if key in chosen[0].entry}
-    return ChosenScore(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
+    values = tuple(mark.value for mark in chosen)
+    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, provenance)
 
 
 def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:
@@ -198,6 +204,18 @@ def _command(name: str, metric: str, entry: JsonObject, different: Sequence[str]
     return " ".join([*words, *(f"--set {key}={value}" for key, value in options.items())])
 
 
+def _bounds(
+    metric: str, records: Sequence[Record], chosen: Sequence[ScoreValue]
+) -> tuple[float | None, float | None]:
+    """Smallest and largest value that the score can have in any of the experiments; None for no bound."""
+    kind, number = _metric_and_number(metric, chosen[0].entry)
+    assert kind is not None  # it has a direction
+    pairs = zip(chosen, records, strict=True)
+    scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
+    low, high = common_bounds(kind, number, scores)
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+
+
 def _short(value: object) -> str:
     return f"{value:.24}" if isinstance(value, str) else str(value)
 
@@ -208,8 +226,15 @@ def direction(metric: str, entry: JsonObject) -> bool | None:
     Args:
         entry: the score's entry in scores.jsonl.
     """
+    kind, number = _metric_and_number(metric, entry)
+    return None if kind is None else kind.higher_is_better.get(number)
+
+
+def _metric_and_number(metric: str, entry: JsonObject) -> tuple[type[Metric] | None, str]:
+    """Metric of a score, None where it is unknown, and the name of the score among the metric's own."""
     name, *rest = usual_name(metric, entry).split("/")
     if name not in registry.plugin_names("metric"):
-        return None
-    better: Mapping[str, bool] = registry.load("metric", name).higher_is_better
-    return next(iter(better.values())) if len(better) == 1 else better.get(rest[-1] if rest else "")
+        return None, ""
+    kind: type[Metric] = registry.load("metric", name)
+    numbers = list(kind.higher_is_better)
+    return kind, numbers[0] if len(numbers) == 1 else rest[-1] if rest else ""
