@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 import os
 import secrets
 import stat
@@ -10,12 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError
+from metrics.core.nested_values import parse_json as parse_json
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe that stands in the place of a file
@@ -93,9 +92,11 @@ def open_regular_file(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
     return io.FileIO(descriptor, "r+" if flags & os.O_RDWR else "r")
 
 
-def read_regular_file(path: Path) -> bytes:
-    """Reads a file that `open_regular_file` opens."""
+def read_regular_file(path: Path, most_bytes: int | None = None) -> bytes:
+    """Reads a file that `open_regular_file` opens. Raises RunError where it has more than `most_bytes`."""
     with open_regular_file(path) as file:
+        if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
+            raise RunError(f"{path} has more than {most_bytes:,} bytes, too many for what it is")
         return file.readall()
 
 
@@ -122,14 +123,6 @@ def refuse_link(path: Path) -> None:
     """Refuses a link within a run folder, which may lead out of it. Raises RunError."""
     if path.is_symlink():
         raise RunError(f"{path} is a link, which may lead out of its folder; remove it")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parses JSON. Raises ValueError where it is none, or nested so deep that no program reads it."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
 
 
 def check_destination(out: str, *endings: str) -> Path:
