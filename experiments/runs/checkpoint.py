@@ -55,10 +55,18 @@ class Checkpoints:
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
         # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
-        past = [older for older in self.paths() if older <= path]
-        for other in set(self.paths()) - set(past[-self.keep :]):
-            remove_with_hash(other)
+        self.forget_after(step)
+        self.forget_old(step)
         return path
+
+    def forget_old(self, step: int) -> None:
+        """Deletes all checkpoints up to a step but the newest, and what a killed process left of others."""
+        past = [path for path in self.paths() if step_of(path) <= step]
+        for path in past[: -self.keep]:
+            remove_with_hash(path)
+        for file in self.folder.glob("step-*.pt.sha256"):
+            if not file.with_suffix("").exists():
+                file.unlink()
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints of later steps."""
