@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -81,6 +81,17 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
         )
     blueprint.critic_norm.normalize_weights(critic)
     return generator, critic
+
+
+def build_network(settings: Settings, player: Literal["generator", "critic"]) -> nn.Module:
+    """Builds one of both networks, for weights that were trained with these settings."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    blueprint = blueprint_of(settings)
+    with usage_errors(f"architecture {settings.arch}"):
+        network: nn.Module = getattr(architecture, player)(blueprint)
+    if player == "critic":
+        blueprint.critic_norm.normalize_weights(network)
+    return network
 
 
 def build_game(

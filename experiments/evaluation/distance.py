@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.files import make_parent_folders
+from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
 from experiments.data.core.sources import suggest_spec
@@ -197,5 +197,4 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
 
 def write_statistics(side: DistanceSide, path: Path) -> None:
     """Writes mean and covariance of a side with their provenance. Raises RunError where that fails."""
-    with make_parent_folders(path):
-        side.statistics.save(path, side.record)
+    write_file(path, side.statistics.to_bytes(side.record))

@@ -233,7 +233,7 @@ class ReferenceFeatures:
                 moments.update(part)
         with usage_errors():
             found = moments.statistics()
-        self._keep(lambda: found.save(file, self.record))
+        self._keep(lambda: write_atomically(file, found.to_bytes(self.record)))
         return found
 
     @cached_property

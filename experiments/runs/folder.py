@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from experiments.config.files import FORMAT, differences, read_config, settings_from
+from experiments.config.files import FORMAT, MOST_CONFIG_BYTES, differences, parse_config, settings_from
 from experiments.config.resolve import RunSpec
 from experiments.core.console import one_line
 from experiments.core.errors import RunError, UsageError
@@ -34,6 +34,7 @@ from experiments.runs.score_lines import Remark, read_score_lines, read_scores, 
 MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
 FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", "tensorboard", "mlflow", "wandb")
+MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
 WRITTEN_IN_PLACE = (".lock", "mlflow/run.json", "mlflow/mlflow.db", "wandb/run-id")
 
 
@@ -88,7 +89,7 @@ class RunFolder:
         """
         if self.ended_file.is_file():
             try:
-                return one_line(read_regular_file(self.ended_file).decode(errors="replace"))
+                return one_line(read_regular_file(self.ended_file, MOST_WORDS).decode(errors="replace"))
             except RunError as error:
                 return f"failed: {error}"
         if self.is_finished:
@@ -144,8 +145,10 @@ class RunFolder:
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
             remove_with_hash(file)
+        for checkpoints in (self.checkpoints(spec.settings.keep), self.best, self.healthy):
+            checkpoints.forget_old(step)
         if is_changed:
-            write_atomically(_with_step(self.config_file, step), self.config_file.read_bytes())
+            write_atomically(_with_step(self.config_file, step), read_regular_file(self.config_file))
         if is_changed or not self.exists:
             self.write_config(spec)
         self.rewind_scores(step)
@@ -161,9 +164,15 @@ class RunFolder:
         return differences(self._read_config(), settings)
 
     def _read_config(self) -> SettingValues:
-        """Reads the values in the config of the run. Raises UsageError for a file that is none."""
-        refuse_link(self.config_file)
-        return read_config(self.config_file)
+        """Reads the values in the config of the run.
+
+        Raises UsageError for a file that is none, RunError for a link in its place.
+        """
+        try:
+            content = read_regular_file(self.config_file, MOST_CONFIG_BYTES)
+        except OSError as error:
+            raise UsageError(f"config {self.config_file}: {error.strerror or error}") from error
+        return parse_config(self.config_file, content)
 
     def lock(self) -> AbstractContextManager[None]:
         """Locks the folder against other processes."""

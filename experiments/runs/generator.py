@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.config.factory import build_networks
-from experiments.core import registry
 from experiments.core.destinations import output_file, output_folder
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
@@ -21,9 +19,10 @@ from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
 from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
-from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
+from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint
 from experiments.runs.export import export_network, import_network
 from experiments.runs.folder import RunFolder, open_run
+from experiments.runs.weights import build_with_weights
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
 from gans.core.one_class import fix_label
 from gans.core.styles import class_means, truncate_styles
@@ -143,15 +142,11 @@ def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
     """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
     check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
-    generator, _ = build_networks(settings)
     try:
-        renamed = registry.load("architecture", settings.arch).renamed_keys
-        generator.load_state_dict(rename_keys(state["ema"], renamed))
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        generator = build_with_weights(settings, "generator", state["ema"])
+        return LoadedGenerator(generator, settings, state["step"], state["seen"] / 1000)
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
-    return LoadedGenerator(
-        generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000
-    )
 
 
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
@@ -164,17 +159,13 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
     if state is None:
         return None
-    _, critic = build_networks(settings)
     try:
         names = [name for name in state["game"] if CRITIC in name]
         weights = {name.partition(CRITIC)[2]: state["game"][name] for name in names}
-        critic.load_state_dict(
-            rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys)
-        )
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        return build_with_weights(settings, "critic", weights)
+    except (ValueError, KeyError, TypeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
-    return critic.eval().requires_grad_(False)
 
 
 class Truncation(NamedTuple):

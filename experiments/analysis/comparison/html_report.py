@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -37,6 +38,7 @@ log = logging.getLogger("gans")
 
 PAGE = Path(__file__).with_name("page")
 GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
+MOST_PIXELS, SHOWN_PIXELS = 2**26, 2**23  # of a grid, and of its picture on the page, which is shrunk to it
 QUALITY = 80  # of the grids' WebP compression, in percent
 
 
@@ -205,7 +207,11 @@ def _compressed(file: Path) -> bytes:
     with warnings.catch_warnings(), open_regular_file(file) as stream:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(stream, formats=["PNG"]) as picture:
-            picture.convert("RGB").save(content, "WEBP", quality=QUALITY)
+            pixels = picture.width * picture.height
+            if pixels > MOST_PIXELS:
+                raise ValueError(f"it has more than {MOST_PIXELS:,} pixels")
+            shown = picture.reduce(max(1, math.ceil((pixels / SHOWN_PIXELS) ** 0.5)))
+            shown.convert("RGB").save(content, "WEBP", quality=QUALITY)
     return content.getvalue()
 
 

@@ -4,15 +4,17 @@ Pillow reads grey images of 16 bits whole, but keeps the upper 8 bits of colours
 bytes, it keeps the lower 8: decoded twice, a PNG or TIFF file in colour gives all 16.
 """
 
-import io
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 WHOLE_RANGE = (0, 2**16 - 1)
+BAND_ROWS = 64  # of an image that are converted at once, where that takes several times its memory
+PIXEL_BYTES = 32  # memory of a pixel while its colours are scaled, with all copies
 # Layouts of pixels in files, and those with the other order of bytes. N is the order of this machine.
 _OTHER = "B" if sys.byteorder == "little" else "L"
 SWAPPED = {
@@ -41,18 +43,25 @@ def can_be_scaled(image: Image.Image) -> bool:
     )
 
 
-def read_colours(content: bytes | bytearray) -> NDArray[np.uint16]:
-    """Reads the content of an image that `can_be_scaled`, with several channels: `(H, W, 2, 3 or 4)`."""
-    with Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) as image:
+def read_bands(file: BinaryIO) -> Iterator[NDArray[np.uint16]]:
+    """Reads an image that `can_be_scaled`, with several channels, in bands.
+
+    Yields:
+        values `(rows, W, 2, 3 or 4)`: all at once would take several times the memory.
+    """
+    file.seek(0)
+    with Image.open(file, formats=("PNG", "TIFF")) as image:
         if GREY_WITH_ALPHA in _layouts(image):
             each = _decode_as(image, {GREY_WITH_ALPHA: FOUR_BYTES})
             upper, lower = each[..., ::2], each[..., 1::2]
         else:
             upper = np.asarray(image)
-            with Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) as again:
+            file.seek(0)
+            with Image.open(file, formats=("PNG", "TIFF")) as again:
                 lower = _decode_as(again, SWAPPED)
-    values: NDArray[np.uint16] = upper.astype(np.uint16) << np.uint16(8) | lower
-    return values
+    for start in range(0, len(upper), BAND_ROWS):
+        rows = slice(start, start + BAND_ROWS)
+        yield upper[rows].astype(np.uint16) << np.uint16(8) | lower[rows]
 
 
 def scale_grey(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
@@ -60,33 +69,47 @@ def scale_grey(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
 
     Pillow's convert() would clip, not scale.
     """
-    values = np.asarray(image).clip(0, 65535)
-    grey = Image.fromarray(scale(values, value_range))
+    values = np.asarray(image)
+    scaled = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), BAND_ROWS):
+        rows = slice(start, start + BAND_ROWS)
+        scaled[rows] = scale(values[rows].clip(0, 65535), value_range)
+    grey = Image.fromarray(scaled)
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey
-    alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    alpha = Image.fromarray(np.where(values == transparent, np.uint8(0), np.uint8(255)))
     return Image.merge("LA", (grey, alpha))
 
 
-def scale_colours(
-    content: bytes | bytearray, image: Image.Image, value_range: tuple[int, int]
-) -> Image.Image:
+def scale_colours(file: BinaryIO, image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
     """Scales the colours of an image of 16 bits to 8; transparency stays as it is.
 
     Args:
-        image: the same content, opened by Pillow, for what else stands in it.
+        image: the same file, opened and loaded by Pillow, for what else stands in it.
     """
-    values = read_colours(content)
-    scaled = scale(values, value_range)
-    if values.shape[2] != 3:
-        scaled[..., -1] = values[..., -1] >> 8
-    elif (transparent := image.info.get("transparency")) is not None:
-        alpha = np.where((values == transparent).all(axis=2), 0, 255).astype(np.uint8)
-        scaled = np.dstack([scaled, alpha])
-    found = Image.fromarray(scaled)
+    transparent = image.info.get("transparency")
+    bands = []
+    for values in read_bands(file):
+        scaled = scale(values, value_range)
+        if values.shape[2] != 3:
+            scaled[..., -1] = values[..., -1] >> 8
+        elif transparent is not None:
+            alpha = np.where((values == transparent).all(axis=2), np.uint8(0), np.uint8(255))
+            scaled = np.dstack([scaled, alpha])
+        bands.append(scaled)
+    found = Image.fromarray(np.concatenate(bands))
     found.info = {key: value for key, value in image.info.items() if key != "transparency"}
     return found
+
+
+def extremes_of_colours(file: BinaryIO) -> tuple[int, int]:
+    """Smallest and largest value of the colours of an image that `can_be_scaled`, with several channels."""
+    low, high = WHOLE_RANGE[::-1]
+    for values in read_bands(file):
+        colours = values if values.shape[2] == 3 else values[..., :-1]
+        low, high = min(low, int(colours.min())), max(high, int(colours.max()))
+    return low, high
 
 
 def scale(values: NDArray[Any], value_range: tuple[int, int]) -> NDArray[np.uint8]:
