@@ -251,7 +251,7 @@ class Settings:
     )
     evaluate_reference: str | None = setting(
         choice("train", "held-out", "both"),
-        "Real samples of these evaluations; default: as that of gans evaluate --reference.",
+        "Real samples of these evaluations; default: those that gans evaluate takes.",
         "train|held-out|both",
         affects_results=False,
     )

@@ -40,7 +40,7 @@ class Evaluation:
         metrics: their names; empty for those of gans evaluate.
         count: largest number of samples on each side; 0: no evaluation.
         extractor: the feature extractor; None for the usual one of the data.
-        reference: the real samples, as after `gans evaluate --reference`; None for the usual ones.
+        reference: real samples to compare with: train, held-out or both; None for the usual ones.
     """
 
     metrics: tuple[str, ...] = ()

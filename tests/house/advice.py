@@ -49,7 +49,9 @@ EXAMPLES = {
     "--plus": "1",
     "--minus": "1",
     "--preset": "laptop",
+    "--protocol": "fid50k-full",
     "--random": "3",
+    "--reference": "both",
     "--resume": "run",
     "--schedule": "penalty_weight=cosine:10:1",
     "--seed": "1",
@@ -77,6 +79,7 @@ KINDS = {
     "--penalty-norm": "penalty-norm",
     "--track": "tracker",
 }
+FLAGS_OF = {"length_flag": "--kimg 1"}  # functions that give a flag with its value, by what they may give
 NOT_PLUGINS = {"none", "auto"}  # values that take the place of a name
 # Words after a flag or a command that are no value of it: the sentence goes on.
 WORDS = """
@@ -125,11 +128,18 @@ def literal(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(literal(each) if isinstance(each, ast.Constant) else HOLE for each in node.values)
+        return "".join(literal(each) if isinstance(each, ast.Constant) else hole(each) for each in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = literal(node.left), literal(node.right)
         return None if left is None and right is None else (left or HOLE) + (right or HOLE)
     return None
+
+
+def hole(node: ast.AST) -> str:
+    """Word for a hole of an f-string: a flag where a function of `FLAGS_OF` fills it."""
+    call = node.value if isinstance(node, ast.FormattedValue) else None
+    name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+    return FLAGS_OF.get(name, HOLE)
 
 
 def faults(words: str, place: str = "") -> list[str]:
