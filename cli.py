@@ -2,7 +2,6 @@
 
 import sys
 import traceback
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -24,6 +23,7 @@ from experiments.commands.sync import sync
 from experiments.commands.translate import translate
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
+from experiments.core.synonyms import similar_commands, similar_settings
 
 EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
@@ -31,15 +31,40 @@ RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
 class Commands(click.Group):
-    """Group of commands that offers close matches for an unknown command."""
+    """Group of commands that offers what may be meant by an unknown command or flag."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Finds a command by its name. Raises click.UsageError with close matches."""
         if args and args[0] not in self.commands:
-            close = get_close_matches(args[0], self.commands, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(self.commands)}"
+            close = similar_commands(args[0], self.commands)
+            hint = (
+                f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(self.commands)}"
+            )
             raise click.UsageError(f"unknown command '{args[0]}'; {hint}")
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses what stands before the command. Raises click.UsageError for a flag of `gans run` there."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if any(error.option_name in each.opts for each in self.commands["run"].params):
+                raise click.UsageError(
+                    f"{error.option_name} stands after the command: gans run … {error.option_name}"
+                ) from error
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that is asked for. Raises click.UsageError with what an unknown flag may mean."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            command = error.ctx.command if error.ctx else self
+            flags = {each.lstrip("-").replace("-", "_"): each for p in command.params for each in p.opts}
+            close = [flags[name] for name in similar_settings(error.option_name.lstrip("-"), flags)]
+            of = f"gans {command.name}".removesuffix(" gans")
+            hint = f"did you mean {' or '.join(close)}?" if close else f"{of} --help lists all"
+            raise click.UsageError(f"{of} has no option {error.option_name}; {hint}", error.ctx) from error
 
 
 @click.group(

@@ -4,7 +4,8 @@ Errors are UsageError and RunError, whose text is the one line that the command 
 records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from experiments.config.resolve import resolve
 from experiments.core import registry
+from experiments.core.console import describe_error
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import JsonObject, SettingValues
@@ -27,16 +29,20 @@ from experiments.data.core.sources import data_access_from
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions
+from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
 from experiments.inference.latent_space import LatentSpace, space_of
-from experiments.runs.folder import RunFolder, choose_folder
+from experiments.runs.folder import RunFolder, choose_folder, open_run
 from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class
 from experiments.runs.generator import load as load_file
+from experiments.runs.resume import resolve_resumed
 from experiments.training.run import run
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from metrics.core.metric import Metric
 from metrics.core.statistics import Moments, frechet_distance
+
+log = logging.getLogger("gans")
 
 
 class TrainedGenerator:
@@ -63,7 +69,7 @@ class TrainedGenerator:
     ) -> Tensor:
         """Draws samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU.
 
-        They are those of `gans sample --seed SEED`.
+        They are those of `gans sample RUN --seed SEED`.
 
         Args:
             label: one class of a conditional generator; None for labels as frequent as in its data.
@@ -134,11 +140,21 @@ def load(run_or_file: str | Path | Run, *, plugin: str | Sequence[str] = ()) -> 
     return TrainedGenerator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
 
 
-def train(out: str | Path | None = None, *, force: bool = False, **settings: Any) -> Run:
+def train(
+    out: str | Path | None = None,
+    *,
+    resume: str | Path | Run | None = None,
+    restretch: bool = False,
+    force: bool = False,
+    **settings: Any,
+) -> Run:
     """Trains a run as `gans run` does; the same call again resumes an interrupted run.
 
     Args:
         out: the run folder; None for `runs/ARCH-LOSS-DATA-N`.
+        resume: a run that goes on with its own settings; with `kimg` or `steps`, its whole new length, it is
+            trained longer, and what is a share of the run stays at its end.
+        restretch: computes what is a share of a resumed run from its new length instead.
         force: goes on with a run whose settings differ.
         settings: flags of `gans run` by name (`batch_size=64`), regularizers by name (`label_smoothing=0.9`),
             and options of components nested (`arch={"name": "stylegan2", "mapping_layers": 2}`) or by key
@@ -148,11 +164,18 @@ def train(out: str | Path | None = None, *, force: bool = False, **settings: Any
     """
     words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
     strengths = {words[name]: float(settings.pop(name)) for name in [*settings] if name in words}
-    spec = resolve(
-        {name: value for name, value in settings.items() if value is not None}, strengths=strengths
-    )
-    folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
-    run(spec, folder, force)
+    asked = {name: value for name, value in settings.items() if value is not None}
+    if resume is not None:
+        if out is not None:
+            raise UsageError("out and resume exclude each other; resume goes on in its own folder")
+        folder = open_run(resume.path if isinstance(resume, Run) else Path(resume))
+        spec = resolve_resumed(folder, asked, strengths, restretch)
+    elif restretch:
+        raise UsageError("restretch has no meaning without resume; a new run has schedules of its length")
+    else:
+        spec = resolve(asked, strengths=strengths)
+        folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
+    run(spec, folder, force, resumes=resume is not None)
     return Run(folder.path)
 
 
@@ -160,26 +183,38 @@ def evaluate(
     run_or_file: str | Path | Run,
     metrics: str | Sequence[str] = (),
     *,
-    n: int = 50_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
     options: SettingValues | None = None,
+    reference: str | None = None,
+    protocol: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
 
-    Nothing is written.
+    Nothing is written. Metrics that fail are left out with a warning, unless all do.
 
     Args:
         metrics: names; by default those of `gans evaluate`.
-        n: largest number of samples on each side.
+        n: largest number of samples on each side; None: as many generated ones as there are real ones, at
+            most 50,000.
         options: of metrics and extractors by key (`{"kid.subset_size": 100}`).
+        reference: "train", "held-out" or "both", as after `--reference`.
+        protocol: "fid50k-full", as after `--protocol`.
+
+    Raises UsageError for what cannot be evaluated, RunError for what fails at run time.
     """
+    _check_word("reference", reference, REFERENCES)
+    _check_word("protocol", protocol, PROTOCOLS)
     path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
     names = [name for name in metrics.split(",") if name] if isinstance(metrics, str) else list(metrics)
     how = ExtractorOptions(extractor, device=device)
-    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}))
+    choice = ReferenceChoice(reference, protocol)
+    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}), choice)
     scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(path)))
+    for name, error in evaluator.faults.items():
+        log.warning(f"no score {name}: {describe_error(error)}")
     return scores
 
 
@@ -187,7 +222,7 @@ def fid(
     a: Any,
     b: Any,
     *,
-    n: int = 50_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     device: str = "auto",
@@ -199,7 +234,8 @@ def fid(
         a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as
             arrays or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or
             feature vectors `(N, D)`, which are compared as they are.
-        n: largest number of samples on each side.
+        n: largest number of samples on each side; None: 50,000, but of generated ones as many as the other
+            side has.
 
     >>> import torch
     >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
@@ -264,7 +300,13 @@ def _normalize_sides(*sides: Any) -> list[Any]:
     return found
 
 
-def _open_side(opener: DistanceSides, name: str, side: Any, n: int, seed: int) -> DistanceSide:
+def _check_word(name: str, word: str | None, known: Collection[str]) -> None:
+    """Checks that an argument is one of some words, or None. Raises UsageError otherwise."""
+    if word is not None and word not in known:
+        raise UsageError(f"{name} {word!r}: give {' or '.join(known)}")
+
+
+def _open_side(opener: DistanceSides, name: str, side: Any, n: int | None, seed: int) -> DistanceSide:
     """Opens one side of a distance, by its name or from an array of images."""
     if isinstance(side, str):
         return opener.open(side)

@@ -69,7 +69,7 @@ class ClassModes(Metric):
     options_type: ClassVar[type] = ClassModesOptions
     reference: ClassVar[Reference] = "class-shares"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "covered": (0.0, math.inf),
         "high_quality": (0.0, 1.0),
         "kl": (0.0, math.inf),
@@ -95,6 +95,12 @@ class ClassModes(Metric):
         self.confident += int((likeliest >= self.confidence).sum())
         counts = logits.argmax(dim=1).bincount(minlength=logits.shape[1])
         self.counts = counts + self.counts if len(self.counts) else counts
+        rarest = (uniform(len(counts)) if self.truth is None else self.truth).min().item()
+        self.ranges = {
+            **self.ranges,
+            "covered": (0.0, float(len(counts))),
+            "kl": (0.0, -math.log(rarest)),
+        }
 
     def compute(self) -> dict[str, float]:
         total = self.counts.sum().item()

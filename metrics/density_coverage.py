@@ -63,7 +63,7 @@ class DensityCoverage(Metric):
     options_type: ClassVar[type] = DensityCoverageOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
+    ranges: Mapping[str, tuple[float, float]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "density": Level(_density_of_real_data, "fidelity", least=0.1),
         "coverage": Level(_coverage_of_real_data, "diversity", least=0.1),
@@ -75,6 +75,7 @@ class DensityCoverage(Metric):
         if (count := len(self.real)) <= k:
             remedy = f"a smaller k: --set density-coverage.k={count - 1}" if count > 1 else ""
             raise ValueError(too_few("density-coverage", count, k + 1, f"reference, k = {k}", remedy))
+        self.ranges = {**self.ranges, "density": (0.0, count / k)}  # within all balls
         self.vectors = Rows("density-coverage", self.real.shape[1])
 
     def update(self, samples: Tensor) -> None:

@@ -37,7 +37,7 @@ class FrechetDistance(Metric):
     takes: ClassVar[Takes] = "vectors"
     reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"fid": (0.0, math.inf)}
+    ranges: Mapping[str, tuple[float, float]] = {"fid": (0.0, math.inf)}
 
     def __init__(self, reference: Statistics) -> None:
         self.real = reference

@@ -55,7 +55,7 @@ class FrechetDistanceInfinity(Metric):
     options_type: ClassVar[type] = FrechetDistanceInfinityOptions
     reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid_infinity": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "fid_infinity": (-math.inf, math.inf),
         "standard_error": (0.0, math.inf),
     }

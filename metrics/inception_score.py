@@ -50,7 +50,7 @@ class InceptionScore(Metric):
     options_type: ClassVar[type] = InceptionScoreOptions
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"inception_score": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "inception_score": (1.0, math.inf),
         "deviation": (0.0, math.inf),
     }
@@ -64,6 +64,7 @@ class InceptionScore(Metric):
 
     def update(self, samples: Tensor) -> None:
         self.logits.add(samples)
+        self.ranges = {**self.ranges, "inception_score": (1.0, float(samples.shape[1]))}
 
     def compute(self) -> dict[str, float]:
         count = len(self.logits)

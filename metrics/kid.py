@@ -54,7 +54,7 @@ class KernelDistance(Metric):
     options_type: ClassVar[type] = KernelDistanceOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "kid": (-math.inf, math.inf),
         "standard_error": (0.0, math.inf),
         "deviation": (0.0, math.inf),

@@ -1,6 +1,5 @@
 """Mean absolute error between images and their targets, on [−1, 1]."""
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -23,7 +22,7 @@ class L1(PairMetric):
 
     name: ClassVar[str] = "l1"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"l1": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"l1": (0.0, math.inf)}
+    ranges: Mapping[str, tuple[float, float]] = {"l1": (0.0, 2.0)}
 
     def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
         return (made.double() - targets.double()).abs().flatten(1).mean(dim=1)

@@ -71,7 +71,7 @@ class Modes(Metric):
     options_type: ClassVar[type] = ModesOptions
     reference: ClassVar[Reference] = "mixture"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "high_quality": True, "kl": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "covered": (0.0, math.inf),
         "high_quality": (0.0, 1.0),
         "kl": (0.0, math.inf),
@@ -87,6 +87,8 @@ class Modes(Metric):
         self.centres = centres.double()
         self.distance = options.radius * sigma
         self.share = options.share
+        modes = len(self.centres)
+        self.ranges = {**self.ranges, "covered": (0.0, float(modes)), "kl": (0.0, math.log(modes))}
         self.reset()
 
     def update(self, samples: Tensor) -> None:

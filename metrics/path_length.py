@@ -61,7 +61,7 @@ class PathLength(Metric):
     options_type: ClassVar[type] = PathLengthOptions
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"path_length": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+    ranges: Mapping[str, tuple[float, float]] = {
         "path_length": (0.0, math.inf),
         "standard_error": (0.0, math.inf),
     }

@@ -55,7 +55,7 @@ class PrecisionRecall(Metric):
     options_type: ClassVar[type] = PrecisionRecallOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
+    ranges: Mapping[str, tuple[float, float]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "precision": Level(_share_of_real_data, "fidelity", least=0.1),
         "recall": Level(_share_of_real_data, "diversity", least=0.1),

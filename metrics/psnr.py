@@ -16,8 +16,8 @@ LARGEST = 10 * math.log10(12 * 255**2)
 class PeakSignalNoiseRatio(PairMetric):
     """Mean over images of `10 log₁₀(2² / e)` dB, e the mean squared error of each on [−1, 1].
 
-    Scores: `psnr`, at most 58.9 dB, which equal images have: images that are equal to all levels but a few
-    would otherwise be infinitely good, and any mean with them.
+    Scores: `psnr`, 0 for black beside white and at most 58.9 dB, which equal images have: images that are
+    equal to all levels but a few would otherwise be infinitely good, and any mean with them.
 
     >>> import torch
     >>> metric = PeakSignalNoiseRatio()
@@ -28,7 +28,7 @@ class PeakSignalNoiseRatio(PairMetric):
 
     name: ClassVar[str] = "psnr"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"psnr": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"psnr": (-math.inf, LARGEST)}
+    ranges: Mapping[str, tuple[float, float]] = {"psnr": (0.0, LARGEST)}
 
     def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
         errors = (made.double() - targets.double()).square().flatten(1).mean(dim=1)

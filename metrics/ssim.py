@@ -32,7 +32,7 @@ class StructuralSimilarity(PairMetric):
 
     name: ClassVar[str] = "ssim"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"ssim": True}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"ssim": (-1.0, 1.0)}
+    ranges: Mapping[str, tuple[float, float]] = {"ssim": (-1.0, 1.0)}
 
     def of_each(self, made: Tensor, targets: Tensor) -> Tensor:
         height, width = made.shape[2:]

@@ -36,9 +36,9 @@ class StackedMnist(Metric):
     takes: ClassVar[Takes] = "channel-logits"
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"covered": True, "kl": False}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "covered": (0.0, float("inf")),
-        "kl": (0.0, float("inf")),
+    ranges: Mapping[str, tuple[float, float]] = {
+        "covered": (0.0, math.inf),
+        "kl": (0.0, math.inf),
     }
     levels: ClassVar[Mapping[str, Level]] = {
         "covered": Level(expected_modes, "diversity", least=0.9),
@@ -63,6 +63,8 @@ class StackedMnist(Metric):
         counts = modes.bincount(minlength=classes**channels)
         self.counts = counts + self.counts if len(self.counts) else counts
         self.shape = channels, classes
+        modes = classes**channels
+        self.ranges = {"covered": (0.0, float(modes)), "kl": (0.0, math.log(modes))}
 
     def compute(self) -> dict[str, float]:
         if not self.counts.any():

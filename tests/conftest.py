@@ -137,10 +137,11 @@ def _few_shapes() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_config_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests trust stays among tests."""
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests trust, and what they decode, stays among tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANS_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("GANS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -2,11 +2,10 @@
 
 import json
 import logging
-from pathlib import Path
 
 import click
 
-from experiments.commands.options import debug_option, json_option
+from experiments.commands.options import debug_option, force_option, json_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -72,32 +71,30 @@ def parse_setting_names(words: str) -> list[str]:
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="RUN…")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="HTML file to write."
-)
+@click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
-@click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
+@force_option("Overwrite FILE.html where it exists, and compare scores that were computed differently.")
 @debug_option
-def report(runs: tuple[str, ...], out: Path, metric: str | None, by: str, force: bool, debug: bool) -> None:
+def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: bool, debug: bool) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
 
     It holds their comparison, their curves and samples over time, and how they were made.
     """
-    if out.suffix != ".html":
-        raise UsageError(f"--out {out}: give FILE.html")
     from experiments.analysis.comparison.html_report import render_report as page_of
     from experiments.analysis.comparison.html_report import write_report
     from experiments.analysis.comparison.read import read_records
     from experiments.analysis.comparison.terminal_table import compare as compared
+    from experiments.core.destinations import output_file
 
-    records, comparison, why_not = read_records(runs, leaves_out=True), None, ""
-    try:
-        comparison = compared(records, metric, parse_setting_names(by), force=force)
-    except UsageError as error:
-        if metric or by:
-            raise
-        why_not = str(error)  # curves and samples show something all the same
-        log.info(f"not compared: {why_not}")
-    write_report(out, page_of(records, comparison, why_not))
+    with output_file("report", out, ".html", force=force) as path:
+        records, comparison, why_not = read_records(runs, leaves_out=True), None, ""
+        try:
+            comparison = compared(records, metric, parse_setting_names(by), force=force)
+        except UsageError as error:
+            if metric or by:
+                raise
+            why_not = str(error)  # curves and samples show something all the same
+            log.info(f"not compared: {why_not}")
+        write_report(path, page_of(records, comparison, why_not))
     click.echo(out)

@@ -6,6 +6,7 @@ Nothing heavy is imported at the top.
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from experiments.commands.options import (
     debug_option,
     device_option,
     json_option,
+    out_option,
     plugin_option,
     read_options,
     set_option,
     setting_option,
 )
-from experiments.core.console import progress_bars
-from experiments.core.errors import UsageError
+from experiments.core.console import describe_error, progress_bars
+from experiments.core.errors import RunError
 from experiments.core.named_values import SettingValues
+from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 
 log = logging.getLogger("gans")
 
@@ -48,9 +51,8 @@ def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
             "-n",
             "count",
             type=count,
-            default=50_000,
-            show_default=True,
-            help="Largest number of samples on each side.",
+            help="Largest number of samples on each side; default: 50,000, or of generated ones only as many "
+            "as the other side has.",
         ),
     ):
         command = option(command)
@@ -84,18 +86,17 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 
 @click.command()
 @click.argument("spec")
-@click.option("--out", required=True, metavar="FILE.npz", help="File to write.")
+@out_option("FILE.npz")
 @format_options
 @extraction_options
-def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None:
+def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Write mean and covariance of the features of SPEC, as `gans fid` reads them."""
+    from experiments.core.destinations import output_file
     from experiments.evaluation.distance import write_statistics
 
-    if not out.endswith(".npz"):
-        raise UsageError(f"--out {out}: give FILE.npz")
-    with progress_bars() as meter:
+    with output_file("stats", out, ".npz", force=force) as path, progress_bars() as meter:
         side = open_sides(flags, meter, spec).open(spec)
-    write_statistics(side, Path(out))
+        write_statistics(side, path)
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 
@@ -112,30 +113,55 @@ def stats(spec: str, out: str, as_json: bool, debug: bool, **flags: Any) -> None
 @click.option(
     "--plot", is_flag=True, help="Draw classes, nearest real images and scores by class into RUN/plots."
 )
+@click.option(
+    "--reference",
+    type=click.Choice(REFERENCES),
+    help="Real samples to compare with: those of the training, held-out ones (test files, test/, further "
+    "drawn ones), or both; default: those of the training, and for runs that translate held-out ones.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS]),
+    help="Published convention: fid50k-full is all training images against 50,000 samples.",
+)
+@setting_option("skip_bad")
+@setting_option("data_root")
 @extraction_options
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
     """Evaluate RUN's newest generator against its data; the scores go into the run's folder too."""
-    from experiments.evaluation.evaluate import Evaluator, candidates_of
+    from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
+    from experiments.evaluation.sample_sets import candidates_of
     from experiments.runs.folder import RunFolder
-    from experiments.runs.scores import append_scores, format_scores
+    from experiments.runs.scores import append_scores, check_score_files, format_scores
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
     options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
-    candidates = candidates_of(run, every_checkpoint)
+    access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
+    candidates = [
+        replace(each, settings=replace(each.settings, **access))  # of the run's data, as it can be had here
+        for each in candidates_of(run, every_checkpoint)
+    ]
     folder, found = RunFolder(Path(run)), {}
+    faults: dict[str, Exception] = {}
+    if folder.exists:
+        check_score_files(folder)
     if plot:
         check_plots(candidates[-1], folder)
     with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
-        evaluator = Evaluator(options, names, count, seed, meter, given)
+        choice = ReferenceChoice(flags["reference"], flags["protocol"])
+        evaluator = Evaluator(options, names, count, seed, meter, given, choice)
+        evaluator.open(candidates[0].settings, candidates[0].name)
+        log.info(evaluator.describe())
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)
+                faults |= evaluator.faults
                 for line in (
                     [] if as_json else [f"step {each.step}"] * every_checkpoint + format_scores(scores)
                 ):
@@ -150,6 +176,9 @@ def evaluate(
         if plot:
             for file in draw(each, evaluator.task_metrics[0], folder.path, meter):
                 log.info(f"drawn: {file}")
+    if faults:
+        lines = [f"no score {name}: {describe_error(error)}" for name, error in faults.items()]
+        raise RunError("; ".join(lines)) from next(iter(faults.values()))
 
 
 @click.command("train-classifier")

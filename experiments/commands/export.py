@@ -1,11 +1,13 @@
 """Command `gans export`: parse, call, print. Nothing heavy is imported at the top."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import click
 
-from experiments.commands.latent_options import generator_options, out_option
+from experiments.commands.latent_options import generator_options
+from experiments.commands.options import out_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -20,30 +22,34 @@ log = logging.getLogger("gans")
 )
 @out_option("FILE.safetensors|.onnx")
 @generator_options
-def export(form: str | None, out: str, **flags: Any) -> None:
+def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
     compared with PyTorch's before the file is written, and the largest difference is printed.
     """
-    from experiments.core.files import check_destination, make_parent_folders, write_file
+    from experiments.core.destinations import output_file
+    from experiments.core.files import make_parent_folders, write_file
+    from experiments.runs.checkpoint import hash_path
     from experiments.runs.export import export_network
     from experiments.runs.generator import from_noise, load_generator, restrict_to_class
 
-    path = check_destination(out, *([f".{form}"] if form else [".safetensors", ".onnx"]))
-    network, settings = load_generator(flags["run"])
-    if path.suffix == ".safetensors":
-        if flags["label"] is not None:
-            raise UsageError("--label has no meaning for safetensors, which keep all classes")
-        with make_parent_folders(path):
-            export_network(network, settings, path)
-    else:
-        from experiments.inference.onnx import export_checked
+    endings = [f".{form}"] if form else [".safetensors", ".onnx"]
+    beside = [hash_path(Path(out)).name] if Path(out).suffix == ".safetensors" else []
+    with output_file("export", out, *endings, force=force, beside=beside) as path:
+        network, settings = load_generator(flags["run"])
+        if path.suffix == ".safetensors":
+            if flags["label"] is not None:
+                raise UsageError("--label has no meaning for safetensors, which keep all classes")
+            with make_parent_folders(path):
+                export_network(network, settings, path)
+        else:
+            from experiments.inference.onnx import export_checked
 
-        name = str(flags["run"])
-        content, difference = export_checked(
-            restrict_to_class(from_noise(network, name), flags["label"], name), settings
-        )
-        write_file(path, content)
-        log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
+            name = str(flags["run"])
+            content, difference = export_checked(
+                restrict_to_class(from_noise(network, name), flags["label"], name), settings
+            )
+            write_file(path, content)
+            log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
     click.echo(out)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.commands.options import collect_settings, debug_option, json_option, settings_options
+from experiments.commands.options import (
+    collect_settings,
+    debug_option,
+    json_option,
+    out_option,
+    settings_options,
+)
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -20,7 +26,14 @@ FEWEST_ROUNDS = 50
 LEFT_OUT = (
     *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
     *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
-    *("evaluate_kimg", "evaluate_metrics", "evaluate_samples", "extractor", "best_metric"),
+    *(
+        "evaluate_kimg",
+        "evaluate_metrics",
+        "evaluate_samples",
+        "evaluate_reference",
+        "extractor",
+        "best_metric",
+    ),
 )
 
 
@@ -31,11 +44,18 @@ LEFT_OUT = (
 @click.option(
     "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Steps per player."
 )
-@click.option("--out", required=True, metavar="FILE.png", help="Picture of both tests to write.")
+@out_option("FILE.png", "Picture of both tests to write.")
 @json_option
 @debug_option
 def find_lr(
-    lowest: float, highest: float, steps: int, out: str, as_json: bool, debug: bool, **flags: Any
+    lowest: float,
+    highest: float,
+    steps: int,
+    out: str,
+    force: bool,
+    as_json: bool,
+    debug: bool,
+    **flags: Any,
 ) -> None:
     """Find learning rates for both players by a range test.
 
@@ -46,19 +66,19 @@ def find_lr(
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
     from experiments.config.resolve import resolve
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.training.lr_finder import PLAYERS, range_test
     from experiments.training.lr_plot import plot
 
-    file = check_destination(out, ".png")
     asked, strengths = collect_settings(flags)
-    config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
-    tests = []
-    for player in PLAYERS:
-        log.info(f"{player}: {steps} steps, from {lowest:g} to {highest:g}")
-        tests.append(range_test(config, player, lowest, highest))
-    write_picture(file, plot(tests))
+    with output_file("find-lr", out, ".png", force=force) as file:
+        config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
+        tests = []
+        for player in PLAYERS:
+            log.info(f"{player}: {steps} steps, from {lowest:g} to {highest:g}")
+            tests.append(range_test(config, player, lowest, highest))
+        write_picture(file, plot(tests))
     if as_json:
         click.echo(json.dumps({"picture": out, **{test.player: _numbers(test) for test in tests}}))
         return

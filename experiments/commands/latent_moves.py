@@ -17,10 +17,9 @@ from experiments.commands.latent_options import (
     STEPS,
     generator_options,
     open_latent_space,
-    out_option,
     reach_option,
 )
-from experiments.commands.options import WordType
+from experiments.commands.options import WordType, out_option
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
@@ -60,25 +59,31 @@ class OrderedCommand(click.Command):
 @out_option("FILE.gif|.mp4|.png")
 @generator_options
 def interpolate(
-    begin: tuple[int, ...], stations: tuple[int, ...], frames: int, fps: int, out: str, **flags: Any
+    begin: tuple[int, ...],
+    stations: tuple[int, ...],
+    frames: int,
+    fps: int,
+    out: str,
+    force: bool,
+    **flags: Any,
 ) -> None:
     """Interpolate between samples of RUN, as a film or as a grid of its frames.
 
     A seed stands for the first picture of `gans sample RUN --seed SEED`.
     """
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import to_uint8
     from experiments.inference.latent_moves import interpolate
     from experiments.inference.movies import ENDINGS, check_encoder, save_frames
 
     if len(begin) > 1:
         raise UsageError(f"--from {','.join(map(str, begin))}: give one seed; --to takes several")
-    path = check_destination(out, *ENDINGS)
-    check_encoder(path)
-    space = open_latent_space(flags)
-    space.require_images("interpolate")
-    points = interpolate(space, [*begin, *stations], frames)
-    save_frames(to_uint8(space.samples(points)), path, fps)
+    with output_file("interpolate", out, *ENDINGS, force=force) as path:
+        check_encoder(path)
+        space = open_latent_space(flags)
+        space.require_images("interpolate")
+        points = interpolate(space, [*begin, *stations], frames)
+        save_frames(to_uint8(space.samples(points)), path, fps)
     way = " to ".join(map(str, [*begin, *stations]))
     log.info(f"{frames} frames from seed {way} through {space.letter} in {path}")
     click.echo(out)
@@ -110,6 +115,7 @@ def arithmetic(
     noise: float,
     seed: int,
     out: str,
+    force: bool,
     **flags: Any,
 ) -> None:
     """Add and subtract samples of RUN by their latents: each term is the mean of its seeds.
@@ -117,7 +123,7 @@ def arithmetic(
     \b
     gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
     """
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.inference.latent_moves import LatentTerm, arithmetic_sheet
 
@@ -129,10 +135,10 @@ def arithmetic(
     ]
     if not terms:
         raise UsageError("nothing to add: give --plus SEEDS or --minus SEEDS, as often as there are terms")
-    path = check_destination(out, ".png")
-    space = open_latent_space(flags)
-    space.require_images("arithmetic")
-    write_picture(path, arithmetic_sheet(space, terms, noise, seed))
+    with output_file("arithmetic", out, ".png", force=force) as path:
+        space = open_latent_space(flags)
+        space.require_images("arithmetic")
+        write_picture(path, arithmetic_sheet(space, terms, noise, seed))
     click.echo(out)
 
 
@@ -146,20 +152,20 @@ def arithmetic(
 @out_option("FILE.png")
 @generator_options
 def traverse(
-    seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, **flags: Any
+    seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, force: bool, **flags: Any
 ) -> None:
     """Change one latent dimension of a sample of RUN at a time, and draw a row of pictures for each."""
     import torch
 
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.inference.latent_moves import traversal_sheet
 
-    path = check_destination(out, ".png")
-    space = open_latent_space(flags)
-    space.require_images("traverse")
-    chosen = range(min(8, space.size)) if dims is None else dims
-    write_picture(path, traversal_sheet(space, seed, chosen, torch.linspace(-reach, reach, steps)))
+    with output_file("traverse", out, ".png", force=force) as path:
+        space = open_latent_space(flags)
+        space.require_images("traverse")
+        chosen = range(min(8, space.size)) if dims is None else dims
+        write_picture(path, traversal_sheet(space, seed, chosen, torch.linspace(-reach, reach, steps)))
     click.echo(out)
 
 
@@ -186,28 +192,38 @@ def traverse(
 @out_option("FILE.png", required=False)
 @generator_options
 def directions(
-    count: int, method: str, seed: int, steps: int, reach: float, as_json: bool, out: str | None, **flags: Any
+    count: int,
+    method: str,
+    seed: int,
+    steps: int,
+    reach: float,
+    as_json: bool,
+    out: str | None,
+    force: bool,
+    **flags: Any,
 ) -> None:
     """Find the directions in which samples of RUN change most, without labels, and draw them in a row each.
 
     sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from the w to
     which the mapping network sends noise (GANSpace, Härkönen et al. 2020).
     """
+    from contextlib import nullcontext
+
     import torch
 
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.inference.latent_directions import FINDERS, direction_sheet
 
     if out is None and not as_json:
         raise UsageError("nothing to show: give --out FILE.png, --json, or both")
-    path = check_destination(out, ".png") if out is not None else None
-    space = open_latent_space(flags)
-    if path is not None:
-        space.require_images("directions --out")
-    found = FINDERS[method](space, count)
-    if path is not None:
-        write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
+    with nullcontext() if out is None else output_file("directions", out, ".png", force=force) as path:
+        space = open_latent_space(flags)
+        if path is not None:
+            space.require_images("directions --out")
+        found = FINDERS[method](space, count)
+        if path is not None:
+            write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
     if as_json:
         click.echo(json.dumps({"method": method, "space": space.letter, **found.to_json(), "out": out}))
     else:

@@ -54,11 +54,6 @@ def reach_option(command: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def out_option(metavar: str, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes the option `--out`, for a file of this kind."""
-    return click.option("--out", required=required, metavar=metavar, help="File to write.")
-
-
 def open_latent_space(flags: SettingValues) -> Any:
     """Opens the latent space of the generator that the flags name."""
     from experiments.inference.latent_space import open_space

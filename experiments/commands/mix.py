@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from experiments.commands.latent_options import SEED, generator_options, open_latent_space, out_option
+from experiments.commands.latent_options import SEED, generator_options, open_latent_space
+from experiments.commands.options import out_option
 
 
 @click.command()
@@ -33,13 +34,13 @@ from experiments.commands.latent_options import SEED, generator_options, open_la
 )
 @out_option("FILE.png")
 @generator_options
-def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, **flags: Any) -> None:
+def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, force: bool, **flags: Any) -> None:
     """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
-    from experiments.core.files import check_destination
+    from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.inference.style_mixing import mixing_sheet
 
-    path = check_destination(out, ".png")
     seeds = range(seed, seed + rows), range(seed + rows, seed + rows + cols)
-    write_picture(path, mixing_sheet(open_latent_space(flags), *seeds, crossover))
+    with output_file("mix", out, ".png", force=force) as path:
+        write_picture(path, mixing_sheet(open_latent_space(flags), *seeds, crossover))
     click.echo(out)

@@ -12,6 +12,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, canonical_key
 from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.synonyms import similar_settings
 from experiments.core.trusted_plugins import add_named_plugins
 from experiments.core.value_readers import Read
 
@@ -125,8 +126,10 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
         if not equals or not value:
             raise UsageError(f"--set {word}: give KEY=VALUE, such as arch.mapping_layers=2")
         if "." not in key.strip("."):
-            known = key.replace("-", "_")
-            hint = f"; it is a setting: {flag(known)}" if known in FIELDS or known in SHORT_FLAGS else ""
+            settings = [*FIELDS, *SHORT_FLAGS]
+            own = key.replace("-", "_")
+            close = [own] if own in settings else similar_settings(own, settings)
+            hint = f"; the setting is {' or '.join(map(flag, close))}" if close else ""
             raise UsageError(f"--set {word}: give COMPONENT.OPTION=VALUE{hint}")
         if canonical_key(key) in found:
             raise UsageError(f"--set {key}: it is given already")
@@ -198,6 +201,21 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
 
 
+def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decorator:
+    """Makes the options `--out`, for a file or folder of this kind, and `--force`, which overwrites it."""
+
+    def add(command: Command) -> Command:
+        command = force_option("Overwrite files that exist.")(command)
+        return click.option("--out", metavar=metavar, help=help, **({"required": True} | more))(command)
+
+    return add
+
+
+def force_option(help: str) -> Decorator:
+    """Makes the option `--force`, which overrides a refusal."""
+    return click.option("--force", is_flag=True, help=help)
+
+
 def jobs_option(command: Command) -> Command:
     """Adds `--jobs N` to a command that trains several runs at once."""
     help = "Number of runs at once; default: one for each core."
@@ -206,9 +224,13 @@ def jobs_option(command: Command) -> Command:
 
 def device_option(command: Command) -> Command:
     """Adds `--device` to a command that uses a trained network."""
-    help = FIELDS["device"].metadata["help"]
+    metadata = FIELDS["device"].metadata
     return click.option(
-        "--device", type=SettingType("device"), default="auto", metavar="auto|cpu|cuda|mps", help=help
+        "--device",
+        type=SettingType("device"),
+        default="auto",
+        metavar=metadata["metavar"],
+        help=metadata["help"],
     )(command)
 
 

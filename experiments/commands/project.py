@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from experiments.commands.latent_options import SEED, generator_options, open_latent_space, out_option
-from experiments.commands.options import WordType, json_option
+from experiments.commands.latent_options import SEED, generator_options, open_latent_space
+from experiments.commands.options import WordType, json_option, out_option
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
@@ -32,27 +32,29 @@ from experiments.core.value_readers import whole_number
 @out_option("FILE.png")
 @generator_options
 @click.argument("image", type=click.Path(path_type=Path))
-def project(image: Path, steps: int, seed: int, as_json: bool, out: str, **flags: Any) -> None:
+def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: bool, **flags: Any) -> None:
     """Search for the sample of RUN that is nearest to IMAGE, an image file of any kind.
 
     FILE.png shows both; the latent is written beside it as .npy.
     """
-    from experiments.core.files import check_destination, write_array
+    from experiments.core.destinations import output_file
+    from experiments.core.files import write_array
     from experiments.core.images import write_picture
     from experiments.inference.projection import project as search
     from experiments.inference.projection import projection_sheet, read_target
 
-    path = check_destination(out, ".png")
-    if path.absolute() == image.absolute():
+    if Path(out).absolute() == image.absolute():
         raise UsageError(f"--out {out}: that is the image itself; give another FILE.png")
-    space = open_latent_space(flags)
-    space.require_images("project")
-    target = read_target(image, space.settings.image_size, space.settings.channels)
-    with progress_bars() as meter:
-        found = search(space, target, steps, seed, meter(str(image), steps))
-    latent = path.with_suffix(".npy")
-    write_array(latent, found.point)
-    write_picture(path, projection_sheet(target, found))
+    latent = Path(out).with_suffix(".npy") if Path(out).name else Path()
+    with output_file("project", out, ".png", force=force, beside=[latent.name]) as path:
+        space = open_latent_space(flags)
+        space.require_images("project")
+        settings = space.settings
+        target = read_target(image, settings.image_size, settings.channels, settings.fit or "crop")
+        with progress_bars() as meter:
+            found = search(space, target, steps, seed, meter(str(image), steps))
+        write_array(latent, found.point)
+        write_picture(path, projection_sheet(target, found))
     scores = {"mean_squared_error": found.error, "psnr": found.psnr}
     if as_json:
         click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))

@@ -66,6 +66,7 @@ def reproduce(
         return
     if name not in ROWS:
         raise registry.unknown_name_error("row", name, list(ROWS))
+    from experiments.analysis.comparison.notes import ENOUGH, describe_few_seeds
     from experiments.sweeps.engines import default_jobs
     from experiments.sweeps.reproduction.reproduce import ReproductionOptions, prepare_reproduction
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
@@ -82,24 +83,28 @@ def reproduce(
     for remark in row.remarks:
         log.info(f"{name}: {remark}")
     try:
-        found = summarize(
-            repeat(row, specs, evaluator, folder, jobs or default_jobs(specs[0].settings.device))
-        )
+        values = repeat(row, specs, evaluator, folder, jobs or default_jobs(specs[0].settings.device))
+        found = summarize(values, evaluator.bounds_of(row.metric, row.number))
     except Interrupted:
         raise click.exceptions.Abort from None
+    if few := describe_few_seeds(asked.seeds):
+        log.info(f"{name}: {few}; go on with --seeds {ENOUGH}")
     changed = protocol_changes(row, asked.seeds, kimg)
     outcome = {
         **_about(row),
         "reached": found.mean,
         "margin": found.margin,
+        "interval": found.interval,
         "values": found.values,
         "changes": changed,
         "verdict": verdict_of(row, found, changed),
     }
-    margin = f"± {found.margin:.3g} (95 %, t)" if found.margin is not None else "(one seed: no interval)"
+    interval = "(one seed: no interval)"
+    if found.interval is not None:
+        interval = f"[{found.interval[0]:.4g}, {found.interval[1]:.4g}] (95 %, t)"
     lines = [
         f"target   {row.metric} {row.number} {row.target_in_words}  {row.paper}",
-        f"reached  {found.mean:.4g} {margin} over {asked.seeds} of {row.seeds} seeds",
+        f"reached  {found.mean:.4g} {interval} over {asked.seeds} of {row.seeds} seeds",
         f"verdict  {outcome['verdict']}" + (f": {'; '.join(changed)}" if changed else ""),
     ]
     click.echo(json.dumps({"name": name, **outcome}) if as_json else "\n".join(lines))

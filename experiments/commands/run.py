@@ -16,7 +16,19 @@ log = logging.getLogger("gans")
 @click.command(cls=OptionsCommand)
 @settings_options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Continue the run in DIR.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Continue the run in DIR; with --kimg or --steps, its whole new length, train it longer: what is a "
+    "share of the run keeps the length that it had, and stays at its end.",
+)
+@click.option(
+    "--restretch",
+    is_flag=True,
+    help="Compute what is a share of the run (schedules, decay, annealing, growth, fading noise) from its "
+    "new length; it jumps where the run goes on.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -31,6 +43,7 @@ log = logging.getLogger("gans")
 def run(
     out: Path | None,
     resume: Path | None,
+    restretch: bool,
     config: Path | None,
     dry_run: bool,
     force: bool,
@@ -39,22 +52,26 @@ def run(
 ) -> None:
     """Train a generator and a critic (also called discriminator).
 
-    The same command again resumes an interrupted run.
+    The same command again resumes an interrupted run; --resume RUN --kimg MORE trains one longer.
     """
     if out is not None and resume is not None:
         raise UsageError("--out and --resume exclude each other; --resume DIR continues in DIR")
     if resume is not None and config is not None:
         raise UsageError("--config and --resume exclude each other; a run has its own config")
+    if restretch and resume is None:
+        raise UsageError("--restretch has no meaning without --resume; a new run has schedules of its length")
     from experiments.config.files import check_same_recipe, read_config
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
+    from experiments.runs.resume import resolve_resumed
 
     asked, strengths = collect_settings(flags)
-    file = open_run(resume).config_file if resume is not None else config
-    values = read_config(file) if file else {}
-    if file is not None:
+    if resume is not None:
+        resolved = resolve_resumed(open_run(resume), asked, strengths, restretch)
+    else:
+        values = read_config(config) if config else {}
         check_same_recipe(values, asked)
-    resolved = resolve(asked, values, str(file or ""), strengths)
+        resolved = resolve(asked, values, str(config or ""), strengths)
     if dry_run:
         from experiments.training.memory_estimate import describe_plan
 
@@ -62,6 +79,7 @@ def run(
         return
     target = resume or out
     folder = RunFolder(target) if target else choose_folder(resolved.settings)
+    from experiments.training.longer import next_commands
     from experiments.training.run import run as start
     from experiments.training.trainer import Interrupted
 
@@ -71,7 +89,9 @@ def run(
         f"in {folder.path}"
     )
     try:
-        start(resolved, folder, force)
+        start(resolved, folder, force, resumes=resume is not None)
     except Interrupted:
         sys.exit(130)
+    for command in next_commands(folder, resolved.settings):
+        log.info(f"next: {command}")
     click.echo(folder.path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from experiments.commands.options import debug_option, device_option, label_option, plugin_option
+from experiments.commands.options import debug_option, device_option, label_option, out_option, plugin_option
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -30,12 +30,12 @@ log = logging.getLogger("gans")
     metavar="N",
     help="Number of styles that are truncated, from the first on; default: all.",
 )
-@click.option(
-    "--out",
+@out_option(
+    "FILE.png|FILE.npy|DIR/",
+    "File or folder to write.",
+    required=False,
     default="samples.png",
     show_default=True,
-    metavar="FILE.png|FILE.npy|DIR/",
-    help="File or folder to write.",
 )
 @device_option
 @plugin_option
@@ -48,6 +48,7 @@ def sample(
     cutoff: int | None,
     label: int | None,
     out: str,
+    force: bool,
     device: str,
     debug: bool,
 ) -> None:
@@ -57,14 +58,16 @@ def sample(
         from_noise,
         generate,
         load_generator,
+        open_destination,
         restrict_to_class,
         save_samples,
     )
 
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")
-    network, _ = load_generator(run)
-    generator = restrict_to_class(from_noise(network, str(run)), label, str(run))
     near = None if truncation is None else Truncation(truncation, cutoff)
-    log.info(save_samples(generate(generator, count, seed, device, near), out))
+    with open_destination(out, count, force):
+        network, _ = load_generator(run)
+        generator = restrict_to_class(from_noise(network, str(run)), label, str(run))
+        log.info(save_samples(generate(generator, count, seed, device, near), out))
     click.echo(out)

@@ -167,7 +167,7 @@ def read_sweep(flags: SettingValues) -> "Sweep":
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
     if base.get("evaluate_kimg") is None:  # then these say how runs are evaluated at their end
-        for name in ("evaluate_metrics", "evaluate_samples", "extractor"):
+        for name in ("evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"):
             base.pop(name, None)
     file = read_config(flags["config"]) if flags["config"] else {}
     return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
@@ -178,7 +178,8 @@ def evaluation_of(flags: SettingValues) -> "Evaluation":
     from experiments.sweeps.worker import Evaluation
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
-    return Evaluation(flags["evaluate_metrics"] or (), count if flags["evaluates"] else 0, flags["extractor"])
+    count = count if flags["evaluates"] else 0
+    return Evaluation(flags["evaluate_metrics"] or (), count, flags["extractor"], flags["evaluate_reference"])
 
 
 def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
@@ -192,7 +193,7 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
         threads = threads_of_sweep(out, flags["jobs"] or default_jobs("cpu"))
-        return RayEngine(flags["jobs"], threads, gpus=int(device == "cuda"))
+        return RayEngine(flags["jobs"], threads, gpus=int(device.startswith("cuda")))
     jobs = flags["jobs"] or default_jobs(device)
     return LocalEngine(jobs, threads_of_sweep(out, jobs))
 
@@ -253,7 +254,6 @@ def print_comparison(
 
     Raises RunError where any run failed.
     """
-    from experiments.analysis.comparison.read import read_record
     from experiments.analysis.comparison.terminal_table import compare, format_comparison, to_json
 
     folders = [context.folder(sweep_run) for sweep_run in sweep_runs]
@@ -263,7 +263,7 @@ def print_comparison(
     lines: list[str] = []
     if context.evaluation.count and len(failed) < len(folders):
         try:
-            found = compare([read_record(context.folder(sweep_run)) for sweep_run in ended], metric)
+            found = compare([context.record(sweep_run) for sweep_run in ended], metric)
             lines, result["comparison"] = format_comparison(found), to_json(found)
         except UsageError as error:  # the runs are there all the same
             log.info(f"not compared: {error}")

@@ -1,8 +1,9 @@
 """Factory of objects from settings: networks, the loss in all its parts, the game, the EMA."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from experiments.core.options import make_component, make_options
 from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
-from gans.core.clock import RateFactor, Rates, RateSchedule, ScheduledRate
+from gans.core.clock import Clock, RateFactor, Rates, RateSchedule, ScheduledRate
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -80,6 +81,17 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
         )
     blueprint.critic_norm.normalize_weights(critic)
     return generator, critic
+
+
+def build_network(settings: Settings, player: Literal["generator", "critic"]) -> nn.Module:
+    """Builds one of both networks, for weights that were trained with these settings."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    blueprint = blueprint_of(settings)
+    with usage_errors(f"architecture {settings.arch}"):
+        network: nn.Module = getattr(architecture, player)(blueprint)
+    if player == "critic":
+        blueprint.critic_norm.normalize_weights(network)
+    return network
 
 
 def build_game(
@@ -159,6 +171,12 @@ def _rates(settings: Settings, name: str) -> Rates:
     if scheduled is not None:
         factor = ScheduledRate(scheduled, getattr(settings, name))
     return Rates(factor, scheduled_value_of(settings, "beta2"))
+
+
+def final_rates(settings: Settings) -> dict[str, float]:
+    """Multipliers of both players' learning rates at the end of the schedules, by player."""
+    end = Clock(seen=sys.maxsize, progress=1.0)
+    return {player: _rates(settings, f"lr_{player}").factor(end) for player in ("generator", "critic")}
 
 
 def make_augmentations(settings: Settings) -> list[tuple[Augmentation, Scheduled]]:

@@ -1,5 +1,6 @@
 """Config files: a run's own config.json, or settings in JSON, YAML or TOML."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from experiments.core.options import read_option
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
+from metrics.core.nested_values import tree_size
 
 FORMAT = 1
+MOST_CONFIG_BYTES = 64 * 2**10
+DEEP_KEY = re.compile(r"(?<![\w'\"-])(?:[\w'\"-]++[ \t]*+\.[ \t]*+){20}")
 # Settings that are all there where a file is a run's own config, resolved for its architecture, loss and
 # data.
 RESOLVED = (
@@ -34,16 +38,29 @@ RESOLVED = (
 def read_config(path: Path) -> SettingValues:
     """Reads settings by name and options by key from a config file, or from a run's `config.json`.
 
-    The file is JSON, YAML or TOML, with options nested (`{"arch": {"name": "stylegan2", "mapping_layers":
-    2}}`) or by key.
+    Raises UsageError for a file that cannot be read, and where `parse_config` does.
+    """
+    try:
+        with path.open("rb") as file:  # which may be a link, or a pipe of the user's shell
+            content = file.read(MOST_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"config {path}: {error.strerror or error}") from error
+    return parse_config(path, content)
 
-    Raises UsageError for a file that cannot be read, and for unknown settings and bad values in it.
+
+def parse_config(path: Path, content: bytes) -> SettingValues:
+    """Parses the content of a config file.
+
+    It is JSON, YAML or TOML, as the name says, with options nested (`{"arch": {"name": "stylegan2",
+    "mapping_layers": 2}}`) or by key.
+
+    Raises UsageError for what is none of these, and for unknown settings and bad values in it.
     """
     origin = f"config {path}"
-    content = _parse(path)
-    if content.get("format", FORMAT) != FORMAT:
-        raise UsageError(f"{origin}: format {content['format']} is not {FORMAT}; use a newer gans")
-    entries = content.get("settings", {k: v for k, v in content.items() if k != "format"})
+    whole = _parse(path, content)
+    if whole.get("format", FORMAT) != FORMAT:
+        raise UsageError(f"{origin}: format {whole['format']} is not {FORMAT}; use a newer gans")
+    entries = whole.get("settings", {k: v for k, v in whole.items() if k != "format"})
     if not isinstance(entries, dict):
         raise UsageError(f"{origin}: its settings must be an object")
     plain = {
@@ -61,28 +78,27 @@ def read_config(path: Path) -> SettingValues:
     return found
 
 
-def _parse(path: Path) -> SettingValues:
+def _parse(path: Path, content: bytes) -> SettingValues:
     """Parses the mapping in a file. Raises UsageError where it holds none."""
     kind = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML"}.get(path.suffix.lower(), "JSON")
+    if len(content) > MOST_CONFIG_BYTES:
+        raise UsageError(f"config {path}: has more than {MOST_CONFIG_BYTES:,} bytes, too many for a config")
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UsageError(f"config {path}: not {kind} ({error})") from error
-    try:
-        content = _parse_text(text, kind)
+        parsed = _parse_text(content.decode(), kind)
+        tree_size(parsed, MOST_CONFIG_BYTES)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
+    if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
         raise UsageError(f"config {path}: must be a {kind} object of settings")
-    return content
+    return parsed
 
 
 def _parse_text(text: str, kind: str) -> Any:
     if kind == "JSON":
         return parse_json(text)
     if kind == "TOML":
+        if DEEP_KEY.search(text):  # its reader's time grows with the cube of that
+            raise ValueError("a key is nested too deeply")
         return tomllib.loads(text)
     import yaml  # type: ignore[import-untyped]
 

@@ -5,7 +5,6 @@ default < loss < architecture < presets of both < data < automatic < config file
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from experiments.core import registry
@@ -14,6 +13,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.synonyms import similar_settings
 from losses.recipe import Defaults, Rule
 
 if TYPE_CHECKING:  # commands that only read names of settings import no network
@@ -153,7 +153,6 @@ def _read(origin: str, name: str, value: object) -> Any:
 
 def unknown_setting_error(origin: str, name: str) -> UsageError:
     """Makes the error for a name that is no setting, with a close match."""
-    close = get_close_matches(name, [*FIELDS, *SHORT_FLAGS], n=1)
-    return UsageError(
-        f"{origin}: unknown setting '{name}'" + (f"; did you mean {close[0]}?" if close else "")
-    )
+    close = similar_settings(name, [*FIELDS, *SHORT_FLAGS])
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    return UsageError(f"{origin}: unknown setting '{name}'{hint}")

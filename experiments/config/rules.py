@@ -38,6 +38,10 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
 
     if values["steps"] is not None and values["kimg"] is not None:
         raise UsageError("--steps and --kimg exclude each other; give one")
+    if values["schedule_steps"] is not None and values["schedule_kimg"] is not None:
+        raise UsageError("schedule_steps and schedule_kimg exclude each other; give one")
+    if all(values[f"schedule_{unit}"] == values[unit] for unit in ("steps", "kimg")):
+        chosen.put("the length of the run", dict.fromkeys(("schedule_steps", "schedule_kimg")))
     if kind == "points":
         without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
         if flags.get("augment"):
@@ -58,7 +62,9 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
     elif values["ttur"] is not None:
         chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
     if values["evaluate_kimg"] is None:
-        without_meaning(("extractor", "best_metric"), "without evaluations; add --evaluate-kimg")
+        without_meaning(
+            ("extractor", "best_metric", "evaluate_reference"), "without evaluations; add --evaluate-kimg"
+        )
         for name in ("evaluate_metrics", "evaluate_samples"):
             if flags.get(name) is not None:
                 raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")

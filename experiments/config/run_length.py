@@ -5,7 +5,7 @@ into segments of equal steps, and everything else follows from where these begin
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
@@ -48,7 +48,7 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
         *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
     )
     if named and levels and pace == SCALED:
-        each = GROWING_SHARE / (2 * levels) * _planned_images(settings, batch_sizes)
+        each = GROWING_SHARE / (2 * levels) * _planned_images(length_of_schedules(settings), batch_sizes)
         pace = GrowthPace(each, each)
     return Growth(sides, batch_sizes, pace)
 
@@ -68,11 +68,31 @@ def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
     return settings.steps * settings.n_critic / sum(rounds_an_image)
 
 
+def length_of_schedules(settings: Settings) -> Settings:
+    """The settings with the length over which schedules run: that which a longer run had before."""
+    if settings.schedule_steps is None and settings.schedule_kimg is None:
+        return settings
+    return replace(settings, steps=settings.schedule_steps, kimg=settings.schedule_kimg)
+
+
 def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> BatchSchedule:
     """Plans the batches of the whole run, whichever way its length was given.
 
     Raises UsageError for a batch size at an image size that the run ends before.
     """
+    whole, reached = _plan_segments(settings, growth, batches_per_round)
+    stages = settings.options.get("arch.stage_batch_sizes", ())
+    if missed := [side for side, _ in stages if side not in reached]:
+        raise unreached_size_error(missed, settings, sorted(reached))
+    if (own := length_of_schedules(settings)) is settings:
+        return whole
+    return replace(whole, schedule_images=_plan_segments(own, growth, batches_per_round)[0].images)
+
+
+def _plan_segments(
+    settings: Settings, growth: Growth, batches_per_round: int
+) -> tuple[BatchSchedule, set[int]]:
+    """Plans the batches of a run of this length; returns them with the image sizes that it reaches."""
     levels, stages = len(growth.sides) - 1, settings.options.get("arch.stage_batch_sizes", ())
 
     def level_at(seen: int) -> int:
@@ -92,9 +112,7 @@ def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> 
         seen, step = seen + rounds * images, step + rounds
         if rounds == left:
             break
-    if missed := [side for side, _ in stages if side not in reached]:
-        raise unreached_size_error(missed, settings, sorted(reached))
-    return BatchSchedule(tuple(segments), step, seen)
+    return BatchSchedule(tuple(segments), step, seen), reached
 
 
 def _count_steps_below(level: int, seen: int, images: int, most: int, level_at: Callable[[int], int]) -> int:

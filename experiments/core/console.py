@@ -5,6 +5,7 @@ Remarks are log records of the logger `gans`; results that a program reads go to
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,12 +13,55 @@ import click
 
 from experiments.core.errors import RunError, UsageError
 
+FIRST_SECONDS, REMARK_SECONDS = 0.5, 10.0  # of a piece of work, before the first remark and between others
+log = logging.getLogger("gans")
+
+
+class ProgressRemarks:
+    """Remarks on the progress of one piece of work: how long it will take, and how far it is.
+
+    The first comes as soon as its speed is known. Further ones come where no bar is shown, now and then.
+
+    Args:
+        name, total: what is done, and how often.
+        repeats: whether there are further remarks.
+    """
+
+    def __init__(self, name: str, total: int, repeats: bool) -> None:
+        self.name, self.total, self.repeats = name, total, repeats
+        self.done = 0
+        self._began = self._last = time.monotonic()
+        self._is_announced = False
+
+    def advance(self, count: int) -> None:
+        """Counts what was done since the last call."""
+        self.done += count
+        now = time.monotonic()
+        if not 0 < self.done < self.total or now - self._began < FIRST_SECONDS:
+            return
+        left = describe_seconds((now - self._began) / self.done * (self.total - self.done))
+        if not self._is_announced:
+            self._is_announced, self._last = True, now
+            log.info(f"{self.name}: {self.total:,} in all, about {left}")
+        elif self.repeats and now - self._last >= REMARK_SECONDS:
+            self._last = now
+            log.info(f"{self.name}: {self.done:,} of {self.total:,}, about {left} left")
+
+
+def describe_seconds(seconds: float) -> str:
+    """Describes a duration: `3 s`, `12 min`, `2 h 5 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Shows progress bars on stderr, where that is a terminal: yields a function that adds a bar.
+    """Shows progress on stderr, as bars where that is a terminal: yields a function that adds work.
 
-    The function takes a name and a total, and returns one that advances the bar by a count.
+    The function takes a name and a total, and returns one that advances it by a count. How long it will take
+    is said once; where there are no bars, how far it is every ten seconds.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -37,7 +81,13 @@ def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
 
         def meter(name: str, total: int) -> Callable[[int], None]:
             task = bars.add_task(escape(one_line(name)), total=total)
-            return lambda count: bars.advance(task, count)
+            remarks = ProgressRemarks(name, total, repeats=not console.is_terminal)
+
+            def advance(count: int) -> None:
+                bars.advance(task, count)
+                remarks.advance(count)
+
+            return advance
 
         yield meter
 

@@ -4,12 +4,19 @@ from experiments.core.errors import UsageError
 
 
 def resolve_device(device: str) -> str:
-    """Resolves "auto" to the best device, and checks that this machine has the one asked for."""
+    """Resolves "auto" to the best device, and checks that this machine has the one asked for.
+
+    "cuda" is the first GPU, and "cuda:N" one of several. Raises UsageError, with the devices that PyTorch can
+    use here, for another.
+    """
     import torch
 
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] * torch.cuda.is_available()
+    others = ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    first = ["cuda"] * bool(gpus)
     if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if not present[device]:
-        raise UsageError(f"--device {device}: this machine has none that PyTorch can use; take --device cpu")
+        return [*first, *others][0]
+    if device not in (*first, *gpus, *others):
+        names = " or ".join(f"--device {name}" for name in (*gpus, *others))
+        raise UsageError(f"--device {device}: PyTorch finds no such device here; take {names}")
     return device

@@ -1,8 +1,7 @@
-"""Files: destinations are checked before the work, files are written whole or not at all, through no link."""
+"""Files: written whole or not at all, read and written through no link."""
 
 import errno
 import io
-import json
 import os
 import secrets
 import stat
@@ -10,12 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from experiments.core.errors import RunError, UsageError
+from experiments.core.errors import RunError
+from metrics.core.nested_values import parse_json as parse_json
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe that stands in the place of a file
@@ -33,16 +37,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     that nothing is written through a link. What a killed process left of the same file is removed.
     """
     remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    temporary = path
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | BYTES, 0o666)
+        temporary, descriptor = _make_temporary(path)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if fcntl is not None:  # as long as it is locked
+                temporary.replace(path)
+        if fcntl is None:  # a system that renames no open file
+            temporary.replace(path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        if temporary != path:
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = str(path)  # an error of write() does not name the file by itself
         raise
@@ -54,13 +62,43 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def _make_temporary(path: Path) -> tuple[Path, int]:
+    """Makes the new file that will replace `path`, open and locked: so it is no leftover to anyone else."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | BYTES, 0o666)
+        try:
+            lock_file(descriptor)
+            if os.fstat(descriptor).st_nlink:  # or else it was taken for a leftover before it was locked
+                return temporary, descriptor
+            os.close(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def lock_file(descriptor: int, waits: bool = True) -> bool:
+    """Locks an open file until it is closed; returns whether it is locked, as it may not be everywhere."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+    except OSError:  # another process has it, or the file system knows no locks
+        return False
+    return True
+
+
 def is_leftover(name: str, of: str = "") -> bool:
     """Whether a name is that of a file that was being written: of any, or of the one with the name `of`."""
     return name.startswith(f".{of}." if of else ".") and name.endswith(PARTIAL)
 
 
 def remove_leftovers(folder: Path, of: str = "", seconds: float = 0.0) -> None:
-    """Removes what killed processes left of files that they were writing, where it is older than `seconds`.
+    """Removes what killed processes left of files that they were writing.
+
+    A file that its process has locked is none, nor, where there are no locks, one that is younger than
+    `seconds`.
 
     Args:
         of: name of the file; empty for all.
@@ -70,8 +108,17 @@ def remove_leftovers(folder: Path, of: str = "", seconds: float = 0.0) -> None:
         for entry in entries:
             if is_leftover(entry.name, of):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime <= before:
+                    if _is_abandoned(entry.path) or entry.stat(follow_symlinks=False).st_mtime <= before:
                         Path(entry.path).unlink()
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether no process is writing a file. Raises OSError for a link, which is no file of ours."""
+    descriptor = os.open(path, os.O_RDONLY | NO_LINK | NO_WAIT)
+    try:
+        return lock_file(descriptor, waits=False)
+    finally:
+        os.close(descriptor)
 
 
 def open_regular_file(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
@@ -93,9 +140,11 @@ def open_regular_file(path: Path, flags: int = os.O_RDONLY) -> io.FileIO:
     return io.FileIO(descriptor, "r+" if flags & os.O_RDWR else "r")
 
 
-def read_regular_file(path: Path) -> bytes:
-    """Reads a file that `open_regular_file` opens."""
+def read_regular_file(path: Path, most_bytes: int | None = None) -> bytes:
+    """Reads a file that `open_regular_file` opens. Raises RunError where it has more than `most_bytes`."""
     with open_regular_file(path) as file:
+        if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
+            raise RunError(f"{path} has more than {most_bytes:,} bytes, too many for what it is")
         return file.readall()
 
 
@@ -122,30 +171,6 @@ def refuse_link(path: Path) -> None:
     """Refuses a link within a run folder, which may lead out of it. Raises RunError."""
     if path.is_symlink():
         raise RunError(f"{path} is a link, which may lead out of its folder; remove it")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parses JSON. Raises ValueError where it is none, or nested so deep that no program reads it."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def check_destination(out: str, *endings: str) -> Path:
-    """Checks the file that `--out` names before the work begins, and returns its path.
-
-    Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
-    written, before the work of minutes whose result would be lost.
-    """
-    path = Path(out)
-    if path.suffix not in endings or path.is_dir():
-        *others, last = (f"FILE{ending}" for ending in endings)
-        raise UsageError(f"--out {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise RunError(f"cannot write {path}: no file can be made in {folder}; give another --out")
-    return path
 
 
 @contextmanager

@@ -113,7 +113,8 @@ def unknown_option_error(
     prefix, name = split_key(key)
     if not owners:
         known = [*SLOTS, *(each for kind in NAMED for each in registry.names(kind))]
-        close = get_close_matches(prefix, known, n=1)
+        own = [f"{slot}.{name}" for slot, kind in SLOTS.items() if prefix in plugins_in(kind)]
+        close = own or get_close_matches(prefix, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return UsageError(f"--set {key}: there is no component {prefix}{hint}")
     found = [each for owner in owners for each in owner.options]

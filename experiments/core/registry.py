@@ -178,7 +178,8 @@ def unknown_name_error(
     Args:
         listed: names to list, where all that are known would be too many.
     """
-    close = get_close_matches(name, known, n=3)
+    word = name.lower().replace("_", "-")
+    close = [word] if word in known else get_close_matches(word, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(listed or known)}"
     return UsageError(f"unknown {kind} '{name}'; {hint}")
 

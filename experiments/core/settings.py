@@ -17,6 +17,7 @@ from experiments.core.value_readers import (
     boolean,
     channel_count,
     choice,
+    device_name,
     file_paths,
     finite_number,
     folder_path,
@@ -72,7 +73,7 @@ class Settings:
         "auto",
     )
     device: str = setting(
-        choice("auto", "cpu", "cuda", "mps"), "Device to compute on.", "auto|cpu|cuda|mps", "auto"
+        device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
@@ -80,13 +81,22 @@ class Settings:
     kimg: float | None = setting(
         finite_number(above=0.0), "Length of the run in thousands of real images shown to the critic.", "K"
     )
+    schedule_steps: int | None = setting(
+        whole_number(1), "Length of the schedules in steps, of a run that was made longer.", derived=True
+    )
+    schedule_kimg: float | None = setting(
+        finite_number(above=0.0),
+        "Length of the schedules in kimg, of a run that was made longer.",
+        derived=True,
+    )
     batch_size: int = setting(whole_number(1), "Images in a batch.", "N", 64)
     image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
-        choice("auto", "crop", "stretch", "error"),
-        "Fit of images of another size; auto crops, but refuses a set of mixed sizes or channels.",
-        "auto|crop|stretch|error",
+        choice("auto", "crop", "pad", "stretch", "error"),
+        "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "
+        "refuses a set of mixed sizes or channels.",
+        "auto|crop|pad|stretch|error",
     )
     data_root: str | None = setting(
         folder_path,
@@ -204,7 +214,10 @@ class Settings:
         0.0,
     )
     checkpoint_kimg: float | None = setting(
-        finite_number(above=0.0), "Interval between checkpoints; default: a tenth of the run.", "K"
+        finite_number(above=0.0),
+        "Interval between checkpoints; default: a tenth of the run. Between two, one more is saved every "
+        "15 minutes.",
+        "K",
     )
     sample_kimg: float | None = setting(
         finite_number(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"
@@ -234,6 +247,12 @@ class Settings:
         "Number of real and of generated samples in an evaluation.",
         "N",
         5000,
+        affects_results=False,
+    )
+    evaluate_reference: str | None = setting(
+        choice("train", "held-out", "both"),
+        "Real samples of these evaluations; default: those that gans evaluate takes.",
+        "train|held-out|both",
         affects_results=False,
     )
     extractor: str | None = setting(

@@ -12,7 +12,7 @@ from typing import Any
 from experiments.core.paths import expand_home
 
 Size = tuple[int, int]
-
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 Read = Callable[[object], Any]
 
@@ -75,6 +75,13 @@ def choice(*known: str) -> Read:
         return str(value)
 
     return read
+
+
+def device_name(value: object) -> str:
+    """Reads the name of a device: auto, cpu, mps, cuda, or cuda:N for one of several GPUs."""
+    if not (isinstance(value, str) and DEVICE.fullmatch(value)):
+        raise ValueError(f"'{value}' is not one of: auto, cpu, cuda, cuda:0, cuda:1, …, mps")
+    return value
 
 
 def words(value: object) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from experiments.data.folder import FolderStore
 
 PARTITION, IMAGES = "list_eval_partition.txt", "img_align_celeba"
 ARCHIVE = f"{IMAGES}.zip"
-TRAIN, SPLITS = "0", ("0", "1", "2")  # as the partition calls them: train, validation, test
+TRAIN, TEST, SPLITS = "0", "2", ("0", "1", "2")  # as the partition calls them: train, validation, test
 
 
 class Celeba(NamedSet):
@@ -41,12 +41,19 @@ class Celeba(NamedSet):
         Raises ValueError when files are missing or damaged, for an image without attributes where there is a
         list of these, and for another size than 218×178 with `fit` "error"; RunError when a download fails.
         """
+        return self._opened(TRAIN, size, channels, fit)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens the images of the test split."""
+        return self._opened(TEST, size, channels, fit)
+
+    def _opened(self, split: str, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         check_no_argument(self.name, self.argument)
         size, channels = size or self.size, channels or self.channels
         check_shape(self.name, self.size, size, channels, fit)
         partition, images = self.found()
         fit = "crop" if fit == "auto" else fit
-        names = _train_names(partition)
+        names = _names(partition, split)
         listed = partition.with_name(ATTRIBUTES)
         attributes = read_celeba(listed).of(names) if listed.exists() else None
         return open_images(
@@ -62,7 +69,7 @@ class Celeba(NamedSet):
         partition, images = files
         try:
             present = {entry.name for entry in os.scandir(images)}
-            lacking = [name for name in _train_names(partition) if name not in present]
+            lacking = [name for name in _names(partition, TRAIN) if name not in present]
         except (OSError, ValueError) as error:
             return str(error)
         more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
@@ -84,13 +91,13 @@ class Celeba(NamedSet):
         datasets.utils.extract_archive(there / ARCHIVE, below / self.folder)
 
 
-def _train_names(partition: Path) -> list[str]:
-    """Names of the training images. Raises ValueError where the file is not CelebA's partition."""
+def _names(partition: Path, split: str) -> list[str]:
+    """Names of the images of a split. Raises ValueError where the file is not CelebA's partition."""
     try:
         rows = [line.split() for line in partition.read_text("ascii").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{partition} cannot be read: {error}") from error
-    names = [row[0] for row in rows if row[1:] == [TRAIN]]
+    names = [row[0] for row in rows if row[1:] == [split]]
     if not names or not all(len(row) == 2 and row[1] in SPLITS for row in rows):
         raise ValueError(f"{partition} is damaged: its lines must be the name of an image and 0, 1 or 2")
     return names

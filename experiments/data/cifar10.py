@@ -12,5 +12,6 @@ class Cifar10(CifarSet):
     folder: ClassVar[str] = "cifar-10-batches-py"
     published: ClassVar[str] = "CIFAR10"
     files: ClassVar[tuple[str, ...]] = (*(f"data_batch_{number}" for number in range(1, 6)), "batches.meta")
+    held_out_files: ClassVar[tuple[str, ...]] = ("test_batch", "batches.meta")
     labels_key: ClassVar[str] = "labels"
     classes_key: ClassVar[str] = "label_names"

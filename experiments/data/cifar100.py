@@ -12,5 +12,6 @@ class Cifar100(CifarSet):
     folder: ClassVar[str] = "cifar-100-python"
     published: ClassVar[str] = "CIFAR100"
     files: ClassVar[tuple[str, ...]] = ("train", "meta")
+    held_out_files: ClassVar[tuple[str, ...]] = ("test", "meta")
     labels_key: ClassVar[str] = "fine_labels"
     classes_key: ClassVar[str] = "fine_label_names"

@@ -38,16 +38,17 @@ class FolderStore(Store):
         return str(self.root / name)
 
     def stamp(self, name: str) -> str:
-        """A stamp of path, size and time.
+        """A stamp of path, size and times.
 
-        The path belongs to it: two folders, unpacked from one source, may agree in all the rest.
+        The path belongs to it: two folders, unpacked from one source, may agree in all the rest. So does the
+        time of the last change of any kind, which a program that sets the other one back cannot hide.
         """
         file = self.root / name
         try:
             status = file.stat()
         except OSError:
             return f"{file.absolute()} missing"
-        return f"{file.absolute()} {status.st_size} {status.st_mtime_ns}"
+        return f"{file.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class Folder(ImageFileSource, DomainSource):
@@ -112,6 +113,10 @@ class Folder(ImageFileSource, DomainSource):
             problem = "is a file, not a folder" if root.exists() else "does not exist"
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"
+        if root.suffix.lower() == ".zip":
+            raise ValueError(
+                f"{root} {problem}: write --data zip:{self.argument} for the images in a zip file"
+            )
         raise ValueError(f"{root} {problem}: write --data folder:PATH with a folder of images")
 
     @cached_property
@@ -123,12 +128,13 @@ class Folder(ImageFileSource, DomainSource):
         return _images_among(self.store.root, self.files)
 
 
-def images_below(root: Path) -> list[str]:
-    """Lists image files in a folder and its subfolders, by their paths below it.
+def images_below(root: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Lists image files in a folder and its subfolders, by their paths below it, with remarks on the others.
 
     Raises ValueError where there are none, and for a subfolder that cannot be read.
     """
-    return _images_among(root, _walk(root))
+    files = list(_walk(root))
+    return _images_among(root, files), remark_on_endings(files)
 
 
 def _images_among(root: Path, files: Iterable[str]) -> list[str]:

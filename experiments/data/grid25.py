@@ -9,7 +9,7 @@ from torch import Tensor
 
 from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Fit, InMemoryData, Kind, Native, Source
-from experiments.data.core.gaussians import gaussians, mode_names
+from experiments.data.core.gaussians import HELD_OUT_SEED, gaussians, mode_names
 from losses.core.options import option
 
 _STEPS = torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0])
@@ -46,3 +46,8 @@ class Grid25(Source):
         del size, channels, fit
         check_no_argument("grid25", self.argument)
         return gaussians(self.centres, self.options.sigma)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> InMemoryData:
+        """Opens as many further points."""
+        del size, channels, fit
+        return gaussians(self.centres, self.options.sigma, HELD_OUT_SEED)

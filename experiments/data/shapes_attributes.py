@@ -130,3 +130,7 @@ class ShapesAttributes(Source):
         del fit
         check_no_argument("shapes-attributes", self.argument)
         return AttributeShapes(training_scenes(), *check_shape("shapes-attributes", size, channels))
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> AttributeShapes:
+        """Draws pictures of further scenes."""
+        return self.open(size, channels, fit).held_out()

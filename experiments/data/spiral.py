@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import Fit, InMemoryData, Kind, Native, Source
-from experiments.data.core.gaussians import gaussians
+from experiments.data.core.gaussians import HELD_OUT_SEED, SEED, gaussians
 from losses.core.options import option
 
 ARMS = ("first arm", "second arm")
@@ -60,5 +60,13 @@ class Spiral(Source):
         """Opens float32 points `(N, 2)`; size, channels and fit mean nothing to them."""
         del size, channels, fit
         check_no_argument("spiral", self.argument)
-        points = gaussians(self.centres, self.options.sigma).samples
+        return self._points(SEED)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> InMemoryData:
+        """Opens as many further points."""
+        del size, channels, fit
+        return self._points(HELD_OUT_SEED)
+
+    def _points(self, seed: int) -> InMemoryData:
+        points = gaussians(self.centres, self.options.sigma, seed).samples
         return InMemoryData(points, torch.arange(len(points)) % len(ARMS), ARMS)

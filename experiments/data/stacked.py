@@ -49,7 +49,7 @@ def stacked_names(grey: Sequence[str]) -> tuple[str, ...]:
 class Stacked(Source):
     """Source of Stacked MNIST, or of any labelled grey set stacked alike (Metz et al. 2017).
 
-    With ten classes it has 1,000 modes, which `gans evaluate --metrics stacked-mnist` counts
+    With ten classes it has 1,000 modes, which `gans evaluate RUN --metrics stacked-mnist` counts
     (arXiv:1611.02163, section 3.3.1).
     """
 
@@ -75,9 +75,15 @@ class Stacked(Source):
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> StackedImages:
         """Opens stacked pictures at `size`, as the grey set brings them there."""
+        return self._stack(self._grey.open(size, 1, fit), channels)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> StackedImages:
+        """Opens as many pictures, stacked of those that the grey set holds out from training."""
+        return self._stack(self._grey.open_held_out(size, 1, fit), channels)
+
+    def _stack(self, grey: DataSet, channels: int | None) -> StackedImages:
         if channels not in (None, CHANNELS):
             raise ValueError(f"data 'stacked' has {CHANNELS} channels, not {channels}")
-        grey = self._grey.open(size, 1, fit)
         if grey.labels is None:
             raise ValueError(f"data 'stacked' needs classes, which {self.argument} has not; take mnist")
         if len(grey.classes) > MOST_CLASSES:

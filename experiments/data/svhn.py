@@ -17,6 +17,7 @@ class Svhn(InMemoryNamedSet):
     channels: ClassVar[int] = 3
     folder: ClassVar[str] = ""
     files: ClassVar[tuple[str, ...]] = ("train_32x32.mat",)
+    held_out_files: ClassVar[tuple[str, ...]] = ("test_32x32.mat",)
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
 
     def fault(self, files: Files) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.files import make_parent_folders
+from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
+from experiments.data.core.sources import suggest_spec
 from experiments.evaluation.features import (
     ExtractorOptions,
     Meter,
@@ -17,6 +18,7 @@ from experiments.evaluation.features import (
     open_extractor,
     provenance_differences,
 )
+from experiments.evaluation.protocols import MOST_SAMPLES
 from experiments.evaluation.sample_sets import (
     GeneratedSamples,
     ImageFormat,
@@ -60,7 +62,8 @@ class DistanceSides:
         options: of the extraction.
         image_format: format of image data; the default is that of a generator on the other side.
         access: access to data, and options of its sources.
-        count: largest number of samples on each side.
+        count: largest number of samples on each side; None: 50,000, but of generated ones as many as the
+            other side has.
         seed: seed of samples, and of the part of a larger data set.
         meter: called with the name and the number of the samples that are extracted.
     """
@@ -70,7 +73,7 @@ class DistanceSides:
         options: ExtractorOptions,
         image_format: ImageFormat,
         access: DataAccess,
-        count: int,
+        count: int | None,
         seed: int,
         meter: Meter,
     ) -> None:
@@ -85,6 +88,7 @@ class DistanceSides:
         self._data = ""  # what the sides are, or were trained on: it may decide on the extractor
         self._extractor: tuple[bool, Extractor] | None = None
         self._generated: dict[str, GeneratedSamples] = {}
+        self._generated_count = count or MOST_SAMPLES
 
     def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
         """Opens both sides. Data that is compared with a generator is brought to the format of its samples.
@@ -97,7 +101,11 @@ class DistanceSides:
             if self.image_format == ImageFormat():
                 self.image_format = image_format_of(settings)
         self._data = next(filter(is_data_spec, (b, a)), self._data)
-        return self.open(a), self.open(b)
+        found = {word: self.open(word) for word in (a, b) if not is_generator(word)}
+        if self.count is None and (known := [side.count for side in found.values() if side.count > 1]):
+            self._generated_count = min(MOST_SAMPLES, *known)
+        one, other = (found[word] if word in found else self.open(word) for word in (a, b))
+        return one, other
 
     def open(self, word: str) -> DistanceSide:
         """Opens the side that a word names: a `.npz`, a generator, or a data spec. Raises UsageError."""
@@ -106,18 +114,21 @@ class DistanceSides:
                 statistics = Statistics.load(word)
             return DistanceSide(word, statistics, statistics.count, statistics.provenance)
         if is_generator(word):
-            return self.of_samples(self._open_generated(word))
+            return self.of_samples(self._open_generated(word).with_count(self._generated_count))
         if is_data_spec(word):
             self._data = self._data or word
-            samples = open_data_samples(word, self.image_format, self.count, self.seed, self.access)
+            samples = open_data_samples(
+                word, self.image_format, self.count or MOST_SAMPLES, self.seed, self.access
+            )
             for remark in samples.data.remarks:
                 log.info(f"data {word}: {remark}")
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
             return DistanceSide(word, reference.statistics, len(samples), record)
-        hint = f"; for the images in it: folder:{word}" if Path(word).is_dir() else ""
+        hint = suggest_spec(word)
         raise UsageError(
-            f"{word} is no statistics file (.npz), run folder, exported generator or data set{hint}"
+            f"{word} is no statistics file (.npz), run folder, exported generator or data set"
+            + (f", but {hint}" if hint else "")
         )
 
     def of_samples(self, samples: SampleSet) -> DistanceSide:
@@ -131,7 +142,7 @@ class DistanceSides:
 
     def _open_generated(self, word: str) -> GeneratedSamples:
         if word not in self._generated:
-            samples = open_generated(word, self.count, self.seed, self.options.device)
+            samples = open_generated(word, self._generated_count, self.seed, self.options.device)
             self._generated[word] = samples
         return self._generated[word]
 
@@ -186,5 +197,4 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
 
 def write_statistics(side: DistanceSide, path: Path) -> None:
     """Writes mean and covariance of a side with their provenance. Raises RunError where that fails."""
-    with make_parent_folders(path):
-        side.statistics.save(path, side.record)
+    write_file(path, side.statistics.to_bytes(side.record))

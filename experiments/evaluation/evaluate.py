@@ -1,24 +1,24 @@
 """Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from experiments.core import registry
-from experiments.core.errors import RunError, UsageError
+from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
+from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.evaluation.features import ExtractorOptions, Meter, open_extractor, read_own_options
-from experiments.evaluation.sample_sets import Candidate, open_candidate
-from experiments.evaluation.task_metrics import TaskMetrics, incompatibility
+from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
+from experiments.evaluation.sample_sets import Candidate
+from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, incompatibility
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
-from experiments.runs.checkpoint import DamagedError
-from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores
+from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
 from metrics.core.metric import Metric
 
 log = logging.getLogger("gans")
@@ -26,7 +26,7 @@ log = logging.getLogger("gans")
 # Parts of the record of a score that must be equal for two scores to compare.
 COMPARABLE = (
     *("extractor", "weights", "resize_rule", "extractor_options"),
-    *("options", "n", "seed", "reference", "split"),
+    *("options", "n", "seed", "reference", "split", "protocol"),
 )
 DEFAULTS_FOR_IMAGES = ("fid", "kid", "precision-recall")
 DEFAULTS_FOR_PAIRS = ("l1", "psnr", "ssim")
@@ -43,26 +43,37 @@ class Evaluator:
     Args:
         options: of the extraction.
         names: names of the metrics; without any, the defaults for the kind of data.
-        count: largest number of samples on each side.
+        count: largest number of samples on each side; None: as many generated ones as there are real ones, at
+            most 50,000.
         seed: seed of the samples, and of the part of a larger data set.
         meter: called with the name and the number of the samples that are extracted.
         component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
+        choice: of the real samples.
+
+    Raises UsageError for another number of samples than that of a protocol.
+
+    Attributes:
+        faults: errors of the metrics that failed with the last generator, by the names of their scores.
     """
 
     def __init__(
         self,
         options: ExtractorOptions,
         names: Sequence[str],
-        count: int,
+        count: int | None,
         seed: int,
         meter: Meter,
         component_options: SettingValues | None = None,
+        choice: ReferenceChoice = USUAL_REFERENCE,
     ) -> None:
+        if choice.protocol and count not in (None, own := PROTOCOLS[choice.protocol].samples):
+            raise UsageError(f"--protocol {choice.protocol} is {own:,} samples, not {count:,}; leave -n out")
         given = {canonical_key(key): value for key, value in (component_options or {}).items()}
         of_extractor = {key: value for key, value in given.items() if key.startswith("extractor.")}
         self.options = replace(options, options={**options.options, **of_extractor})
         self.metric_options = {key: value for key, value in given.items() if key not in of_extractor}
         self.names, self.count, self.seed, self.meter = names, count, seed, meter
+        self.choice, self.faults = choice, dict[str, Exception]()
         self.metrics: dict[str, type[Metric]] = {}
         self.task_metrics: list[TaskMetrics] = []
         self._logged: set[str] = set()  # remarks
@@ -81,7 +92,7 @@ class Evaluator:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
         kinds = _load_metrics(self.names)
         options = self._read_metric_options(kinds)
-        tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device)
+        tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device, self.choice)
         if not kinds:
             kinds = _load_metrics(self._default_names(tasks, options))
             self._read_metric_options(kinds)
@@ -94,6 +105,22 @@ class Evaluator:
         self._check_best(best, kinds, tasks)
         self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
         self.metrics = kinds
+        self._keep_faults()
+        if not any(each.metrics for each in self.task_metrics):
+            self.check_complete()
+
+    def check_complete(self) -> None:
+        """Checks that no metric has failed so far; raises the error of the first that has."""
+        for error in self.faults.values():
+            raise error
+
+    def describe(self) -> str:
+        """Describes what is compared: `300 samples against 300 training images of folder:photos`."""
+        task = self.task_metrics[0].task
+        kind = "images" if task.reals.is_images else "points"
+        sides = [f"{len(each.samples):,} {each.split} {kind}" for each in task.references]
+        name = f", by {self.choice.protocol}" if self.choice.protocol else ""
+        return f"{task.count:,} samples against {' and '.join(sides)} of {task.reals.name}{name}"
 
     def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> SettingValues:
         """Reads the options of the metrics. Raises UsageError for those of a metric that is not evaluated.
@@ -116,13 +143,20 @@ class Evaluator:
     def _default_names(self, tasks: Sequence[EvaluationTask], options: SettingValues) -> Sequence[str]:
         """The metrics where the user names none, without kid for small sets unless it is given options."""
         reals = [task.reals for task in tasks]
-        if not reals[0].is_images:
+        if not reals[0].is_images and not self.choice.protocol:
             return DEFAULTS_FOR_POINTS if reals[0].data.mixture is None else DEFAULTS_FOR_MIXTURES
+        if self.choice.protocol:
+            return PROTOCOLS[self.choice.protocol].metrics
         names = list(DEFAULTS_FOR_IMAGES)
         size = make_options(options_type("metric", "kid"), "kid", options).subset_size
         is_asked = any(key.startswith("kid.") for key in options)
-        if min(self.count, *map(len, reals)) < size and not is_asked:
-            log.info(f"kid is left out: it needs {size:,} samples on each side")
+        counts = [task.count for task in tasks]
+        counts += [len(reference.samples) for task in tasks for reference in task.references]
+        if (fewest := min(counts)) < size and not is_asked:
+            log.info(
+                f"kid is left out: it needs {size:,} samples on each side"
+                + (f"; --set kid.subset_size={fewest} computes it of {fewest:,}" if fewest > 1 else "")
+            )
             names.remove("kid")
         return names + list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
 
@@ -134,7 +168,7 @@ class Evaluator:
             return
         known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
         known += [self.key_of(name) for name in kinds]
-        task_keys = [task.key for task in tasks if task.key]
+        task_keys = [key for task in tasks for key in task.ends if key]
         word, _, task_key = best.partition("/")
         if registry.METRIC_ALIASES.get(word, word) not in known or task_key not in ("", *task_keys):
             each = f"; each also with {' or '.join(f'/{key}' for key in task_keys)}" if task_keys else ""
@@ -147,7 +181,7 @@ class Evaluator:
 
         That is one number by its name; or all numbers of a metric that have a direction, of which the first
         counts most. Of translations in several directions, each is the mean over these, unless `best` names
-        one: `fid/to-B`.
+        one: `fid/to-B`. A score that is not finite is worse than any other.
         """
         name, keys = self._keys_of(best)
         better = self.metrics[name].higher_is_better
@@ -158,14 +192,27 @@ class Evaluator:
             (fmean(score[each] if each in score else score["value"] for score in own), up)
             for each, up in chosen.items()
         )
-        return tuple(value if up else -value for value, up in values)
+        return tuple(rank_value(value, up) for value, up in values)
 
     def is_comparable(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
         """Whether the scores that order generators are in both, with equal provenance."""
         return all(
-            key in others and all(others[key].get(part) == scores[key].get(part) for part in COMPARABLE)
+            key in others and not differences(scores[key], others[key], COMPARABLE)
             for key in self._keys_of(best)[1]
         )
+
+    def has_score(self, best: str, scores: EvaluationScores) -> bool:
+        """Whether the scores that order generators are all there: a metric may have failed."""
+        return all(key in scores for key in self._keys_of(best)[1])
+
+    def chosen_scores(self, best: str, scores: EvaluationScores) -> dict[str, float]:
+        """The numbers that order generators, by the names that they have in `scores.jsonl`."""
+        name, keys = self._keys_of(best)
+        word = best.partition("/")[0]
+        found = flatten_scores({key: scores[key] for key in keys if key in scores})
+        own = {each.removeprefix(NUMBER): value for each, value in found.items()}
+        is_one = word in self.metrics[name].higher_is_better and len(self.metrics[name].higher_is_better) > 1
+        return {each: value for each, value in own.items() if not is_one or each.endswith(f"/{word}")}
 
     def _keys_of(self, best: str) -> tuple[str, list[str]]:
         """The metric that `best` names, itself or one of its numbers; and the keys of its scores."""
@@ -176,8 +223,11 @@ class Evaluator:
             for name, kind in self.metrics.items()
             if word in (name, self.key_of(name), *kind.higher_is_better)
         )
-        task_keys = [task_metrics.task.key for task_metrics in self.task_metrics]
-        return name, [self.key_of(name, each) for each in task_keys if task_key in ("", each)]
+        tasks = [task_metrics.task for task_metrics in self.task_metrics]
+        is_free = self.metrics[name].reference in WITHOUT_SAMPLES
+        ends = [[task.key] if is_free else task.ends for task in tasks]
+        chosen = [end for of_task in ends for end in of_task if end == task_key] or [each[0] for each in ends]
+        return name, [self.key_of(name, end) for end in chosen]
 
     def __call__(self, candidate: Candidate) -> EvaluationScores:
         """Evaluates a generator: name of each score → its numbers and their provenance.
@@ -189,60 +239,66 @@ class Evaluator:
         scores: EvaluationScores = {}
         for task_metrics in self.task_metrics:
             samples = task_metrics.task.samples(candidate)
-            for name, numbers in task_metrics.numbers(samples).items():
-                self._log_remarks(name, task_metrics.metrics[name])
+            for scored, numbers in task_metrics.numbers(samples):
+                self._log_remarks(self.key_of(scored.name, scored.suffix), scored.metric)
                 (first, value), *rest = numbers.items()
                 # Of a metric with several, each has a name of its own.
-                own = {first: value} if len(self.metrics[name].higher_is_better) > 1 else {}
-                record = task_metrics.record(name, samples, self.seed)
-                scores[self.key_of(name, task_metrics.task.key)] = {
+                own = {first: value} if len(scored.metric.higher_is_better) > 1 else {}
+                record = task_metrics.record(scored, samples, self.seed)
+                scores[self.key_of(scored.name, task_metrics.task.key, scored.suffix)] = {
                     "value": value,
                     **own,
                     **dict(rest),
                     **record,
                 }
+        self._keep_faults()
+        if not scores:
+            self.check_complete()
         return scores
 
-    def key_of(self, name: str, task_key: str = "") -> str:
-        """The key of a metric's score: `fid` only for features of Inception, and `fid/to-B` of one task.
+    def _keep_faults(self) -> None:
+        """Keeps the errors of the metrics that failed, by the names of their scores."""
+        self.faults = {
+            self.key_of(name, task_metrics.task.key, suffix): error
+            for task_metrics in self.task_metrics
+            for (name, suffix), error in task_metrics.faults.items()
+        }
+
+    def key_of(self, name: str, *ends: str) -> str:
+        """The key of a metric's score: `fid` for features of Inception alone, else `fd-NAME`.
 
         Args:
-            task_key: of one task among several; empty for the only one.
+            ends: key of one task among several, `fid/to-B`; suffix of a reference, `fid/held-out`.
         """
-        key = name.replace("fid", self.extractor.distance, 1) if name.startswith("fid") else name
-        return f"{key}/{task_key}" if task_key else key
+        return "/".join(filter(None, (distance_name(name, self.extractor.distance), *ends)))
+
+    def bounds_of(self, name: str, number: str) -> tuple[float, float]:
+        """The smallest and largest value that a number of a metric can have, on the data that is open.
+
+        Args:
+            number: one of its scores; "value" is the first.
+        """
+        score = next(iter(self.metrics[name].higher_is_better)) if number == "value" else number
+        found = [
+            getattr(each.metric, "ranges", {})
+            for task_metrics in self.task_metrics
+            for each in task_metrics.metrics
+            if each.name == name
+        ]
+        low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
+        return min(low), max(high)
 
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""
         for remark in metric.remarks:
-            if (line := f"{name}: {remark}") not in self._logged:
-                self._logged.add(line)
-                log.info(line)
+            self._log_once(f"{name}: {remark}")
+
+    def _log_once(self, line: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
+            log.info(line)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:
     """Loads metrics by name. Raises UsageError for an unknown one."""
     return {name: registry.load("metric", name) for name in registry.metric_names(names)}
-
-
-def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
-    """Opens the newest generator of a run, or all that it still has; damaged ones are left out.
-
-    Args:
-        word: a run folder; without `every_checkpoint` also a checkpoint or an exported generator.
-
-    Raises UsageError for what is none of these, RunError where none can be read.
-    """
-    if not every_checkpoint:
-        return [open_candidate(word)]
-    folder, found = RunFolder(Path(word)), []
-    if not folder.exists:
-        raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
-    for path in folder.checkpoints().paths():
-        try:
-            found.append(open_candidate(str(path)))
-        except DamagedError as error:
-            log.info(f"{error}; it is left out")
-    if not found:
-        raise RunError(f"{word} has no checkpoint that can be read; wait for its first, or resume the run")
-    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import torch
@@ -133,7 +134,7 @@ def _default(options: ExtractorOptions, data: str) -> tuple[str, str]:
         if kept is not None and kept.get("data") == absolute_spec(spec) and not kept.get("options"):
             return f"classifier:{name}", f"it was trained on {spec}"
     hint = (
-        f"; a better extractor for these is made by: gans train-classifier --data {better[-1]}"
+        f"; a better extractor for these is made by: gans train-classifier --data {quote(better[-1])}"
         if better
         else ""
     )
@@ -144,10 +145,11 @@ def _default(options: ExtractorOptions, data: str) -> tuple[str, str]:
 
 
 def _is_for_classifiers(spec: str) -> bool:
-    """Whether ImageNet's networks know little of this data: drawn, or grey."""
+    """Whether ImageNet's networks know little of this data, drawn or grey, and it has classes to learn."""
     try:
         source = open_source(spec)
-        return source.kind == "images" and (source.is_embedded or source.native().channels == 1)
+        is_unlike = source.kind == "images" and (source.is_embedded or source.native().channels == 1)
+        return is_unlike and len(source.class_names()) > 1
     except (UsageError, ValueError):  # it is opened later, and complains then
         return False
 
@@ -231,7 +233,7 @@ class ReferenceFeatures:
                 moments.update(part)
         with usage_errors():
             found = moments.statistics()
-        self._keep(lambda: found.save(file, self.record))
+        self._keep(lambda: write_atomically(file, found.to_bytes(self.record)))
         return found
 
     @cached_property

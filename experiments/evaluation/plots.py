@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.files import refuse_link
 from experiments.core.images import grid, render_figure, save_png, to_pillow
 from experiments.evaluation.features import Meter, ReferenceFeatures, extract
 from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
@@ -51,7 +52,10 @@ class ExtractedSet:
 
 
 def check_plots(candidate: Candidate, folder: RunFolder) -> None:
-    """Checks that a generator makes images from noise, in a run folder, for plots. Raises UsageError."""
+    """Checks that a generator makes images from noise, in a run folder, for plots.
+
+    Raises UsageError, and RunError for a link in the place of the folder of plots.
+    """
     name = candidate.name
     if not folder.exists:
         raise UsageError(f"--plot draws into a run folder, which {name} is not")
@@ -62,6 +66,7 @@ def check_plots(candidate: Candidate, folder: RunFolder) -> None:
         )
     if isinstance(candidate.network, Translator):
         raise UsageError(f"--plot draws samples from noise, and {name} translates; see {name}/samples")
+    refuse_link(folder.path / "plots")
 
 
 def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: Meter) -> list[Path]:
@@ -76,8 +81,7 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
     )
     assert isinstance(samples, GeneratedSamples)  # the plots were checked
     count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
-    own = GeneratedSamples(samples.name, samples.generator, samples.settings, count, seed, samples.device)
-    sides = own, DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)
+    sides = samples.with_count(count), DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)
     fakes, reals = (_extracted(side, reference, meter) for side in sides)
     pictures = {"neighbours": neighbours(fakes, reals)}
     if fakes.probabilities is not None:

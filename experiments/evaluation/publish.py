@@ -3,20 +3,33 @@
 import logging
 from collections.abc import Mapping
 
+from experiments.core.console import describe_error
 from experiments.core.errors import RunError
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.sample_sets import open_candidate
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores, append_scores, describe_tracked_run, flatten_scores
+from experiments.runs.scores import (
+    EvaluationScores,
+    append_scores,
+    check_score_files,
+    describe_tracked_run,
+    flatten_scores,
+)
 from experiments.trackers.core.several import reopen_trackers, trackers_of_run
 
 log = logging.getLogger("gans")
 
 
 def evaluate_newest(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores:
-    """Evaluates a run's newest generator; its folder keeps the scores, and its trackers receive them."""
+    """Evaluates a run's newest generator; its folder keeps the scores, and its trackers receive them.
+
+    Metrics that fail are named in remarks. Raises RunError where the scores cannot be kept.
+    """
+    check_score_files(folder)
     candidate = open_candidate(str(folder.path))
     step, scores = candidate.step or 0, evaluator(candidate)
+    for name, error in evaluator.faults.items():
+        log.info(f"{folder.path}: no score {name}: {describe_error(error)}")
     append_scores(folder, step, candidate.kimg, scores)
     publish_scores(folder, {step: scores})
     return scores

@@ -1,5 +1,6 @@
 """Sample sets: finite sets of images of one size, or of points, from data or from a generator."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,19 +15,24 @@ from torch import Tensor, nn
 from experiments.config.factory import blueprint_of
 from experiments.core import registry
 from experiments.core.device import resolve_device
-from experiments.core.errors import UsageError, usage_errors
+from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
-from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
+from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
+from experiments.runs.checkpoint import DamagedError
+from experiments.runs.folder import RunFolder
 from experiments.runs.generator import draw_labels, from_noise, load, sample_batches
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
+log = logging.getLogger("gans")
+
 BATCH = 64
+DRAWN_SIZE = (32, 32)  # of sets that are drawn at any size, where none is given
 
 
 class SampleSet(ABC):
@@ -103,6 +109,10 @@ class GeneratedSamples(SampleSet):
 
     def __len__(self) -> int:
         return self.count
+
+    def with_count(self, count: int) -> "GeneratedSamples":
+        """Another number of samples of the same generator."""
+        return GeneratedSamples(self.name, self.generator, self.settings, count, self.seed, self.device)
 
     def batches(self) -> Iterator[Tensor]:
         for batch in sample_batches(self.generator, self.count, self.seed, self.device):
@@ -195,26 +205,41 @@ def open_data_samples(
     return DataSamples(spec, open_data_as(spec, image_format, data_access), count, seed)
 
 
-def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL) -> DataSet:
-    """Opens the data of a spec in a format. Raises UsageError where that cannot be had."""
+def open_data_as(
+    spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL, held_out: bool = False
+) -> DataSet:
+    """Opens the data of a spec in a format; with `held_out`, samples that are kept from training.
+
+    Raises UsageError where that cannot be had, NoHeldOutDataError where nothing is held out.
+    """
     source = open_source(absolute_spec(spec), data_access)
-    if source.kind == "points":
-        with usage_errors():
-            return source.open(None, None, image_format.fit)
-    with usage_errors():
+    open_at = source.open_held_out if held_out else source.open
+    try:
+        if source.kind == "points":
+            return open_at(None, None, image_format.fit)
         native = source.native()
-    size = image_format.size or native.size or native.first
-    if size is None:
-        raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
-    with usage_errors():
-        return source.open(size, image_format.channels or native.channels or 3, image_format.fit)
+        size = image_format.size or native.size or native.first
+        if size is None:  # of a set that is drawn
+            size = DRAWN_SIZE
+            log.info(
+                f"data {spec} has no size of its own and is drawn at {size[0]}×{size[1]}; "
+                "--image-size chooses"
+            )
+        return open_at(size, image_format.channels or native.channels or 3, image_format.fit)
+    except NoHeldOutDataError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
-def data_of_run(settings: Settings, count: int | None, seed: int) -> DataSamples:
-    """Opens the data that a run was trained on, as it was shown to the critic."""
-    return open_data_samples(
-        settings.data, image_format_of(settings), count, seed, data_access_from(settings.to_dict())
-    )
+def data_of_run(settings: Settings, count: int | None, seed: int, held_out: bool = False) -> DataSamples:
+    """Opens the data that a run was trained on, as it was shown to the critic, or what is held out of it.
+
+    Raises UsageError where it cannot be had, NoHeldOutDataError where nothing is held out.
+    """
+    access = data_access_from(settings.to_dict())
+    data = open_data_as(settings.data, image_format_of(settings), access, held_out)
+    return DataSamples(settings.data, data, count, seed)
 
 
 def is_generator(word: str) -> bool:
@@ -244,6 +269,29 @@ class Candidate:
 def open_candidate(word: str) -> Candidate:
     """Opens the generator of a run folder, a checkpoint or an exported file."""
     return Candidate(word, *load(Path(word)))
+
+
+def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
+    """Opens the newest generator of a run, or all that it still has; damaged ones are left out.
+
+    Args:
+        word: a run folder; without `every_checkpoint` also a checkpoint or an exported generator.
+
+    Raises UsageError for what is none of these, RunError where none can be read.
+    """
+    if not every_checkpoint:
+        return [open_candidate(word)]
+    folder, found = RunFolder(Path(word)), []
+    if not folder.exists:
+        raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
+    for path in folder.checkpoints().paths():
+        try:
+            found.append(open_candidate(str(path)))
+        except DamagedError as error:
+            log.info(f"{error}; it is left out")
+    if not found:
+        raise RunError(f"{word} has no checkpoint that can be read; wait for its first, or resume the run")
+    return found
 
 
 def open_generated(word: str, count: int, seed: int, device: str) -> GeneratedSamples:

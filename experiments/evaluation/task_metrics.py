@@ -1,11 +1,15 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from torch import Tensor
 
-from experiments.core.errors import RunError, usage_errors
+from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
@@ -18,14 +22,40 @@ from metrics.extractors.core.extractor import Extractor, Features
 from metrics.path_length import EPSILON
 
 Numbers = dict[str, float]
+WITHOUT_SAMPLES = ("none", "mixture")  # references of metrics that no real samples change
+
+
+@dataclass(frozen=True, eq=False)
+class ReferencedMetric:
+    """A metric of an evaluation, with the real samples that it compares with.
+
+    Attributes:
+        name: the word after `--metrics`.
+        metric: the metric itself.
+        split: part of the data that it compares with; empty for a metric that compares with no samples.
+        suffix: end of the name of its score.
+        features: of the reference.
+    """
+
+    name: str
+    metric: Metric
+    split: str
+    suffix: str
+    features: ReferenceFeatures
 
 
 class TaskMetrics:
     """The metrics of one task, with their references: opened once, for all generators.
 
+    A metric that fails takes no other with it.
+
     Args:
         kinds: classes of metrics by their names; none that `incompatibility` finds fault with.
         options: options of the metrics, by key (`kid.subset_size`).
+
+    Attributes:
+        metrics: the metrics that could be made, for every reference.
+        faults: errors of the others, and of those that failed with the last generator, by name and suffix.
     """
 
     def __init__(
@@ -37,38 +67,56 @@ class TaskMetrics:
         options: SettingValues | None = None,
     ) -> None:
         self.task, self.extractor, self.meter = task, extractor, meter
-        self.reference = ReferenceFeatures(task.reals, extractor, meter)
         self.options = {
             name: make_options(getattr(kind, "options_type", None), name, options or {})
             for name, kind in kinds.items()
         }
+        features = [ReferenceFeatures(each.samples, extractor, meter) for each in task.references]
         if any(kind.reference == "vectors" for kind in kinds.values()):
-            _ = self.reference.vectors  # the statistics can be made of these, but not the other way round
-        self.metrics = {
-            name: make_metric(kind, self.reference, self.options[name]) for name, kind in kinds.items()
-        }
+            for each in features:
+                _ = each.vectors  # the statistics can be made of these, but not the other way round
+        self.reference = features[0]
+        self.metrics: list[ReferencedMetric] = []
+        self._unmade: dict[tuple[str, str], Exception] = {}
+        for name, kind in kinds.items():
+            for reference, own in zip(task.references, features, strict=True):
+                compares = kind.reference not in WITHOUT_SAMPLES
+                if not compares and own is not self.reference:
+                    continue
+                split, suffix = (reference.split, reference.suffix) if compares else ("", "")
+                try:
+                    metric = make_metric(kind, own, self.options[name])
+                except UsageError as error:
+                    self._unmade[name, suffix] = error
+                else:
+                    self.metrics.append(ReferencedMetric(name, metric, split, suffix, own))
+        self.faults = dict(self._unmade)
+        self._left: list[ReferencedMetric] = []  # that have not failed
 
-    def record(self, name: str, samples: SampleSet, seed: int) -> JsonObject:
+    def record(self, scored: ReferencedMetric, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
-        of_pixels = self.metrics[name].takes == "pairs"
+        of_pixels = scored.metric.takes == "pairs"
         provenance = {} if of_pixels else self.extractor.description()
-        numbers = {"n": [len(samples), len(self.reference.samples)], "quantization": quantization(provenance)}
-        reference = self.reference.samples.content_hash if of_pixels else self.reference.hash
-        changed = changed_options(self.options[name])
+        reals = scored.features.samples
+        changed, ranges = changed_options(self.options[scored.name]), narrowed_ranges(scored.metric)
         return {
             **provenance,
             **({"options": changed} if changed else {}),
-            **numbers,
+            **({"ranges": ranges} if ranges else {}),
+            "n": [len(samples), len(reals)],
+            "quantization": quantization(provenance),
             "seed": seed,
-            "reference": reference,
+            "reference": reals.content_hash if of_pixels else scored.features.hash,
             **versions(),
+            **({"split": scored.split} if scored.split else {}),
             **self.task.record,
         }
 
-    def numbers(self, samples: SampleSet) -> dict[str, Numbers]:
-        """Computes all metrics of a generator's samples: metric → score → number."""
-        for metric in self.metrics.values():
-            metric.reset()
+    def numbers(self, samples: SampleSet) -> Iterator[tuple[ReferencedMetric, Numbers]]:
+        """Computes all metrics of a generator's samples, but those that fail, whose errors are `faults`."""
+        self.faults, self._left = dict(self._unmade), list(self.metrics)
+        for each in self.metrics:
+            each.metric.reset()
         begin = 0
         for made, features in self._with_features(samples):
             if features is not None:
@@ -79,22 +127,37 @@ class TaskMetrics:
                 assert isinstance(samples, TranslatedSamples)
                 self._feed("pairs", samples.pairs(begin, made))
             begin += len(made)
-        if self._takers("channel-logits"):
-            for logits in channel_logits(samples, self.extractor, self.meter):
-                self._feed("channel-logits", logits)
-        for epsilon, metrics in self._by_epsilon().items():
+        if takers := self._takers("channel-logits"):
+            with self._keeps_fault(*takers):
+                for logits in channel_logits(samples, self.extractor, self.meter):
+                    self._feed("channel-logits", logits)
+        for epsilon, takers in self._by_epsilon().items():
             assert isinstance(samples, GeneratedSamples)
-            for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
-                for metric in metrics:
-                    update_checking_finite(metric.update, vectors)
-        with usage_errors():
-            return {name: metric.compute() for name, metric in self.metrics.items()}
+            with self._keeps_fault(*takers):
+                for vectors in path_vectors(samples, self.extractor, self.meter, epsilon):
+                    for each in takers:
+                        update_checking_finite(each.metric.update, vectors)
+        for each in list(self._left):
+            with self._keeps_fault(each):
+                with usage_errors():
+                    numbers = each.metric.compute()
+                yield each, numbers
 
-    def _by_epsilon(self) -> dict[float, list[Metric]]:
+    @contextmanager
+    def _keeps_fault(self, *failing: ReferencedMetric) -> Iterator[None]:
+        """Keeps an error within as that of these metrics, which are left out from then on."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, the scores of the others must not be lost
+            for each in failing:
+                self.faults[each.name, each.suffix] = error
+                self._left.remove(each)
+
+    def _by_epsilon(self) -> dict[float, list[ReferencedMetric]]:
         """Metrics of paths by the length of their steps: `epsilon`, where a metric has it."""
-        found: dict[float, list[Metric]] = {}
-        for metric in self._takers("path-vectors"):
-            found.setdefault(getattr(metric, "epsilon", EPSILON), []).append(metric)
+        found: dict[float, list[ReferencedMetric]] = {}
+        for each in self._takers("path-vectors"):
+            found.setdefault(getattr(each.metric, "epsilon", EPSILON), []).append(each)
         return found
 
     def _with_features(self, samples: SampleSet) -> Iterator[tuple[Tensor, Features | None]]:
@@ -107,12 +170,13 @@ class TaskMetrics:
                 yield batch, None
                 advance(len(batch))
 
-    def _takers(self, takes: str) -> list[Metric]:
-        return [metric for metric in self.metrics.values() if metric.takes == takes]
+    def _takers(self, takes: str) -> list[ReferencedMetric]:
+        return [each for each in self._left if each.metric.takes == takes]
 
     def _feed(self, takes: str, batch: Tensor | None) -> None:
-        for metric in self._takers(takes):
-            update_checking_finite(metric.update, batch)
+        for each in self._takers(takes):
+            with self._keeps_fault(each):
+                update_checking_finite(each.metric.update, batch)
 
 
 def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any = None) -> Metric:
@@ -135,6 +199,16 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
         return kind(*arguments)
 
 
+def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
+    """Ranges of a metric's scores that its reference and samples narrow, as JSON; such as 0 to 8 modes."""
+    of_class = getattr(type(metric), "ranges", {})
+    return {
+        score: list(own)
+        for score, own in getattr(metric, "ranges", {}).items()
+        if own != of_class.get(score) and all(map(math.isfinite, own))
+    }
+
+
 def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:
     """The reason why a metric cannot score a task with an extractor, with the remedy; empty if it can."""
     samples, data = task.reals, task.reals.data
@@ -151,20 +225,26 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
         return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
     if kind.takes in ("logits", "channel-logits") and not samples.is_images:
         return f"needs the classes of images, and {samples.name} is points"
-    train = "make one with: gans train-classifier --data"
     if kind.reference == "class-shares" and data.labels is None:
         return f"needs classes, which {samples.name} has not"
     if kind.reference == "class-shares" and extractor.classes != data.classes:
-        return f"needs a classifier of {samples.name}, not {extractor.name}; {train} {samples.name}"
+        spec = samples.name
+        return f"needs a classifier of {spec}, not {extractor.name}; {_training_of(spec, samples)}"
     if kind.takes == "channel-logits" and not data.channel_classes:
         return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
     if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
         inner = samples.name.partition(":")[2]
-        return f"needs a classifier of {inner}, not {extractor.name}; {train} {inner}"
+        return f"needs a classifier of {inner}, not {extractor.name}; {_training_of(inner, samples)}"
     if kind.takes == "logits" and not extractor.has_logits:
         others = "--extractor inception, efflite0 or classifier:NAME"
         return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
     return ""
+
+
+def _training_of(spec: str, samples: SampleSet) -> str:
+    """The command that trains a classifier of data, at the size of these samples."""
+    height, width = samples.shape[1:]
+    return f"make one with: gans train-classifier --data {quote(spec)} --image-size {height}x{width}"
 
 
 def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

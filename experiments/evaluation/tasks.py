@@ -1,7 +1,8 @@
 """Evaluation tasks: images from noise, or translations in one direction or in two."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,20 +10,30 @@ from torch import Tensor
 
 from experiments.config.factory import build_networks
 from experiments.core.device import resolve_device
-from experiments.core.errors import usage_errors
+from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
 from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
-from experiments.data.core.open import open_held_out_attributes, open_held_out_domains, task_of
-from experiments.evaluation.sample_sets import (
-    BATCH,
-    Candidate,
-    DataSamples,
-    GeneratedSamples,
-    SampleSet,
-    data_of_run,
+from experiments.data.core.open import (
+    open_domains,
+    open_held_out_attributes,
+    open_held_out_domains,
+    open_training_attributes,
+    task_of,
 )
+from experiments.evaluation.protocols import (
+    BOTH,
+    HELD_OUT,
+    MOST_SAMPLES,
+    PROTOCOLS,
+    SPLITS,
+    TRAIN,
+    USUAL_REFERENCE,
+    ReferenceChoice,
+)
+from experiments.evaluation.references import Reference, open_references
+from experiments.evaluation.sample_sets import BATCH, Candidate, DataSamples, GeneratedSamples, SampleSet
 from experiments.runs.generator import from_noise
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
@@ -88,17 +99,29 @@ class EvaluationTask(ABC):
 
     Attributes:
         key: suffix of the keys of its scores; empty where a generator has one task only.
-        reals: the real samples, at most as many as are asked for.
+        references: the real samples, at most as many as are asked for; the first are the usual ones.
+        count: number of samples that are generated.
         record: provenance of its scores, beside the parts that all have.
         has_paths: whether paths of latents can be followed.
         has_pairs: whether the true image is known of each that is generated.
     """
 
     key: str = ""
-    reals: DataSamples
+    references: Sequence[Reference]
+    count: int
     record: dict[str, Any]
     has_paths: bool = False
     has_pairs: bool = False
+
+    @property
+    def reals(self) -> DataSamples:
+        """The real samples of the first reference."""
+        return self.references[0].samples
+
+    @property
+    def ends(self) -> list[str]:
+        """Ends of the names of its scores, one for each reference."""
+        return ["/".join(filter(None, (self.key, reference.suffix))) for reference in self.references]
 
     @abstractmethod
     def samples(self, candidate: Candidate) -> SampleSet:
@@ -106,13 +129,30 @@ class EvaluationTask(ABC):
 
 
 class FromNoise(EvaluationTask):
-    """Generation from noise: samples against the data of the training."""
+    """Generation from noise: samples against the data of the training, or what is held out of it.
+
+    Args:
+        count: largest number of samples on each side; None: as many are generated as there are real ones, at
+            most 50,000.
+    """
 
     has_paths = True
 
-    def __init__(self, settings: Settings, count: int, seed: int, device: str) -> None:
-        self.reals, self.record = data_of_run(settings, count, seed), {}
-        self.count, self.seed, self.device = count, seed, device
+    def __init__(
+        self,
+        settings: Settings,
+        count: int | None,
+        seed: int,
+        device: str,
+        choice: ReferenceChoice = USUAL_REFERENCE,
+    ) -> None:
+        protocol = PROTOCOLS[choice.protocol] if choice.protocol else None
+        most = None if protocol else count or MOST_SAMPLES
+        self.references = open_references(settings, most, seed, choice)
+        numbers = [len(reference.samples) for reference in self.references]
+        self.count = protocol.samples if protocol else count or max(numbers)
+        self.record = {"protocol": choice.protocol} if protocol else {}
+        self.seed, self.device = seed, device
 
     def samples(self, candidate: Candidate) -> GeneratedSamples:
         network = from_noise(candidate.network, candidate.name)
@@ -125,10 +165,12 @@ class ToDomain(EvaluationTask):
     """Translation to one domain: results against images of that domain."""
 
     def __init__(
-        self, to: str, inputs: DataSamples, reals: DataSamples, has_pairs: bool, split: str, device: str
+        self, to: str, inputs: DataSamples, reference: Reference, has_pairs: bool, device: str
     ) -> None:
-        self.key, self.to, self.inputs, self.reals = f"to-{to}", to, inputs, reals
-        self.has_pairs, self.record, self.device = has_pairs, {"split": split}, device
+        self.key = f"to-{to}" + (f"/{reference.suffix}" if reference.suffix else "")
+        self.to, self.inputs, self.references = to, inputs, (replace(reference, suffix=""),)
+        self.count, self.has_pairs, self.device = len(inputs), has_pairs, device
+        self.record = {"split": reference.split}
 
     def samples(self, candidate: Candidate) -> TranslatedSamples:
         device = torch.device(resolve_device(self.device))
@@ -147,8 +189,9 @@ class ToDomain(EvaluationTask):
 class ToAttributes(EvaluationTask):
     """Change of attributes to those of other images of the set: results against the images as they are."""
 
-    def __init__(self, reals: DataSamples, split: str, device: str) -> None:
-        self.reals, self.record, self.device = reals, {"split": split}, device
+    def __init__(self, reals: DataSamples, split: str, device: str, suffix: str = "") -> None:
+        self.references, self.count, self.device = (Reference(reals, split),), len(reals), device
+        self.key, self.record = suffix, {"split": split}
         self.has_pairs = isinstance(reals.data, KnownChanges)
         with usage_errors():
             table = attributes_of(reals.data).table
@@ -173,22 +216,55 @@ class ToAttributes(EvaluationTask):
         return TranslatedSamples(candidate.name, self.reals, translate, targets, self.reals.seed, device)
 
 
-def open_evaluation_tasks(settings: Settings, count: int, seed: int, device: str) -> list[EvaluationTask]:
+def open_evaluation_tasks(
+    settings: Settings,
+    count: int | None,
+    seed: int,
+    device: str,
+    choice: ReferenceChoice = USUAL_REFERENCE,
+) -> list[EvaluationTask]:
     """Opens the evaluation tasks of a run's generators: one, or one for each direction of translation.
 
     Args:
-        count: number of samples that are evaluated.
+        count: largest number of samples on each side; None: of generated ones as many as of real ones, at
+            most 50,000 of both.
         seed: of the samples.
+        choice: of the real samples.
 
     Raises UsageError for data that cannot be had.
     """
-    task = task_of(settings)
-    if task == "noise":
-        return [FromNoise(settings, count, seed, device)]
-    if task == "attributes":
-        data, is_held_out = open_held_out_attributes(settings)
-        return [ToAttributes(DataSamples(settings.data, data, count, seed), _split(is_held_out), device)]
-    domains, is_held_out = open_held_out_domains(settings)
+    if task_of(settings) == "noise":
+        return [FromNoise(settings, count, seed, device, choice)]
+    if choice.protocol:
+        raise UsageError(
+            f"--protocol {choice.protocol} is of samples from noise, and {settings.arch} translates images; "
+            "leave it out"
+        )
+    asked = [HELD_OUT, TRAIN] if choice.reference == BOTH else [choice.reference]
+    return [
+        task for each in asked for task in _translations(settings, count or MOST_SAMPLES, seed, device, each)
+    ]
+
+
+def _translations(
+    settings: Settings, count: int, seed: int, device: str, reference: str | None
+) -> list[EvaluationTask]:
+    """Opens the tasks of a translator on training images, or on held-out ones; None: these if any."""
+    suffix = TRAIN if reference == TRAIN else ""
+    or_training = reference is None
+    if task_of(settings) == "attributes":
+        data, is_held_out = (
+            (open_training_attributes(settings), False)
+            if reference == TRAIN
+            else open_held_out_attributes(settings, or_training)
+        )
+        reals = DataSamples(settings.data, data, count, seed)
+        return [ToAttributes(reals, _split(is_held_out), device, suffix)]
+    domains, is_held_out = (
+        (open_domains(settings, paired=task_of(settings) == "pairs"), False)
+        if reference == TRAIN
+        else open_held_out_domains(settings, or_training)
+    )
     with torch.device("meta"):
         network, _ = build_networks(settings)
     assert isinstance(network, DomainTranslator)
@@ -196,11 +272,15 @@ def open_evaluation_tasks(settings: Settings, count: int, seed: int, device: str
     opened = {to: DataSamples(settings.data, side, count, seed) for to, side in sides.items()}
     return [
         ToDomain(
-            to, opened["A" if to == "B" else "B"], opened[to], domains.paired, _split(is_held_out), device
+            to,
+            opened["A" if to == "B" else "B"],
+            Reference(opened[to], _split(is_held_out), suffix),
+            domains.paired,
+            device,
         )
         for to in network.targets
     ]
 
 
 def _split(is_held_out: bool) -> str:
-    return "held-out" if is_held_out else "training"
+    return SPLITS[HELD_OUT if is_held_out else TRAIN]

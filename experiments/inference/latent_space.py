@@ -22,7 +22,7 @@ SURVEYED = 10_000  # samples of w that tell its distribution, as in GANSpace and
 
 
 def latent_from_seed(seed: int, z_dim: int) -> Tensor:
-    """Latent z `(z_dim,)` of a seed: the first that `gans sample --seed SEED` draws.
+    """Latent z `(z_dim,)` of a seed: the first that `gans sample RUN --seed SEED` draws.
 
     It is cut from a whole batch, as there: a smaller draw would hold other numbers.
     """

@@ -14,6 +14,7 @@ from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for
+from experiments.data.core.dataset import Fit
 from experiments.data.core.decoding import REMEDY, UnreadableError, read_image, resize
 from experiments.data.folder import FolderStore
 from experiments.inference.latent_space import LatentSpace
@@ -73,8 +74,8 @@ class LatentParameters(nn.Module):
         return self.centre + self.shifts * self.deviation
 
 
-def read_target(path: Path, size: tuple[int, int], channels: int) -> Tensor:
-    """Reads an image file as uint8 `(C, H, W)`, resized and cropped as `--fit crop` does.
+def read_target(path: Path, size: tuple[int, int], channels: int, fit: Fit = "crop") -> Tensor:
+    """Reads an image file as uint8 `(C, H, W)`, brought to `size` as `--fit` does.
 
     It may be of any size and kind. Raises UsageError for what is no image.
     """
@@ -82,7 +83,7 @@ def read_target(path: Path, size: tuple[int, int], channels: int) -> Tensor:
         _, image = read_image(FolderStore(path.parent), path.name, channels)
     except UnreadableError as error:
         raise UsageError(str(error).removesuffix(REMEDY)) from error
-    pixels = np.array(resize(image, size, "crop"))
+    pixels = np.array(resize(image, size, fit))
     return torch.from_numpy(pixels).view(*size, channels).permute(2, 0, 1).contiguous()
 
 

@@ -46,7 +46,7 @@ class TranslationItem(NamedTuple):
 
 
 def find_images(inputs: Sequence[Path], out: str, force: bool) -> list[TranslationItem]:
-    """Finds all image files to translate, with the files of their results.
+    """Finds all image files to translate, with the files of their results; logs which files are left out.
 
     Raises UsageError for a file that is not there, and where a result would take the place of an input, of
     another result or, without `force`, of any file.
@@ -83,7 +83,9 @@ def _items_of(path: Path, out: Path) -> list[TranslationItem]:
         # Else the results of one translation would be among the images of the next.
         raise UsageError(f"--out {out} is in {path}, whose images are translated; take a folder outside")
     with usage_errors():
-        names = images_below(path)
+        names, remarks = images_below(path)
+    for remark in remarks:
+        log.info(f"{path}: {remark}")
     return [TranslationItem(path, name, out / f"{_stem(name)}.png") for name in names]
 
 

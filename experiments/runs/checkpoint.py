@@ -4,20 +4,21 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
 
 from experiments.core import registry
 from experiments.core.errors import RunError
-from experiments.core.files import refuse_link, write_atomically
+from experiments.core.files import read_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import StateDict
+from metrics.core.torch_files import load_torch_file
 
 log = logging.getLogger("gans")
 
 FORMAT = 1
-ZIP_MAGIC = b"PK\x03\x04"
+MOST_HASH_BYTES = 4096  # of the file that holds a hash
 NAME = re.compile(r"step-(\d{8,})\.pt")
 
 
@@ -38,8 +39,12 @@ class Checkpoints:
         refuse_link(self.folder)
         return sorted(path for path in self.folder.glob("step-*.pt") if NAME.fullmatch(path.name))
 
-    def save(self, step: int, content: StateDict) -> Path:
-        """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it."""
+    def save(self, step: int, content: StateDict, uncounted: Collection[int] = ()) -> Path:
+        """Writes a checkpoint and deletes the oldest. Raises RunError when the disk does not take it.
+
+        Args:
+            uncounted: steps whose checkpoints do not count among those that are kept: they go with the next.
+        """
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "step": step, **content}, buffer)
         data = buffer.getvalue()
@@ -54,10 +59,19 @@ class Checkpoints:
             kept = f"the last good checkpoint is {last[0].name}" if last else "there is no earlier checkpoint"
             raise RunError(f"cannot write {path}: {error.strerror or error}; {kept}") from error
         # Whatever stands after this step is damaged: had it been readable, the run would have resumed there.
-        past = [older for older in self.paths() if older <= path]
-        for other in set(self.paths()) - set(past[-self.keep :]):
-            remove_with_hash(other)
+        self.forget_after(step)
+        self.forget_old(step, uncounted)
         return path
+
+    def forget_old(self, step: int, uncounted: Collection[int] = ()) -> None:
+        """Deletes all checkpoints up to a step but the newest, and what a killed process left of others."""
+        past = [path for path in self.paths() if step_of(path) <= step]
+        counted = [path for path in past if step_of(path) not in uncounted]
+        for path in set(past) - {*past[-1:], *counted[-self.keep :]}:
+            remove_with_hash(path)
+        for file in self.folder.glob("step-*.pt.sha256"):
+            if not file.with_suffix("").exists():
+                file.unlink()
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints of later steps."""
@@ -126,6 +140,17 @@ def hash_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
+def read_hash(path: Path) -> str:
+    """Reads the hash beside a file, as hexadecimal digits.
+
+    Raises OSError where there is none, RunError for a link in its place, ValueError for what is no hash.
+    """
+    words = read_regular_file(hash_path(path), MOST_HASH_BYTES).decode("ascii").split()
+    if not words:
+        raise ValueError("it is empty")
+    return words[0]
+
+
 def write_with_hash(path: Path, content: bytes) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
@@ -146,20 +171,22 @@ def load_checkpoint(path: Path) -> StateDict:
     """Loads one checkpoint onto the CPU.
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
-    Raises DamagedError for a file that is not a checkpoint or fails its hash, RunError for a newer format.
+    Raises DamagedError for a file that is not a checkpoint, is a link or fails its hash, RunError for a newer
+    format.
     """
     try:
-        data = path.read_bytes()
-        expected = hash_path(path).read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
+        refuse_link(path.parent)
+        expected = read_hash(path)
+        data = read_regular_file(path)
+    except RunError as error:
+        raise DamagedError(f"checkpoint {error}") from error
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
     if hashlib.sha256(data).hexdigest() != expected:
         raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
-    if not data.startswith(ZIP_MAGIC):  # torch.load would also try the bare pickles of old versions
-        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        content = load_torch_file(io.BytesIO(data))
     except Exception as error:  # whatever a tampered file makes the reader stumble over
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
     if not isinstance(content, dict) or not all(isinstance(content.get(k), int) for k in ("format", "step")):

@@ -4,22 +4,21 @@ import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
 
 from torch import nn
 
 from experiments.config.components import network_options
-from experiments.config.factory import build_networks
 from experiments.config.files import settings_from
 from experiments.core import registry
-from experiments.core.errors import UsageError
-from experiments.core.files import parse_json
+from experiments.core.errors import RunError, UsageError
+from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, hash_path, rename_keys, write_with_hash
+from experiments.runs.checkpoint import check_revision, hash_path, read_hash, write_with_hash
+from experiments.runs.weights import Role, build_with_weights
+from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
-Role = Literal["generator", "critic"]
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
 NEEDED: dict[Role, tuple[str, ...]] = {
@@ -56,19 +55,24 @@ def export_network(network: nn.Module, settings: Settings, path: Path, player: R
     write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
 
 
-def check_hash(path: Path) -> None:
-    """Checks an exported file against the hash beside it, if there is one (older versions wrote none).
+def read_export(path: Path) -> SafetensorsContent:
+    """Reads an exported file, checked against the hash beside it.
 
-    Raises UsageError for a file that has changed since, or cannot be read.
+    Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors.
     """
     try:
+        content = read_regular_file(path)
         with suppress(FileNotFoundError):
-            expected = hash_path(path).read_text(encoding="ascii").partition(" ")[0]
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                    raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
+            if hashlib.sha256(content).hexdigest() != read_hash(path):
+                raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be verified: {error}") from error
+    except RunError as error:
+        raise UsageError(str(error)) from error
+    try:
+        return read_safetensors(content)
+    except ValueError as error:
+        raise UsageError(f"{path} is not a network exported by gans: {error}") from error
 
 
 def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, Settings]:
@@ -76,26 +80,17 @@ def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, S
 
     Raises UsageError for a file that is not one, that is damaged, or that holds the other player.
     """
-    from safetensors import SafetensorError, safe_open
-
-    check_hash(path)
+    metadata, tensors = read_export(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            description = {**LATER, **parse_json((file.metadata() or {})[METADATA_KEY])}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        values: dict[str, Any] = {"z_dim": 100}  # of the generator that is built beside a critic
-        values |= {name: read_setting(name, description[name]) for name in NEEDED[player]}
+        description = {**LATER, **parse_json(metadata[METADATA_KEY])}
+        values = {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        revision = int(description.get("revision", 1))
+    except (KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a {player} exported by gans") from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
-    check_revision(settings.arch, description.get("revision", 1), str(path))
-    generator, critic = build_networks(settings)
-    network = generator if player == "generator" else critic
+    check_revision(settings.arch, revision, str(path))
     try:
-        network.load_state_dict(
-            rename_keys(tensors, registry.load("architecture", settings.arch).renamed_keys)
-        )
-    except RuntimeError as error:
-        raise UsageError(f"{path}: its weights are not those of a {settings.arch} {player}") from error
-    return network.eval().requires_grad_(False), settings
+        return build_with_weights(settings, player, tensors), settings
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from experiments.config.files import FORMAT, differences, read_config, settings_from
+from experiments.config.files import FORMAT, MOST_CONFIG_BYTES, differences, parse_config, settings_from
 from experiments.config.resolve import RunSpec
 from experiments.core.console import one_line
 from experiments.core.errors import RunError, UsageError
@@ -31,8 +31,10 @@ from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.runs.checkpoint import Checkpoints, remove_with_hash
 from experiments.runs.score_lines import Remark, read_score_lines, read_scores, say_nothing
 
-MADE_FIRST = {".lock", "samples", "checkpoints", ".config.json.partial", "log.txt", "ended.txt"}
+MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
+FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", "tensorboard", "mlflow", "wandb")
+MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
 WRITTEN_IN_PLACE = (".lock", "mlflow/run.json", "mlflow/mlflow.db", "wandb/run-id")
 
 
@@ -67,7 +69,7 @@ class RunFolder:
         """Whether a new run may begin here: there is nothing, or only files made before its config."""
         if not self.path.exists():
             return True
-        return self.path.is_dir() and all(_is_made_first(entry.name) for entry in self.path.iterdir())
+        return self.path.is_dir() and all(map(_is_made_first, self.path.iterdir()))
 
     @property
     def is_finished(self) -> bool:
@@ -81,13 +83,13 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """The state of the run: "finished", "running" or "unfinished", or as a sweep ended it.
+        """The state of the run: "finished", "running" or "unfinished", or how it was ended.
 
-        This is "failed: …" or "stopped early: …".
+        This is "failed: …", or "stopped early: …" by a sweep.
         """
         if self.ended_file.is_file():
             try:
-                return one_line(read_regular_file(self.ended_file).decode(errors="replace"))
+                return one_line(read_regular_file(self.ended_file, MOST_WORDS).decode(errors="replace"))
             except RunError as error:
                 return f"failed: {error}"
         if self.is_finished:
@@ -124,7 +126,11 @@ class RunFolder:
 
     def write_config(self, spec: RunSpec) -> None:
         """Writes the config of the run."""
-        content = {"format": FORMAT, "settings": spec.to_json(), "environment": environment()}
+        content = {
+            "format": FORMAT,
+            "settings": spec.to_json(),
+            "environment": environment(spec.settings.device),
+        }
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
 
     def begin(self, spec: RunSpec, step: int, is_changed: bool) -> None:
@@ -134,12 +140,15 @@ class RunFolder:
         """
         for name in ("", "samples", "checkpoints", "best", "healthy"):
             remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
+        self.ended_file.unlink(missing_ok=True)  # of a sweep that has stopped the run
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))
             remove_with_hash(file)
+        for checkpoints in (self.checkpoints(spec.settings.keep), self.best, self.healthy):
+            checkpoints.forget_old(step)
         if is_changed:
-            write_atomically(_with_step(self.config_file, step), self.config_file.read_bytes())
+            write_atomically(_with_step(self.config_file, step), read_regular_file(self.config_file))
         if is_changed or not self.exists:
             self.write_config(spec)
         self.rewind_scores(step)
@@ -155,9 +164,15 @@ class RunFolder:
         return differences(self._read_config(), settings)
 
     def _read_config(self) -> SettingValues:
-        """Reads the values in the config of the run. Raises UsageError for a file that is none."""
-        refuse_link(self.config_file)
-        return read_config(self.config_file)
+        """Reads the values in the config of the run.
+
+        Raises UsageError for a file that is none, RunError for a link in its place.
+        """
+        try:
+            content = read_regular_file(self.config_file, MOST_CONFIG_BYTES)
+        except OSError as error:
+            raise UsageError(f"config {self.config_file}: {error.strerror or error}") from error
+        return parse_config(self.config_file, content)
 
     def lock(self) -> AbstractContextManager[None]:
         """Locks the folder against other processes."""
@@ -165,7 +180,7 @@ class RunFolder:
         return lock_folder(self.path, "run folder")
 
     def end(self, words: str) -> None:
-        """Writes down how a sweep ended the run. Raises RunError where it cannot be written."""
+        """Writes down how the run was ended. Raises RunError where it cannot be written."""
         write_file(self.ended_file, f"{words}\n".encode())
 
     def scores(self, remark: Remark = say_nothing) -> list[dict[str, Any]]:
@@ -218,9 +233,10 @@ def lock_folder(folder: Path, contents: str) -> Iterator[None]:
         lock.release()
 
 
-def _is_made_first(name: str) -> bool:
-    """Whether a file is one of those that a run makes before its config."""
-    return name in MADE_FIRST or is_leftover(name, "config.json")
+def _is_made_first(path: Path) -> bool:
+    """Whether this is what a run makes before its config: some files, and empty folders."""
+    is_empty = path.name in FOLDERS_MADE_FIRST and path.is_dir() and not any(path.iterdir())
+    return is_empty or path.name in MADE_FIRST or is_leftover(path.name, "config.json")
 
 
 def _with_step(file: Path, step: int) -> Path:
@@ -268,7 +284,7 @@ def choose_folder(settings: Settings, root: Path = Path("runs")) -> RunFolder:
     return folder
 
 
-def environment() -> JsonObject:
+def environment(device: str) -> JsonObject:
     """Versions and hardware on which the bits of a run may depend besides its settings."""
     try:
         own = version("gans")
@@ -280,17 +296,17 @@ def environment() -> JsonObject:
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes image files
         "machine": platform.machine(),
-        **_accelerator(),
+        **_accelerator(device),
         "threads": torch.get_num_threads(),
     }
 
 
-def _accelerator() -> JsonObject:
-    """The accelerator and its libraries, if there is one."""
+def _accelerator(device: str) -> JsonObject:
+    """The accelerator and its libraries, if there is one: that of the run, or else the first."""
     if not torch.cuda.is_available():
         return {}
     return {
-        "accelerator": torch.cuda.get_device_name(),
+        "accelerator": torch.cuda.get_device_name(device if device.startswith("cuda") else None),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "tf32": torch.backends.cudnn.allow_tf32,  # convolutions round their inputs to 10 bits

@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.config.factory import build_networks
-from experiments.core import registry
+from experiments.core.destinations import output_file, output_folder
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
@@ -20,9 +19,10 @@ from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
 from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
-from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint, rename_keys
+from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint
 from experiments.runs.export import export_network, import_network
 from experiments.runs.folder import RunFolder, open_run
+from experiments.runs.weights import build_with_weights
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
 from gans.core.one_class import fix_label
 from gans.core.styles import class_means, truncate_styles
@@ -31,6 +31,7 @@ from gans.core.translation import AttributeTranslator, DomainTranslator
 log = logging.getLogger("gans")
 
 BATCH = 64
+ENDINGS = (".png", ".npy")  # of samples in one file
 CRITIC = "critic.network."  # where the state of a game has its critic
 
 
@@ -141,15 +142,11 @@ def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
     """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
     check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
-    generator, _ = build_networks(settings)
     try:
-        renamed = registry.load("architecture", settings.arch).renamed_keys
-        generator.load_state_dict(rename_keys(state["ema"], renamed))
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        generator = build_with_weights(settings, "generator", state["ema"])
+        return LoadedGenerator(generator, settings, state["step"], state["seen"] / 1000)
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"checkpoint {name} does not fit the config of its run") from error
-    return LoadedGenerator(
-        generator.eval().requires_grad_(False), settings, state["step"], state["seen"] / 1000
-    )
 
 
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
@@ -162,17 +159,13 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
     if state is None:
         return None
-    _, critic = build_networks(settings)
     try:
         names = [name for name in state["game"] if CRITIC in name]
         weights = {name.partition(CRITIC)[2]: state["game"][name] for name in names}
-        critic.load_state_dict(
-            rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys)
-        )
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        return build_with_weights(settings, "critic", weights)
+    except (ValueError, KeyError, TypeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
-    return critic.eval().requires_grad_(False)
 
 
 class Truncation(NamedTuple):
@@ -235,21 +228,38 @@ def _generate_truncated(
     return generator.synthesize(truncate_styles(generator, generator.map(z, *label), *truncation, mean))
 
 
+def open_destination(out: str, count: int, force: bool) -> AbstractContextManager[Path]:
+    """Checks the file or folder that `gans sample` writes, as `output_file` and `output_folder` do.
+
+    Raises UsageError for another form of name.
+    """
+    if not out:
+        raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
+    if _is_folder(out):
+        return output_folder("sample", out, map(_picture_name, range(count)), force=force)
+    if Path(out).suffix not in ENDINGS:
+        raise UsageError(f"--out {out}: give FILE.png, FILE.npy or DIR/")
+    return output_file("sample", out, *ENDINGS, force=force)
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith("/") or Path(out).is_dir()
+
+
+def _picture_name(index: int) -> str:
+    return f"{index:06d}.png"
+
+
 def save_samples(samples: Tensor, out: str) -> str:
     """Saves samples as a picture, an array or a folder of images; returns a line on what was written.
 
     `FILE.png` is a grid or scatter plot, `FILE.npy` uint8 `(N, C, H, W)` or float32 `(N, 2)`, and `DIR/` has
-    a PNG for each image. Raises UsageError for another form of name, RunError where it cannot be written.
+    a PNG for each image. Raises RunError where it cannot be written.
     """
-    if not out:
-        raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
     path = Path(out)
-    is_folder = out.endswith("/") or path.is_dir()
     try:
-        if is_folder:
+        if _is_folder(out):
             return _save_each(samples, path)
-        if path.suffix not in (".png", ".npy"):
-            raise UsageError(f"--out {out}: give FILE.png, FILE.npy or DIR/")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":
             save_png(draw_samples(samples), path)
@@ -268,5 +278,5 @@ def _save_each(samples: Tensor, folder: Path) -> str:
         raise UsageError("points do not make one picture each; give --out FILE.npy or FILE.png")
     folder.mkdir(parents=True, exist_ok=True)
     for index, image in enumerate(to_uint8(samples)):
-        save_png(to_pillow(image), folder / f"{index:06d}.png")
+        save_png(to_pillow(image), folder / _picture_name(index))
     return f"{len(samples)} pictures in {folder}/"

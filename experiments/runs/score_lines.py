@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 
 from experiments.core.files import parse_json, read_regular_file
 
+MOST_BYTES = 256 * 2**20  # of a file: lines by the hundred thousand
+MOST_LINE_BYTES = 2**18
 MOST_REMARKS = 20  # about one file; further ones are counted
 LARGEST_STEP = 2**53  # what a float still counts one by one
 LARGEST_PROGRESS = 1e12  # thousands of images, or seconds: more than any run, and exact to a part of an image
@@ -123,10 +125,13 @@ def _fault(name: str, value: object) -> str:
 def _numbered_lines(file: Path, remarks: Remarks) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Number, text and entry of each whole line; a last line that is still being written is no fault."""
     try:
-        content = read_regular_file(file)
+        content = read_regular_file(file, MOST_BYTES)
     except FileNotFoundError:
         return
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        if len(line) > MOST_LINE_BYTES:
+            remarks.add(number, f"what has more than {MOST_LINE_BYTES:,} bytes")
+            continue
         try:
             text = line.decode()
             entry = parse_json(text)

@@ -1,6 +1,8 @@
 """Evaluation scores in a run folder: reading, writing and formatting them, with their provenance."""
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +19,32 @@ from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
 SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
+NESTED = ("options", "extractor_options", "ranges")  # what stands beside a score as an object
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
+
+
+# What a record leaves out where it is usual; records of earlier versions never say it.
+UNSAID = {"split": "training"}
+
+
+def distance_name(metric: str, distance: str) -> str:
+    """Name of a metric's score between features whose Fréchet distance has that name.
+
+    `fid` is Inception's alone: `distance_name("fid-infinity", "fd-dinov2")` is `fd-dinov2-infinity`.
+    """
+    return metric.replace("fid", distance, 1) if metric.startswith("fid") else metric
+
+
+def usual_name(score: str, record: JsonObject) -> str:
+    """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
+    distance = str(record.get("distance"))
+    return score.replace(distance, "fid", 1) if score.startswith(distance) else score
+
+
+def differences(record: JsonObject, other: JsonObject, parts: Sequence[str]) -> list[str]:
+    """Parts in which two records of scores differ."""
+    pairs = ((part, *(each.get(part, UNSAID.get(part)) for each in (record, other))) for part in parts)
+    return [part for part, ours, theirs in pairs if ours != theirs]
 
 
 def versions() -> dict[str, str]:
@@ -80,7 +107,7 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
         if flat.startswith(PROVENANCE):
-            is_text = key in ("options", "extractor_options") and isinstance(value, str)  # as W&B keeps them
+            is_text = key in NESTED and isinstance(value, str)  # as W&B keeps them
             scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
     return {name: score for name, score in scores.items() if is_score(score)}
 
@@ -98,6 +125,11 @@ def format_scores(scores: EvaluationScores) -> list[str]:
     return lines
 
 
+def describe_numbers(numbers: Mapping[str, float]) -> str:
+    """Describes numbers by name in one line: `fd-random-vgg 12.34, precision-recall/recall 0.5`."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+
+
 def read_evaluation_scores(
     folder: RunFolder, remark: Remark = say_nothing
 ) -> list[tuple[int, EvaluationScores]]:
@@ -110,6 +142,16 @@ def append_record(folder: RunFolder, step: int, scores: EvaluationScores) -> Non
     append_line(folder.evaluation_file, json.dumps({"step": step, "scores": scores}))
 
 
+def check_score_files(folder: RunFolder) -> None:
+    """Checks that a run's files of scores are regular files, or not there, before the work of making scores.
+
+    Raises RunError for links, folders and pipes. What cannot be written is no reason not to print scores.
+    """
+    for file in (folder.scores_file, folder.evaluation_file):
+        with suppress(OSError):
+            open_regular_file(file).close()
+
+
 def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: EvaluationScores) -> None:
     """Appends evaluation scores to the run's `scores.jsonl` and `evaluation.jsonl`.
 
@@ -120,5 +162,7 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
         open_regular_file(folder.evaluation_file, TO_APPEND).close()  # both are written, or none
         append_line(folder.scores_file, json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)}))
         append_record(folder, step, scores)
+        if folder.is_finished:  # so that only its evaluation can have failed, which is made up for
+            folder.ended_file.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"cannot keep the scores in {folder.path}: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.files import refuse_link
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
 
@@ -70,7 +71,12 @@ def upload(run: RunFolder) -> Upload:
 
 
 def _parts(run: RunFolder) -> list[Path]:
-    return sorted(file.parent.resolve() for file in run.path.glob("wandb/offline-run-*/*.wandb"))
+    """Folders of the parts of a run. Raises RunError for links, by which other people's would be sent."""
+    files = sorted(run.path.glob("wandb/offline-run-*/*.wandb"))
+    for file in files:
+        for path in (file.parent.parent, file.parent, file):
+            refuse_link(path)
+    return [file.parent.resolve() for file in files]
 
 
 def _is_uploaded(part: Path) -> bool:

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
-import numpy as np
-
+from experiments.analysis.comparison.outcome import why_not_ended
 from experiments.analysis.comparison.read import read_record
+from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_choice import (
     ScoreValue,
     direction,
@@ -20,6 +21,7 @@ from experiments.analysis.comparison.score_choice import (
 from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import RunError, UsageError
+from experiments.core.ranking import median_score, rank
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.engines import Engine
 from experiments.sweeps.queue import Show, run_tasks
@@ -59,6 +61,15 @@ class SweepContext:
         """Run folder of a sweep run."""
         return RunFolder(self.out / sweep_run.name)
 
+    def record(self, sweep_run: SweepRun) -> Record:
+        """Record of a sweep run; its settings are known even where it failed before it wrote them."""
+        record = read_record(self.folder(sweep_run))
+        return (
+            record
+            if record.settings
+            else replace(record, settings=self.task(sweep_run).spec().settings.to_dict())
+        )
+
 
 def train_all(
     context: SweepContext, sweep_runs: Sequence[SweepRun], shares: Mapping[str, float] = {}
@@ -69,59 +80,88 @@ def train_all(
     run_tasks(tasks, context.engine, context.show)
 
 
+@dataclass(frozen=True)
+class RankedSetting:
+    """Setting of a sweep with the scores by which it is ranked.
+
+    Attributes:
+        sweep_runs: its runs, one for each seed.
+        scores: a score of each run that is evaluated, and None for each that diverged, failed or collapsed.
+        median: of the scores; None where it is worse than any number.
+    """
+
+    sweep_runs: Sequence[SweepRun]
+    scores: Sequence[float | None]
+    median: float | None
+
+    @property
+    def not_ended(self) -> int:
+        """Number of runs that diverged, failed or collapsed."""
+        return sum(score is None for score in self.scores)
+
+
 def rank_settings(
     context: SweepContext, sweep_runs: Sequence[SweepRun], metric: str | None, kimg: float | None = None
-) -> list[tuple[float, list[SweepRun]]]:
-    """Ranks the settings of a sweep by the mean of their scores over the seeds, from the best to the worst.
+) -> list[RankedSetting]:
+    """Ranks the settings of a sweep by the median of their scores over the seeds, from the best to the worst.
 
-    Returns pairs of the mean and the sweep runs of a setting. Runs that failed, or whose score is no
-    finite number, are left out of the mean, as is a setting that has no others.
+    In the median, a run that diverged, failed or collapsed is worse than any number. A run that ended
+    without such a score is left out, with a remark, and so is a setting that has no others.
 
     Args:
         kimg: takes the scores of the first evaluation at this kimg or later; None for the last evaluation.
 
-    Raises RunError where no run has such a score.
+    Raises RunError where no run ended with such a score.
     """
     settings: dict[str, list[SweepRun]] = {}
     for sweep_run in sweep_runs:
         settings.setdefault(str(sweep_run.settings), []).append(sweep_run)
-    found, is_higher_better = [], False
+    outcomes = {run.name: _outcome(context.folder(run), metric, kimg) for run in sweep_runs}
+    up = any(outcome.is_higher_better for outcome in outcomes.values() if outcome)
+    found, word = [], metric or "to choose the best by"
     for own in settings.values():
-        scores = [_score(context.folder(sweep_run), metric, kimg) for sweep_run in own]
-        values = [score.value for score in scores if score and math.isfinite(score.value)]
-        is_higher_better = is_higher_better or any(score.is_higher_better for score in scores if score)
-        if values:
-            found.append((float(np.mean(values)), own))
-    if not found:
-        score = metric or "to choose the best by"
-        raise RunError(f"no sweep run has a score {score}; see log.txt in their folders")
-    return sorted(found, key=lambda pair: pair[0], reverse=is_higher_better)
+        scores = [outcome.score for run in own if (outcome := outcomes[run.name])]
+        if scores:
+            found.append(RankedSetting(own, scores, median_score(scores, up)))
+    for name in (name for name, outcome in outcomes.items() if outcome is None):
+        path = context.out / name
+        log.info(
+            f"{path} has no score {word}, and is left out; make it with: gans evaluate {quote(str(path))}"
+        )
+    if all(score is None for each in found for score in each.scores):
+        raise RunError(f"no sweep run ended with a score {word}; see log.txt in their folders")
+    return rank(found, lambda each: each.scores, up)
 
 
-class _Score(NamedTuple):
-    """Score of a sweep run, and its direction."""
+class _Outcome(NamedTuple):
+    """Score of a sweep run, None for one that did not end; and whether a higher one is better."""
 
-    value: float
-    is_higher_better: bool
+    score: float | None
+    is_higher_better: bool = False
 
 
-def _score(folder: RunFolder, metric: str | None, kimg: float | None) -> _Score | None:
-    """Score of a run at an evaluation; None where it has none with a direction."""
-    marks = scores_by_name(read_record(folder))
+def _outcome(folder: RunFolder, metric: str | None, kimg: float | None) -> _Outcome | None:
+    """Outcome of a run at an evaluation; None where it is not evaluated by a score with a direction."""
+    record = read_record(folder)
+    if why_not_ended(record):
+        return _Outcome(None)
+    marks = scores_by_name(record)
     possible = directional_scores(marks)
     name = resolve_metric_name(metric, marks) if metric else next(iter(possible), "")
-    if name not in possible:
-        return None
-    own = marks[name]
+    own = marks[name] if name in possible else []
     later = own[-1:] if kimg is None else [mark for mark in own if (mark.kimg or 0.0) >= kimg]
-    return _Score(later[0].value, bool(direction(name, later[0].entry))) if later else None
+    if not later:
+        return None
+    score = later[0].value if math.isfinite(later[0].value) else None
+    return _Outcome(score, bool(direction(name, later[0].entry)))
 
 
 def run_finer_search(
     context: SweepContext, sweep_runs: Sequence[SweepRun], top: int, metric: str | None
 ) -> list[SweepRun]:
     """Runs a finer search around the best settings, to its end; returns its runs."""
-    best = [own[0].settings for _, own in rank_settings(context, sweep_runs, metric)[:top]]
+    ranked = rank_settings(context, sweep_runs, metric)[:top]
+    best = [each.sweep_runs[0].settings for each in ranked if each.not_ended < len(each.scores)]
     log.info(f"a finer search around the best {len(best)}")
     finer = context.sweep.finer_runs(best)
     train_all(context, finer)
@@ -151,17 +191,30 @@ def successive_halving(
         log.info(f"rung {rung + 1} of {rungs}: {len(left)} sweep runs, to {share:.0%} of their length")
         train_all(context, left, until)
         order = rank_settings(context, left, metric, min(until.values()) * 0.999)
-        kept = order[: math.ceil(len(order) / 2)]
-        for mean, own in order[len(kept) :]:
-            for sweep_run in own:
-                if context.folder(sweep_run).is_finished:  # by an earlier sweep, with fewer seeds
-                    continue
-                words = f"stopped early: {metric} {mean:.4g} after {until[sweep_run.name]:.4g} kimg"
-                context.folder(sweep_run).end(words)
-        left = [sweep_run for _, own in kept for sweep_run in own]
+        half = order[: math.ceil(len(order) / 2)]
+        kept = [each for each in half if each.not_ended < len(each.scores)]
+        for each in order[len(kept) :]:
+            _stop_early(context, each, metric, until)
+        left = [sweep_run for each in kept for sweep_run in each.sweep_runs]
     log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
     train_all(context, left)
     return left
+
+
+def _stop_early(
+    context: SweepContext, setting: RankedSetting, metric: str, until: Mapping[str, float]
+) -> None:
+    """Writes into the runs of a setting that they were stopped early, and why."""
+    for sweep_run in setting.sweep_runs:
+        folder = context.folder(sweep_run)
+        # Some were finished by an earlier sweep, with fewer seeds; failures are told, and tried again.
+        if folder.is_finished or folder.state.startswith("failed"):
+            continue
+        why = f"{setting.not_ended} of {len(setting.scores)} runs did not end"
+        if setting.median is not None:
+            score = resolve_metric_name(metric, scores_by_name(read_record(folder)))
+            why = f"{score} {setting.median:.4g}"
+        folder.end(f"stopped early: {why} after {until[sweep_run.name]:.4g} kimg")
 
 
 def check_sweep_runs(
@@ -218,15 +271,16 @@ def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -
         return
     evaluator = context.evaluation.evaluator(spec.settings.device)
     evaluator.open(spec.settings, "the sweep")
+    evaluator.check_complete()
     marks: dict[str, list[ScoreValue]] = {}
     for task_metrics in evaluator.task_metrics:
-        for name, kind in task_metrics.metrics.items():
+        for scored in task_metrics.metrics:
             key, made = (
-                evaluator.key_of(name, task_metrics.task.key),
+                evaluator.key_of(scored.name, task_metrics.task.key, scored.suffix),
                 {"distance": evaluator.extractor.distance},
             )
-            several = len(kind.higher_is_better) > 1
-            for number in kind.higher_is_better:
+            several = len(scored.metric.higher_is_better) > 1
+            for number in scored.metric.higher_is_better:
                 marks[f"{key}/{number}" if several else key] = [ScoreValue(None, math.nan, made)]
     for metric in metrics:
         if resolve_metric_name(metric, marks) not in marks:

@@ -8,6 +8,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import flag
 from experiments.core.value_format import format_value
+from experiments.runs.scores import distance_name
 from experiments.sweeps.search_space import Range, Sweep
 from experiments.sweeps.worker import Evaluation
 
@@ -33,6 +34,7 @@ def wandb_config(
         base |= {"evaluate_kimg": AT_THE_END, "evaluate_samples": evaluation.count}
         base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
         base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}
+        base |= {"evaluate_reference": evaluation.reference} if evaluation.reference else {}
     parameters: dict[str, Any] = dict(_fixed(name, value) for name, value in base.items())
     if file is not None:
         parameters["config"] = {"value": str(file)}
@@ -57,7 +59,10 @@ def wandb_config(
                 f"--metric {metric} is not one number with a direction, which W&B needs; "
                 "take one such as fid or modes/covered"
             )
-        config["metric"] = {"name": f"metric/{metric}", "goal": "maximize" if better else "minimize"}
+        name = metric
+        if evaluation.extractor not in (None, "inception"):  # the name under which runs log it
+            name = distance_name(metric, f"fd-{evaluation.extractor}")
+        config["metric"] = {"name": f"metric/{name}", "goal": "maximize" if better else "minimize"}
     if sweep.draws is not None:
         config["run_cap"] = sweep.draws * len(sweep.seeds)
     return config

@@ -40,19 +40,25 @@ class Evaluation:
         metrics: their names; empty for those of gans evaluate.
         count: largest number of samples on each side; 0: no evaluation.
         extractor: the feature extractor; None for the usual one of the data.
+        reference: real samples to compare with: train, held-out or both; None for the usual ones.
     """
 
     metrics: tuple[str, ...] = ()
     count: int = 5000
     extractor: str | None = None
+    reference: str | None = None
 
     def evaluator(self, device: str) -> "Evaluator":
         """Builds the evaluator, on this device."""
         from experiments.evaluation.evaluate import Evaluator
         from experiments.evaluation.features import ExtractorOptions
+        from experiments.evaluation.protocols import ReferenceChoice
 
         options = ExtractorOptions(self.extractor, device=device)
-        return Evaluator(options, self.metrics, self.count, 0, lambda name, total: lambda count: None)
+        choice = ReferenceChoice(self.reference)
+        return Evaluator(
+            options, self.metrics, self.count, 0, lambda name, total: lambda count: None, choice=choice
+        )
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from experiments.core.files import parse_json, read_regular_file, write_atomically
 from experiments.trackers.core.tracker import TrackedRun, Tracker
 
 LONGEST_VALUE = 500  # characters of a setting; recent versions take 6,000, older servers no more than this
+MOST_MEMORY_BYTES = 2**16  # of the file with the id of a run
 MOST_WORDS = 100  # settings and tags in one request
 STATUS = {0: "FINISHED", 130: "KILLED"}
 REMEDY = 'pip install "gans[mlflow]"'
@@ -65,7 +67,7 @@ class MlflowTracker(Tracker):
 
     def _resumed(self, run: TrackedRun) -> str:
         """The id of the run that this folder has at that address; empty where a new one is to begin."""
-        kept = json.loads(self._memory.read_text(encoding="utf-8")) if self._memory.exists() else {}
+        kept = parse_json(read_regular_file(self._memory, MOST_MEMORY_BYTES)) if self._memory.exists() else {}
         if run.step == 0 or kept.get("address") != self._address:
             return ""
         self._client.update_run(kept["id"], status="RUNNING")
@@ -82,7 +84,7 @@ class MlflowTracker(Tracker):
         for parameters in _batches([Param(name, _text(value)) for name, value in run.settings.items()]):
             self._client.log_batch(identity, params=parameters)
         content = {"address": self._address, "id": identity}
-        self._memory.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        write_atomically(self._memory, f"{json.dumps(content)}\n".encode())
         return identity
 
     def _experiment(self, name: str) -> str:

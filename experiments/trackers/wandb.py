@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +15,12 @@ from threading import Thread
 from types import ModuleType
 from typing import Any, ClassVar
 
+from experiments.core.files import read_regular_file, write_atomically
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode, wandb_server
 
 KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
+MOST_ID_BYTES = 1024  # of the file with the id of a run
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
 
 
@@ -197,8 +200,11 @@ def _run_id(home: Path, is_new: bool) -> str:
     file = home / "run-id"
     if is_new or not file.exists():
         given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
-        file.write_text((given or secrets.token_hex(4)) + "\n", encoding="utf-8")
-    return file.read_text(encoding="utf-8").strip()
+        write_atomically(file, f"{given or secrets.token_hex(4)}\n".encode())
+    identity = read_regular_file(file, MOST_ID_BYTES).decode().strip()
+    if not re.fullmatch(r"[\w-]+", identity):
+        raise ValueError(f"{file} holds no id of a run of W&B; remove it")
+    return identity
 
 
 def _environment(home: Path) -> dict[str, str]:

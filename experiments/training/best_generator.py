@@ -3,16 +3,25 @@
 import logging
 
 from experiments.core import registry
+from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import Advance, ExtractorOptions
+from experiments.evaluation.protocols import ReferenceChoice
 from experiments.evaluation.sample_sets import Candidate
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
-from experiments.runs.scores import EvaluationScores, append_record, flatten_scores, read_evaluation_scores
+from experiments.runs.scores import (
+    NUMBER,
+    EvaluationScores,
+    append_record,
+    describe_numbers,
+    flatten_scores,
+    read_evaluation_scores,
+)
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
 from experiments.training.checkpoint_callback import Checkpointer
@@ -28,11 +37,14 @@ def open_evaluator(settings: Settings) -> Evaluator:
 
     Raises UsageError for what cannot be evaluated.
     """
-    options = ExtractorOptions(settings.extractor, device=settings.device)
+    may_download = settings.download and settings.extractor is not None  # else it would choose inception
+    options = ExtractorOptions(settings.extractor, device=settings.device, download=may_download)
     count = settings.evaluate_samples
     # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
-    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, _own_options(settings))
+    own, choice = _own_options(settings), ReferenceChoice(settings.evaluate_reference)
+    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
     evaluator.open(settings, "the run", settings.best_metric)
+    evaluator.check_complete()
     return evaluator
 
 
@@ -82,13 +94,19 @@ class EvaluationCallback:
                 except (UsageError, RunError) as error:
                     log.info(f"step {progress.step}: not evaluated, and the run goes on: {error}")
         if progress.is_last:
+            kept = dict(read_evaluation_scores(self.folder))
             for path in self.folder.best.paths():
-                log.info(f"best {self.best}: {path}")
+                chosen = self.evaluator.chosen_scores(self.best, kept.get(step_of(path), {}))
+                log.info(f"best {describe_numbers(chosen) or self.best}: {path}")
 
     def _evaluate(self, progress: Progress) -> None:
         """Evaluates the EMA generator, and records its scores."""
         scores = self.evaluator(self.candidate)
-        if self._is_best(scores):
+        for name, error in self.evaluator.faults.items():
+            log.info(f"step {progress.step}: no score {name}, and the run goes on: {describe_error(error)}")
+        numbers = {name.removeprefix(NUMBER): value for name, value in flatten_scores(scores).items()}
+        log.info(f"step {progress.step:,}, {progress.kimg:.1f} kimg: {describe_numbers(numbers)}")
+        if self.evaluator.has_score(self.best, scores) and self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
             # The checkpoint before the record: a process killed in between finds it best again.
             self.folder.best.save(progress.step, self.checkpointer.content(progress.step))

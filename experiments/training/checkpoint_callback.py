@@ -1,4 +1,7 @@
-"""Checkpoints during training, at an interval and on demand."""
+"""Checkpoints during training: at an interval of images, every quarter of an hour, and on demand."""
+
+import time
+from collections.abc import Callable
 
 from experiments.core.named_values import StateDict
 from experiments.runs.checkpoint import Checkpoints
@@ -7,26 +10,50 @@ from experiments.training.experiment import Experiment
 from experiments.training.metric_logging import MetricLogger, not_finite_error
 from gans.core.player import Scores
 
+INTERIM_SECONDS = 15 * 60.0  # the most training time that a killed process loses
+INTERIM = "interim"  # key of checkpoints that are saved for that reason alone
+
 
 class Checkpointer:
-    """Saves checkpoints of the experiment at an interval, and on demand."""
+    """Saves checkpoints of the experiment at an interval of images, and on demand.
+
+    Where these are far apart in time, it saves interim ones as well, every INTERIM_SECONDS. The next
+    checkpoint replaces an interim one, so that `--keep` counts those that do not depend on the clock.
+
+    Args:
+        interval: images between two checkpoints.
+        clock: seconds on a clock that only goes forward; by default the system's.
+
+    Attributes:
+        interim: step of the interim checkpoint that there is; 0 for none.
+    """
 
     def __init__(
-        self, experiment: Experiment, checkpoints: Checkpoints, interval: int, metric_logger: MetricLogger
+        self,
+        experiment: Experiment,
+        checkpoints: Checkpoints,
+        interval: int,
+        metric_logger: MetricLogger,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.experiment, self.checkpoints = experiment, checkpoints
-        self.interval, self.metric_logger = interval, metric_logger
+        self.interval, self.metric_logger, self.clock = interval, metric_logger, clock or time.monotonic
+        self.interim = 0
         self._saved = 0
+        self._saved_at = self.clock()
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
         if progress.passes(self.interval):
             self.save(progress.step)
+        elif self.clock() - self._saved_at >= INTERIM_SECONDS:
+            self._write(progress.step, {**self.content(progress.step), INTERIM: True})
+            self.interim = progress.step
 
     def save(self, step: int) -> None:
         """Writes a checkpoint, once for every step. Raises RunError where a score or weight is not finite."""
         if step != self._saved:
-            self.checkpoints.save(step, self.content(step))
-            self._saved = step
+            self._write(step, self.content(step))
+            self.interim = 0
 
     def content(self, step: int) -> StateDict:
         """Content of a checkpoint of this step. Raises RunError where a score or a weight is not finite.
@@ -38,3 +65,8 @@ class Checkpointer:
             if not parameter.isfinite().all():
                 raise not_finite_error(step, name)
         return {**self.experiment.state_dict(), "scores": self.metric_logger.state_dict()}
+
+    def _write(self, step: int, content: StateDict) -> None:
+        """Writes a checkpoint in the place of the interim one."""
+        self.checkpoints.save(step, content, {self.interim, step} if content.get(INTERIM) else {self.interim})
+        self._saved, self._saved_at = step, self.clock()

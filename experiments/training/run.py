@@ -1,38 +1,51 @@
 """Training of a run from its specification to its exported generator, new or resumed."""
 
 import logging
+from shlex import quote
 
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
 from experiments.evaluation.evaluate import Evaluator
+from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
+from experiments.runs.resume import changes_length, is_length_alone, length_flag
 from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
+from experiments.training.memory_estimate import estimate
 from experiments.training.trainer import Trainer
 
 log = logging.getLogger("gans")
 
 
-def run(spec: RunSpec, folder: RunFolder, force: bool = False, until_kimg: float | None = None) -> None:
+def run(
+    spec: RunSpec,
+    folder: RunFolder,
+    force: bool = False,
+    until_kimg: float | None = None,
+    resumes: bool = False,
+) -> None:
     """Trains a run until its end, from its newest good checkpoint where there is one.
 
     Args:
         force: goes on although settings differ.
         until_kimg: where it pauses, with a checkpoint; the same call again goes on.
+        resumes: whether the specification is that of the folder (experiments/runs/resume.py), so that another
+            length is meant, and goes on without `force`.
 
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
     Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
     """
-    changed = check_folder(spec, folder, force)
+    changed = check_folder(spec, folder, force, resumes)
     if folder.is_finished and not changed:
-        scores = "; gans evaluate scores it" if spec.settings.evaluate_kimg else ""
-        log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one{scores}")
+        log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
     # A new folder is made only for settings that can be built; an old one is locked first.
     parts = None if folder.exists else _build(spec)
     folder.prepare()
     with folder.lock():
-        changed = check_folder(spec, folder, force)  # again: another process may have been here since
+        changed = check_folder(
+            spec, folder, force, resumes
+        )  # again: another process may have been here since
         experiment, evaluator = parts or _build(spec)
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
 
@@ -43,10 +56,11 @@ def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
     return build(spec), evaluator
 
 
-def check_folder(spec: RunSpec, folder: RunFolder, force: bool) -> list[str]:
+def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = False) -> list[str]:
     """Checks that a folder can hold this run; returns a line for each setting that differs from its run.
 
-    Raises UsageError for a folder with other files in it or, without `force`, with another run.
+    Raises UsageError for a folder with other files in it or, without `force`, with another run; a run that
+    `resumes` may have another length.
     """
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
@@ -55,9 +69,21 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool) -> list[str]:
             raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")
         return []
     changed = folder.differences(spec.settings)
-    if changed and not force:
+    if changed and not force and not (resumes and is_length_alone(changed)):
         raise UsageError(
-            f"{folder.path} holds a run with another config ({'; '.join(changed)}); "
-            "take another --out, or --force to go on with the new settings"
+            f"{folder.path} holds a run with another config ({'; '.join(changed)}); {_remedy(spec, folder)}"
         )
     return changed
+
+
+def _remedy(spec: RunSpec, folder: RunFolder) -> str:
+    """Remedy for a run with another config: where it is only shorter, the command that trains it longer."""
+    newest = folder.checkpoints().paths()[-1:]
+    if is_length_alone(folder.differences(spec.settings)) and newest:
+        resume = f"gans run --resume {quote(str(folder.path))}"
+        if changes_length(folder.differences(spec.settings)):
+            if estimate(spec).steps > step_of(newest[0]):
+                return f"train it longer with: {resume} {length_flag(spec.settings)}"
+        else:
+            return f"go on with: {resume}"
+    return "take another --out, or --force to go on with the new settings"

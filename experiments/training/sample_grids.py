@@ -14,6 +14,7 @@ from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
 from experiments.runs.generator import from_noise
+from experiments.runs.grid_names import grid_name
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment
@@ -99,7 +100,7 @@ class SampleGrid:
         if progress.step == 1:
             self._score_distance(scores, "real_distance", self.experiment.reals.samples)
         if progress.passes(self.interval):
-            file = self.folder / f"kimg-{progress.seen // 1000:06d}.png"
+            file = self.folder / grid_name(progress.seen, progress.previous_seen)
             picture, samples = self.draw()
             save_png(picture, file)
             self.tracker.images("samples", file, progress.kimg)

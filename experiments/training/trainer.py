@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from shlex import quote
 
 from experiments.core.errors import RunError, UsageError
@@ -12,14 +14,16 @@ from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import checkpoint_name
 from experiments.runs.export import export_network
 from experiments.runs.folder import RunFolder
+from experiments.runs.resume import changes_length, length_flag
 from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import Callback, Progress
-from experiments.training.checkpoint_callback import Checkpointer
+from experiments.training.checkpoint_callback import INTERIM, Checkpointer
 from experiments.training.collapse import CollapseGuard
 from experiments.training.experiment import Experiment
+from experiments.training.longer import describe_schedules
 from experiments.training.metric_logging import GradientNorms, MetricLogger, NotFiniteError
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
@@ -47,14 +51,14 @@ def train_steps(
     """
     game, loader = experiment.game, experiment.loader
     for step in range(start + 1, experiment.total_steps + 1):
-        previous = loader.seen
+        before = loader.clock
         seed_all(*experiment.random_parts, "step", step)
         for setting in experiment.scheduled:
-            setting.set(loader.clock.progress)
+            setting.set(before.progress)
         scores = game.round(loader)
         for average in experiment.averages:
-            average.follow(loader.seen, loader.seen - previous, previous / experiment.total_images)
-        progress = Progress(step, loader.seen, previous, step == experiment.total_steps)
+            average.follow(loader.seen, loader.seen - before.seen, before.progress)
+        progress = Progress(step, loader.seen, before.seen, step == experiment.total_steps)
         for callback in callbacks:
             callback(progress, scores)
         if stop.requested or (until_kimg is not None and loader.seen >= until_kimg * 1000):
@@ -107,6 +111,17 @@ class Trainer:
         self._restore(changed, force)
         self.folder.begin(self.experiment.spec, self.start, bool(changed))
         self._log_remarks()
+        try:
+            self._train_with_rollbacks()
+        except RunError as error:
+            with suppress(RunError):  # a full disk, which may be why
+                # Who compares runs cannot see it in the scores.
+                self.folder.end(f"failed: {error}")
+            raise
+        self._log_remarks()
+
+    def _train_with_rollbacks(self) -> None:
+        """Trains to the end, going back to before a collapse where that is asked for."""
         while True:
             try:
                 self._train_once()
@@ -115,7 +130,6 @@ class Trainer:
                 if self.settings.on_collapse != "rollback":
                     raise
                 self.state = roll_back(self.experiment, self.folder, reason)
-        self._log_remarks()
 
     def _train_once(self) -> None:
         """Trains to the end and exports, with the trackers open.
@@ -149,9 +163,10 @@ class Trainer:
             metric_logger = MetricLogger(tracker, line.show)
             if self.state is not None:
                 metric_logger.load_state_dict(self.state["scores"])
-            checkpointer = Checkpointer(
-                experiment, self.checkpoints, self._interval(self.settings.checkpoint_kimg, 10), metric_logger
-            )
+            interval = self._interval(self.settings.checkpoint_kimg, 10)
+            checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger)
+            if self.state is not None and self.state.get(INTERIM):
+                checkpointer.interim = self.start
             callbacks = self._callbacks(line, metric_logger, checkpointer, tracker)
             step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg)
             if step < experiment.total_steps:
@@ -207,6 +222,12 @@ class Trainer:
         """
         state = self.checkpoints.newest()
         if state is None:
+            if self.folder.is_finished and changes_length(changed) and not force:
+                raise UsageError(
+                    f"{self.folder.path} has no checkpoint to go on from, and would begin anew; take another "
+                    f"folder: gans run --config {quote(str(self.folder.config_file))} "
+                    f"{length_flag(self.settings)} --out DIR"
+                )
             return
         name = checkpoint_name(state["step"])
         optimizers = [line for line in changed if line.startswith("optimizer: ")]
@@ -229,11 +250,20 @@ class Trainer:
             reason = "; ".join(changed) or "it is not whole"
             raise RunError(f"checkpoint {name} does not fit ({reason}); take another --out") from error
         total = self.experiment.total_steps
-        if state["step"] > total:
-            raise UsageError(
-                f"the checkpoint is already at step {state['step']}, past the {total} that --steps or --kimg "
-                f"ask "
-                "for"
-            )
+        if state["step"] > total or (state["step"] == total and changes_length(changed)):
+            raise UsageError(self._describe_too_short(state["step"], state["seen"] / 1000))
         self.state = state
         log.info(f"resuming {self.folder.path} at step {self.start:,} of {total:,}")
+        if changes_length(changed):
+            log.info(describe_schedules(self.settings))
+
+    def _describe_too_short(self, step: int, kimg: float) -> str:
+        """Describes a length that is not more than what was trained, with a remedy."""
+        own = self.settings
+        done = f"{step} steps" if own.steps is not None else f"{kimg:.10g} kimg"
+        trained = replace(own, steps=step) if own.steps is not None else replace(own, kimg=kimg)
+        more = f"gans run --resume {quote(str(self.folder.path))} {length_flag(trained, 2)}"
+        return (
+            f"{self.folder.path} is trained for {done} already, and {length_flag(own)} is its whole new "
+            f"length: give more, such as {more}"
+        )

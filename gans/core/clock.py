@@ -13,7 +13,8 @@ class Clock(NamedTuple):
     Attributes:
         seen: real images shown so far.
         batch_index: batches loaded so far.
-        progress: share of the run's images that were shown so far, in [0, 1).
+        progress: share of the run's schedules that is over, in [0, 1]: of its images, those shown so far. A
+            run that was made longer stays at 1 once it has shown as many images as it was to show before.
     """
 
     seen: int = 0

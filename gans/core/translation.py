@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.layers.norms import dropout
+from gans.layers.sizes import multiples_near, propose_sizes
 from losses.core.options import option
 
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
@@ -174,7 +175,8 @@ def check_size_multiple(blueprint: Blueprint, multiple: int) -> None:
     _, height, width = blueprint.sample_shape
     if height % multiple or width % multiple or min(height, width) < 2 * multiple:
         raise ValueError(
-            f"image size {height}x{width}: sides must be multiples of {multiple}, and {2 * multiple} or more"
+            f"image size {height}x{width}: sides must be multiples of {multiple}, and {2 * multiple} or "
+            f"more; take {propose_sizes(multiples_near(height, width, multiple, 2 * multiple))}"
         )
 
 

@@ -28,7 +28,9 @@ class Metric(ABC):
             `(M, D)` and the deviation of a mixture of round Gaussians.
         higher_is_better: the direction of each score. A score that is not named here has none: a standard
             error, a deviation.
-        ranges: the smallest and largest value that each score can have.
+        ranges: the smallest and largest value that each score can have: of the class whatever the data, of
+            an instance as the reference and the samples so far bound it, such as the number of modes.
+            Confidence intervals end there.
         levels: of scores whose value for real data is known: that value, and how much less is a fault
             (`gans doctor`). A score without a level is judged by its range, if both ends are finite.
         options_type: the frozen dataclass of its options, whose fields have defaults; None for a metric
@@ -46,7 +48,7 @@ class Metric(ABC):
     takes: ClassVar[Takes]
     reference: ClassVar[Reference]
     higher_is_better: ClassVar[Mapping[str, bool]]
-    ranges: ClassVar[Mapping[str, tuple[float, float]]]
+    ranges: Mapping[str, tuple[float, float]]
     levels: ClassVar[Mapping[str, Level]] = {}
     options_type: ClassVar[type | None] = None
 

@@ -4,6 +4,7 @@ Everything in float64 on the CPU. Files are in pytorch-fid's layout (`mu`, `sigm
 samples and their provenance beside it.
 """
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -78,21 +79,26 @@ class Statistics:
         values, vectors = values[values > rounding], vectors[:, values > rounding]
         return Root((vectors * values.sqrt()).T, upper_triangular=False)
 
-    def save(self, path: Path | str, provenance: Mapping[str, Any] | None = None) -> None:
-        """Writes a `.npz` with `mu`, `sigma`, `count` and `provenance` (JSON); equal content, equal bytes."""
-        path = Path(path)
+    def to_bytes(self, provenance: Mapping[str, Any] | None = None) -> bytes:
+        """Makes a `.npz` with `mu`, `sigma`, `count` and `provenance` (JSON); equal content, equal bytes."""
         text = json.dumps(dict(self.provenance if provenance is None else provenance), sort_keys=True)
+        content = io.BytesIO()
+        np.savez(
+            content,
+            mu=self.mean.numpy(),
+            sigma=self.covariance.numpy(),
+            count=np.array(self.count),
+            provenance=np.array(text),
+        )
+        return content.getvalue()
+
+    def save(self, path: Path | str, provenance: Mapping[str, Any] | None = None) -> None:
+        """Writes what `to_bytes` makes; a reader never meets half a file."""
+        path = Path(path)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with unfinished.open("wb") as file:
-                np.savez(
-                    file,
-                    mu=self.mean.numpy(),
-                    sigma=self.covariance.numpy(),
-                    count=np.array(self.count),
-                    provenance=np.array(text),
-                )
-            unfinished.replace(path)  # a reader never meets half a file
+            unfinished.write_bytes(self.to_bytes(provenance))
+            unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
 

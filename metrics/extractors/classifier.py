@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from metrics.core.nested_values import parse_json
+from metrics.core.safetensors_files import read_safetensors
 from metrics.extractors.core.extractor import CPU, Features, WeightsError
 from metrics.extractors.core.network import NetworkExtractor, PixelScale
 from metrics.extractors.core.resize import resized
@@ -118,23 +120,35 @@ def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]
 
     Raises WeightsError for any other file.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise WeightsError(
             f"{path}: there is no such classifier; gans train-classifier --data NAME makes one"
         )
     try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[METADATA_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = path.read_bytes()
+        metadata, tensors = read_safetensors(content)
+        description = parse_json(metadata[METADATA_KEY])
+        if fault := _fault(description, tensors):
+            raise ValueError(fault)
         with torch.random.fork_rng(devices=[]):  # its first weights are random, and are overwritten
             network = ClassifierNetwork(len(description["classes"]))
         network.load_state_dict(tensors)
-        if not isinstance(description["accuracy"], float) or not isinstance(description["name"], str):
-            raise TypeError("accuracy or name")
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise WeightsError(
             f"{path}: damaged, or not a classifier that gans train-classifier made; train it anew"
         ) from error
-    return description, network, sha256(path.read_bytes()).hexdigest()
+    return description, network, sha256(content).hexdigest()
+
+
+def _fault(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Fault of the description of a classifier in words; empty where there is none."""
+    classes, accuracy = description["classes"], description["accuracy"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        return "its classes have no names"
+    if tensors["head.bias"].shape != (len(classes),):  # before a network of that many is built
+        return "its classes are not as many as its logits"
+    if not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
+        return "its accuracy is no share"
+    if not all(weight.isfinite().all() for weight in tensors.values()):
+        return "its weights are not finite"
+    return "" if isinstance(description["name"], str) else "it has no name"

@@ -58,6 +58,69 @@ def test_folders_that_are_links_are_refused(
     assert sorted(elsewhere.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["generator.safetensors", "generator.safetensors.sha256"])
+@pytest.mark.parametrize("line", ["sample run --out s.npy", "evaluate run -n 64", "export run --out e.onnx"])
+def test_exports_are_read_through_no_link(name: str, line: str, gans: Gans, finished: Path) -> None:
+    """Not even to the right content, which others could change: the checkpoint of the run takes its place."""
+    there, content = finished / name, (finished / name).read_bytes()
+    there.rename("elsewhere")
+    there.symlink_to(Path("elsewhere").absolute())
+    outcome = gans(line)
+    assert outcome.status == 0
+    assert f"{there} is a link" in outcome.err and "replaced by the generator of step-" in outcome.err
+    assert not there.is_symlink() and there.read_bytes() == content
+    assert Path("elsewhere").read_bytes() == content
+
+
+@pytest.mark.parametrize("ending", ["", ".sha256"])
+def test_checkpoints_are_read_through_no_link(
+    ending: str, gans: Gans, refused: Refused, unfinished: Path
+) -> None:
+    """Of a run, the one before is taken; one that is named by itself is refused."""
+    newest = unfinished / "checkpoints/step-00000004.pt"
+    file = newest.with_name(newest.name + ending)
+    file.rename("elsewhere")
+    file.symlink_to(Path("elsewhere").absolute())
+    refused(1, (f"{file} is a link", "remove it"), "sample", newest, "--out", "s.npy")
+    outcome = gans("sample run --out s.npy")
+    assert outcome.status == 0 and f"{file} is a link" in outcome.err
+    outcome = gans("run --resume run")
+    assert outcome.status == 0 and "resuming run at step 3" in outcome.err
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_file_that_is_named_by_itself_is_a_file(
+    kind: str, refused: Refused, finished: Path, workplace: Path
+) -> None:
+    export = Path("alone.safetensors")
+    export.symlink_to(finished / "generator.safetensors") if kind == "link" else os.mkfifo(export)
+    refused(2, ("alone.safetensors is a link",), "sample", export, "--out", "s.npy")
+    checkpoint = finished / "checkpoints/step-00000009.pt"
+    checkpoint.symlink_to((finished / "config.json").absolute()) if kind == "link" else os.mkfifo(checkpoint)
+    os.link(finished / "checkpoints/step-00000004.pt.sha256", f"{checkpoint}.sha256")
+    (finished / "generator.safetensors").unlink()
+    refused(1, ("step-00000009.pt",), "sample", checkpoint, "--out", "s.npy")
+
+
+def test_checkpoints_in_a_linked_folder_are_refused(refused: Refused, finished: Path) -> None:
+    (finished / "checkpoints").rename("elsewhere")
+    (finished / "checkpoints").symlink_to(Path("elsewhere").absolute())
+    refused(1, ("run/checkpoints is a link",), "sample run/checkpoints/step-00000004.pt --out s.npy")
+
+
+def test_parts_of_wandb_are_uploaded_through_no_link(refused: Refused, finished: Path) -> None:
+    part = Path("elsewhere/run-1.wandb")
+    part.parent.mkdir()
+    part.touch()
+    (finished / "wandb").mkdir()
+    (finished / "wandb/offline-run-1").symlink_to(part.parent.absolute())
+    refused(1, ("run/wandb/offline-run-1 is a link",), "sync run")
+    (finished / "wandb/offline-run-1").unlink()
+    (finished / "wandb/offline-run-1").mkdir()
+    (finished / "wandb/offline-run-1/run-1.wandb").symlink_to(part.absolute())
+    refused(1, ("run-1.wandb is a link",), "sync run")
+
+
 def test_a_run_on_another_disk_is_reached_through_a_link(gans: Gans, unfinished: Path) -> None:
     Path("elsewhere").symlink_to(unfinished)
     assert gans("run --resume elsewhere").status == 0

@@ -45,7 +45,7 @@ def test_a_mapping_of_two_layers_is_sampled_as_it_was_trained(gans: Gans) -> Non
     assert gans("sample run -n 9 --seed 4 --out nine.npy").status == 0
     assert np.array_equal(np.load("nine.npy"), draws["run"])
     for words in ("traverse", "mix"):
-        assert gans(f"{words} alone/one.safetensors --out picture.png").status == 0
+        assert gans(f"{words} alone/one.safetensors --out {words}.png").status == 0
 
 
 def test_an_export_names_the_options_that_build_it_and_no_others(gans: Gans) -> None:

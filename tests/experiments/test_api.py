@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def test_train_resumes_and_takes_regularizers(workplace: Path, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, "gans"):
         again = gans.train(arch="mlp", loss="bce", data="ring8", label_smoothing=0.9, steps=3, track="local")
     assert again.path == first.path and "is finished" in caplog.text
+
+
+def test_train_makes_a_run_longer_as_the_command_does(gans: Gans, workplace: Path) -> None:
+    from gans import UsageError, train
+
+    flags = {"arch": "mlp", "loss": "bce", "data": "ring8", "lr_schedule": "cosine", "track": "local"}
+    short = train("one", steps=3, **flags)
+    shutil.copytree("one", "two")
+    assert train(resume=short, steps=6).settings.schedule_steps == 3
+    assert gans("run --resume two --steps 6").status == 0
+    assert Path("one/generator.safetensors").read_bytes() == Path("two/generator.safetensors").read_bytes()
+    assert train(resume="one", steps=9, restretch=True).settings.schedule_steps is None
+    with pytest.raises(UsageError, match="resume"):
+        train("new", steps=3, restretch=True, **flags)
+    with pytest.raises(UsageError, match="exclude each other"):
+        train("one", resume="one", steps=12)
 
 
 def test_a_loaded_generator_draws_what_the_command_draws(gans: Gans, workplace: Path) -> None:

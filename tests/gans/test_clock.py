@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.core import registry
-from gans.core.clock import Clock, RateSchedule, ScaledSchedule, ScheduledRate
+from gans.core.clock import CONSTANT, Clock, RateSchedule, ScaledSchedule, ScheduledRate
 from losses.core.schedule import ScheduledValue, linear
 from losses.schedules.cosine import Cosine
 
@@ -22,6 +22,15 @@ def test_warm_up_counts_images(seen: int, share: float) -> None:
 def test_warm_up_and_decay_multiply() -> None:
     schedule = RateSchedule(linear, warmup_images=1000)
     assert schedule(Clock(500, 0, 0.2)) == pytest.approx(0.5 * 0.8)
+
+
+def test_a_clock_begins_at_zero_and_a_player_at_a_constant_rate() -> None:
+    assert Clock() == (0, 0, 0.0)
+    assert (CONSTANT.factor(Clock()), CONSTANT.factor(Clock(10**6, 10**4, 0.999)), CONSTANT.beta2) == (
+        1,
+        1,
+        None,
+    )
 
 
 def test_a_rate_is_constant_unless_asked() -> None:

@@ -90,6 +90,11 @@ def test_a_half_life_may_follow_a_schedule() -> None:
         ema.follow(100_000, images, progress)
         assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
     live = network(0.0)
+    ema = ExponentialMovingAverage(live, scheduled, EmaOptions(ramp_up=None))
+    nn.init.constant_(live.weight, 8.0)
+    ema.follow(100_000, 1000)  # at the start, unless told
+    assert ema.average.weight.item() == pytest.approx(4.0, rel=1e-12)  # type: ignore[union-attr]
+    live = network(0.0)
     ema = ExponentialMovingAverage(live, scheduled, EmaOptions(ramp_up=0.05))
     nn.init.constant_(live.weight, 8.0)
     ema.follow(seen=4000, images=200, progress=0.5)  # the ramp-up's 200 images are fewer than 2,000

@@ -123,6 +123,13 @@ def test_no_norm_where_a_pixel_may_be_alone() -> None:
     assert not any(isinstance(m, nn.InstanceNorm2d) for m in generator.last)
 
 
+def test_the_image_itself_is_bent_by_no_activation() -> None:
+    """Leaky ReLUs stand before every convolution of the encoder but the first."""
+    generator = UNet(Blueprint((3, 32, 32), 0, 2))
+    assert [isinstance(layer[0], nn.LeakyReLU) for layer in generator.down] == [False, True, True, True, True]
+    assert all(isinstance(layer[0], nn.ReLU) for layer in (*generator.up, generator.last))
+
+
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 

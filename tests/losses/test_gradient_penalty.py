@@ -138,6 +138,7 @@ def test_a_penalty_is_annealed_along_a_cosine() -> None:
     penalty = GradientPenalty(Real(), ZeroCentred(), 2.0, anneal=0.1)
     values = [penalty(critic, x, x, progress).value.item() for progress in (0.0, 0.5, 1.0)]
     assert values == pytest.approx([25.0, 25.0 * 0.55, 2.5], rel=1e-12)
+    assert penalty(critic, x, x).value.item() == values[0], "at the start, unless told"
     assert GradientPenalty(Real(), ZeroCentred(), 2.0)(critic, x, x, 0.9).value.item() == pytest.approx(25.0)
 
 

@@ -94,6 +94,7 @@ def test_flipped_labels_are_a_share_of_both_sides_drawn_anew() -> None:
         (form.real_loss(logits), form.fake_loss(logits), flipped.real_loss(logits)),
         (form.fake_loss(logits), form.real_loss(logits), flipped.fake_loss(logits)),
     ):
+        assert judged.shape == told.shape, "one label for each sample"
         assert ((judged == told) | (judged == other)).all()
         assert (judged == other).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert not torch.equal(flipped.real_loss(logits), flipped.real_loss(logits))
@@ -108,6 +109,7 @@ def test_all_patches_of_a_sample_have_its_label() -> None:
     flipped = LabelFlip(0.25).wrap(form)
     assert isinstance(flipped, Labelled)
     changed = flipped.real_loss(logits) != form.real_loss(logits)
+    assert changed.shape == logits.shape
     assert torch.equal(changed.flatten(1).all(dim=1), changed.flatten(1).any(dim=1))
     assert changed[:, 0, 0].float().mean().item() == pytest.approx(0.25, abs=4 * 0.007)
 
@@ -152,3 +154,24 @@ def test_instance_noise_fades(progress: float, deviation: float) -> None:
 def test_impossible_strengths_are_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} .*-1"):
         registry.load("regularizer", name)(-1.0)
+
+
+# Strengths with a meaning, and those next to them without one.
+BOUNDS = {
+    "drift": ((1e-6, 1e6), (0.0,)),
+    "instance-noise": ((1e-6, 1e6), (0.0,)),
+    "label-flip": ((1e-6, 0.499), (0.0, 0.5, 1.0)),
+    "label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
+    "two-sided-label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
+    "weight-clip": ((1e-6, 1e6), (0.0,)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_strengths_have_the_bounds_of_their_meaning(name: str) -> None:
+    """Nothing and a negative strength are none; a label that is flipped half of the time says nothing."""
+    kind, (right, wrong) = registry.load("regularizer", name), BOUNDS[name]
+    assert [kind(strength).strength for strength in right] == list(right)
+    for strength in (*wrong, math.nan):
+        with pytest.raises(ValueError, match=f"{name} needs"):
+            kind(strength)

@@ -64,6 +64,14 @@ def test_a_class_needs_more_than_its_share() -> None:
         assert metric.compute()["covered"] == covered
 
 
+def test_enough_samples_are_twenty_of_each_class() -> None:
+    metric = ClassModes(torch.ones(3))
+    metric.update(logits_of(torch.arange(59) % 3, 3))
+    assert metric.remarks
+    metric.update(logits_of(torch.zeros(1, dtype=torch.long), 3))
+    assert metric.remarks == ()
+
+
 def test_what_class_modes_refuse() -> None:
     with pytest.raises(ValueError, match="a class of the truth has no share"):
         ClassModes(torch.tensor([1.0, 0.0]))
@@ -103,10 +111,13 @@ def test_what_stacked_mnist_refuses() -> None:
     metric = StackedMnist()
     with pytest.raises(ValueError, match="no samples yet"):
         metric.compute()
-    with pytest.raises(ValueError, match=r"each channel \(N, C, K\), not \(4, 10\)"):
-        metric.update(torch.zeros(4, 10))
-    with pytest.raises(ValueError, match=r"1008\^3 modes are too many"):
-        metric.update(torch.zeros(4, 3, 1008))
+    for shape in ((4, 10), (4, 3, 10, 1)):
+        with pytest.raises(ValueError, match=r"each channel \(N, C, K\), not \(4, "):
+            metric.update(torch.zeros(shape))
+    for classes, channels in ((1008, 3), (10, 8), (3163, 2)):
+        with pytest.raises(ValueError, match=rf"{classes}\^{channels} modes are too many"):
+            metric.update(torch.zeros(4, channels, classes))
+    StackedMnist().update(torch.zeros(1, 7, 10))  # ten million
     metric.update(torch.zeros(4, 3, 10))
     with pytest.raises(ValueError, match=r"each channel \(N, 3, 10\), not \(4, 10, 3\)"):
         metric.update(torch.zeros(4, 10, 3))

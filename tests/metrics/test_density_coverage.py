@@ -76,3 +76,15 @@ def test_too_few_samples() -> None:
     metric.update(torch.zeros(1, 2))
     assert metric.compute() == {"density": 6 / 5, "coverage": 1.0}
     assert "coverage falls short" in metric.remarks[0]
+    metric.update(torch.zeros(5, 2))
+    assert metric.remarks == (), "as many as real ones"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_remedy_is_named_where_there_is_one(count: int) -> None:
+    """Two vectors are enough for k = 1, one for none."""
+    with pytest.raises(ValueError) as caught:
+        DensityCoverage(torch.zeros(count, 2))
+    assert str(caught.value).endswith("give it more" if count == 1 else "--set density-coverage.k=1")
+    if count == 2:
+        DensityCoverage(torch.zeros(2, 2), DensityCoverageOptions(k=1))

@@ -46,6 +46,9 @@ def test_the_seed_settles_the_subsets() -> None:
     vectors = torch.randn(1000, WIDTH)
     assert scores(vectors) == scores(vectors)
     assert scores(vectors) != scores(vectors, seed=1)
+    metric = FrechetDistanceInfinity(TRUTH)
+    metric.update(vectors)
+    assert metric.compute() == scores(vectors, seed=0), "the usual seed is 0"
     assert scores(vectors)["standard_error"] > 0
     before = torch.get_rng_state()
     scores(vectors)

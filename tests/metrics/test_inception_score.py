@@ -79,5 +79,8 @@ def test_few_samples_are_remarked_or_refused() -> None:
         metric.compute()
     with pytest.raises(ValueError, match="1 of 2 rows are not finite"):
         metric.update(torch.tensor([[0.0, 1.0], [0.0, math.nan]]))
+    metric.update(torch.zeros(1, 4))
+    with pytest.raises(ValueError, match=r"1 sample, needs at least 10 .*--set inception-score.splits=1$"):
+        metric.compute()
     with pytest.raises(ValueError, match="0 splits"):
         InceptionScore(InceptionScoreOptions(splits=0))

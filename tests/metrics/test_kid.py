@@ -77,6 +77,44 @@ def test_whole_sets_follow_the_definition() -> None:
     assert found["deviation"] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize(("subsets", "grams"), [(16, 16), (17, 1)])
+def test_kernels_are_computed_the_way_that_takes_fewer(
+    subsets: int, grams: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100 beside 100 vectors, 20,000 pairs serve all subsets (one within a side counts once); a subset of
+    20 has 1,200 of its own."""
+    computed = []
+    original = kid._mmd
+    monkeypatch.setattr(kid, "_mmd", lambda x, *rest: computed.append(len(x)) or original(x, *rest))
+    scores(torch.rand(100, WIDTH), torch.rand(100, WIDTH), subsets=subsets, subset_size=20)
+    assert len(computed) == grams
+
+
+def test_the_least_subsets_are_two_of_two() -> None:
+    """Of which equation 4 is one kernel on each side, less the mean of the four across."""
+    x, y = torch.rand(2, 3).double(), torch.rand(2, 3).double()
+    kernel = (torch.cat([x, y]) @ torch.cat([x, y]).T / 3 + 1) ** 3
+    expected = kernel[0, 1] + kernel[2, 3] - kernel[:2, 2:].mean() * 2
+    found = scores(x, y, subsets=2, subset_size=2)
+    assert found["kid"] == pytest.approx(expected.item(), rel=1e-12)
+    for options in ({"subsets": 1, "subset_size": 2}, {"subsets": 2, "subset_size": 1}):
+        with pytest.raises(ValueError, match=r"kid: \d subsets of \d, needs at least 2 of 2"):
+            KernelDistance(y, KernelDistanceOptions(**options))
+
+
+def test_remarks_name_subsets_that_say_nothing() -> None:
+    """Only where both sides are one subset each; and other sizes than the usual."""
+    for count, size, words in (
+        (1000, 1000, ["whole set"]),
+        (1001, 1000, []),
+        (50, 50, ["of 50", "whole set"]),
+    ):
+        metric = KernelDistance(torch.zeros(count, 2), KernelDistanceOptions(subset_size=size))
+        metric.update(torch.zeros(count, 2))
+        assert len(metric.remarks) == len(words)
+        assert all(word in remark for word, remark in zip(words, metric.remarks, strict=True))
+
+
 def test_equal_distributions_are_zero_on_average_and_others_are_not() -> None:
     """Unbiased: within its error of 0 for halves of one set, though a biased one would be D-fold above."""
     real = torch.randn(2000, WIDTH)

@@ -28,6 +28,30 @@ def test_a_straight_line_has_the_squared_speed_of_its_ends() -> None:
     assert metric.compute() == pytest.approx(expected, rel=1e-8)
 
 
+def test_both_ends_of_a_step_lie_epsilon_apart_in_the_direction_of_the_path() -> None:
+    """At t and t + ε, the first nearer to z0; ε is 1e-4 unless it is given."""
+    z0, z1 = torch.zeros(2, 3, dtype=torch.float64), torch.ones(2, 3, dtype=torch.float64)
+    t = torch.tensor([0.25, 0.5], dtype=torch.float64)
+    begin, end = neighbours_on_path(z0, z1, t, spherical=False).unbind(dim=1)
+    torch.testing.assert_close(begin, t[:, None].expand(2, 3))
+    torch.testing.assert_close(end - begin, torch.full((2, 3), 1e-4, dtype=torch.float64))
+    _, end = neighbours_on_path(z0, z1, t, epsilon=0.125, spherical=False).unbind(dim=1)
+    torch.testing.assert_close(end, (t + 0.125)[:, None].expand(2, 3))
+    on_circle = neighbours_on_path(torch.eye(2)[:1], torch.eye(2)[1:], t[:1].float(), epsilon=0.25)
+    angles = math.pi / 2 * torch.tensor([[0.25], [0.5]])
+    torch.testing.assert_close(on_circle[0], torch.cat([angles.cos(), angles.sin()], dim=1))
+
+
+def test_nearly_parallel_latents_are_curved_until_rounding_decides() -> None:
+    """At an angle of 1e-3 the sine still tells the points of a circle apart, and agrees with the line."""
+    z0 = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    for angle in (1e-3, 1e-9):
+        z1 = torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
+        middle = slerp(z0, z1, torch.tensor(0.5, dtype=torch.float64))
+        expected = torch.tensor([[math.cos(angle / 2), math.sin(angle / 2)]], dtype=torch.float64)
+        torch.testing.assert_close(middle, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_a_great_circle_has_the_squared_angle() -> None:
     """Orthogonal unit latents are π/2 apart at every t."""
     z0, z1 = torch.eye(4, dtype=torch.float64)[:2, None].expand(2, 20, 4)
@@ -69,11 +93,13 @@ def test_what_path_length_refuses() -> None:
     metric = PathLength()
     with pytest.raises(ValueError, match="path-length: no samples yet, needs at least 2"):
         metric.compute()
-    with pytest.raises(ValueError, match="takes pairs"):
-        metric.update(torch.zeros(4, 3))
+    for shape in ((4, 2), (4, 3), (4, 3, 2), (4, 1, 2), (4, 2, 3, 3)):
+        with pytest.raises(ValueError, match="takes pairs"):
+            metric.update(torch.zeros(shape))
     with pytest.raises(ValueError, match="1 of 2 rows are not finite"):
         metric.update(torch.tensor([[[0.0], [math.nan]], [[0.0], [1.0]]]))
     with pytest.raises(ValueError, match="needs ε > 0"):
         PathLength(PathLengthOptions(epsilon=0))
-    with pytest.raises(ValueError, match="0 ≤ low < high ≤ 100"):
-        PathLength(PathLengthOptions(trim=(99.0, 1.0)))
+    for trim in ((99.0, 1.0), (1.0, 1.0), (-0.5, 50.0), (50.0, 100.5)):
+        with pytest.raises(ValueError, match="0 ≤ low < high ≤ 100"):
+            PathLength(PathLengthOptions(trim=trim))

@@ -98,6 +98,17 @@ def test_batch_size_and_order_do_not_matter() -> None:
     assert scores(generated[torch.randperm(300)], real[torch.randperm(400)]) == expected
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_remedy_is_named_where_there_is_one(count: int) -> None:
+    """Two vectors are enough for k = 1, one for none; on either side."""
+    metric = PrecisionRecall(torch.zeros(4, 2))
+    metric.update(torch.zeros(count, 2))
+    for call in (metric.compute, lambda: PrecisionRecall(torch.zeros(count, 2))):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert str(caught.value).endswith("give it more" if count == 1 else "--set precision-recall.k=1")
+
+
 def test_too_few_samples_and_unequal_numbers() -> None:
     with pytest.raises(ValueError, match=r"3 samples, needs at least 4 \(reference, k = 3\).*recall.k=2$"):
         PrecisionRecall(torch.zeros(3, 2))

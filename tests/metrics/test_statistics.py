@@ -56,14 +56,16 @@ def torch_fidelity(x: Tensor, y: Tensor) -> float:
 
 
 @pytest.mark.parametrize("width", [3, 700])
-@pytest.mark.parametrize("count", [2, 300, 5000])
+@pytest.mark.parametrize("count", [2, 300, 1024, 1025, 2048, 5000])
 def test_moments_are_numpys(width: int, count: int) -> None:
+    """Multiples of a block, which is 1,024 rows, included."""
     vectors = 5.0 + double(count, width)
     found = measured(vectors, batch=97)
     assert found.count == count
     np.testing.assert_allclose(found.mean, vectors.mean(dim=0), rtol=1e-12)
     expected = np.cov(vectors.numpy(), rowvar=False)
     np.testing.assert_allclose(found.covariance, expected, rtol=1e-9, atol=1e-12)
+    assert torch.equal(measured(vectors, batch=count).covariance, found.covariance)
 
 
 def test_batch_size_does_not_change_a_bit_and_order_only_the_last() -> None:

@@ -57,6 +57,48 @@ def test_what_a_file_claims_is_looked_at_before_memory_is_taken(tmp_path: Path) 
     refused(tmp_path / "pipe.npz", "is no regular file")
 
 
+def test_arrays_may_have_600_mib_together(tmp_path: Path) -> None:
+    """A covariance of 8,192 features in float64 has 512 MiB. Nothing is read of what claims more."""
+    for numbers, problem in ((600 * 2**17, "has not the bytes that it claims"), (600 * 2**17 + 1, "claims")):
+        header = io.BytesIO()
+        claim = {"descr": "<f8", "fortran_order": False, "shape": (numbers,)}
+        np.lib.format.write_array_header_1_0(header, claim)
+        with zipfile.ZipFile(tmp_path / "claim.npz", "w") as archive:
+            archive.writestr("mu.npy", header.getvalue())
+        refused(tmp_path / "claim.npz", f"mu {problem}")
+
+
+@pytest.mark.parametrize(("asymmetry", "right"), [(0.9e-5, True), (1.1e-5, False)])
+def test_files_in_float32_may_be_a_little_asymmetric(asymmetry: float, right: bool, tmp_path: Path) -> None:
+    """By 1e-5 of the largest entry; and as little beneath zero. The mean of both halves is taken."""
+    sigma = 100 * np.eye(3)
+    sigma[0, 1] = 100 * asymmetry
+    np.savez(tmp_path / "skew.npz", mu=np.zeros(3), sigma=sigma)
+    flat = np.diag([100.0, 1.0, 100 * asymmetry / 1.05])
+    rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    largest = np.diag(rotation @ flat @ rotation.T).max()
+    below = rotation @ np.diag([100.0, 1.0, -asymmetry * largest]) @ rotation.T
+    np.savez(tmp_path / "below.npz", mu=np.zeros(3), sigma=(below + below.T) / 2)
+    if right:
+        found = Statistics.load(tmp_path / "skew.npz").covariance
+        assert found[0, 1].item() == found[1, 0].item() == pytest.approx(50 * asymmetry)
+        Statistics.load(tmp_path / "below.npz")
+    else:
+        refused(tmp_path / "skew.npz", "the covariance is not symmetric")
+        refused(tmp_path / "below.npz", "negative eigenvalue")
+
+
+def test_arrays_in_fortran_order_and_of_other_types_are_read(tmp_path: Path) -> None:
+    """And a file whose counts and variances are zero."""
+    half = np.arange(6.0).reshape(2, 3)
+    np.savez(tmp_path / "f.npz", mu=np.array([1, 2, 3], np.int16), sigma=np.asfortranarray(half.T @ half))
+    found = Statistics.load(tmp_path / "f.npz")
+    assert found.mean.tolist() == [1, 2, 3]
+    assert torch.equal(found.covariance, torch.from_numpy(half.T @ half))
+    np.savez(tmp_path / "zero.npz", mu=np.zeros(2), sigma=np.zeros((2, 2)), count=np.array(0))
+    assert Statistics.load(tmp_path / "zero.npz").count == 0
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_any_flipped_bit_is_noticed_or_changes_nothing(seed: int, tmp_path: Path) -> None:
     """Checksums hold the arrays; what is left is in names and dates of the archive."""

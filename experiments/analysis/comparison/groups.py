@@ -12,20 +12,41 @@ from experiments.core.settings import FIELDS
 
 
 @dataclass(frozen=True)
+class UnendedRun:
+    """Experiment that diverged, failed or collapsed: its name, its seed and the reason."""
+
+    name: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Group:
     """Group of experiments with equal settings, which differ by their seeds or by settings not asked about.
 
     Attributes:
         settings: the settings that tell this group from the others, with their values.
-        scores: a value for each experiment.
-        seeds: a seed for each experiment, in the same order.
-        names: a name for each experiment, in the same order.
+        scores: a value for each experiment that ended.
+        seeds: the seed of each of these, in the same order.
+        names: the name of each of these, in the same order.
+        not_ended: the other experiments, which did not end.
     """
 
     settings: JsonObject
     scores: tuple[float, ...]
     seeds: tuple[int, ...]
     names: tuple[str, ...]
+    not_ended: tuple[UnendedRun, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[float | None, ...]:
+        """A score for each experiment of the group; None for each that did not end."""
+        return (*self.scores, *(None for _ in self.not_ended))
+
+    @property
+    def scores_by_seed(self) -> list[float]:
+        """Scores in the order of seeds, so that a paired test has its pairs."""
+        return [score for _, score in sorted(zip(self.seeds, self.scores, strict=True))]
 
     @property
     def label(self) -> str:
@@ -86,11 +107,19 @@ def _key(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
     return tuple(as_hashable(value_of(record, name)) for name in names)
 
 
-def group_experiments(records: Sequence[Record], by: Sequence[str], scores: Sequence[float]) -> list[Group]:
+def is_repeated(record: Record, others: Sequence[Record]) -> bool:
+    """Whether one of the others is the same experiment: equal settings that affect the results, and seed."""
+    names = result_affecting_names([record, *others])
+    return _key(record, names) in {_key(other, names) for other in others}
+
+
+def group_experiments(
+    records: Sequence[Record], by: Sequence[str], outcomes: Sequence[float | str]
+) -> list[Group]:
     """Groups experiments by the values of the settings `by`.
 
     Args:
-        scores: a value for each record, in the same order.
+        outcomes: for each record, in the same order, its score or the reason why it did not end.
 
     Raises UsageError for two experiments with the same settings and seed, of which one adds no
     information.
@@ -107,12 +136,19 @@ def group_experiments(records: Sequence[Record], by: Sequence[str], scores: Sequ
             if whole in seen:
                 raise UsageError(f"{seen[whole]} and {record.name} are the same experiment; give one of them")
             seen[whole] = record.name
+        own = [(records[index], outcomes[index]) for index in indices]
+        ended = [(record, outcome) for record, outcome in own if not isinstance(outcome, str)]
         found.append(
             Group(
                 dict(zip(by, key, strict=True)),
-                tuple(scores[index] for index in indices),
-                tuple(int(value_of(records[index], "seed")) for index in indices),
-                tuple(records[index].name for index in indices),
+                tuple(outcome for _, outcome in ended),
+                tuple(int(value_of(record, "seed")) for record, _ in ended),
+                tuple(record.name for record, _ in ended),
+                tuple(
+                    UnendedRun(record.name, int(value_of(record, "seed")), outcome)
+                    for record, outcome in own
+                    if isinstance(outcome, str)
+                ),
             )
         )
     return found

@@ -7,36 +7,38 @@ import base64
 import io
 import json
 import logging
-import re
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import starmap
+from operator import itemgetter
 from pathlib import Path
+from sys import float_info
 
 from PIL import Image
 
 from experiments.analysis.comparison.curves import figures_of
+from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.result import Comparison, GroupRow
 from experiments.analysis.comparison.terminal_table import (
-    COLUMNS,
-    Comparison,
-    GroupRow,
+    columns_of,
     differing_cells,
     format_value,
-    notes_of,
     row_cells,
 )
 from experiments.core.errors import RunError
 from experiments.core.files import open_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import JsonObject
+from experiments.runs.grid_names import kimg_of_grid
 from experiments.runs.score_lines import is_number
 
 log = logging.getLogger("gans")
 
 PAGE = Path(__file__).with_name("page")
 GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
-GRID_NAME = re.compile(r"kimg-([0-9]{6,15})\.png")
+MOST_PIXELS, SHOWN_PIXELS = 2**26, 2**23  # of a grid, and of its picture on the page, which is shrunk to it
 QUALITY = 80  # of the grids' WebP compression, in percent
 
 
@@ -58,7 +60,7 @@ def render_report(records: Sequence[Record], comparison: Comparison | None, why_
         "<h2>Comparison</h2>",
         _comparison(comparison) if comparison else f"<p class=note>{escape(why_not)}</p>",
         "<h2>Curves</h2>",
-        "<p class=note>Means over the seeds; bands from the lowest seed to the highest.</p>",
+        "<p class=note>Means over the seeds that ended; bands from the lowest of these to the highest.</p>",
         f"<div class=curves>{curves}</div>",
         "<h2>Samples</h2>",
         f"<div class=runs>{''.join(map(_timeline, records))}</div>",
@@ -108,18 +110,23 @@ def _comparison(comparison: Comparison) -> str:
     chosen = comparison.chosen
     which = "higher" if chosen.higher_is_better else "lower"
     at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
-    head = [*comparison.by, *COLUMNS]
-    rows = [_cells(row) for row in comparison.rows]
+    rows = [_cells(row, comparison) for row in comparison.rows]
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in notes_of(comparison))
-    return f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(head, rows)}{notes}"
+    return (
+        f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(columns_of(comparison), rows)}{notes}"
+    )
 
 
-def _cells(row: GroupRow) -> list[tuple[str, float | str]]:
-    """Cells of a row, each as text and sort key; unknown values sort first or last."""
-    texts = row_cells(row)
-    keys = [len(row.group.scores), row.mean, -1.0 if row.low is None else row.low]
-    keys += [2.0 if number is None else number for number in (row.p, row.detectable)]
-    return list(zip(texts, [*texts[: len(row.group.settings)], *keys, row.difference], strict=True))
+def _cells(row: GroupRow, comparison: Comparison) -> list[tuple[str, float | str]]:
+    """Cells of a row, each as text and sort key; unknown values sort as the worst do, or last."""
+    texts = row_cells(row, comparison.all_ended)
+    worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
+    keys = [] if comparison.all_ended else [row.not_ended_share]
+    keys.append(row.count)
+    keys += [worst if number is None else number for number in (row.median, row.mean, row.low)]
+    keys += [2.0 if row.p is None else row.p]
+    keys += [float_info.max if number is None else number for number in (row.detectable, row.difference)]
+    return list(zip(texts, [*texts[: len(row.group.settings)], *keys], strict=True))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:
@@ -162,7 +169,7 @@ def _timeline(record: Record) -> str:
     )
 
 
-def sample_grids(folder: Path) -> list[tuple[int, str]]:
+def sample_grids(folder: Path) -> list[tuple[float, str]]:
     """Sample grids of a run folder: pairs of kimg and the picture as a data URL.
 
     A remark names each picture that is left out.
@@ -173,20 +180,24 @@ def sample_grids(folder: Path) -> list[tuple[int, str]]:
         log.info(f"{folder} is shown without samples: {error}")
         return []
     pictures = sorted(file for file in (folder / "samples").glob("*.png") if file.name != "real.png")
-    files = [file for file in pictures if GRID_NAME.fullmatch(file.name)]
+    files = []
     for file in pictures:
-        if not GRID_NAME.fullmatch(file.name):
+        kimg = kimg_of_grid(file.name)
+        if kimg is None:
             log.info(f"{file} is left out: grids of samples have names such as kimg-000012.png")
+        else:
+            files.append((kimg, file))
+    files.sort(key=itemgetter(0))
     if len(files) > GRIDS:
         files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
     found = []
-    for file in files:
+    for kimg, file in files:
         try:
             data = base64.b64encode(_compressed(file)).decode()
         except Exception as error:  # whatever a damaged file makes the reader stumble over
             log.info(f"{file} is left out: {str(error) or type(error).__name__}")
             continue
-        found.append((int(file.stem.removeprefix("kimg-")), f"data:image/webp;base64,{data}"))
+        found.append((kimg, f"data:image/webp;base64,{data}"))
     return found
 
 
@@ -196,7 +207,11 @@ def _compressed(file: Path) -> bytes:
     with warnings.catch_warnings(), open_regular_file(file) as stream:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(stream, formats=["PNG"]) as picture:
-            picture.convert("RGB").save(content, "WEBP", quality=QUALITY)
+            pixels = picture.width * picture.height
+            if pixels > MOST_PIXELS:
+                raise ValueError(f"it has more than {MOST_PIXELS:,} pixels")
+            shown = picture.reduce(max(1, math.ceil((pixels / SHOWN_PIXELS) ** 0.5)))
+            shown.convert("RGB").save(content, "WEBP", quality=QUALITY)
     return content.getvalue()
 
 

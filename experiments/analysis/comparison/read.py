@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.analysis.comparison.groups import as_hashable
 from experiments.analysis.comparison.record import Record
-from experiments.config.files import modernize
+from experiments.config.files import MOST_CONFIG_BYTES, modernize
 from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import parse_json, read_regular_file
@@ -62,7 +62,7 @@ def read_record(folder: RunFolder, remark: Remark = say_nothing) -> Record:
     environment: JsonObject = {}
     if folder.exists:
         try:
-            content = parse_json(read_regular_file(folder.config_file))
+            content = parse_json(read_regular_file(folder.config_file, MOST_CONFIG_BYTES))
             settings = modernize({name: entry["value"] for name, entry in content["settings"].items()})
             environment = dict(content["environment"])
             _check_settings(settings)

@@ -1,17 +1,21 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
+import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.comparison.record import Record
+from experiments.analysis.comparison.score_bounds import common_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.runs.scores import flatten_scores
+from experiments.runs.scores import differences, flatten_scores, usual_name
+from metrics.core.metric import Metric
 
 PROVENANCE = (
     "extractor", "weights", "resize_rule", "extractor_options", "options", "n", "quantization", "reference",
-    "split",
+    "split", "protocol",
 )  # fmt: skip
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
@@ -32,6 +36,7 @@ class ChosenScore:
     Attributes:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
+        bounds: the smallest and largest value that it can have; None where there is none.
         kimg: the length of training at which all were evaluated; None where it was not recorded.
         values: a value for each experiment, in their order.
         provenance: how the values were computed, as far as it is the same for all.
@@ -39,6 +44,7 @@ class ChosenScore:
 
     metric: str
     higher_is_better: bool
+    bounds: tuple[float | None, float | None]
     kimg: float | None
     values: tuple[float, ...]
     provenance: JsonObject
@@ -69,9 +75,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
-            raise UsageError(
-                f"{record.name} has no score {metric} ({has}); make it with: gans evaluate {record.name}"
-            )
+            remedy = f"gans evaluate {shlex.quote(record.name)}{_reference_flag([metric])}"
+            raise UsageError(f"{record.name} has no score {metric} ({has}); make it with: {remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
     slack = max(map(_step_kimg, records))
@@ -82,7 +87,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].entry[key] for key in PROVENANCE if key in chosen[0].entry}
-    return ChosenScore(metric, better, kimg, tuple(mark.value for mark in chosen), provenance)
+    values = tuple(mark.value for mark in chosen)
+    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, provenance)
 
 
 def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:
@@ -99,6 +105,7 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
         return usual, metric_of, number
 
     alike = [name for name in directional_scores(marks) if metric in words(name)]
+    alike = [name for name in alike if words(name)[0] == metric] or alike
     evaluations = {id(marks[name][-1].entry) for name in alike}
     return alike[0] if metric not in marks and len(evaluations) == 1 else metric
 
@@ -106,11 +113,6 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
 def directional_scores(marks: Mapping[str, Sequence[ScoreValue]]) -> list[str]:
     """Names of the scores that have a direction; the first is compared by default."""
     return [name for name, own in marks.items() if direction(name, own[-1].entry) is not None]
-
-
-def usual_name(metric: str, entry: JsonObject) -> str:
-    """Name of a score with "fid" for any Fréchet distance: `fd-random-vgg/to-B` → `fid/to-B`."""
-    return metric.replace(str(entry.get("distance")), "fid", 1)
 
 
 def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequence[ScoreValue]]]) -> str:
@@ -123,7 +125,7 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
-                f"score it with: gans evaluate {record.name}"
+                f"score it with: gans evaluate {shlex.quote(record.name)}{_reference_flag(common)}"
             )
         common = shared
     return common[0]
@@ -162,16 +164,56 @@ def _step_kimg(record: Record) -> float:
 
 
 def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[ScoreValue]) -> None:
-    """Checks that all scores were computed alike. Raises UsageError with what differs."""
+    """Checks that all scores were computed alike. Raises UsageError with what differs, and a remedy."""
     first = chosen[0].entry
     for record, mark in zip(records[1:], chosen[1:], strict=True):
-        different = [key for key in PROVENANCE if first.get(key) != mark.entry.get(key)]
+        different = differences(first, mark.entry, PROVENANCE)
         if different:
             parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
+            # Other data, weights or rounding: no flag of an evaluation makes these alike.
+            is_up_to_flags = bool({*different} - {"reference", "weights", "quantization"})
+            remedy = (
+                f"make them alike by: {_command(record.name, metric, first, different)}"
+                if is_up_to_flags
+                else ""
+            )
             raise UsageError(
                 f"{metric} of {records[0].name} and of {record.name} were not made alike "
-                f"({'; '.join(parts)}); evaluate them alike, or compare them all the same with --force"
+                f"({'; '.join(parts)}); {remedy or 'evaluate them alike'}, or compare them all the same with "
+                "--force"
             )
+
+
+def _reference_flag(scores: Sequence[str]) -> str:
+    """Flag without which an evaluation does not make some of these scores; empty where it needs none."""
+    return " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+
+
+def _command(name: str, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
+    """Command that evaluates a run as a score was made."""
+    words = [f"gans evaluate {shlex.quote(name)} --metrics {usual_name(metric, entry).partition('/')[0]}"]
+    words += [f"--extractor {entry['extractor']}"] if entry.get("extractor") not in (None, "none") else []
+    words += [f"--resize-rule {entry['resize_rule']}"] if "resize_rule" in different else []
+    words += [f"--protocol {entry['protocol']}"] if entry.get("protocol") else []
+    words += [f"-n {max(entry['n'])}"] if entry.get("n") and not entry.get("protocol") else []
+    words += ["--reference held-out"] if entry.get("split") == "held-out" else []
+    options = {
+        f"{metric.partition('/')[0]}.{key}": value for key, value in (entry.get("options") or {}).items()
+    }
+    options |= {f"extractor.{key}": value for key, value in (entry.get("extractor_options") or {}).items()}
+    return " ".join([*words, *(f"--set {key}={value}" for key, value in options.items())])
+
+
+def _bounds(
+    metric: str, records: Sequence[Record], chosen: Sequence[ScoreValue]
+) -> tuple[float | None, float | None]:
+    """Smallest and largest value that the score can have in any of the experiments; None for no bound."""
+    kind, number = _metric_and_number(metric, chosen[0].entry)
+    assert kind is not None  # it has a direction
+    pairs = zip(chosen, records, strict=True)
+    scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
+    low, high = common_bounds(kind, number, scores)
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
 def _short(value: object) -> str:
@@ -184,8 +226,15 @@ def direction(metric: str, entry: JsonObject) -> bool | None:
     Args:
         entry: the score's entry in scores.jsonl.
     """
+    kind, number = _metric_and_number(metric, entry)
+    return None if kind is None else kind.higher_is_better.get(number)
+
+
+def _metric_and_number(metric: str, entry: JsonObject) -> tuple[type[Metric] | None, str]:
+    """Metric of a score, None where it is unknown, and the name of the score among the metric's own."""
     name, *rest = usual_name(metric, entry).split("/")
     if name not in registry.plugin_names("metric"):
-        return None
-    better: Mapping[str, bool] = registry.load("metric", name).higher_is_better
-    return next(iter(better.values())) if len(better) == 1 else better.get(rest[-1] if rest else "")
+        return None, ""
+    kind: type[Metric] = registry.load("metric", name)
+    numbers = list(kind.higher_is_better)
+    return kind, numbers[0] if len(numbers) == 1 else rest[-1] if rest else ""

@@ -6,6 +6,7 @@ anything that assumes less, such as a percentile bootstrap.
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
@@ -14,18 +15,32 @@ from scipy.optimize import brentq  # type: ignore[import-untyped]
 LEVEL = 0.95  # of confidence intervals; tests call at most 1 − LEVEL of equal settings different
 SPREADS = 4000  # equally likely sample variances over which the power is averaged
 POWER = 0.8  # probability of finding a difference as large as the minimum detectable effect
+UNBOUNDED = (-math.inf, math.inf)
 Values = Sequence[float]
+Bounds = tuple[float, float]
 
 
-def confidence_interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
+def confidence_interval(
+    values: Values, level: float = LEVEL, bounds: Bounds = UNBOUNDED
+) -> tuple[float, float]:
     """Student's confidence interval of the mean: `m ± t s / √n` with n − 1 degrees of freedom.
+
+    Args:
+        bounds: the smallest and largest value that there can be, where the interval ends: the mean lies
+            between them, so that it is covered as often. Values beyond them show that they are not.
 
     Raises ValueError for fewer than two values.
     """
     if len(values) < 2:
         raise ValueError("one value has no spread, so no interval can be given")
     mean, half = float(np.mean(values)), _t(level, len(values) - 1) * _standard_error(values)
-    return mean - half, mean + half
+    low, high = min(bounds[0], *values), max(bounds[1], *values)
+    return max(mean - half, low), min(mean + half, high)
+
+
+def half_width_in_deviations(count: int, level: float = LEVEL) -> float:
+    """Half the width of the interval of so many values, two or more, in standard deviations: `t / √n`."""
+    return _t(level, count - 1) / math.sqrt(count)
 
 
 def welch_t_test(ours: Values, theirs: Values) -> float:
@@ -76,6 +91,26 @@ def minimum_detectable_effect(
         return float(found.mean()) - power
 
     return float(brentq(missing, 0, thresholds[-1] + 10)) * error
+
+
+def testable_pairs(scores: Sequence[Values], is_paired: bool = False) -> list[tuple[int, int]]:
+    """Pairs of groups that can be tested: several values on each side, and a spread or equal means.
+
+    Counts of a few things are often equal for all seeds. A t test calls any two such groups different,
+    with certainty, which two or three seeds do not show.
+    """
+
+    def spreads(ours: Values, theirs: Values) -> bool:
+        if is_paired:
+            return len({a - b for a, b in zip(ours, theirs, strict=True)}) > 1
+        return len({*ours}) > 1 or len({*theirs}) > 1
+
+    several = [index for index, own in enumerate(scores) if len(own) > 1]
+    return [
+        (i, j)
+        for i, j in combinations(several, 2)
+        if spreads(scores[i], scores[j]) or np.mean(scores[i]) == np.mean(scores[j])
+    ]
 
 
 def _standard_error(values: Values) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.analysis.comparison.score_choice import PROVENANCE, usual_name
+from experiments.analysis.comparison.score_choice import PROVENANCE
 from experiments.analysis.doctor.history import History, ScoredPoint
 from experiments.core import registry
-from experiments.runs.scores import NUMBER
+from experiments.runs.scores import NUMBER, usual_name
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric
 
@@ -35,7 +35,7 @@ class MetricScore:
 
     @property
     def group(self) -> str:
-        """Beginning of the names that all numbers of this metric have in common."""
+        """Beginning of the names of all numbers of this metric."""
         return self.name.rpartition("/")[0]
 
     @property

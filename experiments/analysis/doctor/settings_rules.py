@@ -115,10 +115,10 @@ def _newest_level_kimg(history: History) -> float | None:
     levels = len(growth.sides) - 1
     if levels == 0:
         return None
-    total = plan_batches(settings, growth, build_game(settings, *networks).batches_per_round).images
+    plan = plan_batches(settings, growth, build_game(settings, *networks).batches_per_round)
 
     def level(images: float) -> int:
-        return ceil(growth.pace.stage(Clock(round(images), progress=images / total), levels))
+        return ceil(growth.pace.stage(Clock(round(images), progress=plan.progress(images)), levels))
 
     now, low, high = level(kimg * 1000), 0.0, kimg * 1000
     if now == 0:

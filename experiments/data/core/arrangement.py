@@ -28,6 +28,7 @@ _HELD_OUT = re.compile(
     rf"{_SUFFIX}{_DOMAIN}",
     re.IGNORECASE,
 )
+_TESTS = re.compile(r"(test|tst)", re.IGNORECASE)  # begins the name of a part that is for tests
 _DOMAINS = {"A", "B", "AB"}
 
 
@@ -41,6 +42,7 @@ class Arrangement(NamedTuple):
         classes: names of the classes.
         labels: class of each image, int64 `(N,)`; None without classes.
         remarks: lines on what is left out.
+        held_out: paths of the images to evaluate on, of the part that is for tests where there are several.
     """
 
     names: Sequence[str]
@@ -49,6 +51,7 @@ class Arrangement(NamedTuple):
     classes: tuple[str, ...] = ()
     labels: Tensor | None = None
     remarks: tuple[str, ...] = ()
+    held_out: Sequence[str] = ()
 
     def below(self, top: str) -> "Arrangement":
         """Goes down to the folder `top`, in which all images lie."""
@@ -86,16 +89,19 @@ def remark_on_endings(paths: Iterable[str]) -> tuple[str, ...]:
     return (f"left out {_count(others, 'file')} because of {whose}: {_some(others)}",)
 
 
-def arrange(names: Sequence[str], files: Container[str], location: str) -> Arrangement:
+def arrange(
+    names: Sequence[str], files: Container[str], location: str, is_split: bool = False
+) -> Arrangement:
     """Arranges the sorted image files `names` by their folders.
 
     Args:
         files: paths of all files.
         location: name of the folder or file that holds them, for messages.
+        is_split: whether they are one part of a set already.
 
     Raises ValueError for parts of a set of which not exactly one is for training.
     """
-    found, is_split = Arrangement(names), False
+    found = Arrangement(names)
     while found.folder + DATASET_JSON not in files:
         tops = Counter(way[0] if len(way := found.parts_of(name)) > 1 else "" for name in found.names)
         above = tops.pop("", 0)
@@ -166,7 +172,9 @@ def _keep_training(found: Arrangement, level: int, parts: Parts) -> Arrangement:
     )
     if parts.training and in_no_part:
         remark += f"; left out, because of its place: {_some(in_no_part)}"
-    return found.keep(kept, remark)
+    for_tests = [part for part in parts.held_out if _TESTS.match(part)] or parts.held_out
+    to_evaluate = [name for name in others if found.parts_of(name)[level] in for_tests]
+    return found.keep(kept, remark)._replace(held_out=to_evaluate)
 
 
 def _split_classes(found: Arrangement, location: str) -> Arrangement:

@@ -27,11 +27,19 @@ class BatchSchedule:
         segments: in their order; the first begins at 0.
         steps: steps of the whole run.
         images: images shown in the whole run.
+        schedule_images: images over which schedules run; 0 for the whole run. Of a run that was made longer,
+            these are the images that it was to show before.
     """
 
     segments: tuple[Segment, ...]
     steps: int
     images: int
+    schedule_images: int = 0
+
+    def progress(self, seen: float) -> float:
+        """Share in [0, 1] of the schedules that is over after `seen` images; 0 for a run without end."""
+        whole = self.schedule_images or self.images
+        return min(1.0, seen / whole) if whole else 0.0
 
     def batch_size(self, seen: int) -> int:
         """Number of samples in the batch that begins after `seen` images."""

@@ -1,15 +1,18 @@
 """Base of the CIFAR sources: pictures in pickles, which are read without running their code."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from experiments.core.named_values import SettingValues
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+
+MOST_BYTES = 512 * 2**20  # of a file: CIFAR-100's has 155 MB
 
 
 class CifarSet(InMemoryNamedSet):
@@ -72,6 +75,8 @@ def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
     Raises ValueError, naming the file, when it is damaged, lacks one of `keys`, or asks for anything else.
     """
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes, more than any of these sets")
         with file.open("rb") as stream:
             content = _PlainUnpickler(stream, encoding="latin1").load()
     except Exception as error:  # damaged pickles raise anything
@@ -84,21 +89,56 @@ def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
     return content
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Unpickler that finds only what arrays are made of, so that a pickle cannot call anything else."""
+class _PlainUnpickler(pickle._Unpickler):
+    """Unpickler that makes plain values and numpy arrays, so that a pickle cannot call anything else.
+
+    It is Python's own: the one in C takes the memory that a pickle claims.
+    """
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.startswith("numpy") and name in _ARRAYS:
+        if module.startswith("numpy") and name in _ARRAYS:  # the modules have moved between versions of numpy
             return _ARRAYS[name]
         if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
-            return lambda text, encoding: text.encode(encoding)
+            return _encode
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
 
-# By name alone: the modules have moved between the versions of numpy that wrote these files.
+def _encode(text: str, encoding: str) -> bytes:
+    """Makes the bytes that a pickle holds as text."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
+    return text.encode("latin1")
+
+
+def _empty_array(kind: str, shape: tuple[int, ...], code: bytes | str) -> NDArray[np.generic]:
+    """Makes the empty array whose content follows in the pickle, as numpy's `_reconstruct` does."""
+    if kind != "ndarray" or shape != (0,):
+        raise pickle.UnpicklingError("it asks for an array of its own")
+    return np.empty(0, np.int8)
+
+
+def _plain_dtype(code: str, *_: Any) -> np.dtype[Any]:
+    """Makes the type of an array of numbers."""
+    if code not in ("u1", "i1", "b1", "i4", "i8", "f4", "f8"):
+        raise pickle.UnpicklingError(f"it asks for an array of {code}")
+    return np.dtype(code)
+
+
+def _build(unpickler: Any) -> None:
+    """Fills an array with its content; of types, only the order of bytes is left to say."""
+    state, value = unpickler.stack.pop(), unpickler.stack[-1]
+    if isinstance(value, np.ndarray) and isinstance(state[2], np.dtype):
+        value.__setstate__(state)  # checks that content and shape agree
+    elif not isinstance(value, np.dtype) or state[1] not in ("|", "<", "="):
+        raise pickle.UnpicklingError("it builds objects of its own")
+
+
+_PlainUnpickler.dispatch[pickle.BUILD[0]] = _build
 _ARRAYS: dict[str, Any] = {
-    "ndarray": np.ndarray,
-    "dtype": np.dtype,
-    "_reconstruct": np.empty(0).__reduce__()[0],
+    "ndarray": "ndarray",  # the word is enough, and cannot be called
+    "dtype": _plain_dtype,
+    "_reconstruct": _empty_array,
     "_frombuffer": np.empty(0).__reduce_ex__(5)[0],
 }

@@ -20,8 +20,9 @@ from gans.core.attributes import Attributes as Attributes
 
 Kind = Literal["images", "points"]
 # How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
-# files differ in size or in channels; "error" refuses any other size than the one asked for.
-Fit = Literal["auto", "crop", "stretch", "error"]
+# files differ in size or in channels; "pad" keeps the whole image, in a border that is black, with alpha
+# transparent; "error" refuses any other size than the one asked for.
+Fit = Literal["auto", "crop", "pad", "stretch", "error"]
 
 
 class DataSet(ABC):
@@ -95,7 +96,7 @@ class KnownChanges(DataSet, ABC):
 
 
 class NoHeldOutDataError(ValueError):
-    """Error of a source that holds no images out from training; its message says how to add some."""
+    """Error of a source that holds no samples out from training; its message says how to add some."""
 
 
 def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> InMemoryData:
@@ -223,6 +224,14 @@ class Source(ABC):
     @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens samples for evaluation, alike in all but that training never sees them.
+
+        Raises NoHeldOutDataError where there are none, as by default.
+        """
+        del size, channels, fit
+        raise NoHeldOutDataError("it holds no samples out from training")
 
 
 class DomainSource(Source, ABC):

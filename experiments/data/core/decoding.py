@@ -7,13 +7,16 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
+from experiments.data.core import sixteen_bits
 from experiments.data.core.dataset import Fit
+from experiments.data.core.padding import pad_picture
+from experiments.data.core.sixteen_bits import BAND_ROWS, WHOLE_RANGE
 
 # The formats of pixels that Pillow reads by itself. Others, such as EPS, make it start a program, or hold no
 # pixels.
@@ -38,19 +41,29 @@ _LIBRARIES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
 _SUPPORTED = features.get_supported()
 READABLE = tuple(name for name in FORMATS if _LIBRARIES.get(name) in (None, *_SUPPORTED))
 IMAGE_ENDINGS = tuple(ending for name in READABLE for ending in FORMATS[name])
-MOST_BYTES = 512 * 2**20  # of a file: its pixels, of 8 bits, are fewer (Pillow's MAX_IMAGE_PIXELS)
+MOST_BYTES = 192 * 2**20  # of a file
+# Memory of decoding: of one image, and of all that are decoded at once. A pixel takes, with all copies, so
+# many bytes (measured); in some formats its library has copies of its own.
+MOST_DECODING_BYTES = 448 * 2**20
+PIXEL_BYTES, PIXEL_BYTES_OF = 10, {"JPEG2000": 25, "WEBP": 17, "AVIF": 13}
+MOST_SURVEYED_PIXELS = (
+    MOST_DECODING_BYTES // sixteen_bits.PIXEL_BYTES
+)  # of an image whose values are looked at
 MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
-# Larger files, and larger images, are decoded one at a time, so that several do not fill the memory together.
-LARGE_BYTES, LARGE_PIXELS = 16 * 2**20, 32 * 2**20
+LARGE_BYTES = 16 * 2**20  # larger files are read one at a time, so that several do not fill the memory
 STEP_BYTES = 2**20
-WHOLE_RANGE = (0, 2**16 - 1)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_large_file = threading.RLock()
+_large_file = threading.Lock()
+TOO_LARGE = "has more than {:,} pixels, too many to be read safely: shrink it"
 REMEDY = " (--skip-bad leaves such files out)"
 
 
 class UnreadableError(ValueError):
     """Error of a file that is no image, is damaged or cannot be opened; `--skip-bad` leaves it out."""
+
+
+class TooLargeError(ValueError):
+    """Error of an image with too many pixels to be decoded."""
 
 
 class Store(ABC):
@@ -100,11 +113,7 @@ def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> 
 
 def read_header(store: Store, name: str) -> Header:
     """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
-    with (
-        _name_file_in_errors(store, name),
-        store.open(name) as file,
-        Image.open(file, formats=READABLE) as image,
-    ):
+    with _name_file_in_errors(store, name), store.open(name) as file, _open(file) as image:
         channels = channels_of(image)
         return Header(*upright_size(image, file), channels)
 
@@ -112,11 +121,11 @@ def read_header(store: Store, name: str) -> Header:
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
     """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
     with _name_file_in_errors(store, name), store.open(name) as file:
-        content = _read_some(file, LARGE_BYTES)
-        if len(content) <= LARGE_BYTES:
+        content = io.BytesIO()
+        if _read_some(file, content, LARGE_BYTES):
             return _decode(content, channels, store.value_range)
         with _large_file:
-            content += _read_some(file, MOST_BYTES - len(content))
+            _check_size(_read_some(file, content, MOST_BYTES), MOST_BYTES)
             return _decode(content, channels, store.value_range)
 
 
@@ -124,65 +133,115 @@ def read_content(store: Store, name: str) -> bytes:
     """Reads a file of text whole. Raises ValueError, in one line, where it cannot be read."""
     try:
         with store.open(name) as file:
-            content = _read_some(file, MOST_TEXT_BYTES)
-            _check_size(content, MOST_TEXT_BYTES)
-            return bytes(content)
+            content = io.BytesIO()
+            _check_size(_read_some(file, content, MOST_TEXT_BYTES), MOST_TEXT_BYTES)
+            return content.getvalue()
     except Exception as error:  # a damaged zip file raises anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{store.name_of(name)} cannot be read: {reason}") from error
 
 
 class Extremes(NamedTuple):
-    """Smallest and largest value of an image of 16 bits, and whether it is grey, so that it can be scaled."""
+    """Smallest and largest value of an image of 16 bits, and whether it can be scaled."""
 
     low: int
     high: int
-    is_grey: bool
+    is_scalable: bool
 
 
 def read_extremes(store: Store, name: str) -> Extremes | None:
     """Reads the extremes of an image of 16 bits; None for another. Raises UnreadableError."""
-    with (
-        _name_file_in_errors(store, name),
-        store.open(name) as file,
-        Image.open(file, formats=READABLE) as image,
-    ):
-        is_grey = image.mode.startswith("I")
-        is_deep = is_grey or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-        if not is_deep or image.width * image.height > LARGE_PIXELS:
+    with _name_file_in_errors(store, name), store.open(name) as file, _open(file) as image:
+        is_grey, is_scalable = sixteen_bits.is_grey(image), sixteen_bits.can_be_scaled(image)
+        if (
+            not (is_grey or sixteen_bits.has_colours(image))
+            or image.width * image.height > MOST_SURVEYED_PIXELS
+        ):
             return None
+        if is_scalable and not is_grey:
+            return Extremes(*sixteen_bits.extremes_of_colours(file), is_scalable)
         values = np.asarray(image)
         if is_grey:
-            return Extremes(int(values.min()), int(values.max()), is_grey)
-        colours = values[..., :-1] if image.mode.endswith("A") else values
-        return Extremes(int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_grey)  # Pillow keeps 8
+            return Extremes(int(values.min()), int(values.max()), is_scalable)
+        colours = values if values.shape[2] == 3 else values[..., :-1]
+        return Extremes(
+            int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_scalable
+        )  # Pillow keeps 8
 
 
-def _decode(content: bytearray, channels: int, value_range: tuple[int, int]) -> tuple[Header, Image.Image]:
+def _open(file: BinaryIO, value_range: tuple[int, int] = WHOLE_RANGE) -> Image.Image:
+    """Opens an image file, of which only the header is read. Raises what Pillow does for too many pixels."""
+    image = Image.open(file, formats=READABLE)
+    each = _pixel_bytes(image, value_range)
+    if image.width * image.height * each > MOST_DECODING_BYTES:
+        raise TooLargeError(TOO_LARGE.format(MOST_DECODING_BYTES // each))
+    return image
+
+
+def _pixel_bytes(image: Image.Image, value_range: tuple[int, int]) -> int:
+    """Memory that a pixel of an image just opened takes while it is decoded, with all copies."""
+    if _scales_colours(image, value_range):
+        return sixteen_bits.PIXEL_BYTES
+    return PIXEL_BYTES_OF.get(image.format or "", PIXEL_BYTES)
+
+
+def _scales_colours(image: Image.Image, value_range: tuple[int, int]) -> bool:
+    """Whether 16 bits of several channels are scaled, of which Pillow would keep the upper 8."""
+    if value_range == WHOLE_RANGE:
+        return False
+    return sixteen_bits.has_colours(image) and sixteen_bits.can_be_scaled(image)
+
+
+def _decode(content: BinaryIO, channels: int, value_range: tuple[int, int]) -> tuple[Header, Image.Image]:
     """Decodes the content of an image file."""
-    _check_size(content, MOST_BYTES)
-    with Image.open(io.BytesIO(content), formats=READABLE) as image, _turn_of(image):
-        native = channels_of(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        return Header(image.height, image.width, native), convert(image, channels, value_range)
+    with _open(content, value_range) as image:
+        pixels, native = image.width * image.height, channels_of(image)
+        with _decoded_at_once.taken(pixels * _pixel_bytes(image, value_range)):
+            whole: Image.Image = image
+            if _scales_colours(image, value_range):
+                image.load()  # what a PNG file says of its orientation may stand at its end
+                whole = sixteen_bits.scale_colours(content, image, value_range)
+            ImageOps.exif_transpose(whole, in_place=True)
+            return Header(whole.height, whole.width, native), convert(whole, channels, value_range)
 
 
-def _read_some(file: BinaryIO, most: int) -> bytearray:
-    """Reads a file in steps up to its end, or to more than `most` bytes."""
-    content = bytearray()
-    while len(content) <= most and (step := file.read(STEP_BYTES)):
-        content += step
-    return content
+def _read_some(file: BinaryIO, content: BinaryIO, most: int) -> bool:
+    """Reads a file in steps; returns whether that was all, or there are more than `most` bytes."""
+    while content.tell() <= most:
+        step = file.read(STEP_BYTES)
+        content.write(step)
+        if not step:
+            return True
+    return False
 
 
-def _check_size(content: bytearray, most: int) -> None:
-    if len(content) > most:
+def _check_size(is_whole: bool, most: int) -> None:
+    if not is_whole:
         raise ValueError(f"it has more than {most // 2**20} MiB, too many to be read safely")
 
 
-def _turn_of(image: Image.Image) -> AbstractContextManager[object]:
-    """Waits until an image may be decoded: a large one, until no other large one is."""
-    return _large_file if image.width * image.height > LARGE_PIXELS else nullcontext()
+class _Allowance:
+    """Allowance that threads share: each waits until what it takes is there."""
+
+    def __init__(self, whole: int) -> None:
+        self._left, self._whole, self._changed = whole, whole, threading.Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Takes a count, or the whole where that is less, from the allowance within."""
+        count = min(count, self._whole)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= count)
+            self._left -= count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += count
+                self._changed.notify_all()
+
+
+_decoded_at_once = _Allowance(MOST_DECODING_BYTES)
 
 
 def channels_of(image: Image.Image) -> int:
@@ -221,10 +280,15 @@ def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
 
 
 def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    """Resizes an image to `size` (height, width), stretched, or else cropped."""
+    """Resizes an image to `size` (height, width): stretched, padded, or else cropped.
+
+    A padded image is whole, in the middle of a black border; with alpha the border is transparent.
+    """
     height, width = size
     if image.size == (width, height):
         return image
+    if fit == "pad":
+        return pad_picture(image, size)
     box = (0.0, 0.0, float(image.width), float(image.height))
     if fit != "stretch":  # the largest centred part of the aspect asked for, to the fraction of a pixel
         scale = max(width / image.width, height / image.height)
@@ -246,31 +310,20 @@ def convert(image: Image.Image, channels: int, value_range: tuple[int, int] = WH
     if image.mode == "I" and image.format not in ("PNG", "PPM"):  # both mean 16 bits by it
         raise ValueError("its pixels are 32-bit integers, of unknown range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
-        image = _from_16_bits(image, value_range)
+        image = sixteen_bits.scale_grey(image, value_range)
     if mode == "RGBA":
         return image.convert("RGBA")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
+    return _on_white(image, mode) if image.has_transparency_data else image.convert(mode)
 
 
-def _from_16_bits(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
-    """Converts a 16-bit image to mode L, or LA where one grey value stands for transparency.
-
-    Pillow's convert() would clip, not scale; Pillow < 11 calls 16-bit PNGs "I".
-    """
-    values = np.asarray(image).clip(0, 65535)
-    low, high = value_range
-    scaled = values >> 8
-    if value_range != WHOLE_RANGE:
-        scaled = np.rint((values.clip(low, high).astype(np.float64) - low) * (255 / (high - low)))
-    grey = Image.fromarray(scaled.astype(np.uint8))
-    transparent = image.info.get("transparency")
-    if transparent is None:
-        return grey
-    alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (grey, alpha))
+def _on_white(image: Image.Image, mode: str) -> Image.Image:
+    """Lays an image with transparency on white, in bands: several copies of a large one fill the memory."""
+    laid = Image.new(mode, image.size)
+    for top in range(0, image.height, BAND_ROWS):
+        box = (0, top, image.width, min(top + BAND_ROWS, image.height))
+        band = image.crop(box).convert("RGBA")
+        laid.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert(mode), box)
+    return laid
 
 
 @contextmanager
@@ -285,10 +338,12 @@ def _name_file_in_errors(store: Store, name: str) -> Iterator[None]:
         raise  # says nothing of the file
     except Exception as error:  # decoders of damaged files raise anything
         reason = f"cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
+        if isinstance(error, TooLargeError):
+            reason = str(error)
         if isinstance(error, OSError) and error.strerror:
             reason = f"cannot be read: {error.strerror}"
         elif isinstance(error, UnidentifiedImageError):
             reason = "is not an image, or is damaged"
         elif isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
-            reason = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to be read safely: shrink it"
+            reason = TOO_LARGE.format(Image.MAX_IMAGE_PIXELS)
         raise UnreadableError(f"{store.name_of(name)} {reason}{REMEDY}") from error

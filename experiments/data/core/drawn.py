@@ -94,6 +94,10 @@ class DrawnDomains(DomainSource):
         """Opens the second domain, for training."""
         return self.open_domains(size, channels, fit, self.has_pairs).b
 
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens the second domain, for evaluation."""
+        return self.open_domains(size, channels, fit, self.has_pairs, held_out=True).b
+
     def open_domains(
         self,
         size: tuple[int, int] | None,

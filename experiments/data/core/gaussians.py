@@ -7,12 +7,13 @@ from experiments.data.core.dataset import InMemoryData
 
 LENGTH = 100_000
 SEED = 20140610  # the points are one fixed data set, whatever the seed of a run
+HELD_OUT_SEED = SEED + 1
 
 
-def gaussians(centres: Tensor, sigma: float) -> InMemoryData:
+def gaussians(centres: Tensor, sigma: float, seed: int = SEED) -> InMemoryData:
     """Draws `LENGTH` points around `centres` `(M, 2)`, float32 `(N, 2)`; point i has label i mod M."""
     labels = torch.arange(LENGTH) % len(centres)
-    noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(SEED))
+    noise = torch.randn(LENGTH, 2, generator=torch.Generator().manual_seed(seed))
     points = InMemoryData(centres[labels] + sigma * noise, labels, mode_names(centres))
     points.mixture = centres, sigma
     return points

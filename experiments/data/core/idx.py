@@ -14,7 +14,9 @@ from torch import Tensor
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 LENGTH = 60_000  # of all these sets
+MOST_BYTES = 64 * 2**20  # of a file, decompressed
 # MD5 of the labels, unzipped. Kuzushiji-MNIST is told by being neither of these.
 OWNERS = {
     "a25bea736e30d166cdddb491f175f624": "mnist",
@@ -32,6 +34,7 @@ class IdxSet(InMemoryNamedSet):
     size: ClassVar[tuple[int, int]] = (28, 28)
     channels: ClassVar[int] = 1
     files: ClassVar[tuple[str, ...]] = (IMAGES, LABELS)
+    held_out_files: ClassVar[tuple[str, ...]] = TEST_FILES
     endings: ClassVar[tuple[str, ...]] = ("", ".gz")
     published: ClassVar[str]
 
@@ -52,8 +55,7 @@ class IdxSet(InMemoryNamedSet):
         datasets = torchvision_datasets()
         published = getattr(datasets, self.published)
         for name, checksum in published.resources:
-            if name.removesuffix(".gz") not in self.files:
-                continue  # of the test split
+            is_needed = name.removesuffix(".gz") in self.files  # the test part may be missing
             failures = []
             for mirror in published.mirrors:
                 try:
@@ -62,7 +64,8 @@ class IdxSet(InMemoryNamedSet):
                 except Exception as error:
                     failures.append(f"{mirror}{name}: {error}")
             else:
-                raise RuntimeError("; ".join(failures))
+                if is_needed:
+                    raise RuntimeError("; ".join(failures))
 
     def read(self, files: Files) -> Pictures:
         images_file, labels_file = files
@@ -86,9 +89,12 @@ def read_idx(file: Path, dimensions: int) -> Tensor:
     Raises ValueError, naming the file, when it is damaged or does not hold bytes in that many dimensions.
     """
     try:
-        content = bytearray(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes())
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            content = bytearray(stream.read(MOST_BYTES + 1))
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{file} is damaged or cannot be read ({error}): install it anew") from error
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{file} has more than {MOST_BYTES:,} bytes, more than any of these sets")
     start = 4 + 4 * dimensions
     if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
         raise ValueError(f"{file} is not an idx file of bytes in {dimensions} dimension(s)")

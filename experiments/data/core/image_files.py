@@ -14,7 +14,6 @@ from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
     REMEDY,
-    WHOLE_RANGE,
     Header,
     Store,
     UnreadableError,
@@ -24,10 +23,12 @@ from experiments.data.core.decoding import (
     resize,
 )
 from experiments.data.core.memory import memory_for_data
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
-# Larger sets are not held in memory, however large that is, but decoded into a cache on disk: the first run
-# begins at once, and later ones do not decode at all.
+# Larger sets are not held in memory, however large that is. All are decoded into a cache on disk: later runs
+# do not decode at all, and the first one begins at once with a set that is not held.
 HELD_BYTES = 4 * 2**30
+SAID_BYTES = 2**28  # of a set that is held: that smaller ones are in the cache is not worth a remark
 KINDS = {1: "is grey", 3: "is in colour", 4: "has transparency"}
 BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
 WINDOW = 1024  # images handed to the threads at a time
@@ -168,14 +169,24 @@ class ImageFiles(DataSet):
         return torch.from_numpy(samples)
 
     def held(self, skip_bad: bool) -> InMemoryData:
-        """Loads all samples into memory, each file decoded once."""
+        """Loads all samples into memory: from the cache on disk, or decoded into both."""
         samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
-        self._survey(lambda index: self._decode(index, samples[index]), skip_bad)
+        self._cache = cache = self._open_cache()
+
+        def load(index: int) -> None:
+            if not cache.load(index, samples[index]):
+                self._decode(index, samples[index])
+            elif self._first is None:  # what is in the cache was checked, but the others need a standard
+                header = read_header(self.store, self.names[index])
+                self._compare(self.names[index], self._shown(self.names[index], header))
+
+        self._survey(load, skip_bad)
         for slot, index in enumerate(self._kept):
             if slot != index:
                 samples[slot] = samples[index]  # closes the gaps without a second copy of all
         data = InMemoryData(torch.from_numpy(samples[: len(self)]))
-        data.remarks = self.remarks
+        is_worth_a_word = samples.nbytes >= SAID_BYTES
+        data.remarks = self.remarks if is_worth_a_word else self._skipped
         return data
 
     def use_cache(self, skip_bad: bool) -> None:
@@ -184,11 +195,7 @@ class ImageFiles(DataSet):
         What `fit` refuses, and bad files, are found here, except among the files that are in the cache: these
         were checked before they came there.
         """
-        decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
-        decoder += [self.half] if self.half else []
-        decoder += [] if self.store.value_range == WHOLE_RANGE else [str(self.store.value_range)]
-        key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
-        self._cache = DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
+        self._cache = self._open_cache()
         present = self._cache.present
 
         def check(index: int) -> None:
@@ -203,6 +210,14 @@ class ImageFiles(DataSet):
         if skip_bad or self.half or self.fit in ("auto", "error"):
             self._survey(check, skip_bad)
         self._remark()
+
+    def _open_cache(self) -> DecodedCache:
+        """Opens the cache of these files in this form."""
+        decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
+        decoder += [self.half] if self.half else []
+        decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
+        key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
+        return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
 
     def _decode(self, index: int, out: Pixels) -> None:
         """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one."""
@@ -239,7 +254,7 @@ class ImageFiles(DataSet):
             raise ValueError(
                 f"{self.store.name_of(name)} {size} (height × width), not "
                 f"{self.sample_shape[1]}×{self.sample_shape[2]}: choose --fit crop or stretch, "
-                "or another --image-size"
+                "or pad, or another --image-size"
             )
         if self.fit == "auto" and header != first:
             other, all_to = (
@@ -251,7 +266,7 @@ class ImageFiles(DataSet):
                 all_to = f"--channels {self.sample_shape[0]}"
             raise ValueError(
                 f"{self.store.name_of(first_name)} {other}, {self.store.name_of(name)} {size}: "
-                f"choose --fit crop or stretch to bring all to {all_to}"
+                f"choose --fit crop or stretch to bring all to {all_to}, or pad, which keeps images whole"
             )
 
     def _survey(self, check: Callable[[int], None], skip_bad: bool) -> None:

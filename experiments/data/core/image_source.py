@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
 from experiments.data.core.arrangement import Arrangement, arrange, remark_on_endings
 from experiments.data.core.attribute_files import read_attributes
-from experiments.data.core.dataset import AttributeGroup, Attributes, DataSet, Fit, Kind, Native, Source
-from experiments.data.core.decoding import WHOLE_RANGE, Store, read_content
+from experiments.data.core.dataset import (
+    AttributeGroup,
+    Attributes,
+    DataSet,
+    Fit,
+    Kind,
+    Native,
+    NoHeldOutDataError,
+    Source,
+)
+from experiments.data.core.decoding import Store, read_content
 from experiments.data.core.image_files import add_remarks, open_images
 from experiments.data.core.label_files import DATASET_JSON, read_labels
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
     MOST_FILES,
     native_of,
@@ -32,7 +43,10 @@ class ImageFileOptions:
     """Options of sources of image files."""
 
     range: tuple[int, int] = option(
-        WHOLE_RANGE, "Values of grey 16-bit images that become black and white.", at_least=0, at_most=65535
+        WHOLE_RANGE,
+        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour).",
+        at_least=0,
+        at_most=65535,
     )
 
 
@@ -99,6 +113,24 @@ class ImageFileSource(Source, ABC):
         self.remark_on(data, found.names, fit)
         return data
 
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens the images of the part for tests, as `open_images` does, with the classes of the others.
+
+        They have no labels where they show other classes.
+        """
+        names, files = self.arrangement.held_out, set(self.files)
+        if not names:
+            raise NoHeldOutDataError(
+                f"{self.location} has no test/ beside a train/: put further images there"
+            )
+        channels = channels or self.native().channels
+        labels, classes = self._classes_of(arrange(names, files, self.location, is_split=True))
+        known = self._classes[1]
+        if labels is None or not set(classes) <= set(known):
+            return open_images(self.store, names, size, channels, fit, self.access)
+        labels = torch.tensor([known.index(name) for name in classes])[labels]
+        return open_images(self.store, names, size, channels, fit, self.access, labels, known)
+
     def remark_on(
         self, data: DataSet, names: Sequence[str], fit: Fit, is_half: bool = False, label: str = ""
     ) -> None:
@@ -119,7 +151,10 @@ class ImageFileSource(Source, ABC):
 
     @cached_property
     def _classes(self) -> tuple[Tensor | None, Sequence[str]]:
-        found = self.arrangement
+        return self._classes_of(self.arrangement)
+
+    def _classes_of(self, found: Arrangement) -> tuple[Tensor | None, Sequence[str]]:
+        """Labels of images, and the names of the classes."""
         file = found.folder + DATASET_JSON
         if file not in set(self.files):
             return found.labels, found.classes

@@ -71,10 +71,8 @@ class Loader:
     @property
     def clock(self) -> Clock:
         """The time before the next batch is loaded."""
-        total = self.batch_schedule.images
-        return Clock(
-            self.seen, self.batch_schedule.batch_index(self.seen), self.seen / total if total else 0.0
-        )
+        schedule = self.batch_schedule
+        return Clock(self.seen, schedule.batch_index(self.seen), schedule.progress(self.seen))
 
     def next_batch(self) -> Batch:
         """Loads the next batch, and advances the clock by its samples."""

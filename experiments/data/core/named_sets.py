@@ -7,7 +7,7 @@ torchvision itself is needed for downloads only: it knows addresses and checksum
 import importlib
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple
@@ -18,7 +18,15 @@ from torch import Tensor
 from experiments.core.errors import RunError
 from experiments.core.paths import cache_folder, expand_home
 from experiments.data.core.arguments import check_no_argument
-from experiments.data.core.dataset import DataAccess, Fit, InMemoryData, Kind, Native, Source
+from experiments.data.core.dataset import (
+    DataAccess,
+    Fit,
+    InMemoryData,
+    Kind,
+    Native,
+    NoHeldOutDataError,
+    Source,
+)
 from experiments.data.core.pixels import check_shape, resize_and_convert
 
 Files = tuple[Path, ...]
@@ -37,6 +45,7 @@ class NamedSet(Source):
         channels: channels of its pictures.
         folder: folder of its files below a root, as torchvision has it.
         files: their names.
+        held_out_files: names of the files of the test part, which lie beside them; empty without one.
         endings: endings that may follow these names.
         installed: folders where a package of the system puts it.
         remedy: how else it can be had, in words.
@@ -49,6 +58,7 @@ class NamedSet(Source):
     channels: ClassVar[int]
     folder: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
+    held_out_files: ClassVar[tuple[str, ...]] = ()
     endings: ClassVar[tuple[str, ...]] = ("",)
     installed: ClassVar[tuple[Path, ...]] = ()
     remedy: ClassVar[str] = ""
@@ -94,6 +104,20 @@ class NamedSet(Source):
         remedy += f", or {self.remedy}" if self.remedy else ""
         found_out = "".join(f"; {fault}" for fault in faults)
         raise ValueError(f"{self.name} ({Path(self.folder, files)}) is not in {folders}{found_out}: {remedy}")
+
+    def found_held_out(self) -> Files:
+        """Finds the files of the test part, beside those for training.
+
+        Raises NoHeldOutDataError where one is missing, and as `found` does.
+        """
+        folder = self.found()[0].parent
+        if not self.held_out_files:
+            raise NoHeldOutDataError(f"{self.name} has no part that is held out from training")
+        paths = [[folder / (name + ending) for ending in self.endings] for name in self.held_out_files]
+        found = tuple(next((path for path in each if os.access(path, os.F_OK)), each[0]) for each in paths)
+        if lacking := [path.name for path in found if not path.exists()]:
+            raise NoHeldOutDataError(f"the test part is missing: put {' and '.join(lacking)} into {folder}")
+        return found
 
     def _search(self) -> tuple[Files, list[str]]:
         """Searches the first whole set; returns its files, or none, and faults of sets that are not whole."""
@@ -160,10 +184,19 @@ class InMemoryNamedSet(NamedSet):
         Raises ValueError when files are missing, damaged or of another kind, and for another size than the
         set's own with `fit` "error"; RunError when a download fails.
         """
+        return self._opened(self.found, size, channels, fit)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> InMemoryData:
+        """Opens the pictures of the test part."""
+        return self._opened(self.found_held_out, size, channels, fit)
+
+    def _opened(
+        self, find: Callable[[], Files], size: tuple[int, int] | None, channels: int | None, fit: Fit
+    ) -> InMemoryData:
         check_no_argument(self.name, self.argument)
         size, channels = size or self.size, channels or self.channels
         check_shape(self.name, self.size, size, channels, fit)
-        images, labels, classes = self.read(self.found())
+        images, labels, classes = self.read(find())
         return InMemoryData(resize_and_convert(images, size, channels, fit), labels, classes)
 
 

@@ -68,11 +68,14 @@ def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) ->
         return open_at(paired, held_out)
 
 
-def open_held_out_domains(settings: Settings) -> tuple[Domains, bool]:
+def open_held_out_domains(settings: Settings, or_training: bool = True) -> tuple[Domains, bool]:
     """Opens both domains for evaluation; returns them, and whether training has seen none of their images.
 
-    If it has, they are the training images, and a line says so. They come in pairs where the task asks for
-    these, or where scenes are drawn in both ways.
+    They come in pairs where the task asks for these, or where scenes are drawn in both ways.
+
+    Args:
+        or_training: takes the training images where no others are there, and says so in a line; without it
+            that is a UsageError.
     """
     source, open_at = _domain_source(settings)
     paired = task_of(settings) == "pairs"
@@ -84,6 +87,8 @@ def open_held_out_domains(settings: Settings) -> tuple[Domains, bool]:
         try:
             return open_at(paired, True), True
         except NoHeldOutDataError as error:
+            if not or_training:
+                raise
             log.info(f"{error}; until then the training images are judged")
         return open_at(paired, False), False
 
@@ -91,15 +96,26 @@ def open_held_out_domains(settings: Settings) -> tuple[Domains, bool]:
         return found()
 
 
-def open_held_out_attributes(settings: Settings) -> tuple[DataSet, bool]:
-    """Opens images with attributes for evaluation; returns them, and whether training has seen none."""
+def open_training_attributes(settings: Settings) -> DataSet:
+    """Opens the images with attributes that a run is trained on."""
     data, _ = open_data(settings)
     assert isinstance(data, DataSet)
+    return data
+
+
+def open_held_out_attributes(settings: Settings, or_training: bool = True) -> tuple[DataSet, bool]:
+    """Opens images with attributes for evaluation; returns them, and whether training has seen none.
+
+    Args:
+        or_training: as that of `open_held_out_domains`.
+    """
+    data = open_training_attributes(settings)
     if isinstance(data, KnownChanges):
         return data.held_out(), True
-    log.info(
-        f"data {settings.data} keeps no images with attributes from training: the training images are judged"
-    )
+    lacking = f"data {settings.data} keeps no images with attributes from training"
+    if not or_training:
+        raise UsageError(f"{lacking}; take --reference train")
+    log.info(f"{lacking}: the training images are judged")
     return data, False
 
 

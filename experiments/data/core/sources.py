@@ -1,20 +1,45 @@
 """Data specs, the words after `--data`, and the sources that they name."""
 
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 from experiments.core import registry
-from experiments.core.errors import usage_errors
+from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, make_options
+from experiments.core.paths import expand_home
 from experiments.data.core.dataset import USUAL, DataAccess, Source
 
 
 def absolute_spec(spec: str) -> str:
     """Makes the path in a data spec absolute, if it has one, so that a run goes on from any folder."""
     name, _, argument = spec.partition(":")
-    if argument and registry.load("data", name).takes_spec:
+    if argument and _source_type(spec).takes_spec:
         return f"{name}:{absolute_spec(argument)}"
     return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
+
+
+def _source_type(spec: str) -> Any:
+    """The class of the source that a spec names. Raises UsageError with the spec of a path given alone."""
+    name = spec.partition(":")[0]
+    if name not in registry.names("data") and (hint := suggest_spec(spec)):
+        raise UsageError(f"unknown data '{spec}', which is {hint}")
+    return registry.load("data", name)
+
+
+def suggest_spec(word: str) -> str:
+    """Says which data spec names the images at a path, where there are some; else it is empty."""
+    with suppress(ValueError, OSError):
+        path = expand_home(word)
+        if path.is_dir():
+            return f"a folder; for the images in it: {quote(f'folder:{word}')}"
+        if path.suffix.lower() == ".zip" and path.is_file():
+            return f"a zip file; for the images in it: {quote(f'zip:{word}')}"
+        if path.is_file():
+            return f"a file; for all images beside it: {quote(f'folder:{path.parent}')}"
+    return ""
 
 
 def data_access_from(settings: SettingValues) -> DataAccess:
@@ -31,7 +56,7 @@ def open_source(spec: str, access: DataAccess = USUAL) -> Source:
     Raises UsageError for options that it cannot have; options of other sources are left alone.
     """
     name, _, argument = spec.partition(":")
-    make = registry.load("data", name)
+    make = _source_type(spec)
     readers = describe_options("data", name).readers
     own = {}
     for each, read in readers.items():

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from experiments.data.core.dataset import Fit, Native
 from experiments.data.core.decoding import (
-    WHOLE_RANGE,
     Header,
     Store,
     UnreadableError,
@@ -17,6 +16,7 @@ from experiments.data.core.decoding import (
     read_extremes,
     read_header,
 )
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 MOST_FILES = 2000  # of a survey, evenly spread: a larger set is not read twice
 KINDS = {1: "grey", 3: "in colour", 4: "with transparency"}
@@ -86,8 +86,8 @@ def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
     if store.value_range != WHOLE_RANGE:
         return (
             ()
-            if any(each.is_grey for each in extremes)
-            else ("has no grey images of 16 bits, so data.range changes nothing",)
+            if any(each.is_scalable for each in extremes)
+            else ("has no images of 16 bits that can be scaled, so data.range changes nothing",)
         )
     if not extremes:
         return ()
@@ -97,8 +97,8 @@ def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
     is_dark = high < WHOLE_RANGE[1] // 4
     asked = (0, 2 ** high.bit_length() - 1) if is_dark else (low, high)
     remedy = f"--set data.range={asked[0]},{asked[1]} scales them"
-    if not all(each.is_grey for each in extremes):
-        remedy = "those in colour cannot be scaled here: save them with 8 bits"
+    if not all(each.is_scalable for each in extremes):
+        remedy = "those in colour cannot be scaled here: save them as PNG"
     return (
         f"images of 16 bits have values from {low:,} to {high:,} only, of 0 to {WHOLE_RANGE[1]:,}, and look "
         f"{'dark' if is_dark else 'flat'}; {remedy}",
@@ -120,5 +120,5 @@ def remark_on_cut(survey: Survey, size: tuple[int, int], fit: Fit) -> tuple[str,
         return ()
     return (
         f"images of {height}×{width} (height × width) are cut to their middle {kept[0]}×{kept[1]}; "
-        f"--image-size {whole[0]}x{whole[1]} takes them whole",
+        f"--image-size {whole[0]}x{whole[1]} takes them whole, --fit pad in a border",
     )

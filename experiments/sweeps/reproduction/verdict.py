@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from experiments.analysis.comparison.significance import confidence_interval
+from experiments.analysis.comparison.significance import UNBOUNDED, Bounds, confidence_interval
 from experiments.sweeps.reproduction.published_rows import PublishedRow
 
 Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
@@ -13,18 +13,30 @@ Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]
 
 @dataclass(frozen=True)
 class ReproducedNumber:
-    """Mean of a reproduction's number over seeds, and half its 95 % t interval (None for one seed)."""
+    """Mean of a reproduction's number over seeds, with its 95 % t interval (None for one seed).
+
+    Attributes:
+        margin: half the width of Student's interval.
+        interval: the same around the mean, within the bounds of the number.
+    """
 
     values: tuple[float, ...]
     mean: float
     margin: float | None
+    interval: tuple[float, float] | None = None
 
 
-def summarize(values: Sequence[float]) -> ReproducedNumber:
-    """Summarizes the numbers of all seeds, one or more, as their mean and its margin."""
+def summarize(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> ReproducedNumber:
+    """Summarizes the numbers of all seeds, one or more, as their mean and its interval.
+
+    Args:
+        bounds: the smallest and largest value that the number can have.
+    """
     mean = fmean(values)
-    margin = confidence_interval(values)[1] - mean if len(values) > 1 else None
-    return ReproducedNumber(tuple(values), mean, margin)
+    if len(values) == 1:
+        return ReproducedNumber(tuple(values), mean, None)
+    margin = confidence_interval(values)[1] - mean
+    return ReproducedNumber(tuple(values), mean, margin, confidence_interval(values, bounds=bounds))
 
 
 def protocol_changes(row: PublishedRow, seeds: int, kimg: float | None) -> tuple[str, ...]:

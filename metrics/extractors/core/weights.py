@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from metrics.core.torch_files import load_torch_file
 from metrics.extractors.core.extractor import WeightsError
 
 State = dict[str, Tensor]
@@ -26,11 +27,12 @@ def read(path: Path, network: str, shapes: Shapes, hash_start: str = "") -> tupl
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if not digest.startswith(hash_start):
-            raise WeightsError(
-                f"{path}: damaged: its SHA-256 does not start with {hash_start}; delete it and get it again"
-            )
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            if not digest.startswith(hash_start):
+                raise WeightsError(
+                    f"{path}: damaged: its SHA-256 does not start with {hash_start}; delete it and get it "
+                    "again"
+                )
+            state = load_torch_file(file)
     except WeightsError:
         raise
     except OSError as error:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from experiments.core import files
 from experiments.core.errors import RunError
 from experiments.core.files import (
     LEFTOVER_SECONDS,
     append_line,
+    lock_file,
     parse_json,
     read_regular_file,
     write_atomically,
@@ -47,15 +49,43 @@ def test_nothing_is_left_of_what_could_not_be_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_old_leftovers_of_the_same_file_are_removed(tmp_path: Path) -> None:
-    old, young, other = (tmp_path / f".{name}.partial" for name in ("a.0", "a.1", "b.0"))
-    for file in (old, young, other):
+def test_leftovers_of_the_same_file_are_removed_unless_it_is_being_written(tmp_path: Path) -> None:
+    left, written, other = (tmp_path / f".{name}.partial" for name in ("a.0", "a.1", "b.0"))
+    for file in (left, written, other):
+        file.touch()
+    with written.open("wb") as stream:
+        assert lock_file(stream.fileno())
+        write_atomically(tmp_path / "a", b"")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", written.name, other.name}
+
+
+def test_without_locks_only_old_leftovers_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "lock_file", lambda *_, **__: False)
+    old, young = (tmp_path / f".a.{name}.partial" for name in "01")
+    for file in (old, young):
         file.touch()
     past = old.stat().st_mtime - LEFTOVER_SECONDS - 1
-    for file in (old, other):
-        os.utime(file, (past, past))
+    os.utime(old, (past, past))
     write_atomically(tmp_path / "a", b"")
-    assert {path.name for path in tmp_path.iterdir()} == {"a", young.name, other.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", young.name}
+
+
+def test_a_file_taken_for_a_leftover_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the moment between its making and its lock another process may remove it."""
+    taken: list[Path] = []
+
+    def take(descriptor: int, waits: bool = True) -> bool:
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].unlink()
+        return True
+
+    monkeypatch.setattr(files, "lock_file", take)
+    write_atomically(tmp_path / "a", b"new")
+    assert taken and [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("content", ["", "1\n", "1"])

@@ -40,11 +40,12 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
     """Seeding each step alike would give it the same latents every time."""
     from experiments.core.stop_signal import StopSignal
     from experiments.training import trainer as loop
+    from gans.core.clock import Clock
 
     seeded: list[tuple[int | str, ...]] = []
 
     class Still:
-        seen = 0
+        seen, clock = 0, Clock()
 
         def round(self, loader: object) -> dict[str, torch.Tensor]:
             return {}
@@ -56,7 +57,6 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
         game = loader = Still()
         averages, scheduled = (Still(),), ()
         total_steps = 4
-        total_images = 4
         random_parts = (7,)
 
     monkeypatch.setattr(loop, "seed_all", lambda *parts: seeded.append(parts))  # type: ignore[attr-defined]

@@ -39,6 +39,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANS_CACHE", raising=False)
     monkeypatch.delenv("GANS_DATA", raising=False)
     network = Network()
     monkeypatch.setattr("urllib.request.urlopen", network.open)

@@ -23,6 +23,7 @@ BATCH = {Cifar10: "data_batch_1", Cifar100: "train"}
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hides what this machine has."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANS_CACHE", raising=False)
     monkeypatch.setenv("GANS_DATA", "")
     monkeypatch.chdir(tmp_path)
 

@@ -22,6 +22,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANS_CACHE", raising=False)
     monkeypatch.delenv("GANS_DATA", raising=False)
     monkeypatch.setattr(FashionMnist, "installed", (tmp_path / "no-debian",))
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.data.core.dataset import Fit
-from tests.experiments.data.helpers import fetched, make, noise, opened
+from experiments.data.core import image_files
+from experiments.data.core.dataset import Fit, InMemoryData
+from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 
@@ -46,6 +47,41 @@ def test_another_fit_size_kind_or_folder_is_another_cache(
     assert len(decoded) == 2 * len(ways)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[0], first[len(ways) // 2])
+
+
+def test_a_set_that_is_held_in_memory_is_decoded_at_its_first_start_only(
+    tmp_path: Path, image_cache: Path, decoded: list[str]
+) -> None:
+    pixels = make(tmp_path, 6)
+    data = opened(tmp_path)
+    assert isinstance(data, InMemoryData) and not data.remarks
+    assert torch.equal(fetched(data), pixels)
+    assert len(decoded) == 6
+    assert torch.equal(fetched(opened(tmp_path)), pixels)
+    assert len(decoded) == 6
+    (kept,) = image_cache.glob("*.pixels")
+    content = bytearray(kept.read_bytes())
+    content[2 * 192 + 100] ^= 1
+    kept.write_bytes(content)
+    assert torch.equal(fetched(opened(tmp_path)), pixels)
+    assert decoded[6:] == ["002.png"], "one image is damaged there"
+    noise(9, 9, 9).save(tmp_path / "009.png")
+    with pytest.raises(ValueError, match=r"000\.png is 8×8, .*009\.png is 9×9"):
+        opened(tmp_path)
+
+
+@BOTH
+def test_a_time_that_was_set_back_hides_no_change(
+    tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    make(tmp_path, 2, "bmp")
+    fetched(opened(tmp_path))
+    before = (tmp_path / "001.bmp").stat()
+    noise(9).save(tmp_path / "001.bmp")
+    os.utime(tmp_path / "001.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "001.bmp").stat().st_size == before.st_size
+    assert torch.equal(fetched(opened(tmp_path))[1], make(tmp_path / "new", 10)[9])
 
 
 def test_a_changed_file_is_decoded_again(tmp_path: Path, large: None) -> None:

@@ -16,6 +16,7 @@ FILE = "stl10_binary/unlabeled_X.bin"
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hides what this machine has, and makes the set a short one."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANS_CACHE", raising=False)
     monkeypatch.setenv("GANS_DATA", "")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stl10, "LENGTH", 3)

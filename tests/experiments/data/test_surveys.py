@@ -113,7 +113,8 @@ def test_a_cut_of_domains_names_the_domain(tmp_path: Path) -> None:
         Image.new("RGB", (16, 8) if name < "B" else (8, 8)).save(tmp_path / name)
     domains = Folder(str(tmp_path)).open_domains((8, 8), 3, "auto", True)
     assert domains.a.remarks == (
-        "A/: images of 8×16 (height × width) are cut to their middle 8×8; --image-size 8x16 takes them whole",
+        "A/: images of 8×16 (height × width) are cut to their middle 8×8; "
+        "--image-size 8x16 takes them whole, --fit pad in a border",
     )
     assert domains.b.remarks == ()
     assert torch.equal(domains.a.fetch(torch.tensor([0])), domains.b.fetch(torch.tensor([0])))

@@ -17,6 +17,7 @@ FILE = "train_32x32.mat"
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hides what this machine has."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GANS_CACHE", raising=False)
     monkeypatch.setenv("GANS_DATA", "")
     monkeypatch.chdir(tmp_path)
 

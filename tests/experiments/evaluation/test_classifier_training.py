@@ -119,7 +119,6 @@ def test_two_at_once(refused: Any, workplace: Path) -> None:
     [
         ("--data folder:pictures", ["folder:pictures", "no labels"]),
         ("--data ring8", ["ring8", "points"]),
-        ("--data shapes", ["--image-size"]),
         ("--data shapes --image-size 4", ["8 pixels"]),
         ("--data shpaes", ["shpaes", "shapes"]),
         ("--data shapes --image-size 16 --epochs 0", ["--epochs"]),

@@ -79,10 +79,16 @@ def found(outcome: Any) -> dict[str, dict[str, Any]]:
     return dict(json.loads(outcome.out))
 
 
-def test_the_remedy_of_kid_works_when_typed(gans: Gans, refused: Any, trained: Path) -> None:
-    line = refused(2, ("kid: 12 reference samples",), f"evaluate {trained} {SMALL} --metrics fid,kid")
+def test_the_remedy_of_kid_works_when_typed(gans: Gans, clear_line: Any, trained: Path) -> None:
+    """A metric that fails does not take the others down, and the status says that one is missing."""
+    outcome = gans(f"evaluate {trained} {SMALL} --metrics fid,kid")
+    line = clear_line(outcome.err, "kid: 12 reference samples")
     remedy = line.partition(": --set ")[2].strip()
     assert remedy == "kid.subset_size=12"
+    for metrics, status in (("--metrics fid,kid", 1), ("--metrics kid,fid", 1), ("", 0)):
+        outcome = gans(f"evaluate {trained} {SMALL} {metrics} --json")
+        assert f"--set {remedy}" in outcome.err and outcome.status == status
+        assert {"kid", "fd-random-vgg"} & json.loads(outcome.out).keys() == {"fd-random-vgg"}
     scores = found(gans(f"evaluate {trained} {SMALL} --metrics fid,kid --set {remedy}"))
     assert scores["kid"]["options"] == {"subset_size": 12}
     assert scores["kid"]["standard_error"] >= 0 and "options" not in scores["fd-random-vgg"]
@@ -93,6 +99,12 @@ def test_the_remedy_of_neighbours_works_when_typed(
     name: str, gans: Gans, refused: Any, trained: Path
 ) -> None:
     line = refused(2, (name, "needs at least"), f"evaluate {trained} {SMALL} -n 3 --metrics {name}")
+    both = gans(f"evaluate {trained} {SMALL} -n 3 --metrics {name},fid --json")
+    assert (
+        both.status == 1
+        and list(json.loads(both.out)) == ["fd-random-vgg"]
+        and line.removeprefix("gans: ") in both.err
+    )
     remedy = line.partition(": --set ")[2].strip()
     assert gans(f"evaluate {trained} {SMALL} -n 3 --metrics {name} --set {remedy}").status == 0
 

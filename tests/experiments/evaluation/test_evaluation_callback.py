@@ -94,6 +94,8 @@ def best(run: str = "run") -> list[str]:
         ("", [3.0, 5.0, 4.0], 4),  # more modes are better
         ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 2.0], 6),  # a smaller distance is better
         ("--evaluate-metrics fid,precision-recall", [3.0, 5.0, 4.0], 2),
+        ("", [float("nan"), 5.0, 4.0], 4),  # no number is the best only while there is no other
+        ("--evaluate-metrics fid,precision-recall", [float("nan"), 3.0, float("inf")], 4),
     ],
 )
 def test_the_best_is_kept(flags: str, found: list[float], step: int, values: list[float], gans: Gans) -> None:

@@ -20,6 +20,18 @@ def test_names_and_subfolders_are_kept(gans: Gans, runs: Path) -> None:
     assert files_below("new/out") == {"a.png", "deep/er/v1.2.png", "alone.png", "photo.png", "photo.2024.png"}
 
 
+def test_files_that_are_no_images_are_counted_and_named(gans: Gans, runs: Path) -> None:
+    for name in ("in/a.png", "in/deep/b.png", "other/c.png"):
+        paint(name, 8, 8)
+    for name in ("in/notes.txt", "in/deep/photo.heic", "in/deep/plan.pdf", "in/x.psd", "in/.DS_Store"):
+        Path(name).write_text("no image")
+    outcome = translated(gans, "pix2pix in other --out out")
+    (line,) = (line for line in outcome.err.splitlines() if "left out" in line)
+    assert (
+        line == "in: left out 4 files because of their endings: deep/photo.heic, deep/plan.pdf, notes.txt, …"
+    )
+
+
 def test_json_names_every_file(gans: Gans, runs: Path) -> None:
     paint("in/a.jpg", 8, 8)
     Path("in/b.png").write_text("no image")

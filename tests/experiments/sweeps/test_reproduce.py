@@ -50,7 +50,9 @@ def test_the_interval_is_scipys() -> None:
     low, high = stats.t.interval(0.95, 3, loc=found.mean, scale=stats.sem(values))
     assert found.mean == 6.625
     assert (found.mean - found.margin, found.mean + found.margin) == pytest.approx((low, high))
-    assert summarize([3.0]).margin is None
+    assert summarize([3.0]).margin is None and summarize([3.0]).interval is None
+    assert summarize([0.0, 8.0], (0.0, 8.0)).interval == (0.0, 8.0)
+    assert summarize([5.0, 6.0, 8.0, 7.5], (5.5, 7.0)).interval == pytest.approx((5.0, 8.0)), "not within"
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,7 @@ from experiments.commands import sweep
 from experiments.runs.folder import RunFolder, lock_folder, run_folders
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import describe_end
-from experiments.sweeps.search_space import Sweep
-from experiments.sweeps.stages import SweepContext, rank_settings, successive_halving
-from experiments.sweeps.worker import Evaluation
-from tests.experiments.conftest import Here
+from experiments.sweeps.stages import successive_halving
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
@@ -177,34 +174,6 @@ def test_a_setting_that_fails_in_the_first_rung_is_told_at_the_end_and_tried_aga
     moody("calm")
     assert gans(f"{line} --out sweep").status == 0
     assert [name for name, _ in here[1].started][:1] == ["moody-seed-0"]
-
-
-@pytest.fixture
-def scored(tmp_path):
-    """`scored((0.5, nan), (0.1, 0.2))`: members of settings with these scores, as if they were trained."""
-
-    def make(*scores):
-        sweep = Sweep({"width": list(range(len(scores)))}, range(len(scores[0])))
-        laboratory = SweepContext(tmp_path, sweep, Evaluation(), Here(1, 1))
-        for member in sweep.sweep_runs():
-            folder = laboratory.folder(member)
-            folder.path.mkdir()
-            value = scores[member.settings["width"]][member.seed]
-            folder.scores_file.write_text(json.dumps({"step": 6, "kimg": 8.0}) + "\n")
-            folder.evaluation_file.write_text(
-                json.dumps({"step": 6, "scores": {"kid": {"value": value}}}) + "\n"
-            )
-            folder.generator_file.touch()
-        return laboratory, sweep.sweep_runs()
-
-    return make
-
-
-def test_a_score_that_is_no_finite_number_is_not_the_best(scored):
-    nan, inf = float("nan"), float("inf")
-    order = rank_settings(*scored((0.5, nan), (0.1, 0.2), (nan, inf)), "kid")
-    assert [own[0].settings["width"] for _, own in order] == [1, 0]
-    assert [mean for mean, _ in order] == pytest.approx([0.15, 0.5])
 
 
 def test_what_an_earlier_sweep_finished_is_not_said_to_be_stopped(scored):

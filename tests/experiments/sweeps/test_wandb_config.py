@@ -82,6 +82,8 @@ def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
     values = settings_of_an_agent(gans, config)
     expected = {"evaluate_metrics": "fid,kid", "evaluate_samples": "50", "extractor": "random-vgg"}
     assert values.items() >= expected.items() and float(values["evaluate_kimg"]) > 1e6
+    by_distance = yaml.safe_load(gans(f"{LINE} {asked} --metric fid --wandb-config").out)
+    assert by_distance["metric"]["name"] == "metric/fd-random-vgg"
     on_the_way = yaml.safe_load(gans(f"{LINE} {asked} --evaluate-kimg 5 --wandb-config").out)
     assert on_the_way["parameters"]["evaluate-kimg"] == {"value": 5.0}
     assert on_the_way["parameters"]["evaluate-metrics"] == {"value": "fid,kid"}

@@ -31,8 +31,8 @@ def test_a_tracker_is_told_everything(gans: Gans, plugins: str) -> None:
     assert told("run") == [
         "open 0 0.0 p g ('a', 'b') 8",
         "scores 1 0.016",
-        "images samples kimg-000000.png 0.032",
-        "images samples kimg-000000.png 0.064",
+        "images samples kimg-000000.032.png 0.032",
+        "images samples kimg-000000.064.png 0.064",
         "scores 4 0.064",
         "close 0",
     ]

@@ -137,7 +137,7 @@ def test_who_is_logged_in_is_tracked(gans: Gans, server: Server) -> None:
     uploaded = [line for line in server.history if "step" in line]
     assert [{n: line[n] for n in own} for line, own in zip(uploaded, scores, strict=True)] == scores
     (picture,) = [line["samples"] for line in server.history if "samples" in line]
-    assert server.files[picture["path"]] == Path("run/samples/kimg-000000.png").read_bytes()
+    assert server.files[picture["path"]] == Path("run/samples/kimg-000000.480.png").read_bytes()
     asked = server.run
     assert (asked["project"], asked["groupName"], asked["displayName"]) == ("p", "g", "run")
     assert sorted(asked["tags"]) == ["a", "b"]

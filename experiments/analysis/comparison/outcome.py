@@ -1,0 +1,23 @@
+"""Outcome of a run: whether it failed, diverged or collapsed, which is worse than any score."""
+
+from experiments.analysis.comparison.record import Record
+from experiments.analysis.doctor.history import History
+from experiments.analysis.doctor.score_rules import divergence, mode_collapse
+from experiments.core.settings import Settings
+from experiments.runs.score_lines import is_number
+
+
+def why_not_ended(record: Record) -> str:
+    """Reason why a run counts as one that did not end: it failed, diverged or collapsed; empty otherwise.
+
+    Failures stand in the run's state. Divergence and collapse are what `--on-collapse` looks for, seen from
+    all scores so far: a run that has recovered is none. A run that trains, was stopped early or is not
+    evaluated yet is none either.
+    """
+    if record.state.startswith("failed"):
+        return record.state
+    steps, kimg = (record.settings.get(name) for name in ("steps", "kimg"))
+    length = Settings(steps=steps if isinstance(steps, int) else None, kimg=kimg if is_number(kimg) else None)
+    history = History(length, record.lines)
+    finding = divergence(history) or mode_collapse(history)
+    return f"{finding.rule}: {finding.evidence}" if finding else ""

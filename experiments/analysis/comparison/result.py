@@ -1,0 +1,76 @@
+"""Result of a comparison: its groups from the best to the worst, as they are shown and written as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from experiments.analysis.comparison.groups import Group
+from experiments.analysis.comparison.score_choice import ChosenScore
+
+Test = Literal["welch", "paired"]
+BEST = "best"
+NO_DIFFERENCE = "no significant difference"
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """Row of a comparison: how a group ended, its median and mean, and its test against the best group.
+
+    Attributes:
+        group: its experiments.
+        not_ended: number of experiments that diverged, failed or collapsed; not_ended_share: their share.
+        median: over all experiments, in which those that did not end are worse than any number; None where
+            it is of these.
+        mean: of the scores of those that ended; None where none did.
+        low, high: the ends of the mean's interval, within the bounds of the score; None for a single score.
+        p: probability that equal settings look as different as this and the best group, corrected for all
+            pairs of groups that are compared; None for the best, and where no test can be made.
+        difference: of the mean from that of the best group, positive where it is worse; None without one.
+        detectable: minimum detectable effect of so many experiments; None where nothing spreads.
+        verdict: the result of the test in words.
+    """
+
+    group: Group
+    not_ended: int
+    not_ended_share: float
+    median: float | None
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    difference: float | None
+    detectable: float | None
+    verdict: str
+
+    @property
+    def count(self) -> int:
+        """Number of experiments, whether they ended or not."""
+        return len(self.group.scores) + self.not_ended
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Comparison of groups of experiments, from the best to the worst.
+
+    Attributes:
+        chosen: the score.
+        by: the settings that groups differ in.
+        within: settings that differ within groups, beside the seed.
+        differing: every setting that is not the same everywhere, with its values.
+        test: which t test.
+        rows: a row for each group.
+        left_out: names of experiments that are in no group, and why: not evaluated yet, for the most part.
+    """
+
+    chosen: ChosenScore
+    by: Sequence[str]
+    within: Sequence[str]
+    differing: dict[str, list[Any]]
+    test: Test
+    rows: Sequence[GroupRow]
+    left_out: Sequence[tuple[str, str]]
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether no experiment of any group diverged, failed or collapsed."""
+        return not any(row.not_ended for row in self.rows)

@@ -1,0 +1,41 @@
+"""Conventions of evaluation: which real samples, and how many generated ones, are compared."""
+
+from dataclasses import dataclass
+
+MOST_SAMPLES = 50_000  # on each side, where nobody asks for another number
+TRAIN, HELD_OUT, BOTH = REFERENCES = "train", "held-out", "both"
+SPLITS = {TRAIN: "training", HELD_OUT: "held-out"}  # as records of scores call them
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A published convention: all real samples of the training against a fixed number of generated ones.
+
+    Attributes:
+        samples: number of generated samples.
+        metrics: the metrics that are published so.
+    """
+
+    samples: int
+    metrics: tuple[str, ...]
+
+
+# As Karras et al. 2020 (StyleGAN2-ADA, arXiv:2006.06676) report it; their code calls it fid50k_full.
+PROTOCOLS = {"fid50k-full": Protocol(50_000, ("fid",))}
+
+
+@dataclass(frozen=True)
+class ReferenceChoice:
+    """Choice of the real samples that generated ones are compared with.
+
+    Attributes:
+        reference: one of `REFERENCES`; None for the usual one of a kind of run: the training samples for
+            generators from noise, held-out images for those that translate.
+        protocol: name of a published convention; None without.
+    """
+
+    reference: str | None = None
+    protocol: str | None = None
+
+
+USUAL_REFERENCE = ReferenceChoice()

@@ -1,0 +1,57 @@
+"""Real samples that generated ones are compared with: those of the training, held-out ones, or both."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.core.errors import UsageError
+from experiments.core.settings import Settings
+from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.evaluation.protocols import BOTH, HELD_OUT, SPLITS, TRAIN, ReferenceChoice
+from experiments.evaluation.sample_sets import DataSamples, data_of_run
+
+log = logging.getLogger("gans")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Real samples that generated ones are compared with.
+
+    Attributes:
+        samples: the samples.
+        split: the part of the data that they are: "training", or "held-out".
+        suffix: end of the names of scores against them; empty for the usual ones of a kind of run.
+    """
+
+    samples: DataSamples
+    split: str
+    suffix: str = ""
+
+
+def open_references(
+    settings: Settings, count: int | None, seed: int, choice: ReferenceChoice
+) -> Sequence[Reference]:
+    """Opens the references of generators from noise: training samples, held-out ones, or both.
+
+    A protocol takes both where samples are held out, unless one of them is asked for.
+
+    Args:
+        count: largest number of samples of each; None for all.
+
+    Raises UsageError for data that cannot be had, and where none is held out but asked for.
+    """
+    found = []
+    if choice.reference != HELD_OUT:
+        found.append(Reference(data_of_run(settings, count, seed), SPLITS[TRAIN]))
+    if choice.reference in (HELD_OUT, BOTH) or (choice.protocol and choice.reference is None):
+        try:
+            samples = data_of_run(settings, count, seed, held_out=True)
+            found.append(Reference(samples, SPLITS[HELD_OUT], HELD_OUT))
+        except NoHeldOutDataError as error:
+            if choice.reference is not None:
+                raise UsageError(
+                    f"--reference {choice.reference}: data {settings.data} holds nothing out from training "
+                    f"({error}); or take --reference train"
+                ) from error
+            log.info(f"no score against held-out images: {error}")
+    return found

@@ -1,0 +1,34 @@
+"""File names of sample grids, `kimg-000012.png` and `kimg-000012.544.png`, and the times that they tell."""
+
+import re
+
+NAME = re.compile(r"kimg-([0-9]{6,15}(?:\.[0-9]{3})?)\.png")
+
+
+def grid_name(seen: int, previous_seen: int) -> str:
+    """The file name of the sample grid of a step: no two steps of a run have the same.
+
+    The step at which a whole kimg is reached is named after it, with batches as they are a little later;
+    others are named to the image.
+
+    Args:
+        seen: images shown after the step.
+        previous_seen: images shown before it.
+
+    >>> grid_name(12_032, 11_968), grid_name(12_544, 12_480)
+    ('kimg-000012.png', 'kimg-000012.544.png')
+    """
+    kimg, rest = divmod(seen, 1000)
+    return f"kimg-{kimg:06d}.png" if previous_seen // 1000 < kimg else f"kimg-{kimg:06d}.{rest:03d}.png"
+
+
+def kimg_of_grid(name: str) -> float | None:
+    """The kimg in the file name of a sample grid, whole where it is; None for another name.
+
+    >>> kimg_of_grid("kimg-000012.png"), kimg_of_grid("kimg-000012.544.png"), kimg_of_grid("real.png")
+    (12, 12.544, None)
+    """
+    found = NAME.fullmatch(name)
+    if found is None:
+        return None
+    return float(found[1]) if "." in found[1] else int(found[1])

@@ -1,0 +1,46 @@
+"""Remarks on training longer: what schedules do in the longer run, and which commands come after a run."""
+
+from shlex import quote
+
+from experiments.config.factory import final_rates
+from experiments.config.run_length import length_of_schedules
+from experiments.core import registry
+from experiments.core.settings import Settings
+from experiments.runs.folder import RunFolder
+from experiments.runs.resume import can_restretch, length_flag
+
+RESTRETCH = "--restretch"
+
+
+def describe_schedules(settings: Settings) -> str:
+    """Describes what becomes of the schedules of a run whose length was changed."""
+    whole = length_of_schedules(settings)
+    if whole is settings:
+        return f"schedules run over the new length of {_length(settings)}, and jump to where they are by it"
+    line = f"schedules keep their length of {_length(whole)} and stay at their end"
+    if still := _players_at_rest(settings):
+        line += f", where {' and '.join(still)} no longer learn{'s' * (len(still) == 1)}, with a rate of 0"
+    return (
+        f"{line}; {RESTRETCH} computes them from the new length" if can_restretch(settings.options) else line
+    )
+
+
+def next_commands(folder: RunFolder, settings: Settings) -> list[str]:
+    """Commands that come after a finished run: look at samples, score it, train it longer."""
+    path = quote(str(folder.path))
+    samples = registry.load("architecture", settings.arch).task == "noise"
+    longer = f"gans run --resume {path} {length_flag(settings, 2)}"
+    if _players_at_rest(settings) and can_restretch(settings.options):
+        longer += f" {RESTRETCH}"
+    return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}", longer]
+
+
+def _players_at_rest(settings: Settings) -> list[str]:
+    """Players whose learning rate is 0 at the end of the schedules."""
+    return [player for player, rate in final_rates(settings).items() if rate == 0]
+
+
+def _length(settings: Settings) -> str:
+    """Length of a run in words: `20 kimg`."""
+    unit, number = length_flag(settings).removeprefix("--").split()
+    return f"{number} {unit}"

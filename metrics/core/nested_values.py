@@ -1,0 +1,50 @@
+"""Nested containers that a file describes, which may hold one another many times over."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parses JSON. Raises ValueError where it is none, or nested so deep that no program reads it."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def tree_size(content: object, most: float, leaf_size: Callable[[object], int] = lambda leaf: 0) -> int:
+    """Measures nested containers as if nothing in them were shared: what they would take when written out.
+
+    A kilobyte of references can describe a list of lists with 2^100 entries: nothing should walk through
+    that, or format it. Here every container is looked at once.
+
+    Args:
+        content: mappings, lists, tuples and sets; anything else is a leaf.
+        most: the size that is allowed.
+        leaf_size: size of a leaf beside the 1 that every value has.
+
+    Raises ValueError for more than `most`, for a container within itself, and for nesting too deep.
+    """
+    known: dict[int, int] = {}
+
+    def measure(value: object) -> int:
+        if not isinstance(value, Mapping | list | tuple | set | frozenset):
+            return 1 + leaf_size(value)
+        if id(value) not in known:
+            known[id(value)] = -1  # being measured
+            parts: Iterable[object] = value
+            if isinstance(value, Mapping):
+                parts = [part for item in value.items() for part in item]
+            known[id(value)] = 1 + sum(map(measure, parts))
+        if known[id(value)] < 0:
+            raise ValueError("it holds a container within itself")
+        return known[id(value)]
+
+    try:
+        size = measure(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if size > most:
+        raise ValueError("it describes far more than it holds")
+    return size

@@ -1,0 +1,248 @@
+"""Files of `torch.save`, read within bounds and without calling anything that they name.
+
+`torch.load(weights_only=True)` calls nothing either, but takes the memory that a file claims: for entries
+that inflate a thousandfold, for tensors larger than what they are stored in, for a `bytearray(10**10)`.
+"""
+
+import io
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from math import prod
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from metrics.core.nested_values import tree_size
+
+MOST_SHARING = 4  # times the size of the file: tensors under several names are stored once
+LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+}
+NO_BYTES = torch.empty(0, dtype=torch.uint8)
+
+
+class Storage(NamedTuple):
+    """The bytes that tensors are views of, uint8 `(size,)`, and the type of their numbers."""
+
+    content: Tensor
+    dtype: torch.dtype
+
+
+class StorageType(NamedTuple):
+    """The type of a storage; of an untyped one, it is the type of bytes."""
+
+    dtype: torch.dtype
+
+
+def load_torch_file(file: BinaryIO) -> Any:
+    """Loads what `torch.save` wrote, onto the CPU and without gradients, from a seekable file.
+
+    Tensors, parameters, plain values and their containers are admitted. Memory is bounded by the size of the
+    file: entries are as long as they say and stored as they are, and tensors lie within their storages.
+
+    Raises ValueError, or what the readers of zip files and pickles raise, for any other file.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    is_archive = file.read(4) == b"PK\3\4"
+    file.seek(0)
+    content = _load_archive(file, size) if is_archive else _load_legacy(file, size)
+    tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
+    return content
+
+
+def _load_archive(file: BinaryIO, size: int) -> Any:
+    """Loads the present form: a zip file that holds a pickle, and an entry for each storage."""
+    storages: dict[str, Tensor] = {}
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("its entries are compressed, which torch.save never does")
+        if sum(member.file_size for member in members) > size:
+            raise ValueError("its entries claim more bytes than the file has")
+        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix(
+            "data.pkl"
+        )
+        if (
+            f"{root}byteorder" in archive.namelist()
+            and archive.read(f"{root}byteorder") != sys.byteorder.encode()
+        ):
+            raise ValueError("it comes from a machine with another order of bytes")
+
+        def storage(key: str, length: int) -> Tensor:
+            if key not in storages:
+                content = bytearray(archive.read(f"{root}data/{key}"))
+                # A copy, which lies where tensors do: kernels may depend on that to the last bit.
+                storages[key] = torch.frombuffer(content, dtype=torch.uint8).clone() if content else NO_BYTES
+            if len(storages[key]) != length:
+                raise ValueError("a storage has another length than its entry")
+            return storages[key]
+
+        return _PlainTensorUnpickler(io.BytesIO(archive.read(f"{root}data.pkl")), storage).load()
+
+
+def _load_legacy(file: BinaryIO, size: int) -> Any:
+    """Loads the form before PyTorch 1.6: pickles one after another, then the bytes of all storages."""
+    storages: dict[str, Tensor] = {}
+
+    def storage(key: str, length: int) -> Tensor:
+        if key not in storages:
+            if length + sum(map(len, storages.values())) > size:
+                raise ValueError("its storages claim more bytes than the file has")
+            storages[key] = torch.empty(length, dtype=torch.uint8)
+        if len(storages[key]) != length:
+            raise ValueError("a storage has two lengths")
+        return storages[key]
+
+    def load() -> Any:
+        return _PlainTensorUnpickler(file, storage).load()
+
+    if load() != LEGACY_MAGIC or load() != LEGACY_PROTOCOL or load().get("little_endian") is not True:
+        raise ValueError("it is no file of torch.save")
+    content, keys = load(), load()
+    for key in keys:
+        file.read(8)  # its length, which is known
+        if len(storages[key]) and file.readinto(storages[key].numpy().data) != len(storages[key]):  # type: ignore[attr-defined]
+            raise ValueError("it has been cut off")
+    return content
+
+
+class _PlainTensorUnpickler(pickle._Unpickler):
+    """Unpickler that builds tensors and plain containers and knows no other name.
+
+    It is Python's own: the one in C takes the memory that a pickle claims.
+
+    Args:
+        file: holds the pickle.
+        storage: finds the bytes of a storage by its key; the length is the one that they must have.
+    """
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: BinaryIO, storage: Callable[[str, int], Tensor]) -> None:
+        super().__init__(file, encoding="utf-8")
+        self._storage = storage
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in ("torch", "torch.storage") and name in DTYPES:
+            return StorageType(DTYPES[name])
+        if (module, name) in KNOWN:
+            return KNOWN[module, name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Storage:
+        kind, (dtype,), key, _, count, *_ = pid
+        if kind != "storage" or not isinstance(key, str) or not isinstance(count, int) or count < 0:
+            raise pickle.UnpicklingError("it asks for something else than a storage")
+        return Storage(self._storage(key, count * dtype.itemsize), dtype)
+
+
+def _refuse(unpickler: Any) -> None:
+    """Refuses what pickles of plain values do not do."""
+    raise pickle.UnpicklingError("it builds objects of its own")
+
+
+def _set_versions(unpickler: Any) -> None:
+    """Gives a state dict the versions of its modules, the only attribute that it has."""
+    state = unpickler.stack.pop()
+    if not isinstance(unpickler.stack[-1], OrderedDict) or state.keys() != {"_metadata"}:
+        _refuse(unpickler)
+    unpickler.stack[-1]._metadata = state["_metadata"]
+
+
+def _checked(get: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Refuses to repeat a tuple of tuples: its hash, as that of a key, could take for ever."""
+
+    def get_checked(unpickler: Any) -> None:
+        get(unpickler)
+        value = unpickler.stack[-1]
+        if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
+            _refuse(unpickler)
+
+    return get_checked
+
+
+_dispatch = _PlainTensorUnpickler.dispatch
+for _code in (pickle.DUP, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.FROZENSET):
+    _dispatch[_code[0]] = _refuse
+for _code in (pickle.GET, pickle.BINGET, pickle.LONG_BINGET):
+    _dispatch[_code[0]] = _checked(_dispatch[_code[0]])
+_dispatch[pickle.BUILD[0]] = _set_versions
+
+
+def _rebuild_tensor(
+    storage: Storage, offset: int, size: Iterable[int], stride: Iterable[int], *_: Any
+) -> Tensor:
+    """Makes a tensor in a storage, as `torch._utils._rebuild_tensor_v2` does, but never beyond its end."""
+    return _view(storage.content, storage.dtype, offset, tuple(size), tuple(stride))
+
+
+def _rebuild_typed_tensor(
+    storage: Storage,
+    offset: int,
+    size: Iterable[int],
+    stride: Iterable[int],
+    _: Any,
+    __: Any,
+    dtype: torch.dtype,
+    *___: Any,
+) -> Tensor:
+    """Makes a tensor in an untyped storage, as `torch._utils._rebuild_tensor_v3` does."""
+    return _view(storage.content, dtype, offset, tuple(size), tuple(stride))
+
+
+def _view(
+    content: Tensor, dtype: torch.dtype, offset: int, size: tuple[int, ...], stride: tuple[int, ...]
+) -> Tensor:
+    numbers = content.view(dtype)
+    if len(size) != len(stride) or min((offset, *size, *stride)) < 0:
+        raise ValueError("a tensor has no such shape")
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if prod(size) and last >= len(numbers):
+        raise ValueError("a tensor reaches beyond its storage")
+    return numbers.as_strided(size, stride, offset if prod(size) else 0)
+
+
+def _rebuild_parameter(data: Tensor, *_: Any) -> Tensor:
+    """Makes a parameter, as its plain tensor."""
+    return data
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Makes the bytes that an old pickle holds as text."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
+    return text.encode("latin1")
+
+
+KNOWN: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch", "Size"): torch.Size,
+    ("torch", "device"): torch.device,
+    ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v3"): _rebuild_typed_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    ("torch.storage", "UntypedStorage"): StorageType(torch.uint8),
+    ("torch", "UntypedStorage"): StorageType(torch.uint8),
+    ("_codecs", "encode"): _encode,
+    ("builtins", "set"): set,
+    ("__builtin__", "set"): set,
+    **{("torch", name): dtype for name, dtype in vars(torch).items() if isinstance(dtype, torch.dtype)},
+}

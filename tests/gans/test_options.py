@@ -1,0 +1,105 @@
+"""Defaults and bounds of the options of architectures, batch statistics and optimizers, by value."""
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import is_dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+import gans
+import losses
+import metrics
+from experiments.core import registry
+from gans.core.ema import EmaOptions
+from tests.declared import declared
+
+WEIGHT, NETWORK = ("[0, ∞)", "is_schedulable"), ("[1, ∞)", "shapes_network")
+PATCHES = {"patch_layers": (None, "[1, 6]", "shapes_network")}
+GROWTH = {
+    "fade_kimg": (None, "(0, ∞)"),
+    "stable_kimg": (None, "(0, ∞)"),
+    "stage_batch_sizes": ((), "[1, ∞)"),
+}
+STYLES = {
+    "style_mixing": (0.9, "[0, 1]", "is_schedulable"),
+    "mapping_layers": (8, *NETWORK),
+    "mapping_rate": (0.01, "(0, ∞)", "shapes_network"),
+    "w_mean_decay": (0.995, "[0, 1)", "is_schedulable"),
+}
+DECAY = {"weight_decay": (0.0, "[0, 1]", "is_schedulable")}
+OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
+    ("architecture", "mlp"): {"hidden_layers": (3, *NETWORK)},
+    ("architecture", "progan"): GROWTH,
+    ("architecture", "stylegan"): GROWTH | STYLES,
+    ("architecture", "stylegan2"): STYLES
+    | {
+        "path_length_weight": (2.0, *WEIGHT),
+        "path_length_every": (4, "[1, ∞)"),
+        "path_length_decay": (0.01, "(0, 1]", "is_schedulable"),
+        "path_length_batch_shrink": (2, "[1, ∞)"),
+    },
+    ("architecture", "r3gan"): {
+        "blocks_per_scale": (2, *NETWORK),
+        "expansion": (2, *NETWORK),
+        "group_width": (16, *NETWORK),
+    },
+    ("architecture", "cyclegan"): PATCHES
+    | {"cycle_weight": (10.0, *WEIGHT), "identity_weight": (5.0, *WEIGHT), "pool_size": (50, "[1, ∞)")},
+    ("architecture", "pix2pix"): PATCHES
+    | {"l1_weight": (100.0, *WEIGHT), "noisy_layers": (3, "[0, ∞)", "shapes_network")},
+    ("architecture", "stargan"): {
+        "classification_weight": (1.0, *WEIGHT),
+        "reconstruction_weight": (10.0, *WEIGHT),
+        "blocks": (6, *NETWORK),
+    },
+    ("architecture", "swap"): PATCHES
+    | {
+        "reconstruction_weight": (10.0, *WEIGHT),
+        "warp_strength": (0.1, *WEIGHT),
+        "warp_nodes": (5, "[2, ∞)"),
+    },
+    ("batch-statistic", "deviation"): {"group_size": (4, *NETWORK)},
+    ("batch-statistic", "discrimination"): {"spaces": (100, *NETWORK), "dimensions": (5, *NETWORK)},
+    ("optimizer", "adam"): {"betas": ((0.9, 0.999), "[0, 1)")} | DECAY,
+    ("optimizer", "rmsprop"): DECAY,
+    ("optimizer", "sgd"): DECAY,
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), OPTIONS)
+def test_options_have_the_papers_defaults_and_no_narrower_bounds(kind: str, name: str) -> None:
+    assert declared(kind, name) == OPTIONS[kind, name]
+
+
+def test_averages_ramp_up_as_stylegan2s() -> None:
+    assert EmaOptions().ramp_up == 0.05
+
+
+@pytest.mark.parametrize("name", registry.names("optimizer"))
+def test_optimizers_keep_as_many_numbers_as_they_say(name: str) -> None:
+    """For every weight; and whether they have betas."""
+    recipe = registry.load("optimizer", name)
+    weight = torch.nn.Parameter(torch.ones(5, 3))
+    optimizer = recipe(recipe.options_type()).make([weight], lr=0.1)
+    weight.square().sum().backward()
+    optimizer.step()
+    kept = [value for value in optimizer.state[weight].values() if getattr(value, "shape", None) == (5, 3)]
+    assert recipe.state_copies == len(kept)
+    assert recipe.has_betas == ("betas" in optimizer.param_groups[0])
+
+
+@pytest.mark.parametrize("room", [gans, losses, metrics], ids=lambda room: room.__name__)
+def test_records_are_frozen(room: ModuleType) -> None:
+    """Options, defaults, clocks and specifications are shared: whoever changed one would change all."""
+    found = 0
+    for info in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        if not info.name.endswith("__main__"):
+            for value in vars(importlib.import_module(info.name)).values():
+                if inspect.isclass(value) and is_dataclass(value):
+                    assert value.__dataclass_params__.frozen, value  # type: ignore[attr-defined]
+                    found += 1
+    assert found > 3
