@@ -35,11 +35,11 @@ def resolve_resumed(
     """
     values = read_config(folder.config_file)
     check_same_recipe(values, flags)
-    values = restretched(values, flags) if restretch else {**values, **_length_of_schedules(values, flags)}
+    values = _restretched(values, flags) if restretch else {**values, **_length_of_schedules(values, flags)}
     return resolve(flags, values, str(folder.config_file), strengths)
 
 
-def restretched(values: SettingValues, flags: SettingValues) -> SettingValues:
+def _restretched(values: SettingValues, flags: SettingValues) -> SettingValues:
     """The values of a config without the length that its schedules had before the run was made longer.
 
     Raises UsageError where that changes nothing, and where batches would no longer begin where they did.

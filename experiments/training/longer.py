@@ -16,7 +16,7 @@ def describe_schedules(settings: Settings) -> str:
     """Describes what becomes of the schedules of a run whose length was changed."""
     whole = length_of_schedules(settings)
     if whole is settings:
-        return f"schedules run over the new length of {_length(settings)}, and jump to where they are by it"
+        return f"schedules run over the whole new length of {_length(settings)}"
     line = f"schedules keep their length of {_length(whole)} and stay at their end"
     if still := _players_at_rest(settings):
         line += f", where {' and '.join(still)} no longer learn{'s' * (len(still) == 1)}, with a rate of 0"
