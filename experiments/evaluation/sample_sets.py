@@ -21,6 +21,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
+from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.runs.generator import draw_labels, from_noise, load, sample_batches
@@ -30,7 +31,6 @@ from metrics.path_length import EPSILON, neighbours_on_path
 log = logging.getLogger("gans")
 
 BATCH = 64
-DRAWN_SIZE = (32, 32)  # of sets that are drawn at any size, where none is given
 
 
 class SampleSet(ABC):
@@ -199,8 +199,14 @@ def open_data_samples(
     return DataSamples(spec, open_data_as(spec, image_format, data_access), count, seed)
 
 
-def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL) -> DataSet:
-    """Opens the data of a spec in a format. Raises UsageError where that cannot be had."""
+def open_data_as(
+    spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL, drawn_size: Size | None = None
+) -> DataSet:
+    """Opens the data of a spec in a format. Raises UsageError where that cannot be had.
+
+    Args:
+        drawn_size: size of a set that is drawn at any size, where the format has none; None refuses it.
+    """
     source = open_source(absolute_spec(spec), data_access)
     if source.kind == "points":
         with usage_errors():
@@ -208,8 +214,10 @@ def open_data_as(spec: str, image_format: ImageFormat, data_access: DataAccess =
     with usage_errors():
         native = source.native()
     size = image_format.size or native.size or native.first
-    if size is None:  # of a set that is drawn
-        size = DRAWN_SIZE
+    if size is None:
+        if drawn_size is None:
+            raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+        size = drawn_size
         log.info(
             f"data {spec} has no size of its own and is drawn at {size[0]}×{size[1]}; --image-size chooses"
         )
