@@ -30,6 +30,8 @@ from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceCho
 
 log = logging.getLogger("gans")
 
+DRAWN_SIZE = (32, 32)  # at which a classifier is trained on a set that is drawn at any size
+
 
 def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options of commands that extract features."""
@@ -208,7 +210,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     given = read_options(flags["options"])
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
-    images = open_data_as(data, *data_flags(flags, given))
+    images = open_data_as(data, *data_flags(flags, given), DRAWN_SIZE)
     for remark in images.remarks:
         log.info(f"data {data}: {remark}")
     with progress_bars() as meter:

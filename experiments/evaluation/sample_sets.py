@@ -21,6 +21,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
+from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.runs.checkpoint import DamagedError
@@ -32,7 +33,6 @@ from metrics.path_length import EPSILON, neighbours_on_path
 log = logging.getLogger("gans")
 
 BATCH = 64
-DRAWN_SIZE = (32, 32)  # of sets that are drawn at any size, where none is given
 
 
 class SampleSet(ABC):
@@ -206,9 +206,17 @@ def open_data_samples(
 
 
 def open_data_as(
-    spec: str, image_format: ImageFormat, data_access: DataAccess = USUAL, held_out: bool = False
+    spec: str,
+    image_format: ImageFormat,
+    data_access: DataAccess = USUAL,
+    held_out: bool = False,
+    drawn_size: Size | None = None,
 ) -> DataSet:
-    """Opens the data of a spec in a format; with `held_out`, samples that are kept from training.
+    """Opens the data of a spec in a format.
+
+    Args:
+        held_out: open samples that are kept from training.
+        drawn_size: size of a set that is drawn at any size, where the format has none; None refuses it.
 
     Raises UsageError where that cannot be had, NoHeldOutDataError where nothing is held out.
     """
@@ -218,9 +226,10 @@ def open_data_as(
         if source.kind == "points":
             return open_at(None, None, image_format.fit)
         native = source.native()
-        size = image_format.size or native.size or native.first
-        if size is None:  # of a set that is drawn
-            size = DRAWN_SIZE
+        size = image_format.size or native.size or native.first or drawn_size
+        if size is None:
+            raise UsageError(f"data {spec} has no size of its own: give one with --image-size")
+        if size is drawn_size:
             log.info(
                 f"data {spec} has no size of its own and is drawn at {size[0]}×{size[1]}; "
                 "--image-size chooses"

@@ -31,9 +31,12 @@ def test_a_classifier_is_trained_as_advised(gans: Gans, workplace: Path, refused
     assert outcome.status == 0, outcome.err
 
 
-def test_drawn_data_needs_no_size(gans: Gans, workplace: Path) -> None:
-    outcome = gans("stats shapes --out shapes.npz -n 20 --extractor random-vgg --device cpu")
-    assert outcome.status == 0 and "32×32; --image-size chooses" in outcome.err
+def test_a_classifier_is_trained_as_a_remark_advises(gans: Gans, workplace: Path) -> None:
+    outcome = gans("stats shapes --image-size 32 --out shapes.npz -n 20 --device cpu")
+    advised = re.search(r"gans (train-classifier --data \S+)", outcome.err)
+    assert advised, outcome.err
+    trained = gans(f"{advised[1]} --epochs 1 --device cpu")
+    assert trained.status == 0 and "32×32; --image-size chooses" in trained.err
 
 
 @pytest.mark.parametrize("name", ["photos", "my photos", "with:colon"])

@@ -128,7 +128,9 @@ def literal(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(literal(each) if isinstance(each, ast.Constant) else hole(each) for each in node.values)
+        return "".join(
+            literal(each) if isinstance(each, ast.Constant) else hole(each) for each in node.values
+        )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = literal(node.left), literal(node.right)
         return None if left is None and right is None else (left or HOLE) + (right or HOLE)
