@@ -2,9 +2,15 @@
 
 import pytest
 
-from tests.declared import declared
+import losses
+from tests.declared import check_records_are_frozen, declared
 
 
 @pytest.mark.parametrize("name", ["dragan", "dragan-gaussian"])
 def test_dragans_noise_is_half_a_standard_deviation(name: str) -> None:
     assert declared("penalty", name) == {"spread": (0.5, "(0, ∞)", "is_schedulable")}
+
+
+def test_records_are_frozen() -> None:
+    """Options and defaults are shared: whoever changed one would change all."""
+    check_records_are_frozen(losses)

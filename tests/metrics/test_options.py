@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.declared import declared
+import metrics
+from tests.declared import check_records_are_frozen, declared
 
 OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
     "class-modes": {"share": (0.0, "[0, 1)"), "confidence": (0.9, "[0, 1]")},
@@ -21,3 +22,8 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", OPTIONS)
 def test_options_have_the_authors_defaults(name: str) -> None:
     assert declared("metric", name) == OPTIONS[name]
+
+
+def test_records_are_frozen() -> None:
+    """Options and defaults are shared: whoever changed one would change all."""
+    check_records_are_frozen(metrics)
