@@ -12,6 +12,8 @@ import click
 
 from experiments.core.errors import RunError, UsageError
 
+LONGEST_LINE = 990  # characters: a name in a stranger's file may be longer
+
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
@@ -46,7 +48,10 @@ class LineHandler(logging.Handler):
     """Prints every log record as one line on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(one_line(record.getMessage()), err=True)
+        line = one_line(record.getMessage())
+        if len(line) > LONGEST_LINE:
+            line = f"{line[: LONGEST_LINE - 300]} … {line[-290:]}"
+        click.echo(line, err=True)
 
 
 @contextmanager
