@@ -136,6 +136,8 @@ def flatten(origin: str, values: SettingValues) -> Iterator[tuple[str, Any]]:
         elif "." in name:
             yield canonical_key(name), value
         elif isinstance(value, Mapping) and name not in PAIRS:
+            if "name" in value and name not in FIELDS:
+                raise unknown_setting_error(origin, name)
             for key, own in value.items():
                 yield (name, own) if key == "name" else (canonical_key(f"{name}.{key}"), own)
         elif name in FIELDS:

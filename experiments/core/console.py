@@ -14,6 +14,7 @@ import click
 from experiments.core.errors import RunError, UsageError
 
 FIRST_SECONDS, REMARK_SECONDS = 0.5, 10.0  # of a piece of work, before the first remark and between others
+LONGEST_LINE = 990  # characters: a name in a stranger's file may be longer
 log = logging.getLogger("gans")
 
 
@@ -96,7 +97,10 @@ class LineHandler(logging.Handler):
     """Prints every log record as one line on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(one_line(record.getMessage()), err=True)
+        line = one_line(record.getMessage())
+        if len(line) > LONGEST_LINE:
+            line = f"{line[: LONGEST_LINE - 300]} … {line[-290:]}"
+        click.echo(line, err=True)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from metrics.core.torch_files import load_torch_file
 log = logging.getLogger("gans")
 
 FORMAT = 1
+MOST_COUNT = 2**53
 MOST_HASH_BYTES = 4096  # of the file that holds a hash
 NAME = re.compile(r"step-(\d{8,})\.pt")
 
@@ -167,6 +168,13 @@ def remove_with_hash(path: Path) -> None:
     hash_path(path).unlink(missing_ok=True)
 
 
+def _has_counts(content: StateDict) -> bool:
+    """Whether the numbers that count something are whole ones, where they are there; two must be."""
+    counts = [content.get(name, 0) for name in ("seen", "revision", "rollbacks")]
+    counts += [content.get(name) for name in ("format", "step")]
+    return all(type(count) is int and 0 <= count <= MOST_COUNT for count in counts)
+
+
 def load_checkpoint(path: Path) -> StateDict:
     """Loads one checkpoint onto the CPU.
 
@@ -189,7 +197,7 @@ def load_checkpoint(path: Path) -> StateDict:
         content = load_torch_file(io.BytesIO(data))
     except Exception as error:  # whatever a tampered file makes the reader stumble over
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
-    if not isinstance(content, dict) or not all(isinstance(content.get(k), int) for k in ("format", "step")):
+    if not isinstance(content, dict) or not _has_counts(content):
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     if content["format"] > FORMAT:
         raise RunError(

@@ -1,5 +1,6 @@
 """Logging of scores and gradient norms, and the check that every score is finite."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -108,9 +109,20 @@ class MetricLogger:
 
     def load_state_dict(self, state: StateDict) -> None:
         """Restores what `state_dict` has returned, from a checkpoint."""
+        check_pending(state)
         self.pending = list(state["pending"])
         self.seconds = state["seconds"]
         self._clock = time.monotonic()
+
+
+def check_pending(state: StateDict) -> None:
+    """Checks the state of a metric logger in a checkpoint. Raises ValueError, KeyError or TypeError."""
+    if not 0 <= float(state["seconds"]) < math.inf:
+        raise ValueError("these are no seconds")
+    for scores in state["pending"]:
+        for name, value in scores.items():
+            if not (isinstance(name, str) and isinstance(value, Tensor) and value.shape == ()):
+                raise ValueError("these are no scores")
 
 
 class GradientNorms:

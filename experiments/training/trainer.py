@@ -24,7 +24,12 @@ from experiments.training.checkpoint_callback import INTERIM, Checkpointer
 from experiments.training.collapse import CollapseGuard
 from experiments.training.experiment import Experiment
 from experiments.training.longer import describe_schedules
-from experiments.training.metric_logging import GradientNorms, MetricLogger, NotFiniteError
+from experiments.training.metric_logging import (
+    GradientNorms,
+    MetricLogger,
+    NotFiniteError,
+    check_pending,
+)
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
@@ -245,6 +250,7 @@ class Trainer:
                 "--out, or go on with --force"
             )
         try:
+            check_pending(state["scores"])
             self.experiment.load_state_dict(state)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             reason = "; ".join(changed) or "it is not whole"

@@ -1,6 +1,6 @@
 """Players: networks updated together by one optimizer; the only place where a gradient step happens."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from math import inf
 from typing import Any, NamedTuple
@@ -110,11 +110,28 @@ class Player(nn.Module):
         for parameter in self.weights:
             parameter.requires_grad_(asks)
 
+    def _check_moments(self, moments: Mapping[int, Mapping[str, Any]]) -> None:
+        """Checks that moments are of these parameters. Raises ValueError for those of others.
+
+        PyTorch finds that out in the next step, and with broadcasting sometimes not. The moments of a plug-in
+        may have any form.
+        """
+        if not type(self.optimizer).__module__.startswith("torch."):
+            return
+        names = {frozenset(each) for each in moments.values()}
+        if not moments.keys() <= set(range(len(self.weights))) or len(names) > 1:
+            raise ValueError("these are moments of other parameters")
+        for index, each in moments.items():
+            known = ((), self.weights[index].shape)
+            if not all(value.shape in known for value in each.values() if isinstance(value, Tensor)):
+                raise ValueError("these are moments of other parameters")
+
     def get_extra_state(self) -> dict[str, Any]:
         """The optimizer's moments: they travel with the player, so that a game's `state_dict` is whole."""
         return {"moments": self.optimizer.state_dict()["state"]}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         # Learning rates and betas belong to the config; only the moments belong to the checkpoint.
+        self._check_moments(state["moments"])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})
