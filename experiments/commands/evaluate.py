@@ -210,7 +210,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     given = read_options(flags["options"])
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
-    images = open_data_as(data, *data_flags(flags, given), DRAWN_SIZE)
+    images = open_data_as(data, *data_flags(flags, given), drawn_size=DRAWN_SIZE)
     for remark in images.remarks:
         log.info(f"data {data}: {remark}")
     with progress_bars() as meter:
