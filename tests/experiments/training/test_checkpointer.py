@@ -16,7 +16,7 @@ from experiments.training.metric_logging import MetricLogger
 from tests.experiments.training.test_resume import assert_equal_runs, stop_after
 
 Gans = Callable[..., Any]
-RUN = "run --arch mlp --loss bce --data ring8 --width 4 --batch-size 10 --steps 24 --sample-kimg 9 --track local"
+RUN = "run --arch mlp --loss bce --data ring8 --width 4 --batch-size 10 --steps 24 --track local"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_checkpoint_on_demand_puts_the_clock_back(experiment: Experiment, tmp_
 
 def test_the_clock_changes_no_bits(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a checkpoint after every step, stopped between those of the interval, and resumed."""
-    line = f"{RUN} --checkpoint-kimg 0.1 --keep 1 --out"
+    line = f"{RUN} --checkpoint-kimg 0.1 --sample-kimg 9 --keep 1 --out"
     assert gans(f"{line} whole").status == 0
     monkeypatch.setattr(checkpoint_callback, "INTERIM_SECONDS", 0.0)
     assert gans(f"{line} often").status == 0
