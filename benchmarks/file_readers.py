@@ -10,8 +10,8 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from PIL import Image
 import cli
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import parse_json
-from experiments.data.core.decoding import READABLE
+from experiments.data.core.decoding import FORMATS, READABLE
 
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 4 --track local"
 SMALL = "--image-size 8 --width 2 --batch-size 2 --steps 1 --track local"
@@ -142,13 +142,13 @@ def void(_: object) -> None:
     """Drops a value."""
 
 
-def make_pictures(folder: str, ending: str = "png", **options: Any) -> None:
+def make_pictures(folder: str, ending: str = "png", form: str = "PNG") -> None:
     """Makes a folder of four pictures."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(0)
     for number in range(4):
         picture = Image.fromarray(noise.integers(256, size=(12, 9, 3), dtype=np.uint8))
-        picture.save(Path(folder) / f"{number}.{ending}", **options)
+        picture.save(Path(folder) / f"{number}.{ending}", form)
 
 
 def make_zip() -> None:
@@ -388,36 +388,20 @@ def make_sweep() -> None:
 
 
 def picture_readers() -> dict[str, Reader]:
-    """A reader for each format of pictures."""
-    endings = {
-        "PNG": "png",
-        "JPEG": "jpg",
-        "BMP": "bmp",
-        "DIB": "dib",
-        "WEBP": "webp",
-        "GIF": "gif",
-        "TIFF": "tif",
-    }
-    endings |= {
-        "PPM": "ppm",
-        "AVIF": "avif",
-        "JPEG2000": "jp2",
-        "TGA": "tga",
-        "PCX": "pcx",
-        "SGI": "sgi",
-        "QOI": "qoi",
-    }
+    """A reader for each format of pictures that Pillow can write."""
+    Image.init()
     line = f"run {DCGAN} --data folder:pictures --fit crop --force --out out"
-    return {
-        f"picture {form}": Reader(
-            f"pictures/1.{endings[form]}",
-            "png" if form == "PNG" else "bytes",
-            lambda ending=endings[form]: make_pictures("pictures", ending),  # type: ignore[misc]
-            (line, f"{line} --skip-bad", f"{line} --stream"),
-        )
-        for form in READABLE
-        if form in endings and form in Image.SAVE | {"DIB": None} and form != "DIB"
-    }
+    found = {}
+    for form in READABLE:
+        ending = FORMATS[form][0].removeprefix(".")
+        if form in Image.SAVE:
+            found[f"picture {form}"] = Reader(
+                f"pictures/1.{ending}",
+                "png" if form == "PNG" else "bytes",
+                partial(make_pictures, "pictures", ending, form),
+                (line, f"{line} --skip-bad", f"{line} --stream"),
+            )
+    return found
 
 
 def readers() -> dict[str, Reader]:

@@ -1,10 +1,10 @@
 """Fuzzes every reader of files with Hypothesis, and prints what was tried and found.
 
-    OMP_NUM_THREADS=1 python benchmarks/fuzz_readers.py [--minutes 30] [--seed 0] [--reader config] [--keep DIR]
+    OMP_NUM_THREADS=1 python benchmarks/fuzz_readers.py [--minutes 30] [--seed 0] [--reader PART] [--keep DIR]
 
-Each input is a whole file, damaged by its bytes or by its meaning (benchmarks/mutations.py), and is read as the
-commands read it (benchmarks/file_readers.py). A fault is an error that is not one clear line, a read of more than
-5 s, more than 500 MB above what the process had before, or a file that changed outside of the folder.
+Each input is a whole file, damaged by its bytes or by its meaning (benchmarks/mutations.py), and is read as
+the commands read it (benchmarks/file_readers.py). A fault is an error that is not one clear line, a read of
+more than 5 s, more than 500 MB above what the process had before, or a file that changed outside of the folder.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/kills.py [--kills 100] [--seed 0] [--case mlp]
 
-Half of the kills fall at a random time, half before a random file operation of the process (a file is opened,
-renamed or removed, a folder made). Then the same command is given again. All files must be those of the run that
-was never killed, bit by bit but for clocks, and no more of them: neither in the run folder nor in the cache.
+Half of the kills fall at a random time, half before a random file operation of the process (a file is opened
+to write, renamed or removed, a folder made). Then the same command is given again. All files must be those of
+the run that was never killed, bit by bit but for clocks, and no more: neither in its folder nor in the cache.
 """
 
 import argparse
@@ -47,7 +47,7 @@ CASES = {
     "cyclegan": f"run --arch cyclegan --data shapes-styles --augment flip {SMALL} --out run",
     "stylegan2 by classes": f"run --arch stylegan2 --data shapes --conditional --z-dim 8 {SMALL} --out run",
     "sweep": f"sweep {POINTS} --steps 60 --keep 2 --checkpoint-kimg 0.2 --seeds 2 --jobs 1 --out run",
-    "evaluation": "evaluate run -n 500 --metrics fid,kid,precision-recall",
+    "evaluation": "evaluate run -n 500 --metrics fid,kid,precision-recall --set kid.subset_size=100",
 }
 TRAINED_BEFORE = {
     "evaluation": f"run --arch dcgan --loss bce --data shapes --z-dim 8 {SMALL} --steps 2 --out run"
@@ -82,7 +82,7 @@ def work(start: Start, counter: Any) -> None:
     def count(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in EVENTS or not isinstance(arguments[0], str | Path):
             return
-        path = os.path.abspath(arguments[0])
+        path = str(Path(arguments[0]).absolute())
         is_read = event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         if is_read or not path.startswith(inside):
             return

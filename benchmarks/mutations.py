@@ -172,7 +172,7 @@ def mutate_words(draw: Draw, content: bytes) -> bytes:
 
 
 def mutate_zip(draw: Draw, content: bytes, inner: Callable[[Draw, str, bytes], bytes] | None = None) -> bytes:
-    """Writes a zip file anew, with one member mutated inside, compressed, doubled or renamed; or its headers lie."""
+    """Writes a zip file anew, with a member mutated, compressed, doubled or renamed, or headers that lie."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
     at = draw(st.integers(0, len(members) - 1))
@@ -298,7 +298,7 @@ def _mutate_tensors(draw: Draw, value: Any) -> Any:
 
 
 def mutate_png(draw: Draw, content: bytes) -> bytes:
-    """Mutates chunks of a PNG, with sums that fit: the size it claims, text that inflates, what is in the pixels."""
+    """Mutates chunks of a PNG, with sums that fit: the size that it claims, text that inflates, pixels."""
     if draw(st.booleans()):
         return mutate_bytes(draw, content)
     chunks, at = [], 8
