@@ -15,6 +15,10 @@ from gans.layers.modulation import ModulatedConvolution
 from gans.stylegan2 import path_lengths
 
 SHAPE = (3, 32, 16)  # 8×4 → 16×8 → 32×16 pixels
+# Of several depths: an index that counts from the end is right in one of them by chance.
+SIZES = pytest.mark.parametrize(
+    ("size", "sizes"), [((8, 16), 2), ((32, 16), 3), ((64, 32), 4), ((64, 64), 5)]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,29 +42,31 @@ def styles_taken(network: StyledNetwork, kind: type[nn.Module]) -> dict[str, lis
     return taken
 
 
-def test_stylegan2s_layers_take_the_styles_of_the_authors_code() -> None:
+@SIZES
+def test_stylegan2s_layers_take_the_styles_of_the_authors_code(size: tuple[int, int], sizes: int) -> None:
     """`conv1` and `torgb` of the smallest size take 0 and 1; of size k, `conv0`, `conv1` and `torgb` take
     2k − 1, 2k and 2k + 1: the image layer of a size and the first layer of the next share one."""
-    network = stylegan2.Generator(Blueprint(SHAPE, z_dim=5, width=4)).eval()
+    network = stylegan2.Generator(Blueprint((3, *size), z_dim=5, width=4)).eval()
     expected = {"first": [0.0], "to_image.0": [1.0]}
-    for size in (1, 2):
-        expected[f"enlarging.{size - 1}"] = [2.0 * size - 1]
-        expected[f"keeping.{size - 1}"] = [2.0 * size]
-        expected[f"to_image.{size}"] = [2.0 * size + 1]
+    for k in range(1, sizes):
+        expected[f"enlarging.{k - 1}"] = [2.0 * k - 1]
+        expected[f"keeping.{k - 1}"] = [2.0 * k]
+        expected[f"to_image.{k}"] = [2.0 * k + 1]
     taken = styles_taken(network, ModulatedConvolution)
     assert {name.removesuffix(".convolution"): styles for name, styles in taken.items()} == expected
-    assert network.styles == 6
+    assert network.styles == 2 * sizes
 
 
-def test_stylegans_layers_take_their_styles_in_order() -> None:
+@SIZES
+def test_stylegans_layers_take_their_styles_in_order(size: tuple[int, int], sizes: int) -> None:
     """Two of each size, 4×4 pixels included."""
-    network = stylegan.Generator(Blueprint(SHAPE, z_dim=5, width=4)).eval()
+    network = stylegan.Generator(Blueprint((3, *size), z_dim=5, width=4)).eval()
     expected = {"first": [0.0], "second.epilogue": [1.0]}
-    for size in (1, 2):
-        expected[f"enlarging.{size - 1}.epilogue"] = [2.0 * size]
-        expected[f"keeping.{size - 1}.epilogue"] = [2.0 * size + 1]
+    for k in range(1, sizes):
+        expected[f"enlarging.{k - 1}.epilogue"] = [2.0 * k]
+        expected[f"keeping.{k - 1}.epilogue"] = [2.0 * k + 1]
     assert styles_taken(network, stylegan.Epilogue) == expected
-    assert network.styles == 6
+    assert network.styles == 2 * sizes
 
 
 @pytest.mark.parametrize("kind", [stylegan, stylegan2])
