@@ -22,7 +22,11 @@ SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
 NESTED = ("options", "extractor_options", "ranges")  # what stands beside a score as an object
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
 
-
+# Parts of the record of a score that must be equal for scores of different runs to compare.
+COMPARED_PARTS = (
+    *("extractor", "weights", "resize_rule", "extractor_options"),
+    *("options", "n", "quantization", "reference", "split", "protocol"),
+)
 # What a record leaves out where it is usual; records of earlier versions never say it.
 UNSAID = {"split": "training"}
 

@@ -2,7 +2,7 @@
 
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.doctor.history import History
-from experiments.analysis.doctor.score_rules import divergence, mode_collapse
+from experiments.analysis.doctor.score_rules import collapse_evidence, divergence_evidence
 from experiments.core.settings import Settings
 from experiments.runs.score_lines import is_number
 
@@ -19,5 +19,7 @@ def why_not_ended(record: Record) -> str:
     steps, kimg = (record.settings.get(name) for name in ("steps", "kimg"))
     length = Settings(steps=steps if isinstance(steps, int) else None, kimg=kimg if is_number(kimg) else None)
     history = History(length, record.lines)
-    finding = divergence(history) or mode_collapse(history)
-    return f"{finding.rule}: {finding.evidence}" if finding else ""
+    if evidence := divergence_evidence(history):
+        return f"divergence: {evidence}"
+    evidence = collapse_evidence(history)
+    return f"mode collapse: {evidence}" if evidence else ""

@@ -10,13 +10,9 @@ from experiments.analysis.comparison.score_bounds import common_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.runs.scores import differences, flatten_scores, usual_name
+from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, usual_name
 from metrics.core.metric import Metric
 
-PROVENANCE = (
-    "extractor", "weights", "resize_rule", "extractor_options", "options", "n", "quantization", "reference",
-    "split", "protocol",
-)  # fmt: skip
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 
@@ -86,7 +82,7 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     better = direction(metric, chosen[0].entry)
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
-    provenance = {key: chosen[0].entry[key] for key in PROVENANCE if key in chosen[0].entry}
+    provenance = {key: chosen[0].entry[key] for key in COMPARED_PARTS if key in chosen[0].entry}
     values = tuple(mark.value for mark in chosen)
     return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, provenance)
 
@@ -167,7 +163,7 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
     """Checks that all scores were computed alike. Raises UsageError with what differs, and a remedy."""
     first = chosen[0].entry
     for record, mark in zip(records[1:], chosen[1:], strict=True):
-        different = differences(first, mark.entry, PROVENANCE)
+        different = differences(first, mark.entry, COMPARED_PARTS)
         if different:
             parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
             # Other data, weights or rounding: no flag of an evaluation makes these alike.

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.analysis.comparison.score_choice import PROVENANCE
 from experiments.analysis.doctor.history import History, ScoredPoint
 from experiments.core import registry
-from experiments.runs.scores import NUMBER, usual_name
+from experiments.runs.scores import COMPARED_PARTS, NUMBER, differences, usual_name
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric
 
@@ -107,6 +106,6 @@ def metric_scores(history: History) -> Iterator[MetricScore]:
         kind: type[Metric] = registry.load("metric", metric)
         directions = kind.higher_is_better
         number = next(iter(directions)) if len(directions) == 1 else rest.rpartition("/")[2]
-        alike = [p for p in points if all(p.record.get(part) == last.record.get(part) for part in PROVENANCE)]
+        alike = [each for each in points if not differences(each.record, last.record, COMPARED_PARTS)]
         if number in directions:
             yield MetricScore(name, metric, number, kind, tuple(alike), history.data_modes)

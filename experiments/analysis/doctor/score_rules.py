@@ -108,7 +108,7 @@ LOST_NATS = 1.0  # fall of the entropy of predicted classes: e times fewer of th
 
 def mode_collapse(history: History) -> Finding | None:
     """Finds samples of fixed latents that come together, or fall into fewer classes than they did."""
-    evidence = _samples_alike(history) or _classes_lost(history)
+    evidence = collapse_evidence(history)
     if evidence is None:
         return None
     return Finding(
@@ -126,6 +126,11 @@ def mode_collapse(history: History) -> Finding | None:
         ),
         is_serious=True,
     )
+
+
+def collapse_evidence(history: History) -> str | None:
+    """Evidence of a mode collapse, of which only the scores and the length of the run are read."""
+    return _samples_alike(history) or _classes_lost(history)
 
 
 def _samples_alike(history: History) -> str | None:
@@ -173,27 +178,9 @@ FREE = ("critic/real", "critic/fake", "generator/adversarial", CRITICS_NORM, GEN
 
 def divergence(history: History) -> Finding | None:
     """Finds a term that is not finite, or by now a thousand times as large as it was."""
-    for name in history.names("critic/", "generator/"):
-        values = history.points(name)
-        broken = next((point for point in values if not math.isfinite(point.value)), None)
-        if broken:
-            return _divergence_finding(history, f"{name} is {broken.value} at {broken.kimg:.1f} kimg")
-        if history.is_young or name in FREE or not values:
-            continue
-        sizes = [abs(point.value) for point in values]
-        least, now = min(sizes), median(sizes[-max(1, len(sizes) // 8) :])
-        if now > EXPLODED * max(1.0, least):
-            since, until = values[sizes.index(least)].kimg, values[-1].kimg
-            return _divergence_finding(
-                history,
-                f"{name} has grown from a size of {least:.3g} at {since:.1f} kimg to {now:.3g} at "
-                f"{until:.1f} kimg",
-            )
-    return None
-
-
-def _divergence_finding(history: History, evidence: str) -> Finding:
-    """Finding of a divergence, with this evidence."""
+    evidence = divergence_evidence(history)
+    if evidence is None:
+        return None
     return Finding(
         "divergence",
         evidence,
@@ -203,6 +190,26 @@ def _divergence_finding(history: History, evidence: str) -> Finding:
         (*slower(history, 10), *_penalized_at_reals(history), *with_other_loss(history, "r3gan", "wgan-gp")),
         is_serious=True,
     )
+
+
+def divergence_evidence(history: History) -> str | None:
+    """Evidence of a divergence, of which only the scores and the length of the run are read."""
+    for name in history.names("critic/", "generator/"):
+        values = history.points(name)
+        broken = next((point for point in values if not math.isfinite(point.value)), None)
+        if broken:
+            return f"{name} is {broken.value} at {broken.kimg:.1f} kimg"
+        if history.is_young or name in FREE or not values:
+            continue
+        sizes = [abs(point.value) for point in values]
+        least, now = min(sizes), median(sizes[-max(1, len(sizes) // 8) :])
+        if now > EXPLODED * max(1.0, least):
+            since, until = values[sizes.index(least)].kimg, values[-1].kimg
+            return (
+                f"{name} has grown from a size of {least:.3g} at {since:.1f} kimg to {now:.3g} at "
+                f"{until:.1f} kimg"
+            )
+    return None
 
 
 LOWEST_NORM, HIGHEST_NORM = 1 / 3, 3.0  # good runs with a one-centred penalty had 1.0 to 1.9
