@@ -51,7 +51,7 @@ def run(
 
     asked, strengths = collect_settings(flags)
     file = open_run(resume).config_file if resume is not None else config
-    values = read_config(file) if file else {}
+    values = RunFolder(resume).config_values() if resume else read_config(file) if file else {}
     if file is not None:
         check_same_recipe(values, asked)
     resolved = resolve(asked, values, str(file or ""), strengths)
