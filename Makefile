@@ -49,6 +49,8 @@ soak: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/overhead.py
 	$(VENV)/bin/python benchmarks/evaluation.py
 	$(VENV)/bin/python benchmarks/fid_command.py
+	$(VENV)/bin/python benchmarks/kills.py --kills 100
+	$(VENV)/bin/python benchmarks/fuzz_readers.py --minutes 30
 
 $(VENV)/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }

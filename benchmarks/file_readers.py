@@ -399,9 +399,18 @@ def picture_readers() -> dict[str, Reader]:
                 f"pictures/1.{ending}",
                 "png" if form == "PNG" else "bytes",
                 partial(make_pictures, "pictures", ending, form),
-                (line, f"{line} --skip-bad", f"{line} --stream"),
+                (read_pictures, line, f"{line} --skip-bad", f"{line} --stream"),
             )
     return found
+
+
+def read_pictures() -> None:
+    """Reads a folder of pictures, as the commands do."""
+    from experiments.core.errors import usage_errors
+    from experiments.data.folder import Folder
+
+    with usage_errors():
+        Folder("pictures").open((8, 8), 3, "crop").fetch(torch.arange(4))
 
 
 def readers() -> dict[str, Reader]:
@@ -410,7 +419,7 @@ def readers() -> dict[str, Reader]:
     from experiments.data.core.idx import read_idx
 
     compares = (
-        "compare run --metric fid-points",
+        "compare run --metric modes/covered",
         "compare run",
         "report run --out r.html",
         "doctor run --json",

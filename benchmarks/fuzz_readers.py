@@ -4,7 +4,7 @@
 
 Each input is a whole file, damaged by its bytes or by its meaning (benchmarks/mutations.py), and is read as
 the commands read it (benchmarks/file_readers.py). A fault is an error that is not one clear line, a read of
-more than 5 s, more than 500 MB above what the process had before, or a file that changed outside of the folder.
+more than 5 s, more than 500 MB above what the process had before, or a file changed outside of the folder.
 """
 
 import argparse

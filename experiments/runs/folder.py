@@ -155,15 +155,15 @@ class RunFolder:
 
     def settings(self) -> Settings:
         """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""
-        values = self._read_config()
+        values = self.config_values()
         add_recorded_plugins(values.get("plugin"), str(self.config_file))
         return settings_from(values)
 
     def differences(self, settings: Settings) -> list[str]:
         """Lists the differences of the config here from `settings`, a line each."""
-        return differences(self._read_config(), settings)
+        return differences(self.config_values(), settings)
 
-    def _read_config(self) -> SettingValues:
+    def config_values(self) -> SettingValues:
         """Reads the values in the config of the run.
 
         Raises UsageError for a file that is none, RunError for a link in its place.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from experiments.config.files import check_same_recipe, read_config
+from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
@@ -33,7 +33,7 @@ def resolve_resumed(
 
     Raises UsageError for values that cannot be.
     """
-    values = read_config(folder.config_file)
+    values = folder.config_values()
     check_same_recipe(values, flags)
     values = _restretched(values, flags) if restretch else {**values, **_length_of_schedules(values, flags)}
     return resolve(flags, values, str(folder.config_file), strengths)

@@ -29,6 +29,15 @@ def test_resuming_writes_through_no_link(name: str, gans: Gans, unfinished: Path
     assert outcome.status == 0 if "partial" in name else name in outcome.err
 
 
+def test_the_config_of_a_run_is_read_through_no_link(
+    refused: Refused, unfinished: Path, victim: Path
+) -> None:
+    (unfinished / "config.json").unlink()
+    (unfinished / "config.json").symlink_to(victim)
+    for line in ("run --resume run --dry-run", "sample run --out s.npy", "doctor run"):
+        refused(1, ("run/config.json is a link",), line)
+
+
 @pytest.mark.parametrize("name", ["scores.jsonl", "evaluation.jsonl"])
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_scores_are_appended_to_files_only(

@@ -51,6 +51,15 @@ def test_a_damaged_newer_one_never_pushes_out_a_good_one(tmp_path: Path) -> None
     assert [load_checkpoint(path)["step"] for path in again.paths()] == [2]
 
 
+def test_what_a_kill_has_left_of_checkpoints_is_removed(tmp_path: Path) -> None:
+    """Between the two files of one: a hash without its checkpoint; or before an old one was deleted."""
+    checkpoints = saved(tmp_path, 1, 2, 3)
+    checkpoints.paths()[0].unlink()
+    hash_path(tmp_path / "step-00000009.pt").write_text("of a later step")
+    Checkpoints(tmp_path, keep=1).forget_old(3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003.pt", "step-00000003.pt.sha256"]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "no hash", "empty hash"])
 def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
