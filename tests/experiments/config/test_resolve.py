@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from experiments.config.resolve import RunSpec, resolve
+from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.options import NAMED, describe_options
 from experiments.core.settings import FIELDS
 from tests.experiments.config.helpers import settings_of
 
@@ -99,6 +101,32 @@ def test_a_penalty_turns_batch_norm_off_and_refuses_it() -> None:
 def test_no_setting_does_nothing(flags: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="has no meaning"):
         resolve({"arch": "dcgan", **flags})
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        (kind, f"{name}.{option}")
+        for kind in NAMED
+        for name in registry.names(kind)
+        for option in describe_options(kind, name).options
+    ],
+)
+def test_no_option_is_taken_for_a_plugin_that_the_run_does_not_have(kind: str, key: str) -> None:
+    value = describe_options(kind, key.partition(".")[0]).options[key.partition(".")[2]].default
+    owner = "evaluations by it" if kind == "metric" else f"{kind} {key.partition('.')[0]}"
+    with pytest.raises(UsageError, match=f"--set {key} has no meaning without {owner}"):
+        resolve({"arch": "dcgan", "loss": "bce", "track": "local", key: value})
+
+
+@pytest.mark.parametrize("name", ["ema_kimg", "critic_ema_kimg", "critic_dropout"])
+def test_what_is_off_is_not_scheduled(name: str) -> None:
+    flags = {"arch": "dcgan", "schedule": ((name, "linear", 0.1, 0.2),)}
+    assert settings_of(**flags, **{name: 0.1})["schedule"] == flags["schedule"]
+    with pytest.raises(
+        UsageError, match=f"--schedule {name} has no meaning without --{name.replace('_', '-')}"
+    ):
+        resolve({**flags, name: 0.0})
 
 
 @pytest.mark.parametrize(
