@@ -195,9 +195,9 @@ def test_a_step_is_saved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     written: list[int] = []
     save = Checkpoints.save
 
-    def count(self: Checkpoints, step: int, content: dict[str, Any]) -> Path:
+    def count(self: Checkpoints, step: int, content: dict[str, Any], *others: Any) -> Path:
         written.append(step)
-        return save(self, step, content)
+        return save(self, step, content, *others)
 
     monkeypatch.setattr(Checkpoints, "save", count)
     words = ["run", "--arch", "mlp", "--steps", "9", "--width", "2", "--batch-size", "4", "--out"]
