@@ -14,8 +14,9 @@ from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for
+from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import Fit
-from experiments.data.core.decoding import REMEDY, UnreadableError, read_image, resize
+from experiments.data.core.decoding import REMEDY, UnreadableError, read_image
 from experiments.data.folder import FolderStore
 from experiments.inference.latent_space import LatentSpace
 from gans.core.clock import Clock, Rates, RateSchedule

@@ -13,7 +13,8 @@ from torch import Tensor
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_pillow, to_uint8, write_picture
 from experiments.core.seeds import make_deterministic, seed_all
-from experiments.data.core.decoding import IMAGE_ENDINGS, REMEDY, UnreadableError, convert, read_image, resize
+from experiments.data.core.conversion import convert, resize
+from experiments.data.core.decoding import IMAGE_ENDINGS, REMEDY, UnreadableError, read_image
 from experiments.data.core.image_files import NAMED
 from experiments.data.folder import FolderStore, images_below
 from experiments.inference.translation_targets import Target, as_input

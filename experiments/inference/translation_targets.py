@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import from_uint8
 from experiments.core.settings import Settings
-from experiments.data.core.decoding import resize
+from experiments.data.core.conversion import resize
 from experiments.runs.generator import load_critic
 from gans.core.attributes import (
     AttributeCritic,

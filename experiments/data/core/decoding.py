@@ -1,4 +1,4 @@
-"""Decoding of image files to pixels: which files are images, their headers, conversion and resizing."""
+"""Decoding of image files: which files are images, their headers, and the memory that they may take."""
 
 import io
 import os
@@ -14,9 +14,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from experiments.data.core import sixteen_bits
-from experiments.data.core.dataset import Fit
-from experiments.data.core.padding import pad_picture
-from experiments.data.core.sixteen_bits import BAND_ROWS, WHOLE_RANGE
+from experiments.data.core.conversion import channels_of, convert
+from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 # The formats of pixels that Pillow reads by itself. Others, such as EPS, make it start a program, or hold no
 # pixels.
@@ -52,7 +51,6 @@ MOST_SURVEYED_PIXELS = (
 MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
 LARGE_BYTES = 16 * 2**20  # larger files are read one at a time, so that several do not fill the memory
 STEP_BYTES = 2**20
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _large_file = threading.Lock()
 TOO_LARGE = "has more than {:,} pixels, too many to be read safely: shrink it"
 REMEDY = " (--skip-bad leaves such files out)"
@@ -244,13 +242,6 @@ class _Allowance:
 _decoded_at_once = _Allowance(MOST_DECODING_BYTES)
 
 
-def channels_of(image: Image.Image) -> int:
-    """Number of channels of an image: 1 for grey, 4 with transparency, else 3."""
-    if image.has_transparency_data:
-        return 4
-    return 1 if image.mode in ("1", "L", "F") or image.mode.startswith("I") else 3
-
-
 def upright_size(image: Image.Image, file: BinaryIO) -> tuple[int, int]:
     """Size (height, width) of an image just opened from `file`, as it is shown.
 
@@ -277,53 +268,6 @@ def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
             break
         file.seek(struct.unpack(">I", chunk[:4])[0] + 4, os.SEEK_CUR)
     return chunk[4:] not in (b"IEND", b"")
-
-
-def resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
-    """Resizes an image to `size` (height, width): stretched, padded, or else cropped.
-
-    A padded image is whole, in the middle of a black border; with alpha the border is transparent.
-    """
-    height, width = size
-    if image.size == (width, height):
-        return image
-    if fit == "pad":
-        return pad_picture(image, size)
-    box = (0.0, 0.0, float(image.width), float(image.height))
-    if fit != "stretch":  # the largest centred part of the aspect asked for, to the fraction of a pixel
-        scale = max(width / image.width, height / image.height)
-        x = max(0.0, (image.width - width / scale) / 2)
-        y = max(0.0, (image.height - height / scale) / 2)
-        box = (x, y, image.width - x, image.height - y)
-    # Pillow widens the filter as it shrinks, and weighs colour by alpha: neither aliasing nor fringes.
-    return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
-
-
-def convert(image: Image.Image, channels: int, value_range: tuple[int, int] = WHOLE_RANGE) -> Image.Image:
-    """Converts an image to 8 bits; transparency is kept with 4 channels, else laid on white.
-
-    Of 16-bit images, the values in `value_range` are scaled, and those outside are clipped.
-    """
-    mode = MODES[channels]
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point, of unknown range; save it with 8 or 16 bits")
-    if image.mode == "I" and image.format not in ("PNG", "PPM"):  # both mean 16 bits by it
-        raise ValueError("its pixels are 32-bit integers, of unknown range; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        image = sixteen_bits.scale_grey(image, value_range)
-    if mode == "RGBA":
-        return image.convert("RGBA")
-    return _on_white(image, mode) if image.has_transparency_data else image.convert(mode)
-
-
-def _on_white(image: Image.Image, mode: str) -> Image.Image:
-    """Lays an image with transparency on white, in bands: several copies of a large one fill the memory."""
-    laid = Image.new(mode, image.size)
-    for top in range(0, image.height, BAND_ROWS):
-        box = (0, top, image.width, min(top + BAND_ROWS, image.height))
-        band = image.crop(box).convert("RGBA")
-        laid.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert(mode), box)
-    return laid
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import PIL
 import torch
 from torch import Tensor
 
+from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import (
@@ -20,7 +21,6 @@ from experiments.data.core.decoding import (
     first_header,
     read_header,
     read_image,
-    resize,
 )
 from experiments.data.core.memory import memory_for_data
 from experiments.data.core.sixteen_bits import WHOLE_RANGE

@@ -73,6 +73,6 @@ def test_extremes_of_large_pictures_are_not_looked_for(
     height: int, width: int, is_read: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take their memory: by the number of pixels, whatever the shape."""
-    monkeypatch.setattr(decoding, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(decoding, "MOST_SURVEYED_PIXELS", 100)
     found = read_extremes(Bytes(height, width), "a.png")
     assert found == (Extremes(7, height * width + 6, is_grey=True) if is_read else None)

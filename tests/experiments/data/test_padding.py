@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import DataAccess
-from experiments.data.core.decoding import resize
 from experiments.data.core.padding import inner_box
 from experiments.data.core.pixels import resize_and_convert
 from experiments.data.folder import Folder
