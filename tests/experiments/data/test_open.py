@@ -75,4 +75,4 @@ def test_extremes_of_large_pictures_are_not_looked_for(
     """It would take their memory: by the number of pixels, whatever the shape."""
     monkeypatch.setattr(decoding, "MOST_SURVEYED_PIXELS", 100)
     found = read_extremes(Bytes(height, width), "a.png")
-    assert found == (Extremes(7, height * width + 6, is_grey=True) if is_read else None)
+    assert found == (Extremes(7, height * width + 6, is_scalable=True) if is_read else None)
