@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from experiments.config.precedence import SettingsStack
 from experiments.config.resolve import RunSpec, resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import NAMED, describe_options
 from experiments.core.settings import FIELDS
+from losses.recipe import Rule
 from tests.experiments.config.helpers import settings_of
 
 
@@ -101,6 +103,18 @@ def test_a_penalty_turns_batch_norm_off_and_refuses_it() -> None:
 def test_no_setting_does_nothing(flags: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="has no meaning"):
         resolve({"arch": "dcgan", **flags})
+
+
+@pytest.mark.parametrize(("size", "pixels"), [((4, 8), 32), (None, 1)])  # None: points
+def test_a_rule_follows_from_the_pixels_and_the_batch_of_later_layers(size: Any, pixels: int) -> None:
+    stack = SettingsStack()
+    stack.put("paper", {"penalty_weight": Rule("pixels / batch", lambda pixels, batch: pixels / batch)})
+    stack.put("flag", {"image_size": size, "batch_size": 16})
+    stack.apply_rules()
+    assert (stack.values["penalty_weight"], stack.sources["penalty_weight"]) == (
+        pixels / 16,
+        "paper: pixels / batch",
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 
+from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.settings import read_setting
@@ -18,8 +20,10 @@ from experiments.training.memory_estimate import describe_plan, estimate
 from experiments.training.trainer import train_steps
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
+from gans.core.growth import GrowingGenerator
 from gans.core.networks import Batch
 from gans.core.player import Scores
+from tests.conftest import ARCHITECTURES, DATA
 
 TINY = {"arch": "progan", "image_size": (16, 16), "width": 2, "z_dim": 3, "batch_size": 4, "device": "cpu"}
 SIZES = {"stage_batch_sizes": ((4, 16), (8, 6))}  # and 4 at 16 pixels
@@ -145,6 +149,17 @@ def test_a_plan_knows_the_length_and_the_largest_need() -> None:
 @pytest.mark.parametrize("arch", registry.names("architecture"))
 def test_every_architecture_has_a_plan_at_its_paper_scale(arch: str) -> None:
     assert estimate(resolve({"arch": arch, "preset": "paper", "device": "cpu"})).memory_bytes > 2**20
+
+
+@pytest.mark.parametrize("arch", registry.names("architecture"))
+def test_networks_grow_as_often_as_they_have_levels(arch: str) -> None:
+    data = DATA[ARCHITECTURES[arch].task]
+    flags = {"arch": arch, "data": data, "image_size": (32, 32), "width": 2, "device": "cpu"}
+    settings = resolve(flags).settings
+    with torch.device("meta"):
+        generator, _ = build_networks(settings)
+    levels = generator.stage.levels if isinstance(generator, GrowingGenerator) else 0
+    assert growth_of_generator(settings, generator).sides == tuple(32 >> n for n in range(levels, -1, -1))
 
 
 def test_words_of_the_flag() -> None:

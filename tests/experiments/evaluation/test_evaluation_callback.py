@@ -23,10 +23,9 @@ def lines(run: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(run, "scores.jsonl").read_text().splitlines()]
 
 
-def scored(run: str) -> dict[int, float]:
-    return {
-        line["step"]: line["metric/modes/covered"] for line in lines(run) if "metric/modes/covered" in line
-    }
+def scored(run: str, name: str = "modes/covered") -> dict[int, float]:
+    key = f"metric/{name}"
+    return {line["step"]: line[key] for line in lines(run) if key in line}
 
 
 def test_it_changes_nothing_and_scores_as_the_command_does(gans: Gans, workplace: Path) -> None:
@@ -164,10 +163,16 @@ def test_the_best_of_equals_has_the_higher_quality(gans: Gans, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("name", "step"), [("recall", 4), ("precision", 2), ("pr", 2), ("precision-recall", 2)]
+    ("name", "step", "shown"),
+    [
+        ("recall", 4, "precision-recall/recall 0.5"),
+        ("precision", 2, "precision-recall/precision 0.9"),
+        ("pr", 2, "precision-recall/precision 0.9, precision-recall/recall 0.1"),
+        ("precision-recall", 2, "precision-recall/precision 0.9, precision-recall/recall 0.1"),
+    ],
 )
 def test_a_single_number_may_choose(
-    name: str, step: int, gans: Gans, monkeypatch: pytest.MonkeyPatch
+    name: str, step: int, shown: str, gans: Gans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, original = [(0.9, 0.1), (0.8, 0.5), (0.7, 0.4)], Evaluator.__call__
 
@@ -179,8 +184,16 @@ def test_a_single_number_may_choose(
 
     monkeypatch.setattr(Evaluator, "__call__", pretend)
     metrics = f"--evaluate-metrics fid,pr --best-metric {name}"
-    assert gans(f"{POINTS} --steps 6 --out run {EVALUATE} {metrics}").status == 0
+    outcome = gans(f"{POINTS} --steps 6 --out run {EVALUATE} {metrics}")
     assert best() == [f"step-{step:08}.pt"]
+    assert f"\nbest {shown}: run/best/step-{step:08}.pt\n" in outcome.err
+
+
+def test_a_remark_of_a_metric_is_made_once(gans: Gans, workplace: Path) -> None:
+    flags = "--evaluate-kimg 0.032 --evaluate-samples 2 --evaluate-metrics fid"
+    outcome = gans(f"{POINTS} --steps 6 --out run {flags}")
+    assert len(scored("run", "fd-points")) == 3
+    assert outcome.err.count("2 features but only 2 samples") == 1
 
 
 def test_an_evaluation_that_fails_does_not_end_the_run(gans: Gans, workplace: Path) -> None:

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.config.resolve import resolve
+from experiments.evaluation.protocols import ReferenceChoice
+from experiments.evaluation.tasks import open_evaluation_tasks
 from gans.pix2pix import UNet
-from tests.experiments.evaluation.helpers import FEW, OF_FEATURES, SIZE, Gans
+from tests.conftest import ARCHITECTURES, DATA
+from tests.experiments.evaluation.helpers import DIRECTIONS, EACH, FEW, OF_FEATURES, SIZE, Gans
 
 
 def write(folder: Path, level: int, count: int = 20) -> None:
@@ -76,3 +80,15 @@ def test_classes_as_attributes_have_no_held_out_images(domains: Path, run: Any, 
     assert list(found) == OF_FEATURES
     assert {score["split"] for score in found.values()} == {"training"}
     assert "keeps no images with attributes from training" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("reference", "splits"),
+    [("train", ["training"]), ("held-out", ["held-out"]), ("both", ["held-out", "training"])],
+)
+@EACH
+def test_the_split_is_the_one_that_is_asked_for(arch: str, reference: str, splits: list[str]) -> None:
+    data = DATA[ARCHITECTURES[arch].task]
+    settings = resolve({"arch": arch, "data": data, "image_size": SIZE, "width": 2, "device": "cpu"}).settings
+    tasks = open_evaluation_tasks(settings, 4, 0, "cpu", ReferenceChoice(reference))
+    assert [task.record["split"] for task in tasks] == [split for split in splits for _ in DIRECTIONS[arch]]

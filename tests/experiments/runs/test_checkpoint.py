@@ -12,6 +12,7 @@ import torch
 
 from experiments.core.errors import RunError
 from experiments.runs.checkpoint import Checkpoints, DamagedError, hash_path, load_checkpoint
+from tests.conftest import ROOT
 
 
 def saved(folder: Path, *steps: int, keep: int = 9) -> Checkpoints:
@@ -138,15 +139,20 @@ def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
             read()
 
 
+def test_earlier_versions_read_what_is_written(tmp_path: Path) -> None:
+    (old,) = (ROOT / "tests" / "old_runs" / "mlp" / "checkpoints").glob("*.pt")
+    assert load_checkpoint(saved(tmp_path, 1).paths()[0])["format"] == load_checkpoint(old)["format"]
+
+
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoints = saved(tmp_path, 1)
+    checkpoints = saved(tmp_path, 1, 2)
     before = sorted(tmp_path.iterdir())
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"No space left.*last good checkpoint is step-00000001\.pt"):
-        checkpoints.save(2, {"x": torch.zeros(3)})
+    with pytest.raises(RunError, match=r"No space left.*last good checkpoint is step-00000002\.pt"):
+        checkpoints.save(3, {"x": torch.zeros(3)})
     assert sorted(tmp_path.iterdir()) == before
-    assert load_checkpoint(checkpoints.paths()[0])["step"] == 1
+    assert load_checkpoint(checkpoints.paths()[-1])["step"] == 2
