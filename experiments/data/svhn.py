@@ -1,5 +1,6 @@
 """SVHN: 73,257 RGB 32×32 photographs of the digits of house numbers."""
 
+import math
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,6 +8,8 @@ import numpy as np
 import torch
 
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+
+MOST_NUMBERS = 2**28  # bytes of pictures, 3072 each: the training split has 225 million
 
 
 class Svhn(InMemoryNamedSet):
@@ -31,10 +34,12 @@ class Svhn(InMemoryNamedSet):
         datasets.utils.download_url(address, below, name, checksum)
 
     def read(self, files: Files) -> Pictures:
-        from scipy.io import loadmat  # type: ignore[import-untyped]
+        from scipy.io import loadmat, whosmat  # type: ignore[import-untyped]
 
         file = files[0]
         try:
+            if sum(math.prod(shape) for _, shape, _ in whosmat(file)) > MOST_NUMBERS:  # before it is inflated
+                raise ValueError("it claims more numbers than this set has")
             content = loadmat(file, variable_names=["X", "y"])
             pixels, labels = np.asarray(content["X"]), np.asarray(content["y"]).reshape(-1)
         except Exception as error:  # damaged files raise anything

@@ -4,9 +4,20 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+# Bytes of memory that values of JSON take, by their signs; an empty list has three in the text.
+JSON_BYTES = {b"[": 64, b"{": 72, b'"': 30, b",": 16}
+MOST_JSON_BYTES = 400 * 2**20
+
 
 def parse_json(text: str | bytes) -> Any:
-    """Parses JSON. Raises ValueError where it is none, or nested so deep that no program reads it."""
+    """Parses JSON.
+
+    Raises ValueError where it is none, nested so deep that no program reads it, or of more memory than
+    `MOST_JSON_BYTES`.
+    """
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if sum(size * content.count(sign) for sign, size in JSON_BYTES.items()) > MOST_JSON_BYTES:
+        raise ValueError("it holds more values than fit into memory")
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -14,8 +14,11 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scipy.io import savemat
 
+from experiments.data import svhn
 from experiments.data.core import cifar, decoding, idx
+from experiments.data.core.label_files import read_labels
 from experiments.data.folder import Folder
 from experiments.runs.checkpoint import load_checkpoint
 from metrics.extractors.classifier import METADATA_KEY, ClassifierNetwork, read_classifier
@@ -133,7 +136,7 @@ def test_checkpoints_with_odd_parts(
 
 
 def test_classifiers_of_more_classes_than_logits(tmp_path: Path) -> None:
-    description = json.dumps({"name": "x", "classes": ["a"] * 2_000_000, "accuracy": 0.5})
+    description = json.dumps({"name": "x", "classes": ["a"] * 1_000_000, "accuracy": 0.5})
     save_file(ClassifierNetwork(2).state_dict(), tmp_path / "x.safetensors", {METADATA_KEY: description})
     with little_memory(), pytest.raises(WeightsError, match="damaged"):
         read_classifier(tmp_path / "x.safetensors")
@@ -161,6 +164,42 @@ def test_pickles_that_ask_for_memory(content: bytes, tmp_path: Path) -> None:
         cifar.load_plain_pickle(tmp_path / "x", "data")
 
 
+def test_labels_that_are_mostly_brackets() -> None:
+    """24 MB of text, half a megabyte in a zip file, 600 MB of lists."""
+    content = b'{"labels": [' + b"[]," * 8_000_000 + b"[]]}"
+    with little_memory(), pytest.raises(ValueError, match="more values than fit into memory"):
+        read_labels("dataset.json", content, ["a.png"])
+
+
+@pytest.mark.parametrize("name", ["attributes.csv", "list_attr_celeba.txt"])
+def test_lists_of_more_images_than_there_are(name: str, tmp_path: Path) -> None:
+    """Each row of eight bytes would take two hundred."""
+    space = "," if name.endswith("csv") else " "
+    head = f"file{space}x\n" if name.endswith("csv") else "2000000\nx\n"
+    rows = "".join(f"{number:x}{space}1\n" for number in range(2_000_000))
+    (tmp_path / name).write_text(head + rows)
+    Image.new("L", (4, 4)).save(tmp_path / "1.png")
+    with little_memory(), pytest.raises(ValueError, match=f"{name} has many more rows than there are images"):
+        Folder(str(tmp_path)).attribute_groups()
+
+
+def test_rows_that_are_too_long(tmp_path: Path) -> None:
+    (tmp_path / "attributes.csv").write_text("file," + "a," * 10_000_000)
+    Image.new("L", (4, 4)).save(tmp_path / "1.png")
+    with little_memory(), pytest.raises(ValueError, match=r"a line of more than 1,048,576 characters"):
+        Folder(str(tmp_path)).attribute_groups()
+
+
+def test_matlab_files_that_claim_more_pictures_than_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(svhn, "MOST_NUMBERS", 2 * 3072)
+    for count, mention in ((2, "'y'"), (3, "claims more numbers")):
+        savemat(tmp_path / "x.mat", {"X": np.zeros((32, 32, 3, count), np.uint8)}, do_compression=True)
+        with pytest.raises(ValueError, match=mention):
+            svhn.Svhn().read((tmp_path / "x.mat",))
+
+
 def png_of(width: int, height: int, colour: int = 6) -> bytes:
     """A picture of a few bytes that claims to be large."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
@@ -176,13 +215,17 @@ def test_pictures_of_more_pixels_than_memory(width: int, height: int, tmp_path: 
         Folder(str(tmp_path)).open((8, 8), 3, "crop")
 
 
-@pytest.mark.parametrize(("form", "side"), [("WEBP", 5500), ("JPEG2000", 4600)])
-def test_formats_whose_libraries_take_more_memory(form: str, side: int, tmp_path: Path) -> None:
-    """So that fewer pixels are allowed: these take more than 17 and 25 bytes of each."""
+@pytest.mark.parametrize("form", ["WEBP", "JPEG2000", "AVIF"])
+def test_formats_whose_libraries_take_more_memory(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer pixels are allowed of these, by what their decoding was seen to take."""
     if form not in decoding.READABLE:
         pytest.skip("Pillow was built without it")
-    file = tmp_path / f"a{decoding.FORMATS[form][0]}"
-    Image.new("L" if form == "JPEG2000" else "RGB", (side, side)).save(file, form)
+    monkeypatch.setattr(decoding, "MOST_DECODING_BYTES", 100 * 100 * 10)
+    Image.new("RGB", (100, 100)).save(tmp_path / "a.png")
+    assert len(Folder(str(tmp_path)).open((8, 8), 3, "crop")) == 1
+    Image.new("RGB", (100, 100)).save(tmp_path / f"b{decoding.FORMATS[form][0]}", form)
     with pytest.raises(ValueError, match=r"has more than [\d,]+ pixels, too many"):
         Folder(str(tmp_path)).open((8, 8), 3, "crop")
 

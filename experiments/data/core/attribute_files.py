@@ -6,7 +6,7 @@ these in the first row. Columns of 0, 1 and −1 are binary, all others hold wor
 
 import csv
 import io
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from gans.core.attributes import NO_YES, AttributeGroup, Attributes, attributes_
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
 BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}
+MOST_LINE = 2**20
+MOST_ROWS, SPARE_ROWS = 10_000_000, 1000
 MOST_VALUES = 100  # of a column: more are numbers or texts, not attributes
 
 
@@ -67,37 +69,69 @@ def read_attributes(
     def listed_as(path: str) -> str:
         return path.removeprefix(folder) if name == CSV else path.rpartition("/")[2]
 
-    listed = parse_csv(file, content) if name == CSV else parse_celeba(file, content)
     there = {listed_as(path) for path in present}
+    listed = (parse_csv if name == CSV else parse_celeba)(file, content, len(there) + SPARE_ROWS)
     lacking = [row for row in listed.rows if row not in there]
     if lacking:
         raise ValueError(f"{file} has a row for {_first_of(lacking)}, which is not there: take it out")
     return listed.of([listed_as(path) for path in names])
 
 
-def parse_csv(file: str, content: bytes) -> AttributeList:
-    """Parses a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none."""
+def parse_csv(file: str, content: bytes, most_rows: int = MOST_ROWS) -> AttributeList:
+    """Parses a CSV list of attributes. Raises ValueError, naming the file and the row, for what is none.
+
+    It is read row by row, of which no more than `most_rows` are kept, a byte for each value: text of a few
+    bytes would take a hundred times its size.
+    """
+    head: list[str] = []
+    names: list[str] = []
+    rows: list[bytes] = []
+    numbers: list[dict[str, int]] = []  # of the values of each column, in the order of their first rows
     try:
-        stream = io.StringIO(content.decode("utf-8-sig"), newline="")
-        table = [[cell.strip() for cell in row] for row in csv.reader(stream) if any(row)]
+        for cells in csv.reader(_lines(file, content)):
+            if not any(cells):
+                continue
+            name, *words = (cell.strip() for cell in cells)
+            if not head:
+                head, numbers = words, [{} for _ in words]
+                if "" in head or len(set(head)) < len(head):
+                    raise ValueError(f"{file}: every column needs a name of its own in the first row")
+                continue
+            if len(words) != len(head) or "" in (name, *words):
+                raise ValueError(
+                    f"{file}: the row of {name or '?'} must have {len(head) + 1} cells, none empty"
+                )
+            row = [known.setdefault(word, len(known)) for known, word in zip(numbers, words, strict=True)]
+            if row and max(row) >= MOST_VALUES:
+                column = head[row.index(max(row))]
+                raise ValueError(
+                    f"{file}: {column} has more than {MOST_VALUES} different values: leave it out"
+                )
+            names.append(name)
+            rows.append(bytes(row))
+            _check_rows(file, names, most_rows)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} cannot be read: {error}; save it as CSV in UTF-8") from error
-    head, rows = (table[0][1:], table[1:]) if table else ([], [])
     if not head or not rows:
         raise ValueError(
             f"{file} has no attributes: a row of their names comes first, and one for each image"
         )
-    if "" in head or len(set(head)) < len(head):
-        raise ValueError(f"{file}: every column needs a name of its own in the first row")
-    for row in rows:
-        if len(row) != len(head) + 1 or "" in row:
-            raise ValueError(
-                f"{file}: the row of {row[0] or '?'} must have {len(head) + 1} cells, none empty"
-            )
-    names, *words = zip(*rows, strict=True)
-    columns = [_column(file, name, column) for name, column in zip(head, words, strict=True)]
-    numbers = [bytes(row) for row in zip(*(numbers for _, numbers in columns), strict=True)]
-    return _collect_rows(file, tuple(group for group, _ in columns), names, numbers)
+    columns = [_column(name, known) for name, known in zip(head, numbers, strict=True)]
+    final = [bytes(index[value] for (_, index), value in zip(columns, row, strict=True)) for row in rows]
+    return _collect_rows(file, tuple(group for group, _ in columns), names, final)
+
+
+def _lines(file: str, content: bytes) -> Iterator[str]:
+    """Lines of a text in UTF-8. Raises ValueError for one of more than `MOST_LINE` characters."""
+    for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""):
+        if len(line) > MOST_LINE:
+            raise ValueError(f"{file} has a line of more than {MOST_LINE:,} characters")
+        yield line
+
+
+def _check_rows(file: str, names: Sequence[str], most_rows: int) -> None:
+    if len(names) > most_rows:
+        raise ValueError(f"{file} has many more rows than there are images: take them out")
 
 
 def read_celeba(file: Path) -> AttributeList:
@@ -109,39 +143,37 @@ def read_celeba(file: Path) -> AttributeList:
     return parse_celeba(str(file), content)
 
 
-def parse_celeba(file: str, content: bytes) -> AttributeList:
+def parse_celeba(file: str, content: bytes, most_rows: int = MOST_ROWS) -> AttributeList:
     """Parses CelebA's list of attributes. Raises ValueError, naming file and row, for what is none."""
+    files: list[str] = []
+    rows: list[bytes] = []
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = _lines(file, content)
+        count, names = next(lines, "").strip(), next(lines, "").split()
+        for line in lines:
+            name, *words = line.split() or [""]
+            if names and (len(words) != len(names) or not set(words) <= {"1", "-1"}):
+                raise ValueError(f"{file}: the row of {name or '?'} must have {len(names)} times 1 or -1")
+            files.append(name)
+            rows.append(bytes(word == "1" for word in words))
+            _check_rows(file, files, most_rows)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
-    names = lines[1].split() if len(lines) > 1 else []
-    if not names or len(set(names)) < len(names) or lines[0].strip() != str(len(lines) - 2):
+    if not names or len(set(names)) < len(names) or count != str(len(rows)):
         raise ValueError(
             f"{file} is damaged: a line with the number of its rows comes first, then one with the names of "
             "the attributes, then the rows"
         )
-    files, rows = [], []
-    for line in lines[2:]:
-        name, *words = line.split() or [""]
-        if len(words) != len(names) or not set(words) <= {"1", "-1"}:
-            raise ValueError(f"{file}: the row of {name or '?'} must have {len(names)} times 1 or -1")
-        files.append(name)
-        rows.append(bytes(word == "1" for word in words))
     return _collect_rows(file, tuple(AttributeGroup(name, NO_YES) for name in names), files, rows)
 
 
-def _column(file: str, name: str, words: Sequence[str]) -> tuple[AttributeGroup, list[int]]:
-    """Parses a column: its attribute, and the index of the value in each row."""
-    if set(words) <= BINARY_WORDS.keys():
-        return AttributeGroup(name, NO_YES), [BINARY_WORDS[word] for word in words]
-    values = sorted(set(words), key=str.encode)
-    if len(values) > MOST_VALUES:
-        raise ValueError(
-            f"{file}: {name} has {len(values)} different values, more than {MOST_VALUES}: leave it out"
-        )
+def _column(name: str, known: Mapping[str, int]) -> tuple[AttributeGroup, Sequence[int]]:
+    """The attribute of a column, and the index of each of its values, numbered as they first occur."""
+    if known.keys() <= BINARY_WORDS.keys():
+        return AttributeGroup(name, NO_YES), [BINARY_WORDS[word] for word in known]
+    values = sorted(known, key=str.encode)
     number = {value: index for index, value in enumerate(values)}
-    return AttributeGroup(name, tuple(values)), [number[word] for word in words]
+    return AttributeGroup(name, tuple(values)), [number[word] for word in known]
 
 
 def _collect_rows(

@@ -126,7 +126,7 @@ def test_columns_of_numbers_are_no_attribute(tmp_path: Path, monkeypatch: pytest
     for number in range(3):
         Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
     write(tmp_path, "file,age", *(f"{number}.png,{number + 40}" for number in range(3)))
-    with pytest.raises(ValueError, match="age has 3 different values, more than 2: leave it out"):
+    with pytest.raises(ValueError, match="age has more than 2 different values: leave it out"):
         opened(tmp_path)
 
 
