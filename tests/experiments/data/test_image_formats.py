@@ -1,5 +1,6 @@
 """Sizes, colour modes, orientation and bit depth of image files: what a set may mix, and what is refused."""
 
+import math
 import struct
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import torch
 from PIL import Image, ImageFile
 
 from experiments.data.core import image_files
-from experiments.data.core.decoding import IMAGE_ENDINGS
-from experiments.data.folder import Folder
+from experiments.data.core.decoding import IMAGE_ENDINGS, read_header
+from experiments.data.folder import Folder, FolderStore
 from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
 
 pytestmark = pytest.mark.usefixtures("image_cache")
@@ -117,6 +118,16 @@ def test_too_many_pixels_are_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
             opened(tmp_path / "set", "crop")
         assert "\n" not in str(error.value)
         assert len(opened(tmp_path / "set", "crop", skip_bad=True)) == 1
+
+
+def test_an_image_takes_at_most_448_megabytes(tmp_path: Path) -> None:
+    """At 10 bytes a pixel, with all copies."""
+    store, side = FolderStore(tmp_path), math.isqrt(448 * 2**20 // 10)
+    for pixels in (side, side + 1):
+        Image.new("1", (pixels, pixels)).save(tmp_path / f"{pixels}.png")
+    assert read_header(store, f"{side}.png")[:2] == (side, side)
+    with pytest.raises(ValueError, match="has more than 46,976,204 pixels, too many"):
+        read_header(store, f"{side + 1}.png")
 
 
 def test_the_size_has_to_be_given(tmp_path: Path) -> None:
