@@ -36,6 +36,17 @@ def test_a_critic_has_the_one_that_is_asked_for(arch: str, statistic: str | None
 
 
 @pytest.mark.parametrize("arch", STATED)
+def test_the_architectures_own_has_options_without_being_asked_for(arch: str) -> None:
+    asked = {**TINY, "arch": arch, "minibatch_statistic.group_size": 2}
+    (layer,) = [
+        module
+        for module in build_networks(resolve(asked).settings)[1].modules()
+        if type(module).__name__ == KINDS["deviation"]
+    ]
+    assert layer.group == 2
+
+
+@pytest.mark.parametrize("arch", STATED)
 def test_a_run_with_a_penalty_for_each_sample(arch: str, gans: Any) -> None:
     """As ProGAN's authors have it: the penalty's points are a batch of their own."""
     words = f"--arch {arch} --loss wgan-gp --image-size 16 --width 2 --z-dim 3 --batch-size 4 --steps 2"
