@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -232,7 +232,9 @@ class ReferenceFeatures:
             with usage_errors():
                 moments.update(part)
         with usage_errors():
-            found = moments.statistics()
+            found = replace(
+                moments.statistics(), centred=None
+            )  # as it is read: the same score to the last digit
         self._keep(lambda: write_atomically(file, found.to_bytes(self.record)))
         return found
 

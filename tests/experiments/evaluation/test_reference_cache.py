@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.evaluation.features import ExtractorOptions, ReferenceFeatures, open_extractor
+from experiments.evaluation.sample_sets import ImageFormat, open_data_samples
+from metrics.core.statistics import Moments, frechet_distance
 from tests.experiments.evaluation.helpers import Gans
 
 RUN = "run --arch mlp --data ring8 --loss bce --steps 3 --batch-size 8 --width 4 --track local --out run"
@@ -36,3 +39,19 @@ def test_a_damaged_file_is_made_anew(damage: object, gans: Gans, workplace: Path
     again = gans(EVALUATE)
     assert (again.status, again.out) == (0, first.out), again.err
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_distance_is_the_same_to_the_last_digit_with_a_kept_reference(workplace: Path) -> None:
+    """Of fewer images than features, whose vectors would otherwise stand in for their covariance."""
+    extractor = open_extractor(ExtractorOptions("random-vgg", device="cpu"), True, "shapes")
+    size = ImageFormat((16, 16))
+    reals, others = (
+        ReferenceFeatures(open_data_samples("shapes", size, 40, seed), extractor, lambda *_: lambda _: None)
+        for seed in (0, 1)
+    )
+    moments = Moments()
+    moments.update(others.vectors)
+    ours = moments.statistics()
+    again = ReferenceFeatures(reals.samples, extractor, reals.meter)
+    distance = frechet_distance(ours, reals.statistics)
+    assert distance > 0 and frechet_distance(ours, again.statistics) == distance
