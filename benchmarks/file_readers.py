@@ -486,7 +486,7 @@ def readers() -> dict[str, Reader]:
             (f"run {STARGAN} --dry-run",),
         ),
         "sample grid in a report": Reader(
-            "run/samples/kimg-000000.png", "png", make_run, ("report run --out r.html",)
+            "run/samples/kimg-000000.032.png", "png", make_run, ("report run --out r.html",)
         ),
         "note of a sweep": Reader(
             "run/ended.txt",

@@ -16,9 +16,7 @@ from losses.recipe import defaults
 class MLPOptions:
     """Options of the fully connected networks."""
 
-    hidden_layers: int = option(
-        3, "Hidden layers of each network.", at_least=1, at_most=256, shapes_network=True
-    )
+    hidden_layers: int = option(3, "Hidden layers of each network.", at_least=1, shapes_network=True)
 
 
 class Generator(LatentNetwork):

@@ -39,9 +39,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 class R3GANOptions:
     """Options of R3GAN's networks (section 4)."""
 
-    blocks_per_scale: int = option(
-        2, "Residual blocks at each size.", at_least=1, at_most=64, shapes_network=True
-    )
+    blocks_per_scale: int = option(2, "Residual blocks at each size.", at_least=1, shapes_network=True)
     expansion: int = option(
         2,
         "Channels of the grouped convolution, as a multiple of the block's.",

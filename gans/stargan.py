@@ -35,7 +35,7 @@ class StarGANOptions:
     reconstruction_weight: float = option(
         10.0, "Weight of the reconstruction loss.", at_least=0.0, is_schedulable=True
     )
-    blocks: int = option(6, "Residual blocks of the generator.", at_least=1, at_most=256, shapes_network=True)
+    blocks: int = option(6, "Residual blocks of the generator.", at_least=1, shapes_network=True)
 
 
 class Generator(AttributeTranslator):

@@ -1,7 +1,8 @@
 """Factory of objects from settings: networks, the loss in all its parts, the game, the EMA."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ from gans.layers.batch_statistics import MinibatchStatistic
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.core.schedule import Scheduled
+
+MOST_PARTS = 20_000  # layers and weights of both networks: ten times those of the deepest published ones
 
 
 def blueprint_of(settings: Settings) -> Blueprint:
@@ -67,7 +70,7 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
     if settings.classes and not architecture.takes_labels:
         raise UsageError(f"architecture {settings.arch} takes no labels; leave out --conditional")
     blueprint = blueprint_of(settings)
-    with usage_errors(f"architecture {settings.arch}"):
+    with usage_errors(f"architecture {settings.arch}"), _no_more_parts():
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
     check_batch_norm(settings, generator, critic)
     if settings.critic_dropout and not contains_module(critic, nn.modules.dropout._DropoutNd):
@@ -87,11 +90,33 @@ def build_network(settings: Settings, player: Literal["generator", "critic"]) ->
     """Builds one of both networks, for weights that were trained with these settings."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     blueprint = blueprint_of(settings)
-    with usage_errors(f"architecture {settings.arch}"):
+    with usage_errors(f"architecture {settings.arch}"), _no_more_parts():
         network: nn.Module = getattr(architecture, player)(blueprint)
     if player == "critic":
         blueprint.critic_norm.normalize_weights(network)
     return network
+
+
+@contextmanager
+def _no_more_parts() -> Iterator[None]:
+    """Refuses networks of more than `MOST_PARTS` layers and weights within: a number in a file may be any."""
+    left = MOST_PARTS
+
+    def count(module: nn.Module, name: str, part: nn.Module | None) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"has more than {MOST_PARTS:,} layers and weights, too many to be built")
+
+    hooks = (
+        nn.modules.module.register_module_parameter_registration_hook(count),
+        nn.modules.module.register_module_module_registration_hook(count),
+    )
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def build_game(

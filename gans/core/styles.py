@@ -26,9 +26,7 @@ class StyleOptions:
         at_most=1.0,
         is_schedulable=True,
     )
-    mapping_layers: int = option(
-        8, "Layers of the mapping network.", at_least=1, at_most=64, shapes_network=True
-    )
+    mapping_layers: int = option(8, "Layers of the mapping network.", at_least=1, shapes_network=True)
     mapping_rate: float = option(
         0.01,
         "Learning rate of the mapping network, as a share of the generator's.",

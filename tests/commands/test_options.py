@@ -92,7 +92,7 @@ REFUSED = [
         "no meaning without tracker wandb",
     ),
     ("--set penalty_norm.width=2", "--set penalty_norm.width", "--penalty"),
-    ("--set arch.hidden_layers=0", "--set arch.hidden_layers", "'0'", "1 to 256"),
+    ("--set arch.hidden_layers=0", "--set arch.hidden_layers", "'0'", "1 or more"),
     ("--set arch.hidden_layers=2.5", "--set arch.hidden_layers", "'2.5'", "whole number"),
     ("--set arch.hidden_layers=many", "--set arch.hidden_layers", "'many'"),
     ("--set data.sigma=0", "sigma", "'0'", "above 0"),

@@ -66,6 +66,7 @@ LOW: dict[str, dict[str, tuple[Metric, Tensor]]] = {
     },
     "path_length": dict.fromkeys(("path_length", "standard_error"), (PathLength(), torch.ones(9, 2, 8))),
     "precision_recall": dict.fromkeys(("precision", "recall"), (PrecisionRecall(REAL), REAL + 100)),
+    "psnr": {"psnr": (PeakSignalNoiseRatio(), pairs(CHECKERS, -CHECKERS))},
     "ssim": {"ssim": (StructuralSimilarity(), pairs(CHECKERS, -CHECKERS))},
     "stacked_mnist": {
         "covered": (StackedMnist(), torch.eye(2)[torch.zeros(9, 3, dtype=torch.long)]),
@@ -75,6 +76,7 @@ LOW: dict[str, dict[str, tuple[Metric, Tensor]]] = {
 HIGH: dict[str, dict[str, tuple[Metric, Tensor]]] = {
     "class_modes": {"high_quality": (ClassModes(), SURE)},
     "density_coverage": {"coverage": (DensityCoverage(REAL), REAL)},
+    "l1": {"l1": (L1(), pairs(CHECKERS, -CHECKERS))},
     "modes": {"high_quality": (Modes(torch.eye(2), 0.1), torch.eye(2))},
     "precision_recall": dict.fromkeys(("precision", "recall"), (PrecisionRecall(REAL), REAL)),
     "psnr": {"psnr": (PeakSignalNoiseRatio(), pairs(CHECKERS, CHECKERS))},

@@ -94,7 +94,10 @@ def test_searchers_stand_where_they_are_put(styled: LatentSpace) -> None:
 def test_the_command(gans: Gans, trained: Path) -> None:
     gans("sample run -n 1 --seed 3 --out own/")
     outcome = gans("project run own/000000.png --out near/found.png")
-    assert outcome.status == 0 and outcome.err.strip() == "", outcome.err  # rich < 14 ends its line
+    said = [
+        line for line in outcome.err.splitlines() if line and "in all, about" not in line
+    ]  # on a slow machine
+    assert outcome.status == 0 and said == [], outcome.err  # rich < 14 ends its line
     error, psnr, out = outcome.out.splitlines()
     assert (error.split()[0], psnr.split()[0], out) == ("mean_squared_error", "psnr", "near/found.png")
     assert float(psnr.split()[1]) > 40
