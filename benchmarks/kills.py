@@ -47,7 +47,8 @@ CASES = {
     "cyclegan": f"run --arch cyclegan --data shapes-styles --augment flip {SMALL} --out run",
     "stylegan2 by classes": f"run --arch stylegan2 --data shapes --conditional --z-dim 8 {SMALL} --out run",
     "sweep": f"sweep {POINTS} --steps 60 --keep 2 --checkpoint-kimg 0.2 --seeds 2 --jobs 1 --out run",
-    "evaluation": "evaluate run -n 500 --metrics fid,kid,precision-recall --set kid.subset_size=100",
+    "evaluation": "evaluate run -n 60 --metrics fid,kid,precision-recall --set kid.subset_size=20 "
+    "--extractor random-vgg",
 }
 TRAINED_BEFORE = {
     "evaluation": f"run --arch dcgan --loss bce --data shapes --z-dim 8 {SMALL} --steps 2 --out run"

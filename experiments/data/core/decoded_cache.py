@@ -72,7 +72,8 @@ class DecodedCache:
             checksum = os.pread(self._checksums, 4, 4 * index)
             if checksum in (b"", bytes(4)):
                 return False
-            os.preadv(self._pixels, [out.data], index * self._sample_bytes)
+            if os.preadv(self._pixels, [out.data], index * self._sample_bytes) != self._sample_bytes:
+                return False  # torn: the rest of `out` is what was in its memory, perhaps of the same sample
         except OSError:
             return False
         return checksum == _checksum(out)
