@@ -51,7 +51,7 @@ def test_no_damage_is_worse_than_one_clear_line(
     how = st.just(0) if is_quick else st.integers(0, len(reader.reads) - 1)
 
     @settings(
-        max_examples=20 if is_quick else 4,
+        max_examples=10 if is_quick else 2,
         deadline=5000,
         derandomize=True,
         database=None,
