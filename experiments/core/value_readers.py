@@ -45,7 +45,7 @@ def finite_number(
     def read(value: Any) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # of a whole number with hundreds of digits
             number = math.nan
         if not (math.isfinite(number) and above < number < below and at_least <= number <= at_most):
             bounds = [f"above {above:g}"] * (above > -math.inf) + [f"at least {at_least:g}"] * (

@@ -46,6 +46,7 @@ def _quick() -> Iterator[None]:
         ("c.json", "[" * 60_000, "nested too deeply"),
         ("c.json", json.dumps({"arch": "x" * 100_000}), "too many for a config"),
         ("c.json", json.dumps({"seed": "x" * 50_000}), "seed: "),
+        ("c.json", json.dumps({"kimg": 10**400}), "is not a number above 0"),
         (
             "c.json",
             json.dumps({"arch": {"name": "mlp", "hidden_layers": 10**9}}),

@@ -80,8 +80,10 @@ def value_of(record: Record, name: str) -> Any:
 
 
 def as_hashable(value: object) -> Any:
-    """Turns lists into tuples, also within lists."""
-    return tuple(as_hashable(each) for each in value) if isinstance(value, list) else value
+    """Turns lists into tuples, also within lists, and objects into their items."""
+    if isinstance(value, dict):
+        return tuple((name, as_hashable(each)) for name, each in value.items())
+    return tuple(as_hashable(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 def distinguishing_settings(records: Sequence[Record], given: Sequence[str] = ()) -> list[str]:

@@ -1,7 +1,7 @@
 """Reads records of experiments from a W&B project, through W&B's API."""
 
+import logging
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from experiments.analysis.comparison.record import Record
@@ -17,6 +17,8 @@ from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
 TIMEOUT_SECONDS = 20  # for each answer of the server
 RETRIES = 2
 RUNNING = ("pending", "preempting", "running")
+COUNTED = ("seed", "batch_size", "n_critic", "steps", "kimg")  # settings that comparisons calculate with
+log = logging.getLogger("gans")
 
 
 def read_project(path: str) -> list[Record]:
@@ -50,11 +52,21 @@ def read_project(path: str) -> list[Record]:
 
 
 def records_of(runs: Iterable[Any]) -> list[Record]:
-    """Records of W&B runs, each a `wandb.apis.public.Run`; runs of other programs are left out."""
-    return [_record(run) for run in runs if "arch" in run.config]
+    """Records of W&B runs, each a `wandb.apis.public.Run`.
+
+    Runs of other programs are left out, and those whose config cannot be one of gans, with a line.
+    """
+    found = []
+    for run in (run for run in runs if "arch" in run.config):
+        try:
+            found.append(_record(run))
+        except ValueError as error:
+            log.info(f"left out: {run.name} ({run.id}): {error}")
+    return found
 
 
 def _record(run: Any) -> Record:
+    """Makes the record of a run. Raises ValueError for a number in its config that cannot be."""
     lines = _in_order(run.scan_history())
     return Record(
         name=f"{run.name} ({run.id})",  # names need not be unique
@@ -83,11 +95,17 @@ def _in_order(history: Iterable[JsonObject]) -> list[dict[str, Any]]:
 
 
 def _settings(config: JsonObject) -> Iterator[tuple[str, Any]]:
-    """Settings in a W&B config, converted to the types of a run folder: JSON has lists for tuples."""
+    """Settings in a W&B config, converted to the types of a run folder: JSON has lists for tuples.
+
+    Raises ValueError for a number of `COUNTED` that cannot be.
+    """
     for name, value in modernize(config).items():
         if name in FIELDS:
-            with suppress(ValueError, TypeError):  # an older or newer gans allowed it
+            try:
                 value = read_setting(name, value)
+            except (ValueError, TypeError) as error:  # an older or newer gans allowed it
+                if name in COUNTED and (value is not None or name not in ("steps", "kimg")):
+                    raise ValueError(f"{name}: {error}") from error
         yield name, value
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from experiments.analysis.comparison.wandb_reader import read_project, records_of
+from experiments.analysis.comparison.groups import differing_settings
+from experiments.analysis.comparison.wandb_reader import COUNTED, read_project, records_of
 from experiments.core.errors import RunError, UsageError
 
 SCORE = {"value": 8.0, "covered": 8.0, "n": [200, 100000], "extractor": "none", "seed": 0}
@@ -107,6 +108,27 @@ def test_what_a_resumed_run_wrote_again_counts_once() -> None:
 def test_states(state: str) -> None:
     theirs, _, ours = state.partition(" ")
     assert records_of([FakeRun(theirs)])[0].state == ours
+
+
+@pytest.mark.parametrize("value", ["", [1], {}, 10**400, "x"])
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_run_whose_numbers_cannot_be_is_left_out_by_name(
+    name: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "gans"):
+        (record,) = records_of([FakeRun(), FakeRun(config={**CONFIG, name: value})])
+    assert record.settings["width"] == 8
+    assert f"left out: run-7 (a1b2c3d4): {name}: " in caplog.text
+
+
+def test_a_length_that_is_not_given_is_none() -> None:
+    (record,) = records_of([FakeRun(config={**CONFIG, "steps": None, "kimg": 1.0})])
+    assert (record.settings["steps"], record.settings["kimg"]) == (None, 1.0)
+
+
+def test_values_that_are_objects_tell_runs_apart() -> None:
+    records = records_of([FakeRun(config={**CONFIG, "width": value}) for value in ({"a": [1]}, {"a": [2]})])
+    assert differing_settings(records)["width"] == [(("a", (1,)),), (("a", (2,)),)]
 
 
 def test_runs_of_other_programs_are_left_out(fake: type[FakeApi], monkeypatch: pytest.MonkeyPatch) -> None:
