@@ -108,15 +108,11 @@ def _no_more_parts() -> Iterator[None]:
         if left < 0:
             raise ValueError(f"has more than {MOST_PARTS:,} layers and weights, too many to be built")
 
-    hooks = (
+    with (
         nn.modules.module.register_module_parameter_registration_hook(count),
         nn.modules.module.register_module_module_registration_hook(count),
-    )
-    try:
+    ):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def build_game(

@@ -291,12 +291,9 @@ class Evaluator:
     def _log_remarks(self, name: str, metric: Metric) -> None:
         """Logs the remarks of a metric, each once."""
         for remark in metric.remarks:
-            self._log_once(f"{name}: {remark}")
-
-    def _log_once(self, line: str) -> None:
-        if line not in self._logged:
-            self._logged.add(line)
-            log.info(line)
+            if (line := f"{name}: {remark}") not in self._logged:
+                self._logged.add(line)
+                log.info(line)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:

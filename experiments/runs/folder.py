@@ -140,7 +140,7 @@ class RunFolder:
         """
         for name in ("", "samples", "checkpoints", "best", "healthy"):
             remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
-        self.ended_file.unlink(missing_ok=True)  # of a sweep that has stopped the run
+        self.ended_file.unlink(missing_ok=True)  # of a failure, or of a sweep that has stopped the run
         for file in (self.generator_file, self.critic_file):
             if file.exists() and is_changed:
                 file.replace(_with_step(file, step))

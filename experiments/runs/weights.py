@@ -52,12 +52,8 @@ def _no_more_weights(most: int) -> Iterator[None]:
             if left < 0:
                 raise _TooLargeError
 
-    hooks = (
+    with (
         nn.modules.module.register_module_parameter_registration_hook(count),
         nn.modules.module.register_module_buffer_registration_hook(count),
-    )
-    try:
+    ):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -88,11 +88,13 @@ class RankedSetting:
         sweep_runs: its runs, one for each seed.
         scores: a score of each run that is evaluated, and None for each that diverged, failed or collapsed.
         median: of the scores; None where it is worse than any number.
+        score_name: name of the scores, such as `fd-random-vgg`; empty where no run has one.
     """
 
     sweep_runs: Sequence[SweepRun]
     scores: Sequence[float | None]
     median: float | None
+    score_name: str
 
     @property
     def not_ended(self) -> int:
@@ -120,9 +122,10 @@ def rank_settings(
     up = any(outcome.is_higher_better for outcome in outcomes.values() if outcome)
     found, word = [], metric or "to choose the best by"
     for own in settings.values():
-        scores = [outcome.score for run in own if (outcome := outcomes[run.name])]
-        if scores:
-            found.append(RankedSetting(own, scores, median_score(scores, up)))
+        known = [outcome for run in own if (outcome := outcomes[run.name])]
+        if known:
+            scores, name = [outcome.score for outcome in known], max(outcome.name for outcome in known)
+            found.append(RankedSetting(own, scores, median_score(scores, up), name))
     for name in (name for name, outcome in outcomes.items() if outcome is None):
         path = context.out / name
         log.info(
@@ -134,10 +137,11 @@ def rank_settings(
 
 
 class _Outcome(NamedTuple):
-    """Score of a sweep run, None for one that did not end; and whether a higher one is better."""
+    """Score of a sweep run, None for one that did not end; whether a higher one is better; and its name."""
 
     score: float | None
     is_higher_better: bool = False
+    name: str = ""
 
 
 def _outcome(folder: RunFolder, metric: str | None, kimg: float | None) -> _Outcome | None:
@@ -153,7 +157,7 @@ def _outcome(folder: RunFolder, metric: str | None, kimg: float | None) -> _Outc
     if not later:
         return None
     score = later[0].value if math.isfinite(later[0].value) else None
-    return _Outcome(score, bool(direction(name, later[0].entry)))
+    return _Outcome(score, bool(direction(name, later[0].entry)), name)
 
 
 def run_finer_search(
@@ -194,16 +198,14 @@ def successive_halving(
         half = order[: math.ceil(len(order) / 2)]
         kept = [each for each in half if each.not_ended < len(each.scores)]
         for each in order[len(kept) :]:
-            _stop_early(context, each, metric, until)
+            _stop_early(context, each, until)
         left = [sweep_run for each in kept for sweep_run in each.sweep_runs]
     log.info(f"rung {rungs} of {rungs}: {len(left)} sweep runs, to their end")
     train_all(context, left)
     return left
 
 
-def _stop_early(
-    context: SweepContext, setting: RankedSetting, metric: str, until: Mapping[str, float]
-) -> None:
+def _stop_early(context: SweepContext, setting: RankedSetting, until: Mapping[str, float]) -> None:
     """Writes into the runs of a setting that they were stopped early, and why."""
     for sweep_run in setting.sweep_runs:
         folder = context.folder(sweep_run)
@@ -212,8 +214,7 @@ def _stop_early(
             continue
         why = f"{setting.not_ended} of {len(setting.scores)} runs did not end"
         if setting.median is not None:
-            score = resolve_metric_name(metric, scores_by_name(read_record(folder)))
-            why = f"{score} {setting.median:.4g}"
+            why = f"{setting.score_name} {setting.median:.4g}"
         folder.end(f"stopped early: {why} after {until[sweep_run.name]:.4g} kimg")
 
 

@@ -109,10 +109,11 @@ def _key(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
     return tuple(as_hashable(value_of(record, name)) for name in names)
 
 
-def is_repeated(record: Record, others: Sequence[Record]) -> bool:
-    """Whether one of the others is the same experiment: equal settings that affect the results, and seed."""
-    names = result_affecting_names([record, *others])
-    return _key(record, names) in {_key(other, names) for other in others}
+def repeated_experiments(records: Sequence[Record], others: Sequence[Record]) -> list[Record]:
+    """The records that are the same experiment as one of the others: equal settings and seed."""
+    names = result_affecting_names([*records, *others])
+    known = {_key(other, names) for other in others}
+    return [record for record in records if _key(record, names) in known]
 
 
 def group_experiments(
@@ -126,7 +127,7 @@ def group_experiments(
     Raises UsageError for two experiments with the same settings and seed, of which one adds no
     information.
     """
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    names, groups = result_affecting_names(records), dict[tuple[Any, ...], list[int]]()
     for index, record in enumerate(records):
         groups.setdefault(_key(record, by), []).append(index)
     found = []
@@ -134,7 +135,7 @@ def group_experiments(
         seen: dict[Any, str] = {}
         for index in indices:
             record = records[index]
-            whole = _key(record, result_affecting_names(records))
+            whole = _key(record, names)
             if whole in seen:
                 raise UsageError(f"{seen[whole]} and {record.name} are the same experiment; give one of them")
             seen[whole] = record.name

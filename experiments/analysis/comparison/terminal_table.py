@@ -13,7 +13,7 @@ from experiments.analysis.comparison.groups import (
     differing_settings,
     distinguishing_settings,
     group_experiments,
-    is_repeated,
+    repeated_experiments,
 )
 from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.outcome import why_not_ended
@@ -112,7 +112,9 @@ def _without_group(
     The settings of some are unknown, as they failed before they began; others have ended in another folder.
     """
     failed = [record for record in records if record.name in not_ended]
-    return [record for record in failed if not record.settings or is_repeated(record, ended)]
+    known = [record for record in failed if record.settings]
+    repeated = {record.name for record in repeated_experiments(known, ended)}
+    return [record for record in failed if not record.settings or record.name in repeated]
 
 
 def compare_groups(
