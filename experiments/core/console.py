@@ -15,6 +15,11 @@ from experiments.core.errors import RunError, UsageError
 
 FIRST_SECONDS, REMARK_SECONDS = 0.5, 10.0  # of a piece of work, before the first remark and between others
 LONGEST_LINE = 990  # characters: a name in a stranger's file may be longer
+# Memory that is not there, in the words of torch's allocators (CPU, CUDA, MPS), of CUDA's libraries and of C++.
+NO_MEMORY = re.compile(
+    r"allocate memory|out of memory|insufficient memory|size calculation overflowed|std::bad_alloc|ALLOC_FAILED",
+    re.IGNORECASE,
+)
 log = logging.getLogger("gans")
 
 
@@ -134,7 +139,7 @@ def describe_error(error: Exception) -> str:
         line = str(error)
     elif isinstance(error, OSError) and error.filename:
         line = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, MemoryError) or re.search(r"allocate memory|out of memory|overflowed", str(error)):
+    elif isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
         line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
     else:
         line = f"{type(error).__name__}: {error} (--debug shows where)"

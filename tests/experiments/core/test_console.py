@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.core import console
-from experiments.core.console import ProgressRemarks, describe_seconds
+from experiments.core.console import ProgressRemarks, describe_error, describe_seconds
 
 
 @pytest.fixture
@@ -54,6 +54,28 @@ def test_what_is_done_at_once_needs_no_remark(clock: list[float], caplog: pytest
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert describe_seconds(seconds) == words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 4 bytes"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("Storage size calculation overflowed with sizes=[4000000000000000000, 8]"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+    ids=str,
+)
+def test_memory_that_is_not_there_has_one_remedy(error: Exception) -> None:
+    assert describe_error(error).startswith("not enough memory; take a smaller --batch-size")
+
+
+def test_an_overflow_of_numbers_is_not_called_memory() -> None:
+    assert describe_error(OverflowError("the sum overflowed")).startswith("OverflowError")
 
 
 def test_an_evaluation_says_its_progress_without_a_terminal(
