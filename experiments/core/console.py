@@ -15,9 +15,9 @@ from experiments.core.errors import RunError, UsageError
 
 FIRST_SECONDS, REMARK_SECONDS = 0.5, 10.0  # of a piece of work, before the first remark and between others
 LONGEST_LINE = 990  # characters: a name in a stranger's file may be longer
-# Memory that is not there, in the words of torch's allocators (CPU, CUDA, MPS), of CUDA's libraries and of C++.
+# No memory, in the words of torch's allocators (CPU, CUDA, MPS), of CUDA's libraries and of C++.
 NO_MEMORY = re.compile(
-    r"allocate memory|out of memory|insufficient memory|size calculation overflowed|std::bad_alloc|ALLOC_FAILED",
+    r"allocate memory|(out of|insufficient) memory|size calculation overflowed|std::bad_alloc|ALLOC_FAILED",
     re.IGNORECASE,
 )
 log = logging.getLogger("gans")

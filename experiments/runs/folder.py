@@ -33,9 +33,9 @@ from experiments.runs.score_lines import Remark, read_score_lines, read_scores, 
 
 MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
 FOLDERS_MADE_FIRST = ("samples", "checkpoints")
-SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", "tensorboard", "mlflow", "wandb")
+TRACKER_FOLDERS = ("tensorboard", "mlflow", "wandb")
+SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", *TRACKER_FOLDERS)
 MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
-WRITTEN_IN_PLACE = (".lock", "mlflow/run.json", "mlflow/mlflow.db", "wandb/run-id")
 
 
 class RunFolder:
@@ -121,8 +121,21 @@ class RunFolder:
 
     def refuse_links(self) -> None:
         """Refuses links where the run writes, by which it would leave its folder. Raises RunError."""
-        for name in (*SUBFOLDERS, *WRITTEN_IN_PLACE):
+        for name in SUBFOLDERS:
             refuse_link(self.path / name)
+        for name in TRACKER_FOLDERS:  # other people's libraries write there, which follow links
+            for folder, folders, files in os.walk(self.path / name):
+                for below in (*folders, *files):
+                    self._refuse_outer_link(Path(folder, below))
+
+    def _refuse_outer_link(self, path: Path) -> None:
+        """Refuses a link that leads out of the run folder. Raises RunError.
+
+        W&B makes one within it, to its log, which leads nowhere once the folder was moved.
+        """
+        is_stale_log = path.name == "debug-core.log" and not path.exists()
+        if path.is_symlink() and not is_stale_log and not path.resolve().is_relative_to(self.path.resolve()):
+            refuse_link(path)
 
     def write_config(self, spec: RunSpec) -> None:
         """Writes the config of the run."""

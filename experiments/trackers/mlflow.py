@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
 
 from experiments.core.files import parse_json, read_regular_file, write_atomically
 from experiments.trackers.core.tracker import TrackedRun, Tracker
@@ -70,6 +71,9 @@ class MlflowTracker(Tracker):
         kept = parse_json(read_regular_file(self._memory, MOST_MEMORY_BYTES)) if self._memory.exists() else {}
         if run.step == 0 or kept.get("address") != self._address:
             return ""
+        pictures = self._client.get_run(kept["id"]).info.artifact_uri
+        if self._address == self._local and not _is_within(pictures, self._home):
+            raise RuntimeError(f"{self._home} would put pictures at {pictures}; remove that folder")
         self._client.update_run(kept["id"], status="RUNNING")
         return str(kept["id"])
 
@@ -96,6 +100,12 @@ class MlflowTracker(Tracker):
         if location not in (None, found.artifact_location):
             raise RuntimeError(f"{self._home} was moved, and MLflow keeps whole paths; remove that folder")
         return str(found.experiment_id)
+
+
+def _is_within(address: str, folder: Path) -> bool:
+    """Whether an address of files is below a folder; a stranger's database may name any."""
+    parts = urlsplit(address)
+    return parts.scheme == "file" and Path(unquote(parts.path)).resolve().is_relative_to(folder)
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

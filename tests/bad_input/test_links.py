@@ -67,6 +67,30 @@ def test_folders_that_are_links_are_refused(
     assert sorted(elsewhere.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlflow/run.json",
+        "mlflow/mlflow.db",
+        "mlflow/artifacts",
+        "wandb/run-id",
+        "wandb/cache",
+        "wandb/a/files/b",
+        "tensorboard/events.out.tfevents.1",
+        "tensorboard/a",
+    ],
+)
+def test_links_within_what_trackers_wrote_are_refused(
+    name: str, refused: Refused, unfinished: Path, workplace: Path
+) -> None:
+    """Their libraries would follow them."""
+    link = unfinished / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(workplace / "elsewhere")
+    refused(1, (name, "is a link"), "run --resume", unfinished)
+    assert not (workplace / "elsewhere").exists()
+
+
 @pytest.mark.parametrize("name", ["generator.safetensors", "generator.safetensors.sha256"])
 @pytest.mark.parametrize("line", ["sample run --out s.npy", "evaluate run -n 64", "export run --out e.onnx"])
 def test_exports_are_read_through_no_link(name: str, line: str, gans: Gans, finished: Path) -> None:

@@ -60,7 +60,9 @@ def test_durations_in_words(seconds: float, words: str) -> None:
     "error",
     [
         MemoryError(),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 4 bytes"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 4 bytes"
+        ),
         RuntimeError("std::bad_alloc"),
         RuntimeError("Storage size calculation overflowed with sizes=[4000000000000000000, 8]"),
         RuntimeError("CUDA error: out of memory"),

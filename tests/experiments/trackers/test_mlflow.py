@@ -1,8 +1,10 @@
 """MLflow's local store, read back with its own client."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,17 @@ def test_a_folder_that_was_moved(gans: Gans, moody: Callable[[str], None]) -> No
     outcome = gans("run --resume moved")
     assert outcome.status == 0 and "was moved" in outcome.err and "goes on without it" in outcome.err
     assert not Path("run").exists()
+
+
+def test_a_strangers_store_puts_no_picture_elsewhere(
+    gans: Gans, moody: Callable[[str], None], tmp_path: Path
+) -> None:
+    moody("SIGINT 27")
+    gans(f"{SHORT} --plugin moody.py --loss moody")
+    with contextlib.closing(sqlite3.connect("run/mlflow/mlflow.db")) as store:
+        store.execute("update runs set artifact_uri = ?", ((tmp_path / "elsewhere").as_uri(),))
+        store.commit()
+    moody("calm")
+    outcome = gans("run --resume run")
+    assert outcome.status == 0 and "elsewhere; remove that folder" in outcome.err
+    assert not (tmp_path / "elsewhere").exists()
