@@ -1,11 +1,12 @@
 """ProGAN, progressive growing: both networks begin at 4×4 pixels, and double (Karras et al. 2018)."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.equalized_critic import activation_layers, critic_head, widths_outwards
+from gans.core.equalized_critic import WidthOptions, activation_layers, critic_head, widths_outwards
 from gans.core.growth import (
     GrowingCritic,
     GrowingDuel,
@@ -23,6 +24,11 @@ from gans.layers.norms import PixelNorm
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
 from losses.recipe import defaults
+
+
+@dataclass(frozen=True)
+class ProGANOptions(GrowthOptions, WidthOptions):
+    """Options of ProGAN: growth and widths."""
 
 
 class Generator(GrowingGenerator):
@@ -122,7 +128,7 @@ architecture = Architecture(
     default_data="shapes",
     minibatch_statistic="deviation",
     game=GrowingDuel,
-    options_type=GrowthOptions,
+    options_type=ProGANOptions,
     settings=(
         defaults(
             z_dim=512,

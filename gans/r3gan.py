@@ -76,7 +76,7 @@ class Generator(LatentNetwork):
 
     def forward(self, z: Tensor, *label: Tensor) -> Tensor:
         images: Tensor = self.layers(self.basis(self.with_label(z, *label)))
-        return images if self.training else images.clamp(-1, 1)
+        return self.bound(images)
 
 
 def critic(blueprint: Blueprint) -> nn.Module:

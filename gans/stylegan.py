@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.equalized_critic import SLOPE, widths_outwards
+from gans.core.equalized_critic import SLOPE, WidthOptions, widths_outwards
 from gans.core.growth import (
     GrowingDuel,
     GrowingGenerator,
@@ -30,8 +30,8 @@ FIRST = 1  # index of the size that growing begins at: 8×8 pixels
 
 
 @dataclass(frozen=True)
-class StyleGANOptions(StyleOptions, GrowthOptions):
-    """Options of StyleGAN: growth, the mapping network and style mixing."""
+class StyleGANOptions(StyleOptions, GrowthOptions, WidthOptions):
+    """Options of StyleGAN: growth, widths, the mapping network and style mixing."""
 
 
 class Generator(GrowingGenerator, StyledNetwork):

@@ -1,23 +1,19 @@
 """StyleGAN2: demodulated weights, skips and residuals, no growing, path lengths (Karras et al. 2020)."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
 
+from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Architecture, Blueprint
-from gans.core.clock import Clock
-from gans.core.duel import Duel, WrappedGame
-from gans.core.equalized_critic import SLOPE, activation_layers, critic_head, widths_outwards
-from gans.core.game import BatchLoader
-from gans.core.networks import Batch, LatentNetwork, StyledNetwork
-from gans.core.objective import LossSpec, penalty_losses
-from gans.core.player import Losses, Scores
-from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
-from gans.layers.equalized import EqualizedConvolution
+from gans.core.equalized_critic import WidthOptions, activation_layers, widths_outwards
+from gans.core.lazy_duel import LazyDuel, LazyOptions
+from gans.core.networks import StyledNetwork
+from gans.core.styles import MappingNetwork, Noise, StyleGAN2Mapping, mix_styles, repeat_styles
+from gans.layers.equalized import EqualizedConvolution, EqualizedLinear, ScaledLeakyReLU
 from gans.layers.modulation import ModulatedConvolution
 from gans.layers.resample import Downsample, Upsample, filter_maps, smoothing_kernel
 from gans.layers.sizes import smallest_size
@@ -29,22 +25,27 @@ GAMMA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels /
 
 
 @dataclass(frozen=True)
-class StyleGAN2Options(StyleOptions):
-    """Options of StyleGAN2: the mapping network, style mixing and path length regularization (appendix B)."""
+class StyleGAN2Options(LazyOptions, WidthOptions):
+    """Options of StyleGAN2: mapping network, style mixing, path lengths (appendix B), widths, critic."""
 
-    path_length_weight: float = option(
-        2.0, "Weight of path length regularization; 0: none.", at_least=0.0, is_schedulable=True
+    critic_skips: str = option(
+        "residual",
+        "Skip connections of the critic's blocks.",
+        choices=("residual", "none"),
+        shapes_network=True,
     )
-    path_length_every: int = option(4, "Steps between two turns of path length regularization.", at_least=1)
-    path_length_decay: float = option(
-        0.01,
-        "Share of each turn's path lengths in their running mean.",
+    conv_clamp: float | None = option(
+        None,
+        "Largest magnitude that convolutions return (256 in published files); none: no bound.",
         above=0.0,
-        at_most=1.0,
-        is_schedulable=True,
+        shapes_network=True,
     )
-    path_length_batch_shrink: int = option(
-        2, "How many times smaller the batch is on which paths are measured.", at_least=1
+    revision: int = option(
+        2,
+        "Revision of the generator; 1, of gans before 2.0, enlarges before it convolves.",
+        at_least=1,
+        at_most=2,
+        shapes_network=True,
     )
 
 
@@ -65,18 +66,21 @@ class Generator(StyledNetwork):
         self.options: StyleGAN2Options = blueprint.options or StyleGAN2Options()
         base = smallest_size(height, width)
         sizes = [(base[0] << i, base[1] << i) for i in range(len(widths))]
-        self.mapping = MappingNetwork(self.z_dim, self.classes, self.options)
+        self.mapping = mapping_network(blueprint, self.options)
         self.register_buffer("mean", torch.zeros(self.w_dim))
         self.constant = nn.Parameter(torch.randn(widths[0], *base))
-        self.first = StyledLayer(self.w_dim, widths[0], widths[0], base)
+        self.first = StyledLayer(self.w_dim, widths[0], widths[0], base, self.options)
         pairs = list(zip(pairwise(widths), sizes[1:], strict=True))
         self.enlarging = nn.ModuleList(
-            StyledLayer(self.w_dim, wide, narrow, size, enlarges=True) for (wide, narrow), size in pairs
+            StyledLayer(self.w_dim, wide, narrow, size, self.options, enlarges=True)
+            for (wide, narrow), size in pairs
         )
         self.keeping = nn.ModuleList(
-            StyledLayer(self.w_dim, narrow, narrow, size) for (_, narrow), size in pairs
+            StyledLayer(self.w_dim, narrow, narrow, size, self.options) for (_, narrow), size in pairs
         )
-        self.to_image = nn.ModuleList(ImageLayer(self.w_dim, wide, channels) for wide in widths)
+        self.to_image = nn.ModuleList(
+            ImageLayer(self.w_dim, wide, channels, self.options.conv_clamp) for wide in widths
+        )
         self.enlarge = Upsample()
 
     @property
@@ -103,51 +107,79 @@ class Generator(StyledNetwork):
             # The image layer of a size shares its style with the first layer of the next, as published.
             x = keeping(enlarging(x, styles[2 * index + 1]), styles[2 * index + 2])
             images = self.enlarge(images) + self.to_image[index + 1](x, styles[2 * index + 3])
-        return images if self.training else images.clamp(-1, 1)
+        return self.bound(images)
+
+
+def mapping_network(blueprint: Blueprint, options: StyleGAN2Options) -> nn.Module:
+    """Builds the mapping network of the generator; revision 1 had StyleGAN's."""
+    if options.revision == 1:
+        return MappingNetwork(blueprint.z_dim, blueprint.classes, options)
+    lengths = (blueprint.z_dim, blueprint.classes, blueprint.z_dim)
+    return StyleGAN2Mapping(*lengths, options.mapping_layers, options.mapping_rate)
 
 
 class StyledLayer(nn.Module):
     """A demodulated convolution, noise with one learned scale, bias and leaky ReLU."""
 
     def __init__(
-        self, w_dim: int, wide: int, narrow: int, size: tuple[int, int], enlarges: bool = False
+        self,
+        w_dim: int,
+        wide: int,
+        narrow: int,
+        size: tuple[int, int],
+        options: StyleGAN2Options,
+        enlarges: bool = False,
     ) -> None:
         super().__init__()
-        self.convolution = ModulatedConvolution(w_dim, wide, narrow)
-        self.enlarge = Upsample() if enlarges else nn.Identity()
+        transposes = enlarges and options.revision > 1
+        self.convolution = ModulatedConvolution(w_dim, wide, narrow, enlarges=transposes)
+        self.enlarge = Upsample() if enlarges and not transposes else nn.Identity()
         self.noise = Noise(1, size)
         self.bias = nn.Parameter(torch.zeros(narrow, 1, 1))
+        self.activation = ScaledLeakyReLU(options.conv_clamp)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = self.noise(self.convolution(self.enlarge(x), w)) + self.bias
-        return leaky_relu(x, SLOPE) * math.sqrt(2)
+        return self.activation(self.noise(self.convolution(self.enlarge(x), w)) + self.bias)
 
 
 class ImageLayer(nn.Module):
     """Image layer of one size: a 1×1 convolution that a style scales, without demodulation."""
 
-    def __init__(self, w_dim: int, wide: int, channels: int) -> None:
+    def __init__(self, w_dim: int, wide: int, channels: int, clamp: float | None) -> None:
         super().__init__()
         self.convolution = ModulatedConvolution(w_dim, wide, channels, kernel_size=1, demodulates=False)
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.clamp = clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return self.convolution(x, w) + self.bias
+        x = self.convolution(x, w) + self.bias
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
 class Critic(nn.Module):
-    """StyleGAN2 critic: images `(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c)."""
+    """StyleGAN2 critic: images `(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c).
+
+    With classes the logit is `⟨features, mapped label⟩ / √width`, and nothing else.
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels = blueprint.sample_shape[0]
         widths = widths_outwards(blueprint)
+        self.options: StyleGAN2Options = blueprint.options or StyleGAN2Options()
+        block = HalvingBlock if self.options.critic_skips == "residual" else halving_layers
         self.from_image = nn.Sequential(*critic_layer(blueprint, channels, widths[-1], kernel_size=1))
-        self.blocks = nn.Sequential(*(HalvingBlock(blueprint, n, w) for n, w in pairwise(widths[::-1])))
-        self.last = critic_head(blueprint, widths[0])
+        self.blocks = nn.Sequential(*(block(blueprint, n, w) for n, w in pairwise(widths[::-1])))
+        wide = widths[0]
+        self.last = nn.Sequential(*critic_head(blueprint, wide))
+        self.mapping = StyleGAN2Mapping(0, blueprint.classes, wide) if blueprint.classes else None
+        self.logit = EqualizedLinear(wide, wide if blueprint.classes else 1, gain=1.0)
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
-        return self.last(self.blocks(self.from_image(x)), *label)
+        features = self.logit(self.last(self.blocks(self.from_image(x))))
+        if self.mapping is not None:
+            features = features * self.mapping(*label) / math.sqrt(features.shape[1])
+        return features.sum(dim=1)
 
 
 class HalvingBlock(nn.Module):
@@ -158,15 +190,20 @@ class HalvingBlock(nn.Module):
 
     def __init__(self, blueprint: Blueprint, narrow: int, wide: int) -> None:
         super().__init__()
-        self.residual = nn.Sequential(
-            *critic_layer(blueprint, narrow, narrow), *critic_layer(blueprint, narrow, wide, halves=True)
-        )
+        self.residual = halving_layers(blueprint, narrow, wide)
         self.skip = nn.Sequential(
             Downsample(), EqualizedConvolution(narrow, wide, kernel_size=1, gain=1.0, bias=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.residual(x) + self.skip(x)) / math.sqrt(2)
+
+
+def halving_layers(blueprint: Blueprint, narrow: int, wide: int) -> nn.Sequential:
+    """Layers of two convolutions, of which the second halves the image."""
+    return nn.Sequential(
+        *critic_layer(blueprint, narrow, narrow), *critic_layer(blueprint, narrow, wide, halves=True)
+    )
 
 
 class HalvingConvolution(nn.Module):
@@ -176,7 +213,7 @@ class HalvingConvolution(nn.Module):
 
     def __init__(self, narrow: int, wide: int) -> None:
         super().__init__()
-        self.convolution = EqualizedConvolution(narrow, wide, stride=2, padding=0)
+        self.convolution = EqualizedConvolution(narrow, wide, gain=1.0, stride=2, padding=0)
         self.register_buffer("kernel", smoothing_kernel(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -187,85 +224,30 @@ def critic_layer(
     blueprint: Blueprint, narrow: int, wide: int, kernel_size: int = 3, halves: bool = False
 ) -> list[nn.Module]:
     """Layers of a convolution of the critic, of stride 2 with `halves`, with its activation."""
-    convolve = HalvingConvolution(narrow, wide) if halves else EqualizedConvolution(narrow, wide, kernel_size)
-    return activation_layers(blueprint, convolve, wide)
+    convolve = (
+        HalvingConvolution(narrow, wide)
+        if halves
+        else EqualizedConvolution(narrow, wide, kernel_size, gain=1.0)
+    )
+    return activation_layers(blueprint, convolve, wide, activation(blueprint))
 
 
-class LazyDuel(WrappedGame):
-    """A duel with lazy regularization: path lengths and gradient penalties at some steps only (section 3.1).
-
-    Every `path_length_every` steps the generator's path lengths are regularized; so is the critic by any
-    gradient penalty that is not taken at every update. They weigh as many times as much as they are rarer. An
-    optimizer that takes k + 1 steps in k rounds has its rate multiplied by k / (k + 1), and its betas raised
-    to that power.
-    """
-
-    length: Tensor
-
-    def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
-        if not isinstance(generator, StyledNetwork):
-            raise TypeError("path lengths need a generator with a mapping network")
-        eager = tuple(penalty for penalty in spec.penalties if penalty.every == 1)
-        super().__init__(Duel(generator, critic, replace(spec, penalties=eager)))
-        self.lazy = tuple(penalty for penalty in spec.penalties if penalty.every > 1)
-        self.synthesis = generator
-        self.register_buffer("length", torch.zeros(()))
-        self.options: StyleGAN2Options = spec.options or StyleGAN2Options()
-        if self.options.path_length_weight > 0:
-            every = self.options.path_length_every
-            self.duel.generator.slow_down(every / (every + 1))
-        if self.lazy:
-            every = min(penalty.every for penalty in self.lazy)
-            self.duel.critic.slow_down(every / (every + 1))
-
-    def round(self, loader: BatchLoader) -> Scores:
-        scores: Scores = {}
-        first = loader.clock.batch_index
-        for _ in range(self.duel.n_critic):
-            clock, real = loader.clock, loader.next_batch()
-            scores |= self.duel.critic.minimise(self.duel.critic_loss, clock, real)
-            if any(penalty.due(clock.batch_index) for penalty in self.lazy):
-                scores |= self.duel.critic.minimise(self.penalty_loss, clock, real)
-        scores |= self.duel.generator.minimise(self.duel.generator_loss, clock, real)
-        turn = first // self.batches_per_round % self.options.path_length_every
-        if turn == 0 and self.options.path_length_weight > 0:
-            scores |= self.duel.generator.minimise(self.path_length_loss, clock, real)
-        return scores
-
-    def penalty_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The critic's loss at a step of lazy regularization: the gradient penalties that are due."""
-        with torch.no_grad():
-            fake = self.duel.generate(real)
-        return penalty_losses(self.lazy, self.duel.critic_network, clock, real, fake)
-
-    def path_length_loss(self, clock: Clock, real: Batch) -> Losses:
-        """Path length regularization `E (|Jᵀ y|₂ − a)²` (equation 4).
-
-        A step in w is to change images by the same length everywhere.
-
-        J is the Jacobian of the images in w, y an image of noise, and a the running mean of the lengths.
-        """
-        like = real.samples
-        count = max(1, len(like) // self.options.path_length_batch_shrink)
-        z = torch.randn(count, self.synthesis.z_dim, device=like.device, dtype=like.dtype)
-        w = self.synthesis.map(z, *(each[:count] for each in real.condition))
-        styles = repeat_styles(w, self.synthesis.styles)
-        lengths = path_lengths(self.synthesis, styles)
-        self.length.lerp_(lengths.detach().mean(), self.options.path_length_decay)
-        weight = self.options.path_length_weight * self.options.path_length_every
-        value = (lengths - self.length).square().mean() * weight
-        return Losses({"path_length": value}, {"path": self.length.clone()})
+def critic_head(blueprint: Blueprint, wide: int) -> list[nn.Module]:
+    """Last layers of the critic but the logit: `(N, wide, H, W)` at the smallest size → `(N, wide)`."""
+    height, width = smallest_size(*blueprint.sample_shape[1:])
+    statistic = (blueprint.minibatch_statistic or MinibatchDeviation)(wide * height * width)
+    return [
+        statistic,
+        *critic_layer(blueprint, wide + statistic.added, wide),
+        nn.Flatten(),
+        EqualizedLinear(wide * height * width, wide, gain=1.0),
+        ScaledLeakyReLU(),
+    ]
 
 
-def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
-    """Computes path lengths `|Jᵀ y|₂` of styles `(N, layers, w_dim)`: `(N,)`, differentiable.
-
-    They are the root of the mean over layers of the squared length, for y ~ N(0, 1 / pixels).
-    """
-    images = synthesis.synthesize(styles)
-    noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
-    (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
-    return (gradient.square().sum(dim=2).mean(dim=1) + 1e-20).sqrt()
+def activation(blueprint: Blueprint) -> nn.Module:
+    """The activation of the critic's convolutions."""
+    return ScaledLeakyReLU(blueprint.options.conv_clamp if blueprint.options else None)
 
 
 architecture = Architecture(
@@ -279,6 +261,8 @@ architecture = Architecture(
     minibatch_statistic="deviation",
     game=LazyDuel,
     options_type=StyleGAN2Options,
+    revision=2,
+    earlier_options={1: {"revision": 1}},
     settings=(
         defaults(
             z_dim=512,

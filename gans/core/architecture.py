@@ -84,6 +84,8 @@ class Architecture:
         game: brings the networks and the loss together.
         options_type: dataclass of the architecture's own options (losses/core/options.py).
         revision: goes up when the same weights make other samples, or are named otherwise.
+        earlier_options: earlier revision → the options with which its weights make the samples that they
+            made, for generators of these; they are not trained on. Revisions that are missing need none.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 
@@ -101,4 +103,5 @@ class Architecture:
     game: Callable[[Any, nn.Module, LossSpec], Game] = Duel
     options_type: type = NoOptions
     revision: int = 1
+    earlier_options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     renamed_keys: Mapping[str, str] = field(default_factory=dict)

@@ -15,15 +15,15 @@ class EmaOptions:
     """Options of the EMA: its ramp-up."""
 
     ramp_up: float | None = option(
-        0.05, "Largest half-life as a share of the images shown so far; none: no ramp-up.", above=0.0
+        0.05, "Largest half-life as a share of the images shown before; none: no ramp-up.", above=0.0
     )
 
 
 class ExponentialMovingAverage:
     """EMA of a network: `average ← lerp(network, average, β)` with `β = ½^(images / half-life)`.
 
-    Early on the half-life is a share of the images shown so far (StyleGAN2's ramp-up), so that the random
-    start is forgotten in short runs too. Buffers are copied, not averaged: stale batch-norm statistics
+    Early on the half-life is a share of the images shown before the round (StyleGAN2's ramp-up), so that the
+    random start is forgotten in short runs too. Buffers are copied, not averaged: stale batch-norm statistics
     under an EMA of the weights are a common fault.
 
     Args:
@@ -57,7 +57,7 @@ class ExponentialMovingAverage:
         """
         half_life = value_at(self.half_life_kimg, progress) * 1000
         if self.ramp_up is not None:
-            half_life = min(half_life, seen * self.ramp_up)
+            half_life = min(half_life, (seen - images) * self.ramp_up)
         weight = 1.0 - (0.5 ** (images / half_life) if half_life > 0 else 0.0)
         torch._foreach_lerp_(self._averages, self._parameters, weight)
         if self._buffers:

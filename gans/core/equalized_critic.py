@@ -1,5 +1,7 @@
 """Parts of the critics of ProGAN and its successors: widths, layers and head, with equalized weights."""
 
+from dataclasses import dataclass
+
 from torch import nn
 
 from gans.batch_statistics.deviation import MinibatchDeviation
@@ -8,27 +10,44 @@ from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import EqualizedEmbedding, critic_from_layers
 from gans.layers.norms import dropout
 from gans.layers.sizes import count_halvings, smallest_size
+from losses.core.options import option
 
 SLOPE = 0.2  # of the leaky ReLU below zero
-WIDEST = 512  # channels at which they stop doubling
+
+
+@dataclass(frozen=True)
+class WidthOptions:
+    """Options of the widths of ProGAN's networks and their successors'."""
+
+    widest: int = option(
+        512,
+        "Channels at which layers stop doubling towards small sizes; at least --width.",
+        at_least=1,
+        shapes_network=True,
+    )
 
 
 def widths_outwards(blueprint: Blueprint) -> list[int]:
-    """Channel widths at every image size, from the smallest to the full one, for both networks."""
+    """Channel widths at every image size, from the smallest to the full one, for both networks.
+
+    They are the published `base / side` up to a maximum, with base = width · side of the full size.
+    """
     _, height, width = blueprint.sample_shape
-    most = max(WIDEST, blueprint.width)
+    most = max((blueprint.options or WidthOptions()).widest, blueprint.width)
     return [min(blueprint.width * 2**i, most) for i in reversed(range(count_halvings(height, width) + 1))]
 
 
-def activation_layers(blueprint: Blueprint, convolution: nn.Module, wide: int) -> list[nn.Module]:
-    """A convolution to `wide` channels, critic norm, leaky ReLU and dropout.
+def activation_layers(
+    blueprint: Blueprint, convolution: nn.Module, wide: int, activation: nn.Module | None = None
+) -> list[nn.Module]:
+    """A convolution to `wide` channels, critic norm, activation (leaky ReLU) and dropout.
 
     The papers have no norm and no dropout here.
     """
     return [
         convolution,
         *blueprint.critic_norm.of_maps(wide),
-        nn.LeakyReLU(SLOPE),
+        activation or nn.LeakyReLU(SLOPE),
         *dropout(blueprint.critic_dropout),
     ]
 

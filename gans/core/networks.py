@@ -40,9 +40,15 @@ class GeneratorNetwork(nn.Module, ABC):
 
     Attributes:
         passes: calls of the size of one `generate` in its training step, to estimate memory.
+        clamps: whether images are cut to [−1, 1] in evaluation mode, where the last layer has no bounds.
     """
 
     passes: ClassVar[int] = 1
+    clamps: bool = True
+
+    def bound(self, images: Tensor) -> Tensor:
+        """Cuts images to [−1, 1] in evaluation mode, unless `clamps` is off."""
+        return images.clamp(-1, 1) if self.clamps and not self.training else images
 
     @abstractmethod
     def generate(self, like: Batch) -> Tensor:

@@ -115,9 +115,15 @@ class AdversarialObjective:
         logits: Tensor = critic(self.perturb(samples, clock), *condition)
         return logits
 
-    def critic_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Losses:
-        """The critic's loss: the form's term, regularizers' terms, and the penalties that are due."""
-        fake_logits = self.critic_logits(critic, fake, real.condition, clock)
+    def critic_loss(
+        self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor, condition: Condition | None = None
+    ) -> Losses:
+        """The critic's loss: the form's term, regularizers' terms, and the penalties that are due.
+
+        Args:
+            condition: of the generated samples; None for that of the real ones.
+        """
+        fake_logits = self.critic_logits(critic, fake, condition or real.condition, clock)
         real_logits = self.critic_logits(critic, *real, clock)
         return self.critic_loss_from_logits(critic, clock, real, fake, real_logits, fake_logits)
 
@@ -140,12 +146,15 @@ class AdversarialObjective:
             terms, logged = terms | penalty, logged | norm
         return Losses(terms, logged)
 
-    def generator_loss(self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor) -> Tensor:
+    def generator_loss(
+        self, critic: nn.Module, clock: Clock, real: Batch, fake: Tensor, condition: Condition | None = None
+    ) -> Tensor:
         """The generator's adversarial loss.
 
-        The critic sees real samples only where the form compares with them.
+        The critic sees real samples only where the form compares with them. `condition` is that of the
+        generated ones; None for that of the real ones.
         """
-        fake_logits = self.critic_logits(critic, fake, real.condition, clock)
+        fake_logits = self.critic_logits(critic, fake, condition or real.condition, clock)
         real_logits = self.critic_logits(critic, *real, clock) if self.form.relativistic else None
         return self.form.generator(fake_logits, real_logits)
 

@@ -55,14 +55,24 @@ class Player(nn.Module):
         self.weights = list(network.parameters())
         self._set_requires_grad(False)
 
-    def minimise(self, objective: Callable[..., Losses], clock: Clock, *batch: Any) -> Scores:
-        """Takes one step down the sum of `objective(clock, *batch)`; returns its scalars by name."""
+    def minimise(
+        self, objective: Callable[..., Losses], clock: Clock, *batch: Any, counts_all: bool = False
+    ) -> Scores:
+        """Takes one step down the sum of `objective(clock, *batch)`; returns its scalars by name.
+
+        Args:
+            counts_all: whether parameters that the objective does not reach have the gradient 0, so that the
+                optimizer counts the step for them too and their moments decay; else it skips them.
+        """
         self._set_requires_grad(True)
         self._set_rates(clock)
         self.optimizer.zero_grad(set_to_none=True)
         with parametrize.cached():  # a weight under spectral norm is normalized once a step
             terms, logged = objective(clock, *batch)
         reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
+        if counts_all:
+            for weight in self.weights:
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
         self.optimizer.step()
         self._set_requires_grad(False)
         for constrain in self.after_step:

@@ -1,12 +1,15 @@
 """Parts of style-based generators: the mapping network, style mixing, noise and truncation."""
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from gans.core.networks import StyledNetwork
-from gans.layers.equalized import EqualizedLinear
+from gans.layers.equalized import EqualizedLinear, ScaledLeakyReLU
 from gans.layers.labels import WithLabel
 from gans.layers.norms import PixelNorm
 from losses.core.options import option
@@ -59,6 +62,36 @@ class MappingNetwork(nn.Module):
         return self.layers(self.with_label(z, *label))
 
 
+class StyleGAN2Mapping(nn.Module):
+    """Mapping network of StyleGAN2: z `(N, z_dim)` → w, as in its authors' code.
+
+    With classes, z and the embedded label are normalized apart, then joined. A critic maps the label alone.
+
+    Args:
+        z_dim: length of the latent; 0 for none.
+        classes: how many; 0 for none.
+        w_dim: length of w, and of the embedding.
+        layers: how many.
+        rate: learning rate, as a share of the network's.
+    """
+
+    def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int = 8, rate: float = 0.01) -> None:
+        super().__init__()
+        self.classes = classes
+        self.embed = EqualizedLinear(classes, w_dim, gain=1.0) if classes else None
+        self.normalize = PixelNorm()
+        lengths = [z_dim + (w_dim if classes else 0), *[w_dim] * layers]
+        linear = (EqualizedLinear(*pair, gain=1.0, lr_multiplier=rate) for pair in pairwise(lengths))
+        self.layers = nn.Sequential(*(part for layer in linear for part in (layer, ScaledLeakyReLU())))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Maps z, z and labels `(N,)`, or labels alone, to `(N, w_dim)`."""
+        parts = list(inputs)
+        if self.embed is not None:
+            parts[-1] = self.embed(one_hot(inputs[-1], self.classes).to(self.embed.weight))
+        return self.layers(torch.cat([self.normalize(part) for part in parts], dim=1))
+
+
 def repeat_styles(w: Tensor, styles: int) -> Tensor:
     """Repeats w `(N, w_dim)` for all layers, `(N, styles, w_dim)`; returns w of that shape as it is."""
     return w.unsqueeze(1).expand(-1, styles, -1) if w.dim() == 2 else w
@@ -71,7 +104,7 @@ def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label:
     label (StyleGAN, section 3.1). The running mean of w is updated.
     """
     w = network.map(z, *label)
-    with torch.no_grad():
+    with torch.no_grad():  # moved by the first latent only
         network.mean.lerp_(w.mean(dim=0), 1 - options.w_mean_decay)
     styles = repeat_styles(w, network.styles)
     # Drawn on the CPU, so that an accelerator is not waited for.
@@ -82,16 +115,22 @@ def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label:
     return torch.cat([styles[:, :crossover], other[:, crossover:]], dim=1)
 
 
-class Noise(nn.Module):
-    """Adds noise with learned scales to feature maps: drawn anew in training, fixed in evaluation mode.
+NoiseMode = Literal["auto", "const", "random", "none"]
 
-    All channels have the same map of noise.
+
+class Noise(nn.Module):
+    """Adds noise with learned scales to feature maps; all channels have the same map of noise.
 
     Args:
         scales: number of scales: one for each channel, or 1 for all.
+
+    Attributes:
+        mode: `random` draws noise anew, `const` has the fixed one, `none` adds nothing, and `auto` is
+            `random` in training and `const` in evaluation mode.
     """
 
     fixed: Tensor
+    mode: NoiseMode = "auto"
 
     def __init__(self, scales: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -99,7 +138,17 @@ class Noise(nn.Module):
         self.register_buffer("fixed", torch.randn(1, 1, *size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + (torch.randn_like(x[:, :1]) if self.training else self.fixed) * self.scale
+        if self.mode == "none":
+            return x
+        is_random = self.training if self.mode == "auto" else self.mode == "random"
+        return x + (torch.randn_like(x[:, :1]) if is_random else self.fixed) * self.scale
+
+
+def set_noise_mode(network: nn.Module, mode: NoiseMode) -> None:
+    """Sets the mode of all noise in a network."""
+    for part in network.modules():
+        if isinstance(part, Noise):
+            part.mode = mode
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, linear
+from torch.nn.functional import conv2d, leaky_relu, linear
 
 GAIN = 2**0.5  # for a layer that a (leaky) ReLU follows
 
@@ -62,3 +62,21 @@ class EqualizedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
+
+
+class ScaledLeakyReLU(nn.Module):
+    """Leaky ReLU times √2 `x ↦ √2 · max(x, 0.2 x)`, the gain of StyleGAN2 (it has none in its weights).
+
+    Biases lie within, so they learn as fast as weights.
+
+    Args:
+        clamp: largest magnitude of the result, which half precision needs; None for no bound.
+    """
+
+    def __init__(self, clamp: float | None = None) -> None:
+        super().__init__()
+        self.clamp = clamp
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = leaky_relu(x, 0.2) * GAIN
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)

@@ -32,6 +32,7 @@ class Dragan(Points):
     tensor(True)
     """
 
+    takes_fakes: ClassVar[bool] = False
     options_type: ClassVar[type] = DraganOptions
 
     def __init__(self, options: DraganOptions = DraganOptions()) -> None:

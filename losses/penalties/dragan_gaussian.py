@@ -33,6 +33,7 @@ class DraganGaussian(Points):
     True
     """
 
+    takes_fakes: ClassVar[bool] = False
     options_type: ClassVar[type] = GaussianOptions
 
     def __init__(self, options: GaussianOptions = GaussianOptions()) -> None:

@@ -1,0 +1,105 @@
+"""Names of weights in published code and here, as tables that are read both ways."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gans.layers.resample import smoothing_kernel
+
+Tensors = Mapping[str, Tensor]
+
+
+class Layout(NamedTuple):
+    """A change of a tensor's layout: from the published one to ours, and back."""
+
+    to_ours: Callable[[Tensor], Tensor]
+    to_published: Callable[[Tensor], Tensor]
+
+
+OWN = ("shares",)  # buffers that published networks do not have: the shares of classes
+SAME = Layout(lambda x: x, lambda x: x)
+MAPS = Layout(lambda x: x[:, None, None], lambda x: x[:, 0, 0])  # a number for each channel
+SCALAR = Layout(lambda x: x.view(1, 1, 1), lambda x: x.view(()))
+IMAGE = Layout(lambda x: x[None, None], lambda x: x[0, 0])  # one map for all samples and channels
+
+
+class Pair(NamedTuple):
+    """Our name of a tensor and its published one, with the change of its layout."""
+
+    ours: str
+    published: str
+    layout: Layout = SAME
+
+
+@dataclass(frozen=True)
+class NameTable:
+    """A table of names for one network.
+
+    Attributes:
+        pairs: names with placeholders such as `{index}`.
+        places: values of the placeholders, for a network whose image has these sides, from the smallest to
+            the full one. Pairs whose name the network does not have are left out.
+        constants: ends of published names of tensors that are not learned, and what they hold.
+    """
+
+    pairs: tuple[Pair, ...]
+    places: Callable[[list[int]], Iterable[Mapping[str, int]]]
+    constants: Mapping[str, Callable[[], Tensor]]
+
+    def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
+        """Expands the placeholders for a network: its pairs by our name.
+
+        Raises ValueError for a tensor of the network that has no published name.
+        """
+        known = network.state_dict()
+        found = {}
+        for place in [{}, *self.places(sides)]:
+            for pair in self.pairs:
+                with suppress(KeyError):  # it has other placeholders
+                    ours, name = pair.ours.format(**place), pair.published.format(**place)
+                    if ours in known:
+                        found[ours] = Pair(ours, name, pair.layout)
+        for name in known:
+            if name not in found and name not in OWN:
+                raise ValueError(f"{name} has no published name")
+        return found
+
+    def to_ours(self, network: nn.Module, sides: list[int], published: Tensors) -> dict[str, Tensor]:
+        """Renames published tensors for a network.
+
+        Raises ValueError for a tensor that is missing, has another shape, or that this network has not.
+        """
+        pairs, shapes = self.expand(network, sides), network.state_dict()
+        left = {name for name in published if not name.endswith(tuple(self.constants))}
+        found = {}
+        for ours, pair in pairs.items():
+            if pair.published not in published:
+                raise ValueError(f"{pair.published} is missing")
+            try:
+                found[ours] = pair.layout.to_ours(published[pair.published])
+            except (IndexError, RuntimeError):
+                found[ours] = published[pair.published]
+            if found[ours].shape != shapes[ours].shape:
+                has, needs = (tuple(x.shape) for x in (published[pair.published], shapes[ours]))
+                raise ValueError(f"{pair.published} has the shape {has}, which does not fit {needs}")
+            left.discard(pair.published)
+        if left:
+            raise ValueError(f"{min(left)} is not part of this network")
+        return found
+
+    def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
+        """The tensors of a network under their published names, without constants."""
+        state = network.state_dict()
+        return {
+            pair.published: pair.layout.to_published(state[ours]).contiguous()
+            for ours, pair in self.expand(network, sides).items()
+        }
+
+
+def filter_constant() -> Tensor:
+    """The smoothing filter [1, 3, 3, 1], which published files hold beside every layer."""
+    return smoothing_kernel().to(torch.float32)
