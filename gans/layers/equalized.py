@@ -73,10 +73,12 @@ class ScaledLeakyReLU(nn.Module):
         clamp: largest magnitude of the result, which half precision needs; None for no bound.
     """
 
+    negative_slope = 0.2
+
     def __init__(self, clamp: float | None = None) -> None:
         super().__init__()
         self.clamp = clamp
 
     def forward(self, x: Tensor) -> Tensor:
-        x = leaky_relu(x, 0.2) * GAIN
+        x = leaky_relu(x, self.negative_slope) * GAIN
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
