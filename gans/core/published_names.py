@@ -51,7 +51,7 @@ class NameTable:
     """
 
     pairs: tuple[Pair, ...]
-    places: Callable[[list[int]], Iterable[Mapping[str, int]]]
+    places: Callable[[nn.Module, list[int]], Iterable[Mapping[str, int]]]
     constants: Mapping[str, Callable[[], Tensor]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class NameTable:
         """
         known = network.state_dict()
         found = {}
-        for place, pair in product([{}, *self.places(sides)], self.pairs):
+        for place, pair in product([{}, *self.places(network, sides)], self.pairs):
             with suppress(KeyError):  # it has other placeholders
                 ours, name = pair.ours.format(**place), pair.published.format(**place)
                 if ours in known:
@@ -72,10 +72,10 @@ class NameTable:
                 raise ValueError(f"{name} has no published name")
         return found
 
-    def _unused(self, sides: list[int]) -> tuple[str, ...]:
+    def _unused(self, network: nn.Module, sides: list[int]) -> tuple[str, ...]:
         """Expands the beginnings of names that are not used."""
         found = []
-        for start, place in product(self.unused, [{}, *self.places(sides)]):
+        for start, place in product(self.unused, [{}, *self.places(network, sides)]):
             with suppress(KeyError):
                 found.append(start.format(**place))
         return tuple(found)
@@ -87,7 +87,7 @@ class NameTable:
         """
         pairs, shapes = self.expand(network, sides), network.state_dict()
         left = {name for name in published if not name.endswith(tuple(self.constants))}
-        left -= {name for name in published if name.startswith(self._unused(sides))}
+        left -= {name for name in published if name.startswith(self._unused(network, sides))}
         found = {}
         for ours, pair in pairs.items():
             if pair.published not in published:

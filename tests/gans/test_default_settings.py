@@ -89,7 +89,7 @@ RECORDS: dict[str, Row] = {
 }
 
 
-REVISIONS = {"stylegan2": 2}
+REVISIONS = {"progan": 2, "stylegan": 2, "stylegan2": 2}
 
 
 @pytest.mark.parametrize("arch", RECORDS)

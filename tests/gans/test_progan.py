@@ -119,7 +119,7 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, 1e-3)
 
 
-def test_optimizers_begin_anew_at_a_new_size_only() -> None:
+def test_optimizers_begin_anew_at_both_ends_of_a_fade_in() -> None:
     spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=GrowthPace(fade=4, stable=4))
     game = GrowingDuel(Generator(SMALL), Critic(SMALL), spec)
 
@@ -140,8 +140,9 @@ def test_optimizers_begin_anew_at_a_new_size_only() -> None:
         game.round(loader)
         state = game.duel.critic.optimizer.state
         steps.append(int(max(moments["step"] for moments in state.values())))
-    # Level 0 until 4 images (and the very beginning of a fade), 1 until 12, then 2: two images a round.
-    assert steps == [1, 2, 3, 1, 2, 3, 4, 1, 2]
+    # Two images a round: 4×4 pixels for four images and the very beginning of a fade, then a fade, 8×8 from
+    # the eighth image on, and the next fade after the twelfth.
+    assert steps == [1, 2, 3, 1, 1, 2, 3, 1, 1]
 
 
 def test_published_sizes() -> None:
