@@ -33,7 +33,7 @@ log = logging.getLogger("gans")
 DRAWN_SIZE = (32, 32)  # at which a classifier is trained on a set that is drawn at any size
 
 
-def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
+def add_extraction_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options of commands that extract features."""
     path = click.Path(path_type=Path)
     whole = click.IntRange(min=0)
@@ -72,7 +72,7 @@ def format_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("a")
 @click.argument("b")
 @format_options
-@extraction_options
+@add_extraction_options
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
@@ -80,7 +80,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
     from experiments.runs.scores import format_scores
 
     with progress_bars() as meter:
-        one, other = open_sides(flags, meter, a, b).sides(a, b)
+        one, other = make_distance_sides(flags, meter, a, b).sides(a, b)
     scores = distance(one, other, flags["seed"], force)
     for line in [json.dumps(scores)] if as_json else format_scores(scores):
         click.echo(line)
@@ -90,14 +90,14 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 @click.argument("spec")
 @out_option("FILE.npz")
 @format_options
-@extraction_options
+@add_extraction_options
 def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Write mean and covariance of the features of SPEC, as `gans fid` reads them."""
     from experiments.core.destinations import output_file
     from experiments.evaluation.distance import write_statistics
 
     with output_file("stats", out, ".npz", force=force) as path, progress_bars() as meter:
-        side = open_sides(flags, meter, spec).open(spec)
+        side = make_distance_sides(flags, meter, spec).open(spec)
         write_statistics(side, path)
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
@@ -128,7 +128,7 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 )
 @setting_option("skip_bad")
 @setting_option("data_root")
-@extraction_options
+@add_extraction_options
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
@@ -142,7 +142,7 @@ def evaluate(
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
-    options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
+    options, count, seed = read_extractor_options(flags), flags["count"], flags["seed"]
     access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
     candidates = [
         replace(each, settings=replace(each.settings, **access))  # of the run's data, as it can be had here
@@ -210,7 +210,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     given = read_options(flags["options"])
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
-    images = open_data_as(data, *data_flags(flags, given), drawn_size=DRAWN_SIZE)
+    images = open_data_as(data, *read_data_format_and_access(flags, given), drawn_size=DRAWN_SIZE)
     for remark in images.remarks:
         log.info(f"data {data}: {remark}")
     with progress_bars() as meter:
@@ -219,7 +219,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-def extractor_options(flags: SettingValues, given: dict[str, str] | None = None) -> Any:
+def read_extractor_options(flags: SettingValues, given: dict[str, str] | None = None) -> Any:
     """Makes the options of feature extraction from flags, and the extractor's own from `--set`."""
     from experiments.evaluation.features import ExtractorOptions
 
@@ -228,7 +228,7 @@ def extractor_options(flags: SettingValues, given: dict[str, str] | None = None)
     return ExtractorOptions(**{name: flags[name] for name in names}, options=own)
 
 
-def open_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
+def make_distance_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
     """Makes the opener of the sides of a distance. Raises UsageError for options that no side has."""
     from experiments.evaluation.distance import DistanceSides, is_data_spec
     from experiments.evaluation.sample_sets import read_data_options
@@ -236,11 +236,13 @@ def open_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
     given = read_options(flags["options"])
     check_options(given, "extractor", "data")
     read_data_options(given, list(filter(is_data_spec, words)))
-    options = extractor_options(flags, given)
-    return DistanceSides(options, *data_flags(flags, given), flags["count"], flags["seed"], meter)
+    options = read_extractor_options(flags, given)
+    return DistanceSides(
+        options, *read_data_format_and_access(flags, given), flags["count"], flags["seed"], meter
+    )
 
 
-def data_flags(flags: SettingValues, given: dict[str, str]) -> tuple[Any, Any]:
+def read_data_format_and_access(flags: SettingValues, given: dict[str, str]) -> tuple[Any, Any]:
     """Makes the format of image data, and the access to data, from flags and from `--set`."""
     from experiments.data.core.sources import data_access_from
     from experiments.evaluation.sample_sets import ImageFormat

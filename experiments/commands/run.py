@@ -63,11 +63,11 @@ def run(
     from experiments.config.files import check_same_recipe, read_config
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
-    from experiments.runs.resume import resolve_resumed
+    from experiments.runs.resume import resolve_resumed_run
 
     asked, strengths = collect_settings(flags)
     if resume is not None:
-        resolved = resolve_resumed(open_run(resume), asked, strengths, restretch)
+        resolved = resolve_resumed_run(open_run(resume), asked, strengths, restretch)
     else:
         values = read_config(config) if config else {}
         check_same_recipe(values, asked)
