@@ -61,6 +61,7 @@ def test_the_share_that_did_not_end_comes_before_the_numbers(gans, lucky, tmp_pa
     assert best[:5] == ["hinge", "–", "3", "6", "6"] and other[:5] == ["bce", "2 of 3", "3", "–", "5"]
     assert other[-1] == "2 of 3 did not end"
     notes = "\n".join(lines[6:])
+    assert "failed, diverged or collapsed" in notes, "what it is not to end"
     assert "worse than any number" in notes and "of those that ended" in notes and FAILED in notes
     assert "No significant difference" not in notes, "no test says so of bce"
     assert gans("report", lucky, "--out", tmp_path / "report.html").status == 0
