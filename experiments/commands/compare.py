@@ -26,7 +26,12 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
     help="Test against the best: Welch's t test, or the t test of pairs with equal seeds.",
 )
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line for every run.")
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print CSV with a line for every run; its last column says why one failed, diverged or collapsed.",
+)
 @click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
 @debug_option
 def compare(
