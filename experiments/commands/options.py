@@ -60,7 +60,7 @@ class WordOption(click.Option):
         self.known_default = known_default  # of a setting, whose flag has none
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """What stands in brackets after the help."""
+        """Range and default of the option, which stand in brackets after its help."""
         extra = super().get_help_extra(ctx)
         if bounds := getattr(self.type, "bounds", ""):
             extra["range"] = bounds
