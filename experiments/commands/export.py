@@ -13,7 +13,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Export the EMA generator of a run as one file.")
 @click.option(
     "--format",
     "form",
