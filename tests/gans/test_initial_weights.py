@@ -89,7 +89,8 @@ def test_weights_of_deviation_a_fiftieth(arch: str) -> None:
 
 def test_labels_begin_as_long_as_one_hot_vectors_or_as_other_weights() -> None:
     """Appended to a latent of length L: N(0, 1 / L), in r3gan N(0, 1 / classes). In dcgan's critic: as its
-    other weights, N(0, 0.02). In resnet's: Glorot's bound √(6 / (K + D)). Conditional norms begin as plain ones."""
+    other weights, N(0, 0.02). In resnet's: Glorot's bound √(6 / (K + D)). Conditional norms begin as plain
+    ones."""
     blueprint = Blueprint((3, 16, 16), z_dim=100, width=32, classes=40)
     for arch in ("dcgan", "progan", "r3gan", "stylegan", "mlp"):
         network = ARCHITECTURES[arch].generator(blueprint)
