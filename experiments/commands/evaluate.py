@@ -104,10 +104,7 @@ def add_format_options(default: str) -> Decorator:
 @click.command(short_help="Compute the Fréchet distance between two sets.")
 @click.argument("a")
 @click.argument("b")
-@add_format_options(
-    "the data's own, or where none of --image-size, --channels and --fit is given, that of a generator on "
-    "the other side"
-)
+@add_format_options("that of a generator on the other side, else the data's own")
 @add_extraction_options(BOTH_COUNTS)
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
