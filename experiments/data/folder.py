@@ -20,6 +20,7 @@ from experiments.data.core.layouts import (
     open_domain_files,
     pair_by_name,
 )
+from experiments.data.core.surveys import remark_on_kinds
 
 
 class FolderStore(Store):
@@ -63,13 +64,14 @@ class Folder(ImageFileSource, DomainSource):
         return str(self.store.root)
 
     def native_domains(self, paired: bool) -> Native:
-        """The native shape of both domains: any size; the channels of the richer one."""
+        """The native shape of both domains: any size; their channels, RGB where they differ in these."""
         sides = self._sides(paired)
         natives = [self.native_of(side.names) for side in sides]
         first = next((native.first for native in natives if native.first), None)
         if first and sides[0].half:
             first = first[0], first[1] // 2
-        return Native(channels=max(native.channels or 3 for native in natives), first=first)
+        kinds = {native.channels or 3 for native in natives}
+        return Native(channels=kinds.pop() if len(kinds) == 1 else 3, first=first)
 
     def open_domains(
         self,
@@ -86,9 +88,14 @@ class Folder(ImageFileSource, DomainSource):
         """
         channels = channels or self.native_domains(paired).channels or 3
         sides = self._sides(paired, held_out)
-        a, b = open_domain_files(self.store, sides, size, channels, fit, self.access, paired)
-        for data, side in zip((a, b), sides, strict=True):
+        a, b = open_domain_files(self.scaled_store, sides, size, channels, fit, self.access, paired)
+        surveys = [
             self.remark_on(data, side.names, fit, is_half=side.half is not None, label=f"{side.folder}: ")
+            for data, side in zip((a, b), sides, strict=True)
+        ]
+        if all(len(survey.kinds) < 2 for survey in surveys):  # else it is said already
+            both = surveys[0]._replace(kinds=surveys[0].kinds + surveys[1].kinds)
+            add_remarks(a, remark_on_kinds(both, channels))
         add_remarks(a, remark_on_endings(self.files))
         return Domains(a, b, paired=paired)
 
