@@ -160,7 +160,7 @@ def make_component(kind: str, name: str, prefix: str, values: SettingValues, *ar
 
 
 def _reader(hint: Any, metadata: JsonObject, separator: str = ",") -> Read:
-    """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each, None or a word."""
+    """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, None, and words."""
     if get_origin(hint) in (Union, types.UnionType):
         words = [word for each in get_args(hint) if get_origin(each) is Literal for word in get_args(each)]
         (inner,) = (

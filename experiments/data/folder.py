@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import remark_on_endings, sorted_image_paths
+from experiments.data.core.arrangement import remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
 from experiments.data.core.decoding import IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
@@ -96,7 +96,7 @@ class Folder(ImageFileSource, DomainSource):
         if all(len(survey.kinds) < 2 for survey in surveys):  # else it is said already
             both = surveys[0]._replace(kinds=surveys[0].kinds + surveys[1].kinds)
             add_remarks(a, remark_on_kinds(both, channels))
-        add_remarks(a, remark_on_endings(self.files))
+        add_remarks(a, remarks_on_files(self.files))
         return Domains(a, b, paired=paired)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
@@ -141,7 +141,7 @@ def images_below(root: Path) -> tuple[list[str], tuple[str, ...]]:
     Raises ValueError where there are none, and for a subfolder that cannot be read.
     """
     files = list(_walk(root))
-    return _images_among(root, files), remark_on_endings(files)
+    return _images_among(root, files), remarks_on_files(files)
 
 
 def _images_among(root: Path, files: Iterable[str]) -> list[str]:

@@ -69,9 +69,11 @@ class Store(ABC):
 
     Attributes:
         value_range: values of 16-bit images that become black and white.
+        remarks: lines on files that cannot be told apart by their paths.
     """
 
     value_range: tuple[int, int] = WHOLE_RANGE
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import torch
 from torch import Tensor
 
-from experiments.data.core.arrangement import Arrangement, arrange, remark_on_endings
+from experiments.data.core.arrangement import Arrangement, arrange, remarks_on_files
 from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import (
     AttributeGroup,
@@ -47,8 +47,8 @@ class ImageFileOptions:
 
     range: tuple[int, int] | Literal["auto"] = option(
         WHOLE_RANGE,
-        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour); auto takes the "
-        "smallest and the largest of the training images.",
+        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour); auto takes "
+        "the smallest and the largest of the training images.",
         at_least=0,
         at_most=65535,
     )
@@ -136,7 +136,7 @@ class ImageFileSource(Source, ABC):
         data = open_images(
             self.scaled_store, found.names, size, channels, fit, self.access, labels, classes, known
         )
-        add_remarks(data, (*found.remarks, *remark_on_endings(self.files)))
+        add_remarks(data, (*found.remarks, *self.store.remarks, *remarks_on_files(self.files)))
         self.remark_on(data, found.names, fit)
         return data
 

@@ -231,7 +231,7 @@ def test_a_run_records_the_range_that_auto_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["arch.hidden_layers", "data.range_of", "optimizer.betas"])
 def test_auto_is_refused_by_options_that_have_no_such_value(tmp_path: Path, key: str) -> None:
     write(tmp_path, 0, 1, 2, 3)
-    with pytest.raises(UsageError, match="'auto'|has no option"):
+    with pytest.raises(UsageError, match=r"'auto'|has no option"):
         resolve({"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (4, 4), key: "auto"})
 
 
