@@ -35,6 +35,9 @@ class FolderStore(Store):
             raise ValueError("not a file")
         return file.open("rb")
 
+    def size_of(self, name: str) -> int:
+        return (self.root / name).stat().st_size
+
     def name_of(self, name: str) -> str:
         return str(self.root / name)
 

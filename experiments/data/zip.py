@@ -101,6 +101,9 @@ class ZipStore(Store):
             file.close()
             raise
 
+    def size_of(self, name: str) -> int:
+        return self.members[name].file_size
+
     def name_of(self, name: str) -> str:
         return f"{name} in {self.file}"
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.data.core.arrangement import arrange
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
@@ -114,8 +115,6 @@ def test_a_path_within_the_bounds_is_taken(tmp_path: Path, store: str) -> None:
 
 
 def test_many_images_below_many_folders_are_arranged_in_little_time() -> None:
-    from experiments.data.core.arrangement import arrange
-
     names = [f"{'a/' * 62}{number % 7}/{number}.png" for number in range(20_000)]
     start = time.process_time()
     found = arrange(sorted(names), set(names), "set")

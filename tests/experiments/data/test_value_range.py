@@ -16,7 +16,7 @@ from experiments.data.core import image_files
 from experiments.data.core.dataset import DataAccess, DataSet
 from experiments.data.core.sources import open_source
 from experiments.data.folder import Folder
-from tests.experiments.data.helpers import BOTH, fetched, make
+from tests.experiments.data.helpers import BOTH, fetched, make, png_of_16_bits
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 
@@ -50,20 +50,7 @@ def test_twelve_bits_are_said_and_scaled_by_the_option_that_is_named(
 
 
 def write_colours(file: Path, pixels: np.ndarray[Any, Any], *further: tuple[bytes, bytes]) -> None:
-    """A PNG of 16 bits `(H, W, 2, 3 or 4)`, which Pillow does not write."""
-    height, width, channels = pixels.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)),
-        *further,
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
-    chunks = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    ]
-    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    file.write_bytes(png_of_16_bits(pixels, *further))
 
 
 COLOURS = np.random.default_rng(0).integers(0, 4096, (4, 4, 3))
