@@ -21,6 +21,7 @@ from experiments.data.core.layouts import (
     pair_by_name,
 )
 from experiments.data.core.surveys import remark_on_kinds
+from metrics.core.input_files import open_input_file
 
 
 class FolderStore(Store):
@@ -30,10 +31,7 @@ class FolderStore(Store):
         self.root = root
 
     def open(self, name: str) -> BinaryIO:
-        file = self.root / name
-        if file.exists() and not file.is_file():  # a pipe would be waited for, for ever
-            raise ValueError("not a file")
-        return file.open("rb")
+        return open_input_file(self.root / name)
 
     def size_of(self, name: str) -> int:
         return (self.root / name).stat().st_size

@@ -14,6 +14,7 @@ from experiments.data.core.arrangement import remark_on_left_out, sorted_image_p
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.path_names import plain_path
+from metrics.core.input_files import open_input_file
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
@@ -66,7 +67,7 @@ class ZipStore(Store):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            with zipfile.ZipFile(file) as directory:
+            with open_input_file(file) as content, zipfile.ZipFile(content) as directory:
                 members = directory.infolist()
         except IsADirectoryError as error:
             raise ValueError(f"{file} is a folder, not a zip file: write --data folder:{file}") from error
@@ -88,7 +89,7 @@ class ZipStore(Store):
         info = self.members[name]
         if info.file_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
-        file = self.file.open("rb")
+        file = open_input_file(self.file)
         try:
             file.seek(info.header_offset)
             header = file.read(LOCAL_HEADER)

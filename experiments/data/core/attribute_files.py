@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from experiments.data.core.decoding import Store, read_content
+from experiments.data.core.decoding import MOST_TEXT_BYTES, Store, read_content
 from experiments.data.core.path_names import listed_path
 from gans.core.attributes import NO_YES, AttributeGroup, Attributes, attributes_from_numbers
+from metrics.core.input_files import read_input_file
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
 BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}
@@ -143,7 +144,7 @@ def _check_rows(file: str, names: Sequence[str], most_rows: int) -> None:
 def read_celeba(file: Path) -> AttributeList:
     """Reads CelebA's list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
-        content = file.read_bytes()
+        content = read_input_file(file, MOST_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     return parse_celeba(str(file), content)
