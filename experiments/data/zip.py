@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import sorted_image_paths
+from experiments.data.core.arrangement import remark_on_left_out, sorted_image_paths
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileSource
+from experiments.data.core.path_names import plain_path
+from metrics.core.input_files import open_input_file
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
@@ -65,7 +67,7 @@ class ZipStore(Store):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            with zipfile.ZipFile(file) as directory:
+            with open_input_file(file) as content, zipfile.ZipFile(content) as directory:
                 members = directory.infolist()
         except IsADirectoryError as error:
             raise ValueError(f"{file} is a folder, not a zip file: write --data folder:{file}") from error
@@ -75,14 +77,19 @@ class ZipStore(Store):
             raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
         except Exception as error:  # a damaged directory raises anything
             raise ValueError(f"{file} is not a zip file, or is damaged: make or fetch it anew") from error
-        named = ((info.filename.replace("\\", "/"), info) for info in members)  # as Windows writes paths
-        self.members = {_plain_path(name): info for name, info in named if not name.endswith("/")}
+        files = [(plain_path(info.filename), info) for info in members if info.filename[-1:] not in "/\\"]
+        self.members = dict(files)
+        lost = [path for path, info in files if self.members[path] is not info]
+        if lost := sorted_image_paths(lost):
+            self.remarks = (
+                remark_on_left_out(lost, "because later ones in the zip file have the same path"),
+            )
 
     def open(self, name: str) -> BinaryIO:
         info = self.members[name]
         if info.file_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
-        file = self.file.open("rb")
+        file = open_input_file(self.file)
         try:
             file.seek(info.header_offset)
             header = file.read(LOCAL_HEADER)
@@ -94,6 +101,9 @@ class ZipStore(Store):
         except BaseException:
             file.close()
             raise
+
+    def size_of(self, name: str) -> int:
+        return self.members[name].file_size
 
     def name_of(self, name: str) -> str:
         return f"{name} in {self.file}"
@@ -134,8 +144,3 @@ class Zip(ImageFileSource):
             if self.store.members[name].flag_bits & ENCRYPTED:
                 raise ValueError(f"{file} is encrypted ({name}): unpack it, and write --data folder:PATH")
         return names
-
-
-def _plain_path(name: str) -> str:
-    """A path without `./` and without a slash at its start."""
-    return "/".join(part for part in name.split("/") if part not in ("", "."))

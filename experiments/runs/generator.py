@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from experiments.core.destinations import output_file, output_folder
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
-from experiments.core.files import write_atomically
+from experiments.core.files import AtomicWriter, write_atomically
 from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
 from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
@@ -277,6 +277,7 @@ def _save_each(samples: Tensor, folder: Path) -> str:
     if samples.dim() == 2:
         raise UsageError("points do not make one picture each; give --out FILE.npy or FILE.png")
     folder.mkdir(parents=True, exist_ok=True)
+    writer = AtomicWriter()
     for index, image in enumerate(to_uint8(samples)):
-        save_png(to_pillow(image), folder / _picture_name(index))
+        save_png(to_pillow(image), folder / _picture_name(index), writer)
     return f"{len(samples)} pictures in {folder}/"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.core.named_values import SettingValues
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+from metrics.core.input_files import open_input_file
 
 MOST_BYTES = 512 * 2**20  # of a file: CIFAR-100's has 155 MB
 
@@ -77,7 +78,7 @@ def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes, more than any of these sets")
-        with file.open("rb") as stream:
+        with open_input_file(file) as stream:
             content = _PlainUnpickler(stream, encoding="latin1").load()
     except Exception as error:  # damaged pickles raise anything
         reason = " ".join(str(error).split())
