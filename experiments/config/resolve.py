@@ -143,7 +143,7 @@ def _with_found_values(options: SettingValues, stack: SettingsStack, source: Sou
         found = source.found_options()
     for key in automatic:
         stack.sources[key] = f"{stack.sources[key]}: auto"
-    return options | {key: getattr(found, key.removeprefix("data.")) for key in automatic}
+    return {**options, **{key: getattr(found, key.removeprefix("data.")) for key in automatic}}
 
 
 def _adjust_regularizers(

@@ -130,7 +130,7 @@ def remove_leftovers(folder: Path, of: str = "", seconds: float = 0.0) -> None:
 
 def _leftovers_in(folder: Path, of: str = "") -> list["os.DirEntry[str]"]:
     """The files in a folder that may be leftovers; none where it cannot be read."""
-    found = []
+    found: list[os.DirEntry[str]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         found.extend(entry for entry in entries if is_leftover(entry.name, of))
     return found

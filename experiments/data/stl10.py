@@ -42,5 +42,5 @@ class Stl10(InMemoryNamedSet):
     def read(self, files: Files) -> Pictures:
         # Mapped, so that what is resized need not be in memory as a whole. "c" because tensors are writable.
         with open_input_file(files[0]) as stream:
-            pixels = np.memmap(stream, np.uint8, "c").reshape(-1, 3, SIDE, SIDE)  # type: ignore[call-overload]
+            pixels = np.memmap(stream, np.uint8, "c").reshape(-1, 3, SIDE, SIDE)
         return Pictures(torch.from_numpy(pixels.transpose(0, 1, 3, 2)))  # stored column by column
