@@ -47,7 +47,7 @@ BOMBS = {
     "large number": b"\x80\x02L0x" + b"f" * 200_000 + b"L\nq\x000}" + EACH + b".",
     "slow key": b"\x80\x02}" + MANY + b"Ns.",
     "slow keys": b"\x80\x02}(" + MANY + b"Nu.",
-    "slow key of protocol 0": b"(" + MANY + b"Nd.",
+    "slow key of protocol 0": b"(" + MANY + pickle.NONE + pickle.DICT + pickle.STOP,
     "slow key of a set": b"\x80\x04\x8f(" + MANY + b"\x90.",
     "slow key of a frozen set": b"\x80\x04(" + MANY + b"\x91.",
     "slow key of a set that is called for": b"\x80\x02c__builtin__\nset\n]" + MANY + b"a\x85R.",
