@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from experiments.core import registry
 from experiments.core.errors import RunError
-from experiments.core.files import read_regular_file, refuse_link, write_atomically
+from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import StateDict
 from metrics.core.torch_files import load_torch_file
 
@@ -152,13 +153,33 @@ def read_hash(path: Path) -> str:
     return words[0]
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file is there, holds anything, and has the content of the hash beside it, if there is one."""
+    try:
+        with open_regular_file(path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return False
+            try:
+                expected = read_hash(path)
+            except FileNotFoundError:
+                return True
+            return hashlib.file_digest(file, "sha256").hexdigest() == expected
+    except (OSError, ValueError, RunError):
+        return False
+
+
+def write_hash(path: Path, content: bytes) -> None:
+    """Writes the hash of a file's content beside it. Raises OSError where the disk does not take it."""
+    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+
+
 def write_with_hash(path: Path, content: bytes) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
     The hash goes first: a file without one never exists, nor one beside the hash of another.
     """
     path.unlink(missing_ok=True)
-    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+    write_hash(path, content)
     write_atomically(path, content)
 
 
