@@ -30,7 +30,7 @@ PARTIAL = ".partial"
 LEFTOVER_SECONDS = 3600.0  # longer than any one file takes to be written
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | bytearray) -> None:
     """Writes a file atomically: after a crash it is the old one or the new one.
 
     The steps are: write, fsync, rename, fsync the folder. The file that is renamed is always a new one, so

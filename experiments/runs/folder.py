@@ -207,8 +207,11 @@ class RunFolder:
         """
         for file in (self.scores_file, self.evaluation_file):
             if file.exists() or file.is_symlink():
-                kept = [line for line, entry in read_score_lines(file) if entry["step"] <= step]
-                write_atomically(file, "".join(kept).encode())
+                kept = bytearray()
+                for line, entry in read_score_lines(file):
+                    if entry["step"] <= step:
+                        kept += line
+                write_atomically(file, kept)
         self.best.forget_after(step)
 
 
