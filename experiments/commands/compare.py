@@ -11,6 +11,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 METRIC_HELP = "Score to compare (gans evaluate makes them); default: the first that all runs have."
+MIXED_HELP = "Compare scores that were computed differently."
 BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
@@ -27,7 +28,7 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line for every run.")
-@click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
+@click.option("--allow-mixed", "--force", "allow_mixed", is_flag=True, help=MIXED_HELP)
 @debug_option
 def compare(
     runs: tuple[str, ...],
@@ -36,7 +37,7 @@ def compare(
     test: str,
     as_json: bool,
     as_csv: bool,
-    force: bool,
+    allow_mixed: bool,
     debug: bool,
 ) -> None:
     """Compare settings by one score, with intervals and tests over the seeds.
@@ -50,7 +51,11 @@ def compare(
     from experiments.analysis.comparison.terminal_table import format_comparison, to_csv, to_json
 
     found = compared(
-        read_records(runs), metric, parse_setting_names(by), "paired" if test == "paired" else "welch", force
+        read_records(runs),
+        metric,
+        parse_setting_names(by),
+        "paired" if test == "paired" else "welch",
+        allow_mixed,
     )
     if as_csv:
         click.echo(to_csv(found), nl=False)
@@ -74,9 +79,12 @@ def parse_setting_names(words: str) -> list[str]:
 @click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
-@force_option("Overwrite FILE.html where it exists, and compare scores that were computed differently.")
+@click.option("--allow-mixed", is_flag=True, help=MIXED_HELP)
+@force_option("Overwrite FILE.html where it exists.")
 @debug_option
-def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: bool, debug: bool) -> None:
+def report(
+    runs: tuple[str, ...], out: str, metric: str | None, by: str, allow_mixed: bool, force: bool, debug: bool
+) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
 
     It holds their comparison, their curves and samples over time, and how they were made.
@@ -90,7 +98,7 @@ def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: 
     with output_file("report", out, ".html", force=force) as path:
         records, comparison, why_not = read_records(runs, leaves_out=True), None, ""
         try:
-            comparison = compared(records, metric, parse_setting_names(by), force=force)
+            comparison = compared(records, metric, parse_setting_names(by), force=allow_mixed)
         except UsageError as error:
             if metric or by:
                 raise
