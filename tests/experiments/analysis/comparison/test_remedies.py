@@ -65,8 +65,8 @@ def test_options_are_given_as_their_flag_takes_them(advised, tmp_path) -> None:
 
 def test_options_of_a_distance_are_those_of_its_metric(advised) -> None:
     """`fd-random-vgg-infinity` is made by --metrics fid-infinity."""
-    words = advised("fd-random-vgg-infinity", options={"sizes": 9})
-    assert words[words.index("--metrics") + 1] == "fid-infinity" and words[-1] == "fid-infinity.sizes=9"
+    words = advised("fd-random-vgg-infinity", options={"sizes": 20})
+    assert words[words.index("--metrics") + 1] == "fid-infinity" and words[-1] == "fid-infinity.sizes=20"
 
 
 def test_a_report_overwrites_without_comparing_mixtures(gans, make_run, tmp_path) -> None:
