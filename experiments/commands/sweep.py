@@ -234,6 +234,8 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
         return kept
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except RunError as error:  # a link, a pipe, or far too much
+        raise UsageError(f"{error}; or take another --out") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error
     from experiments.sweeps.engines import threads_per_job

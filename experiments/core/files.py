@@ -29,7 +29,7 @@ PARTIAL = ".partial"
 LEFTOVER_SECONDS = 3600.0  # longer than any one file takes to be written
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | bytearray) -> None:
     """Writes a file atomically: after a crash it is the old one or the new one.
 
     The steps are: write, fsync, rename, fsync the folder. The file that is renamed is always a new one, so
@@ -44,7 +44,7 @@ class AtomicWriter:
     def __init__(self) -> None:
         self._leftovers: dict[Path, list[str]] = {}
 
-    def write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes | bytearray) -> None:
         """Writes a file atomically."""
         if path.parent not in self._leftovers:
             self._leftovers[path.parent] = [entry.name for entry in _leftovers_in(path.parent)]
@@ -53,7 +53,7 @@ class AtomicWriter:
         _replace(path, content)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes | bytearray) -> None:
     """Puts a new file with this content in the place of `path`."""
     temporary = path
     try:

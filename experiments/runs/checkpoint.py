@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -163,13 +164,33 @@ def hash_file(file: io.FileIO) -> str:
     return digest
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file is there, holds anything, and has the content of the hash beside it, if there is one."""
+    try:
+        with open_regular_file(path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return False
+            try:
+                expected = read_hash(path)
+            except FileNotFoundError:
+                return True
+            return hash_file(file) == expected
+    except (OSError, ValueError, RunError):
+        return False
+
+
+def write_hash(path: Path, content: bytes) -> None:
+    """Writes the hash of a file's content beside it. Raises OSError where the disk does not take it."""
+    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+
+
 def write_with_hash(path: Path, content: bytes) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
     The hash goes first: a file without one never exists, nor one beside the hash of another.
     """
     path.unlink(missing_ok=True)
-    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+    write_hash(path, content)
     write_atomically(path, content)
 
 

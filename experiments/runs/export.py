@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -14,6 +15,7 @@ from experiments.core.files import open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
 from experiments.runs.checkpoint import check_revision, hash_file, hash_path, read_hash, write_with_hash
+from experiments.runs.score_lines import LARGEST_PROGRESS, LARGEST_STEP, is_number
 from experiments.runs.weights import Role, build_with_weights
 from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 
@@ -27,6 +29,18 @@ NEEDED: dict[Role, tuple[str, ...]] = {
 }
 # What files of older versions do not say.
 LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
+
+
+class ExportedNetwork(NamedTuple):
+    """A network from an exported file in evaluation mode, its settings, and how long it was trained.
+
+    Step and kimg are None in files of older versions, and where they were unknown.
+    """
+
+    network: nn.Module
+    settings: Settings
+    step: int | None
+    kimg: float | None
 
 
 def describe_network(settings: Settings, player: Role) -> JsonObject:
@@ -43,15 +57,26 @@ def describe_network(settings: Settings, player: Role) -> JsonObject:
     return description | ({"revision": revision} if revision > 1 else {})
 
 
-def export_network(network: nn.Module, settings: Settings, path: Path, player: Role = "generator") -> None:
+def export_network(
+    network: nn.Module,
+    settings: Settings,
+    path: Path,
+    player: Role = "generator",
+    step: int | None = None,
+    kimg: float | None = None,
+) -> None:
     """Exports the parameters and buffers of a generator or critic, with a hash beside the file.
 
-    Equal networks give equal bytes.
+    Equal networks, trained for as long, give equal bytes.
+
+    Args:
+        step, kimg: how long it was trained; None where that is unknown.
     """
     from safetensors.torch import save
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
-    metadata = json.dumps(describe_network(settings, player))
+    progress = {} if step is None else {"step": step, "kimg": kimg}
+    metadata = json.dumps({**describe_network(settings, player), **progress})
     write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
 
 
@@ -89,7 +114,12 @@ def read_export(path: Path) -> SafetensorsContent:
 
 
 def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, Settings]:
-    """Imports the network in a file that `export_network` wrote, in evaluation mode, and its settings.
+    """Imports the network in a file that `export_network` wrote, and its settings, as `open_export` does."""
+    return open_export(path, player)[:2]
+
+
+def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
+    """Opens a file that `export_network` wrote.
 
     Raises UsageError for a file that is not one, that is damaged, or that holds the other player.
     """
@@ -99,11 +129,22 @@ def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, S
         values = {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
         revision = int(description.get("revision", 1))
+        step, kimg = _progress(description)
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a {player} exported by gans") from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
     check_revision(settings.arch, revision, str(path))
     try:
-        return build_with_weights(settings, player, tensors), settings
+        return ExportedNetwork(build_with_weights(settings, player, tensors), settings, step, kimg)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _progress(description: JsonObject) -> tuple[int | None, float | None]:
+    """Step and kimg that an exported file says. Raises ValueError for numbers that cannot be."""
+    step, kimg = description.get("step"), description.get("kimg")
+    if step is not None and not (type(step) is int and 0 <= step <= LARGEST_STEP):
+        raise ValueError("step is no number of steps")
+    if kimg is not None and not (is_number(kimg) and 0 <= kimg <= LARGEST_PROGRESS):
+        raise ValueError("kimg is no number of images")
+    return step, None if kimg is None else float(kimg)
