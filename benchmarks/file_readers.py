@@ -238,6 +238,12 @@ def readers() -> dict[str, Reader]:
         "report run --out r.html",
         "doctor run --json",
     )
+    beside = (
+        "compare other run --metric modes/covered",
+        "compare other run",
+        "compare other run --allow-mixed",
+        "report other run --out r.html",
+    )
     resume, sample = "run --resume run", "sample run -n 2 --out s.npy"
     trained = f"run {whole.DCGAN} --data zip:p.zip --fit crop --force --out out"
     return {
@@ -254,7 +260,12 @@ def readers() -> dict[str, Reader]:
             "c.toml", "words", whole.make_config("toml"), ("run --config c.toml --dry-run",)
         ),
         "scores": Reader("run/scores.jsonl", "jsonl", whole.make_unfinished, (*compares, resume)),
-        "evaluations": Reader("run/evaluation.jsonl", "jsonl", whole.make_unfinished, (*compares, resume)),
+        "evaluations": Reader(
+            "run/evaluation.jsonl",
+            "jsonl",
+            whole.make_two,
+            (*beside, "doctor run --json", resume),
+        ),
         "checkpoint": Reader(
             "run/checkpoints/step-00000003.pt",
             "torch",

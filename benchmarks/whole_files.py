@@ -41,6 +41,16 @@ def make_unfinished() -> None:
     Path("run/generator.safetensors").unlink()
 
 
+def make_two() -> None:
+    """Makes two runs whose evaluations can be compared, the first of them unfinished."""
+    make_unfinished()
+    shutil.copytree("run", "other")
+    config = Path("other/config.json")
+    content = json.loads(config.read_text())
+    content["settings"]["seed"]["value"] = 1
+    config.write_text(json.dumps(content))
+
+
 def make_half() -> None:
     """Makes the same run without its last checkpoint, so that a step is left to do."""
     make_unfinished()

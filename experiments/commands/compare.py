@@ -11,6 +11,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 METRIC_HELP = "Score to compare (gans evaluate makes them); default: the first that all runs have."
+MIXED_HELP = "Compare scores that were computed differently."
 BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
@@ -32,7 +33,7 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
     is_flag=True,
     help="Print CSV with a line for every run; its last column says why one failed, diverged or collapsed.",
 )
-@click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
+@click.option("--allow-mixed", "--force", "allow_mixed", is_flag=True, help=MIXED_HELP)
 @debug_option
 def compare(
     runs: tuple[str, ...],
@@ -41,7 +42,7 @@ def compare(
     test: str,
     as_json: bool,
     as_csv: bool,
-    force: bool,
+    allow_mixed: bool,
     debug: bool,
 ) -> None:
     """Compare settings by one score, with intervals and tests over the seeds.
@@ -56,7 +57,11 @@ def compare(
     from experiments.analysis.comparison.terminal_table import format_comparison, to_csv, to_json
 
     found = compared(
-        read_records(runs), metric, parse_setting_names(by), "paired" if test == "paired" else "welch", force
+        read_records(runs),
+        metric,
+        parse_setting_names(by),
+        "paired" if test == "paired" else "welch",
+        allow_mixed,
     )
     if as_csv:
         click.echo(to_csv(found), nl=False)
@@ -80,9 +85,12 @@ def parse_setting_names(words: str) -> list[str]:
 @click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
-@force_option("Overwrite FILE.html where it exists, and compare scores that were computed differently.")
+@click.option("--allow-mixed", is_flag=True, help=MIXED_HELP)
+@force_option("Overwrite FILE.html where it exists.")
 @debug_option
-def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: bool, debug: bool) -> None:
+def report(
+    runs: tuple[str, ...], out: str, metric: str | None, by: str, allow_mixed: bool, force: bool, debug: bool
+) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
 
     RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. The report holds their comparison, their
@@ -97,7 +105,7 @@ def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: 
     with output_file("report", out, ".html", force=force) as path:
         records, comparison, why_not = read_records(runs, leaves_out=True), None, ""
         try:
-            comparison = compared(records, metric, parse_setting_names(by), force=force)
+            comparison = compared(records, metric, parse_setting_names(by), force=allow_mixed)
         except UsageError as error:
             if metric or by:
                 raise

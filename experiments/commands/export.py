@@ -33,17 +33,17 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     from experiments.core.files import make_parent_folders, write_file
     from experiments.runs.checkpoint import hash_path
     from experiments.runs.export import export_network
-    from experiments.runs.generator import from_noise, load_generator, restrict_to_class
+    from experiments.runs.generator import from_noise, load, restrict_to_class
 
     endings = [f".{form}"] if form else [".safetensors", ".onnx"]
     beside = [hash_path(Path(out)).name] if Path(out).suffix == ".safetensors" else []
     with output_file("export", out, *endings, force=force, beside=beside) as path:
-        network, settings = load_generator(flags["run"])
+        network, settings, step, kimg = load(flags["run"])
         if path.suffix == ".safetensors":
             if flags["label"] is not None:
                 raise UsageError("--label has no meaning for safetensors, which keep all classes")
             with make_parent_folders(path):
-                export_network(network, settings, path)
+                export_network(network, settings, path, step=step, kimg=kimg)
         else:
             from experiments.inference.onnx import export_checked
 

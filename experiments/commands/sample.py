@@ -71,10 +71,9 @@ def sample(
         from_noise,
         generate,
         load_generator,
-        open_destination,
         restrict_to_class,
-        save_samples,
     )
+    from experiments.runs.sample_files import open_destination, save_samples
 
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")

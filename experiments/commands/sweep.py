@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from experiments.sweeps.worker import Evaluation
 
 MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
+MOST_SWEEP_BYTES = 2**16  # of sweep.json
 ENGINES = ("local", "ray")
 EVALUATIONS = "the evaluation at the end of each run, and of those every --evaluate-kimg"
 HELPS = {  # where those of a single run are not true
@@ -227,12 +228,14 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
 
     file = out / "sweep.json"
     try:
-        kept = parse_json(read_regular_file(file))["threads"]
+        kept = parse_json(read_regular_file(file, MOST_SWEEP_BYTES))["threads"]
         if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
             raise ValueError(f"{kept} threads")
         return kept
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except RunError as error:  # a link, a pipe, or far too much
+        raise UsageError(f"{error}; or take another --out") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read; take another --out") from error
     from experiments.sweeps.engines import threads_per_job

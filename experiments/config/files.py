@@ -1,6 +1,10 @@
 """Config files: a run's own config.json, or settings in JSON, YAML or TOML."""
 
+import io
+import os
 import re
+import stat
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,10 +18,12 @@ from experiments.core.options import read_option
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
+from metrics.core.input_files import BYTES, NO_WAIT
 from metrics.core.nested_values import check_tree_size
 
 FORMAT = 1
 MOST_CONFIG_BYTES = 64 * 2**10
+PIPE_SECONDS, PAUSE_SECONDS = 5.0, 0.05
 DEEP_KEY = re.compile(r"(?<![\w'\"-])(?:[\w'\"-]++[ \t]*+\.[ \t]*+){20}")
 # Settings that are all there where a file is a run's own config, resolved for its architecture, loss and
 # data.
@@ -41,11 +47,30 @@ def read_config(path: Path) -> SettingValues:
     Raises UsageError for a file that cannot be read, and where `parse_config` does.
     """
     try:
-        with path.open("rb") as file:  # which may be a link, or a pipe of the user's shell
-            content = file.read(MOST_CONFIG_BYTES + 1)
+        content = _read_file_or_pipe(path)
     except OSError as error:
         raise UsageError(f"config {path}: {error.strerror or error}") from error
     return parse_config(path, content)
+
+
+def _read_file_or_pipe(path: Path) -> bytes:
+    """Reads the bytes of a config file, no more than are too many, or of a pipe, as shells make from `<(…)`.
+
+    A program has to be at the other end of a pipe, or to come there soon. Raises OSError where none does.
+    """
+    with io.FileIO(os.open(path, os.O_RDONLY | NO_WAIT | BYTES)) as file:
+        found, last = file.read(MOST_CONFIG_BYTES), time.monotonic() + PIPE_SECONDS
+        # It reads None where a program at the other end has not written yet, and b"" where there is none.
+        while found == b"" and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            if time.monotonic() > last:
+                raise OSError("it is a pipe into which nothing is written")
+            time.sleep(PAUSE_SECONDS)
+            found = file.read(MOST_CONFIG_BYTES)
+        found = found or b""
+        os.set_blocking(file.fileno(), True)
+        while len(found) <= MOST_CONFIG_BYTES and (more := file.read(MOST_CONFIG_BYTES)):
+            found += more
+    return found
 
 
 def parse_config(path: Path, content: bytes) -> SettingValues:
@@ -86,7 +111,7 @@ def _parse(path: Path, content: bytes) -> SettingValues:
     try:
         parsed = _parse_text(content.decode(), kind)
         check_tree_size(parsed, MOST_CONFIG_BYTES)
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # their readers raise anything
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
         raise UsageError(f"config {path}: must be a {kind} object of settings")
@@ -100,12 +125,28 @@ def _parse_text(text: str, kind: str) -> Any:
         if DEEP_KEY.search(text):  # its reader's time grows with the cube of that
             raise ValueError("a key is nested too deeply")
         return tomllib.loads(text)
+    return _parse_yaml(text)
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parses YAML of plain values. Raises ValueError where it is none, or far more than it holds."""
     import yaml  # type: ignore[import-untyped]
 
+    class BoundedLoader(yaml.SafeLoader):  # type: ignore[misc]
+        """Loader that counts what mappings take over from others (`<<`), again and again."""
+
+        taken = 0
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            super().flatten_mapping(node)
+            self.taken += len(node.value)
+            if self.taken > MOST_CONFIG_BYTES:
+                raise ValueError("it describes far more than it holds")
+
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(error) from error
+        return yaml.load(text, BoundedLoader)
+    except (AttributeError, IndexError, KeyError) as error:
+        raise ValueError("a value is not what its tag says") from error
 
 
 def modernize(settings: SettingValues) -> SettingValues:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # commands that only read names of settings import no network
 
 Layer = tuple[str, SettingValues]  # the source of values in words, and the values
 PAIRS = ("augment", "regularizers")  # settings that are mappings themselves
+AUTOMATIC = ("preset", "device", "fit", "track")  # settings that are "auto" as long as nobody sets them
 
 
 class SettingsStack:
@@ -90,9 +91,14 @@ def order_layers(request: Request, native: "Native", config: Layer, flags: Setti
     return [
         (f"data {request.data}", {name: value for name, value in shape.items() if value is not None}),
         ("automatic", {"preset": request.preset, "device": request.device}),
-        (origin, {name: value for name, value in file.items() if value != "auto"}),
-        ("flag", {name: value for name, value in flags.items() if value != "auto"}),
+        (origin, without_automatic(file)),
+        ("flag", without_automatic(flags)),
     ]
+
+
+def without_automatic(values: SettingValues) -> SettingValues:
+    """Leaves out settings that are "auto", as they are anyway; options may have that value of their own."""
+    return {name: value for name, value in values.items() if value != "auto" or name not in AUTOMATIC}
 
 
 def stack_layers(request: Request, layers: Iterable[Layer], side: int | None) -> SettingsStack:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.components import derive_options
-from experiments.config.precedence import Request, flatten, order_layers, stack_layers
+from experiments.config.precedence import (
+    Request,
+    SettingsStack,
+    flatten,
+    order_layers,
+    stack_layers,
+    without_automatic,
+)
 from experiments.config.rules import class_count, derive_settings, derive_task
 from experiments.core import registry
 from experiments.core.device import resolve_device
@@ -14,7 +21,7 @@ from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins, add_recorded_plugins
 from experiments.core.value_readers import file_paths
-from experiments.data.core.dataset import DomainSource, Native
+from experiments.data.core.dataset import DomainSource, Native, Source
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
 from gans.core.architecture import Architecture
@@ -79,7 +86,7 @@ def resolve(
             f"architecture {request.arch} makes {' and '.join(request.architecture.data)}, "
             f"data {request.data} is {source.kind}; take another of the two"
         )
-    options = derive_options(stack, flags)
+    options = _with_found_values(derive_options(stack, flags), stack, source)
     check_trackers(stack.values["track"])
     return RunSpec(Settings(**stack.values, options=options), stack.sources)
 
@@ -101,7 +108,7 @@ def _request(asked: SettingValues) -> Request:
 
 def _keys(asked: SettingValues) -> SettingValues:
     """Settings by name and options by key, as far as they are needed to find the data."""
-    return dict(flatten("settings", {k: v for k, v in asked.items() if v != "auto"}))
+    return dict(flatten("settings", without_automatic(asked)))
 
 
 def _name(value: object) -> Any:
@@ -125,6 +132,18 @@ def _native(request: Request) -> Native:
         )
     with usage_errors():
         return source.native_domains(task == "pairs")
+
+
+def _with_found_values(options: SettingValues, stack: SettingsStack, source: Source) -> SettingValues:
+    """Replaces options of the data that are "auto" by what was found, so that later commands use the same."""
+    automatic = [key for key, value in options.items() if key.startswith("data.") and value == "auto"]
+    if not automatic:
+        return options
+    with usage_errors():
+        found = source.found_options()
+    for key in automatic:
+        stack.sources[key] = f"{stack.sources[key]}: auto"
+    return {**options, **{key: getattr(found, key.removeprefix("data.")) for key in automatic}}
 
 
 def _adjust_regularizers(

@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from experiments.core.errors import RunError
+from metrics.core.input_files import BYTES, NO_WAIT
 from metrics.core.nested_values import parse_json as parse_json
 
 try:
@@ -22,21 +23,38 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe that stands in the place of a file
-BYTES = getattr(os, "O_BINARY", 0)
 LINK_ERRORS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)  # of links, by system, and of sockets
 TO_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND
 PARTIAL = ".partial"
 LEFTOVER_SECONDS = 3600.0  # longer than any one file takes to be written
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | bytearray) -> None:
     """Writes a file atomically: after a crash it is the old one or the new one.
 
     The steps are: write, fsync, rename, fsync the folder. The file that is renamed is always a new one, so
     that nothing is written through a link. What a killed process left of the same file is removed.
     """
-    remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
+    AtomicWriter().write(path, content)
+
+
+class AtomicWriter:
+    """Writer of many files, each as `write_atomically` does, that looks for leftovers once in each folder."""
+
+    def __init__(self) -> None:
+        self._leftovers: dict[Path, list[str]] = {}
+
+    def write(self, path: Path, content: bytes | bytearray) -> None:
+        """Writes a file atomically."""
+        if path.parent not in self._leftovers:
+            self._leftovers[path.parent] = [entry.name for entry in _leftovers_in(path.parent)]
+        if any(is_leftover(name, path.name) for name in self._leftovers[path.parent]):
+            remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
+        _replace(path, content)
+
+
+def _replace(path: Path, content: bytes | bytearray) -> None:
+    """Puts a new file with this content in the place of `path`."""
     temporary = path
     try:
         temporary, descriptor = _make_temporary(path)
@@ -104,12 +122,18 @@ def remove_leftovers(folder: Path, of: str = "", seconds: float = 0.0) -> None:
         of: name of the file; empty for all.
     """
     before = time.time() - seconds
+    for entry in _leftovers_in(folder, of):
+        with suppress(OSError):
+            if _is_abandoned(entry.path) or entry.stat(follow_symlinks=False).st_mtime <= before:
+                Path(entry.path).unlink()
+
+
+def _leftovers_in(folder: Path, of: str = "") -> list["os.DirEntry[str]"]:
+    """The files in a folder that may be leftovers; none where it cannot be read."""
+    found: list[os.DirEntry[str]] = []
     with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if is_leftover(entry.name, of):
-                with suppress(OSError):
-                    if _is_abandoned(entry.path) or entry.stat(follow_symlinks=False).st_mtime <= before:
-                        Path(entry.path).unlink()
+        found.extend(entry for entry in entries if is_leftover(entry.name, of))
+    return found
 
 
 def _is_abandoned(path: str) -> bool:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.core.files import make_parent_folders, write_atomically
+from experiments.core.files import AtomicWriter, make_parent_folders
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,11 +84,15 @@ def render_figure(figure: "Figure") -> Image.Image:
     return Image.fromarray(np.asarray(pixels)).convert("RGB")
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
-    """Writes a PNG without times or other metadata; equal pictures give equal bytes."""
+def save_png(picture: Image.Image, path: Path, writer: AtomicWriter | None = None) -> None:
+    """Writes a PNG without times or other metadata; equal pictures give equal bytes.
+
+    Args:
+        writer: one for all pictures that are written; a new one by default.
+    """
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
-    write_atomically(path, buffer.getvalue())
+    (writer or AtomicWriter()).write(path, buffer.getvalue())
 
 
 def draw_samples(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:
@@ -99,7 +103,7 @@ def draw_samples(samples: Tensor, reals: Tensor | None = None, columns: int = GR
     return to_pillow(grid(to_uint8(samples), columns))
 
 
-def write_picture(path: Path, picture: Image.Image) -> None:
-    """Writes a picture as a PNG file. Raises RunError where it cannot be written."""
+def write_picture(path: Path, picture: Image.Image, writer: AtomicWriter | None = None) -> None:
+    """Writes a picture as a PNG file, as `save_png` does. Raises RunError where it cannot be written."""
     with make_parent_folders(path):
-        save_png(picture, path)
+        save_png(picture, path, writer)

@@ -5,11 +5,11 @@ their setting (`arch`, `optimizer`, …), kinds of which it may have several by 
 """
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -160,10 +160,14 @@ def make_component(kind: str, name: str, prefix: str, values: SettingValues, *ar
 
 
 def _reader(hint: Any, metadata: JsonObject, separator: str = ",") -> Read:
-    """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, each or None."""
+    """Makes a reader of values of a type within bounds: int, float, bool, str, tuples, None, and words."""
     if get_origin(hint) in (Union, types.UnionType):
-        (inner,) = (each for each in get_args(hint) if each is not type(None))
-        return partial(_read_optional, _reader(inner, metadata))
+        words = [word for each in get_args(hint) if get_origin(each) is Literal for word in get_args(each)]
+        (inner,) = (
+            each for each in get_args(hint) if each is not type(None) and get_origin(each) is not Literal
+        )
+        read = _reader(inner, metadata)
+        return partial(_read_word_or, read, words) if words else partial(_read_optional, read)
     if get_origin(hint) is tuple:
         return partial(_read_list, get_args(hint), metadata, separator)
     if hint is bool:
@@ -178,6 +182,16 @@ def _reader(hint: Any, metadata: JsonObject, separator: str = ",") -> Read:
 
 def _read_optional(read: Read, value: object) -> Any:
     return None if value is None or value == "none" else read(value)
+
+
+def _read_word_or(read: Read, words: Sequence[str], value: object) -> Any:
+    """Reads one of `words`, or else what `read` reads."""
+    if isinstance(value, str) and value in words:
+        return value
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; {' or '.join(words)} is possible as well") from error
 
 
 def _read_list(

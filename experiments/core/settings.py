@@ -113,7 +113,7 @@ class Settings:
     fit: str | None = setting(
         choice("auto", "crop", "pad", "stretch", "error"),
         "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "
-        "refuses a set of mixed sizes or channels.",
+        "refuses a set of mixed sizes.",
     )
     data_root: str | None = setting(
         folder_path,

@@ -1,15 +1,16 @@
 """Formatting of values of settings as their flags would take them."""
 
+SIZES = ("image_size",)  # settings that are written HEIGHTxWIDTH
 
-def format_value(value: object) -> str:
-    """Formats a value as its flag would take it; – for one without meaning."""
+
+def format_value(value: object, name: str = "") -> str:
+    """Formats a value as the flag of the setting `name` would take it; – for one without meaning."""
     if value is None or value == ():
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        is_size = all(type(v) is int for v in value)
-        return ("x" if is_size else ",").join(
+        return ("x" if name in SIZES else ",").join(
             _format_entry(*v) if isinstance(v, tuple) else format_value(v) for v in value
         )
     return _digits(value) if isinstance(value, float) else str(value)

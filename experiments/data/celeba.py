@@ -9,10 +9,12 @@ from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.attribute_files import CELEBA as ATTRIBUTES
 from experiments.data.core.attribute_files import read_celeba
 from experiments.data.core.dataset import AttributeGroup, DataSet, Fit, Native
+from experiments.data.core.decoding import MOST_TEXT_BYTES
 from experiments.data.core.image_files import open_images
 from experiments.data.core.named_sets import Files, NamedSet, torchvision_datasets
 from experiments.data.core.pixels import check_shape
 from experiments.data.folder import FolderStore
+from metrics.core.input_files import read_input_file
 
 PARTITION, IMAGES = "list_eval_partition.txt", "img_align_celeba"
 ARCHIVE = f"{IMAGES}.zip"
@@ -94,7 +96,8 @@ class Celeba(NamedSet):
 def _names(partition: Path, split: str) -> list[str]:
     """Names of the images of a split. Raises ValueError where the file is not CelebA's partition."""
     try:
-        rows = [line.split() for line in partition.read_text("ascii").splitlines()]
+        content = read_input_file(partition, MOST_TEXT_BYTES).decode("ascii")
+        rows = [line.split() for line in content.splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{partition} cannot be read: {error}") from error
     names = [row[0] for row in rows if row[1:] == [split]]

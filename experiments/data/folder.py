@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import remark_on_endings, sorted_image_paths
+from experiments.data.core.arrangement import remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
 from experiments.data.core.decoding import IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
@@ -20,6 +20,8 @@ from experiments.data.core.layouts import (
     open_domain_files,
     pair_by_name,
 )
+from experiments.data.core.surveys import remark_on_kinds
+from metrics.core.input_files import open_input_file
 
 
 class FolderStore(Store):
@@ -29,10 +31,10 @@ class FolderStore(Store):
         self.root = root
 
     def open(self, name: str) -> BinaryIO:
-        file = self.root / name
-        if file.exists() and not file.is_file():  # a pipe would be waited for, for ever
-            raise ValueError("not a file")
-        return file.open("rb")
+        return open_input_file(self.root / name)
+
+    def size_of(self, name: str) -> int:
+        return (self.root / name).stat().st_size
 
     def name_of(self, name: str) -> str:
         return str(self.root / name)
@@ -63,13 +65,14 @@ class Folder(ImageFileSource, DomainSource):
         return str(self.store.root)
 
     def native_domains(self, paired: bool) -> Native:
-        """The native shape of both domains: any size; the channels of the richer one."""
+        """The native shape of both domains: any size; their channels, RGB where they differ in these."""
         sides = self._sides(paired)
         natives = [self.native_of(side.names) for side in sides]
         first = next((native.first for native in natives if native.first), None)
         if first and sides[0].half:
             first = first[0], first[1] // 2
-        return Native(channels=max(native.channels or 3 for native in natives), first=first)
+        kinds = {native.channels or 3 for native in natives}
+        return Native(channels=kinds.pop() if len(kinds) == 1 else 3, first=first)
 
     def open_domains(
         self,
@@ -86,10 +89,15 @@ class Folder(ImageFileSource, DomainSource):
         """
         channels = channels or self.native_domains(paired).channels or 3
         sides = self._sides(paired, held_out)
-        a, b = open_domain_files(self.store, sides, size, channels, fit, self.access, paired)
-        for data, side in zip((a, b), sides, strict=True):
+        a, b = open_domain_files(self.scaled_store, sides, size, channels, fit, self.access, paired)
+        surveys = [
             self.remark_on(data, side.names, fit, side.half is not None, message_prefix=f"{side.folder}: ")
-        add_remarks(a, remark_on_endings(self.files))
+            for data, side in zip((a, b), sides, strict=True)
+        ]
+        if all(len(survey.kinds) < 2 for survey in surveys):  # else it is said already
+            both = surveys[0]._replace(kinds=surveys[0].kinds + surveys[1].kinds)
+            add_remarks(a, remark_on_kinds(both, channels))
+        add_remarks(a, remarks_on_files(self.files))
         return Domains(a, b, paired=paired)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
@@ -134,7 +142,7 @@ def images_below(root: Path) -> tuple[list[str], tuple[str, ...]]:
     Raises ValueError where there are none, and for a subfolder that cannot be read.
     """
     files = list(_walk(root))
-    return _images_among(root, files), remark_on_endings(files)
+    return _images_among(root, files), remarks_on_files(files)
 
 
 def _images_among(root: Path, files: Iterable[str]) -> list[str]:

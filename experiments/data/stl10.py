@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+from metrics.core.input_files import open_input_file
 
 SIDE = 96
 LENGTH = 100_000
@@ -40,5 +41,6 @@ class Stl10(InMemoryNamedSet):
 
     def read(self, files: Files) -> Pictures:
         # Mapped, so that what is resized need not be in memory as a whole. "c" because tensors are writable.
-        pixels = np.memmap(files[0], np.uint8, "c").reshape(-1, 3, SIDE, SIDE)
+        with open_input_file(files[0]) as stream:
+            pixels = np.memmap(stream, np.uint8, "c").reshape(-1, 3, SIDE, SIDE)
         return Pictures(torch.from_numpy(pixels.transpose(0, 1, 3, 2)))  # stored column by column

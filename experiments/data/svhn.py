@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+from metrics.core.input_files import open_input_file
 
 MOST_NUMBERS = 2**28  # bytes of pictures, 3072 each: the training split has 225 million
 
@@ -38,9 +39,12 @@ class Svhn(InMemoryNamedSet):
 
         file = files[0]
         try:
-            if sum(math.prod(shape) for _, shape, _ in whosmat(file)) > MOST_NUMBERS:  # before it is inflated
-                raise ValueError("it claims more numbers than this set has")
-            content = loadmat(file, variable_names=["X", "y"])
+            with open_input_file(file) as stream:
+                claimed = sum(math.prod(shape) for _, shape, _ in whosmat(stream))
+                if claimed > MOST_NUMBERS:  # before it is inflated
+                    raise ValueError("it claims more numbers than this set has")
+                stream.seek(0)
+                content = loadmat(stream, variable_names=["X", "y"])
             pixels, labels = np.asarray(content["X"]), np.asarray(content["y"]).reshape(-1)
         except Exception as error:  # damaged files raise anything
             reason = " ".join(str(error).split())

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import sorted_image_paths
+from experiments.data.core.arrangement import remark_on_left_out, sorted_image_paths
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileSource
+from experiments.data.core.path_names import plain_path
+from metrics.core.input_files import open_input_file
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
-# Bytes that are read at once; of methods whose readers inflate all that they have read, compressed ones.
-STEP_BYTES, STEP_OF_OTHERS = 2**16, 2**12
+STEP_BYTES = 2**16  # that are read at once
+# The readers of other methods inflate all that they have read: bzip2 packs a gigabyte into a kilobyte.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class _SteadyReader(io.RawIOBase):
@@ -26,10 +29,8 @@ class _SteadyReader(io.RawIOBase):
     Without them, a member that inflates to much more than it declares is inflated whole before it is refused.
     """
 
-    def __init__(self, member: zipfile.ZipExtFile, method: int) -> None:
+    def __init__(self, member: zipfile.ZipExtFile) -> None:
         self._member = member
-        is_bounded = method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        self._step = STEP_BYTES if is_bounded else STEP_OF_OTHERS
 
     def readable(self) -> bool:
         return True
@@ -38,7 +39,7 @@ class _SteadyReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = self._member.read(min(len(buffer), self._step))
+        content = self._member.read(min(len(buffer), STEP_BYTES))
         buffer[: len(content)] = content
         return len(content)
 
@@ -65,7 +66,7 @@ class ZipStore(Store):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            with zipfile.ZipFile(file) as directory:
+            with open_input_file(file) as content, zipfile.ZipFile(content) as directory:
                 members = directory.infolist()
         except IsADirectoryError as error:
             raise ValueError(f"{file} is a folder, not a zip file: write --data folder:{file}") from error
@@ -75,14 +76,21 @@ class ZipStore(Store):
             raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
         except Exception as error:  # a damaged directory raises anything
             raise ValueError(f"{file} is not a zip file, or is damaged: make or fetch it anew") from error
-        named = ((info.filename.replace("\\", "/"), info) for info in members)  # as Windows writes paths
-        self.members = {_plain_path(name): info for name, info in named if not name.endswith("/")}
+        files = [(plain_path(info.filename), info) for info in members if info.filename[-1:] not in "/\\"]
+        self.members = dict(files)
+        lost = [path for path, info in files if self.members[path] is not info]
+        if lost := sorted_image_paths(lost):
+            self.remarks = (
+                remark_on_left_out(lost, "because later ones in the zip file have the same path"),
+            )
 
     def open(self, name: str) -> BinaryIO:
         info = self.members[name]
         if info.file_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
-        file = self.file.open("rb")
+        if info.compress_type not in METHODS:
+            raise ValueError(f"it is compressed {_method_name(info)}, which can take any memory")
+        file = open_input_file(self.file)
         try:
             file.seek(info.header_offset)
             header = file.read(LOCAL_HEADER)
@@ -90,10 +98,13 @@ class ZipStore(Store):
                 raise zipfile.BadZipFile("the zip file is damaged")
             file.seek(sum(struct.unpack("<HH", header[-4:])), os.SEEK_CUR)  # past the name and extra fields
             member = zipfile.ZipExtFile(file, "r", info, close_fileobj=True)  # checks the sum at its end
-            return io.BufferedReader(_SteadyReader(member, info.compress_type), STEP_BYTES)
+            return io.BufferedReader(_SteadyReader(member), STEP_BYTES)
         except BaseException:
             file.close()
             raise
+
+    def size_of(self, name: str) -> int:
+        return self.members[name].file_size
 
     def name_of(self, name: str) -> str:
         return f"{name} in {self.file}"
@@ -131,11 +142,17 @@ class Zip(ImageFileSource):
         if not names:
             raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
         for name in names:
-            if self.store.members[name].flag_bits & ENCRYPTED:
+            member = self.store.members[name]
+            if member.flag_bits & ENCRYPTED:
                 raise ValueError(f"{file} is encrypted ({name}): unpack it, and write --data folder:PATH")
+            if member.compress_type not in METHODS:
+                raise ValueError(
+                    f"{file} is compressed {_method_name(member)} ({name}), which can take any memory: "
+                    "unpack it, and write --data folder:PATH"
+                )
         return names
 
 
-def _plain_path(name: str) -> str:
-    """A path without `./` and without a slash at its start."""
-    return "/".join(part for part in name.split("/") if part not in ("", "."))
+def _method_name(member: zipfile.ZipInfo) -> str:
+    names = {zipfile.ZIP_BZIP2: "with bzip2", zipfile.ZIP_LZMA: "with LZMA"}
+    return names.get(member.compress_type, f"by method {member.compress_type}")

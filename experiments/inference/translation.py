@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.errors import UsageError, usage_errors
+from experiments.core.files import AtomicWriter
 from experiments.core.images import to_pillow, to_uint8, write_picture
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.conversion import convert, resize
@@ -183,6 +184,7 @@ def translate_files(
     depend on what else is translated.
     """
     make_deterministic()
+    writer = AtomicWriter()
     for item in items:
         with usage_errors():
             image, alpha = item.read(frame.channels)
@@ -190,5 +192,5 @@ def translate_files(
         result = frame.through(target, image)
         if alpha is not None:
             result.putalpha(alpha)
-        write_picture(item.result, result)
+        write_picture(item.result, result, writer)
         advance(1)

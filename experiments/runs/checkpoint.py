@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import torch
 
 from experiments.core import registry
+from experiments.core.console import NO_MEMORY
 from experiments.core.errors import RunError
-from experiments.core.files import read_regular_file, refuse_link, write_atomically
+from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import StateDict
 from metrics.core.torch_files import load_torch_file
 
@@ -152,13 +154,43 @@ def read_hash(path: Path) -> str:
     return words[0]
 
 
+def hash_file(file: io.FileIO) -> str:
+    """Computes the SHA-256 of an open file, in hexadecimal digits, without holding its content.
+
+    The file is at its start afterwards. Raises OSError where it cannot be read.
+    """
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return digest
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there, holds anything, and has the content of the hash beside it, if there is one."""
+    try:
+        with open_regular_file(path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return False
+            try:
+                expected = read_hash(path)
+            except FileNotFoundError:
+                return True
+            return hash_file(file) == expected
+    except (OSError, ValueError, RunError):
+        return False
+
+
+def write_hash(path: Path, content: bytes) -> None:
+    """Writes the hash of a file's content beside it. Raises OSError where the disk does not take it."""
+    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+
+
 def write_with_hash(path: Path, content: bytes) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
     The hash goes first: a file without one never exists, nor one beside the hash of another.
     """
     path.unlink(missing_ok=True)
-    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+    write_hash(path, content)
     write_atomically(path, content)
 
 
@@ -180,23 +212,26 @@ def load_checkpoint(path: Path) -> StateDict:
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
     Raises DamagedError for a file that is not a checkpoint, is a link or fails its hash, RunError for a newer
-    format.
+    format, and where there is not enough memory.
     """
     try:
         refuse_link(path.parent)
         expected = read_hash(path)
-        data = read_regular_file(path)
+        file = open_regular_file(path)
     except RunError as error:
         raise DamagedError(f"checkpoint {error}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
-    try:
-        content = load_torch_file(io.BytesIO(data))
-    except Exception as error:  # whatever a tampered file makes the reader stumble over
-        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
+    with io.BufferedReader(file) as stream:
+        if hash_file(file) != expected:
+            raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
+        try:
+            content = load_torch_file(stream)
+        except Exception as error:  # whatever a tampered file makes the reader stumble over
+            if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):  # an earlier one is no remedy
+                raise RunError(f"checkpoint {path}: not enough memory to read it; free some") from error
+            raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
     if not isinstance(content, dict) or not _has_counts(content):
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     if content["format"] > FORMAT:

@@ -1,9 +1,9 @@
 """Export of a network as one file: weights in safetensors, and the settings that build it again."""
 
-import hashlib
 import json
-from contextlib import suppress
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -11,13 +11,15 @@ from experiments.config.components import network_options
 from experiments.config.files import settings_from
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
-from experiments.core.files import parse_json, read_regular_file
+from experiments.core.files import open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, hash_path, read_hash, write_with_hash
+from experiments.runs.checkpoint import check_revision, hash_file, hash_path, read_hash, write_with_hash
+from experiments.runs.score_lines import LARGEST_PROGRESS, LARGEST_STEP, is_number
 from experiments.runs.weights import Role, build_with_weights
 from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 
+MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
@@ -27,6 +29,18 @@ NEEDED: dict[Role, tuple[str, ...]] = {
 }
 # What files of older versions do not say.
 LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
+
+
+class ExportedNetwork(NamedTuple):
+    """A network from an exported file in evaluation mode, its settings, and how long it was trained.
+
+    Step and kimg are None in files of older versions, and where they were unknown.
+    """
+
+    network: nn.Module
+    settings: Settings
+    step: int | None
+    kimg: float | None
 
 
 def describe_network(settings: Settings, player: Role) -> JsonObject:
@@ -43,32 +57,56 @@ def describe_network(settings: Settings, player: Role) -> JsonObject:
     return description | ({"revision": revision} if revision > 1 else {})
 
 
-def export_network(network: nn.Module, settings: Settings, path: Path, player: Role = "generator") -> None:
+def export_network(
+    network: nn.Module,
+    settings: Settings,
+    path: Path,
+    player: Role = "generator",
+    step: int | None = None,
+    kimg: float | None = None,
+) -> None:
     """Exports the parameters and buffers of a generator or critic, with a hash beside the file.
 
-    Equal networks give equal bytes.
+    Equal networks, trained for as long, give equal bytes.
+
+    Args:
+        step, kimg: how long it was trained; None where that is unknown.
     """
     from safetensors.torch import save
 
     tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
-    metadata = json.dumps(describe_network(settings, player))
+    progress = {} if step is None else {"step": step, "kimg": kimg}
+    metadata = json.dumps({**describe_network(settings, player), **progress})
     write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
 
 
 def read_export(path: Path) -> SafetensorsContent:
     """Reads an exported file, checked against the hash beside it.
 
-    Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors.
+    Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors,
+    RunError where there is not enough memory.
     """
     try:
-        content = read_regular_file(path)
-        with suppress(FileNotFoundError):
-            if hashlib.sha256(content).hexdigest() != read_hash(path):
-                raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
+        with open_regular_file(path) as file:
+            try:
+                expected = read_hash(path)
+            except FileNotFoundError:
+                if file.seek(0, os.SEEK_END) > MOST_UNVERIFIED_BYTES:
+                    raise UsageError(
+                        f"{path} has more than {MOST_UNVERIFIED_BYTES:,} bytes and no "
+                        f"{hash_path(path).name}; export it anew, or make that with sha256sum if you trust it"
+                    ) from None
+            else:
+                if hash_file(file) != expected:
+                    raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
+            file.seek(0)
+            content = file.readall()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be verified: {error}") from error
     except RunError as error:
         raise UsageError(str(error)) from error
+    except MemoryError as error:
+        raise RunError(f"{path}: not enough memory to read it; free some") from error
     try:
         return read_safetensors(content)
     except ValueError as error:
@@ -76,7 +114,12 @@ def read_export(path: Path) -> SafetensorsContent:
 
 
 def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, Settings]:
-    """Imports the network in a file that `export_network` wrote, in evaluation mode, and its settings.
+    """Imports the network in a file that `export_network` wrote, and its settings, as `open_export` does."""
+    return open_export(path, player)[:2]
+
+
+def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
+    """Opens a file that `export_network` wrote.
 
     Raises UsageError for a file that is not one, that is damaged, or that holds the other player.
     """
@@ -86,11 +129,22 @@ def import_network(path: Path, player: Role = "generator") -> tuple[nn.Module, S
         values = {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
         revision = int(description.get("revision", 1))
+        step, kimg = _progress(description)
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a {player} exported by gans") from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
     check_revision(settings.arch, revision, str(path))
     try:
-        return build_with_weights(settings, player, tensors), settings
+        return ExportedNetwork(build_with_weights(settings, player, tensors), settings, step, kimg)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _progress(description: JsonObject) -> tuple[int | None, float | None]:
+    """Step and kimg that an exported file says. Raises ValueError for numbers that cannot be."""
+    step, kimg = description.get("step"), description.get("kimg")
+    if step is not None and not (type(step) is int and 0 <= step <= LARGEST_STEP):
+        raise ValueError("step is no number of steps")
+    if kimg is not None and not (is_number(kimg) and 0 <= kimg <= LARGEST_PROGRESS):
+        raise ValueError("kimg is no number of images")
+    return step, None if kimg is None else float(kimg)

@@ -28,7 +28,7 @@ from experiments.core.files import (
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
-from experiments.runs.checkpoint import Checkpoints, remove_with_hash
+from experiments.runs.checkpoint import Checkpoints, is_whole, remove_with_hash
 from experiments.runs.score_lines import RemarkCallback, ignore_remark, read_score_lines, read_scores
 
 MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
@@ -73,9 +73,9 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run is finished."""
+        """Whether the run is finished: its exported generator is there, and not seen to be damaged."""
         # The exported generator is the last thing that a run writes.
-        return self.generator_file.is_file()
+        return is_whole(self.generator_file)
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """The checkpoints of the run."""
@@ -207,8 +207,11 @@ class RunFolder:
         """
         for file in (self.scores_file, self.evaluation_file):
             if file.exists() or file.is_symlink():
-                kept = [line for line, entry in read_score_lines(file) if entry["step"] <= step]
-                write_atomically(file, "".join(kept).encode())
+                kept = bytearray()
+                for line, entry in read_score_lines(file):
+                    if entry["step"] <= step:
+                        kept += line
+                write_atomically(file, kept)
         self.best.forget_after(step)
 
 

@@ -1,26 +1,30 @@
 """Loading of generators from runs, checkpoints and exported files, and sampling from them."""
 
-import io
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.core.destinations import output_file, output_folder
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
-from experiments.core.files import write_atomically
-from experiments.core.images import draw_samples, save_png, to_pillow, to_uint8
+from experiments.core.files import read_regular_file
 from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
-from experiments.runs.checkpoint import check_revision, checkpoint_name, load_checkpoint
-from experiments.runs.export import export_network, import_network
+from experiments.runs.checkpoint import (
+    check_revision,
+    checkpoint_name,
+    hash_path,
+    load_checkpoint,
+    write_hash,
+)
+from experiments.runs.export import export_network, open_export
 from experiments.runs.folder import RunFolder, open_run
 from experiments.runs.weights import build_with_weights
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
@@ -31,7 +35,6 @@ from gans.core.translation import AttributeTranslator, DomainTranslator
 log = logging.getLogger("gans")
 
 BATCH = 64
-ENDINGS = (".png", ".npy")  # of samples in one file
 CRITIC = "critic.network."  # where the state of a game has its critic
 
 
@@ -98,10 +101,10 @@ def draw_labels(network: LatentNetwork, count: int, random: torch.Generator) -> 
 def load(path: Path) -> LoadedGenerator:
     """Loads the generator's EMA from a run folder, one of its checkpoints, or an exported file.
 
-    The run may be finished or not. A line names each damaged checkpoint.
+    The run may be finished or not. A line names a damaged export, and each damaged checkpoint.
     """
     if path.suffix == ".safetensors":
-        return LoadedGenerator(*import_network(path))
+        return LoadedGenerator(*open_export(path))
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -110,32 +113,77 @@ def load(path: Path) -> LoadedGenerator:
         return _from_checkpoint(load_checkpoint(path), settings)
     folder = open_run(path)
     settings = folder.settings()
-    if folder.is_finished:
-        last = max(folder.scores(), key=lambda line: line["step"], default={})
+    fault = ""
+    if os.path.lexists(folder.generator_file):
         try:
-            generator = import_network(folder.generator_file)[0]
+            return _load_export(folder, settings)
         except UsageError as error:
-            return _replace_export(folder, settings, str(error))
-        return LoadedGenerator(generator, settings, last.get("step"), last.get("kimg"))
+            fault = str(error)
     newest = folder.checkpoints().newest()
-    if newest is None:
-        raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
-    return _from_checkpoint(newest, settings)
-
-
-def _replace_export(folder: RunFolder, settings: Settings, fault: str) -> LoadedGenerator:
-    """Loads the generator of the newest checkpoint in the place of a damaged export, and exports it anew.
-
-    Raises UsageError where there is no checkpoint. A folder that cannot be written is left as it is.
-    """
-    newest = folder.checkpoints().newest()
-    if newest is None:
+    if newest is not None:
+        loaded = _from_checkpoint(newest, settings)
+        if fault:
+            _replace_export(folder, loaded, fault, _is_last(newest, settings))
+        return loaded
+    if fault:
         raise UsageError(f"{fault}, and there is no checkpoint; train it anew with --force")
-    loaded = _from_checkpoint(newest, settings)
+    raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
+
+
+def _is_last(checkpoint: StateDict, settings: Settings) -> bool:
+    """Whether a checkpoint is that of the run's last step."""
+    if settings.steps is not None:
+        return bool(checkpoint["step"] >= settings.steps)
+    images = (settings.kimg or 0.0) * 1000
+    return bool(checkpoint["seen"] >= images * (1 - 1e-12))  # the number of steps was rounded
+
+
+def _load_export(folder: RunFolder, settings: Settings) -> LoadedGenerator:
+    """Loads the exported generator of a run folder. Raises UsageError where it is damaged."""
+    network, _, step, kimg = open_export(folder.generator_file)
+    if not hash_path(folder.generator_file).exists():
+        _verify_by_checkpoint(folder, network, settings)
+    if step is None:  # as in exports of older versions
+        last = max(folder.scores(), key=lambda line: line["step"], default={})
+        step, kimg = last.get("step"), last.get("kimg")
+    return LoadedGenerator(network, settings, step, kimg)
+
+
+def _verify_by_checkpoint(folder: RunFolder, network: nn.Module, settings: Settings) -> None:
+    """Compares an export without a hash with the checkpoint of the last step, and writes its hash.
+
+    Older versions wrote none. Raises UsageError where the weights differ; a line says where there is no such
+    checkpoint.
+    """
+    file, newest = folder.generator_file, None
+    with suppress(RunError):  # all are damaged
+        newest = folder.checkpoints().newest()
+    if newest is None or not _is_last(newest, settings):
+        log.info(f"{file}: no hash and no checkpoint of the last step stand beside it to verify it by")
+        return
+    own, others = network.state_dict(), _from_checkpoint(newest, settings).generator.state_dict()
+    if not all(torch.equal(value, others[name]) for name, value in own.items()):
+        raise UsageError(f"{file} is damaged: it has not the weights of {checkpoint_name(newest['step'])}")
     with suppress(OSError):
-        export_network(loaded.generator, settings, folder.generator_file)
-    log.warning(f"{fault}; it is replaced by the generator of {checkpoint_name(newest['step'])}")
-    return loaded
+        write_hash(file, read_regular_file(file))
+
+
+def _replace_export(folder: RunFolder, loaded: LoadedGenerator, fault: str, is_last: bool) -> None:
+    """Exports the generator of a checkpoint in the place of a damaged export, if it is of the last step.
+
+    A folder that cannot be written is left as it is.
+    """
+    name = checkpoint_name(loaded.step or 0)
+    if not is_last:
+        log.warning(
+            f"{fault}; the generator of {name} is taken instead, which is not of the last step: "
+            f"gans run --resume {quote(str(folder.path))} trains to the end"
+        )
+        return
+    generator, settings, step, kimg = loaded
+    with suppress(OSError):
+        export_network(generator, settings, folder.generator_file, step=step, kimg=kimg)
+    log.warning(f"{fault}; it is replaced by the generator of {name}")
 
 
 def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
@@ -226,57 +274,3 @@ def _generate_truncated(
         raise UsageError(f"--cutoff {truncation.cutoff}: the generator has {generator.styles} styles")
     mean = class_means(generator, *label) if label else None
     return generator.synthesize(truncate_styles(generator, generator.map(z, *label), *truncation, mean))
-
-
-def open_destination(out: str, count: int, force: bool) -> AbstractContextManager[Path]:
-    """Checks the file or folder that `gans sample` writes, as `output_file` and `output_folder` do.
-
-    Raises UsageError for another form of name.
-    """
-    if not out:
-        raise UsageError("--out is empty; give FILE.png, FILE.npy or DIR/")
-    if _is_folder(out):
-        return output_folder("sample", out, map(_picture_name, range(count)), force=force)
-    if Path(out).suffix not in ENDINGS:
-        raise UsageError(f"--out {out}: give FILE.png, FILE.npy or DIR/")
-    return output_file("sample", out, *ENDINGS, force=force)
-
-
-def _is_folder(out: str) -> bool:
-    return out.endswith("/") or Path(out).is_dir()
-
-
-def _picture_name(index: int) -> str:
-    return f"{index:06d}.png"
-
-
-def save_samples(samples: Tensor, out: str) -> str:
-    """Saves samples as a picture, an array or a folder of images; returns a line on what was written.
-
-    `FILE.png` is a grid or scatter plot, `FILE.npy` uint8 `(N, C, H, W)` or float32 `(N, 2)`, and `DIR/` has
-    a PNG for each image. Raises RunError where it cannot be written.
-    """
-    path = Path(out)
-    try:
-        if _is_folder(out):
-            return _save_each(samples, path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".png":
-            save_png(draw_samples(samples), path)
-        else:
-            buffer = io.BytesIO()
-            np.save(buffer, (to_uint8(samples) if samples.dim() == 4 else samples).numpy())
-            write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
-    return f"{len(samples)} samples in {path}"
-
-
-def _save_each(samples: Tensor, folder: Path) -> str:
-    """Saves a PNG for each image."""
-    if samples.dim() == 2:
-        raise UsageError("points do not make one picture each; give --out FILE.npy or FILE.png")
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(to_uint8(samples)):
-        save_png(to_pillow(image), folder / _picture_name(index))
-    return f"{len(samples)} pictures in {folder}/"

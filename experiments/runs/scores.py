@@ -10,16 +10,15 @@ from typing import Any
 import torch
 
 from experiments.core.errors import RunError
-from experiments.core.files import TO_APPEND, append_line, open_regular_file
+from experiments.core.files import TO_APPEND, append_line, open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
+from experiments.runs.evaluation_records import NESTED, SPREADS, check_scores, read_evaluations
 from experiments.runs.folder import RunFolder
-from experiments.runs.score_lines import RemarkCallback, ignore_remark, is_score, read_evaluations
+from experiments.runs.score_lines import RemarkCallback, ignore_remark
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
-SPREADS = ("standard_error", "deviation")  # stand beside a score, and are none
-NESTED = ("options", "extractor_options", "ranges")  # what stands beside a score as an object
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
 
 # Parts of the record of a score that must be equal for scores of different runs to compare.
@@ -106,14 +105,16 @@ def describe_tracked_run(folder: RunFolder, settings: Settings, step: int, kimg:
 
 
 def parse_scores(line: JsonObject) -> EvaluationScores:
-    """Parses scores with their provenance from a line that has them by flat names."""
+    """Parses scores with their provenance from a line that has them by flat names, without what is none."""
     scores: EvaluationScores = {}
     for flat, value in line.items():
         name, _, key = flat.removeprefix(PROVENANCE).rpartition("/")
         if flat.startswith(PROVENANCE):
-            is_text = key in NESTED and isinstance(value, str)  # as W&B keeps them
-            scores.setdefault(name, {})[key] = json.loads(value) if is_text else value
-    return {name: score for name, score in scores.items() if is_score(score)}
+            if key in NESTED and isinstance(value, str):  # as W&B keeps them
+                with suppress(ValueError):  # which the check finds
+                    value = parse_json(value)
+            scores.setdefault(name, {})[key] = value
+    return check_scores(scores)
 
 
 def format_scores(scores: EvaluationScores) -> list[str]:

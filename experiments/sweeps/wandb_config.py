@@ -39,7 +39,8 @@ def wandb_config(
     if file is not None:
         parameters["config"] = {"value": str(file)}
     parameters |= {
-        _flag(name): {"values": [_word(value) for value in values]} for name, values in sweep.choices.items()
+        _flag(name): {"values": [_word(name, value) for value in values]}
+        for name, values in sweep.choices.items()
     }
     parameters |= {_flag(name): _distribution(own) for name, own in sweep.ranges.items()}
     parameters["seed"] = {"values": list(sweep.seeds)}
@@ -77,14 +78,14 @@ def _fixed(name: str, value: object) -> tuple[str, dict[str, Any]]:
     """Parameter with one value. Agents leave out what is false, which a config file may have as true."""
     if value is False:
         return f"no-{_flag(name)}", {"value": True}
-    return _flag(name), {"value": _word(value)}
+    return _flag(name), {"value": _word(name, value)}
 
 
-def _word(value: object) -> Any:
+def _word(name: str, value: object) -> Any:
     """Value of a setting in the words of its flag."""
     if value == ():
         return ""
-    return format_value(value) if isinstance(value, tuple) else value
+    return format_value(value, name) if isinstance(value, tuple) else value
 
 
 def _distribution(own: Range) -> SettingValues:

@@ -15,6 +15,7 @@ from experiments.analysis.doctor.score_rules import divergence, is_spread, mode_
 from experiments.core.errors import RunError
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
+from experiments.runs.score_lines import GrowingScores
 from experiments.training.callbacks import Progress
 from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment
@@ -43,6 +44,7 @@ class CollapseGuard:
         self.settings = experiment.spec.settings
         self.mode = self.settings.on_collapse
         self.told: set[str] = set()
+        self.scores = GrowingScores(folder.scores_file)  # of which this asks at every grid
 
     def begin(self, step: int) -> None:
         """Saves the state that a rollback can return to, where none is saved yet."""
@@ -53,7 +55,7 @@ class CollapseGuard:
         has_line = not self.metric_logger.pending
         if not has_line or "samples/pairwise_distance" not in self.metric_logger.line:
             return
-        history = History(self.settings, self.folder.scores(), run=str(self.folder.path))
+        history = History(self.settings, self.scores.read(), run=str(self.folder.path))
         finding = divergence(history) or mode_collapse(history)
         if finding:
             self._respond(finding, progress.step)

@@ -123,7 +123,8 @@ def describe_plan(spec: RunSpec) -> str:
     sizes = estimate(spec)
     rows = [("setting", "value", "from")]
     rows += [
-        (name, format_value(value), spec.sources[name]) for name, value in spec.settings.to_dict().items()
+        (name, format_value(value, name), spec.sources[name])
+        for name, value in spec.settings.to_dict().items()
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]

@@ -39,6 +39,8 @@ def run(
     if folder.is_finished and not changed:
         log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
+    if folder.generator_file.exists() and not folder.is_finished:
+        log.info(f"{folder.generator_file} is damaged; the run goes on from its newest good checkpoint")
     # A new folder is made only for settings that can be built; an old one is locked first.
     parts = None if folder.exists else _build(spec)
     folder.prepare()

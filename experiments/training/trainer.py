@@ -207,10 +207,13 @@ class Trainer:
 
     def _export(self) -> None:
         """Exports the EMA generator, and the EMA critic where there is one."""
-        experiment = self.experiment
+        experiment, folder = self.experiment, self.folder
+        progress = experiment.total_steps, experiment.loader.seen / 1000
         if experiment.critic_ema is not None:
-            export_network(experiment.critic_ema.average, self.settings, self.folder.critic_file, "critic")
-        export_network(experiment.ema.average, self.settings, self.folder.generator_file)
+            export_network(
+                experiment.critic_ema.average, self.settings, folder.critic_file, "critic", *progress
+            )
+        export_network(experiment.ema.average, self.settings, folder.generator_file, "generator", *progress)
 
     def _log_remarks(self) -> None:
         """Logs the remarks of the data that are new."""
@@ -227,7 +230,7 @@ class Trainer:
         """
         state = self.checkpoints.newest()
         if state is None:
-            if self.folder.is_finished and changes_length(changed) and not force:
+            if self.folder.generator_file.exists() and changes_length(changed) and not force:
                 raise UsageError(
                     f"{self.folder.path} has no checkpoint to go on from, and would begin anew; take another "
                     f"folder: gans run --config {quote(str(self.folder.config_file))} "

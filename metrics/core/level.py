@@ -72,15 +72,23 @@ def expected_divergence(data: EvaluatedData) -> float:
     return 0.0 if data.modes is None or not data.count else (data.modes - 1) / (2 * data.count)
 
 
+NEGLIGIBLE = 1e-17  # share of a sum that no float shows
+
+
 def _binomial_at_most(most: int, count: int, probability: float) -> float:
-    """Probability of at most so many hits among `count`."""
+    """Probability of at most so many hits among `count`: a sum over the tail that begins there.
+
+    Its terms fall away from the mean, so that about as many as the square root of `count` matter.
+    """
     if probability >= 1 or most >= count:
         return float(most >= count)
-    log_hit, log_miss = math.log(probability), math.log1p(-probability)
-    choices = (
-        math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1) for k in range(most + 1)
-    )
-    return min(
-        1.0,
-        math.fsum(math.exp(ways + k * log_hit + (count - k) * log_miss) for k, ways in enumerate(choices)),
-    )
+    is_lower = most < count * probability
+    k = most if is_lower else most + 1
+    ways = math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1)
+    term = math.exp(ways + k * math.log(probability) + (count - k) * math.log1p(-probability))
+    odds, total = probability / (1 - probability), 0.0
+    while term > NEGLIGIBLE * total and 0 <= k <= count:
+        total += term
+        term *= k / ((count - k + 1) * odds) if is_lower else (count - k) * odds / (k + 1)
+        k += -1 if is_lower else 1
+    return min(1.0, total) if is_lower else max(0.0, 1 - total)

@@ -17,7 +17,7 @@ class Elsewhere(_Usual):
 GOOD = FORM.format(name="mine", settings="")
 PLUGINS = [
     ("missing.py", None, "no such file"),
-    ("folder.py", "", "no such file"),
+    ("folder.py", "", "no regular file"),
     ("text.txt", "hello", ".py"),
     ("empty.py", "", "0"),
     ("broken.py", "def (", "SyntaxError"),

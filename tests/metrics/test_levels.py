@@ -71,3 +71,21 @@ def test_vectors_of_the_data_itself(count: int) -> None:
     data = EvaluatedData(count, count, None, PrecisionRecallOptions())
     for name, value in other.compute().items():
         assert value == pytest.approx(PrecisionRecall.levels[name].of_real_data(data), abs=0.2)
+
+
+@pytest.mark.parametrize("modes", [1, 2, 3, 10])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.34, 0.5, 0.9])
+def test_modes_above_a_share_are_binomial(modes: int, share: float) -> None:
+    """K P(X > s N), summed term by term in whole numbers."""
+    count, most = 40, math.floor(share * 40)
+    ways = sum(math.comb(count, k) * (modes - 1) ** (count - k) for k in range(most + 1))
+    expected = modes * (1 - ways / modes**count)
+    found = expected_modes(EvaluatedData(count=count, modes=modes), share)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_modes_of_a_billion_samples_take_no_time() -> None:
+    """The share of two modes is a half give or take 3 · 10⁻⁵: a mode is above it as often as below."""
+    data = EvaluatedData(count=10**9, modes=2)
+    assert expected_modes(data, 0.5) == pytest.approx(1, abs=1e-3)
+    assert (expected_modes(data, 0.49), expected_modes(data, 0.51)) == (2.0, pytest.approx(0.0, abs=1e-9))

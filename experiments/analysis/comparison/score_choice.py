@@ -1,6 +1,7 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
+from experiments.core.options import read_option
+from experiments.core.value_format import format_value
 from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, usual_name
 from metrics.core.metric import Metric
+from metrics.extractors.core.resize import RULES
 
+PROTOCOL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 
@@ -71,8 +76,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
             has = f"it has {', '.join(own)}" if own else "it has none"
-            remedy = f"gans evaluate {shlex.quote(record.name)}{_reference_flag([metric])}"
-            raise UsageError(f"{record.name} has no score {metric} ({has}); make it with: {remedy}")
+            remedy = _evaluation_remedy("make it with", record, [metric])
+            raise UsageError(f"{record.name} has no score {metric} ({has}){remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
     slack = max(map(_step_kimg, records))
@@ -120,8 +125,8 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
             has, others = (", ".join(names) or "none" for names in (directional_scores(own), common))
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
-                f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}; "
-                f"score it with: gans evaluate {shlex.quote(record.name)}{_reference_flag(common)}"
+                f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}"
+                f"{_evaluation_remedy('score it with', record, common)}"
             )
         common = shared
     return common[0]
@@ -168,36 +173,63 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
             parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
             # Other data, weights or rounding: no flag of an evaluation makes these alike.
             is_up_to_flags = bool({*different} - {"reference", "weights", "quantization"})
-            remedy = (
-                f"make them alike by: {_command(record.name, metric, first, different)}"
-                if is_up_to_flags
-                else ""
-            )
+            command = _command(record, metric, first, different) if is_up_to_flags else ""
+            remedy = f"make them alike by: {command}" if command else "evaluate them alike"
             raise UsageError(
                 f"{metric} of {records[0].name} and of {record.name} were not made alike "
-                f"({'; '.join(parts)}); {remedy or 'evaluate them alike'}, or compare them all the same with "
-                "--force"
+                f"({'; '.join(parts)}); {remedy}, or compare them all the same with --allow-mixed"
             )
 
 
-def _reference_flag(scores: Sequence[str]) -> str:
-    """Flag without which an evaluation does not make some of these scores; empty where it needs none."""
-    return " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+def _evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
+    """End of a message with the command that makes some of these scores; empty for runs elsewhere."""
+    if record.folder is None:
+        return ""
+    flag = " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+    return f"; {what}: gans evaluate {shlex.quote(record.name)}{flag}"
 
 
-def _command(name: str, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
-    """Command that evaluates a run as a score was made."""
-    words = [f"gans evaluate {shlex.quote(name)} --metrics {usual_name(metric, entry).partition('/')[0]}"]
-    words += [f"--extractor {entry['extractor']}"] if entry.get("extractor") not in (None, "none") else []
-    words += [f"--resize-rule {entry['resize_rule']}"] if "resize_rule" in different else []
-    words += [f"--protocol {entry['protocol']}"] if entry.get("protocol") else []
-    words += [f"-n {max(entry['n'])}"] if entry.get("n") and not entry.get("protocol") else []
-    words += ["--reference held-out"] if entry.get("split") == "held-out" else []
-    options = {
-        f"{metric.partition('/')[0]}.{key}": value for key, value in (entry.get("options") or {}).items()
-    }
-    options |= {f"extractor.{key}": value for key, value in (entry.get("extractor_options") or {}).items()}
-    return " ".join([*words, *(f"--set {key}={value}" for key, value in options.items())])
+def _command(record: Record, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
+    """Command that evaluates a run as a score was made, quoted for a shell.
+
+    It is empty for a run that is elsewhere, and where the score's record, which anyone may have written,
+    names what is not known here.
+    """
+    kind, extractor = usual_name(metric, entry).partition("/")[0], str(entry.get("extractor") or "none")
+    split, protocol, rule = (entry.get(part) for part in ("split", "protocol", "resize_rule"))
+    try:
+        options = _option_words(f"{kind}.", entry.get("options") or {}, extractor)
+        options += _option_words("extractor.", entry.get("extractor_options") or {}, extractor)
+    except (UsageError, ValueError):
+        return ""
+    is_known = (
+        record.folder is not None
+        and extractor.partition(":")[0] in (*registry.names("extractor"), "none")
+        and (rule is None or "resize_rule" not in different or rule in RULES)
+        and (protocol is None or bool(PROTOCOL.fullmatch(protocol)))
+    )
+    if not is_known:
+        return ""
+    words = ["gans", "evaluate", record.name, "--metrics", kind]
+    words += ["--extractor", extractor] if extractor != "none" else []
+    words += ["--resize-rule", str(rule)] if rule and "resize_rule" in different else []
+    words += ["--protocol", protocol] if protocol else []
+    words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
+    words += ["--reference", "held-out"] if split == "held-out" else []
+    return shlex.join([*words, *options])
+
+
+def _option_words(prefix: str, options: JsonObject, extractor: str) -> list[str]:
+    """Words of a command that set recorded options. Raises UsageError or ValueError for what cannot be."""
+    words = []
+    for name, recorded in options.items():
+        key, components = f"{prefix}{name}", {"extractor": extractor.partition(":")[0]}
+        value = read_option(key, recorded, components)
+        text = format_value(value)
+        if read_option(key, text, components) != value:
+            raise ValueError(f"{key} cannot be given as {text}")
+        words += ["--set", f"{key}={text}"]
+    return words
 
 
 def _bounds(
@@ -213,7 +245,7 @@ def _bounds(
 
 
 def _short(value: object) -> str:
-    return f"{value:.24}" if isinstance(value, str) else str(value)
+    return f"{value:.24}" if isinstance(value, str) else f"{value!s:.80}"
 
 
 def direction(metric: str, entry: JsonObject) -> bool | None:

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.analysis.doctor.history import History, ScoredPoint
 from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.options import make_options, read_option
 from experiments.runs.scores import COMPARED_PARTS, NUMBER, differences, usual_name
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric
@@ -87,11 +89,12 @@ class MetricScore:
         """The options of the metric in the last evaluation; defaults where nothing else is recorded."""
         if self.kind.options_type is None:
             return None
-        changed = self.last.record.get("options")
+        changed = {f"{self.metric}.{name}": v for name, v in (self.last.record.get("options") or {}).items()}
         try:
-            return replace(self.kind.options_type(), **changed if isinstance(changed, dict) else {})
-        except TypeError:  # options of another version
-            return self.kind.options_type()
+            read = {key: read_option(key, value, {}) for key, value in changed.items()}
+        except (UsageError, ValueError):  # options of another version
+            read = {}
+        return make_options(self.kind.options_type, self.metric, read)
 
 
 def metric_scores(history: History) -> Iterator[MetricScore]:

@@ -82,7 +82,7 @@ def _flags(asked: SettingValues) -> list[str]:
     """Words of a command that give these settings."""
     words: list[str] = []
     for name, value in asked.items():
-        words += [flag(name)] if value is True else [flag(name), format_value(value)]
+        words += [flag(name)] if value is True else [flag(name), format_value(value, name)]
     return words
 
 

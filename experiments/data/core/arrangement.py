@@ -5,7 +5,6 @@ folders are the parts of a set, such as `train/` and `test/`, the training part 
 are classes, and the few images above them are left out. Whatever is left out is said, a line for each reason.
 """
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
@@ -16,20 +15,14 @@ from torch import Tensor
 from experiments.data.core.attribute_files import CELEBA, CSV
 from experiments.data.core.decoding import IMAGE_ENDINGS
 from experiments.data.core.label_files import DATASET_JSON
+from experiments.data.core.split_names import is_held_out_name, read_split_name, split_names_among
 
 NAMED = 3  # files that a remark names
+MOST_LETTERS = 120  # of a name in a remark
+# Of a path: Linux opens none of more bytes, and each folder costs time for every file.
+MOST_PATH_BYTES, MOST_FOLDERS = 4096, 64
 SIDE_FILES = {CSV, CELEBA, DATASET_JSON, "list_eval_partition.txt"}  # belong to a set, and are no images
 SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini"}
-_SUFFIX = r"[-_ ]?(set|data|images?|split)?[-_ ]?\d*"  # `training_set`, `test_images`, `val2017`
-_DOMAIN = r"([-_ ]?(?P<domain>A|B|AB))?"  # `trainA`, as CycleGAN publishes its sets
-_TRAINING = re.compile(rf"(train|training|trn|train[-_ ]?val){_SUFFIX}{_DOMAIN}", re.IGNORECASE)
-_HELD_OUT = re.compile(
-    r"(val|valid|validation|dev|test|testing|tst|eval|evaluation|hold[-_ ]?out|held[-_ ]?out)"
-    rf"{_SUFFIX}{_DOMAIN}",
-    re.IGNORECASE,
-)
-_TESTS = re.compile(r"(test|tst)", re.IGNORECASE)  # begins the name of a part that is for tests
-_DOMAINS = {"A", "B", "AB"}
 
 
 class Arrangement(NamedTuple):
@@ -60,7 +53,11 @@ class Arrangement(NamedTuple):
 
     def keep(self, names: Sequence[str], remark: str) -> "Arrangement":
         """Keeps some of the images, with a remark on the others."""
-        return self._replace(names=names, remarks=(*self.remarks, remark))
+        return self.remarked(remark)._replace(names=names)
+
+    def remarked(self, remark: str) -> "Arrangement":
+        """Adds a remark."""
+        return self._replace(remarks=(*self.remarks, remark))
 
     def path_components(self, name: str) -> list[str]:
         """The folders of an image below the common one, and its own name."""
@@ -75,18 +72,36 @@ class Splits(NamedTuple):
 
 
 def sorted_image_paths(paths: Iterable[str]) -> list[str]:
-    """Filters the paths of visible image files and sorts them by their bytes, alike in every locale."""
-    return sorted((path for path in paths if _is_visible(path) and _is_image(path)), key=_bytes_of)
+    """Filters the paths of visible image files and sorts them by their bytes, alike in every locale.
+
+    Paths that are too long, or lie in too many folders, are none of them.
+    """
+    return sorted(
+        (path for path in paths if not _is_too_long(path) and _is_visible(path) and _is_image(path)),
+        key=_bytes_of,
+    )
 
 
-def remark_on_endings(paths: Iterable[str]) -> tuple[str, ...]:
-    """Makes a remark on the visible files that their endings leave out; none where there are none."""
-    others = [path for path in paths if _is_visible(path) and not _is_image(path)]
-    others = sorted((path for path in others if _file_name(path) not in SIDE_FILES), key=_bytes_of)
-    if not others:
-        return ()
-    whose = "its ending" if len(others) == 1 else "their endings"
-    return (f"left out {_count(others, 'file')} because of {whose}: {_some(others)}",)
+def remarks_on_files(paths: Iterable[str]) -> tuple[str, ...]:
+    """Makes remarks on the visible files that their endings or their paths leave out."""
+    paths = list(paths)
+    long = [path for path in paths if _is_too_long(path)]
+    others = [path for path in paths if not _is_too_long(path) and _is_visible(path) and not _is_image(path)]
+    others = [path for path in others if _file_name(path) not in SIDE_FILES]
+    remarks = []
+    if others:
+        whose = "its ending" if len(others) == 1 else "their endings"
+        remarks.append(remark_on_left_out(others, f"because of {whose}"))
+    if long:
+        why = f"in more than {MOST_FOLDERS} folders, or with paths of more than {MOST_PATH_BYTES:,} bytes"
+        remarks.append(remark_on_left_out(long, why))
+    return tuple(remarks)
+
+
+def remark_on_left_out(paths: Iterable[str], why: str) -> str:
+    """Makes a remark on files that are left out, with how many they are and some of their names."""
+    paths = sorted(paths, key=_bytes_of)
+    return f"left out {_count(paths, 'file')} {why}: {_some(paths)}"
 
 
 def arrange(
@@ -102,62 +117,71 @@ def arrange(
     Raises ValueError for parts of a set of which not exactly one is for training.
     """
     found = Arrangement(names)
-    while found.folder + DATASET_JSON not in files:
-        tops = Counter(way[0] if len(way := found.path_components(name)) > 1 else "" for name in found.names)
-        above = tops.pop("", 0)
-        if tops and not is_split and above > sum(tops.values()) and all(map(_HELD_OUT.fullmatch, tops)):
+    while (found := _below_single_folders(found, files)).folder + DATASET_JSON not in files:
+        tops, above = _folders_and_images_in(found)
+        if tops and not is_split and above > sum(tops.values()) and all(map(is_held_out_name, tops)):
             return _keep_training(found, 0, Splits([], [*tops]))
         splits = None if is_split else find_splits(tops, f"{location}/{found.folder}".rstrip("/"))
         if splits:
             is_split = True
             found = _keep_training(found, 0, splits)
-            if len(splits.training) > 1:  # of two domains
+            if len(splits.training) > 1:  # of two domains, or of classes
                 return _with_classes(found)
             found = found.below(splits.training[0])
-        elif len(tops) == 1 and not above:
-            found = found.below(*tops)
         elif len(tops) == 1 and _holds_classes(found.below(*tops)):
             found = _leave_out_above(found).below(*tops)
         elif len(tops) < 2 or (above and any(folder + CSV in files for folder in found.outer_folders)):
-            break
+            return found
         elif above > sum(tops.values()):
-            return found._replace(
-                remarks=(
-                    *found.remarks,
-                    f"the folders {_some([*tops])} are no classes, because most images lie above them",
-                )
+            return found.remarked(
+                f"the folders {_some([*tops])} are no classes, because most images lie above them"
             )
         else:
             found = _leave_out_above(found) if above else found
-            return _with_classes(found if is_split else _split_classes(found, location))
+            return _with_classes(found if is_split else _split_classes(found, tops, location))
+    splits = None if is_split else find_splits(_folders_and_images_in(found)[0], location)
+    return _keep_training(found, 0, splits) if splits else found
+
+
+def _below_single_folders(found: Arrangement, files: Container[str]) -> Arrangement:
+    """Goes down where all images lie in a single folder, but not below a list of labels."""
+    # The names are sorted: what the first and the last have in common is common to all.
+    first, last = (found.path_components(name)[:-1] for name in (found.names[0], found.names[-1]))
+    for one, other in zip(first, last, strict=False):
+        if one != other or found.folder + DATASET_JSON in files:
+            break
+        found = found.below(one)
     return found
 
 
+def _folders_and_images_in(found: Arrangement) -> tuple[Counter[str], int]:
+    """The numbers of images in each folder of the common one, and of those that lie in no such folder."""
+    tops = Counter(path[0] if len(path := found.path_components(name)) > 1 else "" for name in found.names)
+    return tops, tops.pop("", 0)
+
+
 def find_splits(folders: Iterable[str], location: str) -> Splits | None:
-    """Finds training and held-out folders in `location`.
+    """Finds the splits of a set among all folders in `location`; None where one is none, or none is held out.
 
-    None unless all folders are one of these and some are held out.
-
-    Raises ValueError where there is not exactly one folder for training, but for the two of domains.
+    Raises ValueError where there is not exactly one split for training, but for those of domains, and of
+    classes with a split for each (`cat_train`, `cat_test`, `dog_train`, `dog_test`).
     """
     folders = sorted(folders, key=_bytes_of)
-    matches = {folder: _TRAINING.fullmatch(folder) for folder in folders}
-    if len(folders) < 2:
-        return None
-    held_out = [folder for folder in folders if _HELD_OUT.fullmatch(folder)]
-    training = [folder for folder in folders if matches[folder] or folder in _DOMAINS]
-    if not held_out or len(training) + len(held_out) < len(folders):
-        return None
-    if not training:
+    if len(folders) > 1 and all(map(is_held_out_name, folders)):
         raise ValueError(
-            f"{location} has the parts {_some(held_out)}, but none to train on: name one of them train"
+            f"{location} has the parts {_some(folders)}, but none to train on: name one of them train"
         )
-    alike = [folder for folder in training if (match := matches[folder]) and not match["domain"]]
-    if len(alike) > 1:
+    training, held_out = split_names_among(folders)
+    if not training or len(training) + len(held_out) < len(folders):
+        return None
+    alike = [name for name in training if not name.is_domain]
+    of_classes = {name.words_around for name in alike} <= {name.words_around for name in held_out}
+    if len(alike) > 1 and (not of_classes or len({name.words_around for name in alike}) < len(alike)):
         raise ValueError(
-            f"{location} has several parts to train on, {_some(alike)}: put them into one folder"
+            f"{location} has several parts to train on, {_some([name.folder for name in alike])}: "
+            "put them into one folder"
         )
-    return Splits(training, held_out)
+    return Splits([name.folder for name in training], [name.folder for name in held_out])
 
 
 def _keep_training(found: Arrangement, level: int, splits: Splits) -> Arrangement:
@@ -174,16 +198,29 @@ def _keep_training(found: Arrangement, level: int, splits: Splits) -> Arrangemen
     )
     if splits.training and in_no_part:
         remark += f"; left out, because of its place: {_some(in_no_part)}"
-    for_tests = [part for part in splits.held_out if _TESTS.match(part)] or splits.held_out
-    to_evaluate = [name for name in others if found.path_components(name)[level] in for_tests]
+    purposes = {part: name.purpose for part in splits.held_out if (name := read_split_name(part))}
+    purpose = "test" if "test" in purposes.values() else "validation"
+    to_evaluate = [name for name in others if purposes.get(found.path_components(name)[level]) == purpose]
     return found.keep(kept, remark)._replace(held_out=to_evaluate)
 
 
-def _split_classes(found: Arrangement, location: str) -> Arrangement:
-    """Keeps the training parts of classes that are split one by one, `cat/train/` and `cat/test/`."""
-    seconds = {way[1] if len(way := found.path_components(name)) > 2 else "" for name in found.names}
+def _split_classes(found: Arrangement, tops: Iterable[str], location: str) -> Arrangement:
+    """Keeps the training parts of classes that are split one by one, `cat/train/` and `cat/test/`.
+
+    Makes a remark where only some of the classes, or of the folders in them, look like parts of a set.
+    """
+    seconds = {path[1] if len(path := found.path_components(name)) > 2 else "" for name in found.names}
     splits = None if "" in seconds else find_splits(seconds, f"{location}: every class")
-    return _keep_training(found, 1, splits) if splits else found
+    if splits:
+        return _keep_training(found, 1, splits)
+    for folders, taken in ((tops, "all are taken as classes"), (seconds - {""}, "all are trained on")):
+        names = [name.folder for group in split_names_among(folders) for name in group if not name.is_weak]
+        if len(names) > 1:
+            found = found.remarked(
+                f"the folders {_some(sorted(names))} look like parts of a set, but not those beside them: "
+                f"{taken}; if they are parts, move the others elsewhere"
+            )
+    return found
 
 
 def _holds_classes(found: Arrangement) -> bool:
@@ -215,6 +252,10 @@ def _is_visible(path: str) -> bool:
     return not any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in path.split("/"))
 
 
+def _is_too_long(path: str) -> bool:
+    return path.count("/") > MOST_FOLDERS or len(_bytes_of(path)) > MOST_PATH_BYTES
+
+
 def _is_image(path: str) -> bool:
     return path.lower().endswith(IMAGE_ENDINGS)
 
@@ -231,7 +272,8 @@ def _some(names: Sequence[str]) -> str:
     """Names the first few, so that they can be printed."""
     words = [name.encode("utf-8", "backslashreplace").decode() for name in names[:NAMED]]
     shown = ["".join(letter if letter.isprintable() else "?" for letter in word) for word in words]
-    return ", ".join(shown) + (", …" if len(names) > NAMED else "")
+    short = [word if len(word) <= MOST_LETTERS else f"{word[:MOST_LETTERS]}…" for word in shown]
+    return ", ".join(short) + (", …" if len(names) > NAMED else "")
 
 
 def _bytes_of(path: str) -> bytes:

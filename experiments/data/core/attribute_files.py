@@ -13,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from experiments.data.core.decoding import Store, read_content
+from experiments.data.core.decoding import MOST_TEXT_BYTES, Store, read_content
+from experiments.data.core.path_names import listed_path
 from gans.core.attributes import NO_YES, AttributeGroup, Attributes, attributes_from_numbers
+from metrics.core.input_files import read_input_file
 
 CSV, CELEBA = "attributes.csv", "list_attr_celeba.txt"
 BINARY_WORDS = {"1": 1, "0": 0, "-1": 0}
@@ -57,8 +59,10 @@ def read_attributes(
 ) -> Attributes | None:
     """Reads the list of attributes in one of `folders`, for the images `names`; None where there is no list.
 
-    A CSV file has their paths below its folder, CelebA's list the names of the files alone. Raises ValueError
-    for a list that is damaged, for an image without a row and for a row without its image among `present`.
+    A CSV file has their paths below its folder, with either slash, CelebA's list names of files alone.
+
+    Raises ValueError for a list that is damaged, for an image without a row and for a row without its image
+    among `present`.
     """
     found = list_of_attributes(files, folders)
     if found is None:
@@ -71,6 +75,9 @@ def read_attributes(
 
     there = {listed_as(path) for path in present}
     listed = (parse_csv if name == CSV else parse_celeba)(file, content, len(there) + SPARE_ROWS)
+    if name == CSV:
+        paths = [listed_path(row, there) for row in listed.rows]
+        listed = listed._replace(rows=_rows_by_name(file, paths, list(listed.rows.values())))
     lacking = [row for row in listed.rows if row not in there]
     if lacking:
         raise ValueError(f"{file} has a row for {_first_of(lacking)}, which is not there: take it out")
@@ -137,7 +144,7 @@ def _check_rows(file: str, names: Sequence[str], most_rows: int) -> None:
 def read_celeba(file: Path) -> AttributeList:
     """Reads CelebA's list of attributes. Raises ValueError, naming the file and the row, for what is none."""
     try:
-        content = file.read_bytes()
+        content = read_input_file(file, MOST_TEXT_BYTES)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     return parse_celeba(str(file), content)
@@ -179,13 +186,18 @@ def _column(name: str, known: Mapping[str, int]) -> tuple[AttributeGroup, Sequen
 def _collect_rows(
     file: str, groups: tuple[AttributeGroup, ...], names: Sequence[str], rows: Sequence[bytes]
 ) -> AttributeList:
+    """Makes a list of its rows. Raises ValueError for two rows of one name."""
+    return AttributeList(file, groups, _rows_by_name(file, names, rows))
+
+
+def _rows_by_name(file: str, names: Sequence[str], rows: Sequence[bytes]) -> dict[str, bytes]:
     """Collects the rows of a list by name. Raises ValueError for two rows of one name."""
     found: dict[str, bytes] = {}
     for name, row in zip(names, rows, strict=True):
         if name in found:
             raise ValueError(f"{file} has two rows for {name}: take one out")
         found[name] = row
-    return AttributeList(file, groups, found)
+    return found
 
 
 def _first_of(names: Sequence[str]) -> str:

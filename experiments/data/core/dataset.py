@@ -20,7 +20,7 @@ from gans.core.attributes import Attributes as Attributes
 
 Kind = Literal["images", "points"]
 # How images of other sizes are brought to the size asked for. "auto" crops, but refuses a set whose own
-# files differ in size or in channels; "pad" keeps the whole image, in a border that is black, with alpha
+# files differ in size; "pad" keeps the whole image, in a border that is black, with alpha
 # transparent; "error" refuses any other size than the one asked for.
 Fit = Literal["auto", "crop", "pad", "stretch", "error"]
 
@@ -225,6 +225,10 @@ class Source(ABC):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
 
+    def found_options(self) -> Any:
+        """The options, with what was found in the data in the place of "auto". Raises ValueError."""
+        return self.options
+
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens samples for evaluation, alike in all but that training never sees them.
 
@@ -239,7 +243,7 @@ class DomainSource(Source, ABC):
 
     @abstractmethod
     def native_domains(self, paired: bool) -> Native:
-        """The native shape of both sets: with the channels of the richer one.
+        """The native shape of both sets: with their channels, RGB where they differ in these.
 
         Raises ValueError where there are no pairs, and these are asked for.
         """

@@ -1,20 +1,20 @@
 """Decoding of image files: which files are images, their headers, and the memory that they may take."""
 
 import io
-import os
-import struct
 import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from experiments.data.core import sixteen_bits
 from experiments.data.core.conversion import channels_of, convert
+from experiments.data.core.memory import Allowance
+from experiments.data.core.orientation import is_turned_by_decoding, upright_size
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 # The formats of pixels that Pillow reads by itself. Others, such as EPS, make it start a program, or hold no
@@ -49,6 +49,8 @@ MOST_SURVEYED_PIXELS = (
     MOST_DECODING_BYTES // sixteen_bits.PIXEL_BYTES
 )  # of an image whose values are looked at
 MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
+# Of a file that is read whole even for its header, and the copies that this makes.
+MOST_WHOLE_BYTES, FILE_COPIES = 96 * 2**20, 4
 LARGE_BYTES = 16 * 2**20  # larger files are read one at a time, so that several do not fill the memory
 STEP_BYTES = 2**20
 _large_file = threading.Lock()
@@ -69,13 +71,19 @@ class Store(ABC):
 
     Attributes:
         value_range: values of 16-bit images that become black and white.
+        remarks: lines on files that cannot be told apart by their paths.
     """
 
     value_range: tuple[int, int] = WHOLE_RANGE
+    remarks: tuple[str, ...] = ()
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """Opens a file, seekable; raises whatever it likes where there is none."""
+
+    @abstractmethod
+    def size_of(self, name: str) -> int:
+        """Size of a file that can be opened, in bytes: no more can be read from it."""
 
     @abstractmethod
     def name_of(self, name: str) -> str:
@@ -110,10 +118,16 @@ def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> 
 
 
 def read_header(store: Store, name: str) -> Header:
-    """Reads size and kind of a file, without its pixels. Raises UnreadableError."""
-    with _name_file_in_errors(store, name), store.open(name) as file, _open(file) as image:
-        channels = channels_of(image)
-        return Header(*upright_size(image, file), channels)
+    """Reads size and kind of a file, mostly without its pixels. Raises UnreadableError."""
+    with _name_file_in_errors(store, name):
+        with _opened(store, name) as (file, image):
+            channels = channels_of(image)
+            if not is_turned_by_decoding(image, file):
+                return Header(*upright_size(image, file), channels)
+            memory = image.width * image.height * _pixel_bytes(image, WHOLE_RANGE)
+        # Opened anew, so that all memory is asked for at once: who waits for it holds none.
+        with _opened(store, name, memory) as (file, image):
+            return Header(*upright_size(image, file), channels)
 
 
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
@@ -123,7 +137,8 @@ def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Im
         if _read_some(file, content, LARGE_BYTES):
             return _decode(content, channels, store.value_range)
         with _large_file:
-            _check_size(_read_some(file, content, MOST_BYTES), MOST_BYTES)
+            most = _most_bytes(bytes(content.getbuffer()[:12]))
+            _check_size(_read_some(file, content, most), most)
             return _decode(content, channels, store.value_range)
 
 
@@ -148,23 +163,53 @@ class Extremes(NamedTuple):
 
 
 def read_extremes(store: Store, name: str) -> Extremes | None:
-    """Reads the extremes of an image of 16 bits; None for another. Raises UnreadableError."""
-    with _name_file_in_errors(store, name), store.open(name) as file, _open(file) as image:
-        is_grey, is_scalable = sixteen_bits.is_16_bit_grey(image), sixteen_bits.can_be_scaled(image)
-        if (
-            not (is_grey or sixteen_bits.is_16_bit_colour(image))
-            or image.width * image.height > MOST_SURVEYED_PIXELS
+    """Reads the extremes of an image of 16 bits; None for another, and for a large one in colour.
+
+    Raises UnreadableError.
+    """
+    with _name_file_in_errors(store, name):
+        with _opened(store, name) as (_, image):
+            pixels, is_grey = image.width * image.height, sixteen_bits.is_16_bit_grey(image)
+            if not (is_grey or (sixteen_bits.is_16_bit_colour(image) and pixels <= MOST_SURVEYED_PIXELS)):
+                return None
+        with _opened(store, name, pixels * (PIXEL_BYTES if is_grey else sixteen_bits.PIXEL_BYTES)) as opened:
+            return _extremes_of(*opened)
+
+
+def _extremes_of(file: BinaryIO, image: Image.Image) -> Extremes:
+    """The extremes of an image of 16 bits, just opened."""
+    is_scalable = sixteen_bits.can_be_scaled(image)
+    if is_scalable and not sixteen_bits.is_16_bit_grey(image):
+        return Extremes(*sixteen_bits.extremes_of_colours(file), is_scalable)
+    values = np.asarray(image)
+    if is_scalable:
+        return Extremes(int(values.min()), int(values.max()), is_scalable)
+    colours = values if values.shape[2] == 3 else values[..., :-1]
+    return Extremes(int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_scalable)  # Pillow keeps 8
+
+
+@contextmanager
+def _opened(store: Store, name: str, memory: int = 0) -> Iterator[tuple[BinaryIO, Image.Image]]:
+    """Opens an image file, of which only the header is read, when there is memory for it.
+
+    Args:
+        memory: bytes that are taken beside the file.
+    """
+    with store.open(name) as file:
+        size, most = store.size_of(name), _most_bytes(file.read(12))
+        file.seek(0)
+        _check_size(size <= most, most)
+        with (
+            _large_file if size > LARGE_BYTES else nullcontext(),
+            _decoded_at_once.taken(memory + (FILE_COPIES * size if most == MOST_WHOLE_BYTES else 0)),
+            _open(file) as image,
         ):
-            return None
-        if is_scalable and not is_grey:
-            return Extremes(*sixteen_bits.extremes_of_colours(file), is_scalable)
-        values = np.asarray(image)
-        if is_grey:
-            return Extremes(int(values.min()), int(values.max()), is_scalable)
-        colours = values if values.shape[2] == 3 else values[..., :-1]
-        return Extremes(
-            int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_scalable
-        )  # Pillow keeps 8
+            yield file, image
+
+
+def _most_bytes(beginning: bytes) -> int:
+    """The size that a file may have, by its first 12 bytes: WebP and AVIF are read whole by Pillow."""
+    return MOST_WHOLE_BYTES if beginning[8:12] == b"WEBP" or beginning[4:8] == b"ftyp" else MOST_BYTES
 
 
 def _open(file: BinaryIO, value_range: tuple[int, int] = WHOLE_RANGE) -> Image.Image:
@@ -218,56 +263,7 @@ def _check_size(is_whole: bool, most: int) -> None:
         raise ValueError(f"it has more than {most // 2**20} MiB, too many to be read safely")
 
 
-class _Allowance:
-    """Allowance that threads share: each waits until what it takes is there."""
-
-    def __init__(self, whole: int) -> None:
-        self._left, self._whole, self._changed = whole, whole, threading.Condition()
-
-    @contextmanager
-    def taken(self, count: int) -> Iterator[None]:
-        """Takes a count, or the whole where that is less, from the allowance within."""
-        count = min(count, self._whole)
-        with self._changed:
-            self._changed.wait_for(lambda: self._left >= count)
-            self._left -= count
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._left += count
-                self._changed.notify_all()
-
-
-_decoded_at_once = _Allowance(MOST_DECODING_BYTES)
-
-
-def upright_size(image: Image.Image, file: BinaryIO) -> tuple[int, int]:
-    """Size (height, width) of an image just opened from `file`, as it is shown.
-
-    Mostly this decodes nothing.
-    """
-    if image.width != image.height and (image.format != "PNG" or _may_be_turned(image, file)):
-        on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        if on_its_side and image.format == "JPEG":
-            return image.width, image.height
-        if on_its_side:  # Pillow has turned the size of some kinds already
-            ImageOps.exif_transpose(image, in_place=True)
-    return image.height, image.width
-
-
-def _may_be_turned(image: Image.Image, file: BinaryIO) -> bool:
-    """Whether a PNG says anything of its orientation, which Pillow would decode it all to find out."""
-    if any("exif" in str(key) or "xmp" in str(key) for key in image.info):
-        return True
-    file.seek(8)
-    pixels = False
-    while len(chunk := file.read(8)) == 8 and chunk[4:] != b"IEND":
-        pixels = pixels or chunk[4:] == b"IDAT"
-        if pixels and chunk[4:] != b"IDAT":  # words that come after the pixels
-            break
-        file.seek(struct.unpack(">I", chunk[:4])[0] + 4, os.SEEK_CUR)
-    return chunk[4:] not in (b"IEND", b"")
+_decoded_at_once = Allowance(MOST_DECODING_BYTES)
 
 
 @contextmanager

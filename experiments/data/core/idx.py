@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+from metrics.core.input_files import open_input_file
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -89,7 +90,7 @@ def read_idx(file: Path, dimensions: int) -> Tensor:
     Raises ValueError, naming the file, when it is damaged or does not hold bytes in that many dimensions.
     """
     try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+        with open_input_file(file) as packed, gzip.open(packed) if file.suffix == ".gz" else packed as stream:
             content = bytearray(stream.read(MOST_BYTES + 1))
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{file} is damaged or cannot be read ({error}): install it anew") from error

@@ -29,7 +29,7 @@ from experiments.data.core.sixteen_bits import WHOLE_RANGE
 # do not decode at all, and the first one begins at once with a set that is not held.
 HELD_BYTES = 4 * 2**30
 SAID_BYTES = 2**28  # of a set that is held: that smaller ones are in the cache is not worth a remark
-KINDS = {1: "is grey", 3: "is in colour", 4: "has transparency"}
+CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
 BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
 WINDOW = 1024  # images handed to the threads at a time
 NAMED = 5  # files that a remark names
@@ -83,7 +83,7 @@ def open_files(
     if channels is None:
         header = first_header(store, names, access.skip_bad)
         channels = header.channels if header else 3
-    if channels not in KINDS:
+    if channels not in CHANNELS:
         raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
     images = ImageFiles(store, names, size, channels, fit, half)
     limit = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
@@ -112,8 +112,8 @@ def add_remarks(data: DataSet, remarks: Sequence[str]) -> None:
 class ImageFiles(DataSet):
     """Data set of image files, decoded when they are fetched, on all cores; see `open_images`.
 
-    Under `fit` "auto" they must agree in size and in kind (grey, colour, transparency), since a set that
-    does not is more often a mistake than a wish; any other `fit` says that they are to be converted.
+    Under `fit` "auto" they must agree in size, since a set that does not is more often a mistake than a wish;
+    any other `fit` says that they are to be brought to one.
 
     Args:
         store: where the files lie; names: which of its files are the samples, in that order.
@@ -256,17 +256,11 @@ class ImageFiles(DataSet):
                 f"{self.sample_shape[1]}×{self.sample_shape[2]}: choose --fit crop or stretch, "
                 "or pad, or another --image-size"
             )
-        if self.fit == "auto" and header != first:
-            other, all_to = (
-                f"is {first.height}×{first.width}",
-                f"{self.sample_shape[1]}×{self.sample_shape[2]}",
-            )
-            if header[:2] == first[:2]:
-                other, size = KINDS[first.channels], KINDS[header.channels]
-                all_to = f"--channels {self.sample_shape[0]}"
+        if self.fit == "auto" and header[:2] != first[:2]:
             raise ValueError(
-                f"{self.store.name_of(first_name)} {other}, {self.store.name_of(name)} {size}: "
-                f"choose --fit crop or stretch to bring all to {all_to}, or pad, which keeps images whole"
+                f"{self.store.name_of(first_name)} is {first.height}×{first.width}, "
+                f"{self.store.name_of(name)} {size}: choose --fit crop or stretch to bring all to "
+                f"{self.sample_shape[1]}×{self.sample_shape[2]}, or pad, which keeps images whole"
             )
 
     def _survey(self, check: Callable[[int], None], skip_bad: bool) -> None:

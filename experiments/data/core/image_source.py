@@ -1,15 +1,16 @@
 """The base of sources of image files in folders, wherever these lie."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from experiments.data.core.arrangement import Arrangement, arrange, remark_on_endings
+from experiments.data.core.arrangement import Arrangement, arrange, remarks_on_files
 from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import (
     AttributeGroup,
@@ -26,7 +27,8 @@ from experiments.data.core.image_files import add_remarks, open_images
 from experiments.data.core.label_files import DATASET_JSON, read_labels
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
-    MOST_FILES,
+    Survey,
+    find_range,
     native_of,
     remark_on_cut,
     remark_on_kinds,
@@ -36,15 +38,17 @@ from experiments.data.core.surveys import (
 from losses.core.options import option
 
 S = TypeVar("S", bound=Store)
+log = logging.getLogger("gans")
 
 
 @dataclass(frozen=True)
 class ImageFileOptions:
     """Options of sources of image files."""
 
-    range: tuple[int, int] = option(
+    range: tuple[int, int] | Literal["auto"] = option(
         WHOLE_RANGE,
-        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour).",
+        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour); auto takes "
+        "the smallest and the largest of the training images.",
         at_least=0,
         at_most=65535,
     )
@@ -85,11 +89,29 @@ class ImageFileSource(Source, ABC):
 
         Raises ValueError for an empty range.
         """
+        if self.options.range == "auto":
+            return store  # `scaled_store` finds it, when the images are known
         low, high = self.options.range
         if low >= high:
             raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
         store.value_range = low, high
         return store
+
+    @cached_property
+    def scaled_store(self) -> Store:
+        """The store of the files, with the range of values found where the options leave it to the images."""
+        if self.options.range == "auto":
+            found = find_range(self.store, self.arrangement.names)
+            self.store.value_range = found or WHOLE_RANGE
+            low, high = self.store.value_range
+            why = (
+                "the extremes of the training images" if found else "no image has different values of 16 bits"
+            )
+            log.info(f"{self.location}: data.range=auto is {low},{high}, {why}")
+        return self.store
+
+    def found_options(self) -> Any:
+        return replace(self.options, range=self.scaled_store.value_range)
 
     def native(self) -> Native:
         """The native shape: any size; the channels of the images, RGB where they differ in these."""
@@ -111,8 +133,10 @@ class ImageFileSource(Source, ABC):
         found, (labels, classes) = self.arrangement, self._classes
         channels = channels or self.native().channels
         known = self._attributes
-        data = open_images(self.store, found.names, size, channels, fit, self.access, labels, classes, known)
-        add_remarks(data, (*found.remarks, *remark_on_endings(self.files)))
+        data = open_images(
+            self.scaled_store, found.names, size, channels, fit, self.access, labels, classes, known
+        )
+        add_remarks(data, (*found.remarks, *self.store.remarks, *remarks_on_files(self.files)))
         self.remark_on(data, found.names, fit)
         return data
 
@@ -130,9 +154,9 @@ class ImageFileSource(Source, ABC):
         labels, classes = self._classes_of(arrange(names, files, self.location, is_split=True))
         known = self._classes[1]
         if labels is None or not set(classes) <= set(known):
-            return open_images(self.store, names, size, channels, fit, self.access)
+            return open_images(self.scaled_store, names, size, channels, fit, self.access)
         labels = torch.tensor([known.index(name) for name in classes])[labels]
-        return open_images(self.store, names, size, channels, fit, self.access, labels, known)
+        return open_images(self.scaled_store, names, size, channels, fit, self.access, labels, known)
 
     def remark_on(
         self,
@@ -141,21 +165,23 @@ class ImageFileSource(Source, ABC):
         fit: Fit,
         shows_pairs: bool = False,
         message_prefix: str = "",
-    ) -> None:
+    ) -> Survey:
         """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off.
 
         Args:
             shows_pairs: whether each file shows a pair of images side by side, of which `data` has one.
             message_prefix: words before each remark.
+
+        Returns the survey of their headers.
         """
-        most = 1 if fit == "auto" else MOST_FILES  # under "auto", sets that mix kinds are refused
-        survey = survey_headers(self.store, names, self.access.skip_bad, most)
+        survey = survey_headers(self.store, names, self.access.skip_bad)
         if shows_pairs and survey.first:
             survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
         channels, height, width = data.sample_shape
         remarks = remark_on_kinds(survey, channels) + remark_on_cut(survey, (height, width), fit)
-        remarks += remark_on_range(self.store, names)
+        remarks += remark_on_range(self.scaled_store, names)
         add_remarks(data, [message_prefix + remark for remark in remarks])
+        return survey
 
     @cached_property
     def arrangement(self) -> Arrangement:

@@ -4,12 +4,13 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from experiments.core.files import parse_json
+from experiments.data.core.path_names import listed_path
 
 DATASET_JSON = "dataset.json"
 
@@ -25,7 +26,7 @@ def read_labels(file: str, content: bytes, names: Sequence[str]) -> tuple[Tensor
     occur; None and no classes where the images have no labels. Raises ValueError, naming the file, for
     content of another form, and for an image without a label.
     """
-    rows = _read_rows(file, content)
+    rows = _read_rows(file, content, frozenset(names))
     lacking = [name for name in names if name not in rows]
     if not rows:
         return None, ()
@@ -43,8 +44,8 @@ def read_labels(file: str, content: bytes, names: Sequence[str]) -> tuple[Tensor
     return torch.tensor([index[number] for number in numbers]), tuple(str(number) for number in found)
 
 
-def _read_rows(file: str, content: bytes) -> dict[str, object]:
-    """Labels by the names of their images, with forward slashes; none where the images have no labels."""
+def _read_rows(file: str, content: bytes, present: Container[str]) -> dict[str, object]:
+    """Labels by the names of their images, as `listed_path` finds these; none where there are no labels."""
     try:
         whole = parse_json(content.decode("utf-8-sig"))
     except ValueError as error:
@@ -59,7 +60,7 @@ def _read_rows(file: str, content: bytes) -> dict[str, object]:
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise ValueError(f"{file}: {_short(pair)} in labels is not [name, label]")
-        name = "/".join(part for part in pair[0].replace("\\", "/").split("/") if part not in ("", "."))
+        name = listed_path(pair[0], present)
         if name in rows and rows[name] != pair[1]:
             raise ValueError(f"{file} has two labels for {name}: take one out")
         rows[name] = pair[1]

@@ -1,5 +1,8 @@
 """Memory that data may take."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -22,3 +25,24 @@ def free_memory() -> int:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # not Linux
         return FREE_ELSEWHERE
+
+
+class Allowance:
+    """Allowance that threads share: each waits until what it takes is there."""
+
+    def __init__(self, whole: int) -> None:
+        self._left, self._whole, self._changed = whole, whole, threading.Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Takes a count, or the whole where that is less, from the allowance within."""
+        count = min(count, self._whole)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= count)
+            self._left -= count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += count
+                self._changed.notify_all()

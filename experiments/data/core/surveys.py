@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from experiments.data.core.dataset import Fit, Native
 from experiments.data.core.decoding import (
+    Extremes,
     Header,
     Store,
     UnreadableError,
@@ -19,6 +20,7 @@ from experiments.data.core.decoding import (
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 MOST_FILES = 2000  # of a survey, evenly spread: a larger set is not read twice
+HALF_RANGE = 2**15  # values below it leave the upper half of 16 bits empty
 KINDS = {1: "grey", 3: "in colour", 4: "with transparency"}
 FEW_FILES = 16  # whose pixels are looked at
 MULTIPLE = 4  # of the sides that a remark proposes: most networks halve an image at least twice
@@ -36,15 +38,15 @@ class Survey(NamedTuple):
     kinds: Counter[int]
 
 
-def survey_headers(store: Store, names: Sequence[str], skip_bad: bool, most: int = MOST_FILES) -> Survey:
-    """Reads the headers of at most `most` files, evenly spread.
+def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey:
+    """Reads the headers of at most `MOST_FILES` files, evenly spread.
 
     Files that cannot be read are not counted; opening the set finds them. Raises UnreadableError for the
     first file, unless `skip_bad`.
     """
     first = first_header(store, names, skip_bad)
-    if first is None or most < 2:
-        return Survey(first, Counter([first.channels] if first else []))
+    if first is None:
+        return Survey(None, Counter())
 
     def channels_of(name: str) -> int | None:
         try:
@@ -53,7 +55,7 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool, most: int
             return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(channels_of, names[:: -(-len(names) // most)]))
+        found = list(pool.map(channels_of, names[:: -(-len(names) // MOST_FILES)]))
     kinds = Counter(channels for channels in found if channels is not None)
     return Survey(first, kinds)
 
@@ -76,13 +78,30 @@ def remark_on_kinds(survey: Survey, channels: int) -> tuple[str, ...]:
     return (f"mixes images of several kinds ({mix}): all are taken as {taken}{white}; --channels N chooses",)
 
 
+def find_range(store: Store, names: Sequence[str]) -> tuple[int, int] | None:
+    """Finds the smallest and the largest value of all images of 16 bits; None where they do not differ.
+
+    Images that cannot be read or scaled do not count.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda name: _extremes_of(store, name), names))
+    extremes = [each for each in found if each is not None and each.is_scalable]
+    low = min((each.low for each in extremes), default=0)
+    high = max((each.high for each in extremes), default=0)
+    return (max(low, 0), min(high, WHOLE_RANGE[1])) if low < high else None
+
+
+def _extremes_of(store: Store, name: str) -> Extremes | None:
+    """Extremes of an image of 16 bits; None for another, and for one that cannot be read."""
+    with suppress(UnreadableError):
+        return read_extremes(store, name)
+    return None
+
+
 def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
     """Makes a remark on 16-bit images that use little of their range, and so show little; else none."""
-    extremes = []
-    for name in names[:: -(-len(names) // FEW_FILES)]:
-        with suppress(UnreadableError):
-            if (found := read_extremes(store, name)) is not None:
-                extremes.append(found)
+    found = [_extremes_of(store, name) for name in names[:: -(-len(names) // FEW_FILES)]]
+    extremes = [each for each in found if each is not None]
     if store.value_range != WHOLE_RANGE:
         return (
             ()
@@ -92,11 +111,11 @@ def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
     if not extremes:
         return ()
     low, high = min(each.low for each in extremes), max(each.high for each in extremes)
-    if not 0 < high - low < WHOLE_RANGE[1] // 4:
+    is_dark = high < HALF_RANGE
+    if low == high or not (is_dark or high - low < WHOLE_RANGE[1] // 4):
         return ()
-    is_dark = high < WHOLE_RANGE[1] // 4
     asked = (0, 2 ** high.bit_length() - 1) if is_dark else (low, high)
-    remedy = f"--set data.range={asked[0]},{asked[1]} scales them"
+    remedy = f"--set data.range={asked[0]},{asked[1]} scales them, --set data.range=auto by their extremes"
     if not all(each.is_scalable for each in extremes):
         remedy = "those in colour cannot be scaled here: save them as PNG"
     return (

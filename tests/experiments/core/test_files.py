@@ -10,12 +10,14 @@ from experiments.core import files
 from experiments.core.errors import RunError
 from experiments.core.files import (
     LEFTOVER_SECONDS,
+    AtomicWriter,
     append_line,
     lock_file,
     parse_json,
     read_regular_file,
     write_atomically,
 )
+from metrics.core.input_files import read_input_file
 
 
 @pytest.fixture
@@ -57,6 +59,26 @@ def test_leftovers_of_the_same_file_are_removed_unless_it_is_being_written(tmp_p
         assert lock_file(stream.fileno())
         write_atomically(tmp_path / "a", b"")
     assert {path.name for path in tmp_path.iterdir()} == {"a", written.name, other.name}
+
+
+def test_a_writer_of_many_files_looks_once_into_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at every file takes time that grows with the square of their number."""
+    names = [f"{folder}/{number}" for folder in "xy" for number in range(30)]
+    for folder in "xy":
+        (tmp_path / folder).mkdir()
+        for left in (".3.0.partial", ".29.0.partial", ".other.0.partial"):
+            (tmp_path / folder / left).touch()
+    looks, scan = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looks.append(folder) or scan(folder))
+    writer = AtomicWriter()
+    for name in names:
+        writer.write(tmp_path / name, name.encode())
+    assert len(looks) == 2 + 4, "and once more for each file that has leftovers"
+    for folder in "xy":
+        own = {name.partition("/")[2] for name in names}
+        assert {path.name for path in (tmp_path / folder).iterdir()} == {*own, ".other.0.partial"}
 
 
 def test_without_locks_only_old_leftovers_are_removed(
@@ -118,3 +140,22 @@ def test_a_folder_reached_through_a_link_is_right(tmp_path: Path) -> None:
 def test_json_nested_too_deep_is_no_json() -> None:
     with pytest.raises(ValueError, match="deep"):
         parse_json("[" * 100_000)
+
+
+def test_input_files_may_be_reached_through_links_but_are_regular(tmp_path: Path, victim: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(victim)
+    os.mkfifo(pipe)
+    (tmp_path / "pipe-link").symlink_to(pipe)
+    assert read_input_file(link, 8) == b"precious"
+    with pytest.raises(OSError, match="more than 7 bytes"):
+        read_input_file(link, 7)
+    for file, words in (
+        (pipe, "a pipe"),
+        (tmp_path / "pipe-link", "a pipe"),
+        (Path("/dev/zero"), "a device"),
+    ):
+        with pytest.raises(OSError, match=words):
+            read_input_file(file, 8)
+    with pytest.raises(IsADirectoryError):
+        read_input_file(tmp_path, 8)

@@ -18,6 +18,7 @@ from experiments.core.options import (
     plugins_in,
     read_option,
 )
+from experiments.core.value_format import format_value
 
 KINDS = sorted({*SLOTS.values(), *NAMED})
 COMPONENTS = [(kind, name) for kind in KINDS for name in plugins_in(kind)]
@@ -117,3 +118,10 @@ def test_lists_are_known() -> None:
 def test_every_kind_is_listed_once() -> None:
     plurals = [kind.plural for kind in registry.KINDS.values() if kind.plural]
     assert len(plurals) == len(set(plurals))
+
+
+def test_values_are_written_as_their_flags_take_them() -> None:
+    """A pair of whole numbers is a size for image_size alone: 0x65535 would be a number."""
+    assert format_value((32, 48), "image_size") == "32x48"
+    assert format_value((0, 65535), "data.range") == "0,65535"
+    assert format_value((0.0, 0.9), "betas") == "0,0.9"

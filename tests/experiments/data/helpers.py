@@ -1,6 +1,9 @@
 """Helpers of the tests of image sets: folders of noise, opened and fetched."""
 
+import struct
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,3 +46,20 @@ def make(root: Path, count: int, ending: str = "png") -> Tensor:
     for number, image in enumerate(images):
         image.save(root / f"{number:03}.{ending}")
     return torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2)
+
+
+def png_of_16_bits(pixels: np.ndarray[Any, Any], *further: tuple[bytes, bytes]) -> bytes:
+    """A PNG of 16 bits `(H, W, 2, 3 or 4)`, which Pillow does not write, with further chunks."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)),
+        *further,
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageFile
 
 from experiments.data.core import image_files
+from experiments.data.core.dataset import Fit
 from experiments.data.core.decoding import IMAGE_ENDINGS, read_header
 from experiments.data.folder import Folder, FolderStore
 from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
@@ -36,23 +37,21 @@ def test_mixed_sizes_are_refused_unless_a_fit_is_given(
 
 
 @BOTH
-def test_mixed_kinds_are_refused_unless_a_fit_is_given(
+def test_images_of_any_two_kinds_are_taken_together(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
-    kinds = {"L": "is grey", "RGB": "is in colour", "RGBA": "has transparency"}
-    for first in kinds:
-        for second in kinds:
+    own = {"L": 1, "RGB": 3, "RGBA": 4}
+    for first in own:
+        for second in own:
             noise(0).convert(first).save(tmp_path / "a.png")
             noise(1).convert(second).save(tmp_path / "b.png")
-            if first == second:
-                assert len(opened(tmp_path)) == 2
-                continue
-            words = rf"a\.png {kinds[first]}, .*b\.png {kinds[second]}: .*--fit .*--channels 3"
-            with pytest.raises(ValueError, match=words):
-                opened(tmp_path, channels=3)
-            for fit in ("crop", "stretch", "error"):
-                assert opened(tmp_path, fit, channels=3).sample_shape == (3, 8, 8)
+            fits: tuple[Fit, ...] = ("auto", "crop", "stretch", "error")
+            for fit in fits:
+                data = opened(tmp_path, fit)
+                assert fetched(data).shape == (2, own[first] if first == second else 3, 8, 8)
+                assert any("mixes" in remark for remark in data.remarks) == (first != second)
+                assert opened(tmp_path, fit, channels=4).sample_shape == (4, 8, 8)
 
 
 def test_grey_of_any_depth_is_grey_and_a_palette_is_colour(tmp_path: Path) -> None:
@@ -61,8 +60,7 @@ def test_grey_of_any_depth_is_grey_and_a_palette_is_colour(tmp_path: Path) -> No
     noise(0).convert("1").save(tmp_path / "c.bmp")
     assert opened(tmp_path).sample_shape == (1, 8, 8)
     noise(0).convert("P").save(tmp_path / "d.png")
-    with pytest.raises(ValueError, match=r"a\.png is grey, .*d\.png is in colour"):
-        opened(tmp_path)
+    assert opened(tmp_path).sample_shape == (3, 8, 8)
 
 
 def test_32_bit_integers_are_refused_because_their_range_is_unknown(tmp_path: Path) -> None:

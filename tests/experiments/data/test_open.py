@@ -14,6 +14,7 @@ from experiments.data.core import decoding
 from experiments.data.core.decoding import Extremes, Store, read_extremes
 from experiments.data.core.open import open_data, open_domains, task_of
 from tests.conftest import ARCHITECTURES
+from tests.experiments.data.helpers import png_of_16_bits
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 TASKS = {"noise": "dcgan", "pairs": "pix2pix", "domains": "cyclegan"}
@@ -61,6 +62,9 @@ class Bytes(Store):
     def open(self, name: str) -> BinaryIO:
         return io.BytesIO(self.content)
 
+    def size_of(self, name: str) -> int:
+        return len(self.content)
+
     def name_of(self, name: str) -> str:
         return name
 
@@ -69,10 +73,14 @@ class Bytes(Store):
 
 
 @pytest.mark.parametrize(("height", "width", "is_read"), [(10, 10, True), (9, 12, False), (12, 9, False)])
-def test_extremes_of_large_pictures_are_not_looked_for(
+def test_extremes_of_large_pictures_in_colour_are_not_looked_for(
     height: int, width: int, is_read: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would take their memory: by the number of pixels, whatever the shape."""
+    """It would take their memory: by the number of pixels, whatever the shape; grey takes little."""
     monkeypatch.setattr(decoding, "MOST_SURVEYED_PIXELS", 100)
-    found = read_extremes(Bytes(height, width), "a.png")
-    assert found == (Extremes(7, height * width + 6, is_scalable=True) if is_read else None)
+    expected = Extremes(7, height * width + 6, is_scalable=True)
+    grey, colour = Bytes(height, width), Bytes(height, width)
+    values = np.arange(height * width).reshape(height, width, 1) + 7
+    colour.content = png_of_16_bits(values.repeat(3, axis=2))
+    assert read_extremes(grey, "a.png") == expected
+    assert read_extremes(colour, "a.png") == (expected if is_read else None)

@@ -48,14 +48,29 @@ def test_mixed_kinds_become_rgb_whichever_comes_first(
     monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
     source = source_of(tmp_path, modes, store)
     assert source.native().channels == 3
-    with pytest.raises(ValueError, match=r"choose --fit crop or stretch to bring all to --channels 3"):
-        source.open((8, 8), None, "auto")
-    data = source.open((8, 8), None, "crop")
     shown = {"L": [40, 40, 40], "RGB": [250, 0, 0], "RGBA": [255, 255, 255]}  # clear is white
-    assert fetched(data)[:, :, 4, 4].tolist() == [shown[mode] for mode in modes]
-    (remark,) = [remark for remark in data.remarks if "mixes" in remark]
-    assert f"({mix}): all are taken as RGB" in remark
-    assert "--channels" in remark
+    fits: tuple[Fit, ...] = ("auto", "crop", "error")
+    for fit in fits:
+        data = source.open((8, 8), None, fit)
+        assert fetched(data)[:, :, 4, 4].tolist() == [shown[mode] for mode in modes]
+        (remark,) = [remark for remark in data.remarks if "mixes" in remark]
+        assert f"({mix}): all are taken as RGB" in remark
+        assert "--channels" in remark
+
+
+@pytest.mark.parametrize(("first", "second"), [("L", "RGB"), ("RGBA", "RGB"), ("L", "RGBA")])
+def test_domains_of_different_kinds_become_rgb(tmp_path: Path, first: str, second: str) -> None:
+    for name, mode in (("A/1.png", first), ("B/1.png", second)):
+        (tmp_path / name).parent.mkdir()
+        Image.new(mode, (8, 8), COLOURS[mode]).save(tmp_path / name)  # type: ignore[arg-type]
+    source = Folder(str(tmp_path))
+    assert source.native_domains(False).channels == 3
+    domains = source.open_domains((8, 8), None, "auto", True)
+    (remark,) = domains.a.remarks
+    assert "all are taken as RGB" in remark and "--channels" in remark
+    assert ("laid on white" in remark) == ("RGBA" in (first, second))
+    assert domains.b.remarks == ()
+    assert domains.a.sample_shape == domains.b.sample_shape == (3, 8, 8)
 
 
 @pytest.mark.parametrize("mode", COLOURS)

@@ -10,11 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.config.resolve import resolve
 from experiments.core.errors import UsageError
 from experiments.data.core import image_files
 from experiments.data.core.dataset import DataAccess, DataSet
 from experiments.data.core.sources import open_source
-from tests.experiments.data.helpers import BOTH, fetched, make
+from experiments.data.folder import Folder
+from tests.experiments.data.helpers import BOTH, fetched, make, png_of_16_bits
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 
@@ -48,20 +50,7 @@ def test_twelve_bits_are_said_and_scaled_by_the_option_that_is_named(
 
 
 def write_colours(file: Path, pixels: np.ndarray[Any, Any], *further: tuple[bytes, bytes]) -> None:
-    """A PNG of 16 bits `(H, W, 2, 3 or 4)`, which Pillow does not write."""
-    height, width, channels = pixels.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)),
-        *further,
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
-    chunks = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    ]
-    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    file.write_bytes(png_of_16_bits(pixels, *further))
 
 
 COLOURS = np.random.default_rng(0).integers(0, 4096, (4, 4, 3))
@@ -154,7 +143,86 @@ def test_a_narrow_range_is_said_and_values_outside_are_clipped(tmp_path: Path) -
     assert fetched(opened(tmp_path, "31000,32000"))[0, 0, 0].tolist() == [0, 0, 255, 255]
 
 
-@pytest.mark.parametrize("values", [(0, 1, 2, 65535), (0, 20000, 100, 30), (0, 0, 0, 0)])
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 15])
+@pytest.mark.parametrize("colours", [False, True])
+def test_a_full_range_of_fewer_bits_is_said_and_scaled_whole(
+    tmp_path: Path, bits: int, colours: bool
+) -> None:
+    top = 2**bits - 1
+    if colours:
+        write_colours(tmp_path / "a.png", np.array([0, top // 3, top // 2, top] * 12).reshape(4, 4, 3))
+    else:
+        write(tmp_path, 0, top // 3, top // 2, top)
+    (remark,) = opened(tmp_path).remarks
+    assert f"from 0 to {top:,} only" in remark and "look dark" in remark
+    assert f"--set data.range=0,{top} " in remark
+    for value_range in (f"0,{top}", "auto"):
+        data = opened(tmp_path, value_range)
+        assert set(fetched(data).flatten().tolist()) == {0, 85, round(255 * (top // 2) / top), 255}
+        assert data.remarks == ()
+
+
+def test_auto_takes_the_extremes_of_all_training_images(tmp_path: Path) -> None:
+    """Not those of a sample, of the part that is held out, or of images with 8 bits."""
+    for number in range(40):
+        write_grey(tmp_path / f"train/{number:02}.png", 1000, 2000)
+    write_grey(tmp_path / "train/17.png", 500, 2000)
+    write_grey(tmp_path / "train/33.png", 1000, 2540)
+    write_grey(tmp_path / "test/1.png", 0, 4095)
+    Image.new("L", (2, 2), 7).save(tmp_path / "train/eight.png")
+    source = open_source(f"folder:{tmp_path}", DataAccess(options={"data.range": "auto"}))
+    assert source.found_options().range == (500, 2540)
+    found = fetched(source.open((2, 2), None, "auto"))
+    assert found[17, 0, 0].tolist() == [0, round(1500 / 2040 * 255)]
+    assert found[33, 0, 0, 1] == 255
+    assert (found[40] == 7).all()
+    assert fetched(source.open_held_out((2, 2), None, "auto"))[0, 0, 0].tolist() == [0, 255]
+
+
+def write_grey(file: Path, *values: int) -> None:
+    file.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.array([values] * 2, np.uint16)).save(file)
+
+
+def test_auto_of_two_domains_is_one_range(tmp_path: Path) -> None:
+    write_grey(tmp_path / "A/1.png", 100, 200)
+    write_grey(tmp_path / "B/1.png", 200, 1120)
+    source = open_source(f"folder:{tmp_path}", DataAccess(options={"data.range": "auto"}))
+    assert isinstance(source, Folder)
+    domains = source.open_domains((2, 2), None, "auto", True)
+    assert fetched(domains.a)[0, 0, 0].tolist() == [0, 25]
+    assert fetched(domains.b)[0, 0, 0].tolist() == [25, 255]
+
+
+def test_auto_without_values_that_differ_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = make(tmp_path, 2)
+    with caplog.at_level("INFO", "gans"):
+        source = open_source(f"folder:{tmp_path}", DataAccess(options={"data.range": "auto"}))
+        assert torch.equal(fetched(source.open((8, 8), 3, "auto")), expected)
+    assert source.found_options().range == (0, 65535)
+    assert "data.range=auto is 0,65535, no image has" in caplog.text
+
+
+def test_a_run_records_the_range_that_auto_found(tmp_path: Path) -> None:
+    write(tmp_path, 16, 1000, 2048, 4000)
+    flags = {"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (4, 4), "batch_size": 2}
+    spec = resolve({**flags, "data.range": "auto"})
+    assert spec.settings.options["data.range"] == (16, 4000)
+    assert spec.sources["data.range"] == "flag: auto"
+    again = resolve({}, file=spec.settings.to_dict(), file_name="config.json")
+    assert again.settings.options["data.range"] == (16, 4000)
+
+
+@pytest.mark.parametrize("key", ["arch.hidden_layers", "data.range_of", "optimizer.betas"])
+def test_auto_is_refused_by_options_that_have_no_such_value(tmp_path: Path, key: str) -> None:
+    write(tmp_path, 0, 1, 2, 3)
+    with pytest.raises(UsageError, match=r"'auto'|has no option"):
+        resolve({"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (4, 4), key: "auto"})
+
+
+@pytest.mark.parametrize("values", [(0, 1, 2, 65535), (0, 40000, 100, 30), (0, 0, 0, 0)])
 def test_a_wide_range_and_flat_images_are_not_remarked_on(tmp_path: Path, values: tuple[int, ...]) -> None:
     write(tmp_path, *values)
     assert opened(tmp_path).remarks == ()
@@ -173,3 +241,5 @@ def test_a_range_that_cannot_be_is_refused(tmp_path: Path, value: str) -> None:
     write(tmp_path, 0, 1, 2, 3)
     with pytest.raises((UsageError, ValueError), match=r"data\.range"):
         opened(tmp_path, value)
+    with pytest.raises((UsageError, ValueError), match=r"data\.range"):
+        opened(tmp_path, "automatic")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.runs.score_lines import MOST_REMARKS, read_evaluations, read_scores
+from experiments.runs.evaluation_records import read_evaluations
+from experiments.runs.score_lines import MOST_REMARKS, read_scores
 
 GOOD = '{"step": 7, "kimg": 0.5, "seconds": 1.5, "critic/real": 2.0}'
 
