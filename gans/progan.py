@@ -33,7 +33,7 @@ class ProGANOptions(GrowthOptions, WidthOptions):
 
     revision: int = option(
         2,
-        "Revision of the generator; 1, of gans before 2.0, has a bias for each of the first pixels.",
+        "Revision of the generator; 1, of earlier versions, has a bias for each of the first pixels.",
         at_least=1,
         at_most=2,
         shapes_network=True,

@@ -13,7 +13,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Export the EMA generator of a run as one file.")
 @click.option(
     "--format",
     "form",
@@ -25,8 +25,9 @@ log = logging.getLogger("gans")
 def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
-    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
-    compared with PyTorch's before the file is written, and the largest difference is printed.
+    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples. A generator
+    with styles takes truncation (1) and noise_0, … as well, where they are given. Samples are compared with
+    PyTorch's before the file is written, and the largest difference is printed.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders, write_file
@@ -51,5 +52,7 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
                 restrict_to_class(from_noise(network, name), flags["label"], name), settings
             )
             write_file(path, content)
-            log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
+            log.info(
+                f"largest difference between ONNX Runtime and PyTorch: {difference:.2g} of the samples' range"
+            )
     click.echo(out)

@@ -11,12 +11,25 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Draw samples as pictures or an array.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of samples."
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=64,
+    show_default=True,
+    help="Number of samples.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of the latents.",
+)
 @click.option(
     "--truncation",
     type=click.FloatRange(0, 2),

@@ -56,22 +56,20 @@ class NameTable:
     Attributes:
         pairs: names with placeholders such as `{index}`.
         places: values of the placeholders, for a network whose image has these sides, from the smallest to
-            the full one. Pairs whose name the network does not have are left out.
+            the full one. Pairs whose name the network does not have are left out. Raises ValueError for a
+            network that has no published form.
         constants: ends of published names of tensors that are not learned, and what they hold.
         unused: beginnings of published names, with placeholders, that have no part in our network.
         unused_ends: ends of published names of tensors that some files hold and no network uses.
-        parts: values of placeholders that a network itself says, such as the number of its blocks. Raises
-            ValueError for a network that has no published form.
         beside_norms: ends of published names of tensors that stand unused beside the weight of a norm, and
             what they hold for that weight.
     """
 
     pairs: tuple[Pair, ...]
-    places: Callable[[list[int]], Places] = lambda sides: ()
+    places: Callable[[nn.Module, list[int]], Places]
     constants: Mapping[str, Callable[[], Tensor]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     unused_ends: tuple[str, ...] = ()
-    parts: Callable[[nn.Module], Places] = lambda network: ()
     beside_norms: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
     def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
@@ -81,7 +79,7 @@ class NameTable:
         """
         known = network.state_dict()
         found = {}
-        for place, pair in product([{}, *self.places(sides), *self.parts(network)], self.pairs):
+        for place, pair in product([{}, *self.places(network, sides)], self.pairs):
             with suppress(KeyError):  # it has other placeholders
                 ours, name = pair.ours.format(**place), pair.published.format(**place)
                 if ours in known:
@@ -91,10 +89,10 @@ class NameTable:
                 raise ValueError(f"{name} has no published name")
         return found
 
-    def _unused(self, sides: list[int]) -> tuple[str, ...]:
+    def _unused(self, network: nn.Module, sides: list[int]) -> tuple[str, ...]:
         """Expands the beginnings of names that are not used."""
         found = []
-        for start, place in product(self.unused, [{}, *self.places(sides)]):
+        for start, place in product(self.unused, [{}, *self.places(network, sides)]):
             with suppress(KeyError):
                 found.append(start.format(**place))
         return tuple(found)
@@ -107,7 +105,7 @@ class NameTable:
         pairs, shapes = self.expand(network, sides), network.state_dict()
         ends = (*self.constants, *self.beside_norms, *self.unused_ends)
         left = {name for name in published if not name.endswith(ends)}
-        left -= {name for name in published if name.startswith(self._unused(sides))}
+        left -= {name for name in published if name.startswith(self._unused(network, sides))}
         found = {}
         for ours, pair in pairs.items():
             if pair.published not in published:

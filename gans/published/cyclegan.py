@@ -28,7 +28,7 @@ def check_norms(network: nn.Module) -> None:
             raise ValueError("published networks have plain instance norm, or batch norm; this has another")
 
 
-def _translator_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
+def _translator_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Layers of a residual translator; reflected borders are layers of their own in the published one.
 
     Raises ValueError for a network whose layers are others.
@@ -47,7 +47,7 @@ def _translator_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
             yield {"layer": index, "published": index + (1 if index < len(layers) - 2 else 2)}
 
 
-def _critic_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
+def _critic_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Layers of a patch critic: its convolutions, and the norms of all but the first and the last."""
     check_norms(network)
     count = 0
@@ -67,11 +67,11 @@ GENERATOR = NameTable(
         *layer("{block}.residual.3", "model.{published_block}.conv_block.5"),
         *layer("{block}.residual.4", "model.{published_block}.conv_block.6"),
     ),
+    _translator_places,
     unused_ends=STATISTICS,
-    parts=_translator_places,
 )
 CRITIC = NameTable(
     layer("chain.{layer}", "model.{published}"),
+    _critic_places,
     unused_ends=STATISTICS,
-    parts=_critic_places,
 )

@@ -10,7 +10,7 @@ from gans.published.cyclegan import CRITIC, STATISTICS, check_norms, layer
 __all__ = ["CRITIC", "GENERATOR"]  # the critic of patches is CycleGAN's, with more channels
 
 
-def _places(network: nn.Module) -> Iterator[Mapping[str, int | str]]:
+def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int | str]]:
     """Levels of a U-Net from the image inwards, with the path of each in the nested blocks."""
     check_norms(network)
     depth = len(list(network.get_submodule("down").children()))
@@ -44,6 +44,6 @@ GENERATOR = NameTable(
         *_transposed("up.0.1", "{path}.3", SAME),
         *layer("up.0.2", "{path}.4"),
     ),
+    _places,
     unused_ends=STATISTICS,
-    parts=_places,
 )

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
+from torch import nn
+
 from gans.core.published_names import CONVOLUTION, DENSE, SAME, Layout, NameTable, Pair
 
 # Of the fused enlarging convolution, a transposed one [h, w, out, in]: as a plain one it is turned by 180°.
 TURNED = Layout(lambda x: x.permute(2, 3, 0, 1).flip(2, 3), lambda x: x.flip(2, 3).permute(2, 3, 0, 1))
 
 
-def growing_places(sides: list[int]) -> Iterator[Mapping[str, int]]:
+def growing_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Values of placeholders: `index` counts sizes from the smallest, `lod` from the full one."""
     for index, side in enumerate(sides):
         yield {"index": index, "step": index - 1, "lod": len(sides) - 1 - index, "side": side}

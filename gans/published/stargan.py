@@ -14,7 +14,7 @@ def _layer(ours: str, published: str) -> tuple[Pair, ...]:
     return tuple(Pair(f"{ours}.{kind}", f"{published}.{kind}") for kind in ("weight", "bias"))
 
 
-def _generator_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
+def _generator_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Layers and blocks of the generator, which are numbered alike. Raises ValueError for another form."""
     layers = list(network.get_submodule("layers"))
     if any(isinstance(layer, nn.Upsample) for layer in layers):
@@ -23,7 +23,7 @@ def _generator_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
         yield {"block" if isinstance(part, ResidualBlock) else "layer": index}
 
 
-def _critic_places(network: nn.Module) -> Iterator[Mapping[str, int]]:
+def _critic_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Convolutions of the critic, each with an activation. Raises ValueError for a critic with norms."""
     kinds = [type(part) for part in network.get_submodule("features") if not isinstance(part, nn.Dropout)]
     if set(kinds) - {nn.Conv2d, nn.LeakyReLU}:
@@ -44,8 +44,8 @@ GENERATOR = NameTable(
             for pair in _layer(f"layers.{{block}}.residual.{index}", f"main.{{block}}.main.{index}")
         ),
     ),
+    _generator_places,
     unused_ends=("num_batches_tracked",),
-    parts=_generator_places,
     beside_norms={"running_mean": torch.zeros_like, "running_var": torch.ones_like},
 )
 CRITIC = NameTable(
@@ -54,5 +54,5 @@ CRITIC = NameTable(
         Pair("patches.0.weight", "conv1.weight"),
         Pair("attributes.0.weight", "conv2.weight"),
     ),
-    parts=_critic_places,
+    _critic_places,
 )

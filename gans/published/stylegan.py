@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from torch import nn
+
 from gans.core.published_names import CONVOLUTION, DENSE, SAME, Layout, NameTable, Pair
 from gans.published.progan import critic_pairs, growing_places, layer
 
@@ -10,10 +12,10 @@ CONSTANT = Layout(lambda x: x[0], lambda x: x[None])
 MAPS = Layout(lambda x: x[:, None, None], lambda x: x[:, 0, 0])
 
 
-def _places(sides: list[int]) -> Iterator[Mapping[str, int]]:
+def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Values of placeholders: layers of the mapping network, then sizes with their maps of noise."""
     yield from ({"dense": dense, "module": 2 * dense + 1} for dense in range(MOST_LAYERS))
-    for place in growing_places(sides):
+    for place in growing_places(network, sides):
         index = place.get("index", 0)
         yield {**place, "noise": 2 * index, "next_noise": 2 * index + 1}
 

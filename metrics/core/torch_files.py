@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from metrics.core.nested_values import tree_size
+from metrics.core.nested_values import check_tree_size
 
 MOST_SHARING = 4  # times the size of the file: tensors under several names are stored once
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -63,7 +63,7 @@ def load_torch_file(file: BinaryIO) -> Any:
     is_archive = file.read(4) == b"PK\3\4"
     file.seek(0)
     content = _load_archive(file, size) if is_archive else _load_legacy(file, size)
-    tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
+    check_tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
     return content
 
 

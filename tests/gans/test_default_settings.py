@@ -93,7 +93,10 @@ RECORDS: dict[str, Row] = {
 }
 
 
-REVISIONS = {"stylegan2": 2, "cyclegan": 2, "pix2pix": 2, "stargan": 2}
+REVISIONS = {
+    **dict.fromkeys(("progan", "stylegan", "stylegan2"), 2),
+    **dict.fromkeys(("cyclegan", "pix2pix", "stargan"), 2),
+}
 
 
 @pytest.mark.parametrize("arch", RECORDS)
