@@ -119,7 +119,7 @@ def settings_of(slot: str, name: str, **flags: Any) -> Settings:
     arch = name if slot == "arch" else "stylegan2"
     data = {"data": DATA[ARCHITECTURES[arch].task]}
     own = {} if slot == "arch" else {slot: name}
-    return resolve({"arch": arch, **data, **own, **TINY, **flags}).settings
+    return resolve({"arch": arch, "preset": "paper", **data, **own, **TINY, **flags}).settings
 
 
 def test_every_option_that_shapes_networks_has_another_value() -> None:
