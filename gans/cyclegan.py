@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
@@ -12,6 +13,7 @@ from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
 from gans.core.translation import (
+    Borders,
     DomainTranslator,
     NormOptions,
     PatchOptions,
@@ -77,7 +79,9 @@ class Generators(DomainTranslator):
         channels, *size = blueprint.sample_shape
         self.shape = blueprint.sample_shape
         options: CycleGANOptions = blueprint.options or CycleGANOptions()
-        form = ResidualForm(options, strided_padding=options.strided_padding, upsampling=options.upsampling)
+        form = ResidualForm(
+            options, strided_padding=cast(Borders, options.strided_padding), upsampling=options.upsampling
+        )
         blocks = options.blocks or residual_block_count(size)
         self.to_a, self.to_b = (
             residual_translator(channels, channels, blueprint.width, blocks, form) for _ in range(2)

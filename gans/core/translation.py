@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from gans.layers.norms import dropout, generator_norm
 from gans.layers.sizes import multiples_near, propose_sizes
 from losses.core.options import option
 
+Borders = Literal["zeros", "reflect"]
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
@@ -173,8 +174,8 @@ class ResidualForm:
     """
 
     options: NormOptions = NormOptions(norm="instance")
-    padding: str = "reflect"
-    strided_padding: str = "reflect"
+    padding: Borders = "reflect"
+    strided_padding: Borders = "reflect"
     upsampling: str = "resize"
     strided_kernel: int = 3
     last_bias: bool = True

@@ -54,7 +54,7 @@ def _critic_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str
     """Layers of a patch critic: its convolutions, and the norms of all but the first and the last."""
     check_norms(network)
     count = 0
-    for index, part in enumerate(network.get_submodule("chain")):
+    for index, part in enumerate(network.get_submodule("chain").children()):
         if isinstance(part, nn.Conv2d):
             yield {"layer": index, "published": max(0, 3 * count - 1)}
             count += 1

@@ -16,7 +16,7 @@ def _layer(ours: str, published: str) -> tuple[Pair, ...]:
 
 def _generator_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Layers and blocks of the generator, which are numbered alike. Raises ValueError for another form."""
-    layers = list(network.get_submodule("layers"))
+    layers = list(network.get_submodule("layers").children())
     if any(isinstance(layer, nn.Upsample) for layer in layers):
         raise ValueError("published files hold transposed convolutions: it needs arch.form=published")
     for index, part in enumerate(layers):
@@ -25,11 +25,11 @@ def _generator_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[
 
 def _critic_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Convolutions of the critic, each with an activation. Raises ValueError for a critic with norms."""
-    kinds = [type(part) for part in network.get_submodule("features") if not isinstance(part, nn.Dropout)]
-    if set(kinds) - {nn.Conv2d, nn.LeakyReLU}:
+    parts = list(network.get_submodule("features").children())
+    if not all(isinstance(part, nn.Conv2d | nn.LeakyReLU | nn.Dropout) for part in parts):
         raise ValueError("the published critic has no norms: it needs --critic-norm none")
     count = 0
-    for index, part in enumerate(network.get_submodule("features")):
+    for index, part in enumerate(parts):
         if isinstance(part, nn.Conv2d):
             yield {"layer": index, "published": 2 * count}
             count += 1
