@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.clock import Clock
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
-from gans.core.player import Scores
+from gans.core.player import Losses, Scores
 from gans.core.translation import (
+    Borders,
     DomainTranslator,
+    NormOptions,
     PatchOptions,
+    ResidualForm,
+    WeightOptions,
     check_size_multiple,
     initialize,
     residual_block_count,
@@ -24,8 +30,8 @@ from losses.recipe import defaults
 
 
 @dataclass(frozen=True)
-class CycleGANOptions(PatchOptions):
-    """Options of CycleGAN: weights of the generators' losses, image pools and patches."""
+class CycleGANOptions(NormOptions, WeightOptions, PatchOptions):
+    """Options of CycleGAN: weights of the losses, image pools, and layers of all networks."""
 
     cycle_weight: float = option(
         10.0, "Weight of the cycle consistency loss (section 5.1).", at_least=0.0, is_schedulable=True
@@ -33,7 +39,32 @@ class CycleGANOptions(PatchOptions):
     identity_weight: float = option(
         5.0, "Weight of the identity loss (section 5.2).", at_least=0.0, is_schedulable=True
     )
+    domain_b_factor: float = option(
+        1.0,
+        "Factor of the cycle and identity losses of images of B, relative to those of A.",
+        at_least=0.0,
+        is_schedulable=True,
+    )
     pool_size: int = option(50, "Fakes of each domain that the image pools keep (section 4).", at_least=1)
+    blocks: int | None = option(
+        None,
+        "Residual blocks of a generator; by default 6, and 9 from 256 pixels on (appendix 7.2).",
+        at_least=1,
+        shapes_network=True,
+    )
+    strided_padding: str = option(
+        "zeros",
+        "Borders of the generators' layers that halve the image: zeros, as published, or reflected.",
+        choices=("zeros", "reflect"),
+        shapes_network=True,
+    )
+    upsampling: str = option(
+        "transposed",
+        "Layers that double the image: transposed convolutions, as published, or resize: pixels are "
+        "repeated, then convolved, which leaves no checkerboard.",
+        choices=("transposed", "resize"),
+        shapes_network=True,
+    )
 
 
 class Generators(DomainTranslator):
@@ -47,9 +78,13 @@ class Generators(DomainTranslator):
         check_size_multiple(blueprint, self.multiple)
         channels, *size = blueprint.sample_shape
         self.shape = blueprint.sample_shape
+        options: CycleGANOptions = blueprint.options or CycleGANOptions()
+        form = ResidualForm(
+            options, strided_padding=cast(Borders, options.strided_padding), upsampling=options.upsampling
+        )
+        blocks = options.blocks or residual_block_count(size)
         self.to_a, self.to_b = (
-            residual_translator(channels, channels, blueprint.width, residual_block_count(size))
-            for _ in range(2)
+            residual_translator(channels, channels, blueprint.width, blocks, form) for _ in range(2)
         )
         self.apply(initialize)
 
@@ -88,14 +123,22 @@ class CycleGame(TwoWayGame[Generators]):
         fake_a, fake_b = generators.to_a(b), generators.to_b(a)
 
         def others() -> Scores:
-            cycle = l1_loss(generators.to_a(fake_b), a) + l1_loss(generators.to_b(fake_a), b)
+            share = self.options.domain_b_factor
+            cycle = l1_loss(generators.to_a(fake_b), a) + share * l1_loss(generators.to_b(fake_a), b)
             terms = {"cycle": self.options.cycle_weight * cycle}
             if self.options.identity_weight:
-                identity = l1_loss(generators.to_a(a), a) + l1_loss(generators.to_b(b), b)
+                identity = l1_loss(generators.to_a(a), a) + share * l1_loss(generators.to_b(b), b)
                 terms["identity"] = self.options.identity_weight * identity
             return terms
 
         return (fake_a, fake_b), others
+
+    def generator_loss(self, clock: Clock, real: Pair, made: list[Tensor]) -> Losses:
+        losses = super().generator_loss(clock, real, made)
+        return self.objective.weigh(losses, self.options.adversarial_weight)
+
+    def critic_loss(self, clock: Clock, real: Pair, fakes: Pair) -> Losses:
+        return self.objective.weigh(super().critic_loss(clock, real, fakes), self.options.critic_factor)
 
     def replay_fakes(self, fakes: Pair) -> Pair:
         return self.pools[0](fakes[0]), self.pools[1](fakes[1])
@@ -109,9 +152,11 @@ architecture = Architecture(
     task="domains",
     default_loss="lsgan",
     default_data="shapes-styles",
-    critic_norm="instance",
+    critic_norm="plain-instance",
     game=CycleGame,
     options_type=CycleGANOptions,
+    revision=2,
+    earlier_options={1: {"norm": "instance", "strided_padding": "reflect", "upsampling": "resize"}},
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

@@ -13,26 +13,51 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
-from gans.core.translation import DomainTranslator, PatchCritic, PatchOptions, check_size_multiple, initialize
+from gans.core.translation import (
+    DomainTranslator,
+    NormOptions,
+    PatchCritic,
+    PatchOptions,
+    WeightOptions,
+    check_size_multiple,
+    initialize,
+    norm_option,
+)
 from gans.core.two_way import split_domains
+from gans.layers.norms import generator_norm
 from losses.core.options import option
 from losses.recipe import defaults
 
 DEEPEST = 8  # halvings
+NOISELESS = 5  # layers of the authors' decoder that drop no features: the innermost, and those of less width
 WIDEST = 8  # channels stop doubling at this multiple of the width
 
 
 @dataclass(frozen=True)
-class Pix2PixOptions(PatchOptions):
-    """Options of pix2pix."""
+class Pix2PixOptions(NormOptions, WeightOptions, PatchOptions):
+    """Options of pix2pix: weights of the losses, and layers of both networks."""
 
+    norm: str = norm_option("batch")
     l1_weight: float = option(
         100.0, "Weight of the mean absolute error (equation 4).", at_least=0.0, is_schedulable=True
     )
-    noisy_layers: int = option(
-        3,
-        "Innermost layers of the decoder that drop half of their features.",
+    noisy_layers: int | None = option(
+        None,
+        "Layers of the decoder that drop half of their features; by default as published, one for each "
+        "halving beyond 5, and one at least.",
         at_least=0,
+        shapes_network=True,
+    )
+    first_noisy_layer: int = option(
+        1,
+        "First layer of the decoder that drops features, counted from the innermost, 0.",
+        at_least=0,
+        shapes_network=True,
+    )
+    halvings: int | None = option(
+        None,
+        "Layers of the encoder, which halve the image; by default as many as it has room for, up to 8.",
+        at_least=2,
         shapes_network=True,
     )
 
@@ -41,26 +66,28 @@ class UNet(DomainTranslator):
     """U-Net generator: images of domain A `(N, C, H, W)` → images of B in [−1, 1] (appendix 6.1.1).
 
     The encoder halves the image until nothing is left to halve, eight times at most. Its noise is dropout,
-    which the paper leaves on when the network is used: what it makes is random, as a seed says.
+    which the paper leaves on when the network is used: what it makes is random, as a seed says. A convolution
+    has a bias where no norm follows that has a shift of its own; with batch norm none has, but the last.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
         check_size_multiple(blueprint, 4)
-        depth = min(DEEPEST, _halvings(height, width))
+        self.options: Pix2PixOptions = blueprint.options or Pix2PixOptions()
+        depth = depth_of(self.options, height, width)
         self.multiple = 2**depth
-        self.noisy_layers = (blueprint.options or Pix2PixOptions()).noisy_layers
         widths = [blueprint.width * min(2**i, WIDEST) for i in range(depth)]
         self.down = nn.ModuleList()
         for index, wide in enumerate(widths):
             narrow = widths[index - 1] if index else channels
             # Neither the first layer nor the last, which may be a single pixel, has a norm.
-            self.down.append(_halving(narrow, wide, has_norm=0 < index < depth - 1, begins=index == 0))
+            has_norm = 0 < index < depth - 1
+            self.down.append(_halving(narrow, wide, self.options, has_norm, begins=index == 0))
         self.up = nn.ModuleList()
         for index in reversed(range(1, depth)):
             inputs = widths[index] * (1 if index == depth - 1 else 2)
-            self.up.append(_doubling(inputs, widths[index - 1]))
+            self.up.append(_doubling(inputs, widths[index - 1], self.options))
         self.last = nn.Sequential(
             nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], channels, 4, stride=2, padding=1), nn.Tanh()
         )
@@ -70,15 +97,24 @@ class UNet(DomainTranslator):
     def targets(self) -> tuple[str, ...]:
         return ("B",)
 
+    @property
+    def noisy(self) -> range:
+        """Layers of the decoder that drop features, counted from the innermost, 0."""
+        layers = len(self.up)
+        count = self.options.noisy_layers
+        count = max(1, layers + 1 - NOISELESS) if count is None else count
+        first = min(self.options.first_noisy_layer, layers - 1)
+        return range(first, min(layers, first + min(count, max(1, layers - 1))))
+
     def forward(self, a: Tensor) -> Tensor:
         kept = [a]
         for halve in self.down:
             kept.append(halve(kept[-1]))
         x = kept.pop()
-        noisy = min(self.noisy_layers, max(1, len(self.up) - 1))
+        noisy = self.noisy
         for index, double in enumerate(self.up):
             x = double(x)
-            x = dropout(x, 0.5) if index < noisy else x
+            x = dropout(x, 0.5) if index in noisy else x
             x = torch.cat([x, kept.pop()], dim=1)
         images: Tensor = self.last(x)
         return images
@@ -94,6 +130,18 @@ class UNet(DomainTranslator):
         return {"input": a, "output": self(a), "target": b}
 
 
+def depth_of(options: Pix2PixOptions, height: int, width: int) -> int:
+    """Number of halvings of a U-Net. Raises ValueError for more than both sides of the image allow."""
+    most = _halvings(height, width)
+    asked = options.halvings or min(DEEPEST, most)
+    if asked > most:
+        raise ValueError(
+            f"image size {height}x{width}: its sides can be halved {most} times, not {asked}; take "
+            f"arch.halvings={most}, or sides that are multiples of {2**asked}"
+        )
+    return asked
+
+
 def _halvings(height: int, width: int) -> int:
     """Number of times both sides can be halved."""
     count = 0
@@ -102,17 +150,24 @@ def _halvings(height: int, width: int) -> int:
     return count
 
 
-def _halving(narrow: int, wide: int, has_norm: bool, begins: bool) -> nn.Sequential:
-    """Encoder layers that halve the image: leaky ReLU unless it begins, convolution, instance norm."""
+def _halving(narrow: int, wide: int, options: Pix2PixOptions, has_norm: bool, begins: bool) -> nn.Sequential:
+    """Encoder layers that halve the image: leaky ReLU unless it begins, convolution, and a norm."""
     layers: list[nn.Module] = [] if begins else [nn.LeakyReLU(0.2)]
-    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not has_norm)]
-    return nn.Sequential(*layers, *[nn.InstanceNorm2d(wide, affine=True)] * has_norm)
+    has_bias = options.norm == "plain-instance" or (options.norm == "instance" and not has_norm)
+    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=has_bias)]
+    return nn.Sequential(*layers, *[_norm(options, wide)] * has_norm)
 
 
-def _doubling(wide: int, narrow: int) -> nn.Sequential:
-    """Decoder layers that double the image: ReLU, transposed convolution, instance norm."""
-    transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False)
-    return nn.Sequential(nn.ReLU(), transposed, nn.InstanceNorm2d(narrow, affine=True))
+def _doubling(wide: int, narrow: int, options: Pix2PixOptions) -> nn.Sequential:
+    """Decoder layers that double the image: ReLU, transposed convolution, norm."""
+    has_bias = options.norm == "plain-instance"
+    transposed = nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=has_bias)
+    return nn.Sequential(nn.ReLU(), transposed, _norm(options, narrow))
+
+
+def _norm(options: Pix2PixOptions, channels: int) -> nn.Module:
+    """The norm of the U-Net, for that many channels."""
+    return generator_norm(options.norm, channels, options.norm_statistics)
 
 
 def critic(blueprint: Blueprint) -> PatchCritic:
@@ -123,7 +178,7 @@ def critic(blueprint: Blueprint) -> PatchCritic:
 class PairedDuel(WrappedGame):
     """The game of pix2pix: a duel whose generator also minimises the L1 distance to the target.
 
-    See equations 3 and 4.
+    See equations 3 and 4. The critic's loss is halved (section 3.3).
     """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -131,14 +186,19 @@ class PairedDuel(WrappedGame):
         self.options: Pix2PixOptions = spec.options or Pix2PixOptions()
 
     def round(self, loader: BatchLoader) -> Scores:
-        return self.duel.alternate(loader, self.duel.critic_loss, self.generator_loss)
+        return self.duel.alternate(loader, self.critic_loss, self.generator_loss)
+
+    def critic_loss(self, clock: Clock, real: Batch) -> Losses:
+        """The critic's loss on inputs beside their targets, and beside what is generated."""
+        return self.duel.objective.weigh(self.duel.critic_loss(clock, real), self.options.critic_factor)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's loss: adversarial, and λ times the mean L1 distance to the target."""
-        fake = self.duel.generate(real)
-        adversarial = self.duel.objective.generator_loss(self.duel.critic_network, clock, real, fake)
+        fake, objective = self.duel.generate(real), self.duel.objective
+        adversarial = objective.generator_loss(self.duel.critic_network, clock, real, fake)
         distance = self.options.l1_weight * l1_loss(fake, real.samples)
-        return Losses({"adversarial": adversarial, "l1": distance})
+        losses = Losses({"adversarial": adversarial, "l1": distance})
+        return objective.weigh(losses, self.options.adversarial_weight)
 
 
 architecture = Architecture(
@@ -149,13 +209,17 @@ architecture = Architecture(
     task="pairs",
     default_loss="bce",
     default_data="shapes-paired",
-    critic_norm="instance",
+    critic_norm="batch",
     game=PairedDuel,
     options_type=Pix2PixOptions,
+    revision=2,
+    earlier_options={1: {"norm": "instance", "noisy_layers": 3, "first_noisy_layer": 0}},
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
+        # In the paper a batch is one image, as when the network is used; statistics of eight are others.
+        defaults(preset="laptop", critic_norm="instance", arch={"norm": "instance"}),
     ),
 )

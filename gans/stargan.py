@@ -14,7 +14,13 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
-from gans.core.translation import AttributeTranslator, check_size_multiple, residual_translator
+from gans.core.translation import (
+    AttributeTranslator,
+    NormOptions,
+    ResidualForm,
+    check_size_multiple,
+    residual_translator,
+)
 from gans.core.two_player import TwoPlayerGame
 from gans.layers.norms import dropout
 from losses.core.options import option
@@ -23,11 +29,16 @@ from losses.recipe import defaults
 DEEPEST = 6  # halvings of the critic
 SLOPE = 0.01  # of the critic's leaky ReLU
 MOST_COLUMNS = 8  # of changed images in a picture
+SCALED = NormOptions(norm="instance")
+FORMS = {
+    "published": ResidualForm(SCALED, "zeros", "zeros", "transposed", strided_kernel=4, last_bias=False),
+    "small-images": ResidualForm(SCALED),
+}
 
 
 @dataclass(frozen=True)
 class StarGANOptions:
-    """Options of StarGAN (section 4.2)."""
+    """Options of StarGAN: weights of the losses (section 4.2), and layers of both networks."""
 
     classification_weight: float = option(
         1.0, "Weight of the attribute classification loss.", at_least=0.0, is_schedulable=True
@@ -36,17 +47,31 @@ class StarGANOptions:
         10.0, "Weight of the reconstruction loss.", at_least=0.0, is_schedulable=True
     )
     blocks: int = option(6, "Residual blocks of the generator.", at_least=1, shapes_network=True)
+    form: str = option(
+        "published",
+        "Layers of the generator: published, or for small images: the first one without a norm, borders "
+        "reflected, pixels repeated where the image doubles.",
+        choices=tuple(FORMS),
+        shapes_network=True,
+    )
+    critic_layers: int | None = option(
+        None,
+        "Layers of the critic that halve the image; by default down to 2 or 3 pixels, 6 at most.",
+        at_least=1,
+        shapes_network=True,
+    )
+    redraws_targets: bool = option(
+        False,
+        "Draw other target attributes for the generator's step than for the critic's before it.",
+    )
 
 
 class Generator(AttributeTranslator):
     """StarGAN generator: images `(N, C, H, W)` and attributes `(N, D)` → images (table 4).
 
-    Each attribute is spread over a plane of its own.
-
-    In the paper halvings have kernels of 4×4, doublings are transposed convolutions, and a norm follows the
-    first convolution. It removes constant planes but for the effect of the zero borders, which are a large
-    part of small images, and the image is lost. Here the first layer has no norm, and the borders of the
-    others are reflected.
+    Each attribute is spread over a plane of its own. A norm follows the first convolution: it removes
+    constant planes but for the effect of the zero borders. These are a large part of small images, of which
+    little is left: the form "small-images" has no norm there, and reflects the borders of the other layers.
     """
 
     multiple = 4
@@ -58,9 +83,14 @@ class Generator(AttributeTranslator):
         channels = blueprint.sample_shape[0]
         self.groups = blueprint.attributes
         inputs = channels + len(column_names(self.groups))
-        blocks = (blueprint.options or StarGANOptions()).blocks
+        options: StarGANOptions = blueprint.options or StarGANOptions()
         self.layers = residual_translator(
-            inputs, channels, blueprint.width, blocks, has_condition_planes=True
+            inputs,
+            channels,
+            blueprint.width,
+            options.blocks,
+            FORMS[options.form],
+            has_condition_planes=options.form == "small-images",
         )
 
     def forward(self, images: Tensor, rows: Tensor) -> Tensor:
@@ -90,7 +120,7 @@ class Critic(AttributeCritic):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels, height, width = blueprint.sample_shape
-        halvings = min(DEEPEST, min(height, width).bit_length() - 2)  # down to two pixels, or three
+        halvings = halvings_of(blueprint)
         widths = [channels, *(blueprint.width * 2**i for i in range(halvings))]
         layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(pairwise(widths)):
@@ -110,10 +140,36 @@ class Critic(AttributeCritic):
         return self.attributes(self.features(x))
 
 
+def halvings_of(blueprint: Blueprint) -> int:
+    """Number of the critic's halvings: down to two pixels or three, six at most, unless options say others.
+
+    Raises ValueError for more than leave a pixel.
+    """
+    side = min(blueprint.sample_shape[1:])
+    most = side.bit_length() - 1
+    asked = (blueprint.options or StarGANOptions()).critic_layers
+    if (asked or 0) > most:
+        raise ValueError(f"arch.critic_layers={asked} halves {side} pixels to none; take {most} or fewer")
+    return asked or min(DEEPEST, most - 1)
+
+
+class LogitSum(nn.Module):
+    """Sums the logits of a critic of patches: `(N, h, w)` → `(N,)`."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, x: Tensor) -> Tensor:
+        total: Tensor = self.critic(x).flatten(1).sum(dim=1)
+        return total
+
+
 class StarGame(TwoPlayerGame[Generator, Critic]):
     """The game of StarGAN: adversarial, classification and reconstruction losses (equations 2 to 4).
 
-    There are `n_critic` updates of the critic, then one of the generator.
+    There are `n_critic` updates of the critic, then one of the generator, on the last batch and its targets.
+    Penalties are of the gradient of the sum of a sample's patch logits, as in the authors' code.
     """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -121,24 +177,34 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         self.options: StarGANOptions = spec.options or StarGANOptions()
 
     def round(self, loader: BatchLoader) -> Scores:
-        return self.alternate(loader, self.critic_loss, self.generator_loss)
+        scores: Scores = {}
+        for _ in range(self.n_critic):
+            clock, real = loader.clock, loader.next_batch()
+            asked = shuffle_rows(*real.condition)
+            scores |= self.critic.minimise(self.critic_loss, clock, real, asked)
+        if self.options.redraws_targets:
+            asked = shuffle_rows(*real.condition)
+        return scores | self.generator.minimise(self.generator_loss, clock, real, asked)
 
-    def critic_loss(self, clock: Clock, real: Batch) -> Losses:
-        """The critic's loss: the adversarial loss, and classification of the real images' attributes."""
-        (rows,), critic, plain = real.condition, self.critic_network, Batch(real.samples)
+    def critic_loss(self, clock: Clock, real: Batch, asked: Tensor) -> Losses:
+        """The critic's loss: the adversarial loss, and classification of the real images' attributes.
+
+        Args:
+            asked: target attributes of the generated images, float32 `(N, D)`.
+        """
+        (images, (rows,)), critic = real, self.critic_network
         with torch.no_grad():
-            fake = self.generator_network.generate(real)
-        features = critic.features(self.objective.perturb(real.samples, clock))
+            fake = self.generator_network(images, asked)
+        features = critic.features(self.objective.perturb(images, clock))
         fake_logits = self.objective.critic_logits(critic, fake, (), clock)
         outcome = self.objective.critic_loss_from_logits(
-            critic, clock, plain, fake, critic.patches(features), fake_logits
+            LogitSum(critic), clock, Batch(images), fake, critic.patches(features), fake_logits
         )
         return Losses(outcome.terms | self.classified(critic.attributes(features), rows), outcome.logged)
 
-    def generator_loss(self, clock: Clock, real: Batch) -> Losses:
+    def generator_loss(self, clock: Clock, real: Batch, asked: Tensor) -> Losses:
         """The generator's loss: adversarial, classification of target attributes, and reconstruction."""
         (images, (rows,)), generator, critic = real, self.generator_network, self.critic_network
-        asked = shuffle_rows(rows)
         fake = generator(images, asked)
         features = critic.features(self.objective.perturb(fake, clock))
         real_logits = (
@@ -183,6 +249,8 @@ architecture = Architecture(
     default_data="shapes-attributes",
     game=StarGame,
     options_type=StarGANOptions,
+    revision=2,
+    earlier_options={1: {"form": "small-images"}},
     settings=(
         defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),
@@ -190,7 +258,14 @@ architecture = Architecture(
         defaults(preset="laptop", width=16, batch_size=8, image_size=(32, 32), kimg=40.0, n_critic=1),
         defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
         # Found by looking: small pictures that are mostly background need more of both than the paper's 1
-        # and 10, or their shapes are lost.
-        defaults(preset="laptop", arch={"classification_weight": 2.0, "reconstruction_weight": 50.0}),
+        # and 10, or their shapes are lost, as they are with the published layers (see the generator).
+        defaults(
+            preset="laptop",
+            arch={
+                "classification_weight": 2.0,
+                "reconstruction_weight": 50.0,
+                "form": "small-images",
+            },
+        ),
     ),
 )

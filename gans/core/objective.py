@@ -103,6 +103,11 @@ class AdversarialObjective:
                     regularizer.strength = scheduled.at(clock.progress)
             self.form = self._relabelled()
 
+    def weigh(self, losses: Losses, weight: float) -> Losses:
+        """Weighs the form's own term of a loss, which counts without the form's constant factor."""
+        adversarial = losses.terms["adversarial"] * (weight / self.plain_form.factor)
+        return Losses(losses.terms | {"adversarial": adversarial}, losses.logged)
+
     def perturb(self, samples: Tensor, clock: Clock) -> Tensor:
         """Applies the regularizers that change what the critic sees, such as instance noise, to samples."""
         self.set_strengths(clock)

@@ -30,12 +30,23 @@ SCALAR = Layout(lambda x: x.view(1, 1, 1), lambda x: x.view(()))
 IMAGE = Layout(lambda x: x[None, None], lambda x: x[0, 0])  # one map for all samples and channels
 
 
+HALVES = Layout(lambda x: x.roll(len(x) // 2, 0), lambda x: x.roll(len(x) // 2, 0))  # of inputs, exchanged
+
+
 class Pair(NamedTuple):
-    """Our name of a tensor and its published one, with the change of its layout."""
+    """Our name of a tensor and its published one, with the change of its layout.
+
+    Attributes:
+        is_optional: whether published files may come without it; ours then stays as it is.
+    """
 
     ours: str
     published: str
     layout: Layout = SAME
+    is_optional: bool = False
+
+
+Places = Iterable[Mapping[str, int | str]]
 
 
 @dataclass(frozen=True)
@@ -45,15 +56,21 @@ class NameTable:
     Attributes:
         pairs: names with placeholders such as `{index}`.
         places: values of the placeholders, for a network whose image has these sides, from the smallest to
-            the full one. Pairs whose name the network does not have are left out.
+            the full one. Pairs whose name the network does not have are left out. Raises ValueError for a
+            network that has no published form.
         constants: ends of published names of tensors that are not learned, and what they hold.
         unused: beginnings of published names, with placeholders, that have no part in our network.
+        unused_ends: ends of published names of tensors that some files hold and no network uses.
+        beside_norms: ends of published names of tensors that stand unused beside the weight of a norm, and
+            what they hold for that weight.
     """
 
     pairs: tuple[Pair, ...]
-    places: Callable[[nn.Module, list[int]], Iterable[Mapping[str, int]]]
+    places: Callable[[nn.Module, list[int]], Places]
     constants: Mapping[str, Callable[[], Tensor]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    unused_ends: tuple[str, ...] = ()
+    beside_norms: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
 
     def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
         """Expands the placeholders for a network: its pairs by our name.
@@ -66,7 +83,7 @@ class NameTable:
             with suppress(KeyError):  # it has other placeholders
                 ours, name = pair.ours.format(**place), pair.published.format(**place)
                 if ours in known:
-                    found[ours] = Pair(ours, name, pair.layout)
+                    found[ours] = pair._replace(ours=ours, published=name)
         for name in known:
             if name not in found and name not in OWN:
                 raise ValueError(f"{name} has no published name")
@@ -86,11 +103,14 @@ class NameTable:
         Raises ValueError for a tensor that is missing, has another shape, or that this network has not.
         """
         pairs, shapes = self.expand(network, sides), network.state_dict()
-        left = {name for name in published if not name.endswith(tuple(self.constants))}
+        ends = (*self.constants, *self.beside_norms, *self.unused_ends)
+        left = {name for name in published if not name.endswith(ends)}
         left -= {name for name in published if name.startswith(self._unused(network, sides))}
         found = {}
         for ours, pair in pairs.items():
             if pair.published not in published:
+                if pair.is_optional:
+                    continue
                 raise ValueError(f"{pair.published} is missing")
             try:
                 found[ours] = pair.layout.to_ours(published[pair.published])
@@ -107,10 +127,14 @@ class NameTable:
     def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
         """The tensors of a network under their published names, without constants."""
         state = network.state_dict()
-        return {
+        found = {
             pair.published: pair.layout.to_published(state[ours]).contiguous()
             for ours, pair in self.expand(network, sides).items()
         }
+        norms = [name for name, tensor in found.items() if name.endswith(".weight") and tensor.dim() == 1]
+        for name, (end, make) in product(norms, self.beside_norms.items()):
+            found.setdefault(name.removesuffix("weight") + end, make(found[name]))
+        return found
 
 
 def filter_constant() -> Tensor:

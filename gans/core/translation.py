@@ -3,16 +3,18 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
-from gans.layers.norms import dropout
+from gans.layers.norms import dropout, generator_norm
 from gans.layers.sizes import multiples_near, propose_sizes
 from losses.core.options import option
 
+Borders = Literal["zeros", "reflect"]
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
@@ -69,6 +71,47 @@ class PatchOptions:
     )
 
 
+@dataclass(frozen=True)
+class WeightOptions:
+    """Options that weigh the adversarial losses, which count without the constant factor of their form."""
+
+    adversarial_weight: float = option(
+        1.0,
+        "Weight of the generator's adversarial loss; that of lsgan counts without its ½, as published.",
+        at_least=0.0,
+        is_schedulable=True,
+    )
+    critic_factor: float = option(
+        0.5,
+        "Factor of the critic's adversarial loss, which slows the critic down; lsgan counts without its ½.",
+        above=0.0,
+        is_schedulable=True,
+    )
+
+
+def norm_option(default: str) -> Any:
+    """Declares the option of a generator's normalization, with its default."""
+    return option(
+        default,
+        "Normalization of the generator: instance norm with scale and shift, or plain; or batch norm.",
+        choices=("plain-instance", "instance", "batch"),
+        shapes_network=True,
+    )
+
+
+@dataclass(frozen=True)
+class NormOptions:
+    """Options of the generator's normalization."""
+
+    norm: str = norm_option("plain-instance")
+    norm_statistics: str = option(
+        "image",
+        "Statistics of batch norm outside training: of each image, as pix2pix is used, or running ones.",
+        choices=("image", "running"),
+        shapes_network=True,
+    )
+
+
 class PatchCritic(nn.Module):
     """Patch critic: images `(N, channels, H, W)` → logits `(N, h, w)` (Isola et al. 2017, 3.2.2).
 
@@ -83,7 +126,8 @@ class PatchCritic(nn.Module):
         super().__init__()
         layers = patch_layers(blueprint)
         widths = [blueprint.width * min(2**i, 8) for i in range(layers + 1)]
-        has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
+        # A norm's own shift makes a bias useless; plain norms come with one in published files.
+        has_shift = any(True for norm in blueprint.critic_norm.of_maps(1) for _ in norm.parameters())
         chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]
         for index, wide in enumerate(widths[1:], 1):
             chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
@@ -115,12 +159,62 @@ def patch_layers(blueprint: Blueprint) -> int:
     return asked or max(1, min(LARGEST_PATCH, side.bit_length() - 4))
 
 
-class ResidualBlock(nn.Module):
-    """Residual block `x ↦ x + f(x)`: two 3×3 convolutions with instance norm (Johnson et al. 2016)."""
+@dataclass(frozen=True)
+class ResidualForm:
+    """Form of a residual translator's layers.
 
-    def __init__(self, channels: int) -> None:
+    Attributes:
+        options: normalization; a convolution before a plain norm has a bias.
+        padding: borders of layers that keep the size, "reflect" or "zeros".
+        strided_padding: borders of layers that halve the image.
+        upsampling: "transposed" convolutions, or "resize": pixels are repeated, then convolved, which leaves
+            no checkerboard (Odena et al. 2016).
+        strided_kernel: side of the kernels of layers that halve, and of transposed ones; 3 or 4.
+        last_bias: whether the last layer has a bias.
+    """
+
+    options: NormOptions = NormOptions(norm="instance")
+    padding: Borders = "reflect"
+    strided_padding: Borders = "reflect"
+    upsampling: str = "resize"
+    strided_kernel: int = 3
+    last_bias: bool = True
+
+    def layers(self, narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
+        """Layers of a convolution, its norm and ReLU."""
+        mode = self.padding if stride == 1 else self.strided_padding
+        padding = (kernel_size - 1) // 2
+        convolve = nn.Conv2d(
+            narrow, wide, kernel_size, stride, padding, bias=self._has_bias, padding_mode=mode
+        )
+        return self._activated(convolve, wide)
+
+    def doubling_layers(self, wide: int) -> list[nn.Module]:
+        """Layers that double the image and halve the number of channels."""
+        narrow, kernel = wide // 2, self.strided_kernel
+        if self.upsampling == "resize":
+            return [nn.Upsample(scale_factor=2), *self.layers(wide, narrow)]
+        extra = 4 - kernel
+        transposed = nn.ConvTranspose2d(wide, narrow, kernel, 2, 1, extra, bias=self._has_bias)
+        return self._activated(transposed, narrow)
+
+    def _activated(self, layer: nn.Module, channels: int) -> list[nn.Module]:
+        """A layer with its norm and ReLU."""
+        norm = generator_norm(self.options.norm, channels, self.options.norm_statistics)
+        return [layer, norm, nn.ReLU(inplace=True)]
+
+    @property
+    def _has_bias(self) -> bool:
+        """Whether convolutions have a bias: other norms have a shift of their own."""
+        return self.options.norm == "plain-instance"
+
+
+class ResidualBlock(nn.Module):
+    """Residual block `x ↦ x + f(x)`: two normalized 3×3 convolutions (Johnson et al. 2016)."""
+
+    def __init__(self, channels: int, form: ResidualForm = ResidualForm()) -> None:
         super().__init__()
-        first, second = (convolution_layers(channels, channels) for _ in range(2))
+        first, second = (form.layers(channels, channels) for _ in range(2))
         self.residual = nn.Sequential(*first, *second[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,41 +222,39 @@ class ResidualBlock(nn.Module):
 
 
 def convolution_layers(narrow: int, wide: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Layers of a convolution, instance norm, whose shift is the bias, and ReLU."""
-    padding = kernel_size // 2
-    return [
-        nn.Conv2d(narrow, wide, kernel_size, stride, padding, bias=False, padding_mode="reflect"),
-        nn.InstanceNorm2d(wide, affine=True),
-        nn.ReLU(inplace=True),
-    ]
+    """Layers of a convolution with reflected borders, instance norm, whose shift is the bias, and ReLU."""
+    return ResidualForm().layers(narrow, wide, kernel_size, stride)
 
 
 def residual_translator(
-    inputs: int, outputs: int, width: int, blocks: int, has_condition_planes: bool = False
+    inputs: int,
+    outputs: int,
+    width: int,
+    blocks: int,
+    form: ResidualForm = ResidualForm(),
+    has_condition_planes: bool = False,
 ) -> nn.Sequential:
     """Builds a residual translator `(N, inputs, H, W)` → `(N, outputs, H, W)` in [−1, 1].
 
-    H and W are multiples of 4: two halvings, residual blocks, two doublings (Johnson et al. 2016). Pixels are
-    repeated and then convolved, not spread by a transposed convolution, which leaves a checkerboard (Odena et
-    al. 2016).
+    H and W are multiples of 4: two halvings, residual blocks, two doublings (Johnson et al. 2016).
 
     Args:
-        has_condition_planes: whether some inputs are constant planes. A norm behind the first
-            convolution would take them away, so it has a bias instead. Its border of zeros and its leaky
-            ReLU keep maps from being the same everywhere, whose norms have slopes that multiply to infinity.
+        form: of its layers.
+        has_condition_planes: whether some inputs are constant planes that the first layer must keep. A norm
+            behind the first convolution would take them away, but for the effect of the borders, so it has a
+            bias instead. Its border of zeros and its leaky ReLU keep maps from being the same everywhere,
+            whose norms have slopes that multiply to infinity.
     """
-    layers = convolution_layers(inputs, width, 7)
+    layers = form.layers(inputs, width, 7)
     if has_condition_planes:
         layers = [nn.Conv2d(inputs, width, 7, padding=3), nn.LeakyReLU(0.2)]
-    layers += [
-        *convolution_layers(width, 2 * width, stride=2),
-        *convolution_layers(2 * width, 4 * width, stride=2),
-    ]
-    layers += [ResidualBlock(4 * width) for _ in range(blocks)]
+    for narrow in (width, 2 * width):
+        layers += form.layers(narrow, 2 * narrow, form.strided_kernel, stride=2)
+    layers += [ResidualBlock(4 * width, form) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
-        layers += [nn.Upsample(scale_factor=2), *convolution_layers(wide, wide // 2)]
-    layers += [nn.Conv2d(width, outputs, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
-    return nn.Sequential(*layers)
+        layers += form.doubling_layers(wide)
+    last = nn.Conv2d(width, outputs, 7, padding=3, bias=form.last_bias, padding_mode=form.padding)
+    return nn.Sequential(*layers, last, nn.Tanh())
 
 
 def residual_block_count(size: Sequence[int]) -> int:
@@ -181,8 +273,13 @@ def check_size_multiple(blueprint: Blueprint, multiple: int) -> None:
 
 
 def initialize(module: nn.Module) -> None:
-    """Initializes a layer: weights ~ N(0, 0.02), biases 0 (CycleGAN, section 4, and pix2pix's code)."""
+    """Initializes a layer: weights ~ N(0, 0.02), scales of batch norm ~ N(1, 0.02), biases 0.
+
+    See CycleGAN, section 4, and the authors' code.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)

@@ -1,10 +1,11 @@
-"""The contract of critic norms, pixel norm, and dropout."""
+"""The contract of critic norms, norms of generators, pixel norm, and dropout."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import instance_norm
 
 
 class CriticNorm(ABC):
@@ -30,6 +31,30 @@ class CriticNorm(ABC):
     @abstractmethod
     def normalize_weights(self, critic: nn.Module) -> None:
         """Reparametrizes the weights of a finished critic, in place."""
+
+
+class ImageBatchNorm(nn.BatchNorm2d):
+    """Batch norm that, outside training, normalizes each image by its own statistics.
+
+    So pix2pix is used: with the statistics of the test batch, which is one image (Isola et al. 2017, 3.4).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        return instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+def generator_norm(kind: str, channels: int, statistics: str = "image") -> nn.Module:
+    """Makes a norm of a generator's feature maps `(N, channels, H, W)`.
+
+    Args:
+        kind: "plain-instance", "instance" (with scale and shift), or "batch".
+        statistics: of batch norm outside training: of each "image", or "running" ones.
+    """
+    if kind == "batch":
+        return (nn.BatchNorm2d if statistics == "running" else ImageBatchNorm)(channels)
+    return nn.InstanceNorm2d(channels, affine=kind == "instance")
 
 
 class PixelNorm(nn.Module):

@@ -27,6 +27,8 @@ class LeastSquares(Labelled):
         ),
     )
 
+    factor: ClassVar[float] = 0.5
+
     def real_loss(self, logits: Tensor) -> Tensor:
         return (logits - 1).square() / 2
 

@@ -21,10 +21,13 @@ class Adversarial(ABC):
     Attributes:
         recipe: settings that the form brings when it is asked for by its own name.
         relativistic: whether the generator's loss reads the logits of real samples too.
+        factor: constant in front of the losses of both players, which papers that weigh them against other
+            terms leave out.
     """
 
     recipe: ClassVar[Recipe]
     relativistic: ClassVar[bool] = False
+    factor: ClassVar[float] = 1.0
 
     @abstractmethod
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

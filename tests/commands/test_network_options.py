@@ -86,7 +86,15 @@ OTHERS = {
     "arch.mapping_layers": 2,
     "arch.mapping_rate": 0.5,
     "arch.patch_layers": 1,
-    "arch.noisy_layers": 1,
+    "arch.noisy_layers": 2,
+    "arch.first_noisy_layer": 0,
+    "arch.halvings": 2,
+    "arch.norm": "instance",
+    "arch.norm_statistics": "running",
+    "arch.strided_padding": "reflect",
+    "arch.upsampling": "resize",
+    "arch.form": "small-images",
+    "arch.critic_layers": 1,
     "minibatch_statistic.group_size": 2,
     "minibatch_statistic.spaces": 7,
     "minibatch_statistic.dimensions": 3,
@@ -111,7 +119,7 @@ def settings_of(slot: str, name: str, **flags: Any) -> Settings:
     arch = name if slot == "arch" else "stylegan2"
     data = {"data": DATA[ARCHITECTURES[arch].task]}
     own = {} if slot == "arch" else {slot: name}
-    return resolve({"arch": arch, **data, **own, **TINY, **flags}).settings
+    return resolve({"arch": arch, "preset": "paper", **data, **own, **TINY, **flags}).settings
 
 
 def test_every_option_that_shapes_networks_has_another_value() -> None:

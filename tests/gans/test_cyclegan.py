@@ -5,22 +5,24 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from gans.core.architecture import Blueprint
 from gans.core.translation import ResidualBlock
 from gans.cyclegan import CycleGANOptions, Generators
+from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.relativistic import Relativistic
 from tests.conftest import ARCHITECTURES
-from tests.gans.translating import BatchLoader, game_of, moved, norm_of
+from tests.gans.translating import BatchLoader, game_of, moved, networks_of, norm_of
 
 
 def squares(logits: Tensor, label: float) -> Tensor:
-    return ((logits - label) ** 2).mean() / 2
+    return ((logits - label) ** 2).mean()
 
 
 def test_one_round_by_hand() -> None:
-    """Adversarial + 10 · cycle + 5 · identity, F ∘ G against x and G ∘ F against y; then each critic, on the
-    fakes that the generators made before they moved."""
+    """Adversarial + 10 · cycle + 5 · identity, F ∘ G against x and G ∘ F against y, where only the critics'
+    squares are halved; then each critic, on the fakes that the generators made before they moved."""
     game, loader = game_of("cyclegan"), BatchLoader("cyclegan")
     generators, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for network in (generators, critics):
@@ -34,7 +36,7 @@ def test_one_round_by_hand() -> None:
         "identity": 5 * ((to_b(b) - b).abs().mean() + (to_a(a) - a).abs().mean()),
     }
     judged = squares(critics.a(a), 1) + squares(critics.a(to_a(b).detach()), 0)
-    judged = judged + squares(critics.b(b), 1) + squares(critics.b(to_b(a).detach()), 0)
+    judged = (judged + squares(critics.b(b), 1) + squares(critics.b(to_b(a).detach()), 0)) / 2
     for name, value in terms.items():
         assert scores[f"generator/{name}"].item() == pytest.approx(value.item(), rel=1e-10), name
     assert scores["critic/adversarial"].item() == pytest.approx(judged.item(), rel=1e-10)
@@ -86,23 +88,63 @@ def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-# Channels that are normalized: of the three layers that come before the blocks, of two in each block, and of
-# the two after.
-NORMED = 64 + 128 + 256 + 2 * 9 * 256 + 128 + 64
-
-
 def test_sizes_of_the_paper() -> None:
-    """The authors' code has 11.378 and 2.765 million. Theirs has a bias in every layer and norms without
-    scale and shift; the biases before norms, which do nothing there, are scales and shifts here. Transposed
-    3×3 convolutions and those of repeated pixels have as many weights."""
+    """Those of the authors' code, 11.378 and 2.765 million."""
     architecture = ARCHITECTURES["cyclegan"]
     blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=norm_of(architecture.critic_norm))
     with torch.device("meta"):
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
     assert isinstance(generator, Generators)
     for network in (generator.to_a, generator.to_b):
-        assert count(network) == 11_378_179 + NORMED
-    assert count(critic.a) == count(critic.b) == 2_764_737 + 128 + 256 + 512
+        assert count(network) == 11_378_179
+    assert count(critic.a) == count(critic.b) == 2_764_737
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+@pytest.mark.parametrize("norm", ["plain-instance", "instance", "batch"])
+def test_forms_of_the_generators(upsampling: str, padding: str, norm: str) -> None:
+    """An even image stays even where all borders are reflected and pixels are repeated. (A plain norm leaves
+    nothing of it but rounding.)"""
+    options = CycleGANOptions(upsampling=upsampling, strided_padding=padding, norm=norm, blocks=1)
+    generator, _ = networks_of("cyclegan", shape=(3, 12, 8), options=options)
+    made = generator.eval().to_a(torch.ones(2, 3, 12, 8, dtype=torch.float64))
+    assert made.shape == (2, 3, 12, 8)
+    is_even = bool((made - made[:1, :, :1, :1]).abs().max() < 1e-6)
+    is_plain = norm == "plain-instance"
+    assert is_plain or is_even == (upsampling == "resize" and padding == "reflect")
+    biases = [m.bias is not None for m in generator.modules() if isinstance(m, nn.Conv2d)]
+    assert biases.count(True) == (len(biases) if is_plain else 2), "what has no shift behind it"
+    assert sum(isinstance(m, nn.ConvTranspose2d) for m in generator.to_a.modules()) == (
+        2 if upsampling == "transposed" else 0
+    )
+
+
+def test_the_terms_of_b_weigh_as_its_factor_says() -> None:
+    """λ_B is a multiple of λ_A in the authors' code, for both terms."""
+    found = []
+    for factor in (0.0, 1.0, 3.0):
+        game = game_of("cyclegan", options=CycleGANOptions(domain_b_factor=factor))
+        found.append(game.round(BatchLoader("cyclegan")))
+    for term in ("cycle", "identity"):
+        none, one, three = (scores[f"generator/{term}"].item() for scores in found)
+        assert one > none > 0
+        assert three - none == pytest.approx(3 * (one - none), rel=1e-10)
+
+
+def test_other_forms_are_halved_for_the_critics_alone() -> None:
+    """What the authors' `--gan_mode vanilla` does: the form has no factor of its own."""
+    game, loader = game_of("cyclegan", BinaryCrossEntropy()), BatchLoader("cyclegan")
+    generators, critics = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
+    scores = game.round(loader)
+    a, b = loader.loaded[0].condition[0], loader.loaded[0].samples
+    fakes = [(critics.a, a, generators.to_a(b)), (critics.b, b, generators.to_b(a))]
+    fooling = sum(softplus(-critic(fake)).mean().item() for critic, _, fake in fakes)
+    judged = sum(
+        (softplus(-critic(x)).mean() + softplus(critic(fake)).mean()).item() for critic, x, fake in fakes
+    )
+    assert scores["generator/adversarial"].item() == pytest.approx(fooling, rel=1e-10)
+    assert scores["critic/adversarial"].item() == pytest.approx(judged / 2, rel=1e-10)
 
 
 @pytest.mark.parametrize(("side", "blocks"), [(32, 6), (128, 6), (256, 9)])

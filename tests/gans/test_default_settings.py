@@ -37,12 +37,12 @@ PAPERS: dict[str, tuple[Row, dict[str, Any]]] = {
     ),
     "cyclegan": (
         (256, 1, 270.0, None, 64, 1, 2e-4, 0.0),
-        {"lr_schedule": "linear", "lr_decay_from": 0.5, "critic_norm": "instance"},
+        {"lr_schedule": "linear", "lr_decay_from": 0.5, "critic_norm": "plain-instance"},
     ),
     # 400 facades for 200 epochs.
     "pix2pix": (
         (256, 1, 80.0, None, 64, 1, 2e-4, 0.0),
-        {"lr_schedule": "constant", "critic_norm": "instance"},
+        {"lr_schedule": "constant", "critic_norm": "batch", "arch.norm": "batch"},
     ),
     # 200,000 iterations of 16 images.
     "stargan": (
@@ -63,10 +63,14 @@ LAPTOP: dict[str, tuple[Row, dict[str, Any]]] = {
     "stylegan2": ((32, 16, 64.0, 64, 16, 1, 2.5e-3, 10.0), {"penalty_weight": 0.2, "penalty_every": 16}),
     "r3gan": ((32, 8, 24.0, 64, 16, 1, 2e-3, 10.0), {"penalty_weight": 1.0}),
     "cyclegan": ((32, 4, 16.0, None, 16, 1, 1e-3, 0.0), {}),
-    "pix2pix": ((32, 8, 40.0, None, 16, 1, 1e-3, 0.0), {}),
+    "pix2pix": (
+        (32, 8, 40.0, None, 16, 1, 1e-3, 0.0),
+        {"critic_norm": "instance", "arch.norm": "instance"},
+    ),
     "stargan": (
         (32, 8, 40.0, None, 16, 1, 1e-3, 0.0),
-        {"arch.classification_weight": 2.0, "arch.reconstruction_weight": 50.0},
+        {"arch.classification_weight": 2.0, "arch.reconstruction_weight": 50.0}
+        | {"arch.form": "small-images"},
     ),
     "swap": ((32, 16, 120.0, None, 16, 1, 5e-4, 0.0), {}),
 }
@@ -82,14 +86,17 @@ RECORDS: dict[str, Row] = {
     "stylegan": ("noise", IMAGES, "r1", "shapes", True, "none", "deviation"),
     "stylegan2": ("noise", IMAGES, "r1", "shapes", True, "none", "deviation"),
     "r3gan": ("noise", IMAGES, "r3gan", "shapes", True, "none", None),
-    "cyclegan": ("domains", IMAGES, "lsgan", "shapes-styles", False, "instance", None),
-    "pix2pix": ("pairs", IMAGES, "bce", "shapes-paired", False, "instance", None),
+    "cyclegan": ("domains", IMAGES, "lsgan", "shapes-styles", False, "plain-instance", None),
+    "pix2pix": ("pairs", IMAGES, "bce", "shapes-paired", False, "batch", None),
     "stargan": ("attributes", IMAGES, "wgan-gp", "shapes-attributes", False, "none", None),
     "swap": ("domains", IMAGES, "lsgan", "shapes-styles", False, "instance", None),
 }
 
 
-REVISIONS = {"progan": 2, "stylegan": 2, "stylegan2": 2}
+REVISIONS = {
+    **dict.fromkeys(("progan", "stylegan", "stylegan2"), 2),
+    **dict.fromkeys(("cyclegan", "pix2pix", "stargan"), 2),
+}
 
 
 @pytest.mark.parametrize("arch", RECORDS)

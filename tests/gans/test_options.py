@@ -12,6 +12,9 @@ from tests.declared import check_records_are_frozen, declared
 
 WEIGHT, NETWORK = ("[0, ∞)", "is_schedulable"), ("[1, ∞)", "shapes_network")
 PATCHES = {"patch_layers": (None, "[1, 6]", "shapes_network")}
+TEXT = "(-∞, ∞)"  # options that are words or switches have no bounds
+WEIGHED = {"adversarial_weight": (1.0, *WEIGHT), "critic_factor": (0.5, "(0, ∞)", "is_schedulable")}
+NORM_STATISTICS = {"norm_statistics": ("image", TEXT, "shapes_network")}
 GROWTH = {
     "fade_kimg": (None, "(0, ∞)"),
     "stable_kimg": (None, "(0, ∞)"),
@@ -48,13 +51,32 @@ OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
         "full_width_up_to": (32, "[4, ∞)", "shapes_network"),
     },
     ("architecture", "cyclegan"): PATCHES
-    | {"cycle_weight": (10.0, *WEIGHT), "identity_weight": (5.0, *WEIGHT), "pool_size": (50, "[1, ∞)")},
+    | WEIGHED
+    | NORM_STATISTICS
+    | {"cycle_weight": (10.0, *WEIGHT), "identity_weight": (5.0, *WEIGHT), "pool_size": (50, "[1, ∞)")}
+    | {"domain_b_factor": (1.0, *WEIGHT), "blocks": (None, *NETWORK)}
+    | {
+        "norm": ("plain-instance", TEXT, "shapes_network"),
+        "strided_padding": ("zeros", TEXT, "shapes_network"),
+        "upsampling": ("transposed", TEXT, "shapes_network"),
+    },
     ("architecture", "pix2pix"): PATCHES
-    | {"l1_weight": (100.0, *WEIGHT), "noisy_layers": (3, "[0, ∞)", "shapes_network")},
+    | WEIGHED
+    | NORM_STATISTICS
+    | {
+        "norm": ("batch", TEXT, "shapes_network"),
+        "l1_weight": (100.0, *WEIGHT),
+        "noisy_layers": (None, "[0, ∞)", "shapes_network"),
+        "first_noisy_layer": (1, "[0, ∞)", "shapes_network"),
+        "halvings": (None, "[2, ∞)", "shapes_network"),
+    },
     ("architecture", "stargan"): {
         "classification_weight": (1.0, *WEIGHT),
         "reconstruction_weight": (10.0, *WEIGHT),
         "blocks": (6, *NETWORK),
+        "form": ("published", TEXT, "shapes_network"),
+        "critic_layers": (None, *NETWORK),
+        "redraws_targets": (False, TEXT),
     },
     ("architecture", "swap"): PATCHES
     | {

@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gans import pix2pix
 from gans.core.architecture import Blueprint
-from gans.pix2pix import UNet
+from gans.pix2pix import Pix2PixOptions, UNet
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.real import Real
@@ -38,8 +38,8 @@ def entropy(logits: Tensor, label: float) -> Tensor:
 
 
 def test_one_round_by_hand(silent: list[int]) -> None:
-    """The critic sees input and output (equation 1), n_critic times on fresh pairs; then the generator pays
-    100 times the mean distance from the target (equations 3 and 4), on the last of them."""
+    """The critic sees input and output (equation 1), n_critic times on fresh pairs, and pays half (section
+    3.3); then the generator pays 100 times the mean distance from the target (equations 3 and 4)."""
     game, loader = game_of("pix2pix", BinaryCrossEntropy(), n_critic=2), BatchLoader("pix2pix")
     generator, critic = copy.deepcopy(game.generator_network), copy.deepcopy(game.critic_network)
     for network in (generator, critic):
@@ -50,7 +50,7 @@ def test_one_round_by_hand(silent: list[int]) -> None:
         (a,), b = batch.condition, batch.samples
         # `chain` sees what lies side by side: the output (or the target), and then the input.
         judged = entropy(critic.chain(torch.cat([b, a], dim=1)), 1)
-        judged = judged + entropy(critic.chain(torch.cat([generator(a).detach(), a], dim=1)), 0)
+        judged = (judged + entropy(critic.chain(torch.cat([generator(a).detach(), a], dim=1)), 0)) / 2
         parameters = list(critic.parameters())
         slopes = torch.autograd.grad(judged, parameters)
         with torch.no_grad():
@@ -81,20 +81,66 @@ def test_noise_stays_on_and_is_what_the_seed_says() -> None:
 @pytest.mark.parametrize(
     ("size", "halvings", "noisy"),
     [
-        ((256, 256), 8, 3), ((512, 256), 8, 3), ((32, 32), 5, 3), ((48, 48), 4, 2), ((64, 32), 5, 3),
-        ((16, 16), 4, 2), ((8, 8), 3, 1), ((28, 28), 2, 1), ((12, 20), 2, 1),
+        ((256, 256), 8, 3), ((512, 256), 8, 3), ((128, 128), 7, 2), ((64, 64), 6, 1), ((32, 32), 5, 1),
+        ((48, 48), 4, 1), ((16, 16), 4, 1), ((8, 8), 3, 1), ((28, 28), 2, 1), ((12, 20), 2, 1),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("channels", [1, 3])
 def test_halvings(size: tuple[int, int], halvings: int, noisy: int, channels: int, silent: list[int]) -> None:
-    """Until nothing is left to halve, eight times at most; the first three doublings drop features, but not
-    the last where there are fewer."""
+    """Until nothing is left to halve, eight times at most; as many doublings drop features as the authors'
+    code has halvings beyond five, and one at least."""
     generator = UNet(Blueprint((channels, *size), 0, 1))
     assert (len(generator.down), len(generator.up) + 1) == (halvings, halvings)
     assert generator.multiple == 2**halvings
     made = generator(images(1, 0, (channels, *size)).float())
     assert made.shape == (1, channels, *size)
     assert len(silent) == noisy
+
+
+@pytest.mark.parametrize(
+    ("side", "options", "layers"),
+    [
+        (256, {}, [1, 2, 3]),
+        (128, {}, [1, 2]),
+        (32, {}, [1]),
+        (256, {"noisy_layers": 5}, [1, 2, 3, 4, 5]),
+        (256, {"first_noisy_layer": 0, "noisy_layers": 3}, [0, 1, 2]),
+        (16, {"first_noisy_layer": 0, "noisy_layers": 3}, [0, 1]),
+        (64, {"noisy_layers": 0}, []),
+        (8, {"first_noisy_layer": 9}, [1]),
+    ],
+)
+def test_layers_that_drop_features(side: int, options: dict[str, int], layers: list[int]) -> None:
+    """Not the innermost, as in the authors' code; in earlier versions that was the first of three."""
+    with torch.device("meta"):
+        network = UNet(Blueprint((3, side, side), 0, 1, options=Pix2PixOptions(**options)))
+    assert list(network.noisy) == layers
+
+
+@pytest.mark.parametrize("side", [32, 48])
+def test_fewer_halvings_can_be_asked_for_but_not_more(side: int, silent: list[int]) -> None:
+    network = UNet(Blueprint((3, side, side), 0, 1, options=Pix2PixOptions(halvings=3)))
+    assert (len(network.down), network.multiple) == (3, 8)
+    assert network(images(2, 0, (3, side, side)).float()).shape == (2, 3, side, side)
+    with pytest.raises(ValueError, match=f"{side}x{side}.*halved . times, not 7.*multiples of 128"):
+        UNet(Blueprint((3, side, side), 0, 1, options=Pix2PixOptions(halvings=7)))
+
+
+def test_used_with_the_statistics_of_each_image_trained_with_those_of_the_batch(silent: list[int]) -> None:
+    """Section 3.4: the statistics of the test batch, which is one image; or running ones, if asked for."""
+    x = images(3, 0, (3, 16, 16))
+    found = {}
+    for statistics in ("image", "running"):
+        generator, _ = networks_of(
+            "pix2pix", shape=(3, 16, 16), options=Pix2PixOptions(norm_statistics=statistics)
+        )
+        trained = generator(x)
+        found[statistics] = generator.eval()(x)
+        torch.testing.assert_close(generator(x[1:2]), found[statistics][1:2])
+        assert not torch.allclose(found[statistics], trained, atol=1e-4)
+        if statistics == "image":
+            torch.testing.assert_close(generator.train()(x[1:2]), found[statistics][1:2])
+    assert not torch.allclose(found["image"], found["running"], atol=1e-4)
 
 
 def test_every_size_of_features_is_handed_across(silent: list[int]) -> None:
@@ -117,10 +163,10 @@ def test_every_size_of_features_is_handed_across(silent: list[int]) -> None:
 def test_no_norm_where_a_pixel_may_be_alone() -> None:
     """The first layer of the encoder and the last, which at 256 pixels leaves a single one."""
     generator = UNet(Blueprint((3, 32, 32), 0, 2))
-    normed = [any(isinstance(m, nn.InstanceNorm2d) for m in layer) for layer in generator.down]
+    normed = [any(isinstance(m, nn.BatchNorm2d) for m in layer) for layer in generator.down]
     assert normed == [False, True, True, True, False]
-    assert all(any(isinstance(m, nn.InstanceNorm2d) for m in layer) for layer in generator.up)
-    assert not any(isinstance(m, nn.InstanceNorm2d) for m in generator.last)
+    assert all(any(isinstance(m, nn.BatchNorm2d) for m in layer) for layer in generator.up)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in generator.last)
 
 
 def test_the_image_itself_is_bent_by_no_activation() -> None:
@@ -135,13 +181,12 @@ def count(network: nn.Module) -> int:
 
 
 def test_sizes_of_the_paper() -> None:
-    """The authors' code, with batch norm and then without biases, has 54.414 and 2.769 million. Instance norm
-    with scale and shift is as large. The U-Net's first and innermost layers have no norm, and here a bias."""
+    """Those of the authors' code, 54.414 and 2.769 million."""
     architecture = ARCHITECTURES["pix2pix"]
     blueprint = Blueprint((3, 256, 256), 0, 64, critic_norm=norm_of(architecture.critic_norm))
     with torch.device("meta"):
         generator, critic = architecture.generator(blueprint), architecture.critic(blueprint)
-    assert count(generator) == 54_413_955 + 64 + 512
+    assert count(generator) == 54_413_955
     assert count(critic) == 2_768_705
     widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.Conv2d)]
     assert widths == [64, 128, 256, 512, 512, 512, 512, 512]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,28 +115,45 @@ def test_weights_are_those_of_the_options() -> None:
     for weight in (1.0, 3.0):
         game = game_of("stargan", options=StarGANOptions(weight, 2 * weight))
         torch.manual_seed(0)
-        scores.append(game.generator_loss(BatchLoader("stargan").clock, batch_of("stargan", 4)).terms)
-        scores[-1] |= {
-            "critic": game.critic_loss(BatchLoader("stargan").clock, batch_of("stargan", 4)).terms[
-                "classification"
-            ]
-        }
+        clock, batch, asked = BatchLoader("stargan").clock, batch_of("stargan", 4), rows_of(4, 7)
+        scores.append(game.generator_loss(clock, batch, asked).terms)
+        scores[-1] |= {"critic": game.critic_loss(clock, batch, asked).terms["classification"]}
     for name in ("classification", "reconstruction", "critic"):
         assert scores[1][name].item() == pytest.approx(3 * scores[0][name].item(), rel=1e-12)
 
 
-@pytest.mark.usefixtures("turned")
+@pytest.mark.parametrize("redraws", [False, True])
+def test_the_generator_is_asked_for_what_the_critic_saw(
+    redraws: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The authors' code draws targets once for a batch; an option draws others for the generator's step."""
+    options = StarGANOptions(redraws_targets=redraws)
+    game, loader = game_of("stargan", Wasserstein(), n_critic=2, options=options), BatchLoader("stargan", 4)
+    drawn: list[Tensor] = []
+    monkeypatch.setattr(stargan, "shuffle_rows", lambda rows: drawn.append(shuffle_rows(rows)) or drawn[-1])
+    asked: list[Tensor] = []
+    game.generator_network.register_forward_pre_hook(lambda module, inputs: asked.append(inputs[1]))
+    torch.manual_seed(0)
+    game.round(loader)
+    assert len(drawn) == 2 + redraws
+    critics, (generators, back) = asked[:2], asked[2:]
+    assert all(seen is each for seen, each in zip(critics, drawn, strict=False))
+    assert generators is drawn[-1], "the critic's, on the same batch, or others"
+    assert torch.equal(back, loader.loaded[-1].condition[0])
+
+
 def test_the_penalty_is_on_what_is_real_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head that classifies has no part in it: neither its value nor its weights move by it."""
+    """Of the gradient of the sum of all patches' logits. The head that classifies has no part in it: neither
+    its value nor its weights move by it."""
     penalty = GradientPenalty(Interpolates(), OneCentred(), 10.0)
     game, batch = game_of("stargan", Wasserstein(), penalties=[penalty]), batch_of("stargan", 4)
     critic = game.critic_network
     monkeypatch.setattr(Interpolates, "choose", lambda self, real, fake: (real + fake).detach() / 2)
     critic.requires_grad_(True)
-    losses = game.critic_loss(BatchLoader("stargan").clock, batch)
+    losses = game.critic_loss(BatchLoader("stargan").clock, batch, batch.condition[0].roll(1, dims=0))
     fake = game.generator_network(batch.samples, batch.condition[0].roll(1, dims=0)).detach()
     points = ((batch.samples + fake) / 2).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(points).flatten(1).mean(dim=1).sum(), points)
+    (slope,) = torch.autograd.grad(critic(points).sum(), points)
     expected = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
     found = losses.terms["gradient_penalty"]
     assert found.item() == pytest.approx(expected.item(), rel=1e-9)
@@ -167,10 +185,12 @@ def test_attributes_are_planes_beside_the_colours() -> None:
 
 
 @pytest.mark.parametrize("group", [slice(0, 3), slice(3, 4)], ids=["hue", "filled"])
-def test_attributes_reach_the_whole_image(group: slice) -> None:
+@pytest.mark.parametrize("form", ["published", "small-images"])
+def test_attributes_reach_the_whole_image(form: str, group: slice) -> None:
     """A plane that is the same everywhere is a constant behind the first convolution, and an instance norm
-    there would take constants away: whatever was asked for, the image would be the same."""
-    generator, _ = networks_of("stargan", shape=(3, 32, 32), width=4)
+    there takes constants away, but for what borders of zeros leave of them."""
+    options = StarGANOptions(form=form)
+    generator, _ = networks_of("stargan", shape=(3, 32, 32), width=4, options=options)
     x, rows = images(2, 0, (3, 32, 32)), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]], dtype=torch.float64)
     others = rows.clone()
     others[:, group] = others.flip(0)[:, group]
@@ -198,14 +218,17 @@ def count(network: nn.Module) -> int:
 
 
 def test_sizes_of_the_paper() -> None:
-    """128 pixels, five attributes. The critic is the authors', 44.76 million. Their generator has 8,430,528:
-    kernels of 4×4 where it halves and doubles, here 3×3; a norm with scale and shift behind the first layer,
-    which has a bias here; and the last layer has a bias here."""
+    """128 pixels, five attributes: the authors', 8.43 and 44.76 million. The form for small images has
+    kernels of 3×3 where it halves and doubles, not 4×4; no norm behind the first layer, which has a bias; and
+    a bias in the last."""
     blueprint = Blueprint((3, 128, 128), 0, 64, attributes=FIVE)
+    small = replace(blueprint, options=StarGANOptions(form="small-images"))
     with torch.device("meta"):
         generator = ARCHITECTURES["stargan"].generator(blueprint)
+        other = ARCHITECTURES["stargan"].generator(small)
         critic: Any = ARCHITECTURES["stargan"].critic(blueprint)
-    assert count(generator) == 8_430_528 - 2 * (64 * 128 + 128 * 256) * (16 - 9) - 64 + 3
+    assert count(generator) == 8_430_528
+    assert count(other) == 8_430_528 - 2 * (64 * 128 + 128 * 256) * (16 - 9) - 64 + 3
     assert count(critic) == 44_762_048
     assert [m.out_channels for m in critic.features if isinstance(m, nn.Conv2d)] == [
         2**i for i in range(6, 12)
@@ -226,6 +249,17 @@ def test_halvings_and_blocks_by_size(side: int, halvings: int, left: int) -> Non
     assert sum(isinstance(module, ResidualBlock) for module in generator.modules()) == 6
 
 
+@pytest.mark.parametrize(("asked", "left"), [(1, 8), (3, 2), (4, 1)])
+def test_halvings_that_are_asked_for(asked: int, left: int) -> None:
+    """As the authors' d_repeat_num; the head that classifies covers what is left."""
+    plan = Blueprint((3, 16, 32), 0, 1, attributes=FIVE, options=StarGANOptions(critic_layers=asked))
+    critic: Any = ARCHITECTURES["stargan"].critic(plan)
+    assert critic(torch.zeros(2, 3, 16, 32)).shape == (2, left, 2 * left)
+    assert critic.attributes[0].kernel_size == (left, 2 * left)
+    with pytest.raises(ValueError, match=r"critic_layers=5 halves 16 pixels to none; take 4"):
+        ARCHITECTURES["stargan"].critic(replace(plan, options=StarGANOptions(critic_layers=5)))
+
+
 @pytest.mark.parametrize("width", [1, 3])
 def test_all_layers_but_the_first_are_normalized(width: int) -> None:
     """However wide: as wide as the image has channels, too."""
@@ -235,12 +269,14 @@ def test_all_layers_but_the_first_are_normalized(width: int) -> None:
     assert kinds == [nn.Conv2d, nn.LeakyReLU, *[nn.Conv2d, nn.GroupNorm, nn.LeakyReLU] * 2]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_an_image_of_one_colour_has_slopes_too(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("form", ["published", "small-images"])
+def test_an_image_of_one_colour_has_slopes_too(form: str, seed: int) -> None:
     """Of maps that are the same everywhere every norm multiplies the slope by 1 / √ε = 316, and there are
     nineteen: in single precision the product would be infinite, and the weights not numbers."""
     torch.manual_seed(seed)
-    generator, _ = networks_of("stargan", shape=(3, 8, 8), width=2)
+    options = StarGANOptions(form=form)
+    generator, _ = networks_of("stargan", shape=(3, 8, 8), width=2, options=options)
     generator.float()
     x, rows = torch.full((2, 3, 8, 8), -0.8), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 1]])
     generator(x, rows).mean().backward()

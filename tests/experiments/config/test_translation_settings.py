@@ -30,10 +30,13 @@ PAPERS: dict[str, dict[str, Any]] = {
     "cyclegan": ADAM
     | HALF
     | {"loss": "lsgan", "batch_size": 1, "image_size": (256, 256), "width": 64, "penalty": ()}
-    | {"critic_norm": "instance", "arch.cycle_weight": 10.0, "arch.identity_weight": 5.0},
+    | {"critic_norm": "plain-instance", "arch.cycle_weight": 10.0, "arch.identity_weight": 5.0}
+    | {"arch.adversarial_weight": 1.0, "arch.critic_factor": 0.5, "arch.norm": "plain-instance"}
+    | {"arch.strided_padding": "zeros", "arch.upsampling": "transposed"},
     "pix2pix": ADAM
     | {"loss": "bce", "batch_size": 1, "image_size": (256, 256), "width": 64, "lr_schedule": "constant"}
-    | {"critic_norm": "instance", "arch.l1_weight": 100.0, "penalty": ()},
+    | {"critic_norm": "batch", "arch.l1_weight": 100.0, "penalty": (), "arch.norm": "batch"}
+    | {"arch.adversarial_weight": 1.0, "arch.critic_factor": 0.5},
     "stargan": HALF
     | {"loss": "wgan-gp", "optimizer": "adam", "lr_generator": 1e-4, "lr_critic": 1e-4}
     | {
@@ -44,7 +47,8 @@ PAPERS: dict[str, dict[str, Any]] = {
         "width": 64,
     }
     | {"penalty": ("interpolates",), "penalty_norm": "one", "penalty_weight": 10.0, "critic_norm": "none"}
-    | {"arch.classification_weight": 1.0, "arch.reconstruction_weight": 10.0},
+    | {"arch.classification_weight": 1.0, "arch.reconstruction_weight": 10.0}
+    | {"arch.form": "published", "arch.redraws_targets": False},
 }
 
 
