@@ -17,8 +17,20 @@ import torch
 from torch import Tensor
 
 from metrics.core.nested_values import tree_size
+from metrics.core.pickles import (
+    MEMO_BYTES,
+    Operation,
+    PlainUnpickler,
+    counted,
+    make_ordered_dict,
+    make_set,
+    refuse,
+)
+from metrics.core.zip_directories import check_directory
 
 MOST_SHARING = 4  # times the size of the file: tensors under several names are stored once
+MOST_DIRECTORY_BYTES = 16 * 2**20  # of an archive: a hundred thousand storages have 10 MB
+MOST_DIMENSIONS = 64  # of a tensor
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -70,6 +82,7 @@ def load_torch_file(file: BinaryIO) -> Any:
 def _load_archive(file: BinaryIO, size: int) -> Any:
     """Loads the present form: a zip file that holds a pickle, and an entry for each storage."""
     storages: dict[str, Tensor] = {}
+    check_directory(file, MOST_DIRECTORY_BYTES)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
@@ -94,16 +107,19 @@ def _load_archive(file: BinaryIO, size: int) -> Any:
                 raise ValueError("a storage has another length than its entry")
             return storages[key]
 
-        return _PlainTensorUnpickler(io.BytesIO(archive.read(f"{root}data.pkl")), storage).load()
+        return _TensorUnpickler(io.BytesIO(archive.read(f"{root}data.pkl")), storage).load()
 
 
 def _load_legacy(file: BinaryIO, size: int) -> Any:
     """Loads the form before PyTorch 1.6: pickles one after another, then the bytes of all storages."""
     storages: dict[str, Tensor] = {}
+    left = size
 
     def storage(key: str, length: int) -> Tensor:
+        nonlocal left
         if key not in storages:
-            if length + sum(map(len, storages.values())) > size:
+            left -= length
+            if left < 0:
                 raise ValueError("its storages claim more bytes than the file has")
             storages[key] = torch.empty(length, dtype=torch.uint8)
         if len(storages[key]) != length:
@@ -111,11 +127,13 @@ def _load_legacy(file: BinaryIO, size: int) -> Any:
         return storages[key]
 
     def load() -> Any:
-        return _PlainTensorUnpickler(file, storage).load()
+        return _TensorUnpickler(file, storage).load()
 
     if load() != LEGACY_MAGIC or load() != LEGACY_PROTOCOL or load().get("little_endian") is not True:
         raise ValueError("it is no file of torch.save")
     content, keys = load(), load()
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("its storages have no names")
     for key in keys:
         file.read(8)  # its length, which is known
         if len(storages[key]) and file.readinto(storages[key].numpy().data) != len(storages[key]):  # type: ignore[attr-defined]
@@ -123,20 +141,18 @@ def _load_legacy(file: BinaryIO, size: int) -> Any:
     return content
 
 
-class _PlainTensorUnpickler(pickle._Unpickler):
+class _TensorUnpickler(PlainUnpickler):
     """Unpickler that builds tensors and plain containers and knows no other name.
-
-    It is Python's own: the one in C takes the memory that a pickle claims.
 
     Args:
         file: holds the pickle.
         storage: finds the bytes of a storage by its key; the length is the one that they must have.
     """
 
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Operation]] = dict(PlainUnpickler.dispatch)
 
     def __init__(self, file: BinaryIO, storage: Callable[[str, int], Tensor]) -> None:
-        super().__init__(file, encoding="utf-8")
+        super().__init__(file)
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:
@@ -144,7 +160,7 @@ class _PlainTensorUnpickler(pickle._Unpickler):
             return StorageType(DTYPES[name])
         if (module, name) in KNOWN:
             return KNOWN[module, name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, (dtype,), key, _, count, *_ = pid
@@ -153,65 +169,44 @@ class _PlainTensorUnpickler(pickle._Unpickler):
         return Storage(self._storage(key, count * dtype.itemsize), dtype)
 
 
-def _refuse(unpickler: Any) -> None:
-    """Refuses what pickles of plain values do not do."""
-    raise pickle.UnpicklingError("it builds objects of its own")
-
-
 def _set_versions(unpickler: Any) -> None:
     """Gives a state dict the versions of its modules, the only attribute that it has."""
     state = unpickler.stack.pop()
     if not isinstance(unpickler.stack[-1], OrderedDict) or state.keys() != {"_metadata"}:
-        _refuse(unpickler)
+        refuse()
     unpickler.stack[-1]._metadata = state["_metadata"]
 
 
-def _checked(get: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Refuses to repeat a tuple of tuples: its hash, as that of a key, could take for ever."""
-
-    def get_checked(unpickler: Any) -> None:
-        get(unpickler)
-        value = unpickler.stack[-1]
-        if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
-            _refuse(unpickler)
-
-    return get_checked
-
-
-_dispatch = _PlainTensorUnpickler.dispatch
-for _code in (pickle.DUP, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.FROZENSET):
-    _dispatch[_code[0]] = _refuse
-for _code in (pickle.GET, pickle.BINGET, pickle.LONG_BINGET):
-    _dispatch[_code[0]] = _checked(_dispatch[_code[0]])
-_dispatch[pickle.BUILD[0]] = _set_versions
+_TensorUnpickler.dispatch[pickle.BUILD[0]] = counted(_set_versions, MEMO_BYTES)
 
 
 def _rebuild_tensor(
-    storage: Storage, offset: int, size: Iterable[int], stride: Iterable[int], *_: Any
+    storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
 ) -> Tensor:
     """Makes a tensor in a storage, as `torch._utils._rebuild_tensor_v2` does, but never beyond its end."""
-    return _view(storage.content, storage.dtype, offset, tuple(size), tuple(stride))
+    return _view(storage.content, storage.dtype, offset, size, stride)
 
 
 def _rebuild_typed_tensor(
     storage: Storage,
     offset: int,
-    size: Iterable[int],
-    stride: Iterable[int],
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
     _: Any,
     __: Any,
     dtype: torch.dtype,
     *___: Any,
 ) -> Tensor:
     """Makes a tensor in an untyped storage, as `torch._utils._rebuild_tensor_v3` does."""
-    return _view(storage.content, dtype, offset, tuple(size), tuple(stride))
+    return _view(storage.content, dtype, offset, size, stride)
 
 
 def _view(
     content: Tensor, dtype: torch.dtype, offset: int, size: tuple[int, ...], stride: tuple[int, ...]
 ) -> Tensor:
     numbers = content.view(dtype)
-    if len(size) != len(stride) or min((offset, *size, *stride)) < 0:
+    whole = all(type(number) is int and number >= 0 for number in (offset, *size, *stride))
+    if not whole or len(size) != len(stride) or len(size) > MOST_DIMENSIONS:
         raise ValueError("a tensor has no such shape")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if prod(size) and last >= len(numbers):
@@ -224,25 +219,29 @@ def _rebuild_parameter(data: Tensor, *_: Any) -> Tensor:
     return data
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """Makes the bytes that an old pickle holds as text."""
-    if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
-    return text.encode("latin1")
+def _make_size(numbers: Iterable[int]) -> torch.Size:
+    if not isinstance(numbers, tuple) or not all(type(number) is int for number in numbers):
+        raise ValueError("a size is no tuple of numbers")
+    return torch.Size(numbers)
+
+
+def _make_device(*words: str | int) -> torch.device:
+    if not all(isinstance(word, str | int) for word in words):
+        raise ValueError("a device has no name")
+    return torch.device(*words)  # type: ignore[arg-type]
 
 
 KNOWN: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch", "Size"): torch.Size,
-    ("torch", "device"): torch.device,
+    ("collections", "OrderedDict"): make_ordered_dict,
+    ("torch", "Size"): _make_size,
+    ("torch", "device"): _make_device,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v3"): _rebuild_typed_tensor,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     ("torch.storage", "UntypedStorage"): StorageType(torch.uint8),
     ("torch", "UntypedStorage"): StorageType(torch.uint8),
-    ("_codecs", "encode"): _encode,
-    ("builtins", "set"): set,
-    ("__builtin__", "set"): set,
+    ("builtins", "set"): make_set,
+    ("__builtin__", "set"): make_set,
     **{("torch", name): dtype for name, dtype in vars(torch).items() if isinstance(dtype, torch.dtype)},
 }

@@ -1,9 +1,9 @@
 """Base of the CIFAR sources: pictures in pickles, which are read without running their code."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.core.named_values import SettingValues
 from experiments.data.core.named_sets import Files, InMemoryNamedSet, Pictures, torchvision_datasets
+from metrics.core.pickles import CALL_BYTES, Operation, PlainUnpickler, counted, refuse
 
 MOST_BYTES = 512 * 2**20  # of a file: CIFAR-100's has 155 MB
 
@@ -78,7 +79,7 @@ def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes, more than any of these sets")
         with file.open("rb") as stream:
-            content = _PlainUnpickler(stream, encoding="latin1").load()
+            content = _ArrayUnpickler(stream, encoding="latin1").load()
     except Exception as error:  # damaged pickles raise anything
         reason = " ".join(str(error).split())
         raise ValueError(
@@ -89,27 +90,15 @@ def load_plain_pickle(file: Path, *keys: str) -> SettingValues:
     return content
 
 
-class _PlainUnpickler(pickle._Unpickler):
-    """Unpickler that makes plain values and numpy arrays, so that a pickle cannot call anything else.
+class _ArrayUnpickler(PlainUnpickler):
+    """Unpickler that makes plain values and numpy arrays, so that a pickle cannot call anything else."""
 
-    It is Python's own: the one in C takes the memory that a pickle claims.
-    """
-
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Operation]] = dict(PlainUnpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("numpy") and name in _ARRAYS:  # the modules have moved between versions of numpy
             return _ARRAYS[name]
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
-            return _encode
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Makes the bytes that a pickle holds as text."""
-    if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
-    return text.encode("latin1")
+        return super().find_class(module, name)
 
 
 def _empty_array(kind: str, shape: tuple[int, ...], code: bytes | str) -> NDArray[np.generic]:
@@ -122,23 +111,33 @@ def _empty_array(kind: str, shape: tuple[int, ...], code: bytes | str) -> NDArra
 def _plain_dtype(code: str, *_: Any) -> np.dtype[Any]:
     """Makes the type of an array of numbers."""
     if code not in ("u1", "i1", "b1", "i4", "i8", "f4", "f8"):
-        raise pickle.UnpicklingError(f"it asks for an array of {code}")
+        raise pickle.UnpicklingError("it asks for an array of something else than numbers")
     return np.dtype(code)
+
+
+def _array_of_bytes(
+    content: bytes, kind: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"]
+) -> NDArray[np.generic]:
+    """Makes an array of bytes that the pickle holds, as numpy's `_frombuffer` does."""
+    if not isinstance(kind, np.dtype) or not isinstance(content, bytes | bytearray):
+        raise pickle.UnpicklingError("it asks for an array of its own")
+    return np.frombuffer(content, kind).reshape(shape, order=order)
 
 
 def _build(unpickler: Any) -> None:
     """Fills an array with its content; of types, only the order of bytes is left to say."""
     state, value = unpickler.stack.pop(), unpickler.stack[-1]
     if isinstance(value, np.ndarray) and isinstance(state[2], np.dtype):
+        unpickler.spend(len(state[4]))  # text is copied into it
         value.__setstate__(state)  # checks that content and shape agree
     elif not isinstance(value, np.dtype) or state[1] not in ("|", "<", "="):
-        raise pickle.UnpicklingError("it builds objects of its own")
+        refuse()
 
 
-_PlainUnpickler.dispatch[pickle.BUILD[0]] = _build
+_ArrayUnpickler.dispatch[pickle.BUILD[0]] = counted(_build, CALL_BYTES)
 _ARRAYS: dict[str, Any] = {
     "ndarray": "ndarray",  # the word is enough, and cannot be called
     "dtype": _plain_dtype,
     "_reconstruct": _empty_array,
-    "_frombuffer": np.empty(0).__reduce_ex__(5)[0],
+    "_frombuffer": _array_of_bytes,
 }
