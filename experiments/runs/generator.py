@@ -152,11 +152,15 @@ def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     """Loads the critic of a checkpoint, or of the newest one of a run folder, in evaluation mode.
 
-    There is none in an exported file: None. Raises RunError for one that does not fit the settings.
+    That of imported weights is a file of their folder. There is none in an exported file: None. Raises
+    RunError for one that does not fit the settings.
     """
     if path.suffix == ".safetensors":
         return None
-    state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
+    folder = RunFolder(path)
+    if folder.is_imported:
+        return import_network(folder.critic_file, "critic")[0] if folder.critic_file.is_file() else None
+    state = load_checkpoint(path) if path.suffix == ".pt" else folder.checkpoints().newest()
     if state is None:
         return None
     try:

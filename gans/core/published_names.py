@@ -91,6 +91,13 @@ class NameTable:
             raise ValueError(f"{min(left)} is not part of this network")
         return found
 
+    def check_constants(self, published: Tensors) -> None:
+        """Checks that tensors that are not learned hold what they do here. Raises ValueError otherwise."""
+        for name, tensor in published.items():
+            for end, make in self.constants.items():
+                if name.endswith(end) and not _is_close(tensor, make()):
+                    raise ValueError(f"{name} is another one than here")
+
     def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
         """The tensors of a network under their published names, without constants."""
         state = network.state_dict()
@@ -98,6 +105,12 @@ class NameTable:
             pair.published: pair.layout.to_published(state[ours]).contiguous()
             for ours, pair in self.expand(network, sides).items()
         }
+
+
+def _is_close(tensor: Tensor, expected: Tensor) -> bool:
+    """Whether a tensor has the numbers of another, but for rounding."""
+    is_alike = tensor.shape == expected.shape and tensor.is_floating_point()
+    return is_alike and torch.allclose(tensor.to(expected), expected, atol=1e-5)
 
 
 def filter_constant() -> Tensor:
