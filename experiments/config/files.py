@@ -86,7 +86,7 @@ def _parse(path: Path, content: bytes) -> SettingValues:
     try:
         parsed = _parse_text(content.decode(), kind)
         tree_size(parsed, MOST_CONFIG_BYTES)
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # their readers raise anything
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
         raise UsageError(f"config {path}: must be a {kind} object of settings")
@@ -100,12 +100,28 @@ def _parse_text(text: str, kind: str) -> Any:
         if DEEP_KEY.search(text):  # its reader's time grows with the cube of that
             raise ValueError("a key is nested too deeply")
         return tomllib.loads(text)
+    return _parse_yaml(text)
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parses YAML of plain values. Raises ValueError where it is none, or far more than it holds."""
     import yaml  # type: ignore[import-untyped]
 
+    class BoundedLoader(yaml.SafeLoader):  # type: ignore[misc]
+        """Loader that counts what mappings take over from others (`<<`), again and again."""
+
+        taken = 0
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            super().flatten_mapping(node)
+            self.taken += len(node.value)
+            if self.taken > MOST_CONFIG_BYTES:
+                raise ValueError("it describes far more than it holds")
+
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(error) from error
+        return yaml.load(text, BoundedLoader)
+    except (AttributeError, IndexError, KeyError) as error:
+        raise ValueError("a value is not what its tag says") from error
 
 
 def modernize(settings: SettingValues) -> SettingValues:

@@ -24,6 +24,7 @@ from experiments.core.old_plugins import update_imports
 from losses.recipes import RECIPES
 
 METRIC_ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
+MOST_PLUGIN_BYTES = 2**20
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -194,13 +195,22 @@ def missing_plugins(paths: Iterable[str] | None) -> list[str]:
 
 
 def read_plugin(path: str) -> bytes:
-    """Reads a plug-in file from outside the checkout. Raises UsageError where that fails."""
-    if not Path(path).is_file():
-        raise UsageError(f"plug-in {path}: there is no such file")
+    """Reads a plug-in file from outside the checkout.
+
+    Raises UsageError for one that cannot be read, is no regular file or has more than 1 MiB: it may be that
+    of a stranger.
+    """
     try:
-        return Path(path).read_bytes()
+        if not Path(path).is_file():
+            missing = "no regular file" if Path(path).exists() else "no such file"
+            raise UsageError(f"plug-in {path}: there is {missing}")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_PLUGIN_BYTES + 1)
     except OSError as error:
         raise UsageError(f"plug-in {path}: {error.strerror or error}") from error
+    if len(content) > MOST_PLUGIN_BYTES:
+        raise UsageError(f"plug-in {path}: has more than {MOST_PLUGIN_BYTES:,} bytes, too many for a plug-in")
+    return content
 
 
 def add_plugin(path: str, content: bytes | None = None) -> tuple[str, str]:

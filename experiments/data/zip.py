@@ -16,8 +16,9 @@ from experiments.data.core.image_source import ImageFileSource
 
 ENCRYPTED = 0x1  # bit of a member's flags
 LOCAL_HEADER = 30  # bytes before a member's name
-# Bytes that are read at once; of methods whose readers inflate all that they have read, compressed ones.
-STEP_BYTES, STEP_OF_OTHERS = 2**16, 2**12
+STEP_BYTES = 2**16  # that are read at once
+# The readers of other methods inflate all that they have read: bzip2 packs a gigabyte into a kilobyte.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class _SteadyReader(io.RawIOBase):
@@ -26,10 +27,8 @@ class _SteadyReader(io.RawIOBase):
     Without them, a member that inflates to much more than it declares is inflated whole before it is refused.
     """
 
-    def __init__(self, member: zipfile.ZipExtFile, method: int) -> None:
+    def __init__(self, member: zipfile.ZipExtFile) -> None:
         self._member = member
-        is_bounded = method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        self._step = STEP_BYTES if is_bounded else STEP_OF_OTHERS
 
     def readable(self) -> bool:
         return True
@@ -38,7 +37,7 @@ class _SteadyReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = self._member.read(min(len(buffer), self._step))
+        content = self._member.read(min(len(buffer), STEP_BYTES))
         buffer[: len(content)] = content
         return len(content)
 
@@ -82,6 +81,8 @@ class ZipStore(Store):
         info = self.members[name]
         if info.file_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
+        if info.compress_type not in METHODS:
+            raise ValueError(f"it is compressed {_method_name(info)}, which can take any memory")
         file = self.file.open("rb")
         try:
             file.seek(info.header_offset)
@@ -90,7 +91,7 @@ class ZipStore(Store):
                 raise zipfile.BadZipFile("the zip file is damaged")
             file.seek(sum(struct.unpack("<HH", header[-4:])), os.SEEK_CUR)  # past the name and extra fields
             member = zipfile.ZipExtFile(file, "r", info, close_fileobj=True)  # checks the sum at its end
-            return io.BufferedReader(_SteadyReader(member, info.compress_type), STEP_BYTES)
+            return io.BufferedReader(_SteadyReader(member), STEP_BYTES)
         except BaseException:
             file.close()
             raise
@@ -131,9 +132,20 @@ class Zip(ImageFileSource):
         if not names:
             raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
         for name in names:
-            if self.store.members[name].flag_bits & ENCRYPTED:
+            member = self.store.members[name]
+            if member.flag_bits & ENCRYPTED:
                 raise ValueError(f"{file} is encrypted ({name}): unpack it, and write --data folder:PATH")
+            if member.compress_type not in METHODS:
+                raise ValueError(
+                    f"{file} is compressed {_method_name(member)} ({name}), which can take any memory: "
+                    "unpack it, and write --data folder:PATH"
+                )
         return names
+
+
+def _method_name(member: zipfile.ZipInfo) -> str:
+    names = {zipfile.ZIP_BZIP2: "with bzip2", zipfile.ZIP_LZMA: "with LZMA"}
+    return names.get(member.compress_type, f"by method {member.compress_type}")
 
 
 def _plain_path(name: str) -> str:

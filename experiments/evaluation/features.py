@@ -275,6 +275,6 @@ def provenance_differences(ours: JsonObject, theirs: JsonObject) -> list[str]:
     """Lines `extractor: a, b` for parts of two records that make their scores incomparable."""
     keys = ("extractor", "weights", "resize_rule")
     known = [key for key in keys if key in ours and key in theirs]
-    lines = [f"{key}: {ours[key]:.12}, {theirs[key]:.12}" for key in known if ours[key] != theirs[key]]
+    lines = [f"{key}: {ours[key]!s:.12}, {theirs[key]!s:.12}" for key in known if ours[key] != theirs[key]]
     one, other = (record.get("extractor_options") or {} for record in (ours, theirs))
     return lines + [f"extractor_options: {one}, {other}"] * (one != other)

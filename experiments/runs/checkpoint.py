@@ -6,12 +6,13 @@ import logging
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
 from experiments.core import registry
 from experiments.core.errors import RunError
-from experiments.core.files import read_regular_file, refuse_link, write_atomically
+from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import StateDict
 from metrics.core.torch_files import load_torch_file
 
@@ -152,6 +153,16 @@ def read_hash(path: Path) -> str:
     return words[0]
 
 
+def hash_file(file: BinaryIO) -> str:
+    """Computes the SHA-256 of an open file, in hexadecimal digits, without holding its content.
+
+    The file is at its start afterwards. Raises OSError where it cannot be read.
+    """
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return digest
+
+
 def write_with_hash(path: Path, content: bytes) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
@@ -185,18 +196,19 @@ def load_checkpoint(path: Path) -> StateDict:
     try:
         refuse_link(path.parent)
         expected = read_hash(path)
-        data = read_regular_file(path)
+        file = open_regular_file(path)
     except RunError as error:
         raise DamagedError(f"checkpoint {error}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
-    try:
-        content = load_torch_file(io.BytesIO(data))
-    except Exception as error:  # whatever a tampered file makes the reader stumble over
-        raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
+    with io.BufferedReader(file) as stream:
+        if hash_file(stream) != expected:
+            raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
+        try:
+            content = load_torch_file(stream)
+        except Exception as error:  # whatever a tampered file makes the reader stumble over
+            raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
     if not isinstance(content, dict) or not _has_counts(content):
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")
     if content["format"] > FORMAT:

@@ -1,8 +1,7 @@
 """Export of a network as one file: weights in safetensors, and the settings that build it again."""
 
-import hashlib
 import json
-from contextlib import suppress
+import os
 from pathlib import Path
 
 from torch import nn
@@ -11,13 +10,14 @@ from experiments.config.components import network_options
 from experiments.config.files import settings_from
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
-from experiments.core.files import parse_json, read_regular_file
+from experiments.core.files import open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, hash_path, read_hash, write_with_hash
+from experiments.runs.checkpoint import check_revision, hash_file, hash_path, read_hash, write_with_hash
 from experiments.runs.weights import Role, build_with_weights
 from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 
+MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
@@ -61,10 +61,20 @@ def read_export(path: Path) -> SafetensorsContent:
     Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors.
     """
     try:
-        content = read_regular_file(path)
-        with suppress(FileNotFoundError):
-            if hashlib.sha256(content).hexdigest() != read_hash(path):
-                raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
+        with open_regular_file(path) as file:
+            try:
+                expected = read_hash(path)
+            except FileNotFoundError:
+                if file.seek(0, os.SEEK_END) > MOST_UNVERIFIED_BYTES:
+                    raise UsageError(
+                        f"{path} has more than {MOST_UNVERIFIED_BYTES:,} bytes and no {hash_path(path).name}; "
+                        "export it anew, or make that with sha256sum if you trust the file"
+                    ) from None
+            else:
+                if hash_file(file) != expected:
+                    raise UsageError(f"{path} is damaged: it has not the content of {hash_path(path).name}")
+            file.seek(0)
+            content = file.readall()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be verified: {error}") from error
     except RunError as error:

@@ -1,5 +1,6 @@
 """Arrays of `.npz` files, read within bounds: what a file claims is looked at before memory is taken."""
 
+import io
 import zipfile
 from math import prod
 from pathlib import Path
@@ -9,7 +10,14 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from metrics.core.zip_directories import check_directory
+
+LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}  # of the number before a header, which is its length
 READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+MOST_HEADER_BYTES = 10_000
+MOST_ARRAYS = 16
+MOST_DIRECTORY_BYTES = 2**16
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes; others inflate all at once
 
 
 def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]]:
@@ -19,7 +27,7 @@ def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]
         most_bytes: the size that all arrays may have together.
 
     Raises:
-        ValueError: arrays that are larger, hold objects, or are not whole.
+        ValueError: arrays that are larger, more than 16, hold objects, or are not whole.
         OSError, zipfile.BadZipFile, …: whatever a file that is no `.npz` makes the reader stumble over.
     """
     path, found = Path(path), dict[str, NDArray[np.generic]]()
@@ -28,11 +36,18 @@ def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]
     with path.open("rb") as file:
         if file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
             raise ValueError("is a single array")
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            name, taken = member.filename.removesuffix(".npy"), sum(array.nbytes for array in found.values())
-            with archive.open(member) as stream:
-                found[name] = _read_array(stream, name, most_bytes - taken)
+        check_directory(file, MOST_DIRECTORY_BYTES)
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) > MOST_ARRAYS:
+                raise ValueError(f"has {len(members):,} arrays, more than the {MOST_ARRAYS} allowed")
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name in found or member.compress_type not in METHODS:
+                    raise ValueError(f"has {name} twice, or compressed as numpy does not")
+                with archive.open(member) as stream:
+                    found[name] = _read_array(stream, name, most_bytes)
+                most_bytes -= found[name].nbytes
     return found
 
 
@@ -41,7 +56,11 @@ def _read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.gen
     version = npy.read_magic(stream)
     if version not in READ_HEADER:
         raise ValueError(f"{name} has version {version} of numpy's format")
-    shape, by_columns, dtype = READ_HEADER[version](stream)
+    length = stream.read(LENGTH_BYTES[version])
+    if (header_bytes := int.from_bytes(length, "little")) > MOST_HEADER_BYTES:
+        raise ValueError(f"{name} has a header of more than {MOST_HEADER_BYTES:,} bytes")
+    header = io.BytesIO(length + stream.read(header_bytes))
+    shape, by_columns, dtype = READ_HEADER[version](header)
     size = prod(shape) * dtype.itemsize
     if dtype.hasobject or not 0 <= size <= most_bytes:
         raise ValueError(f"{name} claims {shape} of {dtype}, more than the {most_bytes:,} bytes allowed")

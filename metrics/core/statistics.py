@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from metrics.core.batches import checked, too_few
-from metrics.core.npz_arrays import read_npz
+from metrics.core.statistics_files import check_shapes, read_statistics_file
 
 SMALLEST_BLOCK = 1024  # rows folded at once; fewer would make narrow vectors slow
 ASYMMETRY = 1e-5  # of the largest entry: what a file written in float32 may show
-MOST_BYTES = 600 * 2**20  # of the arrays in a file: a covariance of 8,192 features has 512 MiB
 TILE = 256  # columns multiplied at once where half of a product is not needed
 EPSILON = torch.finfo(torch.float64).eps
 
@@ -59,7 +58,7 @@ class Statistics:
         mean, covariance = self.mean.double().cpu(), self.covariance.double().cpu()
         _check(mean, covariance)
         object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, "covariance", (covariance + covariance.T) / 2)
+        object.__setattr__(self, "covariance", (covariance + covariance.T).div_(2))
 
     @cached_property
     def root(self) -> Root:
@@ -110,19 +109,7 @@ class Statistics:
             ValueError: one line that names the file, what is wrong with it and the remedy.
         """
         try:
-            arrays = read_npz(path, MOST_BYTES)
-            if missing := {"mu", "sigma"} - set(arrays):
-                raise ValueError(f"has no {' and no '.join(sorted(missing))}")
-            if any(arrays[key].dtype.kind not in "fiu" for key in ("mu", "sigma")):
-                raise ValueError("mu or sigma are no real numbers")
-            mean, covariance = (torch.from_numpy(arrays[key].astype(np.float64)) for key in ("mu", "sigma"))
-            count = arrays.get("count", np.array(0))
-            if count.shape != () or count.dtype.kind not in "iu" or count < 0:
-                raise ValueError(f"its count is {count}, no number of samples")
-            provenance = json.loads(str(arrays["provenance"])) if "provenance" in arrays else {}
-            if not isinstance(provenance, dict):
-                raise ValueError("its provenance is no object")
-            found = cls(mean, covariance, int(count), provenance=provenance)
+            found = cls(**read_statistics_file(path))
             _check_definite(found.covariance)
             return found
         except Exception as error:  # whatever a file that is no .npz makes the readers stumble over
@@ -139,13 +126,14 @@ def _in_a_line(error: BaseException) -> str:
 
 
 def _check(mean: Tensor, covariance: Tensor) -> None:
-    if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
-        raise ValueError(f"mean of shape {tuple(mean.shape)} with covariance {tuple(covariance.shape)}")
-    if not len(mean):
-        raise ValueError("mean and covariance are empty")
-    if not (mean.isfinite().all() and covariance.isfinite().all()):
+    """Checks that both can be mean and covariance, without a copy of the whole covariance."""
+    check_shapes(mean.shape, covariance.shape)
+    lowest, highest = covariance.aminmax()  # NaN where there is one
+    if not (mean.isfinite().all() and lowest.isfinite() and highest.isfinite()):
         raise ValueError("mean or covariance hold NaN or infinity")
-    if (covariance - covariance.T).abs().max() > ASYMMETRY * covariance.abs().max():
+    most = ASYMMETRY * max(-lowest, highest)
+    rows = (slice(start, start + TILE) for start in range(0, len(mean), TILE))
+    if any((covariance[part] - covariance[:, part].T).abs().max() > most for part in rows):
         raise ValueError("the covariance is not symmetric")
     if covariance.diagonal().min() < 0:
         raise ValueError("the covariance has a negative variance")
@@ -154,7 +142,9 @@ def _check(mean: Tensor, covariance: Tensor) -> None:
 def _check_definite(covariance: Tensor) -> None:
     """Checks that no eigenvalue is negative beyond what a file written in float32 may show."""
     slack = ASYMMETRY * covariance.diagonal().max() + torch.finfo(torch.float64).tiny
-    if torch.linalg.cholesky_ex(covariance + slack * torch.eye(len(covariance)).double()).info:
+    raised = covariance.clone()
+    raised.diagonal().add_(slack)
+    if torch.linalg.cholesky_ex(raised).info:
         raise ValueError("the covariance has a negative eigenvalue")
 
 
