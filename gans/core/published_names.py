@@ -44,11 +44,13 @@ class NameTable:
         places: values of the placeholders, for a network whose image has these sides, from the smallest to
             the full one. Pairs whose name the network does not have are left out.
         constants: ends of published names of tensors that are not learned, and what they hold.
+        constant_names: published names of such tensors, each with that of a tensor beside which it stands.
     """
 
     pairs: tuple[Pair, ...]
     places: Callable[[list[int]], Iterable[Mapping[str, int]]]
     constants: Mapping[str, Callable[[], Tensor]]
+    constant_names: tuple[tuple[str, str], ...] = ()
 
     def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
         """Expands the placeholders for a network: its pairs by our name.
@@ -99,12 +101,19 @@ class NameTable:
                     raise ValueError(f"{name} is another one than here")
 
     def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
-        """The tensors of a network under their published names, without constants."""
+        """The tensors of a network under their published names, with constants."""
         state = network.state_dict()
-        return {
+        found = {
             pair.published: pair.layout.to_published(state[ours]).contiguous()
             for ours, pair in self.expand(network, sides).items()
         }
+        for place in self.places(sides):
+            for name, beside in self.constant_names:
+                with suppress(KeyError):
+                    if beside.format(**place) in found:
+                        end = next(end for end in self.constants if name.endswith(end))
+                        found[name.format(**place)] = self.constants[end]()
+        return found
 
 
 def _is_close(tensor: Tensor, expected: Tensor) -> bool:

@@ -20,9 +20,9 @@ from experiments.core.settings import Settings
 from experiments.runs.export import export_network
 from experiments.runs.folder import RunFolder
 from experiments.runs.published.files import PublishedFile, read_published_file
+from experiments.runs.published.sides import image_sides
 from experiments.runs.weights import Role, build_without_weights
 from gans.core.published_format import PublishedFormat, PublishedNetwork, PublishedRole, Recognized
-from gans.layers.sizes import count_halvings
 
 log = logging.getLogger("gans")
 
@@ -168,14 +168,6 @@ def _build(
     state: dict[str, Tensor] = built.state_dict()
     built.load_state_dict(state | {name: weight.to(torch.float32) for name, weight in weights.items()})
     return built.eval().requires_grad_(False)
-
-
-def image_sides(settings: Settings) -> list[int]:
-    """Sides of the images of a network's layers, from the smallest to the full one."""
-    height, width = settings.image_size or (0, 0)
-    if height != width:
-        raise ValueError(f"its images are not square ({height}x{width}), as published ones are")
-    return [height >> step for step in reversed(range(count_halvings(height, width) + 1))]
 
 
 def _write(folder: RunFolder, found: Networks, contents: Sequence[PublishedFile]) -> None:
