@@ -19,7 +19,7 @@ log = logging.getLogger("gans")
     "--format",
     "form",
     type=click.Choice(["safetensors", "onnx", *registry.names("published-format")]),
-    help="Format of the file; default: the ending of FILE. Published ones (gans list formats) are safetensors.",
+    help="Format of the file; default: the ending of FILE. Those of gans list formats are safetensors.",
 )
 @out_option("FILE.safetensors|.onnx")
 @generator_options
