@@ -1,4 +1,4 @@
-"""Files that are no snapshots but for their beginning: nothing runs, nothing is written, little memory is taken."""
+"""Hostile snapshots: nothing in them runs, nothing is written, little memory is taken."""
 
 import io
 import pickle
@@ -68,7 +68,8 @@ OPERATIONS = {
     "text of a terabyte": b"\x8d" + struct.pack("<Q", 2**40),
     "an unknown operation": b"\xf0",
     "a type of objects": b"cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R",
-    "a number without bytes": b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\x00\x00\x00f8\x85RC\x01a\x86R",
+    "a number without bytes": b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n"
+    b"X\x02\x00\x00\x00f8\x85RC\x01a\x86R",
     "an object without state": b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n}\x85R",
     "a cut": b"X\xff\x00\x00\x00a",
 }
