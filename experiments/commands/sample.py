@@ -116,7 +116,7 @@ def sample(
     )
 
     near = None if truncation is None else Truncation(truncation, cutoff)
-    labels = flags["labels"] or ()
+    labels: tuple[int, ...] = flags["labels"] or ()
     draws = read_draws(flags["latents"], flags["space"], flags["seeds"], labels)
     number = len(draws.latents) if draws else count or COUNT
     with open_destination(out, number, force):

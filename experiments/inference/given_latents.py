@@ -117,7 +117,7 @@ def sample_draws(
 
 def _check_latents(network: LatentNetwork, latents: Tensor, draws: Draws) -> None:
     """Checks the shape of latents. Raises UsageError."""
-    shapes = [(network.z_dim,)]
+    shapes: list[tuple[int, ...]] = [(network.z_dim,)]
     if draws.space == "w":
         if not isinstance(network, StyledNetwork):
             raise UsageError("--space w needs a generator with styles, such as stylegan2's")

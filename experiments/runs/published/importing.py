@@ -183,7 +183,7 @@ def _write(folder: RunFolder, found: Networks, contents: Sequence[PublishedFile]
     }
     write_atomically(folder.import_file, (json.dumps(provenance, indent=2) + "\n").encode())
     folder.write_config(found.spec)
-    files = {
+    files: dict[PublishedRole, Path] = {
         "critic": folder.critic_file,
         "training_generator": folder.training_generator_file,
         "generator": folder.generator_file,
