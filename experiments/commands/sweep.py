@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from experiments.sweeps.worker import Evaluation
 
 MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
+MOST_SWEEP_BYTES = 2**16  # of sweep.json
 ENGINES = ("local", "ray")
 
 
@@ -207,7 +208,7 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
 
     file = out / "sweep.json"
     try:
-        kept = parse_json(read_regular_file(file))["threads"]
+        kept = parse_json(read_regular_file(file, MOST_SWEEP_BYTES))["threads"]
         if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
             raise ValueError(f"{kept} threads")
         return kept

@@ -6,11 +6,11 @@ import logging
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 
 from experiments.core import registry
+from experiments.core.console import NO_MEMORY
 from experiments.core.errors import RunError
 from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
 from experiments.core.named_values import StateDict
@@ -153,7 +153,7 @@ def read_hash(path: Path) -> str:
     return words[0]
 
 
-def hash_file(file: BinaryIO) -> str:
+def hash_file(file: io.FileIO) -> str:
     """Computes the SHA-256 of an open file, in hexadecimal digits, without holding its content.
 
     The file is at its start afterwards. Raises OSError where it cannot be read.
@@ -191,7 +191,7 @@ def load_checkpoint(path: Path) -> StateDict:
 
     Only tensors and plain values are admitted: a pickle that would call anything is refused unexecuted.
     Raises DamagedError for a file that is not a checkpoint, is a link or fails its hash, RunError for a newer
-    format.
+    format, and where there is not enough memory.
     """
     try:
         refuse_link(path.parent)
@@ -203,11 +203,13 @@ def load_checkpoint(path: Path) -> StateDict:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "unreadable hash"
         raise DamagedError(f"checkpoint {path}: cannot be verified ({reason})") from error
     with io.BufferedReader(file) as stream:
-        if hash_file(stream) != expected:
+        if hash_file(file) != expected:
             raise DamagedError(f"checkpoint {path}: damaged (its content does not match its hash)")
         try:
             content = load_torch_file(stream)
         except Exception as error:  # whatever a tampered file makes the reader stumble over
+            if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):  # an earlier one is no remedy
+                raise RunError(f"checkpoint {path}: not enough memory to read it; free some") from error
             raise DamagedError(f"checkpoint {path}: not a checkpoint of gans") from error
     if not isinstance(content, dict) or not _has_counts(content):
         raise DamagedError(f"checkpoint {path}: not a checkpoint of gans")

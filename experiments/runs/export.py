@@ -60,7 +60,8 @@ def export_network(network: nn.Module, settings: Settings, path: Path, player: R
 def read_export(path: Path) -> SafetensorsContent:
     """Reads an exported file, checked against the hash beside it.
 
-    Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors.
+    Older versions wrote no hash. Raises UsageError for a file that is a link, damaged or none of safetensors,
+    RunError where there is not enough memory.
     """
     try:
         with open_regular_file(path) as file:
@@ -69,8 +70,8 @@ def read_export(path: Path) -> SafetensorsContent:
             except FileNotFoundError:
                 if file.seek(0, os.SEEK_END) > MOST_UNVERIFIED_BYTES:
                     raise UsageError(
-                        f"{path} has more than {MOST_UNVERIFIED_BYTES:,} bytes and no {hash_path(path).name}; "
-                        "export it anew, or make that with sha256sum if you trust the file"
+                        f"{path} has more than {MOST_UNVERIFIED_BYTES:,} bytes and no "
+                        f"{hash_path(path).name}; export it anew, or make that with sha256sum if you trust it"
                     ) from None
             else:
                 if hash_file(file) != expected:
@@ -81,6 +82,8 @@ def read_export(path: Path) -> SafetensorsContent:
         raise UsageError(f"{path} cannot be verified: {error}") from error
     except RunError as error:
         raise UsageError(str(error)) from error
+    except MemoryError as error:
+        raise RunError(f"{path}: not enough memory to read it; free some") from error
     try:
         return read_safetensors(content)
     except ValueError as error:

@@ -233,7 +233,7 @@ def _make_size(numbers: Iterable[int]) -> torch.Size:
 def _make_device(*words: str | int) -> torch.device:
     if not all(isinstance(word, str | int) for word in words):
         raise ValueError("a device has no name")
-    return torch.device(*words)  # type: ignore[arg-type]
+    return torch.device(*words)
 
 
 KNOWN: dict[tuple[str, str], Any] = {

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from scipy.io import savemat
 
+from experiments.config.files import parse_config
 from experiments.data import svhn
 from experiments.data.core import cifar, conversion, decoding, idx
 from experiments.data.core.label_files import read_labels
@@ -26,6 +27,9 @@ from metrics.extractors.core.extractor import WeightsError
 from tests.commands.helpers import POINTS, Gans, Refused, little_memory
 
 LAUGHS = "\n".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(12))
+
+# One mapping that takes over another 8,000 times: 24 million entries, were each one looked at.
+MERGES = f"a: &a {{{', '.join(f'k{n}: 1' for n in range(3000))}}}\nb: {{<<: [{', '.join(['*a'] * 8000)}]}}"
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +44,12 @@ def _quick() -> Iterator[None]:
     [
         ("c.yaml", f"a0: &a0 [1]\n{LAUGHS}\nseed: *a12", "far more than it holds"),
         ("c.yaml", "seed: &a [*a]", "within itself"),
+        ("c.yaml", "seed: !!timestamp 99", "not what its tag says"),
+        ("c.yaml", "seed: !!int ''", "not what its tag says"),
+        ("c.yaml", "seed: !!float ''", "not what its tag says"),
+        ("c.yaml", "!!bool q: 1", "not what its tag says"),
+        ("c.yaml", "seed: 2001-99-99", "not YAML (month must be in 1..12)"),
+        ("c.yaml", MERGES, "far more than it holds"),
         ("c.yaml", "crgh: {name: stylegan2}", "unknown setting 'crgh'"),
         ("c.yaml", "1: 2", "object of settings"),
         ("c.toml", "a." * 15_000 + "b = 1", "nested too deeply"),
@@ -57,6 +67,18 @@ def _quick() -> Iterator[None]:
 def test_configs(name: str, content: str, mention: str, refused: Refused, workplace: Path) -> None:
     Path(name).write_text(content)
     refused(2, (mention,), f"run --config {name} --dry-run")
+
+
+def test_yaml_may_take_over_mappings() -> None:
+    content = b"arch: &a {width: 2, hidden_layers: 3}\nkid: {<<: *a, hidden_layers: 4}"
+    found = parse_config(Path("c.yaml"), content)
+    assert found == {"arch.width": 2, "arch.hidden_layers": 3, "kid.width": 2, "kid.hidden_layers": 4}
+
+
+def test_records_of_statistics_that_are_no_records(refused: Refused, workplace: Path) -> None:
+    for name, record in (("a.npz", {"extractor": 5}), ("b.npz", {"extractor": {"a": 1}})):
+        np.savez(name, mu=np.zeros(2), sigma=np.eye(2), provenance=np.array(json.dumps(record)))
+    refused(2, ("a.npz", "another extractor than gans writes"), "fid a.npz b.npz")
 
 
 def test_the_config_of_a_run_is_no_larger_than_a_config(gans: Gans, finished: Path) -> None:

@@ -1,6 +1,7 @@
 """Weights files, read without running what is in them, and checked before they are used."""
 
 import hashlib
+import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 from metrics.core.torch_files import load_torch_file
 from metrics.extractors.core.extractor import WeightsError
 
+BYTES_PER_NUMBER, SPARE_BYTES = 8, 2**24  # of a file: twice float32, and what is beside the tensors
 State = dict[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -26,6 +28,10 @@ def read(path: Path, network: str, shapes: Shapes, hash_start: str = "") -> tupl
         raise WeightsError(f"{path}: there is no such weights file")
     try:
         with path.open("rb") as file:
+            most = BYTES_PER_NUMBER * sum(map(math.prod, shapes.values())) + SPARE_BYTES
+            if file.seek(0, io.SEEK_END) > most:
+                raise WeightsError(f"{path}: has more than {most:,} bytes, more than those of {network}")
+            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             if not digest.startswith(hash_start):
                 raise WeightsError(
