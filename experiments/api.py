@@ -35,7 +35,7 @@ from experiments.inference.latent_space import LatentSpace, space_of
 from experiments.runs.folder import RunFolder, choose_folder, open_run
 from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class
 from experiments.runs.generator import load as load_file
-from experiments.runs.resume import resolve_resumed
+from experiments.runs.resume import resolve_resumed_run
 from experiments.training.run import run
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
@@ -169,7 +169,7 @@ def train(
         if out is not None:
             raise UsageError("out and resume exclude each other; resume goes on in its own folder")
         folder = open_run(resume.path if isinstance(resume, Run) else Path(resume))
-        spec = resolve_resumed(folder, asked, strengths, restretch)
+        spec = resolve_resumed_run(folder, asked, strengths, restretch)
     elif restretch:
         raise UsageError("restretch has no meaning without resume; a new run has schedules of its length")
     else:

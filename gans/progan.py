@@ -23,12 +23,21 @@ from gans.layers.labels import WithLabel
 from gans.layers.norms import PixelNorm
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
+from losses.core.options import option
 from losses.recipe import defaults
 
 
 @dataclass(frozen=True)
 class ProGANOptions(GrowthOptions, WidthOptions):
     """Options of ProGAN: growth and widths."""
+
+    revision: int = option(
+        2,
+        "Revision of the generator; 1, of earlier versions, has a bias for each of the first pixels.",
+        at_least=1,
+        at_most=2,
+        shapes_network=True,
+    )
 
 
 class Generator(GrowingGenerator):
@@ -43,7 +52,9 @@ class Generator(GrowingGenerator):
         self.base = (widths[0], *smallest_size(height, width))
         # The gain is the authors': a quarter of that of the other layers.
         pixels = self.base[1] * self.base[2]
-        self.project = EqualizedLinear(self.with_label.total, widths[0] * pixels, gain=GAIN / 4)
+        options = blueprint.options or ProGANOptions()
+        shared = pixels if options.revision > 1 else 1
+        self.project = EqualizedLinear(self.with_label.total, widths[0] * pixels, gain=GAIN / 4, share=shared)
         self.sphere = PixelNorm()
         first = nn.Sequential(nn.LeakyReLU(0.2), PixelNorm(), *generator_layer(widths[0], widths[0]))
         blocks = [
@@ -89,8 +100,7 @@ class Critic(GrowingCritic):
             nn.Sequential(
                 *critic_layer(blueprint, narrow, narrow),
                 *[Blur()] * smooths,
-                *critic_layer(blueprint, narrow, wide),
-                nn.AvgPool2d(2),
+                *critic_layer(blueprint, narrow, wide, pools=True),
             )
             for wide, narrow in pairwise(widths)
         )
@@ -113,9 +123,9 @@ def generator_layer(wide: int, narrow: int) -> list[nn.Module]:
     return [EqualizedConvolution(wide, narrow), nn.LeakyReLU(0.2), PixelNorm()]
 
 
-def critic_layer(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
-    """Layers of a convolution of the critic with its activation."""
-    return activation_layers(blueprint, EqualizedConvolution(narrow, wide), wide)
+def critic_layer(blueprint: Blueprint, narrow: int, wide: int, pools: bool = False) -> list[nn.Module]:
+    """Layers of a convolution of the critic, which halves the image with `pools`, with its activation."""
+    return activation_layers(blueprint, EqualizedConvolution(narrow, wide, pools=pools), wide)
 
 
 architecture = Architecture(
@@ -129,6 +139,8 @@ architecture = Architecture(
     minibatch_statistic="deviation",
     game=GrowingDuel,
     options_type=ProGANOptions,
+    revision=2,
+    earlier_options={1: {"revision": 1}},
     settings=(
         defaults(
             z_dim=512,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
-from gans.layers.labels import WithLabel, critic_from_layers
+from gans.layers.labels import WithLabel
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.resample import Downsample, Upsample
 from gans.layers.sizes import count_halvings, smallest_size
@@ -27,7 +27,6 @@ from gans.norms.none import NoNorm
 from losses.core.options import option
 from losses.recipe import defaults
 
-FULL_WIDTH_UP_TO = 32  # pixels on the longer side
 NO_NORM = NoNorm()
 SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU (He et al. 2015)
@@ -47,6 +46,12 @@ class R3GANOptions:
         shapes_network=True,
     )
     group_width: int = option(16, "Channels in a group of the convolution.", at_least=1, shapes_network=True)
+    full_width_up_to: int = option(
+        32,
+        "Pixels on the longer side up to which layers have the full width; it halves beyond.",
+        at_least=4,
+        shapes_network=True,
+    )
 
 
 class Generator(LatentNetwork):
@@ -60,6 +65,8 @@ class Generator(LatentNetwork):
         super().__init__(blueprint.z_dim, blueprint.classes)
         widths = widths_inwards(blueprint)[::-1]
         self.with_label = WithLabel(self.z_dim, self.classes)
+        if self.with_label.vectors is not None:
+            initialize_vectors(self.with_label.vectors)
         self.basis = GenerativeBasis(
             self.with_label.total, widths[0], smallest_size(*blueprint.sample_shape[1:])
         )
@@ -100,9 +107,23 @@ def critic(blueprint: Blueprint) -> nn.Module:
     # The discriminative basis: an inner product with a learned pattern per channel.
     wide = widths[-1]
     basis = nn.Conv2d(wide, wide, smallest_size(*blueprint.sample_shape[1:]), groups=wide, bias=False)
-    logit = initialize(nn.Linear(wide, 1, bias=False))
-    vectors = initialize(nn.Embedding(blueprint.classes, wide)) if blueprint.classes else None
-    return critic_from_layers([*layers, initialize(basis), nn.Flatten()], logit, vectors)
+    layers += [initialize(basis), nn.Flatten()]
+    if blueprint.classes:
+        return LabelCritic(nn.Sequential(*layers), wide, blueprint.classes)
+    return nn.Sequential(*layers, initialize(nn.Linear(wide, 1, bias=False)), nn.Flatten(start_dim=0))
+
+
+class LabelCritic(nn.Module):
+    """Critic `C(x, y) = ⟨W φ(x), vector(y)⟩`: an inner product with the label's vector, and nothing else."""
+
+    def __init__(self, features: nn.Module, wide: int, classes: int) -> None:
+        super().__init__()
+        self.features = features
+        self.project = initialize(nn.Linear(wide, wide, bias=False))
+        self.vectors = initialize_vectors(nn.Embedding(classes, wide), gain=wide**-0.5)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        return (self.project(self.features(x)) * self.vectors(label)).sum(dim=1)
 
 
 class GenerativeBasis(nn.Module):
@@ -211,11 +232,18 @@ def initialize(layer: Layer, gain: float = 1.0) -> Layer:
     return layer
 
 
+def initialize_vectors(vectors: nn.Embedding, gain: float = 1.0) -> nn.Embedding:
+    """Initializes vectors of labels as a linear layer of one-hot vectors: N(0, gain² / classes)."""
+    nn.init.normal_(vectors.weight, 0.0, gain / vectors.num_embeddings**0.5)
+    return vectors
+
+
 def widths_inwards(blueprint: Blueprint) -> list[int]:
     """Channel widths at every scale, from the image inwards: one number more than there are halvings."""
     _, height, width = blueprint.sample_shape
     sides = [max(height, width) >> i for i in range(count_halvings(height, width) + 1)]
-    doublings = [((side - 1) // FULL_WIDTH_UP_TO).bit_length() for side in sides]
+    up_to = (blueprint.options or R3GANOptions()).full_width_up_to
+    doublings = [((side - 1) // up_to).bit_length() for side in sides]
     return [max(1, blueprint.width >> count) for count in doublings]
 
 

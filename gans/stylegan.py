@@ -160,6 +160,8 @@ architecture = Architecture(
     minibatch_statistic="deviation",
     game=GrowingDuel,
     options_type=StyleGANOptions,
+    revision=2,
+    earlier_options={1: {}},
     settings=(
         defaults(
             z_dim=512,

@@ -42,7 +42,7 @@ class StyleGAN2Options(LazyOptions, WidthOptions):
     )
     revision: int = option(
         2,
-        "Revision of the generator; 1, of gans before 2.0, enlarges before it convolves.",
+        "Revision of the generator; 1, of earlier versions, enlarges before it convolves.",
         at_least=1,
         at_most=2,
         shapes_network=True,

@@ -14,7 +14,7 @@ METRIC_HELP = "Score to compare (gans evaluate makes them); default: the first t
 BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
-@click.command()
+@click.command(short_help="Compare settings by one score, with tests over seeds.")
 @click.argument("runs", nargs=-1, metavar="RUN…")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
@@ -26,7 +26,12 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
     help="Test against the best: Welch's t test, or the t test of pairs with equal seeds.",
 )
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a line for every run.")
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print CSV with a line for every run; its last column says why one failed, diverged or collapsed.",
+)
 @click.option("--force", is_flag=True, help="Compare scores that were computed differently.")
 @debug_option
 def compare(
@@ -41,7 +46,8 @@ def compare(
 ) -> None:
     """Compare settings by one score, with intervals and tests over the seeds.
 
-    RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT.
+    RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. A run that failed, diverged or collapsed
+    "did not end", and is worse than any score.
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; give one")
@@ -69,7 +75,7 @@ def parse_setting_names(words: str) -> list[str]:
     return list(dict.fromkeys(SHORT_FLAGS[name].key if name in SHORT_FLAGS else name for name in found))
 
 
-@click.command()
+@click.command(short_help="Write an HTML report of runs.")
 @click.argument("runs", nargs=-1, metavar="RUN…")
 @click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
@@ -79,7 +85,8 @@ def parse_setting_names(words: str) -> list[str]:
 def report(runs: tuple[str, ...], out: str, metric: str | None, by: str, force: bool, debug: bool) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
 
-    It holds their comparison, their curves and samples over time, and how they were made.
+    RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. The report holds their comparison, their
+    curves and samples over time, and how they were made.
     """
     from experiments.analysis.comparison.html_report import render_report as page_of
     from experiments.analysis.comparison.html_report import write_report

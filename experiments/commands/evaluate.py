@@ -5,7 +5,6 @@ Nothing heavy is imported at the top.
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import click
 
 from experiments.commands.options import (
+    Command,
+    Decorator,
     check_options,
     debug_option,
     device_option,
@@ -26,53 +27,85 @@ from experiments.commands.options import (
 from experiments.core.console import describe_error, progress_bars
 from experiments.core.errors import RunError
 from experiments.core.named_values import SettingValues
+from experiments.core.settings import FIELDS
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 
 log = logging.getLogger("gans")
 
 DRAWN_SIZE = (32, 32)  # at which a classifier is trained on a set that is drawn at any size
+OF_DATA = "that of the data"
 
 
-def extraction_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of commands that extract features."""
+BOTH_COUNTS = (
+    "Largest number of samples on each side; default: at most 50,000 real ones, and as many generated ones."
+)
+
+
+def add_extraction_options(count_help: str) -> Decorator:
+    """Makes a decorator that adds the options of commands that extract features.
+
+    Args:
+        count_help: help of `-n`.
+    """
     path = click.Path(path_type=Path)
     whole = click.IntRange(min=0)
     count = click.IntRange(min=2)
-    for option in (
+    options = (
         debug_option,
         plugin_option,
         json_option,
         device_option,
         set_option,
-        click.option("--seed", type=whole, default=0, show_default=True, help="Seed of the samples."),
-        click.option("--download", is_flag=True, help="Download weights and data that are missing here."),
-        click.option("--resize-rule", metavar="RULE", help="Rule that resizes images for the extractor."),
-        click.option("--weights", type=path, metavar="FILE", help="Weights of the feature extractor."),
-        click.option("--extractor", metavar="NAME", help="Feature extractor (gans list extractors)."),
         click.option(
-            "-n",
-            "count",
-            type=count,
-            help="Largest number of samples on each side; default: 50,000, or of generated ones only as many "
-            "as the other side has.",
+            "--seed", type=whole, metavar="N", default=0, show_default=True, help="Seed of the samples."
         ),
-    ):
-        command = option(command)
-    return command
+        click.option("--download", is_flag=True, help="Download weights and data that are missing here."),
+        click.option(
+            "--resize-rule",
+            metavar="tf1|pytorch-fid|clean",
+            help="Rule by which images are resized for the extractor; default: the extractor's own (tf1 for "
+            "inception, clean for the others).",
+        ),
+        click.option("--weights", type=path, metavar="FILE", help="Weights of the feature extractor."),
+        click.option(
+            "--extractor",
+            metavar="NAME",
+            help="Feature extractor (gans list extractors); default: the best whose weights are here.",
+        ),
+        click.option("-n", "count", type=count, metavar="N", help=count_help),
+    )
+
+    def add(command: Command) -> Command:
+        for option in options:
+            command = option(command)
+        return command
+
+    return add
 
 
-def format_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of the format that data is brought to."""
-    for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
-        command = setting_option(name)(command)
-    return command
+def add_format_options(default: str) -> Decorator:
+    """Makes a decorator that adds the options of the format that data is brought to.
+
+    Args:
+        default: image size and channels without these options, in words.
+    """
+
+    def add(command: Command) -> Command:
+        for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
+            help = FIELDS[name].metadata["help"]
+            if name in ("channels", "image_size"):
+                help = f"{help.removesuffix('.')}; default: {default}."
+            command = setting_option(name, help)(command)
+        return command
+
+    return add
 
 
-@click.command()
+@click.command(short_help="Compute the Fréchet distance between two sets.")
 @click.argument("a")
 @click.argument("b")
-@format_options
-@extraction_options
+@add_format_options("that of a generator on the other side, else the data's own")
+@add_extraction_options(BOTH_COUNTS)
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
@@ -80,29 +113,32 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
     from experiments.runs.scores import format_scores
 
     with progress_bars() as meter:
-        one, other = open_sides(flags, meter, a, b).sides(a, b)
+        one, other = make_distance_sides(flags, meter, a, b).sides(a, b)
     scores = distance(one, other, flags["seed"], force)
     for line in [json.dumps(scores)] if as_json else format_scores(scores):
         click.echo(line)
 
 
-@click.command()
+@click.command(short_help="Write feature statistics for gans fid to read.")
 @click.argument("spec")
 @out_option("FILE.npz")
-@format_options
-@extraction_options
+@add_format_options(OF_DATA)
+@add_extraction_options("Largest number of samples; default: 50,000.")
 def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
-    """Write mean and covariance of the features of SPEC, as `gans fid` reads them."""
+    """Write mean and covariance of the features of SPEC to a file that `gans fid` reads.
+
+    SPEC is data, a run folder, a checkpoint or an exported generator.
+    """
     from experiments.core.destinations import output_file
     from experiments.evaluation.distance import write_statistics
 
     with output_file("stats", out, ".npz", force=force) as path, progress_bars() as meter:
-        side = open_sides(flags, meter, spec).open(spec)
+        side = make_distance_sides(flags, meter, spec).open(spec)
         write_statistics(side, path)
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 
-@click.command()
+@click.command(short_help="Score a generator against its data.")
 @click.argument("run")
 @click.option(
     "--metrics",
@@ -124,15 +160,20 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 @click.option(
     "--protocol",
     type=click.Choice([*PROTOCOLS]),
-    help="Published convention: fid50k-full is all training images against 50,000 samples.",
+    help="Published convention: fid50k-full compares 50,000 samples with all training images, and without "
+    "--reference also with held-out ones where there are any; the default metric is then fid, and no other "
+    "-n is taken.",
 )
 @setting_option("skip_bad")
 @setting_option("data_root")
-@extraction_options
+@add_extraction_options(BOTH_COUNTS)
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
-    """Evaluate RUN's newest generator against its data; the scores go into the run's folder too."""
+    """Evaluate a generator against its data: RUN is a run folder, a checkpoint or an exported generator.
+
+    Of a run folder it is the newest generator, and the scores are kept in the folder, too.
+    """
     from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
@@ -142,7 +183,7 @@ def evaluate(
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
-    options, count, seed = extractor_options(flags), flags["count"], flags["seed"]
+    options, count, seed = read_extractor_options(flags), flags["count"], flags["seed"]
     access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
     candidates = [
         replace(each, settings=replace(each.settings, **access))  # of the run's data, as it can be had here
@@ -183,23 +224,33 @@ def evaluate(
         raise RunError("; ".join(lines)) from next(iter(faults.values()))
 
 
-@click.command("train-classifier")
+@click.command("train-classifier", short_help="Train an extractor on a labelled set of images.")
 @click.option("--data", required=True, metavar="SPEC", help="Labelled set of images.")
 @click.option(
-    "--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over the data."
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=3,
+    show_default=True,
+    help="Passes over the data.",
 )
 @click.option(
     "--name", metavar="NAME", help="Name for --extractor classifier:NAME; default: that of the data."
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the training."
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of the training.",
 )
 @device_option
 @click.option("--force", is_flag=True, help="Train again, even if the classifier is there.")
 @json_option
 @set_option
 @setting_option("download")
-@format_options
+@add_format_options(f"{OF_DATA}; {DRAWN_SIZE[0]} where a set is drawn at any size")
 @plugin_option
 @debug_option
 def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
@@ -210,7 +261,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     given = read_options(flags["options"])
     check_options(given, "data")
     training = Training(flags["epochs"], flags["seed"], flags["device"], read_data_options(given, [data]))
-    images = open_data_as(data, *data_flags(flags, given), drawn_size=DRAWN_SIZE)
+    images = open_data_as(data, *read_data_format_and_access(flags, given), drawn_size=DRAWN_SIZE)
     for remark in images.remarks:
         log.info(f"data {data}: {remark}")
     with progress_bars() as meter:
@@ -219,7 +270,7 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
 
 
-def extractor_options(flags: SettingValues, given: dict[str, str] | None = None) -> Any:
+def read_extractor_options(flags: SettingValues, given: dict[str, str] | None = None) -> Any:
     """Makes the options of feature extraction from flags, and the extractor's own from `--set`."""
     from experiments.evaluation.features import ExtractorOptions
 
@@ -228,7 +279,7 @@ def extractor_options(flags: SettingValues, given: dict[str, str] | None = None)
     return ExtractorOptions(**{name: flags[name] for name in names}, options=own)
 
 
-def open_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
+def make_distance_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
     """Makes the opener of the sides of a distance. Raises UsageError for options that no side has."""
     from experiments.evaluation.distance import DistanceSides, is_data_spec
     from experiments.evaluation.sample_sets import read_data_options
@@ -236,11 +287,13 @@ def open_sides(flags: SettingValues, meter: Any, *words: str) -> Any:
     given = read_options(flags["options"])
     check_options(given, "extractor", "data")
     read_data_options(given, list(filter(is_data_spec, words)))
-    options = extractor_options(flags, given)
-    return DistanceSides(options, *data_flags(flags, given), flags["count"], flags["seed"], meter)
+    options = read_extractor_options(flags, given)
+    return DistanceSides(
+        options, *read_data_format_and_access(flags, given), flags["count"], flags["seed"], meter
+    )
 
 
-def data_flags(flags: SettingValues, given: dict[str, str]) -> tuple[Any, Any]:
+def read_data_format_and_access(flags: SettingValues, given: dict[str, str]) -> tuple[Any, Any]:
     """Makes the format of image data, and the access to data, from flags and from `--set`."""
     from experiments.data.core.sources import data_access_from
     from experiments.evaluation.sample_sets import ImageFormat

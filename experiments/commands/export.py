@@ -14,7 +14,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Export the EMA generator of a run as one file.")
 @click.option(
     "--format",
     "form",
@@ -28,8 +28,9 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
 
     The formats of published weights (such as nvlabs) have the names of their authors' code instead.
 
-    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples; they are
-    compared with PyTorch's before the file is written, and the largest difference is printed.
+    ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples. A generator
+    with styles takes truncation (1) and noise_0, … as well, where they are given. Samples are compared with
+    PyTorch's before the file is written, and the largest difference is printed.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders, write_file
@@ -60,5 +61,7 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
                 restrict_to_class(from_noise(network, name), flags["label"], name), settings
             )
             write_file(path, content)
-            log.info(f"largest difference between ONNX Runtime and PyTorch: {difference:.2g}")
+            log.info(
+                f"largest difference between ONNX Runtime and PyTorch: {difference:.2g} of the samples' range"
+            )
     click.echo(out)

@@ -14,6 +14,7 @@ from experiments.commands.options import (
     settings_options,
 )
 from experiments.core.errors import UsageError
+from experiments.core.settings import SCHEDULABLE, describe_schedule
 
 log = logging.getLogger("gans")
 
@@ -35,14 +36,37 @@ LEFT_OUT = (
         "best_metric",
     ),
 )
+# What may move during a test: not the rates, which the test itself moves, nor what is left out.
+MOVING = [name for name in SCHEDULABLE if name not in (*LEFT_OUT, "lr_generator", "lr_critic")]
 
 
-@click.command("find-lr")
-@settings_options(*LEFT_OUT)
-@click.option("--from", "lowest", type=RATE, default=1e-6, show_default=True, help="Lowest learning rate.")
-@click.option("--to", "highest", type=RATE, default=1.0, show_default=True, help="Highest learning rate.")
+@click.command("find-lr", short_help="Suggest both learning rates by a range test.")
+@settings_options(*LEFT_OUT, helps={"schedule": describe_schedule(MOVING)})
 @click.option(
-    "--steps", type=click.IntRange(FEWEST_ROUNDS), default=300, show_default=True, help="Steps per player."
+    "--from",
+    "lowest",
+    type=RATE,
+    metavar="RATE",
+    default=1e-6,
+    show_default=True,
+    help="Lowest learning rate.",
+)
+@click.option(
+    "--to",
+    "highest",
+    type=RATE,
+    metavar="RATE",
+    default=1.0,
+    show_default=True,
+    help="Highest learning rate.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(FEWEST_ROUNDS),
+    metavar="N",
+    default=300,
+    show_default=True,
+    help="Steps of each player's test (generator updates).",
 )
 @out_option("FILE.png", "Picture of both tests to write.")
 @json_option
@@ -57,11 +81,11 @@ def find_lr(
     debug: bool,
     **flags: Any,
 ) -> None:
-    """Find learning rates for both players by a range test.
+    """Suggest learning rates of generator and critic, by a range test of each.
 
-    Each player's rate rises while the other's stays as it is set. A tenth of the rate at which it loses
-    stability is suggested, an upper end, and at most three times the set rate; nothing where the test gives
-    too little evidence.
+    One player's rate rises while the other's stays as it is set. Suggested is a tenth of the rate at which
+    training becomes unstable, and at most three times the set rate: it is an upper bound, as a long run may
+    become unstable at lower rates. Nothing is suggested where the test gives too little evidence.
     """
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")

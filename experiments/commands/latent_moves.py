@@ -19,7 +19,7 @@ from experiments.commands.latent_options import (
     open_latent_space,
     reach_option,
 )
-from experiments.commands.options import WordType, out_option
+from experiments.commands.options import WordOption, WordType, out_option
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
@@ -36,7 +36,7 @@ class OrderedCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command()
+@click.command(short_help="Interpolate between samples, as a film or a grid.")
 @click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Seed of the first sample.")
 @click.option(
     "--to",
@@ -48,13 +48,20 @@ class OrderedCommand(click.Command):
 )
 @click.option(
     "--frames",
+    cls=WordOption,
     type=WordType("NUMBER", whole_number(2, 100_000)),
+    metavar="N",
     default=60,
     show_default=True,
     help="Number of frames.",
 )
 @click.option(
-    "--fps", type=click.IntRange(1, 50), default=20, show_default=True, help="Frames per second of a film."
+    "--fps",
+    type=click.IntRange(1, 50),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Frames per second of a film.",
 )
 @out_option("FILE.gif|.mp4|.png")
 @generator_options
@@ -89,7 +96,7 @@ def interpolate(
     click.echo(out)
 
 
-@click.command(cls=OrderedCommand)
+@click.command(cls=OrderedCommand, short_help="Add and subtract samples by their latents.")
 @click.option(
     "--plus", type=SEEDS, multiple=True, metavar="SEED,…", help="Add the mean of these seeds' latents."
 )
@@ -98,12 +105,14 @@ def interpolate(
 )
 @click.option(
     "--noise",
+    cls=WordOption,
     type=RANGE,
+    metavar="STD",
     default=0.25,
     show_default=True,
     help="Noise of the result's neighbours: ±, in standard deviations.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the noise.")
+@click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the noise.")
 @out_option("FILE.png")
 @generator_options
 @click.pass_context
@@ -142,12 +151,20 @@ def arithmetic(
     click.echo(out)
 
 
-@click.command()
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the sample.")
+@click.command(short_help="Change one latent dimension of a sample at a time.")
+@click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample.")
 @click.option(
     "--dims", type=DIMS, metavar="DIM,…", help="Dimensions, counted from 0; default: the first eight."
 )
-@click.option("--steps", type=STEPS, default=9, show_default=True, help="Number of samples in each row.")
+@click.option(
+    "--steps",
+    cls=WordOption,
+    type=STEPS,
+    metavar="N",
+    default=9,
+    show_default=True,
+    help="Number of samples in each row.",
+)
 @reach_option
 @out_option("FILE.png")
 @generator_options
@@ -169,11 +186,13 @@ def traverse(
     click.echo(out)
 
 
-@click.command()
+@click.command(short_help="Find the latent directions that change samples most.")
 @click.option(
     "-k",
     "count",
+    cls=WordOption,
     type=WordType("NUMBER", whole_number(1)),
+    metavar="N",
     default=8,
     show_default=True,
     help="Number of directions.",
@@ -185,8 +204,18 @@ def traverse(
     show_default=True,
     help="Method: sefa (of the weights), or pca (of w, with a mapping network).",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the sample that is moved.")
-@click.option("--steps", type=STEPS, default=9, show_default=True, help="Number of samples in each row.")
+@click.option(
+    "--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample that is moved."
+)
+@click.option(
+    "--steps",
+    cls=WordOption,
+    type=STEPS,
+    metavar="N",
+    default=9,
+    show_default=True,
+    help="Number of samples in each row.",
+)
 @reach_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, also without --out.")
 @out_option("FILE.png", required=False)

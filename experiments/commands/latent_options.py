@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import WordType, debug_option, device_option, label_option, plugin_option
+from experiments.commands.options import (
+    WordOption,
+    WordType,
+    debug_option,
+    device_option,
+    label_option,
+    plugin_option,
+)
 from experiments.core.named_values import SettingValues
 from experiments.core.value_readers import Read, finite_number, whole_number
 
@@ -49,9 +56,16 @@ def generator_options(command: Callable[..., None]) -> Callable[..., None]:
 def reach_option(command: Callable[..., None]) -> Callable[..., None]:
     """Adds `--range`."""
     help_line = "Reach to either side, in standard deviations."
-    return click.option("--range", "reach", type=RANGE, default=3.0, show_default=True, help=help_line)(
-        command
-    )
+    return click.option(
+        "--range",
+        "reach",
+        cls=WordOption,
+        type=RANGE,
+        metavar="STD",
+        default=3.0,
+        show_default=True,
+        help=help_line,
+    )(command)
 
 
 def open_latent_space(flags: SettingValues) -> Any:

@@ -8,13 +8,19 @@ from experiments.commands.latent_options import SEED, generator_options, open_la
 from experiments.commands.options import out_option
 
 
-@click.command()
+@click.command(short_help="Mix coarse and fine styles of samples.")
 @click.option(
-    "--rows", type=click.IntRange(1, 32), default=4, show_default=True, help="Number of rows (coarse styles)."
+    "--rows",
+    type=click.IntRange(1, 32),
+    metavar="N",
+    default=4,
+    show_default=True,
+    help="Number of rows (coarse styles).",
 )
 @click.option(
     "--cols",
     type=click.IntRange(1, 32),
+    metavar="N",
     default=4,
     show_default=True,
     help="Number of columns (fine styles).",
@@ -22,6 +28,7 @@ from experiments.commands.options import out_option
 @click.option(
     "--seed",
     type=SEED,
+    metavar="N",
     default=0,
     show_default=True,
     help="Seed of the first row; the others count on from it.",

@@ -1,7 +1,7 @@
 """Options that commands share. Imports nothing heavy at the top."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
@@ -30,6 +30,7 @@ class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
     def __init__(self, name: str, read: Read) -> None:
         self.name, self.read = name, read
+        self.bounds: str = getattr(read, "bounds", "")  # of numbers
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Reads the words of the option. Ends with a usage error where they cannot be read."""
@@ -47,6 +48,25 @@ class SettingType(WordType):
             SHORT_FLAGS[setting].metavar if setting in SHORT_FLAGS else FIELDS[setting].metadata["metavar"]
         )
         super().__init__(metavar or "text", lambda value: read_setting(setting, value))
+        read = SHORT_FLAGS[setting].read if setting in SHORT_FLAGS else FIELDS[setting].metadata["read"]
+        self.bounds = getattr(read, "bounds", "")
+
+
+class WordOption(click.Option):
+    """Option of a `WordType`, whose help ends with the bounds of its numbers, as click's own ranges do."""
+
+    def __init__(self, *names: Any, known_default: str = "", **more: Any) -> None:
+        super().__init__(*names, **more)
+        self.known_default = known_default  # of a setting, whose flag has none
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Range and default of the option, which stand in brackets after its help."""
+        extra = super().get_help_extra(ctx)
+        if bounds := getattr(self.type, "bounds", ""):
+            extra["range"] = bounds
+        if self.known_default:
+            extra["default"] = self.known_default
+        return extra
 
 
 class OptionsCommand(click.Command):
@@ -64,26 +84,30 @@ class OptionsCommand(click.Command):
         return super().parse_args(ctx, words)
 
 
-def setting_option(name: str) -> Decorator:
+def setting_option(name: str, help: str = "") -> Decorator:
     """Makes the option of one setting, or of the short name of a component's option.
 
     Plug-ins are loaded as soon as they are named.
+
+    Args:
+        help: in a command for which that of the setting is not true.
     """
+    metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+    help = help or metadata["help"]
+    more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
     if name in SHORT_FLAGS:
-        short = SHORT_FLAGS[name]
-        return click.option(flag(name), name, type=SettingType(name), metavar=short.metavar, help=short.help)
-    metadata = FIELDS[name].metadata
-    if isinstance(FIELDS[name].default, bool):
+        return click.option(flag(name), name, help=help, **more)
+    default = FIELDS[name].default
+    if isinstance(default, bool):
         both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
-        return click.option(both, name, default=None, help=metadata["help"])
-    more: dict[str, Any] = {}
+        return click.option(both, name, default=None, help=help)
+    if default and isinstance(default, int | str) and not metadata["affects_results"]:
+        more["known_default"] = str(default)  # which no recipe changes
     if metadata["bare_value"] is not None:
-        more = {"is_flag": False, "flag_value": metadata["bare_value"]}
+        more |= {"is_flag": False, "flag_value": metadata["bare_value"]}
     if name == "plugin":
-        more = {"callback": _load_plugins, "is_eager": True}
-    return click.option(
-        flag(name), name, type=SettingType(name), metavar=metadata["metavar"], help=metadata["help"], **more
-    )
+        more |= {"callback": _load_plugins, "is_eager": True}
+    return click.option(flag(name), name, help=help, **more)
 
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, ...] | None) -> object:
@@ -149,13 +173,17 @@ def check_options(options: SettingValues, *kinds: str) -> None:
             raise UsageError(f"--set {key}: {prefix} is no {' or '.join(kinds)} of this command")
 
 
-def settings_options(*left_out: str) -> Decorator:
-    """Makes a decorator that adds an option for every setting that is not left out, and `--set`."""
+def settings_options(*left_out: str, helps: Mapping[str, str] | None = None) -> Decorator:
+    """Makes a decorator that adds an option for every setting that is not left out, and `--set`.
+
+    Args:
+        helps: by name, where those of the settings are not true for the command.
+    """
 
     def add(command: Command) -> Command:
         for name in reversed(FIELDS):
             if not FIELDS[name].metadata["derived"] and name not in left_out:
-                command = setting_option(name)(command)
+                command = setting_option(name, (helps or {}).get(name, ""))(command)
             if name == "regularizers":
                 command = regularizer_options(command)
             for short in reversed([each for each, before in SHORT_BEFORE.items() if before == name]):

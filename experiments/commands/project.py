@@ -7,16 +7,18 @@ from typing import Any
 import click
 
 from experiments.commands.latent_options import SEED, generator_options, open_latent_space
-from experiments.commands.options import WordType, json_option, out_option
+from experiments.commands.options import WordOption, WordType, json_option, out_option
 from experiments.core.console import progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
 
-@click.command()
+@click.command(short_help="Search for the sample that is nearest to an image.")
 @click.option(
     "--steps",
+    cls=WordOption,
     type=WordType("NUMBER", whole_number(1, 1_000_000)),
+    metavar="N",
     default=300,
     show_default=True,
     help="Steps of the search.",
@@ -24,6 +26,7 @@ from experiments.core.value_readers import whole_number
 @click.option(
     "--seed",
     type=SEED,
+    metavar="N",
     default=0,
     show_default=True,
     help="Seed of the latents with which the search begins.",

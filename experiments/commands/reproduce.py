@@ -17,7 +17,7 @@ from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Repeat a published row and check its number.")
 @click.argument("name", required=False)
 @click.option("--list", "as_list", is_flag=True, help="List the rows, with target and paper.")
 @click.option(

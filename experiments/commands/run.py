@@ -13,21 +13,21 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Train a generator and a critic.")
 @settings_options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Continue the run in DIR; with --kimg or --steps, its whole new length, train it longer: what is a "
-    "share of the run keeps the length that it had, and stays at its end.",
+    help="Continue the run in DIR. A larger --kimg or --steps, counted from the run's start, trains it "
+    "longer; schedules keep their old length and then their last value.",
 )
 @click.option(
     "--restretch",
     is_flag=True,
-    help="Compute what is a share of the run (schedules, decay, annealing, growth, fading noise) from its "
-    "new length; it jumps where the run goes on.",
+    help="With --resume: stretch all schedules (learning rates, annealing, growth, fading noise) over the "
+    "new length; their values jump at the step resumed from.",
 )
 @click.option(
     "--config",
@@ -63,11 +63,11 @@ def run(
     from experiments.config.files import check_same_recipe, read_config
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
-    from experiments.runs.resume import resolve_resumed
+    from experiments.runs.resume import resolve_resumed_run
 
     asked, strengths = collect_settings(flags)
     if resume is not None:
-        resolved = resolve_resumed(open_run(resume), asked, strengths, restretch)
+        resolved = resolve_resumed_run(open_run(resume), asked, strengths, restretch)
     else:
         values = read_config(config) if config else {}
         check_same_recipe(values, asked)

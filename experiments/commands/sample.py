@@ -19,15 +19,23 @@ LABELS = WordType("N,…", whole_number_reader("a label"))
 SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
 
 
-@click.command()
+@click.command(short_help="Draw samples as pictures or an array.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "-n",
     "count",
     type=click.IntRange(min=1),
+    metavar="N",
     help=f"Number of samples; default: {COUNT}, or as many as there are latents.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Seed of the latents.",
+)
 @click.option(
     "--seeds",
     type=SEEDS,

@@ -31,9 +31,18 @@ if TYPE_CHECKING:
 MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
 MOST_SWEEP_BYTES = 2**16  # of sweep.json
 ENGINES = ("local", "ray")
+EVALUATIONS = "the evaluation at the end of each run, and of those every --evaluate-kimg"
+HELPS = {  # where those of a single run are not true
+    "seed": "First seed; the others of a setting count on from it; default: 0.",
+    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics); default: those of gans evaluate.",
+    "evaluate_samples": f"Number of generated samples of {EVALUATIONS}, and largest number of real ones.",
+    "evaluate_reference": f"Real samples of {EVALUATIONS}; default: those that gans evaluate takes.",
+    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors); default: the best whose "
+    "weights are here.",
+}
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Train and compare many runs, each with several seeds.")
 @click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
 @click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
 @click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
@@ -41,6 +50,7 @@ ENGINES = ("local", "ray")
     "--seeds",
     "count",
     type=click.IntRange(min=1),
+    metavar="N",
     default=3,
     show_default=True,
     help="Number of seeds of each setting.",
@@ -79,7 +89,12 @@ ENGINES = ("local", "ray")
     metavar="METRIC",
     help="Successive halving: train all runs a little, and go on with the better half by this score.",
 )
-@click.option("--metric", metavar="NAME", help="Score to compare the runs by; default: the first.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="Score by which runs are compared, and --refine chooses the best; default: that of --early-stop, "
+    "else the first that all runs have.",
+)
 @jobs_option
 @click.option(
     "--engine",
@@ -94,7 +109,12 @@ ENGINES = ("local", "ray")
     metavar="DIR",
     help="Folder of the sweep; default: runs/sweep-….",
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a JSON file.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings from a JSON, YAML or TOML file.",
+)
 @click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Evaluate every run at its end.")
 @click.option("--skip-impossible", is_flag=True, help="Leave out impossible sweep runs.")
 @click.option("--dry-run", is_flag=True, help="List the sweep runs without training.")
@@ -102,7 +122,7 @@ ENGINES = ("local", "ray")
     "--wandb-config", is_flag=True, help="Print the sweep as a file for wandb sweep, without training."
 )
 @json_option
-@settings_options("arch", "loss", "data", "set")
+@settings_options("arch", "loss", "data", "set", helps=HELPS)
 @debug_option
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
     """Train and compare many runs: a product of settings or random draws, with several seeds each.

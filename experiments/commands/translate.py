@@ -12,7 +12,7 @@ from experiments.core.console import progress_bars
 log = logging.getLogger("gans")
 
 
-@click.command()
+@click.command(short_help="Translate images by the generator of a run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(path_type=Path))
 @click.option(
@@ -27,7 +27,9 @@ log = logging.getLogger("gans")
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of dropout.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Seed of dropout."
+)
 @device_option
 @json_option
 @plugin_option

@@ -14,7 +14,7 @@ from experiments.core.options import read_option
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
-from metrics.core.nested_values import tree_size
+from metrics.core.nested_values import check_tree_size
 
 FORMAT = 1
 MOST_CONFIG_BYTES = 64 * 2**10
@@ -85,7 +85,7 @@ def _parse(path: Path, content: bytes) -> SettingValues:
         raise UsageError(f"config {path}: has more than {MOST_CONFIG_BYTES:,} bytes, too many for a config")
     try:
         parsed = _parse_text(content.decode(), kind)
-        tree_size(parsed, MOST_CONFIG_BYTES)
+        check_tree_size(parsed, MOST_CONFIG_BYTES)
     except Exception as error:  # their readers raise anything
         raise UsageError(f"config {path}: not {kind} ({' '.join(str(error).split())})") from error
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):

@@ -54,7 +54,7 @@ class SettingsStack:
             self.sources[name] = origin
 
     def apply_rules(self) -> None:
-        """Replaces rules that no later layer replaced by their values."""
+        """Replaces every rule still present by its value for this image size and batch size."""
         height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
         pixels, batch_size = height * width, self.values["batch_size"]
         for name, rule in list(self.values.items()):

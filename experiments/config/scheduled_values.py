@@ -15,14 +15,18 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import make_component, read_option, split_key
 from experiments.core.settings import Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
-from experiments.core.value_readers import finite_number
+from experiments.core.value_readers import Read, finite_number
 from gans.core.game import Game
 from gans.core.player import Player
 from losses.core.regularizer import Regularizer
 from losses.core.schedule import ScheduledSetting, ScheduledValue
 
 RATE, WEIGHT = finite_number(at_least=0.0, at_most=10.0), finite_number(at_least=0.0)
-RANGES = {"lr_generator": RATE, "lr_critic": RATE, "beta2": finite_number(at_least=0.0, below=1.0)}
+RANGES: dict[str, Read] = {
+    "lr_generator": RATE,
+    "lr_critic": RATE,
+    "beta2": finite_number(at_least=0.0, below=1.0),
+}
 RANGES |= dict.fromkeys(("penalty_weight", "ema_kimg", "critic_ema_kimg"), WEIGHT)
 RANGES["critic_dropout"] = partial(read_setting, "critic_dropout")
 SMALL = 1e-12

@@ -1,6 +1,6 @@
 """Ranking by scores, in which a run that did not end is worse than any number.
 
-A run did not end when it diverged, failed or collapsed. Every choice between settings or generators goes
+A run did not end when it failed, diverged or collapsed. Every choice between settings or generators goes
 through here: a mean over the scores that are numbers would prefer a setting of which most runs did not end.
 Of {5, none, none} and {6, 6.1, 5.9}, where less is better, the second is the better. A run that is merely
 not evaluated yet says nothing, and has no place among the scores.

@@ -5,12 +5,14 @@ that only some components have are no fields: they stand in `Settings.options` b
 (experiments/core/options.py). This file imports nothing heavy, because `gans --help` is made from it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from experiments.core.named_values import SettingValues
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import (
+    LARGEST_SIDE,
     Read,
     Size,
     augmentations,
@@ -49,9 +51,24 @@ def setting(
     effect on the numbers, which a resumed run may change. `derived` marks settings that follow from others,
     and have no flag.
     """
+    metavar = metavar or getattr(read, "metavar", "")
     metadata = {"read": read, "help": help, "metavar": metavar, "bare_value": bare_value}
     return field(
         default=default, metadata=metadata | {"affects_results": affects_results, "derived": derived}
+    )
+
+
+SCHEDULABLE = (
+    *("lr_generator", "lr_critic", "beta2", "penalty_weight", "critic_dropout"),
+    *("ema_kimg", "critic_ema_kimg"),
+)
+
+
+def describe_schedule(names: Iterable[str]) -> str:
+    """Help of `--schedule`, for a command in which it may drive these settings."""
+    return (
+        f"Settings that change over the run, from BEGIN to END by a schedule: {', '.join(names)}, strengths "
+        "of augmentations and regularizers by name, and options such as arch.cycle_weight (gans list NAME)."
     )
 
 
@@ -69,8 +86,7 @@ class Settings:
     preset: str = setting(
         choice("auto", "paper", "laptop"),
         "Scale of the run: auto is laptop on a CPU, else paper.",
-        "NAME",
-        "auto",
+        default="auto",
     )
     device: str = setting(
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
@@ -90,13 +106,14 @@ class Settings:
         derived=True,
     )
     batch_size: int = setting(whole_number(1), "Images in a batch.", "N", 64)
-    image_size: Size | None = setting(height_and_width, "Image size in pixels.", "S|HxW")
+    image_size: Size | None = setting(
+        height_and_width, f"Image size in pixels, at most {LARGEST_SIDE} a side.", "S|HxW"
+    )
     channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
     fit: str | None = setting(
         choice("auto", "crop", "pad", "stretch", "error"),
         "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "
         "refuses a set of mixed sizes or channels.",
-        "auto|crop|pad|stretch|error",
     )
     data_root: str | None = setting(
         folder_path,
@@ -116,7 +133,7 @@ class Settings:
     )
     augment: tuple[tuple[str, float], ...] = setting(
         augmentations,
-        "Random changes of the real images (gans list augmentations), with their strengths. Samples show "
+        "Random changes of the real images (gans list augmentations), with strengths in (0, 1]. Samples show "
         "them, too.",
         "NAME[=STRENGTH],…",
         (),
@@ -198,9 +215,7 @@ class Settings:
     )
     schedule: tuple[tuple[str, str, float, float], ...] = setting(
         scheduled_values,
-        "Settings that change over the run, from BEGIN to END by a schedule: lr_generator, lr_critic, beta2, "
-        "penalty_weight, critic_dropout, ema_kimg, critic_ema_kimg, strengths of augmentations and "
-        "regularizers by name, and options such as arch.cycle_weight (gans list NAME).",
+        describe_schedule(SCHEDULABLE),
         "KEY=NAME:BEGIN:END,…",
         (),
     )
@@ -226,8 +241,7 @@ class Settings:
         choice("warn", "stop", "rollback"),
         "Action when samples become alike or losses explode: warn, stop the run, or go back to before it "
         "with half the learning rates.",
-        "warn|stop|rollback",
-        "warn",
+        default="warn",
     )
     evaluate_kimg: float | None = setting(
         finite_number(above=0.0),
@@ -244,7 +258,7 @@ class Settings:
     )
     evaluate_samples: int = setting(
         whole_number(2),
-        "Number of real and of generated samples in an evaluation.",
+        "Number of generated samples in these evaluations, and largest number of real ones.",
         "N",
         5000,
         affects_results=False,
@@ -252,11 +266,14 @@ class Settings:
     evaluate_reference: str | None = setting(
         choice("train", "held-out", "both"),
         "Real samples of these evaluations; default: those that gans evaluate takes.",
-        "train|held-out|both",
         affects_results=False,
     )
     extractor: str | None = setting(
-        text, "Feature extractor of these evaluations (gans list extractors).", "NAME", affects_results=False
+        text,
+        "Feature extractor of these evaluations (gans list extractors); default: the best whose weights are "
+        "here.",
+        "NAME",
+        affects_results=False,
     )
     best_metric: str | None = setting(
         text,

@@ -31,16 +31,16 @@ SHORT_FLAGS = {
     "fade_kimg": ShortFlag(
         "arch.fade_kimg",
         finite_number(above=0.0),
-        "Length of the fade-in of a new size of growing networks; default: such that 60 % of the run are "
-        "growth. "
-        "Short for --set arch.fade_kimg=…",
+        "Fade-in of each new size in growing networks, in kimg; default: the preset's, else as "
+        "--stable-kimg, or without both such that growth takes 60 % of the run. Short for --set "
+        "arch.fade_kimg=…",
         "K",
     ),
     "stable_kimg": ShortFlag(
         "arch.stable_kimg",
         finite_number(above=0.0),
-        "Time that growing networks stay at each size; default: as long as they fade. Short for --set "
-        "arch.stable_kimg=…",
+        "Time at each size after its fade-in, in kimg; default: the preset's, else as --fade-kimg. Short for "
+        "--set arch.stable_kimg=…",
         "K",
     ),
     "style_mixing": ShortFlag(
@@ -50,7 +50,10 @@ SHORT_FLAGS = {
         "P",
     ),
     "betas": ShortFlag(
-        "optimizer.betas", beta_pair, "Betas of Adam. Short for --set optimizer.betas=…", "B1,B2"
+        "optimizer.betas",
+        beta_pair,
+        "Betas of Adam, each in [0, 1). Short for --set optimizer.betas=…",
+        "B1,B2",
     ),
     "weight_decay": ShortFlag(
         "optimizer.weight_decay",

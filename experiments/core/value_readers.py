@@ -6,6 +6,7 @@ A bad value is a ValueError of one line.
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,74 @@ Size = tuple[int, int]
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?")
 
 Read = Callable[[object], Any]
+LARGEST = 2**63 - 1  # whole number that an int64 holds
+LARGEST_SIDE = 16384  # of images, in pixels
 
 
-def whole_number(minimum: int, maximum: int = 2**63 - 1) -> Read:
-    """Makes a reader of whole numbers within bounds."""
+@dataclass(frozen=True)
+class WholeNumber:
+    """Reader of whole numbers from `minimum` to `maximum`."""
 
-    def read(value: object) -> int:
+    minimum: int
+    maximum: int
+
+    def __call__(self, value: object) -> int:
         try:
             number = int(value) if isinstance(value, str) else value
         except ValueError:
             number = None
-        if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
-            top = f" to {maximum}" if maximum < 2**63 - 1 else " or more, below 2^63"
-            raise ValueError(f"'{value}' is not a whole number of {minimum}{top}")
+        if (
+            isinstance(number, int)
+            and not isinstance(number, bool)
+            and self.minimum <= number <= self.maximum
+        ):
+            return number
+        top = f" to {self.maximum}" if self.maximum < LARGEST else " or more, below 2^63"
+        raise ValueError(f"'{value}' is not a whole number of {self.minimum}{top}")
+
+    @property
+    def bounds(self) -> str:
+        """The bounds as help texts of click show them: `1<=x<=32`."""
+        return f"{self.minimum}<=x<={self.maximum}" if self.maximum < LARGEST else f"x>={self.minimum}"
+
+
+@dataclass(frozen=True)
+class FiniteNumber:
+    """Reader of finite numbers within bounds, of which those that are infinite bound nothing."""
+
+    above: float
+    at_least: float
+    at_most: float
+    below: float
+
+    def __call__(self, value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):  # of a whole number with hundreds of digits
+            number = math.nan
+        is_within = self.above < number < self.below and self.at_least <= number <= self.at_most
+        if not math.isfinite(number) or not is_within:
+            words = {"above": self.above, "at least": self.at_least}
+            words |= {"at most": self.at_most, "below": self.below}
+            bounds = [f"{word} {bound:g}" for word, bound in words.items() if math.isfinite(bound)]
+            raise ValueError(f"'{value}' is not a number {' and '.join(bounds)}".rstrip())
         return number
 
-    return read
+    @property
+    def bounds(self) -> str:
+        """The bounds as help texts of click show them: `0<x<=10`; empty without any."""
+        low, least = max((self.above, "<"), (self.at_least, "<="))
+        high, most = min((self.below, "<"), (self.at_most, "<="))
+        if math.isinf(low) and math.isinf(high):
+            return ""
+        if math.isinf(high):
+            return f"x{least.replace('<', '>')}{low:g}"
+        return (f"{low:g}{least}" if math.isfinite(low) else "") + f"x{most}{high:g}"
+
+
+def whole_number(minimum: int, maximum: int = LARGEST) -> WholeNumber:
+    """Makes a reader of whole numbers within bounds."""
+    return WholeNumber(minimum, maximum)
 
 
 def number_ranges(what: str, most: int = 2**63 - 1, most_numbers: int = 1_000_000) -> Read:
@@ -58,24 +111,9 @@ def finite_number(
     at_least: float = -math.inf,
     at_most: float = math.inf,
     below: float = math.inf,
-) -> Read:
+) -> FiniteNumber:
     """Makes a reader of finite numbers within bounds."""
-
-    def read(value: Any) -> float:
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError, OverflowError):  # of a whole number with hundreds of digits
-            number = math.nan
-        if not (math.isfinite(number) and above < number < below and at_least <= number <= at_most):
-            bounds = [f"above {above:g}"] * (above > -math.inf) + [f"at least {at_least:g}"] * (
-                at_least > -math.inf
-            )
-            bounds += [f"at most {at_most:g}"] * (at_most < math.inf)
-            bounds += [f"below {below:g}"] * (below < math.inf)
-            raise ValueError(f"'{value}' is not a number {' and '.join(bounds)}".rstrip())
-        return number
-
-    return read
+    return FiniteNumber(above, at_least, at_most, below)
 
 
 def text(value: object) -> str:
@@ -85,15 +123,26 @@ def text(value: object) -> str:
     return value
 
 
-def choice(*known: str) -> Read:
-    """Makes a reader of one of the known words."""
+@dataclass(frozen=True)
+class Choice:
+    """Reader of one of the known words."""
 
-    def read(value: object) -> str:
-        if value not in known:
-            raise ValueError(f"'{value}' is not one of: {', '.join(known)}")
+    known: tuple[str, ...]
+
+    def __call__(self, value: object) -> str:
+        if value not in self.known:
+            raise ValueError(f"'{value}' is not one of: {', '.join(self.known)}")
         return str(value)
 
-    return read
+    @property
+    def metavar(self) -> str:
+        """The words as help texts show them: `warn|stop|rollback`."""
+        return "|".join(self.known)
+
+
+def choice(*known: str) -> Choice:
+    """Makes a reader of one of the known words."""
+    return Choice(known)
 
 
 def device_name(value: object) -> str:
@@ -129,9 +178,11 @@ def height_and_width(value: Any) -> Size:
     parts = value.lower().split("x") if isinstance(value, str) else value
     parts = [parts] if isinstance(parts, int) else parts
     try:
-        height, width = (whole_number(1, 16384)(part) for part in (parts * 2 if len(parts) == 1 else parts))
+        height, width = (
+            whole_number(1, LARGEST_SIDE)(part) for part in (parts * 2 if len(parts) == 1 else parts)
+        )
     except (TypeError, ValueError) as error:
-        raise ValueError(f"'{value}' is not a size: S or HxW, from 1 to 16384 pixels") from error
+        raise ValueError(f"'{value}' is not a size: S or HxW, from 1 to {LARGEST_SIDE} pixels") from error
     return height, width
 
 
@@ -227,7 +278,7 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
 
 def channel_count(value: object) -> int:
     """Reads a number of channels: 1, 3 or 4."""
-    number: int = whole_number(1, 4)(value)
+    number = whole_number(1, 4)(value)
     if number == 2:
         raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
     return number

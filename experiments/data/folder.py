@@ -88,7 +88,7 @@ class Folder(ImageFileSource, DomainSource):
         sides = self._sides(paired, held_out)
         a, b = open_domain_files(self.store, sides, size, channels, fit, self.access, paired)
         for data, side in zip((a, b), sides, strict=True):
-            self.remark_on(data, side.names, fit, is_half=side.half is not None, label=f"{side.folder}: ")
+            self.remark_on(data, side.names, fit, side.half is not None, message_prefix=f"{side.folder}: ")
         add_remarks(a, remark_on_endings(self.files))
         return Domains(a, b, paired=paired)
 
@@ -109,7 +109,7 @@ class Folder(ImageFileSource, DomainSource):
         try:
             if root.is_dir():
                 store = FolderStore(root)
-                return self.with_range(store)
+                return self.set_value_range(store)
             problem = "is a file, not a folder" if root.exists() else "does not exist"
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"

@@ -123,7 +123,7 @@ class Zip(ImageFileSource):
     def store(self) -> ZipStore:
         if not self.argument:
             raise ValueError("data 'zip' needs a file: write --data zip:FILE")
-        return self.with_range(ZipStore(expand_home(self.argument)))
+        return self.set_value_range(ZipStore(expand_home(self.argument)))
 
     @cached_property
     def images(self) -> Sequence[str]:

@@ -60,7 +60,7 @@ class DistanceSides:
 
     Args:
         options: of the extraction.
-        image_format: format of image data; the default is that of a generator on the other side.
+        image_format: format of image data; what it leaves open is that of a generator on the other side.
         access: access to data, and options of its sources.
         count: largest number of samples on each side; None: 50,000, but of generated ones as many as the
             other side has.
@@ -98,8 +98,7 @@ class DistanceSides:
         for word in filter(is_generator, (a, b)):
             settings = self._open_generated(word).settings
             self._data = settings.data
-            if self.image_format == ImageFormat():
-                self.image_format = image_format_of(settings)
+            self.image_format = self.image_format.fill_in(image_format_of(settings))
         self._data = next(filter(is_data_spec, (b, a)), self._data)
         found = {word: self.open(word) for word in (a, b) if not is_generator(word)}
         if self.count is None and (known := [side.count for side in found.values() if side.count > 1]):

@@ -9,7 +9,9 @@ SPLITS = {TRAIN: "training", HELD_OUT: "held-out"}  # as records of scores call 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A published convention: all real samples of the training against a fixed number of generated ones.
+    """A published convention: a fixed number of generated samples against all real ones of the training.
+
+    Where images are held out, it compares with these, too, unless one reference is asked for.
 
     Attributes:
         samples: number of generated samples.

@@ -154,6 +154,11 @@ class ImageFormat:
     channels: int | None = None
     fit: Fit = "auto"
 
+    def fill_in(self, other: "ImageFormat") -> "ImageFormat":
+        """Takes what is not given here from another format."""
+        fit = other.fit if self.fit == "auto" else self.fit
+        return ImageFormat(self.size or other.size, self.channels or other.channels, fit)
+
 
 def image_format_of(settings: Settings) -> ImageFormat:
     """The format in which a run was shown its data."""

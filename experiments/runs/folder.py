@@ -29,7 +29,7 @@ from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.runs.checkpoint import Checkpoints, remove_with_hash
-from experiments.runs.score_lines import Remark, read_score_lines, read_scores, say_nothing
+from experiments.runs.score_lines import RemarkCallback, ignore_remark, read_score_lines, read_scores
 
 MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
 FOLDERS_MADE_FIRST = ("samples", "checkpoints")
@@ -203,7 +203,7 @@ class RunFolder:
         """Writes down how the run was ended. Raises RunError where it cannot be written."""
         write_file(self.ended_file, f"{words}\n".encode())
 
-    def scores(self, remark: Remark = say_nothing) -> list[dict[str, Any]]:
+    def scores(self, remark: RemarkCallback = ignore_remark) -> list[dict[str, Any]]:
         """Reads the scores of the run, without torn lines; remarks name what else is left out."""
         return read_scores(self.scores_file, remark)
 

@@ -13,7 +13,7 @@ UNITS = ("steps", "kimg")
 SCHEDULES = tuple(f"schedule_{unit}" for unit in UNITS)
 
 
-def resolve_resumed(
+def resolve_resumed_run(
     folder: RunFolder,
     flags: SettingValues,
     strengths: Mapping[str, float] | None = None,
@@ -59,7 +59,7 @@ def _restretched(values: SettingValues, flags: SettingValues) -> SettingValues:
 
 
 def can_restretch(options: SettingValues) -> bool:
-    """Whether batches begin where they did when growth gets another length."""
+    """Whether a new length leaves the batch sizes of images already shown as they were."""
     pace = (options.get("arch.fade_kimg"), options.get("arch.stable_kimg"))
     return not options.get("arch.stage_batch_sizes") or pace != (None, None)
 
@@ -74,7 +74,7 @@ def _length_of_schedules(values: SettingValues, flags: SettingValues) -> Setting
     return {name: values.get(unit) for name, unit in zip(SCHEDULES, UNITS, strict=True)}
 
 
-def is_length_alone(changed: Sequence[str]) -> bool:
+def changes_only_length(changed: Sequence[str]) -> bool:
     """Whether all differences of a config, lines `name: old → new`, are of the length of the run."""
     return all(line.partition(":")[0] in (*UNITS, *SCHEDULES) for line in changed)
 

@@ -16,17 +16,17 @@ MOST_REMARKS = 20  # about one file; further ones are counted
 LARGEST_STEP = 2**53  # what a float still counts one by one
 LARGEST_PROGRESS = 1e12  # thousands of images, or seconds: more than any run, and exact to a part of an image
 PROGRESS = ("kimg", "seconds")
-Remark = Callable[[str], object]
+RemarkCallback = Callable[[str], object]
 
 
-def say_nothing(remark: str) -> None:
-    """Drops a remark."""
+def ignore_remark(remark: str) -> None:
+    """Does nothing with a remark."""
 
 
 class Remarks:
     """Remarks about one file: the first few, then how many more there are."""
 
-    def __init__(self, file: Path, remark: Remark) -> None:
+    def __init__(self, file: Path, remark: RemarkCallback) -> None:
         self.file, self.remark, self.count = file, remark, 0
 
     def add(self, number: int, what: str) -> None:
@@ -41,7 +41,9 @@ class Remarks:
             self.remark(f"{self.file}: {self.count - MOST_REMARKS} more values or lines are left out")
 
 
-def read_score_lines(file: Path, remark: Remark = say_nothing) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_score_lines(
+    file: Path, remark: RemarkCallback = ignore_remark
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields each whole line of a file of scores, as it stands and parsed; nothing without a file.
 
     Raises RunError for a link or a pipe in its place.
@@ -52,7 +54,7 @@ def read_score_lines(file: Path, remark: Remark = say_nothing) -> Iterator[tuple
     remarks.close()
 
 
-def read_scores(file: Path, remark: Remark = say_nothing) -> list[dict[str, Any]]:
+def read_scores(file: Path, remark: RemarkCallback = ignore_remark) -> list[dict[str, Any]]:
     """Reads lines of numbers by name, with their step, and without values that are no numbers.
 
     A score may be a float that is not finite, which tells of a divergence; kimg and seconds may not.
@@ -74,7 +76,9 @@ def read_scores(file: Path, remark: Remark = say_nothing) -> list[dict[str, Any]
     return found
 
 
-def read_evaluations(file: Path, remark: Remark = say_nothing) -> list[tuple[int, dict[str, dict[str, Any]]]]:
+def read_evaluations(
+    file: Path, remark: RemarkCallback = ignore_remark
+) -> list[tuple[int, dict[str, dict[str, Any]]]]:
     """Reads step and scores by name of every evaluation in a file, without what is no score."""
     remarks = Remarks(file, remark)
     found = []

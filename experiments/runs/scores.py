@@ -14,7 +14,7 @@ from experiments.core.files import TO_APPEND, append_line, open_regular_file
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from experiments.runs.folder import RunFolder
-from experiments.runs.score_lines import Remark, is_score, read_evaluations, say_nothing
+from experiments.runs.score_lines import RemarkCallback, ignore_remark, is_score, read_evaluations
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
@@ -135,7 +135,7 @@ def describe_numbers(numbers: Mapping[str, float]) -> str:
 
 
 def read_evaluation_scores(
-    folder: RunFolder, remark: Remark = say_nothing
+    folder: RunFolder, remark: RemarkCallback = ignore_remark
 ) -> list[tuple[int, EvaluationScores]]:
     """Reads step and scores of every evaluation in `evaluation.jsonl`, in order; remarks name the rest."""
     return read_evaluations(folder.evaluation_file, remark)

@@ -22,7 +22,7 @@ class _TooLargeError(Exception):
 
 
 def build_with_weights(settings: Settings, player: Role, weights: StateDict) -> nn.Module:
-    """Builds the network that weights are of, with these, in evaluation mode and frozen.
+    """Builds a network from settings and loads `weights` into it; evaluation mode, without gradients.
 
     Settings may claim a network of any size: it is built without memory first, and its weights are counted.
 

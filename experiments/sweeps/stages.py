@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from experiments.analysis.comparison.outcome import why_not_ended
+from experiments.analysis.comparison.outcome import failure_reason
 from experiments.analysis.comparison.read import read_record
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_choice import (
@@ -97,8 +97,8 @@ class RankedSetting:
     score_name: str
 
     @property
-    def not_ended(self) -> int:
-        """Number of runs that diverged, failed or collapsed."""
+    def failed_count(self) -> int:
+        """Number of runs that failed, diverged or collapsed."""
         return sum(score is None for score in self.scores)
 
 
@@ -137,7 +137,10 @@ def rank_settings(
 
 
 class _Outcome(NamedTuple):
-    """Score of a sweep run, None for one that did not end; whether a higher one is better; and its name."""
+    """Score of a sweep run, whether a higher one is better, and its name.
+
+    It is None for a run that failed, diverged or collapsed.
+    """
 
     score: float | None
     is_higher_better: bool = False
@@ -147,7 +150,7 @@ class _Outcome(NamedTuple):
 def _outcome(folder: RunFolder, metric: str | None, kimg: float | None) -> _Outcome | None:
     """Outcome of a run at an evaluation; None where it is not evaluated by a score with a direction."""
     record = read_record(folder)
-    if why_not_ended(record):
+    if failure_reason(record):
         return _Outcome(None)
     marks = scores_by_name(record)
     possible = directional_scores(marks)
@@ -165,7 +168,7 @@ def run_finer_search(
 ) -> list[SweepRun]:
     """Runs a finer search around the best settings, to its end; returns its runs."""
     ranked = rank_settings(context, sweep_runs, metric)[:top]
-    best = [each.sweep_runs[0].settings for each in ranked if each.not_ended < len(each.scores)]
+    best = [each.sweep_runs[0].settings for each in ranked if each.failed_count < len(each.scores)]
     log.info(f"a finer search around the best {len(best)}")
     finer = context.sweep.finer_runs(best)
     train_all(context, finer)
@@ -196,7 +199,7 @@ def successive_halving(
         train_all(context, left, until)
         order = rank_settings(context, left, metric, min(until.values()) * 0.999)
         half = order[: math.ceil(len(order) / 2)]
-        kept = [each for each in half if each.not_ended < len(each.scores)]
+        kept = [each for each in half if each.failed_count < len(each.scores)]
         for each in order[len(kept) :]:
             _stop_early(context, each, until)
         left = [sweep_run for each in kept for sweep_run in each.sweep_runs]
@@ -212,7 +215,8 @@ def _stop_early(context: SweepContext, setting: RankedSetting, until: Mapping[st
         # Some were finished by an earlier sweep, with fewer seeds; failures are told, and tried again.
         if folder.is_finished or folder.state.startswith("failed"):
             continue
-        why = f"{setting.not_ended} of {len(setting.scores)} runs did not end"
+        share = f"{setting.failed_count} of {len(setting.scores)}"
+        why = f"{share} runs did not end (failed, diverged or collapsed)"
         if setting.median is not None:
             why = f"{setting.score_name} {setting.median:.4g}"
         folder.end(f"stopped early: {why} after {until[sweep_run.name]:.4g} kimg")

@@ -21,7 +21,7 @@ class Checkpointer:
     checkpoint replaces an interim one, so that `--keep` counts those that do not depend on the clock.
 
     Args:
-        interval: images between two checkpoints.
+        interval_images: images between two checkpoints.
         clock: seconds on a clock that only goes forward; by default the system's.
 
     Attributes:
@@ -32,18 +32,19 @@ class Checkpointer:
         self,
         experiment: Experiment,
         checkpoints: Checkpoints,
-        interval: int,
+        interval_images: int,
         metric_logger: MetricLogger,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.experiment, self.checkpoints = experiment, checkpoints
-        self.interval, self.metric_logger, self.clock = interval, metric_logger, clock or time.monotonic
+        self.interval_images, self.metric_logger = interval_images, metric_logger
+        self.clock = clock or time.monotonic
         self.interim = 0
         self._saved = 0
         self._saved_at = self.clock()
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
-        if progress.passes(self.interval):
+        if progress.passes(self.interval_images):
             self.save(progress.step)
         elif self.clock() - self._saved_at >= INTERIM_SECONDS:
             self._write(progress.step, {**self.content(progress.step), INTERIM: True})

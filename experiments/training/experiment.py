@@ -26,7 +26,7 @@ from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import check_revision, rename_keys
-from experiments.training.rollback import slow_schedule
+from experiments.training.rollback import scale_schedule
 from gans.core.architecture import Architecture
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game
@@ -83,7 +83,7 @@ class Experiment:
         Each rollback changes all random draws and lowers the learning rates.
         """
         for player in self.players:
-            player.schedule = slow_schedule(player.schedule, rollbacks - self.rollbacks)
+            player.schedule = scale_schedule(player.schedule, rollbacks - self.rollbacks)
         self.rollbacks = rollbacks
 
     @property

@@ -66,7 +66,7 @@ def suggest(test: RangeTest) -> Suggestion:
 
 
 def fewest_steps(lowest: float, highest: float) -> int:
-    """Fewest steps of a test between two rates: what a smoothed jump averages spans a factor of √2."""
+    """Fewest range-test steps, so that the rate rises by at most √2 over the steps that a jump averages."""
     return math.ceil(AVERAGED * math.log(highest / lowest) / math.log(BLUR))
 
 

@@ -23,7 +23,7 @@ class RollbackRequest(Exception):  # noqa: N818  (an event, not an error)
     """Signal that a run has collapsed and is to be rolled back."""
 
 
-def slow_schedule(schedule: RateFactor, rollbacks: int) -> RateFactor:
+def scale_schedule(schedule: RateFactor, rollbacks: int) -> RateFactor:
     """Multiplies a learning rate schedule by RATE_FACTOR for each of so many further rollbacks."""
     return ScaledSchedule(schedule, RATE_FACTOR**rollbacks)
 

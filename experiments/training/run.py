@@ -8,7 +8,7 @@ from experiments.core.errors import UsageError
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
-from experiments.runs.resume import changes_length, is_length_alone, length_flag
+from experiments.runs.resume import changes_length, changes_only_length, length_flag
 from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
 from experiments.training.memory_estimate import estimate
@@ -74,7 +74,7 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
             raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")
         return []
     changed = folder.differences(spec.settings)
-    if changed and not force and not (resumes and is_length_alone(changed)):
+    if changed and not force and not (resumes and changes_only_length(changed)):
         raise UsageError(
             f"{folder.path} holds a run with another config ({'; '.join(changed)}); {_remedy(spec, folder)}"
         )
@@ -84,7 +84,7 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
 def _remedy(spec: RunSpec, folder: RunFolder) -> str:
     """Remedy for a run with another config: where it is only shorter, the command that trains it longer."""
     newest = folder.checkpoints().paths()[-1:]
-    if is_length_alone(folder.differences(spec.settings)) and newest:
+    if changes_only_length(folder.differences(spec.settings)) and newest:
         resume = f"gans run --resume {quote(str(folder.path))}"
         if changes_length(folder.differences(spec.settings)):
             if estimate(spec).steps > step_of(newest[0]):

@@ -84,8 +84,8 @@ class Architecture:
         game: brings the networks and the loss together.
         options_type: dataclass of the architecture's own options (losses/core/options.py).
         revision: goes up when the same weights make other samples, or are named otherwise.
-        earlier_options: earlier revision → the options with which its weights make the samples that they
-            made, for generators of these; they are not trained on. Revisions that are missing need none.
+        earlier_options: earlier revision → the options with which its generators make the samples that they
+            made. Their training is not gone on with; that of revisions that are missing here is.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 

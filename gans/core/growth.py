@@ -84,7 +84,7 @@ class GrowingCritic(nn.Module):
 class GrowingDuel(WrappedGame):
     """A duel with progressive growing: both networks and the real images follow the stage.
 
-    At a new size the optimizers begin anew.
+    The optimizers begin anew at the start and at the end of each fade-in, as in the authors' code.
     """
 
     def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -93,24 +93,25 @@ class GrowingDuel(WrappedGame):
         super().__init__(Duel(generator, critic, spec))
         self.stages = (generator.stage, critic.stage)
         self.pace = spec.pace
-        self.level = 0
+        self.between = (0, 0)  # the levels below and above the stage, to which the optimizers' moments belong
 
     def round(self, loader: BatchLoader) -> Scores:
         for stage in self.stages:
             stage.set(self.pace.stage(loader.clock, stage.levels))
         level, share = self.stages[0].split()
-        if level != self.level:
-            self.level = level
+        between = (math.floor(self.stages[0].now), level)
+        if between != self.between:
+            self.between = between
             for player in (self.duel.generator, self.duel.critic):
                 player.reset_optimizer()
         return self.duel.round(FadingLoader(loader, self.stages[0].levels - level, share))
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The level that the optimizers' moments belong to."""
-        return {"level": self.level}
+        """The levels that the optimizers' moments belong to."""
+        return {"between": self.between}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        self.level = state["level"]
+        self.between = tuple(state["between"])
 
 
 @dataclass(frozen=True)

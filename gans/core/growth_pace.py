@@ -24,12 +24,12 @@ class GrowthPace:
     """Schedule of progressive growing: fade-in and stable lengths in images shown (ProGAN, figure 2).
 
     Attributes:
-        fade, stable: lengths in images. Where one is None, it equals the other; where both are, every size
-            gets the same share of the run, such that GROWING_SHARE of it is growth.
+        fade_images, stable_images: lengths in images shown. Where one is None, it equals the other; where
+            both are, every size gets the same share of the run, such that GROWING_SHARE of it is growth.
     """
 
-    fade: float | None = None
-    stable: float | None = None
+    fade_images: float | None = None
+    stable_images: float | None = None
 
     def stage(self, clock: Clock, levels: int) -> float:
         """The growth stage at a time, in [0, levels].
@@ -38,7 +38,8 @@ class GrowthPace:
         """
         if levels == 0:
             return 0.0
-        fade, stable, position = self.fade or self.stable, self.stable or self.fade, float(clock.seen)
+        fade, stable = self.fade_images or self.stable_images, self.stable_images or self.fade_images
+        position = float(clock.seen)
         if fade is None or stable is None:
             fade = stable = GROWING_SHARE / (2 * levels)
             position = clock.progress

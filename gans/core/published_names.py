@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -20,9 +21,11 @@ class Layout(NamedTuple):
     to_published: Callable[[Tensor], Tensor]
 
 
-OWN = ("shares",)  # buffers that published networks do not have: the shares of classes
+OWN = ("shares", "stage.reached")  # buffers that published networks do not have
 SAME = Layout(lambda x: x, lambda x: x)
 MAPS = Layout(lambda x: x[:, None, None], lambda x: x[:, 0, 0])  # a number for each channel
+DENSE = Layout(lambda x: x.T, lambda x: x.T)  # [in, out], as TensorFlow has it
+CONVOLUTION = Layout(lambda x: x.permute(3, 2, 0, 1), lambda x: x.permute(2, 3, 1, 0))  # [h, w, in, out]
 SCALAR = Layout(lambda x: x.view(1, 1, 1), lambda x: x.view(()))
 IMAGE = Layout(lambda x: x[None, None], lambda x: x[0, 0])  # one map for all samples and channels
 
@@ -44,12 +47,14 @@ class NameTable:
         places: values of the placeholders, for a network whose image has these sides, from the smallest to
             the full one. Pairs whose name the network does not have are left out.
         constants: ends of published names of tensors that are not learned, and what they hold.
-        constant_names: published names of such tensors, each with that of a tensor beside which it stands.
+        unused: beginnings of published names, with placeholders, that have no part in our network.
+        constant_names: published names of such constants, each with that of a tensor beside which it stands.
     """
 
     pairs: tuple[Pair, ...]
-    places: Callable[[list[int]], Iterable[Mapping[str, int]]]
-    constants: Mapping[str, Callable[[], Tensor]]
+    places: Callable[[nn.Module, list[int]], Iterable[Mapping[str, int]]]
+    constants: Mapping[str, Callable[[], Tensor]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
     constant_names: tuple[tuple[str, str], ...] = ()
 
     def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
@@ -59,16 +64,23 @@ class NameTable:
         """
         known = network.state_dict()
         found = {}
-        for place in [{}, *self.places(sides)]:
-            for pair in self.pairs:
-                with suppress(KeyError):  # it has other placeholders
-                    ours, name = pair.ours.format(**place), pair.published.format(**place)
-                    if ours in known:
-                        found[ours] = Pair(ours, name, pair.layout)
+        for place, pair in product([{}, *self.places(network, sides)], self.pairs):
+            with suppress(KeyError):  # it has other placeholders
+                ours, name = pair.ours.format(**place), pair.published.format(**place)
+                if ours in known:
+                    found[ours] = Pair(ours, name, pair.layout)
         for name in known:
             if name not in found and name not in OWN:
                 raise ValueError(f"{name} has no published name")
         return found
+
+    def _unused(self, network: nn.Module, sides: list[int]) -> tuple[str, ...]:
+        """Expands the beginnings of names that are not used."""
+        found = []
+        for start, place in product(self.unused, [{}, *self.places(network, sides)]):
+            with suppress(KeyError):
+                found.append(start.format(**place))
+        return tuple(found)
 
     def to_ours(self, network: nn.Module, sides: list[int], published: Tensors) -> dict[str, Tensor]:
         """Renames published tensors for a network.
@@ -77,6 +89,7 @@ class NameTable:
         """
         pairs, shapes = self.expand(network, sides), network.state_dict()
         left = {name for name in published if not name.endswith(tuple(self.constants))}
+        left -= {name for name in published if name.startswith(self._unused(network, sides))}
         found = {}
         for ours, pair in pairs.items():
             if pair.published not in published:
@@ -101,18 +114,21 @@ class NameTable:
                     raise ValueError(f"{name} is another one than here")
 
     def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
-        """The tensors of a network under their published names, with constants."""
+        """The tensors of a network under their published names, without constants."""
         state = network.state_dict()
-        found = {
+        return {
             pair.published: pair.layout.to_published(state[ours]).contiguous()
             for ours, pair in self.expand(network, sides).items()
         }
-        for place in self.places(sides):
-            for name, beside in self.constant_names:
-                with suppress(KeyError):
-                    if beside.format(**place) in found:
-                        end = next(end for end in self.constants if name.endswith(end))
-                        found[name.format(**place)] = self.constants[end]()
+
+    def constants_beside(self, published: Tensors, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
+        """The constants that stand beside the published tensors of a network, by their names."""
+        found = {}
+        for place, (name, beside) in product(self.places(network, sides), self.constant_names):
+            with suppress(KeyError):  # it has other placeholders
+                if beside.format(**place) in published:
+                    end = next(end for end in self.constants if name.endswith(end))
+                    found[name.format(**place)] = self.constants[end]()
         return found
 
 

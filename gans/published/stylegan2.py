@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from torch import nn
+
 from gans.core.published_names import IMAGE, MAPS, SCALAR, NameTable, Pair, filter_constant
 
 MOST_LAYERS = 32  # of a mapping network
@@ -30,7 +32,7 @@ FILTERS_OF_CRITIC = _filters(
 )
 
 
-def _places(sides: list[int]) -> Iterator[Mapping[str, int]]:
+def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Values of placeholders: layers of a mapping network, then blocks of each size.
 
     `index` counts sizes from the smallest, `step` those after it, `outer` from the full one.

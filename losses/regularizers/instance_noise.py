@@ -1,4 +1,4 @@
-"""Adds fading Gaussian noise to all images that the critic sees (Sønderby et al. 2016, 3.1)."""
+"""Adds Gaussian noise to the critic's images, std STRENGTH fading to 0 (Sønderby et al. 2016, 3.1)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Flips each of the critic's labels with probability p: noisy labels (Chintala et al. 2016)."""
+"""Flips each of the critic's labels with probability STRENGTH in (0, 0.5) (Chintala et al. 2016)."""
 
 from losses.core.adversarial import Adversarial
 from losses.core.labels import FlipLabels, Relabelled, require_target_labels

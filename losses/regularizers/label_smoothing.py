@@ -1,4 +1,4 @@
-"""Smooths the critic's label of real samples to α, one-sided (Salimans et al. 2016, section 3.4)."""
+"""Lowers the critic's target for real samples from 1 to STRENGTH in (0.5, 1] (Salimans et al. 2016, 3.4)."""
 
 from losses.core.adversarial import Adversarial
 from losses.core.labels import SmoothLabels, keep_label, smooth_labels

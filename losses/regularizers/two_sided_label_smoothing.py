@@ -1,4 +1,4 @@
-"""Smooths both of the critic's labels, to α and 1 − α (Szegedy et al. 2015, section 7)."""
+"""Sets the critic's targets to STRENGTH in (0.5, 1] and 1 − STRENGTH (Szegedy et al. 2015, section 7)."""
 
 from losses.core.adversarial import Adversarial
 from losses.core.labels import SmoothLabels, smooth_labels

@@ -1,4 +1,4 @@
-"""Clips every weight of the critic to [−c, c] after each of its updates (WGAN, Arjovsky et al. 2017)."""
+"""Clips the critic's weights to [−STRENGTH, STRENGTH] after every update (WGAN, Arjovsky et al. 2017)."""
 
 import torch
 from torch import nn

@@ -25,7 +25,7 @@ class EvaluatedData:
 
 @dataclass(frozen=True)
 class Level:
-    """Level of a score below which something is wrong, as a share of what real data has.
+    """Threshold of a score for `gans doctor`: the least share of real data's score that is not a fault.
 
     The share is 1 at the score of real data and 0 at the worse end of the score's range. A score whose
     range has no worse end, and of which less is better, is a divergence d in nats: its share is

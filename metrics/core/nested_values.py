@@ -24,16 +24,19 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def tree_size(content: object, most: float, leaf_size: Callable[[object], int] = lambda leaf: 0) -> int:
-    """Measures nested containers as if nothing in them were shared: what they would take when written out.
+def check_tree_size(content: object, most: float, leaf_size: Callable[[object], int] = lambda leaf: 0) -> int:
+    """Checks the size of nested containers as if nothing in them were shared; returns it.
 
     A kilobyte of references can describe a list of lists with 2^100 entries: nothing should walk through
     that, or format it. Here every container is looked at once.
 
     Args:
         content: mappings, lists, tuples and sets; anything else is a leaf.
-        most: the size that is allowed.
-        leaf_size: size of a leaf beside the 1 that every value has.
+        most: largest size that is allowed, in the same unit.
+        leaf_size: what a leaf adds to the 1 of every value, such as its bytes.
+
+    Returns:
+        1 for each leaf and each container, as often as it occurs when written out, plus all `leaf_size`.
 
     Raises ValueError for more than `most`, for a container within itself, and for nesting too deep.
     """

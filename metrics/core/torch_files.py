@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from metrics.core.nested_values import tree_size
+from metrics.core.nested_values import check_tree_size
 from metrics.core.pickles import (
     MEMO_BYTES,
     MOST_MEMORY,
@@ -79,7 +79,7 @@ def load_torch_file(file: BinaryIO, most_memory: int = MOST_MEMORY) -> Any:
     is_archive = file.read(4) == b"PK\3\4"
     file.seek(0)
     content = (_load_archive if is_archive else _load_legacy)(file, size, most_memory)
-    tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
+    check_tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
     return content
 
 

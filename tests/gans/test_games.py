@@ -27,12 +27,12 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[Move]:
     found: list[Move] = []
     minimise = Player.minimise
 
-    def remember(player: Player, objective: Any, clock: Clock, *batch: Any) -> Scores:
+    def remember(player: Player, objective: Any, clock: Clock, *batch: Any, **others: Any) -> Scores:
         def at_the_same_time(now: Clock, *given: Any) -> Any:
             assert now is clock, "the objective has the time of the step"
             return objective(now, *given)
 
-        scores = minimise(player, at_the_same_time, clock, *batch)
+        scores = minimise(player, at_the_same_time, clock, *batch, **others)
         found.append((player.name, clock, batch, dict(scores)))
         return scores
 

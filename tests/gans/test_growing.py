@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu
 
 from gans.core.architecture import Blueprint
 from gans.core.growth import GrowingDuel
@@ -48,7 +48,7 @@ def test_out_of_training_images_are_those_of_the_stage_at_full_size(arch: str) -
 
 @pytest.mark.parametrize("arch", SMOOTH)
 def test_a_block_of_the_critic_convolves_twice_and_halves(arch: str) -> None:
-    """StyleGAN's blurs the maps before the second convolution, ProGAN's does not."""
+    """The mean of 2×2 pixels is taken before the bias; StyleGAN's blurs the maps before that convolution."""
     _, critic = networks_of(arch)
     block = critic.blocks[-1]
     one, two = (module for module in block if isinstance(module, EqualizedConvolution))
@@ -56,4 +56,5 @@ def test_a_block_of_the_critic_convolves_twice_and_halves(arch: str) -> None:
     x = torch.randn(2, one.weight.shape[1], 16, 8, dtype=torch.float64)
     inner = leaky_relu(one(x), 0.2)
     inner = Blur().double()(inner) if SMOOTH[arch] else inner
-    torch.testing.assert_close(block(x), avg_pool2d(leaky_relu(two(inner), 0.2), 2))
+    pooled = avg_pool2d(conv2d(inner, two.weight * two.scale, padding=1), 2) + two.bias[:, None, None]
+    torch.testing.assert_close(block(x), leaky_relu(pooled, 0.2))

@@ -88,18 +88,19 @@ def test_weights_of_deviation_a_fiftieth(arch: str) -> None:
 
 
 def test_labels_begin_as_long_as_one_hot_vectors_or_as_other_weights() -> None:
-    """Appended to a latent of length L: N(0, 1 / L). In dcgan's critic: as its other weights, N(0, 0.02). In
-    resnet's: Glorot's bound √(6 / (K + D)). Conditional norms begin as plain ones."""
+    """Appended to a latent of length L: N(0, 1 / L), in r3gan N(0, 1 / classes). In dcgan's critic: as its
+    other weights, N(0, 0.02). In resnet's: Glorot's bound √(6 / (K + D)). Conditional norms begin as plain
+    ones."""
     blueprint = Blueprint((3, 16, 16), z_dim=100, width=32, classes=40)
-    for arch in ("dcgan", "progan", "r3gan", "stylegan2", "mlp"):
+    for arch in ("dcgan", "progan", "r3gan", "stylegan", "mlp"):
         network = ARCHITECTURES[arch].generator(blueprint)
         (part,) = [module for module in network.modules() if isinstance(module, WithLabel)]
-        is_normal(part.vectors.weight, 0.1)
+        is_normal(part.vectors.weight, 40**-0.5 if arch == "r3gan" else 0.1)
     is_normal(ARCHITECTURES["dcgan"].critic(blueprint).vectors.weight, 0.02)
     vectors = ARCHITECTURES["resnet"].critic(blueprint).vectors.weight
     bound = (6 / (40 + 32)) ** 0.5
     assert 0.97 * bound < vectors.abs().max().item() <= bound
-    is_normal(ARCHITECTURES["r3gan"].critic(blueprint).vectors.weight, 32**-0.5)
+    is_normal(ARCHITECTURES["r3gan"].critic(blueprint).vectors.weight, (32 * 40) ** -0.5)
     norm = ConditionalBatchNorm(4, 3)
     assert (norm.scale.weight == 1).all() and (norm.shift.weight == 0).all()
     assert not norm.norm.affine

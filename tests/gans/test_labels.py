@@ -19,6 +19,7 @@ from gans.core.duel import Duel
 from gans.core.networks import Batch, LatentNetwork, StyledNetwork
 from gans.core.objective import LossSpec
 from gans.core.one_class import fix_label
+from gans.core.styles import StyleGAN2Mapping
 from gans.layers.labels import ConditionalBatchNorm, EqualizedEmbedding, ProjectionCritic, WithLabel
 from gans.norms.spectral import SpectralNorm
 from losses.adversarial.bce import BinaryCrossEntropy
@@ -62,10 +63,11 @@ def test_labels_reach_both_players_and_every_part_of_them(name: str, kind: str) 
     assert samples.shape == (6, *blueprint.sample_shape)
     critic(samples, LABELS).square().sum().backward()
     for network in (generator, critic):
-        tables = [part for part in network.modules() if isinstance(part, nn.Embedding | EqualizedEmbedding)]
+        parts = list(network.modules())
+        tables = [part.weight.grad for part in parts if isinstance(part, nn.Embedding | EqualizedEmbedding)]
+        tables += [part.embed.weight.grad.T for part in parts if isinstance(part, StyleGAN2Mapping)]
         assert tables
-        for table in tables:
-            assert table.weight.grad is not None and table.weight.grad.any(dim=1).all()
+        assert all(table.any(dim=1).all() for table in tables)
     generator.eval(), critic.eval()
     with torch.no_grad():
         for network, inputs in ((generator, z), (critic, samples.detach())):

@@ -13,7 +13,8 @@ from gans.core.objective import sum_losses
 from gans.core.player import Losses
 from gans.core.styles import MEAN_LATENTS
 from gans.core.translation import PatchCritic, PatchOptions, residual_block_count
-from gans.stylegan2 import ImageLayer, StyledLayer
+from gans.layers.equalized import ScaledLeakyReLU
+from gans.stylegan2 import ImageLayer, StyledLayer, StyleGAN2Options
 from tests.conftest import ARCHITECTURES, FROM_NOISE
 from tests.gans.translating import GROUPS, BatchLoader, blueprint_of, game_of
 
@@ -40,7 +41,11 @@ def test_slopes_of_leaky_relus(arch: str) -> None:
     for build, slopes in zip(
         (ARCHITECTURES[arch].generator, ARCHITECTURES[arch].critic), SLOPES[arch], strict=True
     ):
-        found = {m.negative_slope for m in build(blueprint).modules() if isinstance(m, nn.LeakyReLU)}
+        found = {
+            m.negative_slope
+            for m in build(blueprint).modules()
+            if isinstance(m, nn.LeakyReLU | ScaledLeakyReLU)
+        }
         assert found == slopes
 
 
@@ -50,12 +55,16 @@ def draw(*shape: int) -> Tensor:
 
 def test_stylegan2s_layers_add_noise_and_bias_before_the_activation() -> None:
     """`√2 φ(conv(x, w) + noise · scale + bias)`: the factor keeps the second moment."""
-    layer, x, w = StyledLayer(4, 2, 3, (5, 6)).double().eval(), draw(2, 2, 5, 6), draw(2, 4)
+    layer, x, w = (
+        StyledLayer(4, 2, 3, (5, 6), StyleGAN2Options()).double().eval(),
+        draw(2, 2, 5, 6),
+        draw(2, 4),
+    )
     with torch.no_grad():
         layer.noise.scale.copy_(draw(1, 1, 1)), layer.bias.copy_(draw(3, 1, 1))
     before = layer.convolution(x, w) + layer.noise.fixed * layer.noise.scale + layer.bias
     torch.testing.assert_close(layer(x, w), 2**0.5 * leaky_relu(before, 0.2), rtol=1e-12, atol=1e-12)
-    to_image = ImageLayer(4, 2, 3).double()
+    to_image = ImageLayer(4, 2, 3, clamp=None).double()
     nn.init.normal_(to_image.bias)
     style = (w @ to_image.convolution.style.weight.T) / 4**0.5 + 1
     weight = to_image.convolution.weight[:, :, 0, 0] / 2**0.5

@@ -23,13 +23,19 @@ STYLES = {
     "mapping_rate": (0.01, "(0, ∞)", "shapes_network"),
     "w_mean_decay": (0.995, "[0, 1)", "is_schedulable"),
 }
+REVISION = {"revision": (2, "[1, 2]", "shapes_network")}
+WIDTHS = {"widest": (512, *NETWORK)}
 DECAY = {"weight_decay": (0.0, "[0, 1]", "is_schedulable")}
 OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
     ("architecture", "mlp"): {"hidden_layers": (3, *NETWORK)},
-    ("architecture", "progan"): GROWTH,
-    ("architecture", "stylegan"): GROWTH | STYLES,
+    ("architecture", "progan"): GROWTH | WIDTHS | REVISION,
+    ("architecture", "stylegan"): GROWTH | STYLES | WIDTHS,
     ("architecture", "stylegan2"): STYLES
+    | WIDTHS
+    | REVISION
     | {
+        "critic_skips": ("residual", "(-∞, ∞)", "shapes_network"),
+        "conv_clamp": (None, "(0, ∞)", "shapes_network"),
         "path_length_weight": (2.0, *WEIGHT),
         "path_length_every": (4, "[1, ∞)"),
         "path_length_decay": (0.01, "(0, 1]", "is_schedulable"),
@@ -39,6 +45,7 @@ OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
         "blocks_per_scale": (2, *NETWORK),
         "expansion": (2, *NETWORK),
         "group_width": (16, *NETWORK),
+        "full_width_up_to": (32, "[4, ∞)", "shapes_network"),
     },
     ("architecture", "cyclegan"): PATCHES
     | {"cycle_weight": (10.0, *WEIGHT), "identity_weight": (5.0, *WEIGHT), "pool_size": (50, "[1, ∞)")},

@@ -29,7 +29,9 @@ def _seed() -> None:
 )
 def test_the_pace_in_images(seen: float, stage: float) -> None:
     """[14] Six images at every size, four for every fade."""
-    assert GrowthPace(fade=4, stable=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(stage)
+    assert GrowthPace(fade_images=4, stable_images=6).stage(Clock(seen, 0, 0.0), levels=2) == pytest.approx(
+        stage
+    )
 
 
 def test_the_pace_by_itself_walks_through_all_sizes() -> None:
@@ -37,7 +39,7 @@ def test_the_pace_by_itself_walks_through_all_sizes() -> None:
     assert stages[0] == 0 and stages == sorted(stages)
     assert stages[9] == 0 and stages[15] == pytest.approx(0.5) and stages[20] == pytest.approx(1)
     assert stages[59] < 3 and stages[60] == stages[99] == 3
-    assert GrowthPace(fade=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
+    assert GrowthPace(fade_images=4).stage(Clock(6, 0, 0.0), 2) == 0.5, "sizes are stable for as long"
     assert GrowthPace().stage(Clock(0, 0, 0.5), levels=0) == 0
 
 
@@ -119,8 +121,8 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, 1e-3)
 
 
-def test_optimizers_begin_anew_at_a_new_size_only() -> None:
-    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=GrowthPace(fade=4, stable=4))
+def test_optimizers_begin_anew_at_both_ends_of_a_fade_in() -> None:
+    spec = LossSpec(BinaryCrossEntropy(), adam, adam, pace=GrowthPace(fade_images=4, stable_images=4))
     game = GrowingDuel(Generator(SMALL), Critic(SMALL), spec)
 
     class BatchLoader:
@@ -140,8 +142,9 @@ def test_optimizers_begin_anew_at_a_new_size_only() -> None:
         game.round(loader)
         state = game.duel.critic.optimizer.state
         steps.append(int(max(moments["step"] for moments in state.values())))
-    # Level 0 until 4 images (and the very beginning of a fade), 1 until 12, then 2: two images a round.
-    assert steps == [1, 2, 3, 1, 2, 3, 4, 1, 2]
+    # Two images a round: 4×4 pixels for four images and the very beginning of a fade, then a fade, 8×8 from
+    # the eighth image on, and the next fade after the twelfth.
+    assert steps == [1, 2, 3, 1, 1, 2, 3, 1, 1]
 
 
 def test_published_sizes() -> None:

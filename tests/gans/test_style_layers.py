@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from gans import stylegan, stylegan2
 from gans.core.architecture import Blueprint
+from gans.core.lazy_duel import path_lengths
 from gans.core.networks import StyledNetwork
 from gans.core.styles import mix_styles, repeat_styles, truncate_styles
 from gans.layers.modulation import ModulatedConvolution
-from gans.stylegan2 import path_lengths
 
 SHAPE = (3, 32, 16)  # 8×4 → 16×8 → 32×16 pixels
 # Of several depths: an index that counts from the end is right in one of them by chance.

@@ -10,18 +10,12 @@ from torch.nn.functional import conv2d
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
+from gans.core.lazy_duel import LazyDuel, path_lengths
 from gans.core.networks import Batch
 from gans.core.objective import LossSpec
 from gans.core.styles import repeat_styles
 from gans.layers.modulation import ModulatedConvolution
-from gans.stylegan2 import (
-    Critic,
-    Generator,
-    HalvingConvolution,
-    LazyDuel,
-    StyleGAN2Options,
-    path_lengths,
-)
+from gans.stylegan2 import Critic, Generator, HalvingConvolution, StyleGAN2Options
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.real import Real
@@ -46,8 +40,10 @@ def test_modulation_is_a_weight_of_each_samples_own(demodulates: bool) -> None:
     x, w = draw(3, 5, 7, 6), draw(3, 6)
     for index in range(3):
         style = w[index] @ layer.style.weight.T / math.sqrt(6) + 1
-        weight = layer.weight / math.sqrt(5 * 9) * style[None, :, None, None]
-        if demodulates:
+        weight = layer.weight * style[None, :, None, None]
+        if not demodulates:
+            weight = weight / math.sqrt(5 * 9)
+        else:
             weight = weight / (weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt()
         expected = conv2d(x[index : index + 1], weight, padding=1)
         torch.testing.assert_close(layer(x, w)[index : index + 1], expected, rtol=1e-10, atol=1e-10)
@@ -187,7 +183,7 @@ def test_rarer_penalties_have_the_same_expected_gradient() -> None:
 
 def test_path_lengths_have_the_same_expected_gradient() -> None:
     """Four times as heavy in every fourth round, on the distance to the running mean."""
-    duel = game().train()
+    duel = game(options=StyleGAN2Options(style_mixing=0.0)).train()
     duel.generator_network.requires_grad_(True)
     state = torch.get_rng_state()
     terms = duel.path_length_loss(Clock(), Batch(torch.randn(4, 3, 16, 16))).terms

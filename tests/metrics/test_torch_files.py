@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.core.nested_values import tree_size
+from metrics.core.nested_values import check_tree_size
 from metrics.core.torch_files import load_torch_file
 from tests.commands.helpers import little_memory
 from tests.conftest import ROOT
@@ -159,10 +159,10 @@ def test_cut_files_are_refused(is_archive: bool) -> None:
 
 
 def test_sizes_are_those_of_trees() -> None:
-    assert tree_size([1, (2, 3), {"a": [4]}], 100) == 9
-    assert tree_size([torch.zeros(3)] * 2, 100, lambda leaf: 12) == 27
+    assert check_tree_size([1, (2, 3), {"a": [4]}], 100) == 9
+    assert check_tree_size([torch.zeros(3)] * 2, 100, lambda leaf: 12) == 27
     shared = [1, 2]
-    assert tree_size([shared, shared], 100) == 7
+    assert check_tree_size([shared, shared], 100) == 7
     for content in (laughs(), within_itself()):
         with pytest.raises(ValueError):
-            tree_size(content, 1e15)
+            check_tree_size(content, 1e15)

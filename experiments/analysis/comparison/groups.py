@@ -12,8 +12,8 @@ from experiments.core.settings import FIELDS
 
 
 @dataclass(frozen=True)
-class UnendedRun:
-    """Experiment that diverged, failed or collapsed: its name, its seed and the reason."""
+class FailedRun:
+    """Experiment that failed, diverged or collapsed: its name, its seed and the reason."""
 
     name: str
     seed: int
@@ -26,22 +26,22 @@ class Group:
 
     Attributes:
         settings: the settings that tell this group from the others, with their values.
-        scores: a value for each experiment that ended.
+        scores: a value for each experiment that did not fail, diverge or collapse.
         seeds: the seed of each of these, in the same order.
         names: the name of each of these, in the same order.
-        not_ended: the other experiments, which did not end.
+        failed_runs: the other experiments.
     """
 
     settings: JsonObject
     scores: tuple[float, ...]
     seeds: tuple[int, ...]
     names: tuple[str, ...]
-    not_ended: tuple[UnendedRun, ...] = ()
+    failed_runs: tuple[FailedRun, ...] = ()
 
     @property
     def outcomes(self) -> tuple[float | None, ...]:
-        """A score for each experiment of the group; None for each that did not end."""
-        return (*self.scores, *(None for _ in self.not_ended))
+        """A score for each experiment of the group; None for each that failed, diverged or collapsed."""
+        return (*self.scores, *(None for _ in self.failed_runs))
 
     @property
     def scores_by_seed(self) -> list[float]:
@@ -122,7 +122,8 @@ def group_experiments(
     """Groups experiments by the values of the settings `by`.
 
     Args:
-        outcomes: for each record, in the same order, its score or the reason why it did not end.
+        outcomes: for each record, in the same order, its score, or the reason why it failed, diverged or
+            collapsed.
 
     Raises UsageError for two experiments with the same settings and seed, of which one adds no
     information.
@@ -140,15 +141,15 @@ def group_experiments(
                 raise UsageError(f"{seen[whole]} and {record.name} are the same experiment; give one of them")
             seen[whole] = record.name
         own = [(records[index], outcomes[index]) for index in indices]
-        ended = [(record, outcome) for record, outcome in own if not isinstance(outcome, str)]
+        scored = [(record, outcome) for record, outcome in own if not isinstance(outcome, str)]
         found.append(
             Group(
                 dict(zip(by, key, strict=True)),
-                tuple(outcome for _, outcome in ended),
-                tuple(int(value_of(record, "seed")) for record, _ in ended),
-                tuple(record.name for record, _ in ended),
+                tuple(outcome for _, outcome in scored),
+                tuple(int(value_of(record, "seed")) for record, _ in scored),
+                tuple(record.name for record, _ in scored),
                 tuple(
-                    UnendedRun(record.name, int(value_of(record, "seed")), outcome)
+                    FailedRun(record.name, int(value_of(record, "seed")), outcome)
                     for record, outcome in own
                     if isinstance(outcome, str)
                 ),

@@ -119,9 +119,9 @@ def _comparison(comparison: Comparison) -> str:
 
 def _cells(row: GroupRow, comparison: Comparison) -> list[tuple[str, float | str]]:
     """Cells of a row, each as text and sort key; unknown values sort as the worst do, or last."""
-    texts = row_cells(row, comparison.all_ended)
+    texts = row_cells(row, comparison.has_failures)
     worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
-    keys = [] if comparison.all_ended else [row.not_ended_share]
+    keys = [row.failed_share] if comparison.has_failures else []
     keys.append(row.count)
     keys += [worst if number is None else number for number in (row.median, row.mean, row.low)]
     keys += [2.0 if row.p is None else row.p]

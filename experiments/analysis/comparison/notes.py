@@ -1,4 +1,4 @@
-"""Notes below the table of a comparison: what did not end, what was tested, and what cannot be."""
+"""Notes below the table of a comparison: which runs failed, what was tested, and what cannot be."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,7 +17,7 @@ ENOUGH = 5
 
 def notes_of(comparison: Comparison) -> list[str]:
     """Notes on a comparison, a line each."""
-    notes = [*_on_ends(comparison), *_on_intervals(comparison), *_on_tests(comparison)]
+    notes = [*_on_failures(comparison), *_on_intervals(comparison), *_on_tests(comparison)]
     if comparison.within:
         notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")
     if comparison.left_out:
@@ -25,12 +25,13 @@ def notes_of(comparison: Comparison) -> list[str]:
     return notes
 
 
-def _on_ends(comparison: Comparison) -> Iterator[str]:
-    """Notes on experiments that did not end."""
-    if comparison.all_ended:
+def _on_failures(comparison: Comparison) -> Iterator[str]:
+    """Notes on experiments that failed, diverged or collapsed."""
+    if not comparison.has_failures:
         return
-    runs = [run for row in comparison.rows for run in row.group.not_ended]
-    yield f"Did not end: {_listed((run.name, run.reason) for run in runs)}."
+    runs = [run for row in comparison.rows for run in row.group.failed_runs]
+    reasons = _listed((run.name, run.reason) for run in runs)
+    yield f"Did not end, as they failed, diverged or collapsed: {reasons}."
     yield (
         "In medians, by which the table is ordered, a run that did not end is worse than any number; means, "
         "intervals and tests are of those that ended."
@@ -61,7 +62,7 @@ def _on_intervals(comparison: Comparison) -> Iterator[str]:
 
 
 def describe_few_seeds(count: int) -> str:
-    """Describes what so few scores are worth, each of a seed; empty for none or for enough."""
+    """Warning, in words, that `count` seeds give no interval or a wide one; empty for 0 or more than FEW."""
     if count == 1:
         return "One seed alone: no interval can be given"
     if not 1 < count <= FEW:

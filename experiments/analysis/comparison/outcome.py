@@ -7,8 +7,8 @@ from experiments.core.settings import Settings
 from experiments.runs.score_lines import is_number
 
 
-def why_not_ended(record: Record) -> str:
-    """Reason why a run counts as one that did not end: it failed, diverged or collapsed; empty otherwise.
+def failure_reason(record: Record) -> str:
+    """Reason why a run failed, diverged or collapsed, in words; empty where it did none of these.
 
     Failures stand in the run's state. Divergence and collapse are what `--on-collapse` looks for, seen from
     all scores so far: a run that has recovered is none. A run that trains, was stopped early or is not

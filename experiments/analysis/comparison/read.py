@@ -13,7 +13,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.runs.folder import RunFolder, run_folders
-from experiments.runs.score_lines import Remark, is_number, say_nothing
+from experiments.runs.score_lines import RemarkCallback, ignore_remark, is_number
 from experiments.runs.scores import read_evaluation_scores
 
 log = logging.getLogger("gans")
@@ -52,7 +52,7 @@ def read_records(words: Sequence[str], leaves_out: bool = False) -> list[Record]
     return list({record.name: record for record in records}.values())
 
 
-def read_record(folder: RunFolder, remark: Remark = say_nothing) -> Record:
+def read_record(folder: RunFolder, remark: RemarkCallback = ignore_remark) -> Record:
     """Reads the record of a run folder: settings, environment, scores and state.
 
     Files of scores that are none are left out, with a remark. Raises UsageError where its config cannot be

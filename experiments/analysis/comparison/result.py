@@ -14,14 +14,14 @@ NO_DIFFERENCE = "no significant difference"
 
 @dataclass(frozen=True)
 class GroupRow:
-    """Row of a comparison: how a group ended, its median and mean, and its test against the best group.
+    """Row of a comparison: the failures of a group, its median and mean, and its test against the best group.
 
     Attributes:
         group: its experiments.
-        not_ended: number of experiments that diverged, failed or collapsed; not_ended_share: their share.
-        median: over all experiments, in which those that did not end are worse than any number; None where
-            it is of these.
-        mean: of the scores of those that ended; None where none did.
+        failed_count: number of experiments that failed, diverged or collapsed; failed_share: their share.
+        median: over all experiments, in which failed ones are worse than any number; None where it is of
+            these.
+        mean: of the scores of the others; None where there are none.
         low, high: the ends of the mean's interval, within the bounds of the score; None for a single score.
         p: probability that equal settings look as different as this and the best group, corrected for all
             pairs of groups that are compared; None for the best, and where no test can be made.
@@ -31,8 +31,8 @@ class GroupRow:
     """
 
     group: Group
-    not_ended: int
-    not_ended_share: float
+    failed_count: int
+    failed_share: float
     median: float | None
     mean: float | None
     low: float | None
@@ -44,8 +44,8 @@ class GroupRow:
 
     @property
     def count(self) -> int:
-        """Number of experiments, whether they ended or not."""
-        return len(self.group.scores) + self.not_ended
+        """Number of experiments, failed ones included."""
+        return len(self.group.scores) + self.failed_count
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,6 @@ class Comparison:
     left_out: Sequence[tuple[str, str]]
 
     @property
-    def all_ended(self) -> bool:
-        """Whether no experiment of any group diverged, failed or collapsed."""
-        return not any(row.not_ended for row in self.rows)
+    def has_failures(self) -> bool:
+        """Whether an experiment of some group failed, diverged or collapsed."""
+        return any(row.failed_count for row in self.rows)

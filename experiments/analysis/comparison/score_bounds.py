@@ -13,29 +13,29 @@ from metrics.core.metric import Metric
 Bounds = tuple[float, float]
 
 
-def common_bounds(kind: type[Metric], number: str, scores: Iterable[tuple[JsonObject, str]]) -> Bounds:
-    """Smallest and largest value that a score of a metric can have in any of these evaluations.
+def widest_bounds(kind: type[Metric], score_name: str, scores: Iterable[tuple[JsonObject, str]]) -> Bounds:
+    """Range from the least low to the greatest high bound of a score over these evaluations.
 
     Args:
-        number: name of the score among the metric's own.
+        score_name: name of the score among the metric's own.
         scores: for each evaluation, the score's entry and the data of its run.
     """
     declared: Mapping[str, Bounds] = getattr(kind, "ranges", {})
-    outer = declared.get(number, (-math.inf, math.inf))
+    outer = declared.get(score_name, (-math.inf, math.inf))
     of_data: dict[str, Bounds] = {}
     found = []
     for entry, data in scores:
-        recorded = _recorded(entry, number)
+        recorded = _recorded(entry, score_name)
         if recorded is None and data not in of_data:
-            of_data[data] = _of_known_modes(kind, data).get(number, outer)
+            of_data[data] = _of_known_modes(kind, data).get(score_name, outer)
         found.append(recorded or of_data[data])
     return min(low for low, _ in found), max(high for _, high in found)
 
 
-def _recorded(entry: JsonObject, number: str) -> Bounds | None:
+def _recorded(entry: JsonObject, score_name: str) -> Bounds | None:
     """Bounds that an evaluation has recorded, because they depend on its data; None where it has not."""
     ranges = entry.get("ranges")
-    own = ranges.get(number) if isinstance(ranges, dict) else None
+    own = ranges.get(score_name) if isinstance(ranges, dict) else None
     if not (isinstance(own, list) and len(own) == 2 and all(map(is_number, own))):
         return None
     low, high = map(float, own)

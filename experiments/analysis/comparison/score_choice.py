@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.score_bounds import common_bounds
+from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
@@ -97,8 +97,8 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
 
     def words(name: str) -> tuple[str, str, str]:
         usual = usual_name(name, marks[name][-1].entry)
-        metric_of, _, number = usual.rpartition("/")
-        return usual, metric_of, number
+        metric_of, _, score_name = usual.rpartition("/")
+        return usual, metric_of, score_name
 
     alike = [name for name in directional_scores(marks) if metric in words(name)]
     alike = [name for name in alike if words(name)[0] == metric] or alike
@@ -204,11 +204,11 @@ def _bounds(
     metric: str, records: Sequence[Record], chosen: Sequence[ScoreValue]
 ) -> tuple[float | None, float | None]:
     """Smallest and largest value that the score can have in any of the experiments; None for no bound."""
-    kind, number = _metric_and_number(metric, chosen[0].entry)
+    kind, score_name = _metric_and_score_name(metric, chosen[0].entry)
     assert kind is not None  # it has a direction
     pairs = zip(chosen, records, strict=True)
     scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
-    low, high = common_bounds(kind, number, scores)
+    low, high = widest_bounds(kind, score_name, scores)
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
 
 
@@ -222,15 +222,15 @@ def direction(metric: str, entry: JsonObject) -> bool | None:
     Args:
         entry: the score's entry in scores.jsonl.
     """
-    kind, number = _metric_and_number(metric, entry)
-    return None if kind is None else kind.higher_is_better.get(number)
+    kind, score_name = _metric_and_score_name(metric, entry)
+    return None if kind is None else kind.higher_is_better.get(score_name)
 
 
-def _metric_and_number(metric: str, entry: JsonObject) -> tuple[type[Metric] | None, str]:
+def _metric_and_score_name(metric: str, entry: JsonObject) -> tuple[type[Metric] | None, str]:
     """Metric of a score, None where it is unknown, and the name of the score among the metric's own."""
     name, *rest = usual_name(metric, entry).split("/")
     if name not in registry.plugin_names("metric"):
         return None, ""
     kind: type[Metric] = registry.load("metric", name)
-    numbers = list(kind.higher_is_better)
-    return kind, numbers[0] if len(numbers) == 1 else rest[-1] if rest else ""
+    names = list(kind.higher_is_better)
+    return kind, names[0] if len(names) == 1 else rest[-1] if rest else ""

@@ -16,7 +16,7 @@ from experiments.analysis.comparison.groups import (
     repeated_experiments,
 )
 from experiments.analysis.comparison.notes import notes_of
-from experiments.analysis.comparison.outcome import why_not_ended
+from experiments.analysis.comparison.outcome import failure_reason
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow, Test
 from experiments.analysis.comparison.score_choice import choose_score
@@ -37,6 +37,9 @@ from experiments.core.named_values import JsonObject
 from experiments.core.ranking import median_score, rank
 from experiments.core.settings import FIELDS
 
+# Keys of JSON, which are a format, for attributes of other names.
+JSON_KEYS = {"failed_count": "not_ended", "failed_share": "not_ended_share", "failed_runs": "not_ended"}
+
 
 def compare(
     records: Sequence[Record],
@@ -47,7 +50,7 @@ def compare(
 ) -> Comparison:
     """Compares experiments by one score: groups them by settings, and tests every group against the best.
 
-    The best has the best median, in which experiments that diverged, failed or collapsed are worse than any
+    The best has the best median, in which experiments that failed, diverged or collapsed are worse than any
     number. Those that are not evaluated yet are left out.
 
     Args:
@@ -61,26 +64,26 @@ def compare(
     for name in by:
         if name not in FIELDS and not any(name in record.settings for record in records):
             raise UsageError(f"--by {name}: there is no such setting; gans run --help names them")
-    not_ended = {record.name: reason for record in records if (reason := why_not_ended(record))}
+    failures = {record.name: reason for record in records if (reason := failure_reason(record))}
     waiting = {
         record.name: record.state
         for record in records
-        if record.name not in not_ended and not record.evaluations and record.state != "finished"
+        if record.name not in failures and not record.evaluations and record.state != "finished"
     }
-    scored = [record for record in records if record.name not in {**not_ended, **waiting}]
+    scored = [record for record in records if record.name not in {**failures, **waiting}]
     if not scored:
-        states = [*not_ended.items(), *waiting.items()]
+        states = [*failures.items(), *waiting.items()]
         listed = "; ".join(f"{name}: {state}" for name, state in states[:3])
         raise UsageError(f"nothing to compare: no experiment ended with a score ({listed})")
     chosen = choose_score(scored, metric, force)
-    outcomes: dict[str, float | str] = dict(not_ended)
+    outcomes: dict[str, float | str] = dict(failures)
     for record, value in zip(scored, chosen.values, strict=True):
         outcomes[record.name] = value if math.isfinite(value) else f"{chosen.metric} is {value}"
     finite = [record for record in scored if not isinstance(outcomes[record.name], str)]
     if not finite:
         raise UsageError(f"nothing to compare: {chosen.metric} is a finite number nowhere")
     left_out = waiting | {
-        record.name: not_ended[record.name] for record in _without_group(records, not_ended, finite)
+        record.name: failures[record.name] for record in _failed_without_group(records, failures, finite)
     }
     records = [record for record in records if record.name not in left_out]
     chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
@@ -104,16 +107,16 @@ def compare(
     )
 
 
-def _without_group(
-    records: Sequence[Record], not_ended: Mapping[str, str], ended: Sequence[Record]
+def _failed_without_group(
+    records: Sequence[Record], failures: Mapping[str, str], scored: Sequence[Record]
 ) -> list[Record]:
-    """Experiments that did not end and are in no group.
+    """Experiments that failed, diverged or collapsed, and are in no group.
 
     The settings of some are unknown, as they failed before they began; others have ended in another folder.
     """
-    failed = [record for record in records if record.name in not_ended]
+    failed = [record for record in records if record.name in failures]
     known = [record for record in failed if record.settings]
-    repeated = {record.name for record in repeated_experiments(known, ended)}
+    repeated = {record.name for record in repeated_experiments(known, scored)}
     return [record for record in failed if not record.settings or record.name in repeated]
 
 
@@ -168,13 +171,13 @@ def _row(
         difference = of_best - mean if higher_is_better else mean - of_best
     low, high = confidence_interval(scores, bounds=bounds) if len(scores) > 1 else (None, None)
     if median is None:
-        verdict = f"{len(group.not_ended)} of {count} did not end"
+        verdict = f"{len(group.failed_runs)} of {count} did not end"
     else:
         seeds = min([len(scores), *(len(row.group.scores) for row in best)])
         verdict = _verdict(p, difference, seeds) if best else BEST
-    share = len(group.not_ended) / count
+    share = len(group.failed_runs) / count
     return GroupRow(
-        group, len(group.not_ended), share, median, mean, low, high, p, difference, detectable, verdict
+        group, len(group.failed_runs), share, median, mean, low, high, p, difference, detectable, verdict
     )
 
 
@@ -184,7 +187,7 @@ def _verdict(p: float | None, difference: float | None, seeds: int) -> str:
         return f"{'no spread' if seeds > 1 else 'one seed alone'}: no test can be made"
     if p >= 1 - LEVEL:
         return NO_DIFFERENCE
-    # The order is that of medians, which outliers and runs that did not end may turn around.
+    # The order is that of medians, which outliers and failed runs may turn around.
     return f"worse by {difference:.4g}" if difference > 0 else f"mean better by {-difference:.4g}"
 
 
@@ -197,7 +200,7 @@ def format_comparison(comparison: Comparison) -> list[str]:
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
     made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
-    cells = (row_cells(row, comparison.all_ended) for row in comparison.rows)
+    cells = (row_cells(row, comparison.has_failures) for row in comparison.rows)
     lines += _aligned([columns_of(comparison), *cells])
     lines += ["", *notes_of(comparison)]
     if comparison.differing:
@@ -206,22 +209,22 @@ def format_comparison(comparison: Comparison) -> list[str]:
 
 
 def columns_of(comparison: Comparison) -> list[str]:
-    """Names of the columns of the table: the settings, how many runs did not end if any, and the numbers."""
+    """Names of the columns of the table: the settings, how many runs failed if any, and the numbers."""
     ends = (
-        ["seeds", "median", "mean"]
-        if comparison.all_ended
-        else ["did not end", "seeds", "median", "mean of ended"]
+        ["did not end", "seeds", "median", "mean of ended"]
+        if comparison.has_failures
+        else ["seeds", "median", "mean"]
     )
     return [*comparison.by, *ends, "95 % interval", "p", "minimum detectable effect", "against the best"]
 
 
-def row_cells(row: GroupRow, all_ended: bool) -> tuple[str, ...]:
+def row_cells(row: GroupRow, has_failures: bool) -> tuple[str, ...]:
     """Cells of a row of the table, one for each of its columns."""
     between = "–" if row.low is None else f"[{row.low:.4g}, {row.high:.4g}]"
     p = "–" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.3f}"
     could = "–" if row.detectable is None else f"{row.detectable:.3g}"
     settings = (format_value(value) for value in row.group.settings.values())
-    ends = () if all_ended else (f"{row.not_ended} of {row.count}" if row.not_ended else "–",)
+    ends = (f"{row.failed_count} of {row.count}" if row.failed_count else "–",) if has_failures else ()
     median, mean = ("–" if number is None else f"{number:.4g}" for number in (row.median, row.mean))
     return (*settings, *ends, str(row.count), median, mean, between, p, could, row.verdict)
 
@@ -246,13 +249,16 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def to_json(comparison: Comparison) -> JsonObject:
     """Converts a whole comparison to an object for JSON."""
-    return {**asdict(comparison), "notes": notes_of(comparison)}
+    found = asdict(
+        comparison, dict_factory=lambda items: {JSON_KEYS.get(key, key): value for key, value in items}
+    )
+    return {**found, "notes": notes_of(comparison)}
 
 
 def to_csv(comparison: Comparison) -> str:
     """Converts a comparison to CSV: a line for every experiment, with its group's settings.
 
-    The score of one that did not end is empty, and the last column has the reason.
+    The score of one that failed, diverged or collapsed is empty, and the last column has the reason.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -262,6 +268,6 @@ def to_csv(comparison: Comparison) -> str:
         settings = [format_value(value) for value in group.settings.values()]
         for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
             writer.writerow([*settings, seed, name, score, comparison.chosen.kimg, ""])
-        for run in group.not_ended:
+        for run in group.failed_runs:
             writer.writerow([*settings, run.seed, run.name, "", "", run.reason])
     return text.getvalue()

@@ -9,7 +9,7 @@ from experiments.analysis.doctor.history import History
 from experiments.analysis.doctor.metric_rules import (
     low_fidelity,
     mode_dropping,
-    score_at_its_worst,
+    score_near_worst_end,
     score_worsened,
 )
 from experiments.analysis.doctor.score_rules import (
@@ -26,7 +26,7 @@ from experiments.analysis.doctor.settings_rules import (
 )
 from experiments.core.settings import Settings
 from experiments.runs.folder import RunFolder
-from experiments.runs.score_lines import Remark, say_nothing
+from experiments.runs.score_lines import RemarkCallback, ignore_remark
 from experiments.runs.scores import read_evaluation_scores
 
 log = logging.getLogger("gans")
@@ -40,7 +40,7 @@ BY_SCORES: tuple[Rule, ...] = (
     vanishing_gradient,
     penalty_off_target,
 )
-BY_METRICS: tuple[Rule, ...] = (mode_dropping, low_fidelity, score_at_its_worst, score_worsened)
+BY_METRICS: tuple[Rule, ...] = (mode_dropping, low_fidelity, score_near_worst_end, score_worsened)
 BY_SETTINGS: tuple[Rule, ...] = (batch_norm_under_penalty, rates_out_of_scale, ema_lags)
 RULES = (*BY_SCORES, *BY_METRICS, *BY_SETTINGS)
 
@@ -50,7 +50,7 @@ def history_of(folder: RunFolder) -> History:
     return _read_history(folder, folder.settings(), log.info)
 
 
-def _read_history(folder: RunFolder, settings: Settings, remark: Remark) -> History:
+def _read_history(folder: RunFolder, settings: Settings, remark: RemarkCallback) -> History:
     """Reads the scores of a run folder as the history of these settings."""
     return History(
         settings, folder.scores(remark), read_evaluation_scores(folder, remark), run=str(folder.path)
@@ -70,11 +70,11 @@ def watch(folder: RunFolder, seconds: float) -> Iterator[tuple[History, list[Fin
     is one last look.
     """
     settings, known = folder.settings(), set[str]()
-    remark: Remark = log.info
+    remark: RemarkCallback = log.info
     while True:
         is_over = not folder.is_locked  # asked first, so that the last look sees the last line
         history = _read_history(folder, settings, remark)
-        remark = say_nothing  # again at every look
+        remark = ignore_remark  # again at every look
         found = [finding for finding in diagnose(history) if finding.rule not in known]
         known |= {finding.rule for finding in found}
         yield history, found

@@ -8,7 +8,7 @@ low scores are those of every run.
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History, ScoredPoint
 from experiments.analysis.doctor.metric_scores import MetricScore, metric_scores
-from experiments.analysis.doctor.remedies import rerun, slower, train_longer, with_other_loss
+from experiments.analysis.doctor.remedies import rerun, rerun_with_lower_rates, train_longer, with_other_loss
 
 EARLIEST = 0.5  # share of the run at which an evaluation tells of its result
 
@@ -28,7 +28,7 @@ def mode_dropping(history: History) -> Finding | None:
         "Huang et al. 2024, arXiv:2501.05441",
         (
             *rerun(history, minibatch_statistic="discrimination"),
-            *slower(history, 2),
+            *rerun_with_lower_rates(history, 2),
             *with_other_loss(history, "r3gan", "wgan-gp"),
         ),
     )
@@ -52,7 +52,7 @@ def low_fidelity(history: History) -> Finding | None:
         "Heusel et al. 2017, arXiv:1706.08500",
         (
             *train_longer(history, history.kimg),
-            *slower(history, 2),
+            *rerun_with_lower_rates(history, 2),
             *with_other_loss(history, "r3gan", "wgan-gp"),
         ),
     )
@@ -61,27 +61,27 @@ def low_fidelity(history: History) -> Finding | None:
 NEARLY_WORST = 0.1  # share of the way from the worse to the better end of a score's range
 
 
-def score_at_its_worst(history: History) -> Finding | None:
-    """Finds a score near the worse end of its range, of a metric that declares nothing of real data."""
+def score_near_worst_end(history: History) -> Finding | None:
+    """Finds a score near the worst end of its range, of a metric that declares nothing of real data."""
     found = []
     for score in _evaluated(history):
         share = None if score.level else score.share(score.last.value)
         if share is not None and share < NEARLY_WORST:
-            low, high = score.kind.ranges[score.number]
-            better = "higher" if score.is_upward else "lower"
+            low, high = score.kind.ranges[score.score_name]
+            better = "higher" if score.higher_is_better else "lower"
             found.append(
                 f"{_said(score, score.last)}, in a range of {low:g} to {high:g} where {better} is better"
             )
     if not found:
         return None
     return Finding(
-        "score at its worst",
+        "score near the worst end of its range",
         "; ".join(found),
         "train longer, lower both learning rates, or take another loss",
         "the range that the metric declares; Heusel et al. 2017, arXiv:1706.08500",
         (
             *train_longer(history, history.kimg),
-            *slower(history, 2),
+            *rerun_with_lower_rates(history, 2),
             *with_other_loss(history, "r3gan", "wgan-gp"),
         ),
     )
@@ -109,7 +109,7 @@ def score_worsened(history: History) -> Finding | None:
         (
             *rerun(history, **evaluations, evaluate_metrics=(metric,), best_metric=metric),
             *rerun(history, lr_schedule="linear"),
-            *slower(history, 2),
+            *rerun_with_lower_rates(history, 2),
         ),
     )
 
@@ -149,8 +149,8 @@ def _is_off_all_modes(score: MetricScore, scores: list[MetricScore]) -> bool:
 
     Its count of modes is low then, and its divergence, for which every sample counts, is not.
     """
-    others = [each for each in scores if each.group == score.group and each.level]
-    spread = [each for each in others if not each.is_upward]
+    others = [each for each in scores if each.name_prefix == score.name_prefix and each.level]
+    spread = [each for each in others if not each.higher_is_better]
     return (
         score not in spread
         and any(_is_low(each, "fidelity") for each in others)
@@ -166,7 +166,7 @@ def _said(score: MetricScore, point: ScoredPoint) -> str:
 
 def _level_evidence(score: MetricScore) -> str:
     """The last value beside that of real data."""
-    of_modes = f" of its {score.modes:,} modes" if score.modes and score.number == "covered" else ""
+    of_modes = f" of its {score.modes:,} modes" if score.modes and score.score_name == "covered" else ""
     return (
         f"{_said(score, score.last)}, where samples of the data itself have {score.real_value:.3g}{of_modes}"
     )

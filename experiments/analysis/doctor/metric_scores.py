@@ -19,7 +19,7 @@ class MetricScore:
     Attributes:
         name: `metric/precision-recall/recall`, as scores.jsonl has it.
         metric: registered name of the metric.
-        number: the number among those of the metric.
+        score_name: name of the score among the metric's own.
         kind: class of the metric.
         points: values in the order of kimg, computed like the last one.
         modes: number of modes or classes of the data; None where it is unknown.
@@ -27,14 +27,14 @@ class MetricScore:
 
     name: str
     metric: str
-    number: str
+    score_name: str
     kind: type[Metric]
     points: tuple[ScoredPoint, ...]
     modes: int | None
 
     @property
-    def group(self) -> str:
-        """Beginning of the names of all numbers of this metric."""
+    def name_prefix(self) -> str:
+        """Beginning of the names of all scores of this metric."""
         return self.name.rpartition("/")[0]
 
     @property
@@ -43,19 +43,19 @@ class MetricScore:
         return self.points[-1]
 
     @property
-    def is_upward(self) -> bool:
+    def higher_is_better(self) -> bool:
         """Whether a higher value is better."""
-        return self.kind.higher_is_better[self.number]
+        return self.kind.higher_is_better[self.score_name]
 
     @property
     def level(self) -> Level | None:
         """The declared level; None for a score without."""
-        return self.kind.levels.get(self.number)
+        return self.kind.levels.get(self.score_name)
 
     @property
     def best(self) -> ScoredPoint:
         """The best value so far."""
-        return (max if self.is_upward else min)(self.points, key=lambda point: point.value)
+        return (max if self.higher_is_better else min)(self.points, key=lambda point: point.value)
 
     @property
     def real_value(self) -> float | None:
@@ -65,16 +65,16 @@ class MetricScore:
         """
         if self.level:
             return self.level.of_real_data(self._evaluated_data())
-        end = self.kind.ranges[self.number][self.is_upward]
+        end = self.kind.ranges[self.score_name][self.higher_is_better]
         return end if math.isfinite(end) else None
 
     def share(self, value: float) -> float | None:
         """Share that a value has of the level of real data, as `Level` defines it; None where it has none."""
-        real, worst = self.real_value, self.kind.ranges[self.number][not self.is_upward]
+        real, worst = self.real_value, self.kind.ranges[self.score_name][not self.higher_is_better]
         if real is None or real == worst:
             return None
         if math.isinf(worst):
-            return math.exp(min(real - value, 0.0)) if self.level and not self.is_upward else None
+            return math.exp(min(real - value, 0.0)) if self.level and not self.higher_is_better else None
         return (value - worst) / (real - worst)
 
     def _evaluated_data(self) -> EvaluatedData:
@@ -105,7 +105,7 @@ def metric_scores(history: History) -> Iterator[MetricScore]:
             continue
         kind: type[Metric] = registry.load("metric", metric)
         directions = kind.higher_is_better
-        number = next(iter(directions)) if len(directions) == 1 else rest.rpartition("/")[2]
+        score_name = next(iter(directions)) if len(directions) == 1 else rest.rpartition("/")[2]
         alike = [each for each in points if not differences(each.record, last.record, COMPARED_PARTS)]
-        if number in directions:
-            yield MetricScore(name, metric, number, kind, tuple(alike), history.data_modes)
+        if score_name in directions:
+            yield MetricScore(name, metric, score_name, kind, tuple(alike), history.data_modes)

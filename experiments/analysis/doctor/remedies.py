@@ -43,7 +43,7 @@ def rerun(history: History, strengths: Mapping[str, float] | None = None, /, **s
     return [shlex.join(["gans", "run", *words])]
 
 
-def slower(history: History, factor: float) -> list[str]:
+def rerun_with_lower_rates(history: History, factor: float) -> list[str]:
     """The command that repeats a run with both learning rates lower by a factor."""
     rates = {name: getattr(history.settings, name) / factor for name in ("lr_generator", "lr_critic")}
     return rerun(history, **{name: float(f"{rate:.3g}") for name, rate in rates.items()})
@@ -65,7 +65,7 @@ def with_other_loss(history: History, *losses: str) -> list[str]:
 
 
 def train_longer(history: History, more_kimg: float) -> list[str]:
-    """The command that goes on with a run for about as many kimg more; none before its first score.
+    """Command that resumes a run to train it for about `more_kimg` kimg more; none before its first score.
 
     Its length stays in the unit in which it was given: a run refuses another.
     """

@@ -10,7 +10,7 @@ from statistics import median
 from experiments.analysis.doctor.finding import Finding
 from experiments.analysis.doctor.history import History, median_value
 from experiments.analysis.doctor.loss_scale import reference_losses
-from experiments.analysis.doctor.remedies import rerun, slower, with_other_loss
+from experiments.analysis.doctor.remedies import rerun, rerun_with_lower_rates, with_other_loss
 from experiments.config.factory import form_of
 
 CRITICS_NORM, GENERATORS_NORM = (f"{player}/weight_gradient_norm" for player in ("critic", "generator"))
@@ -119,7 +119,7 @@ def mode_collapse(history: History) -> Finding | None:
         "Salimans et al. 2016, arXiv:1606.03498, section 3.2; Gulrajani et al. 2017, arXiv:1704.00028; "
         "Huang et al. 2024, arXiv:2501.05441",
         (
-            *slower(history, 2),
+            *rerun_with_lower_rates(history, 2),
             *rerun(history, minibatch_statistic="discrimination"),
             *with_other_loss(history, "r3gan", "wgan-gp"),
             *rerun(history, on_collapse="rollback"),
@@ -187,7 +187,11 @@ def divergence(history: History) -> Finding | None:
         "lower both learning rates (gans find-lr shows where they become too high), or penalize the critic's "
         "gradient at real samples",
         "Mescheder et al. 2018, arXiv:1801.04406; Heusel et al. 2017, arXiv:1706.08500",
-        (*slower(history, 10), *_penalized_at_reals(history), *with_other_loss(history, "r3gan", "wgan-gp")),
+        (
+            *rerun_with_lower_rates(history, 10),
+            *_penalized_at_reals(history),
+            *with_other_loss(history, "r3gan", "wgan-gp"),
+        ),
         is_serious=True,
     )
 

@@ -38,7 +38,7 @@ class Arrangement(NamedTuple):
     Attributes:
         names: paths of the images to train on, in their order.
         folder: folder that holds them all, with a slash at its end; empty for the topmost.
-        passed: folders from the topmost down to that one, where files on the whole set may lie.
+        outer_folders: folders from the topmost down to that one, where files on the whole set may lie.
         classes: names of the classes.
         labels: class of each image, int64 `(N,)`; None without classes.
         remarks: lines on what is left out.
@@ -47,7 +47,7 @@ class Arrangement(NamedTuple):
 
     names: Sequence[str]
     folder: str = ""
-    passed: tuple[str, ...] = ("",)
+    outer_folders: tuple[str, ...] = ("",)
     classes: tuple[str, ...] = ()
     labels: Tensor | None = None
     remarks: tuple[str, ...] = ()
@@ -56,19 +56,19 @@ class Arrangement(NamedTuple):
     def below(self, top: str) -> "Arrangement":
         """Goes down to the folder `top`, in which all images lie."""
         folder = f"{self.folder}{top}/"
-        return self._replace(folder=folder, passed=(*self.passed, folder))
+        return self._replace(folder=folder, outer_folders=(*self.outer_folders, folder))
 
     def keep(self, names: Sequence[str], remark: str) -> "Arrangement":
         """Keeps some of the images, with a remark on the others."""
         return self._replace(names=names, remarks=(*self.remarks, remark))
 
-    def parts_of(self, name: str) -> list[str]:
+    def path_components(self, name: str) -> list[str]:
         """The folders of an image below the common one, and its own name."""
         return name[len(self.folder) :].split("/")
 
 
-class Parts(NamedTuple):
-    """Folders that are parts of a set."""
+class Splits(NamedTuple):
+    """Folders of a set by their use: training, or held out from it."""
 
     training: list[str]
     held_out: list[str]
@@ -103,22 +103,22 @@ def arrange(
     """
     found = Arrangement(names)
     while found.folder + DATASET_JSON not in files:
-        tops = Counter(way[0] if len(way := found.parts_of(name)) > 1 else "" for name in found.names)
+        tops = Counter(way[0] if len(way := found.path_components(name)) > 1 else "" for name in found.names)
         above = tops.pop("", 0)
         if tops and not is_split and above > sum(tops.values()) and all(map(_HELD_OUT.fullmatch, tops)):
-            return _keep_training(found, 0, Parts([], [*tops]))
-        parts = None if is_split else find_parts(tops, f"{location}/{found.folder}".rstrip("/"))
-        if parts:
+            return _keep_training(found, 0, Splits([], [*tops]))
+        splits = None if is_split else find_splits(tops, f"{location}/{found.folder}".rstrip("/"))
+        if splits:
             is_split = True
-            found = _keep_training(found, 0, parts)
-            if len(parts.training) > 1:  # of two domains
+            found = _keep_training(found, 0, splits)
+            if len(splits.training) > 1:  # of two domains
                 return _with_classes(found)
-            found = found.below(parts.training[0])
+            found = found.below(splits.training[0])
         elif len(tops) == 1 and not above:
             found = found.below(*tops)
         elif len(tops) == 1 and _holds_classes(found.below(*tops)):
             found = _leave_out_above(found).below(*tops)
-        elif len(tops) < 2 or (above and any(folder + CSV in files for folder in found.passed)):
+        elif len(tops) < 2 or (above and any(folder + CSV in files for folder in found.outer_folders)):
             break
         elif above > sum(tops.values()):
             return found._replace(
@@ -133,10 +133,12 @@ def arrange(
     return found
 
 
-def find_parts(folders: Iterable[str], location: str) -> Parts | None:
-    """Finds the parts of a set among all folders in `location`; None where one is none, or none is held out.
+def find_splits(folders: Iterable[str], location: str) -> Splits | None:
+    """Finds training and held-out folders in `location`.
 
-    Raises ValueError where there is not exactly one part for training, but for the two of domains.
+    None unless all folders are one of these and some are held out.
+
+    Raises ValueError where there is not exactly one folder for training, but for the two of domains.
     """
     folders = sorted(folders, key=_bytes_of)
     matches = {folder: _TRAINING.fullmatch(folder) for folder in folders}
@@ -155,55 +157,55 @@ def find_parts(folders: Iterable[str], location: str) -> Parts | None:
         raise ValueError(
             f"{location} has several parts to train on, {_some(alike)}: put them into one folder"
         )
-    return Parts(training, held_out)
+    return Splits(training, held_out)
 
 
-def _keep_training(found: Arrangement, level: int, parts: Parts) -> Arrangement:
+def _keep_training(found: Arrangement, level: int, splits: Splits) -> Arrangement:
     """Keeps the images whose folder at `level` is a part for training, or without one, those in no part."""
-    others = [name for name in found.names if found.parts_of(name)[level] in parts.held_out]
-    in_no_part = [name for name in found.names if len(found.parts_of(name)) <= level + 1]
-    left = set(others + in_no_part if parts.training else others)
+    others = [name for name in found.names if found.path_components(name)[level] in splits.held_out]
+    in_no_part = [name for name in found.names if len(found.path_components(name)) <= level + 1]
+    left = set(others + in_no_part if splits.training else others)
     kept = [name for name in found.names if name not in left]
-    training, held_out = (" and ".join(f"{part}/" for part in each) for each in parts)
+    training, held_out = (" and ".join(f"{part}/" for part in each) for each in splits)
     training = training or "the images above them"
     remark = (
         f"trains on {training} ({_count(kept, 'image')}); "
         f"held out from training: {held_out} ({_count(others, 'image')})"
     )
-    if parts.training and in_no_part:
+    if splits.training and in_no_part:
         remark += f"; left out, because of its place: {_some(in_no_part)}"
-    for_tests = [part for part in parts.held_out if _TESTS.match(part)] or parts.held_out
-    to_evaluate = [name for name in others if found.parts_of(name)[level] in for_tests]
+    for_tests = [part for part in splits.held_out if _TESTS.match(part)] or splits.held_out
+    to_evaluate = [name for name in others if found.path_components(name)[level] in for_tests]
     return found.keep(kept, remark)._replace(held_out=to_evaluate)
 
 
 def _split_classes(found: Arrangement, location: str) -> Arrangement:
     """Keeps the training parts of classes that are split one by one, `cat/train/` and `cat/test/`."""
-    seconds = {way[1] if len(way := found.parts_of(name)) > 2 else "" for name in found.names}
-    parts = None if "" in seconds else find_parts(seconds, f"{location}: every class")
-    return _keep_training(found, 1, parts) if parts else found
+    seconds = {way[1] if len(way := found.path_components(name)) > 2 else "" for name in found.names}
+    splits = None if "" in seconds else find_splits(seconds, f"{location}: every class")
+    return _keep_training(found, 1, splits) if splits else found
 
 
 def _holds_classes(found: Arrangement) -> bool:
     """Whether the images below the common folder all lie in several folders."""
-    below = [found.parts_of(name) for name in found.names if name.startswith(found.folder)]
+    below = [found.path_components(name) for name in found.names if name.startswith(found.folder)]
     return (
-        all(len(parts) > 1 for parts in below)
-        and len({parts[0] for parts in below}) > 1
+        all(len(way) > 1 for way in below)
+        and len({way[0] for way in below}) > 1
         and 2 * len(below) >= len(found.names)
     )
 
 
 def _leave_out_above(found: Arrangement) -> Arrangement:
     """Leaves out the images that lie in the common folder itself."""
-    above = [name for name in found.names if len(found.parts_of(name)) == 1]
-    kept = [name for name in found.names if len(found.parts_of(name)) > 1]
+    above = [name for name in found.names if len(found.path_components(name)) == 1]
+    kept = [name for name in found.names if len(found.path_components(name)) > 1]
     return found.keep(kept, f"left out {_count(above, 'image')} above the class folders: {_some(above)}")
 
 
 def _with_classes(found: Arrangement) -> Arrangement:
     """The images with the first folder of each as its class."""
-    tops = [found.parts_of(name)[0] for name in found.names]
+    tops = [found.path_components(name)[0] for name in found.names]
     classes = sorted(set(tops), key=_bytes_of)
     numbers = {name: number for number, name in enumerate(classes)}
     return found._replace(classes=tuple(classes), labels=torch.tensor([numbers[top] for top in tops]))

@@ -150,9 +150,9 @@ class Extremes(NamedTuple):
 def read_extremes(store: Store, name: str) -> Extremes | None:
     """Reads the extremes of an image of 16 bits; None for another. Raises UnreadableError."""
     with _name_file_in_errors(store, name), store.open(name) as file, _open(file) as image:
-        is_grey, is_scalable = sixteen_bits.is_grey(image), sixteen_bits.can_be_scaled(image)
+        is_grey, is_scalable = sixteen_bits.is_16_bit_grey(image), sixteen_bits.can_be_scaled(image)
         if (
-            not (is_grey or sixteen_bits.has_colours(image))
+            not (is_grey or sixteen_bits.is_16_bit_colour(image))
             or image.width * image.height > MOST_SURVEYED_PIXELS
         ):
             return None
@@ -187,7 +187,7 @@ def _scales_colours(image: Image.Image, value_range: tuple[int, int]) -> bool:
     """Whether 16 bits of several channels are scaled, of which Pillow would keep the upper 8."""
     if value_range == WHOLE_RANGE:
         return False
-    return sixteen_bits.has_colours(image) and sixteen_bits.can_be_scaled(image)
+    return sixteen_bits.is_16_bit_colour(image) and sixteen_bits.can_be_scaled(image)
 
 
 def _decode(content: BinaryIO, channels: int, value_range: tuple[int, int]) -> tuple[Header, Image.Image]:

@@ -80,8 +80,11 @@ class ImageFileSource(Source, ABC):
     def images(self) -> Sequence[str]:
         """Paths of all image files, sorted."""
 
-    def with_range(self, store: S) -> S:
-        """Gives a store the range of values that the options say. Raises ValueError for an empty one."""
+    def set_value_range(self, store: S) -> S:
+        """Sets the range of 16-bit values of `store` to that of the options, in place; returns `store`.
+
+        Raises ValueError for an empty range.
+        """
         low, high = self.options.range
         if low >= high:
             raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
@@ -104,7 +107,7 @@ class ImageFileSource(Source, ABC):
         return super().attribute_groups() if known is None else known.groups
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """Opens all images at `size`, as `open_images` does."""
+        """Opens the training images at `size`, as `open_images` does."""
         found, (labels, classes) = self.arrangement, self._classes
         channels = channels or self.native().channels
         known = self._attributes
@@ -132,17 +135,27 @@ class ImageFileSource(Source, ABC):
         return open_images(self.store, names, size, channels, fit, self.access, labels, known)
 
     def remark_on(
-        self, data: DataSet, names: Sequence[str], fit: Fit, is_half: bool = False, label: str = ""
+        self,
+        data: DataSet,
+        names: Sequence[str],
+        fit: Fit,
+        shows_pairs: bool = False,
+        message_prefix: str = "",
     ) -> None:
-        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off."""
+        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off.
+
+        Args:
+            shows_pairs: whether each file shows a pair of images side by side, of which `data` has one.
+            message_prefix: words before each remark.
+        """
         most = 1 if fit == "auto" else MOST_FILES  # under "auto", sets that mix kinds are refused
         survey = survey_headers(self.store, names, self.access.skip_bad, most)
-        if is_half and survey.first:
+        if shows_pairs and survey.first:
             survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
         channels, height, width = data.sample_shape
         remarks = remark_on_kinds(survey, channels) + remark_on_cut(survey, (height, width), fit)
         remarks += remark_on_range(self.store, names)
-        add_remarks(data, [label + remark for remark in remarks])
+        add_remarks(data, [message_prefix + remark for remark in remarks])
 
     @cached_property
     def arrangement(self) -> Arrangement:
@@ -164,4 +177,4 @@ class ImageFileSource(Source, ABC):
     @cached_property
     def _attributes(self) -> Attributes | None:
         found = self.arrangement
-        return read_attributes(self.store, set(self.files), found.passed, found.names, self.images)
+        return read_attributes(self.store, set(self.files), found.outer_folders, found.names, self.images)

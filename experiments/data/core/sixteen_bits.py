@@ -26,20 +26,20 @@ GREY_WITH_ALPHA = "LA;16B"  # 4 bytes, which Pillow gives one by one as those of
 FOUR_BYTES = "RGBA"
 
 
-def is_grey(image: Image.Image) -> bool:
+def is_16_bit_grey(image: Image.Image) -> bool:
     """Whether an image has one channel of 16 bits (Pillow < 11 calls those of PNG files "I")."""
     return image.mode.startswith("I")
 
 
-def has_colours(image: Image.Image) -> bool:
+def is_16_bit_colour(image: Image.Image) -> bool:
     """Whether an image just opened has several channels of 16 bits, of which Pillow keeps 8."""
-    return not is_grey(image) and any(";16" in layout for layout in _layouts(image))
+    return not is_16_bit_grey(image) and any(";16" in layout for layout in _layouts(image))
 
 
 def can_be_scaled(image: Image.Image) -> bool:
     """Whether all 16 bits of an image just opened can be read."""
-    return is_grey(image) or (
-        has_colours(image) and all(each in (*SWAPPED, GREY_WITH_ALPHA) for each in _layouts(image))
+    return is_16_bit_grey(image) or (
+        is_16_bit_colour(image) and all(each in (*SWAPPED, GREY_WITH_ALPHA) for each in _layouts(image))
     )
 
 
@@ -73,7 +73,7 @@ def scale_grey(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
     scaled = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), BAND_ROWS):
         rows = slice(start, start + BAND_ROWS)
-        scaled[rows] = scale(values[rows].clip(0, 65535), value_range)
+        scaled[rows] = scale_to_8_bits(values[rows].clip(0, 65535), value_range)
     grey = Image.fromarray(scaled)
     transparent = image.info.get("transparency")
     if transparent is None:
@@ -91,7 +91,7 @@ def scale_colours(file: BinaryIO, image: Image.Image, value_range: tuple[int, in
     transparent = image.info.get("transparency")
     bands = []
     for values in read_bands(file):
-        scaled = scale(values, value_range)
+        scaled = scale_to_8_bits(values, value_range)
         if values.shape[2] != 3:
             scaled[..., -1] = values[..., -1] >> 8
         elif transparent is not None:
@@ -112,7 +112,7 @@ def extremes_of_colours(file: BinaryIO) -> tuple[int, int]:
     return low, high
 
 
-def scale(values: NDArray[Any], value_range: tuple[int, int]) -> NDArray[np.uint8]:
+def scale_to_8_bits(values: NDArray[Any], value_range: tuple[int, int]) -> NDArray[np.uint8]:
     """Scales values of 16 bits to 8: the ends of the range become 0 and 255, and values beyond them too."""
     low, high = value_range
     if value_range == WHOLE_RANGE:

@@ -33,8 +33,11 @@ def published_content(network: nn.Module, settings: Settings, name: str, run: st
         raise UsageError(f"--format {name} is that of {form.architecture}, and {run} is {settings.arch}")
     try:
         _check_revision(settings)
-        tensors = form.generator.to_published(network, image_sides(settings))
-        form.recognize([PublishedNetwork(NAME, tensors)])
+        sides = image_sides(settings)
+        tensors = form.generator.to_published(network, sides)
+        tensors |= form.generator.constants_beside(tensors, network, sides)
+        if form.recognize([PublishedNetwork(NAME, tensors)]) is None:
+            raise ValueError(f"{form.what} has no such sizes of layers ({', '.join(map(str, sides))} pixels)")
     except ValueError as error:
         raise UsageError(f"--format {name}: {run} is no published network: {error}") from error
     described = json.dumps({**describe_network(settings, "generator"), PUBLISHED_KEY: name})

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from gans.core.published_format import PublishedNetwork
-from metrics.core.nested_values import tree_size
+from metrics.core.nested_values import check_tree_size
 from metrics.core.pickles import Operation, PlainUnpickler, make_ordered_dict, make_set, refuse
 from metrics.core.torch_files import KNOWN as OF_TENSORS
 from metrics.core.torch_files import MOST_SHARING, Storage, load_torch_file
@@ -47,7 +47,7 @@ def load_snapshot(file: BinaryIO) -> dict[str, Any]:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     content = _SnapshotUnpickler(file).load()
-    tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
+    check_tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
     if not isinstance(content, dict):
         raise ValueError("it holds no networks by name")
     return content

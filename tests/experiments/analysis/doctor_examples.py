@@ -224,7 +224,7 @@ EXAMPLES = {
             Threshold("EARLIEST", 0.49, 0.5, lambda share: scored_at(share, "high_quality")),
         ],
     ),
-    "score_at_its_worst": Examples(
+    "score_near_worst_end": Examples(
         broken=[scored("ssim", -0.9)],
         healthy=[scored("ssim", 0.2), scored("fid", 300.0), scored("precision-recall/recall", 0.0)],
         thresholds=[Threshold("NEARLY_WORST", 0.101, 0.099, lambda share: scored("ssim", -1 + 2 * share))],

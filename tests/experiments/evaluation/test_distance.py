@@ -203,6 +203,9 @@ def test_a_generator_is_compared_in_the_form_of_its_samples(gans: Gans, trained:
     assert value_of(alone) == pytest.approx(value_of(whole), rel=1e-9)
     other = gans(f"fid folder:pictures {trained} {SMALL} -n 12 --image-size 12 --json")
     assert value_of(other) != pytest.approx(value_of(whole), rel=1e-3)
+    for flags in ("--channels 3", "--fit crop", "--image-size 8"):  # each leaves the others to the generator
+        told = gans(f"fid folder:pictures {trained} {SMALL} -n 12 {flags} --json")
+        assert value_of(told) == pytest.approx(value_of(whole), rel=1e-9)
     same = json.loads(gans(f"evaluate {trained} {SMALL} -n 12 --metrics fid --json").out)
     assert same["fd-random-vgg"]["value"] == pytest.approx(value_of(whole), rel=1e-9)
 

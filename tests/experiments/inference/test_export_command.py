@@ -18,6 +18,7 @@ import cli
 from experiments.inference import onnx as exporting
 from experiments.inference.latent_space import latent_from_seed
 from experiments.runs.generator import load_generator
+from gans.core.styles import class_means, set_noise_mode, truncate_styles
 from tests.conftest import FROM_NOISE, ROOT
 
 Gans = Callable[..., Any]
@@ -70,12 +71,10 @@ def test_it_says_what_it_is_and_nothing_of_this_machine(exported: Path, trained:
 
 @pytest.mark.parametrize("arch", sorted({*FROM_NOISE} - {"dcgan"}))
 def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
-    # At first stylegan's maps are constant but for rounding, which its norms enlarge.
-    trained = "--steps 30 --lr-generator 0.1" if arch == "stylegan" else ""
-    gans(f"run --arch {arch} {SMALL} {trained} --track local --out run")
+    gans(f"run --arch {arch} {SMALL} --track local --out run")
     outcome = gans("export run --format onnx --out deep/one.onnx")
     assert (outcome.status, outcome.out) == (0, "deep/one.onnx\n"), outcome.err
-    printed = re.fullmatch(r"largest difference between .*: (\S+)\n", outcome.err)
+    printed = re.fullmatch(r"largest difference between .*: (\S+) of the samples' range\n", outcome.err)
     assert printed, "one line, and nothing of the exporter's"
     assert float(printed[1]) <= 1e-4
     kinds = [node.op_type for node in onnx.load("deep/one.onnx").graph.node]
@@ -84,6 +83,35 @@ def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     gans("sample run -n 1 --seed 3 --out one.npy")
     found = np.clip(np.round((samples("deep/one.onnx", z) + 1) * 127.5), 0, 255)
     assert np.abs(found - np.load("one.npy")).max() <= 1, "the sample of that seed, but for rounding"
+
+
+@pytest.mark.parametrize("arch", ["stylegan", "stylegan2"])
+def test_truncation_and_noise_are_inputs(arch: str, gans: Gans) -> None:
+    """Left out, they are 1 and the fixed noise; at a truncation of 0 a class has one sample."""
+    gans(f"run --arch {arch} {SMALL} --conditional --track local --out run")
+    assert gans("export run --out one.onnx").status == 0
+    session = importlib.import_module("onnxruntime").InferenceSession("one.onnx")
+    assert [each.name for each in session.get_inputs()] == ["z", "label"]
+    (psi, *noise) = session.get_overridable_initializers()
+    assert psi.name == "truncation" and [each.name for each in noise] == [
+        f"noise_{n}" for n in range(len(noise))
+    ]
+    generator, _ = load_generator(Path("run"))
+    z, label = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    fed = {"z": z.numpy(), "label": label.numpy()}
+    (flat,) = session.run(["samples"], fed | {"truncation": np.zeros(1, np.float32)})
+    np.testing.assert_allclose(flat[:3], flat[3:], atol=1e-6)
+    assert np.abs(flat[0] - flat[1]).max() > 1e-6, "classes differ"
+    with torch.no_grad():
+        means = class_means(generator, label)
+        expected = generator.synthesize(truncate_styles(generator, generator.map(z, label), 0.5, mean=means))
+        (found,) = session.run(["samples"], fed | {"truncation": np.full(1, 0.5, np.float32)})
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+        set_noise_mode(generator, "none")
+        (found,) = session.run(
+            ["samples"], fed | {each.name: np.zeros(each.shape, np.float32) for each in noise}
+        )
+        np.testing.assert_allclose(found, generator(z, label).numpy(), atol=1e-4)
 
 
 def test_points_are_exported_and_equal_networks_give_equal_files(gans: Gans, finished: Path) -> None:

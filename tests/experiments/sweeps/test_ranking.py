@@ -27,7 +27,7 @@ def test_a_lucky_seed_among_lost_ones_is_not_the_best(scored: Scored, lost: floa
     order = rank_settings(*scored((5.0, lost, lost), (6.0, 6.1, 5.9)), "kid")
     assert widths(order) == [1, 0]
     assert [each.median for each in order] == [6.0, None]
-    assert [each.not_ended for each in order] == [0, 2]
+    assert [each.failed_count for each in order] == [0, 2]
 
 
 def test_higher_is_better_where_the_metric_says_so(scored: Scored) -> None:
@@ -70,7 +70,7 @@ def test_a_run_that_is_not_evaluated_yet_is_left_out_and_named(
     caplog.set_level("INFO", "gans")
     context, runs = scored((0.5, "waiting", 0.7), (0.55, 0.65, 0.66), ("waiting",) * 3)
     order = rank_settings(context, runs, "kid")
-    assert [(each.median, each.not_ended) for each in order] == [(0.6, 0), (0.65, 0)]
+    assert [(each.median, each.failed_count) for each in order] == [(0.6, 0), (0.65, 0)]
     named = [record.message for record in caplog.records]
     assert len(named) == 4 and all("has no score kid" in line for line in named)
     assert f"gans evaluate {context.out / runs[1].name}" in named[0]
@@ -100,7 +100,10 @@ def test_halving_keeps_the_setting_whose_runs_end(scored: Scored, untrained: lis
     kept = successive_halving(context, runs, "kid", {run.name: 8.0 for run in runs})
     assert kept == runs[3:] and untrained[-1] == [run.name for run in runs[3:]]
     states = [context.folder(run).state for run in runs]
-    assert states[:3] == ["stopped early: 2 of 3 runs did not end after 2.667 kimg"] * 3
+    assert (
+        states[:3]
+        == ["stopped early: 2 of 3 runs did not end (failed, diverged or collapsed) after 2.667 kimg"] * 3
+    )
     assert states[3:] == ["unfinished"] * 3
 
 

@@ -52,7 +52,7 @@ def test_the_papers_pace_and_optimizer() -> None:
 def test_kimg_are_thousands_of_images() -> None:
     flags = {"arch": "progan", "device": "cpu", "image_size": (8, 8), "width": 2, "fade_kimg": 2.0}
     game: Any = build(resolve({**flags, "stable_kimg": 3.0, "steps": 1})).game
-    assert (game.pace.fade, game.pace.stable) == (2000.0, 3000.0)
+    assert (game.pace.fade_images, game.pace.stable_images) == (2000.0, 3000.0)
 
 
 def test_what_does_not_grow_has_no_pace(refused: Any) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.config.resolve import RunSpec
 from experiments.core.stop_signal import StopSignal
 from experiments.runs.folder import RunFolder
-from experiments.runs.resume import resolve_resumed
+from experiments.runs.resume import resolve_resumed_run
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import MetricLogger
@@ -107,7 +107,7 @@ def test_schedules_stay_at_their_end_or_are_stretched(gans: Gans) -> None:
     assert gans(f"run --arch mlp --loss bce {FROM_NOISE} {decay} --steps 10 --out run").status == 0
 
     def rates(restretch: bool) -> list[float]:
-        experiment = build(resolve_resumed(RunFolder(Path("run")), {"steps": 20}, restretch=restretch))
+        experiment = build(resolve_resumed_run(RunFolder(Path("run")), {"steps": 20}, restretch=restretch))
         groups = groups_in_steps(players_of(experiment)["critic"])
         train_steps(experiment, 0, [], StopSignal())
         full = experiment.spec.settings.lr_critic
@@ -127,7 +127,7 @@ def test_growth_keeps_its_pace(sizes: str, gans: Gans) -> None:
     folder = RunFolder(Path("run"))
     found = []
     for flags in ({}, {"steps": 20}):
-        experiment = build(resolve_resumed(folder, flags))
+        experiment = build(resolve_resumed_run(folder, flags))
         game: Any = experiment.game
         found.append(played(experiment, lambda e=experiment, g=game: (g.stages[0].now, e.loader.seen)))
     short, long = found

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -47,7 +46,7 @@ class Numbers:
 def read(name: str) -> Numbers:
     with safe_open(FOLDER / f"{name}.safetensors", "pt") as file:
         about = json.loads(file.metadata()["about"])
-        return Numbers(about, {key: file.get_tensor(key) for key in file.keys()})
+        return Numbers(about, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118  (no mapping)
 
 
 def files(*names: str) -> list[str]:

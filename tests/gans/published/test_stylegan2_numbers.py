@@ -225,7 +225,7 @@ def test_rounds_of_training(name: str, dtype: torch.dtype, draws: Draws) -> None
     spec = LossSpec(BinaryCrossEntropy(), optimizer, optimizer, penalties=[penalty], options=options)
     duel = LazyDuel(generator.to(dtype), critic.to(dtype), spec).to(dtype).train()
     ema = ExponentialMovingAverage(generator, config["ema_kimg"], EmaOptions(config["ema_rampup"]))
-    loader = Rounds((numbers["inputs/real"].to(dtype) / 128))
+    loader = Rounds(numbers["inputs/real"].to(dtype) / 128)
     draws.begin()
     for index in range(config["rounds"]):
         turn = index // config["G_reg_interval"]

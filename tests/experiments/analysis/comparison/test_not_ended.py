@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from experiments.analysis.comparison.outcome import why_not_ended
+from experiments.analysis.comparison.outcome import failure_reason
 from experiments.analysis.comparison.read import read_record
 from experiments.runs.scores import append_scores
 
@@ -61,6 +61,7 @@ def test_the_share_that_did_not_end_comes_before_the_numbers(gans, lucky, tmp_pa
     assert best[:5] == ["hinge", "–", "3", "6", "6"] and other[:5] == ["bce", "2 of 3", "3", "–", "5"]
     assert other[-1] == "2 of 3 did not end"
     notes = "\n".join(lines[6:])
+    assert "failed, diverged or collapsed" in notes, "what it is not to end"
     assert "worse than any number" in notes and "of those that ended" in notes and FAILED in notes
     assert "No significant difference" not in notes, "no test says so of bce"
     assert gans("report", lucky, "--out", tmp_path / "report.html").status == 0
@@ -139,9 +140,9 @@ def test_a_collapse_counts_whatever_the_score_and_a_recovery_does_not(gans, make
 
 def test_a_term_that_is_not_finite_counts(make_run):
     run = make_run("a", {FD: 3.0})
-    assert why_not_ended(read_record(run)) == ""
+    assert failure_reason(read_record(run)) == ""
     run.scores_file.write_text('{"step": 500, "kimg": 8.0, "seconds": 1.0, "critic/adversarial": NaN}\n')
-    assert why_not_ended(read_record(run)) == "divergence: critic/adversarial is nan at 8.0 kimg"
+    assert failure_reason(read_record(run)) == "divergence: critic/adversarial is nan at 8.0 kimg"
 
 
 def test_a_failed_run_that_ended_elsewhere_or_never_began_is_no_second_run(gans, lucky, make_run):
@@ -161,7 +162,7 @@ def test_an_evaluation_that_failed_and_is_made_up_for_is_no_failure(make_run):
     for run in runs:
         run.ended_file.write_text("failed: metric kid needs 1,000 samples\n")
         append_scores(run, 500, 8.0, {"kid": {"value": 0.5}})
-    assert [bool(why_not_ended(read_record(run))) for run in runs] == [False, True]
+    assert [bool(failure_reason(read_record(run))) for run in runs] == [False, True]
 
 
 def test_a_run_that_diverges_says_so_in_its_folder_until_it_goes_on(gans, moody, workplace):

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.analysis.comparison.groups import Group
 from experiments.analysis.comparison.notes import describe_few_seeds
-from experiments.analysis.comparison.score_bounds import common_bounds
+from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.analysis.comparison.significance import confidence_interval, half_width_in_deviations
 from experiments.analysis.comparison.terminal_table import compare_groups
 from experiments.core import registry
@@ -29,7 +29,7 @@ POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --eval
 def test_no_interval_leaves_the_range_that_a_metric_declares(name, score):
     """Scores near the ends, two and three of them, for which Student's interval is the widest."""
     kind = registry.load("metric", name)
-    bounds = common_bounds(kind, score, [({}, "none")])
+    bounds = widest_bounds(kind, score, [({}, "none")])
     assert bounds == kind.ranges[score], "what no evaluation narrows"
     low, high = max(bounds[0], -50.0), min(bounds[1], 50.0)
     ends = (low, high, (low + high) / 2, low + (high - low) / 100)
@@ -74,13 +74,13 @@ def test_a_distance_is_not_below_0(gans, make_run, tmp_path):
 )
 def test_ranges_that_are_none_are_not_believed(ranges):
     kind = registry.load("metric", "class-modes")
-    assert common_bounds(kind, "kl", [({"ranges": ranges}, "mnist")]) == (0.0, math.inf)
+    assert widest_bounds(kind, "kl", [({"ranges": ranges}, "mnist")]) == (0.0, math.inf)
 
 
 def test_ranges_come_back_from_trackers_that_keep_text():
     line = {"evaluation/modes/value": 8.0, "evaluation/modes/ranges": '{"covered": [0.0, 8.0]}'}
     scores = parse_scores(line)["modes"]
-    assert common_bounds(registry.load("metric", "modes"), "covered", [(scores, "folder:x")]) == (0.0, 8.0)
+    assert widest_bounds(registry.load("metric", "modes"), "covered", [(scores, "folder:x")]) == (0.0, 8.0)
 
 
 def test_values_beyond_a_range_show_that_it_is_none():

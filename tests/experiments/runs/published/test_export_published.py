@@ -46,7 +46,7 @@ def test_files_of_weights_alone(gans: Gans, workplace: Path) -> None:
     ("arch", "mention"),
     [
         ("dcgan", "is that of stylegan2, and run is dcgan"),
-        ("stylegan2 --image-size 12", "blocks of 6, 12 pixels"),
+        ("stylegan2 --image-size 12", "no such sizes of layers (6, 12 pixels)"),
         ("stylegan2 --image-size 8x16", "not square"),
     ],
 )

@@ -21,7 +21,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LINES = (
     "sample {} -n 2 --truncation 0.5 --out s.png",
     "interpolate {} --from 0 --to 1 --frames 2 --out f.gif",
-    "mix {} --rows 0 --cols 1 --out m.png",
+    "mix {} --rows 1 --cols 1 --out m.png",
     "directions {} -n 1 --out d.png",
     "project {} s.npy --help",
     "export {} --out e.safetensors",

@@ -1,0 +1,134 @@
+"""Help texts: each is whole at 80 columns, and says the ranges and defaults that the readers have."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+
+import cli
+from experiments.config.scheduled_values import RANGES
+from experiments.core import registry
+from experiments.core.settings import FIELDS, SCHEDULABLE, Settings, flag
+from experiments.core.short_flags import SHORT_FLAGS
+from experiments.core.value_readers import WholeNumber, finite_number, whole_number
+from metrics.extractors.core.resize import RULES
+
+COMMANDS = sorted(cli.gans.commands)
+READERS: dict[str, Any] = {name: field.metadata["read"] for name, field in FIELDS.items()}
+READERS |= {name: short.read for name, short in SHORT_FLAGS.items()}
+BOUNDED = sorted(
+    name
+    for name, read in READERS.items()
+    if hasattr(read, "bounds") and (name in SHORT_FLAGS or not FIELDS[name].metadata["derived"])
+)
+
+
+def line_of(name: str, word: str) -> str:
+    """The names, the metavar and the help of an option of a command."""
+    command = cli.gans.commands[name]
+    option = next(each for each in options_of(name) if word in each.opts)
+    record = option.get_help_record(click.Context(command, info_name=name))
+    assert record
+    return " ".join(record)
+
+
+def options_of(name: str) -> Iterator[click.Option]:
+    yield from (each for each in cli.gans.commands[name].params if isinstance(each, click.Option))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_cuts_and_wraps_no_line(name: str) -> None:
+    shown = cli.gans.get_help(click.Context(cli.gans, info_name="gans", terminal_width=80))
+    line = next(line for line in shown.splitlines() if line.startswith(f"  {name} "))
+    assert line.endswith(".") and not line.endswith("...")
+    assert line.split(maxsplit=1)[1] == cli.gans.commands[name].short_help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_numbers_have_a_word_and_a_range(name: str) -> None:
+    for option in options_of(name):
+        line = line_of(name, option.opts[0])
+        assert " RANGE " not in line and "NUMBER" not in line, line
+        if isinstance(option.type, click.IntRange | click.FloatRange) or getattr(option.type, "bounds", ""):
+            assert "x" in line.rpartition("[")[2] and line.endswith("]"), line
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_range_of_a_setting_is_that_of_its_reader(name: str) -> None:
+    """A number on each bound and just beyond it is taken or refused as the help says."""
+    bounds = line_of("run", flag(name)).rpartition("[")[2].rstrip("]").rpartition("; ")[2]
+    found = re.fullmatch(r"(?:([\d.]+)(<=?))?x(?:(<=?|>=?)([\d.]+))?", bounds)
+    assert found, bounds
+    low, low_sign, high_sign, high = found.groups()
+    if high_sign and high_sign.startswith(">"):  # `x>=1`
+        low, low_sign, high = high, high_sign, None
+    step = 1 if isinstance(READERS[name], WholeNumber) else 1e-6
+    for bound, sign, outwards in ((low, low_sign, -step), (high, high_sign, step)):
+        if bound is not None:
+            assert accepts(name, bound) == sign.endswith("="), bound
+            assert not accepts(name, f"{float(bound) + outwards:.12g}"), bound
+            assert accepts(name, f"{float(bound) - outwards:.12g}"), bound
+
+
+def accepts(name: str, word: str) -> bool:
+    """Whether a setting takes a word."""
+    try:
+        READERS[name](word)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("read", "bounds"),
+    [
+        (whole_number(1), "x>=1"),
+        (whole_number(2, 1000), "2<=x<=1000"),
+        (finite_number(), ""),
+        (finite_number(above=0.0), "x>0"),
+        (finite_number(at_least=0.0), "x>=0"),
+        (finite_number(at_most=2.5), "x<=2.5"),
+        (finite_number(at_least=0.0, below=1.0), "0<=x<1"),
+        (finite_number(above=0.0, at_most=10.0), "0<x<=10"),
+    ],
+)
+def test_bounds_are_written_as_click_writes_them(read: Any, bounds: str) -> None:
+    assert read.bounds == bounds
+
+
+def test_defaults_that_no_recipe_changes_are_shown() -> None:
+    for name in ("run", "sweep"):
+        assert f"[default: {Settings.evaluate_samples};" in line_of(name, "--evaluate-samples")
+        assert f"[default: {Settings.keep};" in line_of(name, "--keep")
+
+
+def test_words_of_a_choice_are_those_that_are_taken() -> None:
+    for name in ("preset", "fit", "on_collapse", "evaluate_reference"):
+        words = line_of("run", flag(name)).split()[1].split("|")
+        assert len(words) > 1 and all(accepts(name, word) for word in words)
+    assert line_of("run", "--preset").split()[1] == "auto|paper|laptop"
+
+
+def test_schedules_name_what_moves() -> None:
+    """Also in `gans find-lr`, which has no averages and moves the rates itself."""
+    assert set(SCHEDULABLE) == set(RANGES)
+    assert all(name in line_of("run", "--schedule") for name in SCHEDULABLE)
+    named = {name for name in SCHEDULABLE if name in line_of("find-lr", "--schedule")}
+    assert named == {"beta2", "penalty_weight", "critic_dropout"}
+
+
+def test_resize_rules_are_those_that_there_are() -> None:
+    line = line_of("fid", "--resize-rule")
+    assert tuple(line.split()[1].split("|")) == RULES
+    rules = {name: registry.load("extractor", name) for name in registry.names("extractor")}
+    usual = {name: kind.default_rule for name, kind in rules.items() if hasattr(kind, "default_rule")}
+    assert usual.pop("inception") == "tf1" and set(usual.values()) == {"clean"}, line
+
+
+def test_a_sweep_says_what_its_own_flags_do() -> None:
+    assert "First seed" in line_of("sweep", "--seed")
+    for word in ("--evaluate-metrics", "--evaluate-samples", "--evaluate-reference", "--extractor"):
+        assert "at the end of each run" in line_of("sweep", word)
+        assert "at the end of each run" not in line_of("run", word)
