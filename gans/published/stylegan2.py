@@ -82,7 +82,7 @@ GENERATOR = NameTable(
     ),
     _places,
     CONSTANTS,
-    FILTERS_OF_GENERATOR,
+    constant_names=FILTERS_OF_GENERATOR,
 )
 
 CRITIC = NameTable(
@@ -100,5 +100,5 @@ CRITIC = NameTable(
     ),
     _places,
     CONSTANTS,
-    FILTERS_OF_CRITIC,
+    constant_names=FILTERS_OF_CRITIC,
 )

@@ -36,7 +36,7 @@ class PublishedFile:
         form: what it is, in words.
         networks: the networks in it.
         licence: what it says of its licence.
-        options: of the networks, by key, where gans wrote the file.
+        options: of the networks, by key, in a file with published names that was exported from here.
     """
 
     name: str
@@ -132,6 +132,6 @@ def _split(tensors: Mapping[Any, Tensor], name: str) -> list[PublishedNetwork]:
 
 
 def _licence(content: Mapping[Any, Any]) -> str | None:
-    """What a file says of its licence."""
+    """The note of a file on its licence."""
     found = next((content[key] for key in LICENCES if key in content), None)
     return found[:MOST_LICENCE] if isinstance(found, str) else None

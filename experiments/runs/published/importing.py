@@ -49,7 +49,7 @@ class Networks(NamedTuple):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user says of weights beside their files.
+    """Settings that the user gives beside the files of weights.
 
     Attributes:
         arch: their architecture; None for any that is recognized.

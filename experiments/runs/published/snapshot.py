@@ -29,7 +29,7 @@ NUMBERS = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1
 Plain = str | int | float | bool | None
 
 
-class Record(NamedTuple):
+class ModuleRecord(NamedTuple):
     """An inert object of a snapshot: what its class was called, and its attributes."""
 
     class_name: str
@@ -55,7 +55,7 @@ def load_snapshot(file: BinaryIO) -> dict[str, Any]:
 
 def networks_of(content: Mapping[str, Any]) -> list[PublishedNetwork]:
     """Lists the networks of a snapshot. Raises ValueError for modules that describe more than they hold."""
-    return [_flatten(str(name), value) for name, value in content.items() if isinstance(value, Record)]
+    return [_flatten(str(name), value) for name, value in content.items() if isinstance(value, ModuleRecord)]
 
 
 class _SnapshotUnpickler(PlainUnpickler):
@@ -71,12 +71,12 @@ class _SnapshotUnpickler(PlainUnpickler):
         return ALLOWED[known] if known in ALLOWED else super().find_class(module, name)
 
 
-def _make_record(meta: dict[str, Any]) -> Record:
+def _make_record(meta: dict[str, Any]) -> ModuleRecord:
     """Makes the record of a persistent object. Its `module_src` is left where it is."""
     kinds = {"class_name": str, "type": str, "version": int, "state": dict}
     if not isinstance(meta, dict) or not all(isinstance(meta.get(key), kind) for key, kind in kinds.items()):
         raise ValueError("a persistent object has no class name, type, version or state")
-    return Record(**{key: meta[key] for key in kinds})
+    return ModuleRecord(**{key: meta[key] for key in kinds})
 
 
 def _read_storage(content: bytes) -> Storage:
@@ -140,7 +140,7 @@ ALLOWED: dict[tuple[str, str], Callable[..., Any] | object] = {
 }
 
 
-def _flatten(name: str, network: Record) -> PublishedNetwork:
+def _flatten(name: str, network: ModuleRecord) -> PublishedNetwork:
     """Gathers the tensors and values of a network from its modules, by their paths, as `state_dict` does."""
     tensors: dict[str, Tensor] = {}
     values: dict[str, Any] = {}
@@ -152,14 +152,14 @@ def _flatten(name: str, network: Record) -> PublishedNetwork:
         tensors |= {path + key: v for key, v in own if isinstance(v, Tensor) and key not in hidden}
         plain, below = list(_plain_values(module.state)), list(_items(module, "_modules"))
         values |= {path + key: value for key, value in plain}
-        modules += [(f"{path}{key}.", value) for key, value in below if isinstance(value, Record)]
+        modules += [(f"{path}{key}.", value) for key, value in below if isinstance(value, ModuleRecord)]
         room -= sum(PATH + len(path) + len(key) for key, _ in (*own, *plain, *below))
         if room < 0:
             raise ValueError("a network describes far more than it holds")
     return PublishedNetwork(name, tensors, network.class_name, values)
 
 
-def _items(module: Record, key: str) -> Iterator[tuple[str, Any]]:
+def _items(module: ModuleRecord, key: str) -> Iterator[tuple[str, Any]]:
     """Entries of a dictionary of a module. Raises ValueError for names that cannot be."""
     found = module.state.get(key, {})
     if not isinstance(found, dict):

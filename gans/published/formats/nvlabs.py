@@ -134,7 +134,7 @@ def _z_dim(network: PublishedNetwork) -> int:
 
 
 def _constructed(network: PublishedNetwork, *names: str) -> Any:
-    """What the constructor of a network was given under one of these names."""
+    """The argument of a network's constructor that has one of these names; None where there is none."""
     return network.value(*(f"_init_kwargs.{name}" for name in names))
 
 

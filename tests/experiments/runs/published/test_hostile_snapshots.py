@@ -173,7 +173,7 @@ BOMBS: dict[str, Callable[[], Any]] = {
     "modules as deep as they are many": lambda: deep_modules(5_000),
     "long names in many modules": many_modules,
     "a name of a megabyte": lambda: module({"x" * 2**20: module({})}),
-    "many sets": lambda: [set() for _ in range(400_000)],
+    "many sets": lambda: [set() for _ in range(250_000)],
     "many dictionaries": lambda: [OrderedDict() for _ in range(200_000)],
 }
 

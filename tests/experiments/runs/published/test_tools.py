@@ -22,7 +22,7 @@ LINES = (
     "sample {} -n 2 --truncation 0.5 --out s.png",
     "interpolate {} --from 0 --to 1 --frames 2 --out f.gif",
     "mix {} --rows 1 --cols 1 --out m.png",
-    "directions {} -n 1 --out d.png",
+    "directions {} -k 1 --out d.png",
     "project {} s.npy --help",
     "export {} --out e.safetensors",
     "fid {} shapes -n 8 --extractor random-vgg --json",
