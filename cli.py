@@ -11,6 +11,7 @@ from experiments.commands.doctor import doctor
 from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
 from experiments.commands.export import export
 from experiments.commands.find_lr import find_lr
+from experiments.commands.import_weights import import_weights
 from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
 from experiments.commands.list import list_plugins
 from experiments.commands.mix import mix
@@ -86,7 +87,16 @@ def gans(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (run, list_plugins, sample, *EVALUATION_COMMANDS, *LATENT_COMMANDS, translate, *RUN_COMMANDS):
+for command in (
+    run,
+    list_plugins,
+    sample,
+    *EVALUATION_COMMANDS,
+    *LATENT_COMMANDS,
+    translate,
+    import_weights,
+    *RUN_COMMANDS,
+):
     gans.add_command(command)
 
 

@@ -194,6 +194,13 @@ def read_untrusted() -> None:
         raise FaultError("a plug-in was executed that nobody trusts")
 
 
+def read_snapshot() -> None:
+    """Reads the networks in a snapshot of NVlabs."""
+    from experiments.runs.published.files import read_published_file
+
+    read_published_file(Path("snapshot.pkl"))
+
+
 def read_sweep() -> None:
     """Reads the file of a sweep."""
     from experiments.commands.sweep import threads_of_sweep
@@ -337,6 +344,12 @@ def readers() -> dict[str, Reader]:
             "bytes",
             whole.make_pickle,
             (read_set(lambda file: load_plain_pickle(file, "data"), "batch"),),
+        ),
+        "snapshot of NVlabs": Reader(
+            "snapshot.pkl", "bytes", whole.make_snapshot, (read_snapshot, "import snapshot.pkl --out out")
+        ),
+        "latents": Reader(
+            "z.npy", "bytes", whole.make_latents, ("sample run --latents z.npy --out s.npy --force",)
         ),
         "Matlab file of SVHN": Reader(
             "train.mat", "bytes", whole.make_svhn, (read_set(lambda file: Svhn().read((file,)), "train.mat"),)

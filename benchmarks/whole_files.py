@@ -16,6 +16,7 @@ from PIL import Image
 
 import cli
 
+FIXTURES = Path(__file__).resolve().parents[1] / "tests/fixtures"
 POINTS = "--arch mlp --loss bce --data ring8 --steps 4 --batch-size 16 --width 4 --track local"
 SMALL = "--image-size 8 --width 2 --batch-size 2 --steps 1 --track local"
 DCGAN = f"--arch dcgan --loss bce --z-dim 4 {SMALL}"
@@ -195,6 +196,17 @@ def make_pickle() -> None:
     """Makes a batch of CIFAR."""
     batch = {"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]}
     Path("batch").write_bytes(pickle.dumps(batch, protocol=2))
+
+
+def make_snapshot() -> None:
+    """Makes a snapshot of NVlabs' training."""
+    shutil.copy(FIXTURES / "nvlabs_snapshot.pkl", "snapshot.pkl")
+
+
+def make_latents() -> None:
+    """Makes a run, and latents for it."""
+    run_quietly(f"run {DCGAN} --data shapes --out run")
+    np.save("z.npy", np.zeros((2, 4), np.float32))
 
 
 def make_plugin() -> None:

@@ -46,7 +46,9 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
         return
     history = history_of(folder)
     found = diagnose(history)
-    if not history.terms:
+    if folder.is_imported:
+        log.info(f"{run} holds imported weights, without a training to diagnose; gans evaluate scores them")
+    elif not history.terms:
         log.info(f"{folder.scores_file} has no scores of training, so that only the settings are checked")
     if not history.is_young and not history.names("samples/"):
         log.info(f"{run} is of an older version, without the distances of its samples that show a collapse")
@@ -56,8 +58,9 @@ def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
         return
     for finding in found:
         print_finding(finding)
-    end = summary(history.is_young, len(found))
-    click.echo(f"{run}: {end} at step {history.step:,}, {history.kimg:,.1f} kimg")
+    end = summary(history.is_young and not folder.is_imported, len(found))
+    when = ", imported" if folder.is_imported else f" at step {history.step:,}, {history.kimg:,.1f} kimg"
+    click.echo(f"{run}: {end}{when}")
 
 
 def print_finding(finding: "Finding", when: str = "") -> None:

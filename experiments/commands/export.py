@@ -8,6 +8,7 @@ import click
 
 from experiments.commands.latent_options import generator_options
 from experiments.commands.options import out_option
+from experiments.core import registry
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -17,13 +18,15 @@ log = logging.getLogger("gans")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["safetensors", "onnx"]),
-    help="Format of the file; default: the ending of FILE.",
+    type=click.Choice(["safetensors", "onnx", *registry.names("published-format")]),
+    help="Format of the file; default: the ending of FILE. Those of gans list formats are safetensors.",
 )
 @out_option("FILE.safetensors|.onnx")
 @generator_options
 def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
+
+    The formats of published weights (such as nvlabs) have the names of their authors' code instead.
 
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples. A generator
     with styles takes truncation (1) and noise_0, … as well, where they are given. Samples are compared with
@@ -35,15 +38,21 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     from experiments.runs.export import export_network
     from experiments.runs.generator import from_noise, load, restrict_to_class
 
-    endings = [f".{form}"] if form else [".safetensors", ".onnx"]
-    beside = [hash_path(Path(out)).name] if Path(out).suffix == ".safetensors" else []
+    is_published = form in registry.names("published-format")
+    endings = [".safetensors" if is_published else f".{form}"] if form else [".safetensors", ".onnx"]
+    beside = [hash_path(Path(out)).name] if Path(out).suffix == ".safetensors" and not is_published else []
     with output_file("export", out, *endings, force=force, beside=beside) as path:
         network, settings, step, kimg = load(flags["run"])
         if path.suffix == ".safetensors":
             if flags["label"] is not None:
                 raise UsageError("--label has no meaning for safetensors, which keep all classes")
-            with make_parent_folders(path):
-                export_network(network, settings, path, step=step, kimg=kimg)
+            if is_published:
+                from experiments.runs.published.exporting import published_content
+
+                write_file(path, published_content(network, settings, str(form), str(flags["run"])))
+            else:
+                with make_parent_folders(path):
+                    export_network(network, settings, path, step=step, kimg=kimg)
         else:
             from experiments.inference.onnx import export_checked
 

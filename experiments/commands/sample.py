@@ -2,13 +2,21 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
-from experiments.commands.options import debug_option, device_option, label_option, out_option, plugin_option
+from experiments.commands.latent_options import whole_number_reader
+from experiments.commands.options import WordType, debug_option, device_option, out_option, plugin_option
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
+from experiments.core.value_readers import number_ranges
 
 log = logging.getLogger("gans")
+
+COUNT = 64
+LABELS = WordType("N,…", whole_number_reader("a label"))
+SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
 
 
 @click.command(short_help="Draw samples as pictures or an array.")
@@ -18,9 +26,7 @@ log = logging.getLogger("gans")
     "count",
     type=click.IntRange(min=1),
     metavar="N",
-    default=64,
-    show_default=True,
-    help="Number of samples.",
+    help=f"Number of samples; default: {COUNT}, or as many as there are latents.",
 )
 @click.option(
     "--seed",
@@ -31,17 +37,55 @@ log = logging.getLogger("gans")
     help="Seed of the latents.",
 )
 @click.option(
+    "--seeds",
+    type=SEEDS,
+    metavar="0-63",
+    help="One sample for each seed, from the latent that NVlabs' programs draw for it; 1,5-7 is a list.",
+)
+@click.option(
+    "--latents",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npy",
+    help="One sample for each latent of an array, (N, z_dim).",
+)
+@click.option(
+    "--space",
+    type=click.Choice(["z", "w"]),
+    default="z",
+    show_default=True,
+    help="Space of --latents; w, after the mapping network, is (N, w_dim), or (N, layers, w_dim).",
+)
+@click.option(
     "--truncation",
     type=click.FloatRange(0, 2),
     metavar="PSI",
     help="Truncation ψ of w towards its mean; 1: none.",
 )
-@label_option("Class label, of a conditional generator; default: as frequent as in the data.")
 @click.option(
     "--cutoff",
     type=click.IntRange(min=1),
     metavar="N",
     help="Number of styles that are truncated, from the first on; default: all.",
+)
+@click.option(
+    "--label",
+    "labels",
+    type=LABELS,
+    metavar="N,…",
+    help="Class label, or one for each sample, of a conditional generator; default: as frequent as in the "
+    "data.",
+)
+@click.option(
+    "--noise-mode",
+    type=click.Choice(["auto", "const", "random", "none"]),
+    default="auto",
+    show_default=True,
+    help="Noise in layers that have it: const is the fixed one, random drawn by --seed; auto is const.",
+)
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Write float32 as the network makes it, without cutting to [−1, 1], to FILE.npy.",
 )
 @out_option(
     "FILE.png|FILE.npy|DIR/",
@@ -55,17 +99,20 @@ log = logging.getLogger("gans")
 @debug_option
 def sample(
     run: Path,
-    count: int,
+    count: int | None,
     seed: int,
     truncation: float | None,
     cutoff: int | None,
-    label: int | None,
     out: str,
     force: bool,
     device: str,
     debug: bool,
+    raw: bool,
+    **flags: Any,
 ) -> None:
     """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
+    _check_flags(count, out, cutoff, truncation, raw, flags)
+    from experiments.inference.given_latents import read_draws, sample_draws, set_noise
     from experiments.runs.generator import (
         Truncation,
         from_noise,
@@ -75,11 +122,37 @@ def sample(
     )
     from experiments.runs.sample_files import open_destination, save_samples
 
+    near = None if truncation is None else Truncation(truncation, cutoff)
+    labels: tuple[int, ...] = flags["labels"] or ()
+    draws = read_draws(flags["latents"], flags["space"], flags["seeds"], labels)
+    number = len(draws.latents) if draws else count or COUNT
+    with open_destination(out, number, force):
+        network = from_noise(load_generator(run)[0], str(run))
+        set_noise(network, flags["noise_mode"], seed, str(run))
+        network.clamps = not raw
+        generator = restrict_to_class(network, labels[0] if len(labels) == 1 else None, str(run))
+        if draws:
+            samples = sample_draws(generator, draws, seed, device, near)
+        else:
+            samples = generate(generator, number, seed, device, near)
+        log.info(save_samples(samples, out, raw))
+    click.echo(out)
+
+
+def _check_flags(
+    count: int | None, out: str, cutoff: int | None, truncation: float | None, raw: bool, flags: SettingValues
+) -> None:
+    """Checks flags that need or exclude each other. Raises UsageError."""
     if cutoff is not None and truncation is None:
         raise UsageError("--cutoff says where --truncation ends; give both")
-    near = None if truncation is None else Truncation(truncation, cutoff)
-    with open_destination(out, count, force):
-        network, _ = load_generator(run)
-        generator = restrict_to_class(from_noise(network, str(run)), label, str(run))
-        log.info(save_samples(generate(generator, count, seed, device, near), out))
-    click.echo(out)
+    given = [flag for flag in ("latents", "seeds") if flags[flag] is not None]
+    if len(given) == 2:
+        raise UsageError("--latents and --seeds exclude each other; each names the samples")
+    if given and count is not None:
+        raise UsageError(f"-n and --{given[0]} exclude each other; there is a sample for each latent")
+    if flags["space"] == "w" and flags["latents"] is None:
+        raise UsageError("--space w is that of --latents FILE.npy; give both")
+    if len(flags["labels"] or ()) > 1 and not given:
+        raise UsageError("--label with several labels needs --latents or --seeds, one for each")
+    if raw and Path(out).suffix != ".npy":
+        raise UsageError(f"--raw writes numbers, not pictures; give --out FILE.npy instead of {out}")

@@ -72,6 +72,9 @@ KINDS = {
         "augmentations",
     ),
     "tracker": Kind("experiments.trackers", "experiments.trackers.core.tracker:Tracker", "trackers"),
+    "published-format": Kind(
+        "gans.published.formats", "gans.core.published_format:PublishedFormat", "formats"
+    ),
     "metric": Kind("metrics", "metrics.core.metric:Metric", "metrics"),
     "extractor": Kind("metrics.extractors", "metrics.extractors.core.extractor:Extractor", "extractors"),
 }

@@ -86,6 +86,25 @@ def whole_number(minimum: int, maximum: int = LARGEST) -> WholeNumber:
     return WholeNumber(minimum, maximum)
 
 
+def number_ranges(what: str, most: int = 2**63 - 1, most_numbers: int = 1_000_000) -> Read:
+    """Makes a reader of whole numbers of 0 or more: `0-63`, or `1,5-7`, where the ends are included."""
+
+    def read(value: object) -> tuple[int, ...]:
+        found: list[int] = []
+        for part in str(value).split(","):
+            ends = [
+                int(end) for end in part.split("-") if end.isascii() and end.isdecimal() and len(end) < 20
+            ]
+            if len(ends) != part.count("-") + 1 or len(ends) > 2 or ends[0] > ends[-1] or ends[-1] > most:
+                raise ValueError(f"'{part}' is not {what}: give whole numbers or ranges, such as 3 or 0-63")
+            if len(found) + ends[-1] - ends[0] >= most_numbers:
+                raise ValueError(f"'{value}' are more than {most_numbers:,} {what}")
+            found += range(ends[0], ends[-1] + 1)
+        return tuple(found)
+
+    return read
+
+
 def finite_number(
     *,
     above: float = -math.inf,

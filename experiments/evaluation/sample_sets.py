@@ -303,6 +303,8 @@ def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
             found.append(open_candidate(str(path)))
         except DamagedError as error:
             log.info(f"{error}; it is left out")
+    if not found and folder.is_imported:
+        raise UsageError(f"{word} was imported, and has no checkpoints; leave out --every-checkpoint")
     if not found:
         raise RunError(f"{word} has no checkpoint that can be read; wait for its first, or resume the run")
     return found

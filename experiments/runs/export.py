@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from torch import nn
@@ -21,6 +22,7 @@ from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 
 MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
+PUBLISHED_KEY = "format"  # in the metadata of files with published names
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
 NEEDED: dict[Role, tuple[str, ...]] = {
@@ -126,12 +128,18 @@ def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
     metadata, tensors = read_export(path)
     try:
         description = {**LATER, **parse_json(metadata[METADATA_KEY])}
+        if PUBLISHED_KEY in description:
+            raise UsageError(
+                f"{path} has published names, which gans import {quote(str(path))} --out DIR reads"
+            )
         values = {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
         revision = int(description.get("revision", 1))
         step, kimg = _progress(description)
     except (KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} is not a {player} exported by gans") from error
+        raise UsageError(
+            f"{path} is not a {player} exported by gans; gans import reads published weights"
+        ) from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
     check_revision(settings.arch, revision, str(path))
     try:

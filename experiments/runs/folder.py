@@ -51,6 +51,8 @@ class RunFolder:
         self.healthy = Checkpoints(path / "healthy", keep=1)
         self.generator_file = path / "generator.safetensors"
         self.critic_file = path / "critic.safetensors"
+        self.training_generator_file = path / "training-generator.safetensors"
+        self.import_file = path / "import.json"
         self.ended_file = path / "ended.txt"
         self.log_file = path / "log.txt"
 
@@ -77,13 +79,18 @@ class RunFolder:
         # The exported generator is the last thing that a run writes.
         return is_whole(self.generator_file)
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether the weights were imported from published files, and not trained here."""
+        return self.import_file.is_file()
+
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """The checkpoints of the run."""
         return Checkpoints(self.path / "checkpoints", keep)
 
     @property
     def state(self) -> str:
-        """The state of the run: "finished", "running" or "unfinished", or how it was ended.
+        """The state of the run: "finished", "imported", "running", "unfinished", or how it was ended.
 
         This is "failed: …", or "stopped early: …" by a sweep.
         """
@@ -93,7 +100,7 @@ class RunFolder:
             except RunError as error:
                 return f"failed: {error}"
         if self.is_finished:
-            return "finished"
+            return "imported" if self.is_imported else "finished"
         return "running" if self.is_locked else "unfinished"
 
     @property

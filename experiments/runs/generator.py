@@ -24,7 +24,7 @@ from experiments.runs.checkpoint import (
     load_checkpoint,
     write_hash,
 )
-from experiments.runs.export import export_network, open_export
+from experiments.runs.export import export_network, import_network, open_export
 from experiments.runs.folder import RunFolder, open_run
 from experiments.runs.weights import build_with_weights
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
@@ -126,7 +126,8 @@ def load(path: Path) -> LoadedGenerator:
             _replace_export(folder, loaded, fault, _is_last(newest, settings))
         return loaded
     if fault:
-        raise UsageError(f"{fault}, and there is no checkpoint; train it anew with --force")
+        remedy = "import it anew into another folder" if folder.is_imported else "train it anew with --force"
+        raise UsageError(f"{fault}, and there is no checkpoint; {remedy}")
     raise RunError(f"{folder.path} has no checkpoint yet; wait for its first, or resume the run")
 
 
@@ -200,11 +201,15 @@ def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     """Loads the critic of a checkpoint, or of the newest one of a run folder, in evaluation mode.
 
-    There is none in an exported file: None. Raises RunError for one that does not fit the settings.
+    That of imported weights is a file of their folder. There is none in an exported file: None. Raises
+    RunError for one that does not fit the settings.
     """
     if path.suffix == ".safetensors":
         return None
-    state = load_checkpoint(path) if path.suffix == ".pt" else RunFolder(path).checkpoints().newest()
+    folder = RunFolder(path)
+    if folder.is_imported:
+        return import_network(folder.critic_file, "critic")[0] if folder.critic_file.is_file() else None
+    state = load_checkpoint(path) if path.suffix == ".pt" else folder.checkpoints().newest()
     if state is None:
         return None
     try:

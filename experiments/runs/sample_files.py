@@ -37,11 +37,11 @@ def _picture_name(index: int) -> str:
     return f"{index:06d}.png"
 
 
-def save_samples(samples: Tensor, out: str) -> str:
+def save_samples(samples: Tensor, out: str, as_float: bool = False) -> str:
     """Saves samples as a picture, an array or a folder of images; returns a line on what was written.
 
-    `FILE.png` is a grid or scatter plot, `FILE.npy` uint8 `(N, C, H, W)` or float32 `(N, 2)`, and `DIR/` has
-    a PNG for each image. Raises RunError where it cannot be written.
+    `FILE.png` is a grid or scatter plot, `FILE.npy` uint8 `(N, C, H, W)`, or with `as_float` and of points
+    float32, and `DIR/` has a PNG for each image. Raises RunError where it cannot be written.
     """
     path = Path(out)
     try:
@@ -52,7 +52,8 @@ def save_samples(samples: Tensor, out: str) -> str:
             save_png(draw_samples(samples), path)
         else:
             buffer = io.BytesIO()
-            np.save(buffer, (to_uint8(samples) if samples.dim() == 4 else samples).numpy())
+            is_rounded = samples.dim() == 4 and not as_float
+            np.save(buffer, (to_uint8(samples) if is_rounded else samples).numpy())
             write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise RunError(f"cannot write {out}: {error.strerror or error}") from error

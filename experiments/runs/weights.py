@@ -31,13 +31,24 @@ def build_with_weights(settings: Settings, player: Role, weights: StateDict) -> 
     try:
         named = rename_keys(weights, registry.load("architecture", settings.arch).renamed_keys)
         count = sum(weight.numel() for weight in named.values() if isinstance(weight, Tensor))
-        with torch.device("meta"), _no_more_weights(count + SPARE_NUMBERS):
-            build_network(settings, player)
+        build_without_weights(settings, player, count)
         network = build_network(settings, player)
         network.load_state_dict(named)
-    except (RuntimeError, KeyError, TypeError, AttributeError, OverflowError, _TooLargeError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"its weights are not those of a {settings.arch} {player}") from error
     return network.eval().requires_grad_(False)
+
+
+def build_without_weights(settings: Settings, player: Role, count: int) -> nn.Module:
+    """Builds a network without memory, on the meta device, for about so many weights.
+
+    Raises ValueError for a network that has more, UsageError for settings that none can have.
+    """
+    try:
+        with torch.device("meta"), _no_more_weights(count + SPARE_NUMBERS):
+            return build_network(settings, player)
+    except (RuntimeError, OverflowError, _TooLargeError) as error:
+        raise ValueError(f"a {settings.arch} {player} of these settings has other weights") from error
 
 
 @contextmanager

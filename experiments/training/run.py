@@ -61,11 +61,16 @@ def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
 def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = False) -> list[str]:
     """Checks that a folder can hold this run; returns a line for each setting that differs from its run.
 
-    Raises UsageError for a folder with other files in it or, without `force`, with another run; a run that
-    `resumes` may have another length.
+    Raises UsageError for a folder with other files or imported weights in it or, without `force`, with
+    another run; a run that `resumes` may have another length.
     """
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
+    if folder.is_imported:
+        raise UsageError(
+            f"{folder.path} holds imported weights, of a training that cannot be resumed; give a new run "
+            "another --out"
+        )
     if not folder.exists:
         if not folder.is_free:
             raise UsageError(f"{folder.path} is not a run folder and not empty; take another --out")

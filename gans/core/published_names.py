@@ -63,6 +63,7 @@ class NameTable:
         unused_ends: ends of published names of tensors that some files hold and no network uses.
         beside_norms: ends of published names of tensors that stand unused beside the weight of a norm, and
             what they hold for that weight.
+        constant_names: published names of such constants, each with that of a tensor beside which it stands.
     """
 
     pairs: tuple[Pair, ...]
@@ -71,6 +72,7 @@ class NameTable:
     unused: tuple[str, ...] = ()
     unused_ends: tuple[str, ...] = ()
     beside_norms: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+    constant_names: tuple[tuple[str, str], ...] = ()
 
     def expand(self, network: nn.Module, sides: list[int]) -> dict[str, Pair]:
         """Expands the placeholders for a network: its pairs by our name.
@@ -124,6 +126,13 @@ class NameTable:
             raise ValueError(f"{min(left)} is not part of this network")
         return found
 
+    def check_constants(self, published: Tensors) -> None:
+        """Checks that tensors that are not learned hold what they do here. Raises ValueError otherwise."""
+        for name, tensor in published.items():
+            for end, make in self.constants.items():
+                if name.endswith(end) and not _is_close(tensor, make()):
+                    raise ValueError(f"{name} is another one than here")
+
     def to_published(self, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
         """The tensors of a network under their published names, without constants."""
         state = network.state_dict()
@@ -135,6 +144,22 @@ class NameTable:
         for name, (end, make) in product(norms, self.beside_norms.items()):
             found.setdefault(name.removesuffix("weight") + end, make(found[name]))
         return found
+
+    def constants_beside(self, published: Tensors, network: nn.Module, sides: list[int]) -> dict[str, Tensor]:
+        """The constants that stand beside the published tensors of a network, by their names."""
+        found = {}
+        for place, (name, beside) in product(self.places(network, sides), self.constant_names):
+            with suppress(KeyError):  # it has other placeholders
+                if beside.format(**place) in published:
+                    end = next(end for end in self.constants if name.endswith(end))
+                    found[name.format(**place)] = self.constants[end]()
+        return found
+
+
+def _is_close(tensor: Tensor, expected: Tensor) -> bool:
+    """Whether a tensor has the numbers of another, but for rounding."""
+    is_alike = tensor.shape == expected.shape and tensor.is_floating_point()
+    return is_alike and torch.allclose(tensor.to(expected), expected, atol=1e-5)
 
 
 def filter_constant() -> Tensor:

@@ -13,12 +13,12 @@ PATTERNS = Layout(lambda x: x[None], lambda x: x[0])
 CONSTANTS = {"Resampler.Kernel": filter_constant}
 
 
-def _chain(network: nn.Module) -> tuple[str, nn.Module]:
+def _chain(network: nn.Module) -> tuple[str, list[nn.Module]]:
     """The chain of layers of a network, and what the names of its tensors begin with."""
     for start in ("layers", "features"):
         if hasattr(network, start):
-            return f"{start}.", getattr(network, start)
-    return "", network
+            return f"{start}.", list(getattr(network, start))
+    return "", list(network.children())
 
 
 def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, str | int]]:
@@ -43,7 +43,7 @@ def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, str |
             stage, number = stage + 1, 0 if is_critic else 1
         elif isinstance(layer, nn.Conv2d):
             yield {"basis": f"{start}{index}", "project": f"{index + 2}", "stage": stage, "number": number}
-    yield {"last": f"{start}{len(list(chain)) - 1}"} if not is_critic else {"first": f"{start}0"}
+    yield {"last": f"{start}{len(chain) - 1}"} if not is_critic else {"first": f"{start}0"}
 
 
 AT = "MainLayers.{stage}.Layers.{number}"

@@ -10,6 +10,28 @@ MOST_LAYERS = 32  # of a mapping network
 CONSTANTS = {"resample_filter": filter_constant}
 
 
+def _filters(*parts: str) -> tuple[tuple[str, str], ...]:
+    """Names of filters, each with a tensor of its layer or block beside it."""
+    return tuple((f"{part.partition(' ')[0]}.resample_filter", part.replace(" ", ".")) for part in parts)
+
+
+FILTERS_OF_GENERATOR = _filters(
+    "synthesis.b{smallest} conv1.weight",
+    "synthesis.b{smallest}.conv1 weight",
+    "synthesis.b{side} conv0.weight",
+    "synthesis.b{side}.conv0 weight",
+    "synthesis.b{side}.conv1 weight",
+)
+FILTERS_OF_CRITIC = _filters(
+    "b{full}.fromrgb weight",
+    "b{side} conv0.weight",
+    "b{side}.conv0 weight",
+    "b{side}.conv1 weight",
+    "b{side}.skip weight",
+    "b{smallest}.conv weight",
+)
+
+
 def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int]]:
     """Values of placeholders: layers of a mapping network, then blocks of each size.
 
@@ -60,6 +82,7 @@ GENERATOR = NameTable(
     ),
     _places,
     CONSTANTS,
+    constant_names=FILTERS_OF_GENERATOR,
 )
 
 CRITIC = NameTable(
@@ -77,4 +100,5 @@ CRITIC = NameTable(
     ),
     _places,
     CONSTANTS,
+    constant_names=FILTERS_OF_CRITIC,
 )

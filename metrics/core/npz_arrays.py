@@ -51,6 +51,15 @@ def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]
     return found
 
 
+def read_npy(path: Path | str, most_bytes: int) -> NDArray[np.generic]:
+    """Reads the array of a `.npy`. Raises ValueError for one that is larger, not whole, or of objects."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError("is no regular file")
+    with path.open("rb") as file:
+        return _read_array(file, path.name, most_bytes)
+
+
 def _read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.generic]:
     """Reads one array, of which only the header is read before its size is known to be allowed."""
     version = npy.read_magic(stream)

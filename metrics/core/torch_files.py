@@ -19,6 +19,7 @@ from torch import Tensor
 from metrics.core.nested_values import check_tree_size
 from metrics.core.pickles import (
     MEMO_BYTES,
+    MOST_MEMORY,
     Operation,
     PlainUnpickler,
     counted,
@@ -62,11 +63,14 @@ class StorageType(NamedTuple):
     dtype: torch.dtype
 
 
-def load_torch_file(file: BinaryIO) -> Any:
+def load_torch_file(file: BinaryIO, most_memory: int = MOST_MEMORY) -> Any:
     """Loads what `torch.save` wrote, onto the CPU and without gradients, from a seekable file.
 
     Tensors, parameters, plain values and their containers are admitted. Memory is bounded by the size of the
     file: entries are as long as they say and stored as they are, and tensors lie within their storages.
+
+    Args:
+        most_memory: bytes that containers may take, beside those of the file.
 
     Raises ValueError, or what the readers of zip files and pickles raise, for any other file.
     """
@@ -74,12 +78,12 @@ def load_torch_file(file: BinaryIO) -> Any:
     file.seek(0)
     is_archive = file.read(4) == b"PK\3\4"
     file.seek(0)
-    content = _load_archive(file, size) if is_archive else _load_legacy(file, size)
+    content = (_load_archive if is_archive else _load_legacy)(file, size, most_memory)
     check_tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
     return content
 
 
-def _load_archive(file: BinaryIO, size: int) -> Any:
+def _load_archive(file: BinaryIO, size: int, most_memory: int) -> Any:
     """Loads the present form: a zip file that holds a pickle, and an entry for each storage."""
     storages: dict[str, Tensor] = {}
     check_directory(file, MOST_DIRECTORY_BYTES)
@@ -107,10 +111,11 @@ def _load_archive(file: BinaryIO, size: int) -> Any:
                 raise ValueError("a storage has another length than its entry")
             return storages[key]
 
-        return _TensorUnpickler(io.BytesIO(archive.read(f"{root}data.pkl")), storage).load()
+        content = io.BytesIO(archive.read(f"{root}data.pkl"))
+        return _TensorUnpickler(content, storage, most_memory).load()
 
 
-def _load_legacy(file: BinaryIO, size: int) -> Any:
+def _load_legacy(file: BinaryIO, size: int, most_memory: int) -> Any:
     """Loads the form before PyTorch 1.6: pickles one after another, then the bytes of all storages."""
     storages: dict[str, Tensor] = {}
     left = size
@@ -127,7 +132,7 @@ def _load_legacy(file: BinaryIO, size: int) -> Any:
         return storages[key]
 
     def load() -> Any:
-        return _TensorUnpickler(file, storage).load()
+        return _TensorUnpickler(file, storage, most_memory).load()
 
     if load() != LEGACY_MAGIC or load() != LEGACY_PROTOCOL or load().get("little_endian") is not True:
         raise ValueError("it is no file of torch.save")
@@ -151,8 +156,8 @@ class _TensorUnpickler(PlainUnpickler):
 
     dispatch: ClassVar[dict[int, Operation]] = dict(PlainUnpickler.dispatch)
 
-    def __init__(self, file: BinaryIO, storage: Callable[[str, int], Tensor]) -> None:
-        super().__init__(file)
+    def __init__(self, file: BinaryIO, storage: Callable[[str, int], Tensor], most_memory: int) -> None:
+        super().__init__(file, most_memory=most_memory)
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:

@@ -1,0 +1,52 @@
+"""Command `gans import`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from experiments.commands.options import debug_option, plugin_option, read_options, set_option, setting_option
+from experiments.core.named_values import SettingValues
+
+log = logging.getLogger("gans")
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--arch", metavar="NAME", help="Architecture of the weights; default: the one recognized.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder to make, as of a run.",
+)
+@setting_option("data")
+@set_option
+@plugin_option
+@debug_option
+def import_weights(
+    files: tuple[Path, ...],
+    arch: str | None,
+    out: Path,
+    data: str | None,
+    options: tuple[str, ...],
+    debug: bool,
+) -> None:
+    """Import published weights from FILE... into a folder that every tool reads as a run.
+
+    Nothing in the files is executed. Which networks can be read: gans list formats. Without --data the folder
+    names the architecture's embedded data, against which evaluations of the weights say little.
+    """
+    from experiments.runs.published.importing import Wishes
+    from experiments.runs.published.importing import import_weights as start
+
+    settings: SettingValues = read_options(options) | ({"data": data} if data else {})
+    folder = start(files, out, Wishes(arch, settings))
+    provenance = json.loads(folder.import_file.read_text())
+    named = ", ".join(f"{role.replace('_', ' ')} {name}" for role, name in provenance["networks"].items())
+    log.info(f"{provenance['format']}: {named}")
+    if data is None:
+        log.info(f"evaluations compare with {folder.settings().data}; --data SPEC names other real images")
+    click.echo(out)

@@ -1,0 +1,137 @@
+"""Files of published weights: NVlabs' snapshots, files of `torch.save`, and safetensors."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from torch import Tensor
+
+from experiments.core.errors import UsageError
+from experiments.core.files import open_regular_file, parse_json
+from experiments.runs.export import METADATA_KEY
+from experiments.runs.published.snapshot import load_snapshot, networks_of
+from gans.core.published_format import PublishedNetwork
+from metrics.core.safetensors_files import read_safetensors
+from metrics.core.torch_files import load_torch_file
+
+MOST_BYTES = 4 * 2**30  # of a file; the largest snapshots of StyleGAN2 have 0.4
+ZIP = b"PK\3\4"
+PICKLE = b"\x80"
+BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before PyTorch 1.6
+LICENCES = ("license", "licence", "LICENSE")
+MOST_LICENCE = 4096  # characters that are kept
+NETWORKS = ("G_ema", "G", "D")  # before whose names a state dict of several networks has these
+STATE_KEYS = ("state_dict", "params_ema", "params", "model")  # of a network alone in a dictionary
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """The content of a file of published weights.
+
+    Attributes:
+        name: of the file.
+        sha256: hash of its content.
+        form: what it is, in words.
+        networks: the networks in it.
+        licence: what it says of its licence.
+        options: of the networks, by key, in a file with published names that was exported from here.
+    """
+
+    name: str
+    sha256: str
+    form: str
+    networks: tuple[PublishedNetwork, ...]
+    licence: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_published_file(path: Path) -> PublishedFile:
+    """Reads the networks in a file; nothing in it is executed.
+
+    Raises UsageError for a file that cannot be opened, that is too large, damaged, or names what weights do
+    not need.
+    """
+    try:
+        with open_regular_file(path.resolve()) as file:
+            if file.seek(0, 2) > MOST_BYTES:
+                raise ValueError(f"it has more than {MOST_BYTES >> 30} GiB")
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            start = file.read(len(BEFORE_ZIP))
+            file.seek(0)
+            return _reader_of(start)(file, path, sha256)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except Exception as error:  # damaged files raise anything
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UsageError(f"{path} cannot be read as published weights: {reason}") from error
+
+
+def _reader_of(start: bytes) -> Callable[[BinaryIO, Path, str], PublishedFile]:
+    """The reader of files that begin so."""
+    if start.startswith((ZIP, BEFORE_ZIP)):
+        return _read_torch
+    return _read_snapshot if start.startswith(PICKLE) else _read_safetensors
+
+
+def _read_snapshot(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
+    content = load_snapshot(file)
+    return PublishedFile(path.name, sha256, "NVlabs snapshot", tuple(networks_of(content)), _licence(content))
+
+
+def _read_torch(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
+    content = load_torch_file(file)
+    if not isinstance(content, Mapping):
+        raise ValueError("it holds no weights by name")
+    found = _networks_in(content, path.stem)
+    return PublishedFile(path.name, sha256, "PyTorch file", tuple(found), _licence(content))
+
+
+def _read_safetensors(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
+    try:
+        metadata, tensors = read_safetensors(file.read())
+    except ValueError as error:
+        raise ValueError(
+            f"it is no pickle, no file of torch.save, and none of safetensors ({error})"
+        ) from error
+    own = parse_json(metadata[METADATA_KEY]) if METADATA_KEY in metadata else {}
+    options = {key: value for key, value in own.items() if "." in key} if isinstance(own, dict) else {}
+    networks = tuple(_split(tensors, path.stem))
+    return PublishedFile(path.name, sha256, "safetensors", networks, _licence(metadata), options)
+
+
+def _networks_in(content: Mapping[Any, Any], name: str) -> list[PublishedNetwork]:
+    """The networks in a state dict, or in a dictionary of state dicts."""
+    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
+    if tensors:
+        return _split(tensors, name)
+    below = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    found = []
+    for key, value in below.items():
+        own = {name: tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+        found += _split(own, name if key in STATE_KEYS else str(key)) if own else []
+    return found
+
+
+def _split(tensors: Mapping[Any, Tensor], name: str) -> list[PublishedNetwork]:
+    """The networks of a state dict, whose names may begin with those of several networks."""
+    if any(not isinstance(key, str) for key in tensors):
+        raise ValueError("its weights have no names")
+    if tensors and all(key.startswith("module.") for key in tensors):  # of DataParallel
+        tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
+    if not tensors or not all(key.partition(".")[0] in NETWORKS for key in tensors):
+        return [PublishedNetwork(name, tensors)]
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        network, _, rest = key.partition(".")
+        found.setdefault(network, {})[rest] = tensor
+    return [PublishedNetwork(network, own) for network, own in found.items()]
+
+
+def _licence(content: Mapping[Any, Any]) -> str | None:
+    """The note of a file on its licence."""
+    found = next((content[key] for key in LICENCES if key in content), None)
+    return found[:MOST_LICENCE] if isinstance(found, str) else None

@@ -1,0 +1,194 @@
+"""Import of published weights into a folder that every tool reads as a finished run."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from experiments.config.factory import build_network
+from experiments.config.resolve import RunSpec, resolve
+from experiments.core import registry
+from experiments.core.errors import RunError, UsageError
+from experiments.core.files import write_atomically
+from experiments.core.named_values import SettingValues
+from experiments.core.settings import Settings
+from experiments.runs.export import export_network
+from experiments.runs.folder import RunFolder
+from experiments.runs.published.files import PublishedFile, read_published_file
+from experiments.runs.published.sides import image_sides
+from experiments.runs.weights import Role, build_without_weights
+from gans.core.published_format import PublishedFormat, PublishedNetwork, PublishedRole, Recognized
+
+log = logging.getLogger("gans")
+
+KIND = "published-format"
+PRESET = "paper"  # of the settings that the weights do not tell
+MOST_SHOWN = 3  # networks that an error describes
+
+
+class Networks(NamedTuple):
+    """Networks of published weights, built here.
+
+    Attributes:
+        spec: their settings.
+        format: name of the format.
+        names: their names in the files, by role.
+        networks: by role, on the CPU.
+    """
+
+    spec: RunSpec
+    format: str
+    names: Mapping[PublishedRole, str]
+    networks: Mapping[PublishedRole, nn.Module]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Settings that the user gives beside the files of weights.
+
+    Attributes:
+        arch: their architecture; None for any that is recognized.
+        settings: settings by name and options by key, such as the data of evaluations.
+    """
+
+    arch: str | None = None
+    settings: SettingValues | None = None
+
+
+def import_weights(files: Sequence[Path], out: Path, wishes: Wishes = Wishes()) -> RunFolder:
+    """Imports the networks in files of published weights into a new folder; nothing in them is executed.
+
+    Raises UsageError for files that cannot be read, that hold networks of another kind, or whose weights do
+    not fit, and for a folder that is not empty; RunError where it cannot be written.
+    """
+    folder = RunFolder(out)
+    if not folder.is_free:
+        raise UsageError(f"--out {out}: the folder is not empty; take another --out")
+    contents = [read_published_file(path) for path in files]
+    found = build_published(contents, wishes)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with folder.lock():
+            _write(folder, found, contents)
+    except OSError as error:
+        raise RunError(f"cannot write {out}: {error.strerror or error}; take another --out") from error
+    return folder
+
+
+def build_published(contents: Sequence[PublishedFile], wishes: Wishes = Wishes()) -> Networks:
+    """Builds the networks of files of published weights, with their weights. Raises UsageError."""
+    names = ", ".join(content.name for content in contents)
+    networks = [network for content in contents for network in content.networks]
+    try:
+        name, form, recognized = _recognize(networks, wishes.arch)
+        told = {key: value for content in contents for key, value in content.options.items()}
+        spec = _specify(form, {**told, **recognized.settings}, wishes.settings or {}, names)
+        built = {
+            role: _build(spec.settings, role, form, network) for role, network in recognized.networks.items()
+        }
+    except ValueError as error:
+        raise UsageError(f"{names}: {error}") from error
+    return Networks(spec, name, {role: each.name for role, each in recognized.networks.items()}, built)
+
+
+def _recognize(
+    networks: Sequence[PublishedNetwork], arch: str | None
+) -> tuple[str, PublishedFormat, Recognized]:
+    """Finds the format of networks. Raises ValueError where there is none, UsageError for such an `arch`."""
+    formats: dict[str, PublishedFormat] = {name: registry.load(KIND, name) for name in registry.names(KIND)}
+    if arch is not None:
+        registry.check_name("architecture", arch)
+        known = sorted({form.architecture for form in formats.values()})
+        if arch not in known:
+            raise UsageError(
+                f"--arch {arch}: there is no format of its weights; there are: {', '.join(known)}"
+            )
+        formats = {name: form for name, form in formats.items() if form.architecture == arch}
+    readable = "; ".join(f"{form.what} ({name})" for name, form in formats.items())
+    for name, form in formats.items():
+        try:
+            found = form.recognize(networks)
+        except ValueError as error:
+            raise ValueError(f"{error}; what can be read: {readable}") from error
+        if found:
+            return name, form, found
+    raise ValueError(f"holds {_describe(networks)}; what can be read: {readable}")
+
+
+def _describe(networks: Sequence[PublishedNetwork]) -> str:
+    """Describes networks that nothing recognizes, by their classes and a tensor of each."""
+    words = [
+        f"{each.name}{f' ({each.class_name})' if each.class_name else ''} with {min(each.tensors)}"
+        for each in networks
+        if each.tensors
+    ]
+    more = f" and {len(words) - MOST_SHOWN} more" if len(words) > MOST_SHOWN else ""
+    return ", ".join(word[:100] for word in words[:MOST_SHOWN]) + more if words else "no network with weights"
+
+
+def _specify(form: PublishedFormat, own: Mapping[str, Any], asked: SettingValues, names: str) -> RunSpec:
+    """Resolves the settings of imported networks; the classes are theirs, whatever the data has."""
+    values = {key: value for key, value in own.items() if key != "classes"}
+    if twice := sorted(set(values) & set(asked) - {"arch.conv_clamp"}):
+        raise UsageError(f"--set {twice[0]}: the weights decide that; leave it out")
+    spec = resolve({"arch": form.architecture, "preset": PRESET, **values, **asked})
+    sources = {**spec.sources, **dict.fromkeys(values, f"weights of {names}")}
+    if classes := own.get("classes"):
+        settings = replace(spec.settings, conditional=True, classes=classes)
+        sources |= dict.fromkeys(("conditional", "classes"), f"weights of {names}")
+        return RunSpec(settings, sources)
+    return RunSpec(spec.settings, sources)
+
+
+def _build(
+    settings: Settings, role: PublishedRole, form: PublishedFormat, network: PublishedNetwork
+) -> nn.Module:
+    """Builds a network with published weights, in float32. Raises ValueError for weights that do not fit."""
+    player: Role = "critic" if role == "critic" else "generator"
+    count = sum(tensor.numel() for tensor in network.tensors.values())
+    for name, tensor in network.tensors.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"{name} of {network.name} holds {str(tensor.dtype).removeprefix('torch.')}")
+    try:
+        empty = build_without_weights(settings, player, count)
+    except ValueError as error:
+        raise ValueError(f"{network.name} has fewer weights than its settings tell") from error
+    table = form.table(role)
+    try:
+        table.check_constants(network.tensors)
+        weights = table.to_ours(empty, image_sides(settings), network.tensors)
+    except ValueError as error:
+        raise ValueError(f"{network.name}: {error}") from error
+    built = build_network(settings, player)
+    state: dict[str, Tensor] = built.state_dict()
+    built.load_state_dict(state | {name: weight.to(torch.float32) for name, weight in weights.items()})
+    return built.eval().requires_grad_(False)
+
+
+def _write(folder: RunFolder, found: Networks, contents: Sequence[PublishedFile]) -> None:
+    """Writes the folder; last the generator, by which it is a finished run."""
+    provenance = {
+        "format": found.format,
+        "networks": dict(found.names),
+        "files": [
+            {"name": each.name, "sha256": each.sha256, "form": each.form}
+            | ({"licence": each.licence} if each.licence else {})
+            for each in contents
+        ],
+    }
+    write_atomically(folder.import_file, (json.dumps(provenance, indent=2) + "\n").encode())
+    folder.write_config(found.spec)
+    files: dict[PublishedRole, Path] = {
+        "critic": folder.critic_file,
+        "training_generator": folder.training_generator_file,
+        "generator": folder.generator_file,
+    }
+    for role, file in files.items():
+        if role in found.networks:
+            player: Role = "critic" if role == "critic" else "generator"
+            export_network(found.networks[role], found.spec.settings, file, player)
