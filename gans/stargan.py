@@ -251,6 +251,7 @@ architecture = Architecture(
     options_type=StarGANOptions,
     revision=2,
     earlier_options={1: {"form": "small-images"}},
+    has_earlier_critics=True,
     settings=(
         defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),

@@ -17,8 +17,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from experiments.core.errors import RunError
-from experiments.runs.checkpoint import check_revision, rename_keys
+from experiments.runs.checkpoint import rename_keys
 from experiments.runs.export import import_network
+from experiments.runs.revisions import check_revision
 from tests.conftest import ARCHITECTURES
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
@@ -43,7 +44,21 @@ def test_every_architecture_has_an_old_run() -> None:
     assert kept == set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize("old_run", NAMES, indirect=True)
+def earlier(name: str) -> bool:
+    """Whether the training of an old run is another now."""
+    arch = json.loads((OLD_RUNS / name / "config.json").read_text())["settings"]["arch"]["value"]
+    return bool(ARCHITECTURES[arch].earlier_options)
+
+
+@pytest.mark.parametrize("old_run", [name for name in NAMES if earlier(name)], indirect=True)
+def test_what_is_trained_otherwise_now_is_not_gone_on_with(old_run: Path, gans: Gans) -> None:
+    before = {file: file.read_bytes() for file in old_run.rglob("*") if file.is_file()}
+    outcome = gans("run --resume", old_run)
+    assert outcome.status == 1 and "revision 1" in outcome.err and "trained otherwise now" in outcome.err
+    assert all(file.read_bytes() == content for file, content in before.items()), "nothing is lost"
+
+
+@pytest.mark.parametrize("old_run", [name for name in NAMES if not earlier(name)], indirect=True)
 def test_it_resumes_to_the_same_weights(old_run: Path, gans: Gans) -> None:
     outcome = gans("run --resume", old_run)
     assert outcome.status == 0, outcome.err

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from experiments.core import registry
 from experiments.core.console import NO_MEMORY
 from experiments.core.errors import RunError
 from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
@@ -113,20 +112,6 @@ def checkpoint_name(step: int) -> str:
 def step_of(path: Path) -> int:
     """The step in the name of a checkpoint."""
     return int(path.stem.removeprefix("step-"))
-
-
-def check_revision(arch: str, revision: int, who: str) -> None:
-    """Checks that weights are of no later revision of an architecture than this version knows.
-
-    Raises RunError otherwise.
-    """
-    known = registry.load("architecture", arch).revision
-    if revision > known:
-        raise RunError(
-            f"{who}: holds revision {revision} of {arch}, newer than {known}, the newest that this version "
-            f"knows; "
-            "upgrade gans"
-        )
 
 
 def rename_keys(state: StateDict, renamed: Mapping[str, str]) -> StateDict:

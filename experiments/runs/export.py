@@ -15,7 +15,8 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
-from experiments.runs.checkpoint import check_revision, hash_file, hash_path, read_hash, write_with_hash
+from experiments.runs.checkpoint import hash_file, hash_path, read_hash, write_with_hash
+from experiments.runs.revisions import check_revision, with_earlier_options
 from experiments.runs.score_lines import LARGEST_PROGRESS, LARGEST_STEP, is_number
 from experiments.runs.weights import Role, build_with_weights
 from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
@@ -142,6 +143,7 @@ def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
         ) from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
     check_revision(settings.arch, revision, str(path))
+    settings = with_earlier_options(settings, revision)
     try:
         return ExportedNetwork(build_with_weights(settings, player, tensors), settings, step, kimg)
     except ValueError as error:

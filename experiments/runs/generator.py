@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import read_regular_file
@@ -18,7 +20,6 @@ from experiments.core.named_values import StateDict
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import (
-    check_revision,
     checkpoint_name,
     hash_path,
     load_checkpoint,
@@ -26,6 +27,7 @@ from experiments.runs.checkpoint import (
 )
 from experiments.runs.export import export_network, import_network, open_export
 from experiments.runs.folder import RunFolder, open_run
+from experiments.runs.revisions import check_revision, with_earlier_options
 from experiments.runs.weights import build_with_weights
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
 from gans.core.one_class import fix_label
@@ -141,7 +143,9 @@ def _is_last(checkpoint: StateDict, settings: Settings) -> bool:
 
 def _load_export(folder: RunFolder, settings: Settings) -> LoadedGenerator:
     """Loads the exported generator of a run folder. Raises UsageError where it is damaged."""
-    network, _, step, kimg = open_export(folder.generator_file)
+    network, exported, step, kimg = open_export(folder.generator_file)
+    # Those of an earlier revision are in the export alone.
+    settings = replace(settings, options={**settings.options, **exported.options})
     if not hash_path(folder.generator_file).exists():
         _verify_by_checkpoint(folder, network, settings)
     if step is None:  # as in exports of older versions
@@ -190,7 +194,9 @@ def _replace_export(folder: RunFolder, loaded: LoadedGenerator, fault: str, is_l
 def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
     """Builds the generator with the EMA's weights of a checkpoint."""
     name = checkpoint_name(state["step"])
-    check_revision(settings.arch, state.get("revision", 1), f"checkpoint {name}")
+    revision = state.get("revision", 1)
+    check_revision(settings.arch, revision, f"checkpoint {name}")
+    settings = with_earlier_options(settings, revision)
     try:
         generator = build_with_weights(settings, "generator", state["ema"])
         return LoadedGenerator(generator, settings, state["step"], state["seen"] / 1000)
@@ -201,8 +207,8 @@ def _from_checkpoint(state: StateDict, settings: Settings) -> LoadedGenerator:
 def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     """Loads the critic of a checkpoint, or of the newest one of a run folder, in evaluation mode.
 
-    That of imported weights is a file of their folder. There is none in an exported file: None. Raises
-    RunError for one that does not fit the settings.
+    That of imported weights is a file of their folder. There is none in an exported file, nor of a revision
+    that is not trained any more: None. Raises RunError for one that does not fit the settings.
     """
     if path.suffix == ".safetensors":
         return None
@@ -212,6 +218,10 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     state = load_checkpoint(path) if path.suffix == ".pt" else folder.checkpoints().newest()
     if state is None:
         return None
+    architecture, revision = registry.load("architecture", settings.arch), state.get("revision", 1)
+    if revision in architecture.earlier_options and not architecture.has_earlier_critics:
+        return None
+    settings = with_earlier_options(settings, revision)
     try:
         names = [name for name in state["game"] if CRITIC in name]
         weights = {name.partition(CRITIC)[2]: state["game"][name] for name in names}

@@ -25,7 +25,8 @@ from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
-from experiments.runs.checkpoint import check_revision, rename_keys
+from experiments.runs.checkpoint import rename_keys
+from experiments.runs.revisions import check_training
 from experiments.training.rollback import scale_schedule
 from gans.core.architecture import Architecture
 from gans.core.ema import ExponentialMovingAverage
@@ -118,8 +119,8 @@ class Experiment:
 
     def load_state_dict(self, state: StateDict) -> None:
         """Restores the state of a checkpoint."""
+        check_training(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")
         self.loader.seen = state["seen"]
-        check_revision(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")
         renamed = self._architecture.renamed_keys
         self.game.load_state_dict(rename_keys(state["game"], renamed))
         self.ema.average.load_state_dict(rename_keys(state["ema"], renamed))

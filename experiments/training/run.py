@@ -9,6 +9,7 @@ from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.resume import changes_length, changes_only_length, length_flag
+from experiments.runs.revisions import check_training
 from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
 from experiments.training.memory_estimate import estimate
@@ -62,7 +63,8 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
     """Checks that a folder can hold this run; returns a line for each setting that differs from its run.
 
     Raises UsageError for a folder with other files or imported weights in it or, without `force`, with
-    another run; a run that `resumes` may have another length.
+    another run; a run that `resumes` may have another length. Raises RunError for one whose training is
+    another now.
     """
     if folder.path.exists() and not folder.path.is_dir():
         raise UsageError(f"--out {folder.path} is a file; a run needs a folder")
@@ -77,6 +79,9 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
         return []
     changed = folder.differences(spec.settings)
     if changed and not force and not (resumes and changes_only_length(changed)):
+        newest = folder.checkpoints().newest() if resumes else None
+        if newest is not None:  # of an earlier version, whose options had other names or none
+            check_training(spec.settings.arch, newest.get("revision", 1), str(folder.path))
         raise UsageError(
             f"{folder.path} holds a run with another config ({'; '.join(changed)}); {_remedy(spec, folder)}"
         )

@@ -86,6 +86,7 @@ class Architecture:
         revision: goes up when the same weights make other samples, or are named otherwise.
         earlier_options: earlier revision → the options with which its generators make the samples that they
             made. Their training is not gone on with; that of revisions that are missing here is.
+        has_earlier_critics: whether critics of those revisions are what they were.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 
@@ -104,4 +105,5 @@ class Architecture:
     options_type: type = NoOptions
     revision: int = 1
     earlier_options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    has_earlier_critics: bool = False
     renamed_keys: Mapping[str, str] = field(default_factory=dict)

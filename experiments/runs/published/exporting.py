@@ -48,5 +48,5 @@ def _check_revision(settings: Settings) -> None:
     """Checks that a network is of the present revision. Raises ValueError for one of an earlier version."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     for revision, options in architecture.earlier_options.items():
-        if all(settings.options.get(f"arch.{name}") == value for name, value in options.items()):
+        if options and all(settings.options.get(f"arch.{name}") == value for name, value in options.items()):
             raise ValueError(f"it has the layers of revision {revision} of {settings.arch}")
