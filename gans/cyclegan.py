@@ -10,6 +10,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Scores
+from gans.core.presets.translation import CYCLEGAN_PRESETS
 from gans.core.translation import (
     DomainTranslator,
     PatchOptions,
@@ -112,6 +113,7 @@ architecture = Architecture(
     critic_norm="instance",
     game=CycleGame,
     options_type=CycleGANOptions,
+    presets=CYCLEGAN_PRESETS,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

@@ -13,6 +13,7 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
+from gans.core.presets.translation import PIX2PIX_PRESETS
 from gans.core.translation import DomainTranslator, PatchCritic, PatchOptions, check_size_multiple, initialize
 from gans.core.two_way import split_domains
 from losses.core.options import option
@@ -152,6 +153,7 @@ architecture = Architecture(
     critic_norm="instance",
     game=PairedDuel,
     options_type=Pix2PixOptions,
+    presets=PIX2PIX_PRESETS,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
