@@ -159,8 +159,7 @@ architecture = Architecture(
             ema_kimg=10.0,
             fade_kimg=600.0,
             stable_kimg=600.0,
-            **{"ema.ramp_up": None},
-            **BATCHES,
+            options={"ema.ramp_up": None, **BATCHES},
         ),
         defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
         defaults(
@@ -172,8 +171,11 @@ architecture = Architecture(
             kimg=80.0,
             fade_kimg=None,
             stable_kimg=None,
-            **{"ema.ramp_up": 0.05},
-            **{"arch.stage_batch_sizes": (), "minibatch_statistic.group_size": 4},
+            options={
+                "ema.ramp_up": 0.05,
+                "arch.stage_batch_sizes": (),
+                "minibatch_statistic.group_size": 4,
+            },
         ),
     ),
 )

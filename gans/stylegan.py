@@ -20,7 +20,7 @@ from gans.core.growth import (
 from gans.core.growth_pace import GrowthOptions
 from gans.core.networks import StyledNetwork
 from gans.core.presets.rules import channels_by_size
-from gans.core.presets.stylegan import BY_SIZE, PRESETS
+from gans.core.presets.stylegan import BY_SIZE, PRESETS, WASSERSTEIN_FACTORS
 from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.resample import Blur
@@ -180,11 +180,14 @@ architecture = Architecture(
             ema_kimg=10.0,
             fade_kimg=600.0,
             stable_kimg=600.0,
-            **{"ema.ramp_up": None},
-            **BY_SIZE,
+            options={"ema.ramp_up": None, **BY_SIZE},
         ),
         defaults(losses=("r1",), penalty_weight=10.0),
-        defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
+        defaults(
+            losses=("wgan-gp", "wgan-lp"),
+            regularizers=(("drift", 0.001),),
+            options={"arch.stage_rate_factors": WASSERSTEIN_FACTORS},
+        ),
         defaults(
             preset="laptop",
             z_dim=64,
@@ -196,8 +199,7 @@ architecture = Architecture(
             lr_critic=2.5e-3,
             fade_kimg=None,
             stable_kimg=None,
-            **{"ema.ramp_up": 0.05},
-            **{"arch.stage_batch_sizes": (), "arch.stage_rate_factors": ()},
+            options={"ema.ramp_up": 0.05, "arch.stage_batch_sizes": (), "arch.stage_rate_factors": ()},
         ),
         # Found by looking: 10 leaves so small a critic blind, 0.2 so quick that clothes come out dotted.
         defaults(preset="laptop", losses=("r1",), penalty_weight=1.0),

@@ -275,7 +275,7 @@ architecture = Architecture(
             lr_critic=RATE,
             betas=(0.0, 0.99),
             ema_kimg=10.0,
-            **{"ema.ramp_up": None},
+            options={"ema.ramp_up": None},
         ),
         defaults(losses=("r1",), penalty_weight=GAMMA, penalty_every=16),
         defaults(
@@ -285,7 +285,7 @@ architecture = Architecture(
             batch_size=16,
             image_size=(32, 32),
             kimg=64.0,
-            **{"ema.ramp_up": 0.05},
+            options={"ema.ramp_up": 0.05},
         ),
         # Found by looking: the rule above, 0.013 here, leaves the critic far ahead in so short a run.
         defaults(preset="laptop", losses=("r1",), penalty_weight=0.2),

@@ -67,10 +67,11 @@ def defaults(
     data: str | None = None,
     losses: tuple[str, ...] | None = None,
     up_to: int | None = None,
+    options: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Defaults:
-    """Makes `Defaults` from keywords: its conditions, and further keywords as settings."""
-    return Defaults(values, preset, data, losses, up_to)
+    """Makes `Defaults` from keywords: its conditions, options by key, and further keywords as settings."""
+    return Defaults({**values, **(options or {})}, preset, data, losses, up_to)
 
 
 @dataclass(frozen=True)

@@ -117,5 +117,6 @@ class Architecture:
 
     def describe_presets(self) -> dict[str, str]:
         """One line of every preset that `--preset` takes, by name."""
-        own = {each.preset: "" for each in self.settings if each.preset not in (None, *USUAL_PRESETS)}
-        return USUAL_PRESETS | own | {name: each.summary for name, each in self.presets.items()}
+        own = {name: each.summary for name, each in self.presets.items()}
+        unnamed = {each.preset for each in self.settings if each.preset} - own.keys() - USUAL_PRESETS.keys()
+        return USUAL_PRESETS | own | dict.fromkeys(sorted(unnamed), "")

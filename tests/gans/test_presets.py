@@ -274,6 +274,14 @@ def test_a_number_that_is_set_wins_over_a_presets_schedule(flags: dict[str, Any]
     assert resolve({}, own, "config.json").settings.schedule == resolve(base).settings.schedule
 
 
+def test_stylegans_rates_beside_wassersteins_loss_are_at_most_doubled() -> None:
+    for preset in ("paper", "ffhq"):
+        flags = {"arch": "stylegan", "preset": preset, "loss": "wgan-gp", "image_size": (1024, 1024)}
+        found = dict(resolve(flags).settings.options["arch.stage_rate_factors"])
+        assert found == {128: 1.5, 256: 2.0, 512: 2.0, 1024: 2.0}
+    assert resolve({**flags, "preset": "laptop"}).settings.options["arch.stage_rate_factors"] == ()
+
+
 def test_rates_follow_the_size_from_the_start_of_its_fade() -> None:
     pace = GrowthPace(fade_images=10, stable_images=20)  # 0 until 20, 1 from 30 on, 2 from 60 on
     rate = StageRate(lambda clock: 0.5, pace, (1.0, 1.5, 3.0))

@@ -10,7 +10,7 @@ BATCHES: dict[str, Any] = {
     "arch.stage_batch_sizes": values_by_size({256: 14, 512: 6, 1024: 3}),
     "minibatch_statistic.group_size": 16,
 }
-STEADY = {"fade_kimg": 800.0, "stable_kimg": 800.0}
+STEADY: dict[str, Any] = {"fade_kimg": 800.0, "stable_kimg": 800.0}
 CODE = "the authors' TensorFlow code"
 
 
@@ -33,7 +33,10 @@ PRESETS = {
         "LSUN at 256 pixels, with batches of 16 throughout: section 6.4, from the authors' Theano code",
         (
             defaults(
-                image_size=(256, 256), kimg=20_000.0, lr_warmup_kimg=40.0, **{"arch.stage_batch_sizes": ()}
+                image_size=(256, 256),
+                kimg=20_000.0,
+                lr_warmup_kimg=40.0,
+                options={"arch.stage_batch_sizes": ()},
             ),
             defaults(**STEADY),
         ),
@@ -44,7 +47,9 @@ PRESETS = {
             defaults(
                 image_size=(1024, 1024),
                 batch_size=4,
-                **by_size({4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}, {1024: 1.5}),
+                options=by_size(
+                    {4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}, {1024: 1.5}
+                ),
             ),
         ),
     ),
@@ -54,7 +59,7 @@ PRESETS = {
             defaults(
                 image_size=(1024, 1024),
                 batch_size=32,
-                **by_size(
+                options=by_size(
                     {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}, {128: 1.5, 256: 2.0, 512: 3.0, 1024: 3.0}
                 ),
             ),

@@ -1,5 +1,6 @@
 """Presets of R3GAN: those of its authors' code (Huang et al. 2024, arXiv:2501.05441, table 9)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from losses.recipe import Preset, defaults
@@ -14,6 +15,7 @@ def configuration(
     kimg: float,
     ema_kimg: float,
     burn_in_kimg: float = 20_000.0,
+    options: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Preset:
     """Makes the preset of one of the authors' data sets, with its burn-in.
@@ -24,7 +26,7 @@ def configuration(
     Args:
         gamma: weight of the penalties at the start.
         ema_kimg: half-life of the EMA at the end of the burn-in.
-        more: further settings by name and options by key.
+        options, more: further options by key, and settings by name.
     """
     burn_in = [
         ("lr_generator", "cosine", 2e-4, 5e-5),
@@ -41,7 +43,7 @@ def configuration(
         schedule_kimg=burn_in_kimg,
         lr_schedule="constant",
         augment={"flip": 0.5},
-        **{"ema.ramp_up": None},
+        options={"ema.ramp_up": None, **(options or {})},
         **more,
     )
     penalty = defaults(losses=("r3gan",), penalty_weight=gamma, penalty_anneal=0.1)
@@ -58,8 +60,8 @@ IMAGENET: dict[str, Any] = {
     "burn_in_kimg": 200_000.0,
     "conditional": True,
     "width": 1536,
-    "arch.group_width": 32,
 }
+GROUPS = {"arch.group_width": 32}
 PRESETS = {
     "paper": Preset("table 9 by image size, without the burn-in: rates and γ fall over the whole run", ()),
     "cifar10": configuration(
@@ -67,6 +69,8 @@ PRESETS = {
     ),
     "ffhq64": configuration("FFHQ", 64, 2.0, kimg=100_000.0, **FFHQ),
     "ffhq256": configuration("FFHQ", 256, 150.0, kimg=200_000.0, **FFHQ),
-    "imagenet32": configuration("ImageNet", 32, 0.5, **IMAGENET),
-    "imagenet64": configuration("ImageNet", 64, 1.0, **IMAGENET, **{"arch.full_width_up_to": 64}),
+    "imagenet32": configuration("ImageNet", 32, 0.5, options=GROUPS, **IMAGENET),
+    "imagenet64": configuration(
+        "ImageNet", 64, 1.0, options={**GROUPS, "arch.full_width_up_to": 64}, **IMAGENET
+    ),
 }

@@ -1,5 +1,6 @@
 """Presets of StyleGAN2: those of its authors' PyTorch code (Karras et al. 2020, arXiv:2006.06676)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gans.core.presets.rules import channels_by_size
@@ -15,7 +16,14 @@ RATE = Rule(
 
 
 def configuration(
-    summary: str, *, rate: float | Rule, gamma: float | Rule, group: int | Rule, layers: int, **more: Any
+    summary: str,
+    *,
+    rate: float | Rule,
+    gamma: float | Rule,
+    group: int | Rule,
+    layers: int,
+    options: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Preset:
     """Makes a preset from the columns of the authors' table.
 
@@ -24,10 +32,10 @@ def configuration(
         gamma: weight of R1.
         group: samples in a group of the minibatch standard deviation.
         layers: of the mapping network.
-        more: further settings by name and options by key.
+        options, more: further options by key, and settings by name.
     """
-    options = {"minibatch_statistic.group_size": group, "arch.mapping_layers": layers}
-    own = defaults(lr_generator=rate, lr_critic=rate, **options, **more)
+    columns = {"minibatch_statistic.group_size": group, "arch.mapping_layers": layers}
+    own = defaults(lr_generator=rate, lr_critic=rate, options={**columns, **(options or {})}, **more)
     return Preset(summary, (own, defaults(losses=("r1",), penalty_weight=gamma)))
 
 
@@ -93,7 +101,7 @@ PRESETS = {
             takes="side",
         ),
         ema_kimg=Rule("10 · batch / 32", lambda _, batch: batch * 10 / 32),
-        **{"ema.ramp_up": 0.05},
+        options={"ema.ramp_up": 0.05},
     ),
     "cifar": configuration(
         f"ADA's CIFAR-10 (appendix D): cfg cifar of {CODE}",
@@ -106,7 +114,7 @@ PRESETS = {
         width=FULL,
         kimg=100_000.0,
         ema_kimg=500.0,
-        **{
+        options={
             "ema.ramp_up": 0.05,
             "arch.critic_skips": "none",
             "arch.path_length_weight": 0.0,

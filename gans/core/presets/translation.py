@@ -5,7 +5,10 @@ from typing import Any
 from losses.recipe import Preset, defaults
 
 # Images of 256 pixels are enlarged to 286, of which 256 are cut out, and mirrored.
-JITTER: dict[str, Any] = {"augment": {"crop": 30 / 256, "flip": 0.5}, "crop.border": "enlarge"}
+JITTER: dict[str, Any] = {
+    "augment": {"crop": 30 / 256, "flip": 0.5},
+    "options": {"crop.border": "enlarge"},
+}
 
 
 def training_set(name: str, images: int, epochs: int, paper: str) -> Preset:
