@@ -12,6 +12,7 @@ from gans.core.clock import Clock
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
+from gans.core.presets.translation import CYCLEGAN_PRESETS
 from gans.core.translation import (
     Borders,
     DomainTranslator,
@@ -157,6 +158,7 @@ architecture = Architecture(
     options_type=CycleGANOptions,
     revision=2,
     earlier_options={1: {"norm": "instance", "strided_padding": "reflect", "upsampling": "resize"}},
+    presets=CYCLEGAN_PRESETS,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

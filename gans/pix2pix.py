@@ -13,6 +13,7 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
+from gans.core.presets.translation import PIX2PIX_PRESETS
 from gans.core.translation import (
     DomainTranslator,
     NormOptions,
@@ -214,6 +215,7 @@ architecture = Architecture(
     options_type=Pix2PixOptions,
     revision=2,
     earlier_options={1: {"norm": "instance", "noisy_layers": 3, "first_noisy_layer": 0}},
+    presets=PIX2PIX_PRESETS,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

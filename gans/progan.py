@@ -18,6 +18,8 @@ from gans.core.growth import (
     to_full_size,
 )
 from gans.core.growth_pace import GrowthOptions
+from gans.core.presets.progan import BATCHES, PRESETS
+from gans.core.presets.rules import channels_by_size
 from gans.layers.equalized import GAIN, EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import WithLabel
 from gans.layers.norms import PixelNorm
@@ -140,11 +142,12 @@ architecture = Architecture(
     game=GrowingDuel,
     options_type=ProGANOptions,
     revision=2,
+    presets=PRESETS,
     earlier_options={1: {"revision": 1}},
     settings=(
         defaults(
             z_dim=512,
-            width=64,
+            width=channels_by_size(16384),
             batch_size=16,
             image_size=(256, 256),
             kimg=12_000.0,
@@ -156,6 +159,7 @@ architecture = Architecture(
             ema_kimg=10.0,
             fade_kimg=600.0,
             stable_kimg=600.0,
+            options={"ema.ramp_up": None, **BATCHES},
         ),
         defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
         defaults(
@@ -167,6 +171,11 @@ architecture = Architecture(
             kimg=80.0,
             fade_kimg=None,
             stable_kimg=None,
+            options={
+                "ema.ramp_up": 0.05,
+                "arch.stage_batch_sizes": (),
+                "minibatch_statistic.group_size": 4,
+            },
         ),
     ),
 )

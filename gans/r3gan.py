@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
+from gans.core.presets.r3gan import PRESETS
 from gans.layers.labels import WithLabel
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.resample import Downsample, Upsample
@@ -256,9 +257,11 @@ architecture = Architecture(
     data=("images",),
     default_loss="r3gan",
     default_data="shapes",
+    presets=PRESETS,
     settings=(
-        # Table 9 without its burn-in: over the first 20,000 kimg the authors let the rates fall to 5e-5 and
-        # Adam's second beta rise from 0.9. Here the rates fall to zero, along the same cosine.
+        # Table 9 without its burn-in, which presets named after data sets have: over the first 20,000 kimg
+        # the authors let the rates fall to 5e-5 and Adam's second beta rise from 0.9. Here the rates fall to
+        # zero, along the same cosine.
         defaults(z_dim=64, width=768, batch_size=256, image_size=(32, 32), kimg=200_000.0, ema_kimg=500.0),
         defaults(up_to=64, kimg=100_000.0),
         defaults(up_to=32, batch_size=512, kimg=250_000.0, ema_kimg=5000.0),

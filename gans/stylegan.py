@@ -19,6 +19,8 @@ from gans.core.growth import (
 )
 from gans.core.growth_pace import GrowthOptions
 from gans.core.networks import StyledNetwork
+from gans.core.presets.rules import channels_by_size
+from gans.core.presets.stylegan import BY_SIZE, PRESETS, WASSERSTEIN_FACTORS
 from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.resample import Blur
@@ -161,12 +163,13 @@ architecture = Architecture(
     game=GrowingDuel,
     options_type=StyleGANOptions,
     revision=2,
+    presets=PRESETS,
     earlier_options={1: {}},
     settings=(
         defaults(
             z_dim=512,
-            width=64,
-            batch_size=16,
+            width=channels_by_size(16384),
+            batch_size=32,
             image_size=(256, 256),
             kimg=25_000.0,
             n_critic=1,
@@ -177,9 +180,14 @@ architecture = Architecture(
             ema_kimg=10.0,
             fade_kimg=600.0,
             stable_kimg=600.0,
+            options={"ema.ramp_up": None, **BY_SIZE},
         ),
         defaults(losses=("r1",), penalty_weight=10.0),
-        defaults(losses=("wgan-gp", "wgan-lp"), regularizers=(("drift", 0.001),)),
+        defaults(
+            losses=("wgan-gp", "wgan-lp"),
+            regularizers=(("drift", 0.001),),
+            options={"arch.stage_rate_factors": WASSERSTEIN_FACTORS},
+        ),
         defaults(
             preset="laptop",
             z_dim=64,
@@ -191,6 +199,7 @@ architecture = Architecture(
             lr_critic=2.5e-3,
             fade_kimg=None,
             stable_kimg=None,
+            options={"ema.ramp_up": 0.05, "arch.stage_batch_sizes": (), "arch.stage_rate_factors": ()},
         ),
         # Found by looking: 10 leaves so small a critic blind, 0.2 so quick that clothes come out dotted.
         defaults(preset="laptop", losses=("r1",), penalty_weight=1.0),

@@ -12,16 +12,14 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.equalized_critic import WidthOptions, activation_layers, widths_outwards
 from gans.core.lazy_duel import LazyDuel, LazyOptions
 from gans.core.networks import StyledNetwork
+from gans.core.presets.stylegan2 import FULL, GAMMA, PRESETS, RATE
 from gans.core.styles import MappingNetwork, Noise, StyleGAN2Mapping, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear, ScaledLeakyReLU
 from gans.layers.modulation import ModulatedConvolution
 from gans.layers.resample import Downsample, Upsample, filter_maps, smoothing_kernel
 from gans.layers.sizes import smallest_size
 from losses.core.options import option
-from losses.recipe import Rule, defaults
-
-# R1's γ, in StyleGAN2-ADA (Karras et al. 2020, arXiv:2006.06676, appendix C).
-GAMMA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels / batch)
+from losses.recipe import defaults
 
 
 @dataclass(frozen=True)
@@ -263,19 +261,21 @@ architecture = Architecture(
     options_type=StyleGAN2Options,
     revision=2,
     earlier_options={1: {"revision": 1}},
+    presets=PRESETS,
     settings=(
         defaults(
             z_dim=512,
-            width=128,
+            width=FULL,
             batch_size=32,
             image_size=(256, 256),
             kimg=25_000.0,
             n_critic=1,
             optimizer="adam",
-            lr_generator=2.5e-3,
-            lr_critic=2.5e-3,
+            lr_generator=RATE,
+            lr_critic=RATE,
             betas=(0.0, 0.99),
             ema_kimg=10.0,
+            options={"ema.ramp_up": None},
         ),
         defaults(losses=("r1",), penalty_weight=GAMMA, penalty_every=16),
         defaults(
@@ -285,6 +285,7 @@ architecture = Architecture(
             batch_size=16,
             image_size=(32, 32),
             kimg=64.0,
+            options={"ema.ramp_up": 0.05},
         ),
         # Found by looking: the rule above, 0.013 here, leaves the critic far ahead in so short a run.
         defaults(preset="laptop", losses=("r1",), penalty_weight=0.2),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -12,10 +12,25 @@ class Rule:
     Attributes:
         words: the formula, for people.
         value: the formula; its arguments are the pixels of an image, height times width, and the batch size.
+            That of the batch size itself is given 0 for it.
+        takes: "side" for a formula whose first argument is the pixels on the longer side.
+        published: published values for square images, by their side, which win over the formula.
+        row: row of the published table that they are from.
     """
 
     words: str
-    value: Callable[[int, int], float]
+    value: Callable[[int, int], Any]
+    takes: Literal["pixels", "side"] = "pixels"
+    published: Mapping[int, Any] = field(default_factory=dict)
+    row: str = ""
+
+    def apply(self, size: tuple[int, int], batch_size: int) -> tuple[Any, str]:
+        """The value for images of `size` (height, width), and where it is from, in words."""
+        height, width = size
+        if height == width and width in self.published:
+            return self.published[width], f"{self.row} at {width} pixels"
+        first = max(size) if self.takes == "side" else height * width
+        return self.value(first, batch_size), self.words
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,7 @@ class Defaults:
 
     Attributes:
         values: setting name → value, in the words of the command line (`lr_critic`, `n_critic`), or a Rule.
-        preset: "paper" or "laptop". Defaults with a preset win over all those without one.
+        preset: "paper", "laptop", or another name. Defaults with a preset win over all those without one.
         data: "images" or "points".
         losses: names of the losses (the words after `--loss`).
         up_to: pixels on the longer side of an image.
@@ -52,10 +67,24 @@ def defaults(
     data: str | None = None,
     losses: tuple[str, ...] | None = None,
     up_to: int | None = None,
+    options: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Defaults:
-    """Makes `Defaults` from keywords: its conditions, and further keywords as settings."""
-    return Defaults(values, preset, data, losses, up_to)
+    """Makes `Defaults` from keywords: its conditions, options by key, and further keywords as settings."""
+    return Defaults({**values, **(options or {})}, preset, data, losses, up_to)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published configuration under a name of its own, beside "paper" and "laptop".
+
+    Attributes:
+        summary: one line for lists: the configuration, and where it was published.
+        settings: its defaults, which stand on those of the architecture without a preset.
+    """
+
+    summary: str
+    settings: tuple[Defaults, ...]
 
 
 @dataclass(frozen=True)

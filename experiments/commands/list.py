@@ -60,7 +60,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
 
 
 def _describe(kind: str, name: str) -> JsonObject:
-    """Description of a plug-in: its summary, its paper and its options."""
+    """Description of a plug-in: its summary, its paper, its options and, of an architecture, its presets."""
     from experiments.core.options import SLOTS, describe_options
 
     single = ("recipe" if name in registry.names("recipe") else "form") if kind == "loss" else kind
@@ -78,7 +78,10 @@ def _describe(kind: str, name: str) -> JsonObject:
         options.append({"key": f"{prefix}.{field.name}", "default": field.default, **bounds})
         options[-1]["help"] = field.metadata.get("help", "")
         options[-1]["schedulable"] = field.metadata.get("is_schedulable", False)
-    return {"kind": kind, "name": name, "summary": summary, "paper": paper, "options": options}
+    found = {"kind": kind, "name": name, "summary": summary, "paper": paper, "options": options}
+    if kind == "architecture":
+        found["presets"] = registry.load(kind, name).describe_presets()
+    return found
 
 
 BOUNDS = {
@@ -94,6 +97,7 @@ def _lines(found: JsonObject) -> list[str]:
     """Lines that describe a plug-in."""
     lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
     lines += [f"  paper: {found['paper']}"] * bool(found["paper"])
+    lines += [f"  --preset {preset:<17} {line}" for preset, line in found.get("presets", {}).items()]
     if not found["options"]:
         return [*lines, "  no options of its own"]
     for option in found["options"]:

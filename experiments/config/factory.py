@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from gans.core.clock import Clock, RateFactor, Rates, RateSchedule, ScheduledRat
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
+from gans.core.growth_pace import StageRate
 from gans.core.networks import GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.optimizer import OptimizerRecipe
@@ -142,6 +144,7 @@ def form_of(settings: Settings) -> Adversarial:
 def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
     """Makes the loss in all its parts, with the optimizers of both players."""
     architecture: Architecture = registry.load("architecture", settings.arch)
+    growth = growth_of_generator(settings, generator)
     return LossSpec(
         form=form_of(settings),
         generator_optimizer=partial(_optimizer(settings).make, lr=settings.lr_generator),
@@ -153,9 +156,9 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
             for name, strength in settings.regularizers
         ],
         scheduled_strengths=scheduled_strengths(settings),
-        generator_rates=_rates(settings, "lr_generator"),
-        critic_rates=_rates(settings, "lr_critic"),
-        pace=growth_of_generator(settings, generator).pace,
+        generator_rates=_by_stage(_rates(settings, "lr_generator"), growth),
+        critic_rates=_by_stage(_rates(settings, "lr_critic"), growth),
+        pace=growth.pace,
         options=make_options(architecture.options_type, "arch", options_to_build_with(settings)),
     )
 
@@ -192,6 +195,13 @@ def _rates(settings: Settings, name: str) -> Rates:
     if scheduled is not None:
         factor = ScheduledRate(scheduled, getattr(settings, name))
     return Rates(factor, scheduled_value_of(settings, "beta2"))
+
+
+def _by_stage(rates: Rates, growth: Growth) -> Rates:
+    """The schedules of a player whose learning rate may differ by the size of growing networks."""
+    if set(growth.rate_factors) <= {1.0}:
+        return rates
+    return replace(rates, factor=StageRate(rates.factor, growth.pace, growth.rate_factors))
 
 
 def final_rates(settings: Settings) -> dict[str, float]:

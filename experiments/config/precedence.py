@@ -4,7 +4,7 @@ default < loss < architecture < presets of both < data < automatic < config file
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from experiments.core import registry
@@ -56,11 +56,13 @@ class SettingsStack:
 
     def apply_rules(self) -> None:
         """Replaces every rule still present by its value for this image size and batch size."""
-        height, width = self.values["image_size"] or (1, 1)  # a point is as one pixel
-        pixels, batch_size = height * width, self.values["batch_size"]
-        for name, rule in list(self.values.items()):
-            if isinstance(rule, Rule):
-                self.put(f"{self.sources[name]}: {rule.words}", {name: rule.value(pixels, batch_size)})
+        size = self.values["image_size"] or (1, 1)  # a point is as one pixel
+        found = {**self.values, **self.options}
+        rules = {name: value for name, value in found.items() if isinstance(value, Rule)}
+        for name in sorted(rules, key="batch_size".__ne__):  # which the others ask for
+            batch_size = 0 if name == "batch_size" else self.values["batch_size"]
+            value, words = rules[name].apply(size, batch_size)
+            self.put(f"{self.sources[name]}: {words}", {name: value})
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,14 @@ class Request:
 
     @property
     def recipes(self) -> list[tuple[str, Defaults]]:
-        """Defaults by precedence: those of the loss, then those of the architecture."""
+        """Defaults by precedence: those of the loss, then those of the architecture and of its presets."""
         settings = registry.load_recipe(self.loss).settings
         found = [(f"loss {self.loss}", each) for each in settings]
-        return found + [(f"architecture {self.arch}", each) for each in self.architecture.settings]
+        own = [*self.architecture.settings]
+        if self.preset in self.architecture.presets:
+            named = self.architecture.presets[self.preset].settings
+            own += [replace(each, preset=self.preset) for each in named]
+        return found + [(f"architecture {self.arch}", each) for each in own]
 
 
 def order_layers(request: Request, native: "Native", config: Layer, flags: SettingValues) -> list[Layer]:

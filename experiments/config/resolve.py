@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from experiments.config.components import derive_options
+from experiments.config.factory import build_networks, growth_of_generator
+from experiments.config.files import is_resolved
 from experiments.config.precedence import (
     Request,
     SettingsStack,
@@ -14,6 +18,8 @@ from experiments.config.precedence import (
     without_automatic,
 )
 from experiments.config.rules import class_count, derive_settings, derive_task
+from experiments.config.run_length import STAGES, check_sizes
+from experiments.config.scheduled_values import drop_idle_schedules
 from experiments.core import registry
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError, usage_errors
@@ -70,7 +76,7 @@ def resolve(
             add_named_plugins(file_paths(flags["plugin"]))
     else:
         add_recorded_plugins(file.get("plugin"), f"config {file_name}")
-    request = _request(asked)
+    request = _request(asked, "--preset" if "preset" in flags else f"config {file_name}: preset")
     source, native = request.source, _native(request)
     layers = order_layers(request, native, (f"config {file_name}", file), flags)
     size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
@@ -80,6 +86,7 @@ def resolve(
     stack.apply_rules()
     stack.put(*class_count(stack.values, source))
     derive_task(stack, request.architecture, source, flags)
+    drop_idle_schedules(stack, asked)
     derive_settings(stack, source.kind, asked, flags)
     if source.kind not in request.architecture.data:
         raise UsageError(
@@ -88,11 +95,35 @@ def resolve(
         )
     options = _with_found_values(derive_options(stack, flags), stack, source)
     check_trackers(stack.values["track"])
-    return RunSpec(Settings(**stack.values, options=options), stack.sources)
+    spec = RunSpec(Settings(**stack.values, options=options), stack.sources)
+    _check_sizes(spec, recorded="" if not is_resolved(file) else f"config {file_name}")
+    return spec
 
 
-def _request(asked: SettingValues) -> Request:
-    """The architecture, loss, data, device and preset that are asked for, or their defaults."""
+def _check_sizes(spec: RunSpec, recorded: str) -> None:
+    """Checks that growing networks have the sizes for which batch sizes or rates are asked for.
+
+    Args:
+        recorded: source of settings that another run recorded, which are not asked for.
+    """
+    asked = {
+        key
+        for key in STAGES
+        if spec.settings.options.get(key)
+        and spec.sources[key].startswith(("flag", "config"))
+        and spec.sources[key] != recorded
+    }
+    if asked:
+        with torch.device("meta"):
+            generator, _ = build_networks(spec.settings)
+        check_sizes(spec.settings, growth_of_generator(spec.settings, generator), asked)
+
+
+def _request(asked: SettingValues, preset_from: str) -> Request:
+    """The architecture, loss, data, device and preset that are asked for, or their defaults.
+
+    Raises UsageError for what there is not; `preset_from` is where the preset was named.
+    """
     arch = _name(asked.get("arch")) or Settings.arch
     architecture: Architecture = registry.load("architecture", arch)
     loss = _name(asked.get("loss")) or architecture.default_loss
@@ -100,7 +131,9 @@ def _request(asked: SettingValues) -> Request:
     data = absolute_spec(_name(asked.get("data")) or architecture.default_data)
     source = open_source(data, data_access_from(_keys(asked)))
     device = resolve_device(asked.get("device", "auto"))
-    preset = asked.get("preset", "auto")
+    preset, known = asked.get("preset", "auto"), architecture.describe_presets()
+    if preset not in known:
+        raise UsageError(f"{preset_from} {preset}: architecture {arch} has {', '.join(known)}")
     if preset == "auto":
         preset = "laptop" if device == "cpu" else "paper"
     return Request(architecture, arch, loss, data, source, device, preset)

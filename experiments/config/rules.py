@@ -152,7 +152,8 @@ def class_count(values: SettingValues, source: Source) -> tuple[str, dict[str, i
         names = source.class_names()
     if not names:
         raise UsageError(
-            f"--conditional: data {values['data']} has no labels; leave it out, or take data with classes "
-            "(a folder with one subfolder for each, shapes, cifar10)"
+            f"--conditional: data {values['data']} has no labels; leave it out (where a preset brings it: "
+            "--no-conditional), or take data with classes (a folder with one subfolder for each, shapes, "
+            "cifar10)"
         )
     return f"data {values['data']}", {"classes": len(names)}

@@ -4,7 +4,7 @@ Growing networks may have batches of another size at each image size (ProGAN, ap
 into segments of equal steps, and everything else follows from where these begin.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
@@ -23,6 +23,7 @@ class Growth:
     Attributes:
         sides: pixels on the longer side, at every image size that they grow through.
         batch_sizes: batch size at each of them.
+        rate_factors: multiple of the learning rates at each of them.
         pace: schedule of growing. It counts images where batches differ: a share of the run would depend on
         its
             length, and the length in images on how long the batches are large.
@@ -31,18 +32,18 @@ class Growth:
     sides: tuple[int, ...]
     batch_sizes: tuple[int, ...]
     pace: GrowthPace
+    rate_factors: tuple[float, ...] = ()
 
 
 def plan_growth(settings: Settings, levels: int) -> Growth:
     """Plans the growth of networks that double their images `levels` times; 0 for those that do not grow.
 
-    Raises UsageError for a batch size at an image size that they do not have.
+    Batch sizes and rates at image sizes that they do not have are without effect.
     """
     longest = max(settings.image_size or (0,))
     sides = tuple(longest >> halvings for halvings in reversed(range(levels + 1)))
     named = dict(settings.options.get("arch.stage_batch_sizes", ()))
-    if unknown := [side for side in named if side not in sides]:
-        raise unreached_size_error(unknown, settings, sides)
+    factors = dict(settings.options.get("arch.stage_rate_factors", ()))
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
     pace = GrowthPace(
         *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
@@ -50,7 +51,7 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
     if named and levels and pace == SCALED:
         each = GROWING_SHARE / (2 * levels) * _planned_images(length_of_schedules(settings), batch_sizes)
         pace = GrowthPace(each, each)
-    return Growth(sides, batch_sizes, pace)
+    return Growth(sides, batch_sizes, pace, tuple(factors.get(side, 1.0) for side in sides))
 
 
 def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
@@ -76,27 +77,24 @@ def length_of_schedules(settings: Settings) -> Settings:
 
 
 def plan_batches(settings: Settings, growth: Growth, batches_per_round: int) -> BatchSchedule:
-    """Plans the batches of the whole run, whichever way its length was given.
-
-    Raises UsageError for a batch size at an image size that the run ends before.
-    """
-    whole, reached = _plan_segments(settings, growth, batches_per_round)
-    stages = settings.options.get("arch.stage_batch_sizes", ())
-    if missed := [side for side, _ in stages if side not in reached]:
-        raise unreached_size_error(missed, settings, sorted(reached))
+    """Plans the batches of the whole run, whichever way its length was given."""
+    whole, _ = _plan_segments(settings, growth, batches_per_round)
     if (own := length_of_schedules(settings)) is settings:
         return whole
     return replace(whole, schedule_images=_plan_segments(own, growth, batches_per_round)[0].images)
 
 
 def _plan_segments(
-    settings: Settings, growth: Growth, batches_per_round: int
+    settings: Settings, growth: Growth, batches_per_round: int, by_size: bool = False
 ) -> tuple[BatchSchedule, set[int]]:
-    """Plans the batches of a run of this length; returns them with the image sizes that it reaches."""
+    """Plans the batches of a run of this length; returns them with the image sizes that it reaches.
+
+    Sizes with the same batches are not told apart but with `by_size`.
+    """
     levels, stages = len(growth.sides) - 1, settings.options.get("arch.stage_batch_sizes", ())
 
     def level_at(seen: int) -> int:
-        return ceil(growth.pace.stage(Clock(seen), levels)) if stages else levels
+        return ceil(growth.pace.stage(Clock(seen), levels)) if stages or by_size else levels
 
     segments: list[Segment] = []
     reached: set[int] = set()
@@ -129,12 +127,29 @@ def _count_steps(kimg: float | None, seen: int, images_per_round: int) -> int:
     return ceil(((kimg or 0.0) * 1000 - seen) / images_per_round)
 
 
-def unreached_size_error(sides: Sequence[int], settings: Settings, reached: Sequence[int]) -> UsageError:
-    """Makes the error for a batch size at an image size that the run never has."""
-    return UsageError(
-        f"--stage-batch-sizes: this run of {settings.arch} is never at {_join_numbers(sides)} pixels, "
-        f"but at {_join_numbers(reached)}"
-    )
+STAGES = {
+    "arch.stage_batch_sizes": "--stage-batch-sizes",
+    "arch.stage_rate_factors": "--set arch.stage_rate_factors",
+}
+
+
+def check_sizes(settings: Settings, growth: Growth, asked: Collection[str]) -> None:
+    """Checks that a run has every image size for which batch sizes or rates are asked for.
+
+    Args:
+        asked: keys of these options that are asked for; recipes may name more sizes.
+
+    Raises UsageError for a size that the networks do not have, or that the run ends before.
+    """
+    _, reached = _plan_segments(settings, growth, settings.n_critic, by_size=True)
+    for key in STAGES:
+        sides = [side for side, _ in settings.options.get(key, ()) if key in asked]
+        for known in (growth.sides, sorted(reached)):
+            if missed := [side for side in sides if side not in known]:
+                raise UsageError(
+                    f"{STAGES[key]}: this run of {settings.arch} is never at {_join_numbers(missed)} pixels, "
+                    f"but at {_join_numbers(known)}"
+                )
 
 
 def _join_numbers(numbers: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from torch.nn.modules.dropout import _DropoutNd
 
 from experiments.config.components import components_of, owners_of_options, plugins_of
-from experiments.config.precedence import flatten
+from experiments.config.precedence import SettingsStack, flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import SettingValues
@@ -131,6 +131,28 @@ def schedulable_options(values: SettingValues) -> dict[str, tuple[str, str]]:
         for name, field in owner.options.items()
         if field.metadata.get("is_schedulable")
     }
+
+
+def drop_idle_schedules(stack: SettingsStack, asked: SettingValues) -> None:
+    """Drops the scheduled values that recipes bring for what is set to a number, or for what the run lacks.
+
+    Args:
+        asked: settings by name and options by key, of the config file and of flags.
+    """
+    values, origin = stack.values, stack.sources["schedule"]
+    if origin.startswith(("flag", "config")) or not values["schedule"]:
+        return
+    given = {key for key, value in flatten("settings", asked) if value is not None}
+    idle = given | {key for key in ("ema_kimg", "critic_ema_kimg", "critic_dropout") if not values[key]}
+    if "optimizer.betas" in given or not registry.load("optimizer", values["optimizer"]).has_betas:
+        idle.add("beta2")
+    if values["ttur"] is not None:
+        idle.add("lr_critic")
+    if not values["penalty"]:
+        idle.add("penalty_weight")
+    kept = tuple(each for each in values["schedule"] if each[0] not in idle)
+    if kept != values["schedule"]:
+        stack.put(f"{origin}, without what is set to a number", {"schedule": kept})
 
 
 def check_scheduled_values(values: SettingValues, flags: SettingValues) -> None:

@@ -84,9 +84,11 @@ class Settings:
         text, "Data set (gans list data), or folder:PATH; default: the architecture's.", "SPEC", ""
     )
     preset: str = setting(
-        choice("auto", "paper", "laptop"),
-        "Scale of the run: auto is laptop on a CPU, else paper.",
-        default="auto",
+        text,
+        "Scale of the run: auto is laptop on a CPU, else paper; NAME is a published configuration of the "
+        "architecture (gans list ARCH).",
+        "auto|paper|laptop|NAME",
+        "auto",
     )
     device: str = setting(
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"

@@ -16,9 +16,16 @@ from gans.layers.batch_statistics import MinibatchStatistic
 from gans.layers.norms import CriticNorm
 from gans.norms.none import NoNorm
 from losses.core.options import NoOptions
-from losses.recipe import Defaults
+from losses.recipe import Defaults, Preset
 
 Task = Literal["noise", "pairs", "domains", "attributes"]
+
+# Presets of every architecture.
+USUAL_PRESETS = {
+    "auto": "laptop on a CPU, else paper",
+    "paper": "the scale of the paper",
+    "laptop": "the smallest scale that shows the idea",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Architecture:
         default_loss: the loss of `gans run --arch NAME` alone.
         default_data: the embedded data of `gans run --arch NAME` alone.
         settings: its own defaults.
+        presets: published configurations by the name after `--preset`.
         critic_norm: the critic's normalization where neither the loss nor the user asks for another.
         game: brings the networks and the loss together.
         options_type: dataclass of the architecture's own options (losses/core/options.py).
@@ -97,6 +105,7 @@ class Architecture:
     default_loss: str
     default_data: str
     settings: tuple[Defaults, ...]
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     critic_norm: str = "none"
     minibatch_statistic: str | None = None
     takes_labels: bool = False
@@ -107,3 +116,9 @@ class Architecture:
     earlier_options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     has_earlier_critics: bool = False
     renamed_keys: Mapping[str, str] = field(default_factory=dict)
+
+    def describe_presets(self) -> dict[str, str]:
+        """One line of every preset that `--preset` takes, by name."""
+        own = {name: each.summary for name, each in self.presets.items()}
+        unnamed = {each.preset for each in self.settings if each.preset} - own.keys() - USUAL_PRESETS.keys()
+        return USUAL_PRESETS | own | dict.fromkeys(sorted(unnamed), "")

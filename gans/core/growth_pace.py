@@ -1,8 +1,9 @@
 """Pace of progressive growing: how long each size fades in and stays (ProGAN, figure 2)."""
 
 from dataclasses import dataclass
+from math import ceil
 
-from gans.core.clock import Clock
+from gans.core.clock import Clock, RateFactor
 from losses.core.options import option
 
 GROWING_SHARE = 0.6  # of a run that says nothing of its pace; the rest is spent at full size
@@ -16,6 +17,11 @@ class GrowthOptions:
     stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
     stage_batch_sizes: tuple[tuple[int, int], ...] = option(
         (), "Batch sizes by the longer side of the images, SIDE:N,…; at others --batch-size.", at_least=1
+    )
+    stage_rate_factors: tuple[tuple[int, float], ...] = option(
+        (),
+        "Multiples of both learning rates by the longer side of the images, SIDE:FACTOR,…; at others 1.",
+        above=0.0,
     )
 
 
@@ -50,3 +56,24 @@ class GrowthPace:
 
 
 SCALED = GrowthPace()
+
+
+@dataclass(frozen=True)
+class StageRate:
+    """Learning rate multiplier of growing networks: a factor for each size, times that of a schedule.
+
+    From the start of its fade-in on, a size has its own factor, as its own batch size.
+
+    Attributes:
+        schedule: the multiplier that all sizes share.
+        pace: schedule of growing.
+        factors: by size, from the smallest.
+    """
+
+    schedule: RateFactor
+    pace: GrowthPace
+    factors: tuple[float, ...]
+
+    def __call__(self, clock: Clock) -> float:
+        level = ceil(self.pace.stage(clock, len(self.factors) - 1))
+        return self.schedule(clock) * self.factors[level]

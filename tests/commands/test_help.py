@@ -108,7 +108,7 @@ def test_words_of_a_choice_are_those_that_are_taken() -> None:
     for name in ("preset", "fit", "on_collapse", "evaluate_reference"):
         words = line_of("run", flag(name)).split()[1].split("|")
         assert len(words) > 1 and all(accepts(name, word) for word in words)
-    assert line_of("run", "--preset").split()[1] == "auto|paper|laptop"
+    assert line_of("run", "--preset").split()[1] == "auto|paper|laptop|NAME"
 
 
 def test_schedules_name_what_moves() -> None:

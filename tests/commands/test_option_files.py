@@ -161,7 +161,7 @@ def test_a_flat_config_has_the_same_options(name: str) -> None:
     assert {key: settings.options[key] for key in stated} == stated
     again = resolve({}, read_config(file), "config.json").settings
     assert {key: again.options[key] for key in stated} == stated
-    components = ("arch", "data", "loss", "penalty", "optimizer", "minibatch_statistic", "track")
+    components = ("arch", "data", "loss", "penalty", "optimizer", "minibatch_statistic", "augment", "track")
     own = {name: getattr(again, name) for name in components if getattr(again, name) is not None}
     defaults = resolve({**own, "device": "cpu"}).settings.options
     unknown_then = again.options.keys() - stated.keys() - {"arch.fade_kimg", "arch.stable_kimg"}

@@ -20,8 +20,9 @@ PAPERS: dict[str, tuple[Row, dict[str, Any]]] = {
         {"arch.fade_kimg": 600.0, "arch.stable_kimg": 600.0, "regularizers": (("drift", 0.001),)}
         | {"optimizer.betas": (0.0, 0.99), "penalty_weight": 10.0},
     ),
+    # The authors' code, for eight GPUs.
     "stylegan": (
-        (256, 16, 25_000.0, 512, 64, 1, 1e-3, 10.0),
+        (256, 32, 25_000.0, 512, 64, 1, 1e-3, 10.0),
         {"arch.fade_kimg": 600.0, "arch.stable_kimg": 600.0, "regularizers": ()}
         | {"optimizer.betas": (0.0, 0.99), "penalty_weight": 10.0, "penalty_every": 1},
     ),

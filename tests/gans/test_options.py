@@ -19,6 +19,7 @@ GROWTH = {
     "fade_kimg": (None, "(0, ∞)"),
     "stable_kimg": (None, "(0, ∞)"),
     "stage_batch_sizes": ((), "[1, ∞)"),
+    "stage_rate_factors": ((), "(0, ∞)"),
 }
 STYLES = {
     "style_mixing": (0.9, "[0, 1]", "is_schedulable"),

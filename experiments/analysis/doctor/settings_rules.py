@@ -11,6 +11,7 @@ from experiments.config.run_length import plan_batches
 from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings
 from gans.core.clock import Clock
+from gans.core.ema import EmaOptions
 
 
 def batch_norm_under_penalty(history: History) -> Finding | None:
@@ -78,8 +79,8 @@ OLD_SHARE = 0.5  # share of the EMA that is older than the newest layers
 def ema_lags(history: History) -> Finding | None:
     """Finds an EMA that is mostly older than the layers that grew last, at the end of the run.
 
-    The half-life is at most a twentieth of the images shown (gans/core/ema.py), so that nothing else of
-    a run can be too young for it.
+    With its ramp-up the half-life is at most a share of the images shown (gans/core/ema.py), so that nothing
+    else of a run can be too young for it.
     """
     settings = history.settings
     if not settings.ema_kimg or history.progress < 1 or not history.terms:
@@ -87,7 +88,8 @@ def ema_lags(history: History) -> Finding | None:
     began = _newest_level_kimg(history)
     if began is None:
         return None
-    half_life = min(settings.ema_kimg, 0.05 * history.kimg)
+    ramp_up = settings.options.get("ema.ramp_up", EmaOptions.ramp_up)
+    half_life = settings.ema_kimg if ramp_up is None else min(settings.ema_kimg, ramp_up * history.kimg)
     old = 0.5 ** ((history.kimg - began) / half_life)
     if old <= OLD_SHARE:
         return None

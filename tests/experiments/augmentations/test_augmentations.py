@@ -1,9 +1,11 @@
 """Augmentations change each image by its own draw, and nothing else."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from experiments.augmentations.crop import Crop
+from experiments.augmentations.crop import Crop, CropOptions
 from experiments.augmentations.flip import Flip
 from experiments.augmentations.jitter import Jitter
 from experiments.core import registry
@@ -95,3 +97,21 @@ def test_names_alone_have_their_usual_strength() -> None:
             read_setting("augment", words)
     with pytest.raises(UsageError, match="unknown augmentation 'flap'; did you mean flip"):
         read_setting("augment", "flap")
+
+
+def test_crop_from_enlarged_images_cuts_out_every_place() -> None:
+    """As pix2pix and CycleGAN: resized bicubically, as Pillow does, and a window cut out at random."""
+    torch.manual_seed(0)
+    levels = torch.randint(64, 192, (1, 1, 12, 16), dtype=torch.uint8)
+    images = (levels / 127.5 - 1).expand(300, -1, -1, -1)
+    cut = Crop(CropOptions(border="enlarge")).apply(images, 0.25)
+    large = Image.fromarray(levels[0, 0].numpy()).resize((20, 15), Image.Resampling.BICUBIC)
+    reference = torch.from_numpy(np.array(large)) / 127.5 - 1
+    windows = {(y, x): reference[y : y + 12, x : x + 16] for y in range(4) for x in range(5)}
+    found = set()
+    for image in cut[:, 0]:
+        near = [place for place, window in windows.items() if (image - window).abs().max() < 1.5 / 127.5]
+        assert len(near) == 1
+        found.add(near[0])
+    assert found == set(windows), "all places occur"
+    assert cut.abs().max() <= 1

@@ -11,6 +11,7 @@ import torch
 from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.resolve import resolve
 from experiments.core import registry
+from experiments.core.errors import UsageError
 from experiments.core.settings import read_setting
 from experiments.core.stop_signal import StopSignal
 from experiments.data.core.loader import Loader
@@ -192,3 +193,49 @@ def test_what_is_refused(refused: Any, all_shapes: None) -> None:
         refused(2, ("never at 16 ", "4, 8"), f"{line} {slow}{dry}")
     refused(2, ("5000", "--stage-batch-sizes 4:"), f"{line} --data shapes --stage-batch-sizes 4:9999999")
     assert not Path("run").exists()
+
+
+def test_sizes_that_a_preset_names_need_not_be_reached(tmp_path: Path) -> None:
+    """A short run ends before them; what it recorded is no request, so that it can be made longer."""
+    short = resolve({"arch": "stylegan", "preset": "paper", "image_size": (64, 64), "kimg": 1.0})
+    assert short.settings.options["arch.stage_batch_sizes"] == ((8, 256), (16, 128), (32, 64), (64, 32))
+    assert estimate(short).steps == 4
+    again = resolve({"kimg": 2.0}, short.settings.to_dict(), "config.json")
+    assert estimate(again).steps == 8
+    asked: dict[str, dict[str, object]] = {
+        "--stage-batch-sizes": {"stage_batch_sizes": ((64, 8),)},
+        "arch.stage_rate_factors": {"arch.stage_rate_factors": ((64, 2.0),)},
+    }
+    for words, flags in asked.items():
+        for given, file in ((flags, {}), ({}, flags)):
+            with pytest.raises(UsageError, match=f"{words}: this run of stylegan is never at 64 .* but at 8"):
+                resolve(
+                    {
+                        **TINY,
+                        "arch": "stylegan",
+                        "image_size": (64, 64),
+                        "kimg": 1,
+                        **given,
+                        "stable_kimg": 9.0,
+                    },
+                    file,
+                    "f.json",
+                )
+
+
+def test_rates_of_a_run_follow_its_sizes() -> None:
+    """The learning rates of both optimizers, as the game sets them."""
+    factors = ((4, 0.5), (16, 3.0))
+    experiment = experiment_of(
+        steps=30, lr_generator=1e-3, lr_critic=2e-3, **{"arch.stage_rate_factors": factors}
+    )
+    game: Any = experiment.game
+    found: dict[int, set[tuple[float, ...]]] = {}
+
+    def note(progress: Progress, scores: Scores) -> None:
+        players = (game.duel.generator, game.duel.critic)
+        rates = tuple(round(player.optimizer.param_groups[0]["lr"], 9) for player in players)
+        found.setdefault(4 * 2 ** math.ceil(game.stages[0].now), set()).add(rates)
+
+    train_steps(experiment, 0, [note], StopSignal())
+    assert found == {4: {(5e-4, 1e-3)}, 8: {(1e-3, 2e-3)}, 16: {(3e-3, 6e-3)}}

@@ -1,0 +1,1 @@
+"""Presets: published configurations of the architectures, as data."""
