@@ -17,7 +17,7 @@ from losses.core.options import option
 
 
 @dataclass(frozen=True)
-class PathLengthOptions:
+class PathPenaltyOptions:
     """Options of path length regularization (StyleGAN2, appendix B)."""
 
     path_length_weight: float = option(
@@ -37,7 +37,7 @@ class PathLengthOptions:
 
 
 @dataclass(frozen=True)
-class LazyOptions(StyleOptions, PathLengthOptions):
+class LazyOptions(StyleOptions, PathPenaltyOptions):
     """Options of generators with styles whose path lengths are regularized."""
 
 

@@ -17,7 +17,7 @@ from experiments.core.options import SLOTS, describe_options, plugins_in
 from experiments.core.settings import Settings
 from experiments.runs.export import Role, export_network, import_network
 from experiments.runs.generator import load_generator
-from gans.core.styles import MappingNetwork
+from gans.core.styles import StyleGAN2Mapping
 from tests.commands.helpers import Gans
 from tests.conftest import ARCHITECTURES, DATA
 
@@ -30,7 +30,7 @@ def test_a_mapping_of_two_layers_is_sampled_as_it_was_trained(gans: Gans) -> Non
     assert gans(f"run {STYLES} --steps 3 --set arch.mapping_layers=2 --out run").status == 0
     network, settings = load_generator(Path("run"))
     assert settings.options["arch.mapping_layers"] == 2
-    (mapping,) = [module for module in network.modules() if isinstance(module, MappingNetwork)]
+    (mapping,) = [module for module in network.modules() if isinstance(module, StyleGAN2Mapping)]
     assert len([m for m in mapping.modules() if isinstance(m, torch.nn.Module) and hasattr(m, "weight")]) == 2
     Path("alone").mkdir()
     shutil.copy("run/generator.safetensors", "alone/one.safetensors")
@@ -79,6 +79,11 @@ def test_a_generator_opens_whatever_its_critic_was_built_from(gans: Gans) -> Non
 # Another value of every option that shapes networks. A new one has to be put here.
 OTHERS = {
     "arch.hidden_layers": 1,
+    "arch.widest": 8,
+    "arch.revision": 1,
+    "arch.critic_skips": "none",
+    "arch.conv_clamp": 0.25,
+    "arch.full_width_up_to": 8,
     "arch.blocks_per_scale": 1,
     "arch.expansion": 1,
     "arch.group_width": 8,

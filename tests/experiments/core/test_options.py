@@ -94,7 +94,7 @@ def test_words_and_json_are_read_alike(key: str, value: Any, found: Any) -> None
     ("key", "mentions"),
     [
         ("arch.maping_layers", "did you mean arch.mapping_layers"),
-        ("arch.nothing_like_it", "it has arch.style_mixing"),
+        ("arch.nothing_like_it", "it has arch.widest, .*arch.style_mixing"),
         ("archh.mapping_layers", "there is no component archh; did you mean arch"),
         ("optimizer.nesterov", "optimizer adam has no option nesterov"),
     ],
