@@ -11,6 +11,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.resume import changes_length, changes_only_length, length_flag
 from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
+from experiments.training.fine_tuning import begin_from_weights
 from experiments.training.memory_estimate import estimate
 from experiments.training.trainer import Trainer
 
@@ -40,20 +41,26 @@ def run(
         log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
     # A new folder is made only for settings that can be built; an old one is locked first.
-    parts = None if folder.exists else _build(spec)
+    parts = None if folder.exists else _build(spec, folder)
     folder.prepare()
     with folder.lock():
         changed = check_folder(
             spec, folder, force, resumes
         )  # again: another process may have been here since
-        experiment, evaluator = parts or _build(spec)
+        experiment, evaluator = parts or _build(spec, folder)
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
 
 
-def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
-    """Builds the experiment, and its evaluator where evaluations are asked for."""
+def _build(spec: RunSpec, folder: RunFolder) -> tuple[Experiment, Evaluator | None]:
+    """Builds the experiment, and its evaluator where evaluations are asked for.
+
+    It has its initial weights, if any, unless there are checkpoints to go on from.
+    """
     evaluator = open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
-    return build(spec), evaluator
+    experiment = build(spec)
+    if spec.settings.init_from is not None and not folder.checkpoints().paths():
+        begin_from_weights(experiment)
+    return experiment, evaluator
 
 
 def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = False) -> list[str]:

@@ -86,6 +86,9 @@ class Architecture:
         revision: goes up when the same weights make other samples, or are named otherwise.
         earlier_options: earlier revision → the options with which its generators make the samples that they
             made. Their training is not gone on with; that of revisions that are missing here is.
+        counted_from_end: lists and sequences of layers of which the last, not the first, has the same place
+            at all image sizes, such as those that are counted from the image: "critic.blocks", or "critic"
+            for one that is a sequence itself. A run that begins from weights matches layers so.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 
@@ -105,3 +108,4 @@ class Architecture:
     revision: int = 1
     earlier_options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     renamed_keys: Mapping[str, str] = field(default_factory=dict)
+    counted_from_end: tuple[str, ...] = ()
