@@ -44,13 +44,21 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
     if unknown := [side for side in named if side not in sides]:
         raise unreached_size_error(unknown, settings, sides)
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
+    first = _first_level(settings.options.get("arch.initial_side"), sides)
     pace = GrowthPace(
-        *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
+        *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")),
+        first_level=first,
     )
-    if named and levels and pace == SCALED:
-        each = GROWING_SHARE / (2 * levels) * _planned_images(length_of_schedules(settings), batch_sizes)
-        pace = GrowthPace(each, each)
+    if named and levels > first and pace == replace(SCALED, first_level=first):
+        images = _planned_images(length_of_schedules(settings), batch_sizes[first:])
+        each = GROWING_SHARE / (2 * (levels - first)) * images
+        pace = GrowthPace(each, each, first)
     return Growth(sides, batch_sizes, pace)
+
+
+def _first_level(side: int | None, sides: Sequence[int]) -> int:
+    """Index of the size that growing begins at: the largest of at most `side` pixels, or the smallest."""
+    return max((level for level, each in enumerate(sides) if each <= (side or 0)), default=0)
 
 
 def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:

@@ -20,6 +20,7 @@ from experiments.data.core.sources import absolute_spec
 from experiments.runs.folder import RunFolder
 from experiments.runs.initial_weights import InitialWeights, read_initial_weights
 from experiments.runs.weights import Role
+from gans.core.growth import GrowingGenerator
 from gans.core.layer_matching import LayerMatch, match_layers
 
 ORIGIN = "--init-from"  # with which the sources of all these values begin
@@ -76,6 +77,9 @@ def _layers(weights: InitialWeights, asked: SettingValues) -> list[Layer]:
     values: dict[str, Any] = {name: getattr(own, name) for name in NETWORK}
     values |= {name: getattr(own, name) for name in ("loss", "data", "plugin")}
     values |= network_options(own)
+    if isinstance(weights.ema, GrowingGenerator) and own.image_size:  # it has grown so far
+        stage = weights.ema.stage
+        values["arch.initial_side"] = max(own.image_size) >> (stage.levels - int(stage.now))
     if absolute_spec(asked.get("data") or own.data or "-") == own.data:
         values["conditional"] = own.conditional
     if asked.get("loss") in (None, own.loss):

@@ -101,8 +101,9 @@ def _match(settings: Settings, weights: InitialWeights, generator: nn.Module, cr
 
 def _shape(settings: Settings) -> str:
     """Words for what decides the shapes of the layers."""
-    size = "points" if settings.image_size is None else "--image-size {}x{}".format(*settings.image_size)
-    return f"--width {settings.width} and {size}"
+    height, width = settings.image_size or (0, 0)
+    size = f"images of {height}x{width}" if settings.image_size else "points"
+    return f"a width of {settings.width} and {size}"
 
 
 def _check_fixed(settings: Settings, role: Role, network: nn.Module, match: LayerMatch | None) -> None:

@@ -20,14 +20,14 @@ from gans.layers.labels import class_axis
 COUNT = 2  # samples that are enough for the sizes of maps
 
 
-class _Group(NamedTuple):
-    """Number of tensors in a group of layers, and of those that are taken."""
+class _LayerCount(NamedTuple):
+    """Number of tensors in a group of layers that are taken, and of all."""
 
     taken: int = 0
-    count: int = 0
+    total: int = 0
 
     def __str__(self) -> str:
-        return f"{self.taken} of {self.count} taken" if self.taken else "new"
+        return f"{self.taken} of {self.total} taken" if self.taken else "new"
 
 
 def describe_match(settings: Settings, role: Role, match: LayerMatch, classes: tuple[int, int]) -> list[str]:
@@ -37,33 +37,33 @@ def describe_match(settings: Settings, role: Role, match: LayerMatch, classes: t
         classes: how many the other network has, and this one.
     """
     sides = _image_sides(settings, role)
-    parts: dict[str, _Group] = {}
-    sizes: dict[int, _Group] = {}
+    parts: dict[str, _LayerCount] = {}
+    sizes: dict[int, _LayerCount] = {}
     labels: list[WeightLayer] = []
     for layer in match.layers:
         side = _side_of(layer, sides)
         if class_axis(layer.module) is not None:
             labels.append(layer)
         elif side is not None:
-            sizes[side] = _add(sizes.get(side, _Group()), layer, match)
+            sizes[side] = _add(sizes.get(side, _LayerCount()), layer, match)
         else:
             part = _part_of(layer)
-            parts[part] = _add(parts.get(part, _Group()), layer, match)
+            parts[part] = _add(parts.get(part, _LayerCount()), layer, match)
     rows = [f"{name} {group}" for name, group in parts.items()]
     rows += [f"layers of {_describe_sizes(sizes)}"] if sizes else []
     return rows + ([_describe_labels(labels, match, *classes)] if labels else [])
 
 
-def _add(group: _Group, layer: WeightLayer, match: LayerMatch) -> _Group:
+def _add(group: _LayerCount, layer: WeightLayer, match: LayerMatch) -> _LayerCount:
     taken = sum(name in match.taken for name in layer.names)
-    return _Group(group.taken + taken, group.count + len(layer.names))
+    return _LayerCount(group.taken + taken, group.total + len(layer.names))
 
 
-def _describe_sizes(sizes: Mapping[int, _Group]) -> str:
+def _describe_sizes(sizes: Mapping[int, _LayerCount]) -> str:
     """Describes groups by image size; neighbours of which all, or no, layers are taken are one."""
     found: list[tuple[list[int], str]] = []
     for side, group in sorted(sizes.items()):
-        words = "taken" if group.taken == group.count else str(group)
+        words = "taken" if group.taken == group.total else str(group)
         if found and found[-1][1] == words:
             found[-1][0].append(side)
         else:
