@@ -45,10 +45,10 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
         raise unreached_size_error(unknown, settings, sides)
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
     first = _first_level(settings.options.get("arch.initial_side"), sides)
-    pace = GrowthPace(
-        *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")),
-        first_level=first,
+    fade, stable = (
+        kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")
     )
+    pace = GrowthPace(fade, stable, first)
     if named and levels > first and pace == replace(SCALED, first_level=first):
         images = _planned_images(length_of_schedules(settings), batch_sizes[first:])
         each = GROWING_SHARE / (2 * (levels - first)) * images

@@ -114,9 +114,9 @@ def _from_checkpoint(name: str, folder: RunFolder, state: StateDict) -> InitialW
     _refuse_earlier_revision(name, settings, state.get("revision", 1))
 
     def weights(role: Role) -> StateDict:
-        prefix = f"{role}.network."
-        names = [key for key in state["game"] if prefix in f".{key}" and f".{prefix}" in f".{key}"]
-        return {key.partition(prefix)[2]: state["game"][key] for key in names}
+        prefix = f".{role}.network."  # of the player, which may be within another game
+        found = ((f".{key}".partition(prefix), value) for key, value in state["game"].items())
+        return {name: value for (_, is_there, name), value in found if is_there}
 
     try:
         critic_ema = state.get("critic_ema")

@@ -124,5 +124,7 @@ def _describe_tuning(settings: Settings) -> str:
     rates = (
         f"learning rates warm up over {warmup:g} kimg" if warmup else "learning rates begin at full height"
     )
+    if any(name in ("lr_generator", "lr_critic") for name, *_ in settings.schedule):
+        rates = "learning rates follow --schedule"
     average = "without ramp-up" if ramp_up is None else f"with a ramp-up of {ramp_up:g}"
     return f"{rates}, the EMA is {average} (--lr-warmup-kimg, --set ema.ramp_up)"
