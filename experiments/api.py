@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.console import describe_error
 from experiments.core.errors import UsageError, usage_errors
@@ -35,6 +34,7 @@ from experiments.inference.latent_space import LatentSpace, space_of
 from experiments.runs.folder import RunFolder, choose_folder, open_run
 from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class
 from experiments.runs.generator import load as load_file
+from experiments.runs.initial_settings import resolve_run
 from experiments.runs.resume import resolve_resumed_run
 from experiments.training.run import run
 from losses.core.adversarial import Adversarial
@@ -173,8 +173,9 @@ def train(
     elif restretch:
         raise UsageError("restretch has no meaning without resume; a new run has schedules of its length")
     else:
-        spec = resolve(asked, strengths=strengths)
-        folder = choose_folder(spec.settings) if out is None else RunFolder(Path(out))
+        into = None if out is None else RunFolder(Path(out))
+        spec = resolve_run(asked, strengths=strengths, folder=into)
+        folder = into or choose_folder(spec.settings)
     run(spec, folder, force, resumes=resume is not None)
     return Run(folder.path)
 

@@ -90,6 +90,7 @@ architecture = Architecture(
     generator=Generator,
     critic=critic,
     takes_labels=True,
+    counted_from_end=("critic",),
     data=("images",),
     default_loss="bce",
     default_data="shapes",

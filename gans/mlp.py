@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
-from gans.layers.labels import WithLabel
+from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import dropout
 from losses.core.options import option
 from losses.recipe import defaults
@@ -48,12 +48,16 @@ class Generator(LatentNetwork):
         return self.layers(self.with_label(z, *label)).view(-1, *self.sample_shape)
 
 
-class LabelledCritic(nn.Module):
+class LabelledCritic(LabelledChain):
     """Class-conditional critic: samples with labels `(N,)` appended as embeddings → logits `(N,)`."""
 
     def __init__(self, with_label: WithLabel, layers: nn.Module) -> None:
         super().__init__()
         self.with_label, self.layers = with_label, layers
+
+    @property
+    def chain(self) -> list[nn.Module]:
+        return [*self.layers.children()]
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         return self.layers(self.with_label(x.flatten(1), label))

@@ -206,6 +206,7 @@ architecture = Architecture(
     paper="Isola et al. 2017, arXiv:1611.07004",
     generator=UNet,
     critic=critic,
+    counted_from_end=("generator.up",),
     data=("images",),
     task="pairs",
     default_loss="bce",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.equalized_critic import WidthOptions, activation_layers, critic_head, widths_outwards
+from gans.core.fixed_layers import OrderedCritic
 from gans.core.growth import (
     GrowingCritic,
     GrowingDuel,
@@ -21,7 +22,7 @@ from gans.core.growth_pace import GrowthOptions
 from gans.core.presets.progan import BATCHES, PRESETS
 from gans.core.presets.rules import channels_by_size
 from gans.layers.equalized import GAIN, EqualizedConvolution, EqualizedLinear
-from gans.layers.labels import WithLabel
+from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import PixelNorm
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
@@ -80,7 +81,7 @@ class Generator(GrowingGenerator):
         return images if self.training else to_full_size(images, self.stage.levels - level)
 
 
-class Critic(GrowingCritic):
+class Critic(GrowingCritic, OrderedCritic):
     """ProGAN critic: images `(N, C, H, W)` → logits `(N,)`.
 
     Args:
@@ -107,6 +108,14 @@ class Critic(GrowingCritic):
             for wide, narrow in pairwise(widths)
         )
         self.last = critic_head(blueprint, widths[0])
+
+    @property
+    def parts_from_image(self) -> list[list[nn.Module]]:
+        parts: list[nn.Module] = []
+        for index in reversed(range(len(self.blocks) + 1)):
+            parts += [self.from_image[index - self.first]] if index >= self.first else []
+            parts += [self.blocks[index - 1]] if index else []
+        return [[*parts, *(self.last.chain if isinstance(self.last, LabelledChain) else [self.last])]]
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         level, share = self.stage.split()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.core.presets.r3gan import PRESETS
-from gans.layers.labels import WithLabel
+from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.resample import Downsample, Upsample
 from gans.layers.sizes import count_halvings, smallest_size
@@ -114,7 +114,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
     return nn.Sequential(*layers, initialize(nn.Linear(wide, 1, bias=False)), nn.Flatten(start_dim=0))
 
 
-class LabelCritic(nn.Module):
+class LabelCritic(LabelledChain):
     """Critic `C(x, y) = ⟨W φ(x), vector(y)⟩`: an inner product with the label's vector, and nothing else."""
 
     def __init__(self, features: nn.Module, wide: int, classes: int) -> None:
@@ -122,6 +122,10 @@ class LabelCritic(nn.Module):
         self.features = features
         self.project = initialize(nn.Linear(wide, wide, bias=False))
         self.vectors = initialize_vectors(nn.Embedding(classes, wide), gain=wide**-0.5)
+
+    @property
+    def chain(self) -> list[nn.Module]:
+        return [*self.features.children()]
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         return (self.project(self.features(x)) * self.vectors(label)).sum(dim=1)
@@ -253,6 +257,7 @@ architecture = Architecture(
     generator=Generator,
     critic=critic,
     takes_labels=True,
+    counted_from_end=("critic",),
     options_type=R3GANOptions,
     data=("images",),
     default_loss="r3gan",

@@ -211,6 +211,7 @@ architecture = Architecture(
     generator=Generator,
     critic=critic,
     takes_labels=True,
+    counted_from_end=("critic",),
     data=("images",),
     default_loss="hinge",
     default_data="shapes",

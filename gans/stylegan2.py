@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.equalized_critic import WidthOptions, activation_layers, widths_outwards
+from gans.core.fixed_layers import OrderedCritic
 from gans.core.lazy_duel import LazyDuel, LazyOptions
 from gans.core.networks import StyledNetwork
 from gans.core.presets.stylegan2 import FULL, GAMMA, PRESETS, RATE
@@ -154,7 +155,7 @@ class ImageLayer(nn.Module):
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
-class Critic(nn.Module):
+class Critic(OrderedCritic):
     """StyleGAN2 critic: images `(N, C, H, W)` → logits `(N,)`, with residual blocks (figure 7c).
 
     With classes the logit is `⟨features, mapped label⟩ / √width`, and nothing else.
@@ -172,6 +173,10 @@ class Critic(nn.Module):
         self.last = nn.Sequential(*critic_head(blueprint, wide))
         self.mapping = StyleGAN2Mapping(0, blueprint.classes, wide) if blueprint.classes else None
         self.logit = EqualizedLinear(wide, wide if blueprint.classes else 1, gain=1.0)
+
+    @property
+    def parts_from_image(self) -> list[list[nn.Module]]:
+        return [[self.from_image, self.blocks, self.last, self.logit]]
 
     def forward(self, x: Tensor, *label: Tensor) -> Tensor:
         features = self.logit(self.last(self.blocks(self.from_image(x))))
@@ -253,6 +258,7 @@ architecture = Architecture(
     generator=Generator,
     critic=Critic,
     takes_labels=True,
+    counted_from_end=("critic.blocks",),
     data=("images",),
     default_loss="r1",
     default_data="shapes",

@@ -134,6 +134,7 @@ architecture = Architecture(
     paper="deepfakes 2017 (no paper)",
     generator=Autoencoders,
     critic=DomainCritics,
+    counted_from_end=("generator.to_a", "generator.to_b"),
     data=("images",),
     task="domains",
     default_loss="lsgan",

@@ -25,6 +25,7 @@ RATE = click.FloatRange(0, 10, min_open=True)
 FEWEST_ROUNDS = 50
 # Settings of a run's length, of its rates over time, and of its files: here they are given.
 LEFT_OUT = (
+    *("init_from", "init_strict", "freeze_critic", "freeze_mapping"),
     *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
     *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
     *(

@@ -61,8 +61,8 @@ def run(
     if restretch and resume is None:
         raise UsageError("--restretch has no meaning without --resume; a new run has schedules of its length")
     from experiments.config.files import check_same_recipe, read_config
-    from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder, choose_folder, open_run
+    from experiments.runs.initial_settings import resolve_run
     from experiments.runs.resume import resolve_resumed_run
 
     asked, strengths = collect_settings(flags)
@@ -71,10 +71,14 @@ def run(
     else:
         values = read_config(config) if config else {}
         check_same_recipe(values, asked)
-        resolved = resolve(asked, values, str(config or ""), strengths)
+        into = RunFolder(out) if out else None
+        resolved = resolve_run(asked, values, str(config or ""), strengths, into)
     if dry_run:
+        from experiments.training.fine_tuning import check_initial_weights
         from experiments.training.memory_estimate import describe_plan
 
+        if resume is None:
+            check_initial_weights(resolved.settings)
         click.echo(describe_plan(resolved))
         return
     target = resume or out

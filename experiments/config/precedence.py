@@ -1,6 +1,6 @@
 """Precedence of the sources of settings: later ones over earlier ones, each value with its source.
 
-default < loss < architecture < presets of both < data < automatic < config file < flag
+default < loss < architecture < presets of both < data < automatic < initial weights < config file < flag
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -89,14 +89,20 @@ class Request:
         return found + [(f"architecture {self.arch}", each) for each in own]
 
 
-def order_layers(request: Request, native: "Native", config: Layer, flags: SettingValues) -> list[Layer]:
-    """Orders what comes after the recipes: the data's own shape, what is automatic, config file, flags."""
+def order_layers(
+    request: Request, native: "Native", initial: Iterable[Layer], config: Layer, flags: SettingValues
+) -> list[Layer]:
+    """Orders what comes after the recipes.
+
+    These are the data's own shape, what is automatic, what comes with initial weights, config file, flags.
+    """
     images = request.source.kind == "images"
     shape = {"image_size": native.size, "channels": native.channels or 3} if images else {}
     origin, file = config
     return [
         (f"data {request.data}", {name: value for name, value in shape.items() if value is not None}),
         ("automatic", {"preset": request.preset, "device": request.device}),
+        *initial,
         (origin, without_automatic(file)),
         ("flag", without_automatic(flags)),
     ]

@@ -1,6 +1,6 @@
 """Resolves flags, files and recipes into the specification of one run, every value with its source."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from experiments.config.components import derive_options
 from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.files import is_resolved
 from experiments.config.precedence import (
+    Layer,
     Request,
     SettingsStack,
     flatten,
@@ -56,6 +57,7 @@ def resolve(
     file: SettingValues | None = None,
     file_name: str = "",
     strengths: Mapping[str, float] | None = None,
+    initial: Sequence[Layer] = (),
 ) -> RunSpec:
     """Resolves the settings of a run from flags, a config file and recipes.
 
@@ -66,11 +68,14 @@ def resolve(
         file: settings by name and options by key from a config file (`read_config`).
         file_name: that file's name, to say where values came from.
         strengths: regularizers to add to those that the loss brings, or to take away with a strength of 0.
+        initial: what comes with weights to begin from (experiments/runs/initial_settings.py).
 
     Raises UsageError for values that cannot be, alone or together.
     """
     file = file or {}
     asked = {**file, **flags}
+    for _, values in reversed(initial):
+        asked = {**values, **asked}
     if "plugin" in flags:
         with usage_errors("--plugin"):
             add_named_plugins(file_paths(flags["plugin"]))
@@ -78,7 +83,7 @@ def resolve(
         add_recorded_plugins(file.get("plugin"), f"config {file_name}")
     request = _request(asked, "--preset" if "preset" in flags else f"config {file_name}: preset")
     source, native = request.source, _native(request)
-    layers = order_layers(request, native, (f"config {file_name}", file), flags)
+    layers = order_layers(request, native, initial, (f"config {file_name}", file), flags)
     size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
     stack = stack_layers(request, layers, max(size) if size else None)
     if strengths:

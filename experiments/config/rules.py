@@ -73,6 +73,12 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
     if values["extractor"] is not None:
         registry.check_name("extractor", values["extractor"].partition(":")[0])
     _derive_penalty(chosen, asked, flags, without_meaning)
+    if values["init_from"] is None:
+        for name in ("init_strict", "freeze_critic", "freeze_mapping"):
+            if flags.get(name):
+                raise UsageError(f"{flag(name)} has no meaning without --init-from; add it")
+        nothing = {"init_hash": None, "init_strict": False, "freeze_critic": 0, "freeze_mapping": False}
+        chosen.put("without --init-from", nothing)
     check_scheduled_values(values, flags)
 
 

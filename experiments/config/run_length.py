@@ -45,13 +45,21 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
     named = dict(settings.options.get("arch.stage_batch_sizes", ()))
     factors = dict(settings.options.get("arch.stage_rate_factors", ()))
     batch_sizes = tuple(named.get(side, settings.batch_size) for side in sides)
-    pace = GrowthPace(
-        *(kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg"))
+    first = _first_level(settings.options.get("arch.initial_side"), sides)
+    fade, stable = (
+        kimg_to_images(settings.options.get(f"arch.{name}")) for name in ("fade_kimg", "stable_kimg")
     )
-    if named and levels and pace == SCALED:
-        each = GROWING_SHARE / (2 * levels) * _planned_images(length_of_schedules(settings), batch_sizes)
-        pace = GrowthPace(each, each)
+    pace = GrowthPace(fade, stable, first)
+    if named and levels > first and pace == replace(SCALED, first_level=first):
+        images = _planned_images(length_of_schedules(settings), batch_sizes[first:])
+        each = GROWING_SHARE / (2 * (levels - first)) * images
+        pace = GrowthPace(each, each, first)
     return Growth(sides, batch_sizes, pace, tuple(factors.get(side, 1.0) for side in sides))
+
+
+def _first_level(side: int | None, sides: Sequence[int]) -> int:
+    """Index of the size that growing begins at: the largest of at most `side` pixels, or the smallest."""
+    return max((level for level, each in enumerate(sides) if each <= (side or 0)), default=0)
 
 
 def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:

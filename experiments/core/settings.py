@@ -24,6 +24,7 @@ from experiments.core.value_readers import (
     finite_number,
     folder_path,
     height_and_width,
+    path_words,
     penalty_points,
     scheduled_values,
     strengths,
@@ -94,6 +95,26 @@ class Settings:
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
+    init_from: str | None = setting(
+        path_words,
+        "Begin from the weights of a run, an import, a checkpoint or an exported generator. Networks are "
+        "built as there unless asked otherwise; layers that fit are taken, others are new.",
+        "RUN|FILE",
+        affects_results=False,  # but init_hash does, of what stands there
+    )
+    init_hash: str | None = setting(text, "SHA-256 of the weights that it began from.", derived=True)
+    init_strict: bool = setting(
+        boolean, "Refuse --init-from unless all layers are taken.", default=False, affects_results=False
+    )
+    freeze_critic: int = setting(
+        whole_number(0),
+        "With --init-from: keep the critic's N layers nearest the image fixed (Freeze-D).",
+        "N",
+        0,
+    )
+    freeze_mapping: bool = setting(
+        boolean, "With --init-from: keep the mapping network fixed.", default=False
+    )
     plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
     steps: int | None = setting(whole_number(1), "Length of the run in steps (generator updates).", "N")
     kimg: float | None = setting(

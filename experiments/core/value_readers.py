@@ -140,6 +140,11 @@ class Choice:
         return "|".join(self.known)
 
 
+def path_words(value: object) -> str:
+    """Reads a path as it was given."""
+    return text(str(value) if isinstance(value, Path) else value)
+
+
 def choice(*known: str) -> Choice:
     """Makes a reader of one of the known words."""
     return Choice(known)

@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.resolve import RunSpec, resolve
+from experiments.config.resolve import RunSpec
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.runs.folder import RunFolder
+from experiments.runs.initial_settings import resolve_run
 
 log = logging.getLogger("gans")
 
@@ -91,7 +92,9 @@ class SweepTask:
 
     def spec(self) -> RunSpec:
         """Resolves the settings of the run."""
-        return resolve(self.flags, self.file, "of the sweep", self.strengths)
+        return resolve_run(
+            self.flags, self.file, "of the sweep", self.strengths, RunFolder(Path(self.folder))
+        )
 
     @property
     def is_done(self) -> bool:

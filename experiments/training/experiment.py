@@ -27,6 +27,7 @@ from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import rename_keys
 from experiments.runs.revisions import check_training
+from experiments.training.fixed_layers import fix_layers
 from experiments.training.rollback import scale_schedule
 from gans.core.architecture import Architecture
 from gans.core.ema import ExponentialMovingAverage
@@ -139,6 +140,7 @@ def build(spec: RunSpec) -> Experiment:
     data, condition = open_data(settings)
     if condition is not None and isinstance(generator, LatentNetwork):
         generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
+    fix_layers(settings, generator, critic)
     with usage_errors():
         loss = loss_spec_of(settings, generator)
     game = to_device(build_game(settings, generator, critic, loss), device)

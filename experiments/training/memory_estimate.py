@@ -81,7 +81,7 @@ def _activations_at(
     size = [pixels >> halvings for pixels in shape[1:]]
     # Made one by one: on this device by default, a network could not draw lots on the way.
     samples = torch.empty(count, shape[0], *size, device="meta")
-    batch = Batch(samples, _condition_of(settings, samples))
+    batch = Batch(samples, meta_condition(settings, samples))
     is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
     seen = batch.condition if is_told else ()
     made = _activations(generator, generator.generate, batch) * generator.passes
@@ -91,7 +91,7 @@ def _activations_at(
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
 
 
-def _condition_of(settings: Settings, samples: Tensor) -> Condition:
+def meta_condition(settings: Settings, samples: Tensor) -> Condition:
     """Condition that a generator is given with each sample: labels, attributes or images, without values."""
     count = len(samples)
     if settings.classes:

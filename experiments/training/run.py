@@ -12,6 +12,7 @@ from experiments.runs.resume import changes_length, changes_only_length, length_
 from experiments.runs.revisions import check_training
 from experiments.training.best_generator import open_evaluator
 from experiments.training.experiment import Experiment, build
+from experiments.training.fine_tuning import begin_from_weights
 from experiments.training.memory_estimate import estimate
 from experiments.training.trainer import Trainer
 
@@ -43,20 +44,26 @@ def run(
     if folder.generator_file.exists() and not folder.is_finished:
         log.info(f"{folder.generator_file} is damaged; the run goes on from its newest good checkpoint")
     # A new folder is made only for settings that can be built; an old one is locked first.
-    parts = None if folder.exists else _build(spec)
+    parts = None if folder.exists else _build(spec, folder)
     folder.prepare()
     with folder.lock():
         changed = check_folder(
             spec, folder, force, resumes
         )  # again: another process may have been here since
-        experiment, evaluator = parts or _build(spec)
+        experiment, evaluator = parts or _build(spec, folder)
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
 
 
-def _build(spec: RunSpec) -> tuple[Experiment, Evaluator | None]:
-    """Builds the experiment, and its evaluator where evaluations are asked for."""
+def _build(spec: RunSpec, folder: RunFolder) -> tuple[Experiment, Evaluator | None]:
+    """Builds the experiment, and its evaluator where evaluations are asked for.
+
+    It has its initial weights, if any, unless there are checkpoints to go on from.
+    """
     evaluator = open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
-    return build(spec), evaluator
+    experiment = build(spec)
+    if spec.settings.init_from is not None and not folder.checkpoints().paths():
+        begin_from_weights(experiment)
+    return experiment, evaluator
 
 
 def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = False) -> list[str]:

@@ -95,6 +95,9 @@ class Architecture:
         earlier_options: earlier revision → the options with which its generators make the samples that they
             made. Their training is not gone on with; that of revisions that are missing here is.
         has_earlier_critics: whether critics of those revisions are what they were.
+        counted_from_end: lists and sequences of layers of which the last, not the first, has the same place
+            at all image sizes, such as those that are counted from the image: "critic.blocks", or "critic"
+            for one that is a sequence itself. A run that begins from weights matches layers so.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
     """
 
@@ -116,6 +119,7 @@ class Architecture:
     earlier_options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     has_earlier_critics: bool = False
     renamed_keys: Mapping[str, str] = field(default_factory=dict)
+    counted_from_end: tuple[str, ...] = ()
 
     def describe_presets(self) -> dict[str, str]:
         """One line of every preset that `--preset` takes, by name."""

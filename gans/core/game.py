@@ -4,7 +4,7 @@ A game owns the order of the updates and nothing of time.
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import nn
 
@@ -25,7 +25,14 @@ class BatchLoader(Protocol):
 
 
 class Game(nn.Module, ABC):
-    """A training algorithm with its players; its `state_dict` holds all that the next step depends on."""
+    """A training algorithm with its players; its `state_dict` holds all that the next step depends on.
+
+    Attributes:
+        running_means: buffers of the game that belong to trained networks, and go with their weights where
+            another run begins from them.
+    """
+
+    running_means: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod

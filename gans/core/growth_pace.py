@@ -15,6 +15,9 @@ class GrowthOptions:
 
     fade_kimg: float | None = option(None, "Length of the fade-in of a new size, in kimg.", above=0.0)
     stable_kimg: float | None = option(None, "Time at each size after its fade-in, in kimg.", above=0.0)
+    initial_side: int | None = option(
+        None, "Longer side in pixels at which growing begins; none: the smallest.", at_least=1
+    )
     stage_batch_sizes: tuple[tuple[int, int], ...] = option(
         (), "Batch sizes by the longer side of the images, SIDE:N,…; at others --batch-size.", at_least=1
     )
@@ -32,27 +35,30 @@ class GrowthPace:
     Attributes:
         fade_images, stable_images: lengths in images shown. Where one is None, it equals the other; where
             both are, every size gets the same share of the run, such that GROWING_SHARE of it is growth.
+        first_level: index of the size that growing begins at.
     """
 
     fade_images: float | None = None
     stable_images: float | None = None
+    first_level: int = 0
 
     def stage(self, clock: Clock, levels: int) -> float:
         """The growth stage at a time, in [0, levels].
 
-        The smallest size is stable first; then every larger size fades in, and is stable.
+        The first size is stable first; then every larger size fades in, and is stable.
         """
-        if levels == 0:
-            return 0.0
+        grown = levels - self.first_level
+        if grown <= 0:
+            return float(levels)
         fade, stable = self.fade_images or self.stable_images, self.stable_images or self.fade_images
         position = float(clock.seen)
         if fade is None or stable is None:
-            fade = stable = GROWING_SHARE / (2 * levels)
+            fade = stable = GROWING_SHARE / (2 * grown)
             position = clock.progress
         if position < stable:
-            return 0.0
+            return float(self.first_level)
         level, rest = divmod(position - stable, fade + stable)
-        return min(level + min(1.0, rest / fade), float(levels))
+        return self.first_level + min(level + min(1.0, rest / fade), float(grown))
 
 
 SCALED = GrowthPace()

@@ -53,6 +53,7 @@ class LazyDuel(WrappedGame):
     of the same label or a penalty is taken between them.
     """
 
+    running_means = ("length",)
     length: Tensor
 
     def __init__(self, generator: LatentNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -145,6 +146,8 @@ def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
 
     They are the root of the mean over layers of the squared length, for y ~ N(0, 1 / pixels).
     """
+    if not styles.requires_grad:  # of a mapping network that stays fixed
+        styles = styles.detach().requires_grad_()
     images = synthesis.synthesize(styles)
     noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)

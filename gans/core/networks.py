@@ -103,10 +103,12 @@ class StyledNetwork(LatentNetwork):
     Attributes:
         w_dim: length of the intermediate latent vector w.
         mean: mean of w over latents, `(w_dim,)`, towards which truncation draws.
+        mapping: the mapping network.
     """
 
     w_dim: int
     mean: Tensor
+    mapping: nn.Module
 
     @property
     @abstractmethod

@@ -27,13 +27,14 @@ class Player(nn.Module):
     """A player of a game: networks that are updated together, and their optimizer.
 
     At rest a player's parameters ask for no gradient, so whoever else moves neither computes nor leaves
-    gradients here; `minimise` is where it wakes up.
+    gradients here; `minimise` is where it wakes up. Parameters that ask for none when it is made stay fixed.
 
     Args:
         name: prefix of its scores (`critic/gradient_penalty`).
         network: the network to train; several that are updated together come as one `nn.ModuleDict`.
         make_optimizer: given the parameters, returns their optimizer.
-        after_step: constraints on the weights, applied after every step.
+        after_step: constraints on the weights, applied after every step, while those that are trained ask for
+            gradients.
         rates: schedules of the optimizer's learning rate and second beta.
     """
 
@@ -48,11 +49,11 @@ class Player(nn.Module):
         super().__init__()
         self.name = name
         self.network = network
-        self.optimizer = make_optimizer(network.parameters())
+        self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.optimizer = make_optimizer(self.weights)
         self.after_step = tuple(after_step)
         self.schedule, self.beta2, self.power = rates.factor, rates.beta2, 1.0
         self.full_rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.weights = list(network.parameters())
         self._set_requires_grad(False)
 
     def minimise(
@@ -74,9 +75,9 @@ class Player(nn.Module):
             for weight in self.weights:
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
         self.optimizer.step()
-        self._set_requires_grad(False)
         for constrain in self.after_step:
             constrain(self.network)
+        self._set_requires_grad(False)
         return {f"{self.name}/{key}": value.detach() for key, value in (terms | logged).items()}
 
     def gradient_norm(self) -> Tensor:
@@ -116,7 +117,7 @@ class Player(nn.Module):
                 group["betas"] = (group["betas"][0], self.beta2.at(clock.progress) ** self.power)
 
     def _set_requires_grad(self, asks: bool) -> None:
-        """Turns gradients of all parameters on or off."""
+        """Turns gradients of all parameters that are trained on or off."""
         for parameter in self.weights:
             parameter.requires_grad_(asks)
 

@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from gans.core.networks import StyledNetwork
 from gans.layers.equalized import EqualizedLinear, ScaledLeakyReLU
-from gans.layers.labels import WithLabel
+from gans.layers.labels import LabelLinear, WithLabel
 from gans.layers.norms import PixelNorm
 from losses.core.options import option
 
@@ -78,7 +78,7 @@ class StyleGAN2Mapping(nn.Module):
     def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int = 8, rate: float = 0.01) -> None:
         super().__init__()
         self.classes = classes
-        self.embed = EqualizedLinear(classes, w_dim, gain=1.0) if classes else None
+        self.embed = LabelLinear(classes, w_dim, gain=1.0) if classes else None
         self.normalize = PixelNorm()
         lengths = [z_dim + (w_dim if classes else 0), *[w_dim] * layers]
         linear = (EqualizedLinear(*pair, gain=1.0, lr_multiplier=rate) for pair in pairwise(lengths))

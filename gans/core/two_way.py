@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
+from gans.core.fixed_layers import OrderedCritic
 from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec, sum_losses
@@ -19,13 +20,17 @@ from gans.core.two_player import Generator, TwoPlayerGame
 Pair = tuple[Tensor, Tensor]
 
 
-class DomainCritics(nn.Module):
+class DomainCritics(OrderedCritic):
     """Two patch critics, one for images of domain A and one for B."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         channels = blueprint.sample_shape[0]
         self.a, self.b = PatchCritic(blueprint, channels), PatchCritic(blueprint, channels)
+
+    @property
+    def parts_from_image(self) -> list[list[nn.Module]]:
+        return [[self.a], [self.b]]
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits of both critics for the same images, `(N, 2, h, w)`."""

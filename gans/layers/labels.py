@@ -1,10 +1,13 @@
 """Class conditioning of both networks by embeddings of labels; without classes, every part does nothing."""
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
+
+from gans.layers.equalized import EqualizedLinear
 
 
 class WithLabel(nn.Module):
@@ -81,7 +84,27 @@ class EqualizedEmbedding(nn.Module):
         return embedding(label, self.weight) / math.sqrt(self.weight.shape[1])
 
 
-class ProjectionCritic(nn.Module):
+class LabelLinear(EqualizedLinear):
+    """Linear layer of one-hot labels with equalized learning rate, `(N, classes)` → `(N, length)`."""
+
+
+def class_axis(module: nn.Module) -> int | None:
+    """The axis of a module's weight that counts classes; None for modules that are no embedding of labels."""
+    if isinstance(module, nn.Embedding | EqualizedEmbedding):
+        return 0
+    return 1 if isinstance(module, LabelLinear) else None
+
+
+class LabelledChain(nn.Module, ABC):
+    """Base of critics that add labels to the chain of layers that their architecture has without classes."""
+
+    @property
+    @abstractmethod
+    def chain(self) -> list[nn.Module]:
+        """The layers of that chain, in its order."""
+
+
+class ProjectionCritic(LabelledChain):
     """Projection critic `C(x, y) = logit(φ(x)) + vector(y) · φ(x)` (Miyato & Koyama 2018, eq. 3).
 
     Args:
@@ -93,6 +116,10 @@ class ProjectionCritic(nn.Module):
     def __init__(self, features: nn.Module, logit: nn.Module, vectors: nn.Module) -> None:
         super().__init__()
         self.features, self.logit, self.vectors = features, logit, vectors
+
+    @property
+    def chain(self) -> list[nn.Module]:
+        return [*self.features.children(), self.logit]
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         features = self.features(x)

@@ -26,7 +26,7 @@ class Constraint(Regularizer):
 
     @abstractmethod
     def enforce(self, critic: nn.Module) -> None:
-        """Changes the weights of a critic in place."""
+        """Changes the weights of a critic in place, of those that ask for gradients: others are fixed."""
 
 
 class View(Regularizer):

@@ -20,4 +20,5 @@ class WeightClip(Constraint):
     @torch.no_grad()
     def enforce(self, critic: nn.Module) -> None:
         for parameter in critic.parameters():
-            parameter.clamp_(-self.strength, self.strength)
+            if parameter.requires_grad:
+                parameter.clamp_(-self.strength, self.strength)
