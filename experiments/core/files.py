@@ -172,18 +172,24 @@ def read_regular_file(path: Path, most_bytes: int | None = None) -> bytes:
         return file.readall()
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str, is_repeated: bool = True) -> None:
     """Appends a line to a file that `open_regular_file` opens; the file is made where there is none.
 
     It stands on a line of its own also where the last one was torn, as by a full disk. Raises OSError, which
     names the file, where it cannot be written.
+
+    Args:
+        is_repeated: whether it is appended where the last line is the same already.
     """
     content = f"{line}\n".encode()
     try:
         with open_regular_file(path, TO_APPEND) as file:
             if size := file.seek(0, os.SEEK_END):
-                file.seek(size - 1)
-                content = content if file.read(1) == b"\n" else b"\n" + content
+                file.seek(max(0, size - len(content) - 1))
+                end = file.readall()
+                if not is_repeated and end in (content, b"\n" + content):
+                    return
+                content = content if end.endswith(b"\n") else b"\n" + content
             while content:
                 content = content[file.write(content) :]
     except OSError as error:

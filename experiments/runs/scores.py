@@ -143,8 +143,8 @@ def read_evaluation_scores(
 
 
 def append_record(folder: RunFolder, step: int, scores: EvaluationScores) -> None:
-    """Appends scores, with their provenance, to `evaluation.jsonl`."""
-    append_line(folder.evaluation_file, json.dumps({"step": step, "scores": scores}))
+    """Appends scores, with their provenance, to `evaluation.jsonl`, unless its last line has the same."""
+    append_line(folder.evaluation_file, json.dumps({"step": step, "scores": scores}), is_repeated=False)
 
 
 def check_score_files(folder: RunFolder) -> None:
@@ -161,11 +161,13 @@ def append_scores(folder: RunFolder, step: int, kimg: float | None, scores: Eval
     """Appends evaluation scores to the run's `scores.jsonl` and `evaluation.jsonl`.
 
     They stand at the step of the generator that was evaluated. Both files only grow, so that a run may be
-    evaluated while it trains. Raises RunError where they cannot be written.
+    evaluated while it trains. The same scores again, as of a command that was killed after it wrote them, are
+    not appended twice. Raises RunError where they cannot be written.
     """
     try:
         open_regular_file(folder.evaluation_file, TO_APPEND).close()  # both are written, or none
-        append_line(folder.scores_file, json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)}))
+        line = json.dumps({"step": step, "kimg": kimg, **flatten_scores(scores)})
+        append_line(folder.scores_file, line, is_repeated=False)
         append_record(folder, step, scores)
         if folder.is_finished:  # so that only its evaluation can have failed, which is made up for
             folder.ended_file.unlink(missing_ok=True)

@@ -159,3 +159,24 @@ def test_input_files_may_be_reached_through_links_but_are_regular(tmp_path: Path
             read_input_file(file, 8)
     with pytest.raises(IsADirectoryError):
         read_input_file(tmp_path, 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "after"),
+    [
+        ("", "new\n"),
+        ("new\n", "new\n"),
+        ("old\nnew\n", "old\nnew\n"),
+        ("new\nold\n", "new\nold\nnew\n"),
+        ("renew\n", "renew\nnew\n"),
+        ("old\nnew", "old\nnew\nnew\n"),
+    ],
+)
+def test_a_line_that_is_the_last_already_is_not_appended_again(
+    content: str, after: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "lines"
+    if content:
+        file.write_text(content)
+    append_line(file, "new", is_repeated=False)
+    assert file.read_text() == after

@@ -58,6 +58,8 @@ def test_every_checkpoint(gans: Gans, trained: Path) -> None:
     assert len(set(values)) == 3
     last = json.loads(gans(f"evaluate {trained} {SMALL} --metrics fid --json").out)
     assert last["fd-random-vgg"]["value"] == pytest.approx(values[-1], rel=1e-6)
+    assert [line["step"] for line in lines(trained)[-3:]] == [1, 2, 3], "the same scores are kept once"
+    gans(f"evaluate {trained} {SMALL} --metrics fid --seed 1")
     assert [line["step"] for line in lines(trained)[-4:]] == [1, 2, 3, 3]
 
 

@@ -34,7 +34,7 @@ def test_half_trained_weights_replace_no_export(half: bytes, gans: Gans) -> None
     assert first.status == again.status == 0 and first.out == again.out
     assert "step-00000003.pt is taken instead" in again.err and "gans run --resume run" in again.err
     lines = [json.loads(line) for line in Path("run/evaluation.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [3, 3]
+    assert [line["step"] for line in lines] == [3], "the same scores are kept once"
     assert FILE.read_bytes() == b"" and not RunFolder(Path("run")).is_finished
     resumed = gans("run --resume run")
     assert resumed.status == 0 and "is damaged" in resumed.err and "at step 3 of 6" in resumed.err
