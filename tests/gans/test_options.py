@@ -15,6 +15,7 @@ PATCHES = {"patch_layers": (None, "[1, 6]", "shapes_network")}
 GROWTH = {
     "fade_kimg": (None, "(0, ∞)"),
     "stable_kimg": (None, "(0, ∞)"),
+    "initial_side": (None, "[1, ∞)"),
     "stage_batch_sizes": ((), "[1, ∞)"),
 }
 STYLES = {
