@@ -9,7 +9,7 @@ from torch import Tensor, nn
 RUN_BUFFERS = ("shares", "stage.reached")
 
 
-@dataclass
+@dataclass(frozen=True)
 class WeightLayer:
     """A layer: a module that has weights itself, and what belongs to it, by names in the `state_dict`.
 
@@ -48,11 +48,11 @@ def list_layers(network: nn.Module) -> list[WeightLayer]:
             found.append(WeightLayer(module, path, weights, waiting + others))
             waiting = []
         elif found and not _has_weights(module):
-            found[-1].others += others
+            found[-1].others.extend(others)
         else:
             waiting += others
     if found:
-        found[-1].others += waiting
+        found[-1].others.extend(waiting)
     return found
 
 

@@ -45,7 +45,7 @@ def test_equalized_weights_are_standard_normal(arch: str) -> None:
     found = list(layers_of(arch, EQUALIZED, classes=3, minibatch_statistic=statistic))
     weights: dict[type, list[Tensor]] = {}
     for name, layer in found:
-        rate = 0.01 if name.startswith("mapping") else 1.0
+        rate = 0.01 if name.startswith("mapping.layers") else 1.0
         weights.setdefault(type(layer), []).append(layer.weight.flatten() * rate)
         bias = getattr(layer, "bias", None)
         if bias is not None:

@@ -18,6 +18,7 @@ NORM_STATISTICS = {"norm_statistics": ("image", TEXT, "shapes_network")}
 GROWTH = {
     "fade_kimg": (None, "(0, ∞)"),
     "stable_kimg": (None, "(0, ∞)"),
+    "initial_side": (None, "[1, ∞)"),
     "stage_batch_sizes": ((), "[1, ∞)"),
     "stage_rate_factors": ((), "(0, ∞)"),
 }
