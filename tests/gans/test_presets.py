@@ -262,7 +262,7 @@ def test_presets_rules_follow_flags() -> None:
         ({"ema_kimg": 0.0, "optimizer": "rmsprop"}, {"lr_critic", "lr_generator"}),
         ({"ttur": 2.0}, {"beta2", "ema_kimg", "lr_generator"}),
     ],
-    ids=str,
+    ids=lambda value: "" if isinstance(value, set) else str(value),
 )
 def test_a_number_that_is_set_wins_over_a_presets_schedule(flags: dict[str, Any], moving: set[str]) -> None:
     base = {"arch": "r3gan", "preset": "ffhq64"}
