@@ -10,6 +10,7 @@ from gans.core.published_names import NameTable
 
 # The generator is its EMA; beside it, files may hold the generator as it trains.
 PublishedRole = Literal["generator", "training_generator", "critic"]
+AVERAGE = "G_ema"  # the name of the EMA in files that hold the generator as well
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,35 @@ class Recognized(NamedTuple):
 
     settings: Mapping[str, Any]
     networks: Mapping[PublishedRole, PublishedNetwork]
+
+
+def assign_roles(
+    generators: Sequence[PublishedNetwork], critics: Sequence[PublishedNetwork], kind: str
+) -> dict[PublishedRole, PublishedNetwork]:
+    """Assigns the roles of generators, which are one, or G and its EMA G_ema, and of at most one critic.
+
+    Raises ValueError for other numbers of them; `kind` is what they are of, for errors.
+    """
+    if not generators:
+        raise ValueError(f"{critics[0].name} is a critic of {kind}, without its generator")
+    named = {each.name: each for each in generators}
+    if len(generators) > 1 and not (named.keys() == {AVERAGE, "G"} and len(generators) == 2):
+        raise ValueError(f"{', '.join(named)} are {len(generators)} generators; give one, or G and G_ema")
+    if len(critics) > 1:
+        raise ValueError(f"{', '.join(each.name for each in critics)} are {len(critics)} critics; give one")
+    found: dict[PublishedRole, PublishedNetwork] = {"generator": named.get(AVERAGE, generators[0])}
+    if len(generators) > 1:
+        found["training_generator"] = named["G"]
+    return found | ({"critic": critics[0]} if critics else {})
+
+
+def tensor_of(network: PublishedNetwork, name: str, dimensions: int) -> Tensor:
+    """A tensor of a network with so many dimensions. Raises ValueError where there is none."""
+    tensor = network.tensors.get(name)
+    if tensor is None or tensor.dim() != dimensions or not tensor.numel():
+        what = "is missing" if tensor is None else f"has the shape {tuple(tensor.shape)}"
+        raise ValueError(f"{name} of {network.name} {what}")
+    return tensor
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,12 @@ def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, str |
             if is_critic:
                 yield {"change": f"{start}{index + 1}", "stage": stage, "number": number}
             else:
-                yield {"change": f"{start}{index - 1}", "stage": stage + 1, "number": 0}
+                yield {
+                    "change": f"{start}{index - 1}",
+                    "stage": stage + 1,
+                    "number": 0,
+                    "enlarged": stage + 1,
+                }
             stage, number = stage + 1, 0 if is_critic else 1
         elif isinstance(layer, nn.Conv2d):
             yield {"basis": f"{start}{index}", "project": f"{index + 2}", "stage": stage, "number": number}
@@ -65,6 +70,12 @@ GENERATOR = NameTable(
     ),
     _places,
     CONSTANTS,
+    constant_names=(
+        (
+            "MainLayers.{enlarged}.Layers.0.Resampler.Kernel",
+            "MainLayers.{enlarged}.Layers.1.LinearLayer1.Layer.weight",
+        ),
+    ),
 )
 CRITIC = NameTable(
     (

@@ -4,9 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from gans.core.published_format import PublishedFormat, PublishedNetwork, PublishedRole, Recognized
+from gans.core.published_format import (
+    PublishedFormat,
+    PublishedNetwork,
+    Recognized,
+    assign_roles,
+    tensor_of,
+)
 from gans.published.stylegan2 import CRITIC, GENERATOR, MOST_LAYERS
 
 STYLEGAN3 = re.compile(r"synthesis\.L\d+_\d+_\d+\.weight")
@@ -15,7 +19,6 @@ SKIPS = {"resnet": "residual", "orig": "none"}
 ACTIVATION = "lrelu"
 LINEAR = re.compile(r"(.*\.)?(affine|embed|out|skip)\.activation")  # layers that do not bend
 MAPPING_RATE = 0.01  # of critics
-AVERAGE = "G_ema"
 
 
 def recognize(networks: Sequence[PublishedNetwork]) -> Recognized | None:
@@ -28,28 +31,17 @@ def recognize(networks: Sequence[PublishedNetwork]) -> Recognized | None:
             raise ValueError(f"{each.name} is a generator of StyleGAN3 (config {config})")
     if not generators and not critics:
         return None
-    if not generators:
-        raise ValueError(f"{critics[0].name} is a critic of StyleGAN2, without its generator")
-    named = {each.name: each for each in generators}
-    if len(generators) > 1 and not (named.keys() == {AVERAGE, "G"} and len(generators) == 2):
-        raise ValueError(f"{', '.join(named)} are {len(generators)} generators; give one, or G and G_ema")
-    if len(critics) > 1:
-        raise ValueError(f"{', '.join(each.name for each in critics)} are {len(critics)} critics; give one")
-    generator = named.get(AVERAGE, generators[0])
-    roles: dict[PublishedRole, PublishedNetwork] = {"generator": generator}
-    if len(generators) > 1:
-        roles["training_generator"] = named["G"]
-    settings = _generator_settings(generator)
-    if critics:
-        roles["critic"] = critics[0]
-        settings |= _critic_settings(critics[0], settings.get("arch.conv_clamp", "unknown"))
+    roles = assign_roles(generators, critics, "StyleGAN2")
+    settings = _generator_settings(roles["generator"])
+    if "critic" in roles:
+        settings |= _critic_settings(roles["critic"], settings.get("arch.conv_clamp", "unknown"))
     return Recognized(settings, roles)
 
 
 def _generator_settings(network: PublishedNetwork) -> dict[str, Any]:
     """Derives the settings of a generator: sizes from its shapes, the rest from what the file says."""
     side = _side(network)
-    z_dim, w_dim = _z_dim(network), len(_tensor(network, "mapping.w_avg", 1))
+    z_dim, w_dim = _z_dim(network), len(tensor_of(network, "mapping.w_avg", 1))
     if w_dim != z_dim:
         raise ValueError(
             f"{network.name} has z of length {z_dim} and w of length {w_dim}, which must be equal"
@@ -57,11 +49,11 @@ def _generator_settings(network: PublishedNetwork) -> dict[str, Any]:
     _check_words(network, "synthesis.b4.architecture", "synthesis_kwargs.architecture", "skip")
     _check_activations(network)
     layers = sum(f"mapping.fc{index}.weight" in network.tensors for index in range(MOST_LAYERS))
-    last = _tensor(network, f"synthesis.b{side}.conv1.weight", 4)
-    widest = len(_tensor(network, "synthesis.b4.const", 3))
+    last = tensor_of(network, f"synthesis.b{side}.conv1.weight", 4)
+    widest = len(tensor_of(network, "synthesis.b4.const", 3))
     found: dict[str, Any] = {
         "image_size": (side, side),
-        "channels": len(_tensor(network, f"synthesis.b{side}.torgb.weight", 4)),
+        "channels": len(tensor_of(network, f"synthesis.b{side}.torgb.weight", 4)),
         "z_dim": z_dim,
         "width": len(last),
         "arch.mapping_layers": layers,
@@ -91,8 +83,8 @@ def _critic_settings(network: PublishedNetwork, clamp: Any) -> dict[str, Any]:
         raise ValueError(f"{network.name} has mapping rate {rate}, not {MAPPING_RATE}")
     architecture = "resnet" if f"b{side}.skip.weight" in network.tensors else "orig"
     group = network.value("b4.mbstd.group_size", "_init_kwargs.epilogue_kwargs.mbstd_group_size", default=4)
-    wide = len(_tensor(network, "b4.conv.weight", 4))
-    more = _tensor(network, "b4.conv.weight", 4).shape[1] - wide
+    wide = len(tensor_of(network, "b4.conv.weight", 4))
+    more = tensor_of(network, "b4.conv.weight", 4).shape[1] - wide
     if more > 1 or not isinstance(group, int):
         raise ValueError(f"{network.name} has minibatch deviations of {more} channels in groups of {group}")
     found: dict[str, Any] = {"arch.critic_skips": SKIPS[architecture]}
@@ -112,25 +104,16 @@ def _side(network: PublishedNetwork) -> int:
     return _sides(network)[-1]
 
 
-def _tensor(network: PublishedNetwork, name: str, dimensions: int) -> torch.Tensor:
-    """A tensor of a network with so many dimensions. Raises ValueError where there is none."""
-    tensor = network.tensors.get(name)
-    if tensor is None or tensor.dim() != dimensions or not tensor.numel():
-        what = "is missing" if tensor is None else f"has the shape {tuple(tensor.shape)}"
-        raise ValueError(f"{name} of {network.name} {what}")
-    return tensor
-
-
 def _classes(network: PublishedNetwork) -> int:
     """Number of classes, of which the mapping network embeds the labels."""
     is_conditional = "mapping.embed.weight" in network.tensors
-    return _tensor(network, "mapping.embed.weight", 2).shape[1] if is_conditional else 0
+    return tensor_of(network, "mapping.embed.weight", 2).shape[1] if is_conditional else 0
 
 
 def _z_dim(network: PublishedNetwork) -> int:
     """Length of z, which the first layer of the mapping network takes before the embedded label."""
-    takes = _tensor(network, "mapping.fc0.weight", 2).shape[1]
-    return takes - (len(_tensor(network, "mapping.embed.weight", 2)) if _classes(network) else 0)
+    takes = tensor_of(network, "mapping.fc0.weight", 2).shape[1]
+    return takes - (len(tensor_of(network, "mapping.embed.weight", 2)) if _classes(network) else 0)
 
 
 def _constructed(network: PublishedNetwork, *names: str) -> Any:
