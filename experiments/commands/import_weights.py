@@ -12,7 +12,7 @@ from experiments.core.named_values import SettingValues
 log = logging.getLogger("gans")
 
 
-@click.command("import")
+@click.command("import", short_help="Read published weights into a folder as of a run.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--arch", metavar="NAME", help="Architecture of the weights; default: the one recognized.")
 @click.option(

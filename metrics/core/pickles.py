@@ -40,17 +40,17 @@ class PlainUnpickler(pickle._Unpickler):
     Args:
         file: holds the pickle, seekable.
         encoding: of the text in pickles of Python 2.
-        most_memory: bytes that it may take beside those of the file.
+        most_memory: bytes that it may take beside those of the file; None for MOST_MEMORY.
 
     Raises whatever a damaged file makes of it: mostly `pickle.UnpicklingError`.
     """
 
     dispatch: ClassVar[dict[int, Operation]] = dict.fromkeys(pickle._Unpickler.dispatch, refuse)
 
-    def __init__(self, file: BinaryIO, encoding: str = "utf-8", most_memory: int = MOST_MEMORY) -> None:
+    def __init__(self, file: BinaryIO, encoding: str = "utf-8", most_memory: int | None = None) -> None:
         bounded = _BoundedFile(file)
         super().__init__(bounded, encoding=encoding)
-        self._left = most_memory + MEMORY_PER_BYTE * bounded.size
+        self._left = (MOST_MEMORY if most_memory is None else most_memory) + MEMORY_PER_BYTE * bounded.size
 
     def spend(self, size: int) -> None:
         """Counts memory, in bytes, that the pickle takes. Raises UnpicklingError where it is too much."""

@@ -19,7 +19,6 @@ from torch import Tensor
 from metrics.core.nested_values import check_tree_size
 from metrics.core.pickles import (
     MEMO_BYTES,
-    MOST_MEMORY,
     Operation,
     PlainUnpickler,
     counted,
@@ -63,14 +62,14 @@ class StorageType(NamedTuple):
     dtype: torch.dtype
 
 
-def load_torch_file(file: BinaryIO, most_memory: int = MOST_MEMORY) -> Any:
+def load_torch_file(file: BinaryIO, most_memory: int | None = None) -> Any:
     """Loads what `torch.save` wrote, onto the CPU and without gradients, from a seekable file.
 
     Tensors, parameters, plain values and their containers are admitted. Memory is bounded by the size of the
     file: entries are as long as they say and stored as they are, and tensors lie within their storages.
 
     Args:
-        most_memory: bytes that containers may take, beside those of the file.
+        most_memory: bytes that containers may take, beside those of the file; None for the usual.
 
     Raises ValueError, or what the readers of zip files and pickles raise, for any other file.
     """
@@ -83,7 +82,7 @@ def load_torch_file(file: BinaryIO, most_memory: int = MOST_MEMORY) -> Any:
     return content
 
 
-def _load_archive(file: BinaryIO, size: int, most_memory: int) -> Any:
+def _load_archive(file: BinaryIO, size: int, most_memory: int | None) -> Any:
     """Loads the present form: a zip file that holds a pickle, and an entry for each storage."""
     storages: dict[str, Tensor] = {}
     check_directory(file, MOST_DIRECTORY_BYTES)
@@ -115,7 +114,7 @@ def _load_archive(file: BinaryIO, size: int, most_memory: int) -> Any:
         return _TensorUnpickler(content, storage, most_memory).load()
 
 
-def _load_legacy(file: BinaryIO, size: int, most_memory: int) -> Any:
+def _load_legacy(file: BinaryIO, size: int, most_memory: int | None) -> Any:
     """Loads the form before PyTorch 1.6: pickles one after another, then the bytes of all storages."""
     storages: dict[str, Tensor] = {}
     left = size
@@ -156,7 +155,9 @@ class _TensorUnpickler(PlainUnpickler):
 
     dispatch: ClassVar[dict[int, Operation]] = dict(PlainUnpickler.dispatch)
 
-    def __init__(self, file: BinaryIO, storage: Callable[[str, int], Tensor], most_memory: int) -> None:
+    def __init__(
+        self, file: BinaryIO, storage: Callable[[str, int], Tensor], most_memory: int | None
+    ) -> None:
         super().__init__(file, most_memory=most_memory)
         self._storage = storage
 

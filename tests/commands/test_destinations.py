@@ -27,7 +27,7 @@ LINES = {
     "report": ("run", "x.html"),
     "find-lr": ("--arch mlp --data ring8 --width 4 --batch-size 8 --steps 50", "x.png"),
 }
-WRITES_RUNS = {"run", "sweep", "reproduce"}  # into folders that they resume
+WRITES_RUNS = {"run", "sweep", "reproduce", "import"}  # into folders that they resume, or that are free
 BESIDE = {"project": "x.npy", "export": "x.safetensors.sha256"}  # further files
 
 
