@@ -24,6 +24,8 @@ from gans.core.growth import GrowingGenerator
 from gans.core.layer_matching import LayerMatch, match_layers
 
 ORIGIN = "--init-from"  # with which the sources of all these values begin
+# Of the run, at most: it may be shorter than the half-life of an EMA that suits millions of images.
+WARMUP_SHARE, EMA_SHARE = 0.1, 0.05
 WARMUP_KIMG = 1.0
 NETWORK = ("arch", "image_size", "channels", "z_dim", "width")
 ROLES: tuple[Role, ...] = ("generator", "critic")
@@ -39,8 +41,8 @@ def resolve_run(
     """Resolves the settings of a new run, as `resolve` does, with those that initial weights bring.
 
     With `--init-from` the networks are built as those that it names; where the image size is another, with
-    the width at which most of their weights fit. The EMA has no ramp-up, as published for fine-tuning, and
-    the learning rates warm up.
+    the width at which most of their weights fit. The EMA has no ramp-up, as published for fine-tuning, and a
+    half-life of at most EMA_SHARE of the run; the learning rates warm up.
 
     Args:
         folder: where the run is to be. One that began from the same weights has what it needs of them.
@@ -64,10 +66,10 @@ def resolve_run(
         )
     layers = _layers(weights, asked)
     spec = resolve(flags, file, file_name, strengths, layers)
-    if spec.settings.image_size == weights.settings.image_size or "width" in asked:
-        return spec
-    width, size = _best_width(spec.settings, weights), spec.settings.image_size or (0, 0)
-    layers += [(f"{ORIGIN} {name}, at {size[0]}x{size[1]}", {"width": width})]
+    layers += [(f"{ORIGIN}: of the length of the run", _shares_of_length(spec.settings))]
+    if spec.settings.image_size != weights.settings.image_size and "width" not in asked:
+        width, size = _best_width(spec.settings, weights), spec.settings.image_size or (0, 0)
+        layers += [(f"{ORIGIN} {name}, at {size[0]}x{size[1]}", {"width": width})]
     return resolve(flags, file, file_name, strengths, layers)
 
 
@@ -88,6 +90,14 @@ def _layers(weights: InitialWeights, asked: SettingValues) -> list[Layer]:
     origin = f"{ORIGIN} {weights.name}"
     tuning = {"lr_warmup_kimg": WARMUP_KIMG, "ema.ramp_up": None}
     return [(f"{ORIGIN}: usual for fine-tuning", tuning), (origin, {**values, "init_hash": weights.hash})]
+
+
+def _shares_of_length(settings: Settings) -> dict[str, float]:
+    """The warm-up and the half-lives of EMAs, where they would take too much of a short run."""
+    images = (settings.steps or 0) * settings.n_critic * settings.batch_size
+    kimg = images / 1000 if settings.steps else settings.kimg or 0.0
+    most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": EMA_SHARE, "critic_ema_kimg": EMA_SHARE}
+    return {name: share * kimg for name, share in most.items() if getattr(settings, name) > share * kimg}
 
 
 def _recorded_layers(folder: RunFolder, name: str) -> list[Layer]:

@@ -79,8 +79,14 @@ def test_settings_are_recorded_with_their_source(source: str, gans: Gans) -> Non
         assert entries[name] == {"value": value, "from": f"--init-from {source}"}
     assert entries["loss"]["value"] == "hinge"
     assert entries["ema.ramp_up"] == {"value": None, "from": "--init-from: usual for fine-tuning"}
-    assert entries["lr_warmup_kimg"]["value"] == 1.0
-    assert "begins from source" in done.err and "warm up over 1 kimg" in done.err
+    images = 3 * 4 * entries["n_critic"]["value"]
+    assert entries["lr_warmup_kimg"]["value"] == pytest.approx(0.1 * images / 1000)
+    assert entries["ema_kimg"]["value"] == pytest.approx(0.05 * images / 1000)
+    assert "begins from source" in done.err and f"warm up over {images / 1e4:g} kimg" in done.err
+    spec = resolve_run({"init_from": source, "kimg": 1000.0, "ema_kimg": 70.0})
+    assert (spec.settings.lr_warmup_kimg, spec.settings.ema_kimg) == (1.0, 70.0)
+    spec = resolve_run({"init_from": source, "kimg": 40.0})
+    assert (spec.settings.lr_warmup_kimg, spec.settings.ema_kimg) == (1.0, 2.0)
     assert "layers of 4–16 px taken" in done.err or "layers of 8–16 px taken" in done.err
     table = gans(f"run --init-from {source} --set ema.ramp_up=0.1 --lr-warmup-kimg 0 {SMALL} --out other").err
     assert "begin at full height" in table and "ramp-up of 0.1" in table
