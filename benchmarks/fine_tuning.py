@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--source-kimg", type=float, default=20.0)
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=16)
+    parser.add_argument("--extractor", default="random-vgg")
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
     common: dict[str, Any] = {"batch_size": 16, "device": "cpu", "track": "local"}
@@ -51,7 +52,7 @@ def main() -> None:
     source = asked.out / "source"
     gans.train(source, data="shapes", kimg=asked.source_kimg, **networks, **common)
     few: dict[str, Any] = {"data": f"folder:{pictures}", "kimg": asked.kimg, "evaluate_kimg": asked.kimg}
-    few |= {"evaluate_metrics": "fid", "extractor": "random-vgg", "evaluate_samples": HELD_OUT}
+    few |= {"evaluate_metrics": "fid", "extractor": asked.extractor, "evaluate_samples": HELD_OUT}
     few |= {"evaluate_reference": "held-out"}
     for seed in range(asked.seeds):
         gans.train(asked.out / "runs" / f"nothing-{seed}", seed=seed, **networks, **few, **common)
