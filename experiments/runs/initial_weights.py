@@ -19,9 +19,6 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.revisions import check_revision
 from experiments.runs.weights import Role, build_with_weights
 
-# Of an import: the generator whose EMA the other one is.
-TRAINING_GENERATOR = "training-generator.safetensors"
-
 
 @dataclass(frozen=True)
 class InitialWeights:
@@ -88,7 +85,7 @@ def read_initial_weights(name: str, wanted: str | None = None) -> InitialWeights
     if not folder.is_finished:
         raise UsageError(f"--init-from {name} has no checkpoint yet; wait for its first, or resume that run")
     files = {
-        "generator": path / TRAINING_GENERATOR,
+        "generator": RunFolder(path).training_generator_file,
         "ema": folder.generator_file,
         "critic": folder.critic_file,
     }
