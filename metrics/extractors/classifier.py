@@ -126,10 +126,9 @@ def read_classifier(path: Path) -> tuple[dict[str, Any], ClassifierNetwork, str]
             f"{path}: there is no such classifier; gans train-classifier --data NAME makes one"
         )
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
+        if path.stat().st_size > MOST_BYTES:
             raise ValueError("it is larger than any classifier")
+        content = path.read_bytes()
         metadata, tensors = read_safetensors(content)
         description = parse_json(metadata[METADATA_KEY])
         if fault := _fault(description, tensors):
