@@ -91,7 +91,9 @@ def read_idx(file: Path, dimensions: int) -> Tensor:
     """
     try:
         with open_input_file(file) as packed, gzip.open(packed) if file.suffix == ".gz" else packed as stream:
-            content = bytearray(stream.read(MOST_BYTES + 1))
+            # A plain file is as long as it says: a bounded read would take its bound.
+            most = MOST_BYTES + 1 if file.suffix == ".gz" else min(MOST_BYTES, file.stat().st_size) + 1
+            content = bytearray(stream.read(most))
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{file} is damaged or cannot be read ({error}): install it anew") from error
     if len(content) > MOST_BYTES:
