@@ -16,7 +16,7 @@ from experiments.core.settings import Settings
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, read_hash
 from experiments.runs.export import import_network
 from experiments.runs.folder import RunFolder
-from experiments.runs.revisions import check_revision
+from experiments.runs.revisions import check_revision, has_earlier_layers
 from experiments.runs.weights import Role, build_with_weights
 
 
@@ -85,7 +85,7 @@ def read_initial_weights(name: str, wanted: str | None = None) -> InitialWeights
     if not folder.is_finished:
         raise UsageError(f"--init-from {name} has no checkpoint yet; wait for its first, or resume that run")
     files = {
-        "generator": RunFolder(path).training_generator_file,
+        "generator": folder.training_generator_file,
         "ema": folder.generator_file,
         "critic": folder.critic_file,
     }
@@ -137,9 +137,9 @@ def _from_exports(name: str, files: dict[str, Path], folder: RunFolder | None = 
     ema, settings = import_network(files["ema" if "ema" in files else "generator"])
     generator = import_network(files["generator"])[0] if "generator" in files else ema
     critic = import_network(files["critic"], "critic")[0] if "critic" in files else None
+    _refuse_earlier_revision(name, settings, 0)  # which the export tells, not the config of its run
     if folder is not None:  # with its data and its loss
         settings = folder.settings()
-    _refuse_earlier_revision(name, settings, 0)
     kind = ", ".join(file.name for file in files.values())
     return InitialWeights(name, kind, _hash_files(files.values()), settings, generator, ema, critic)
 
@@ -153,10 +153,7 @@ def _hash_files(files: Iterable[Path]) -> str:
 def _refuse_earlier_revision(name: str, settings: Settings, revision: int) -> None:
     """Refuses weights whose mathematics are those of an earlier revision of their architecture."""
     architecture = registry.load("architecture", settings.arch)
-    known = architecture.earlier_options
-    options = {key.removeprefix("arch."): value for key, value in settings.options.items()}
-    is_earlier = any(own and own.items() <= options.items() for own in known.values())
-    if revision in known or is_earlier:
+    if revision in architecture.earlier_options or has_earlier_layers(settings):
         raise UsageError(
             f"--init-from {name} holds weights of an earlier revision of {settings.arch}, which make other "
             f"images in revision {architecture.revision}; train it anew"

@@ -31,6 +31,15 @@ def check_training(arch: str, revision: int, who: str) -> None:
         )
 
 
+def has_earlier_layers(settings: Settings) -> bool:
+    """Whether the options of a network are those of an earlier revision of its architecture."""
+    architecture: Architecture = registry.load("architecture", settings.arch)
+    return any(
+        own and all(settings.options.get(f"arch.{name}") == value for name, value in own.items())
+        for own in architecture.earlier_options.values()
+    )
+
+
 def with_earlier_options(settings: Settings, revision: int) -> Settings:
     """The settings with which weights of a revision make the samples that they made.
 

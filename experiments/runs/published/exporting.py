@@ -9,7 +9,7 @@ from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.runs.export import METADATA_KEY, PUBLISHED_KEY, describe_network
 from experiments.runs.published.sides import image_sides
-from gans.core.architecture import Architecture
+from experiments.runs.revisions import has_earlier_layers
 from gans.core.published_format import PublishedFormat, PublishedNetwork
 
 NAME = "G_ema"
@@ -32,7 +32,8 @@ def published_content(network: nn.Module, settings: Settings, name: str, run: st
     if settings.arch != form.architecture:
         raise UsageError(f"--format {name} is that of {form.architecture}, and {run} is {settings.arch}")
     try:
-        _check_revision(settings)
+        if has_earlier_layers(settings):
+            raise ValueError(f"it has the layers of an earlier revision of {settings.arch}")
         sides = image_sides(settings)
         tensors = form.generator.to_published(network, sides)
         tensors |= form.generator.constants_beside(tensors, network, sides)
@@ -42,11 +43,3 @@ def published_content(network: nn.Module, settings: Settings, name: str, run: st
         raise UsageError(f"--format {name}: {run} is no published network: {error}") from error
     described = json.dumps({**describe_network(settings, "generator"), PUBLISHED_KEY: name})
     return save({name: tensors[name] for name in sorted(tensors)}, metadata={METADATA_KEY: described})
-
-
-def _check_revision(settings: Settings) -> None:
-    """Checks that a network is of the present revision. Raises ValueError for one of an earlier version."""
-    architecture: Architecture = registry.load("architecture", settings.arch)
-    for revision, options in architecture.earlier_options.items():
-        if options and all(settings.options.get(f"arch.{name}") == value for name, value in options.items()):
-            raise ValueError(f"it has the layers of revision {revision} of {settings.arch}")
