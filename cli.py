@@ -1,7 +1,9 @@
 """Command line `gans`: the group of commands, and `main`. Nothing heavy is imported at the top."""
 
+import os
 import sys
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -28,6 +30,7 @@ from experiments.core.synonyms import similar_commands, similar_settings
 
 EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
+SHARED_COMMANDS = ("run",)  # that several processes do together
 RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
@@ -105,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     with log_lines() as log:
         try:
-            gans.main(arguments, prog_name="gans", standalone_mode=False)
+            with _processes(arguments):
+                gans.main(arguments, prog_name="gans", standalone_mode=False)
             return
         except (click.exceptions.Abort, KeyboardInterrupt):
             line, status = "interrupted", 130
@@ -113,8 +117,37 @@ def main(arguments: list[str] | None = None) -> None:
             if "--debug" in arguments:
                 traceback.print_exc()
             line, status = describe_error(error), 2 if isinstance(error, click.UsageError | UsageError) else 1
-        log.error(f"gans: {line}")
+        if _is_told_here(line):
+            log.error(f"gans: {line}")
         sys.exit(status)
+
+
+def _processes(arguments: list[str]) -> AbstractContextManager[None]:
+    """Context in which a command runs: by itself, or together with others that torchrun has started."""
+    if not _has_others():
+        return nullcontext()
+    name = next((each for each in arguments if not each.startswith("-")), "")
+    if name not in SHARED_COMMANDS:
+        raise UsageError(f"gans {name} is the work of one process; start it without torchrun")
+    from experiments.core.processes import joined_processes
+
+    return joined_processes()
+
+
+def _has_others() -> bool:
+    """Whether torchrun, or whoever sets its variables, has started several processes."""
+    return all(name in os.environ for name in ("RANK", "MASTER_ADDR")) and os.environ.get(
+        "WORLD_SIZE", "1"
+    ) not in ("", "1")
+
+
+def _is_told_here(line: str) -> bool:
+    """Whether an error is told by this process: of several that fail alike, one does."""
+    if not _has_others():
+        return True
+    from experiments.core.processes import is_told_first
+
+    return is_told_first(line)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, l1_loss
+from torch.nn.functional import l1_loss
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
@@ -25,7 +25,7 @@ from gans.core.translation import (
     norm_option,
 )
 from gans.core.two_way import split_domains
-from gans.layers.norms import generator_norm
+from gans.layers.norms import drop_features, generator_norm
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -115,7 +115,7 @@ class UNet(DomainTranslator):
         noisy = self.noisy
         for index, double in enumerate(self.up):
             x = double(x)
-            x = dropout(x, 0.5) if index in noisy else x
+            x = drop_features(x, 0.5) if index in noisy else x
             x = torch.cat([x, kept.pop()], dim=1)
         images: Tensor = self.last(x)
         return images

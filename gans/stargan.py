@@ -23,7 +23,9 @@ from gans.core.translation import (
 )
 from gans.core.two_player import TwoPlayerGame
 from gans.layers.norms import dropout
+from losses.core.batch_parts import process_part
 from losses.core.options import option
+from losses.core.ranks import gather_rows
 from losses.recipe import defaults
 
 DEEPEST = 6  # halvings of the critic
@@ -225,7 +227,8 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
 
 def shuffle_rows(rows: Tensor) -> Tensor:
     """Shuffles the attributes of a batch, so that targets are combinations that occur."""
-    return rows[torch.randperm(len(rows)).to(rows.device)]
+    whole = gather_rows(rows)
+    return process_part().cut(whole[torch.randperm(len(whole)).to(rows.device)])
 
 
 def attribute_loss(groups: Groups, logits: Tensor, rows: Tensor) -> Tensor:

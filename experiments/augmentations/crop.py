@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from experiments.augmentations.core.augmentation import Augmentation
+from losses.core.batch_parts import draw_rows
 from losses.core.options import option
 
 
@@ -42,12 +43,17 @@ class Crop(Augmentation):
         shifts = []
         for side in (height, width):
             reach = min(int(side * strength), side - 1)
-            pixels = torch.randint(-reach, reach + 1, (count, 1), device=images.device)
+            pixels = _draw_integers(-reach, reach, images)
             shifts.append(_mirror(torch.arange(side, device=images.device) + pixels, side))
         rows, columns = shifts
         samples = torch.arange(count, device=images.device)[:, None, None]
         moved = images.permute(0, 2, 3, 1)[samples, rows[:, :, None], columns[:, None, :]]
         return moved.permute(0, 3, 1, 2)
+
+
+def _draw_integers(low: int, high: int, images: Tensor) -> Tensor:
+    """Draws an integer from low to high for each image, `(N, 1)`."""
+    return draw_rows(lambda rows: torch.randint(low, high + 1, (rows, 1), device=images.device), len(images))
 
 
 def _mirror(indices: Tensor, side: int) -> Tensor:
@@ -62,8 +68,7 @@ def _cut_from_enlarged(images: Tensor, strength: float) -> Tensor:
     sizes = [round(side * (1 + strength)) for side in (height, width)]
     large = interpolate(images, sizes, mode="bicubic", antialias=True).clamp(-1, 1)
     rows, columns = (
-        torch.arange(side, device=images.device)
-        + torch.randint(whole - side + 1, (count, 1), device=images.device)
+        torch.arange(side, device=images.device) + _draw_integers(0, whole - side, images)
         for side, whole in zip((height, width), sizes, strict=True)
     )
     samples = torch.arange(count, device=images.device)[:, None, None]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from experiments.augmentations.core.augmentation import Augmentation
+from losses.core.batch_parts import uniform_each
 
 
 class Flip(Augmentation):
@@ -14,5 +15,5 @@ class Flip(Augmentation):
     usual_strength: ClassVar[float] = 0.5
 
     def apply(self, images: Tensor, strength: float) -> Tensor:
-        flipped = torch.rand(len(images), 1, 1, 1, device=images.device) < strength
+        flipped = uniform_each(images) < strength
         return torch.where(flipped, images.flip(3), images)

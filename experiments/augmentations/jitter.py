@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from experiments.augmentations.core.augmentation import Augmentation
+from losses.core.batch_parts import uniform_each
 
 
 class Jitter(Augmentation):
@@ -19,9 +20,7 @@ class Jitter(Augmentation):
 
     def apply(self, images: Tensor, strength: float) -> Tensor:
         colours, opacity = images[:, :3], images[:, 3:]
-        brightness, contrast, saturation = (
-            1 + strength * (2 * torch.rand(len(images), 1, 1, 1, device=images.device) - 1) for _ in range(3)
-        )
+        brightness, contrast, saturation = (1 + strength * (2 * uniform_each(images) - 1) for _ in range(3))
         light = (colours + 1) * brightness - 1
         level = light.mean(dim=(1, 2, 3), keepdim=True)
         light = level + (light - level) * contrast

@@ -252,6 +252,6 @@ def contains_module(network: nn.Module, kind: type[Any]) -> bool:
     return any(isinstance(module, kind) for module in network.modules())
 
 
-def to_device(game: Game, device: torch.device) -> Game:
+def to_device(game: Game, device: torch.device, dtype: torch.dtype = torch.float32) -> Game:
     """Moves a game to its device, its image networks to channels-last memory, which convolves faster."""
-    return game.to(device).to(memory_format=torch.channels_last)
+    return game.to(device, dtype).to(memory_format=torch.channels_last)

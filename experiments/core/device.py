@@ -1,6 +1,11 @@
-"""The device to compute on."""
+"""The device to compute on, and the precision."""
+
+from typing import TYPE_CHECKING
 
 from experiments.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def resolve_device(device: str) -> str:
@@ -20,3 +25,10 @@ def resolve_device(device: str) -> str:
         names = " or ".join(f"--device {name}" for name in (*gpus, *others))
         raise UsageError(f"--device {device}: PyTorch finds no such device here; take {names}")
     return device
+
+
+def dtype_of(precision: str) -> "torch.dtype":
+    """The type of weights and samples in a precision of training."""
+    import torch
+
+    return {"fp32": torch.float32, "fp64": torch.float64}[precision]

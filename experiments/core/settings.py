@@ -59,6 +59,8 @@ def setting(
     )
 
 
+PRECISIONS = ("fp32", "fp64")
+
 SCHEDULABLE = (
     *("lr_generator", "lr_critic", "beta2", "penalty_weight", "critic_dropout"),
     *("ema_kimg", "critic_ema_kimg"),
@@ -94,6 +96,9 @@ class Settings:
     device: str = setting(
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
+    precision: str = setting(
+        choice(*PRECISIONS), "Precision of training; fp64 is for proofs.", default="fp32"
+    )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     init_from: str | None = setting(
         path_words,
@@ -128,7 +133,14 @@ class Settings:
         "Length of the schedules in kimg, of a run that was made longer.",
         derived=True,
     )
-    batch_size: int = setting(whole_number(1), "Images in a batch.", "N", 64)
+    batch_size: int = setting(whole_number(1), "Images in a batch, of all processes together.", "N", 64)
+    micro_batch_size: int | None = setting(
+        whole_number(1),
+        "Images that a process computes at once. An update takes a larger batch in parts, whose gradients "
+        "add up, so that it needs less memory; default: the whole batch.",
+        "N",
+        affects_results=False,
+    )
     image_size: Size | None = setting(
         height_and_width, f"Image size in pixels, at most {LARGEST_SIDE} a side.", "S|HxW"
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from experiments.config.components import network_options
 from experiments.config.files import settings_from
@@ -77,10 +78,15 @@ def export_network(
     """
     from safetensors.torch import save
 
-    tensors = {name: value.cpu().contiguous() for name, value in sorted(network.state_dict().items())}
+    tensors = {name: _as_exported(value) for name, value in sorted(network.state_dict().items())}
     progress = {} if step is None else {"step": step, "kimg": kimg}
     metadata = json.dumps({**describe_network(settings, player), **progress})
     write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
+
+
+def _as_exported(value: Tensor) -> Tensor:
+    """A tensor as files have it: on the CPU, and in float32 where it was trained in float64."""
+    return (value.float() if value.dtype == torch.float64 else value).cpu().contiguous()
 
 
 def read_export(path: Path) -> SafetensorsContent:

@@ -20,6 +20,7 @@ from experiments.config.resolve import RunSpec
 from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
+from experiments.core.device import dtype_of
 from experiments.core.errors import usage_errors
 from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.seeds import make_deterministic, seed_all
@@ -29,6 +30,7 @@ from experiments.runs.checkpoint import rename_keys
 from experiments.runs.revisions import check_training
 from experiments.training.fixed_layers import fix_layers
 from experiments.training.rollback import scale_schedule
+from experiments.training.shared_batches import share_batches
 from gans.core.architecture import Architecture
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game
@@ -143,11 +145,13 @@ def build(spec: RunSpec) -> Experiment:
     fix_layers(settings, generator, critic)
     with usage_errors():
         loss = loss_spec_of(settings, generator)
-    game = to_device(build_game(settings, generator, critic, loss), device)
+    dtype = dtype_of(settings.precision)
+    game = to_device(build_game(settings, generator, critic, loss), device, dtype)
     plan = plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
+    share_batches(settings, game, plan)
     augmentations = make_augmentations(settings)
     changes = [(augmentation.apply, strength) for augmentation, strength in augmentations]
-    loader = Loader(data, plan, settings.seed, device, changes, condition)
+    loader = Loader(data, plan, settings.seed, device, changes, condition, dtype)
     ema = make_ema(settings, game.generator_network, "ema_kimg")
     critic_ema = (
         make_ema(settings, game.critic_network, "critic_ema_kimg") if settings.critic_ema_kimg else None

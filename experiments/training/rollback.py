@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from experiments.core.errors import RunError
 from experiments.core.named_values import StateDict
+from experiments.core.processes import from_first
 from experiments.runs.checkpoint import checkpoint_name
 from gans.core.clock import RateFactor, ScaledSchedule
 
@@ -40,18 +41,24 @@ def roll_back(
         raise RunError(
             f"{reason}; {MOST_ROLLBACKS} rollbacks did not help: take another --loss, or lower learning rates"
         ) from reason
-    state = folder.healthy.newest()
+    state = from_first(folder.healthy.newest)
     if state is None:
         raise RunError(f"{reason}; nothing from before it is left in {folder.healthy.folder}") from reason
     step = state["step"]
     experiment.load_state_dict(state)
     experiment.set_rollbacks(rollbacks)
-    checkpoints = folder.checkpoints(experiment.spec.settings.keep)
-    checkpoints.forget_after(step)
-    checkpoints.save(step, {**experiment.state_dict(), "scores": state["scores"]})
-    folder.rewind_scores(step)
+    from_first(lambda: _rewind(experiment, folder, state))
     log.info(
         f"{reason}; rollback {rollbacks} of {MOST_ROLLBACKS} to {checkpoint_name(step)}, with "
         f"{RATE_FACTOR**rollbacks:g} of the learning rates and other random draws"
     )
     return state
+
+
+def _rewind(experiment: "Experiment", folder: "RunFolder", state: StateDict) -> None:
+    """Rewinds the checkpoints and scores in a folder to a state, with which the experiment goes on."""
+    step = state["step"]
+    checkpoints = folder.checkpoints(experiment.spec.settings.keep)
+    checkpoints.forget_after(step)
+    checkpoints.save(step, {**experiment.state_dict(), "scores": state["scores"]})
+    folder.rewind_scores(step)

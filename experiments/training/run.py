@@ -1,10 +1,12 @@
 """Training of a run from its specification to its exported generator, new or resumed."""
 
 import logging
+from contextlib import ExitStack
 from shlex import quote
 
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
+from experiments.core.processes import agreement, from_first, in_turn, is_first
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
@@ -37,20 +39,25 @@ def run(
     Raises UsageError for a folder that holds something else, RunError for what fails on the way, and
     Interrupted after Ctrl-C. Until everything is built and restored, the folder stays as it was.
     """
-    changed = check_folder(spec, folder, force, resumes)
-    if folder.is_finished and not changed:
+    changed, is_finished = from_first(
+        lambda: (check_folder(spec, folder, force, resumes), folder.is_finished)
+    )
+    if is_finished and not changed:
         log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
         return
-    if folder.generator_file.exists() and not folder.is_finished:
+    if is_first() and folder.generator_file.exists() and not is_finished:
         log.info(f"{folder.generator_file} is damaged; the run goes on from its newest good checkpoint")
     # A new folder is made only for settings that can be built; an old one is locked first.
-    parts = None if folder.exists else _build(spec, folder)
-    folder.prepare()
-    with folder.lock():
-        changed = check_folder(
-            spec, folder, force, resumes
-        )  # again: another process may have been here since
-        experiment, evaluator = parts or _build(spec, folder)
+    is_new = from_first(lambda: not folder.exists)
+    parts = in_turn(lambda: _build(spec, folder)) if is_new else None
+    with ExitStack() as stack:
+        with agreement():
+            if is_first():
+                folder.prepare()
+                stack.enter_context(folder.lock())
+        # Again: another process may have been here since.
+        changed = from_first(lambda: check_folder(spec, folder, force, resumes))
+        experiment, evaluator = parts or in_turn(lambda: _build(spec, folder))
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
 
 

@@ -8,6 +8,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from experiments.core.device import dtype_of
 from experiments.core.diversity import pairwise_distance
 from experiments.core.images import GRID_COLUMNS, draw_samples, save_png, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
@@ -47,7 +48,7 @@ class SampleGridDrawer:
             latents = latents[: len(latents) // self.columns * self.columns]
             labels = torch.arange(len(latents)) % settings.classes
             self.condition = (labels.to(settings.device),)
-        self.latents = latents.to(settings.device)
+        self.latents = latents.to(settings.device, dtype_of(settings.precision))
 
     @torch.no_grad()
     def __call__(self) -> SamplePicture:

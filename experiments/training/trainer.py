@@ -8,6 +8,7 @@ from shlex import quote
 
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import StateDict
+from experiments.core.processes import agreement, any_asks, average_scores, from_first, is_first
 from experiments.core.seeds import seed_all
 from experiments.core.stop_signal import StopSignal
 from experiments.evaluation.evaluate import Evaluator
@@ -16,7 +17,7 @@ from experiments.runs.export import export_network
 from experiments.runs.folder import RunFolder
 from experiments.runs.resume import changes_length, length_flag
 from experiments.runs.scores import describe_tracked_run
-from experiments.trackers.core.several import open_trackers
+from experiments.trackers.core.several import TrackerGroup, open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import Callback, Progress
@@ -53,6 +54,9 @@ def train_steps(
     It stops short of the end on request, and when `until_kimg` thousand images were shown. What a step
     draws at random is a function of (seed, step), and what it loads of (seed, images shown), so a
     resumed run continues bit by bit without any stored random state.
+
+    Several processes make the same steps. Callbacks are those of this process, and may not wait for others;
+    where one fails, all do.
     """
     game, loader = experiment.game, experiment.loader
     for step in range(start + 1, experiment.total_steps + 1):
@@ -60,13 +64,14 @@ def train_steps(
         seed_all(*experiment.random_parts, "step", step)
         for setting in experiment.scheduled:
             setting.set(before.progress)
-        scores = game.round(loader)
+        scores = average_scores(game.round(loader))
         for average in experiment.averages:
             average.follow(loader.seen, loader.seen - before.seen, before.progress)
         progress = Progress(step, loader.seen, before.seen, step == experiment.total_steps)
-        for callback in callbacks:
-            callback(progress, scores)
-        if stop.requested or (until_kimg is not None and loader.seen >= until_kimg * 1000):
+        with agreement():
+            for callback in callbacks:
+                callback(progress, scores)
+        if any_asks(stop.requested) or (until_kimg is not None and loader.seen >= until_kimg * 1000):
             return step
     return experiment.total_steps
 
@@ -113,15 +118,18 @@ class Trainer:
 
         Raises RunError for what fails on the way, Interrupted after Ctrl-C.
         """
-        self._restore(changed, force)
-        self.folder.begin(self.experiment.spec, self.start, bool(changed))
+        state = from_first(self.checkpoints.newest)
+        with agreement():
+            self._restore(state, changed, force)
+        from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed)))
         self._log_remarks()
         try:
             self._train_with_rollbacks()
         except RunError as error:
-            with suppress(RunError):  # a full disk, which may be why
-                # Who compares runs cannot see it in the scores.
-                self.folder.end(f"failed: {error}")
+            if is_first():
+                with suppress(RunError):  # a full disk, which may be why
+                    # Who compares runs cannot see it in the scores.
+                    self.folder.end(f"failed: {error}")
             raise
         self._log_remarks()
 
@@ -141,12 +149,11 @@ class Trainer:
 
         They are closed last, and in any case: an upload that takes long holds up nothing else.
         """
-        run = describe_tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
-        tracker, status = open_trackers(self.settings.track, run, self.settings.options), 1
+        tracker, status = self._open_trackers(), 1
         try:
             stopped_at, was_asked = self._train_with(tracker)
             if stopped_at is None:
-                self._export()
+                from_first(self._export)
             elif was_asked:
                 again = f"gans run --resume {quote(str(self.folder.path))}"
                 log.info(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
@@ -158,12 +165,23 @@ class Trainer:
         finally:
             tracker.close(status)
 
+    def _open_trackers(self) -> Tracker:
+        """Opens the trackers of the run, in the first process."""
+        if not is_first():
+            return TrackerGroup([], [])
+        run = describe_tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
+        return open_trackers(self.settings.track, run, self.settings.options)
+
     def _train_with(self, tracker: Tracker) -> tuple[int | None, bool]:
         """Trains with all callbacks.
 
         Returns the step where it stopped short of the last, or None, and whether Ctrl-C stopped it.
         """
         experiment = self.experiment
+        if not is_first():
+            with StopSignal() as stop:
+                step = train_steps(experiment, self.start, [], stop, self.until_kimg)
+                return (step if step < experiment.total_steps else None), any_asks(stop.requested)
         with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
             metric_logger = MetricLogger(tracker, line.show)
             if self.state is not None:
@@ -174,10 +192,11 @@ class Trainer:
                 checkpointer.interim = self.start
             callbacks = self._callbacks(line, metric_logger, checkpointer, tracker)
             step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg)
+            was_asked = any_asks(stop.requested)
             if step < experiment.total_steps:
                 checkpointer.save(step)
-                return step, stop.requested
-        return None, False
+                return step, was_asked
+        return None, was_asked
 
     def _callbacks(
         self, line: ProgressLine, metric_logger: MetricLogger, checkpointer: Checkpointer, tracker: Tracker
@@ -223,12 +242,11 @@ class Trainer:
                 log.info(f"data {self.settings.data}: {remark}")
         self._logged_remarks = remarks
 
-    def _restore(self, changed: Sequence[str], force: bool) -> None:
+    def _restore(self, state: StateDict | None, changed: Sequence[str], force: bool) -> None:
         """Restores the newest good checkpoint, if there is one.
 
         Raises UsageError or RunError for one that does not fit.
         """
-        state = self.checkpoints.newest()
         if state is None:
             if self.folder.generator_file.exists() and changes_length(changed) and not force:
                 raise UsageError(

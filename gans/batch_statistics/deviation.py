@@ -33,10 +33,22 @@ class MinibatchDeviation(MinibatchStatistic):
         super().__init__()
         self.group = options.group_size
 
+    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+        group = self._group_of(batch)
+        if of_pass % group:  # rows that go round keep groups whole, if a part has whole ones
+            raise ValueError(
+                f"{of_pass} samples at once are not whole groups of the minibatch standard deviation; take a "
+                f"multiple of {group}"
+            )
+
+    def _group_of(self, count: int) -> int:
+        """Samples in a group, of a batch of `count`."""
+        return max(size for size in range(1, min(self.group, count) + 1) if count % size == 0)
+
     def forward(self, x: Tensor) -> Tensor:
         """Appends a map: `(N, C, H, W)` → `(N, C + 1, H, W)`."""
         count, _, height, width = x.shape
-        group = max(size for size in range(1, min(self.group, count) + 1) if count % size == 0)
+        group = self._group_of(count)
         # Sample i is in the group of i modulo N / group, as in the authors' code.
         grouped = x.view(group, count // group, *x.shape[1:])
         variance = (grouped - grouped.mean(dim=0)).square().mean(dim=0)

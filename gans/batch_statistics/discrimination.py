@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gans.layers.batch_statistics import MinibatchStatistic
 from losses.core.options import option
+from losses.core.ranks import gather_rows
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ class MinibatchDiscrimination(MinibatchStatistic):
         # An equalized layer; distances are about one at first, where the exponential has a slope.
         self.scale = 1 / (dimensions * math.sqrt(features))
 
+    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+        if of_pass < of_process:
+            raise ValueError(
+                "minibatch discrimination compares all samples of a batch, which must be in memory"
+            )
+
     def forward(self, x: Tensor) -> Tensor:
         """Appends B maps: `(N, C, H, W)` → `(N, C + B, H, W)`."""
         count, _, height, width = x.shape
         matrices = (x.flatten(1) @ (self.weight * self.scale)).view(count, self.added, -1)
         # Not torch.cdist, which has no second derivative for a gradient penalty.
-        distances = (matrices[:, None] - matrices[None]).abs().sum(dim=3)
+        distances = (matrices[:, None] - gather_rows(matrices)[None]).abs().sum(dim=3)
         nearness = (-distances).exp().sum(dim=1)
         return torch.cat([x, nearness[:, :, None, None].expand(-1, -1, height, width)], dim=1)

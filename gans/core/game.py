@@ -49,6 +49,15 @@ class Game(nn.Module, ABC):
     def batches_per_round(self) -> int:
         """Number of batches of real samples that one step loads."""
 
+    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+        """Checks that a batch may be shared out to processes and passes. Raises ValueError otherwise.
+
+        Args:
+            batch: samples in a batch.
+            of_process: samples of it that one process has.
+            of_pass: samples that are computed at once.
+        """
+
     @abstractmethod
     def round(self, loader: BatchLoader) -> Scores:
         """Trains for one step: updates every player in the paper's order. Returns its scalars by name."""

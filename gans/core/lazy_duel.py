@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from gans.core.clock import Clock
 from gans.core.duel import Duel, WrappedGame
 from gans.core.game import BatchLoader
-from gans.core.networks import Batch, Condition, LatentNetwork, StyledNetwork
+from gans.core.networks import Batch, Condition, LatentNetwork, StyledNetwork, draw_latents
 from gans.core.objective import LossSpec, penalty_losses
 from gans.core.player import Losses, Scores
 from gans.core.styles import StyleOptions, mix_styles
+from losses.core.batch_parts import draw_like, draw_rows
 from losses.core.options import option
+from losses.core.ranks import mean_over_ranks
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,20 @@ class LazyDuel(WrappedGame):
                 scores |= self.duel.critic.minimise(self.penalty_loss, clock, real, counts_all=True)
         return scores
 
+    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+        shrink = self.options.path_length_batch_shrink
+        if self.options.path_length_weight > 0 and of_pass < batch and of_pass % shrink:
+            raise ValueError(
+                f"path lengths are measured on 1 of {shrink} samples, and {of_pass} at once are no multiple "
+                f"of {shrink}"
+            )
+
     def draw_condition(self, real: Batch) -> Condition:
         """Draws the condition of as many generated samples as the batch has."""
         if not self.draws_labels:
             return real.condition
-        return (torch.multinomial(self.synthesis.shares, len(real.samples), replacement=True),)
+        shares = self.synthesis.shares
+        return (draw_rows(lambda rows: torch.multinomial(shares, rows, replacement=True), len(real.samples)),)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's adversarial loss on as many generated samples as the batch has."""
@@ -131,10 +142,10 @@ class LazyDuel(WrappedGame):
         """
         like, condition = real.samples, self.draw_condition(real)
         count = max(1, len(like) // self.options.path_length_batch_shrink)
-        z = torch.randn(count, self.synthesis.z_dim, device=like.device, dtype=like.dtype)
+        z = draw_latents(count, self.synthesis.z_dim, like)
         styles = mix_styles(self.synthesis, self.options, z, *(each[:count] for each in condition))
         lengths = path_lengths(self.synthesis, styles)
-        mean = self.length.lerp(lengths.mean(), self.options.path_length_decay)
+        mean = self.length.lerp(mean_over_ranks(lengths.mean()), self.options.path_length_decay)
         self.length.copy_(mean.detach())
         weight = self.options.path_length_weight * self.options.path_length_every
         value = (lengths - mean).square().mean() * weight
@@ -149,6 +160,6 @@ def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
     if not styles.requires_grad:  # of a mapping network that stays fixed
         styles = styles.detach().requires_grad_()
     images = synthesis.synthesize(styles)
-    noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+    noise = draw_like(torch.randn_like, images) / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
     return (gradient.square().sum(dim=2).mean(dim=1) + 1e-20).sqrt()

@@ -8,6 +8,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from losses.core.batch_parts import draw_rows
+
 Condition = tuple[Tensor, ...]
 
 
@@ -33,6 +35,11 @@ def _call_conditioned(network: nn.Module, condition: Condition, samples: Tensor)
     """Calls a network with samples and their condition."""
     answer: Tensor = network(samples, *condition)
     return answer
+
+
+def draw_latents(rows: int, z_dim: int, like: Tensor) -> Tensor:
+    """Draws latents `z ~ N(0, 1)` for as many samples, `(rows, z_dim)`, on the device of another tensor."""
+    return draw_rows(lambda n: torch.randn(n, z_dim, device=like.device, dtype=like.dtype), rows)
 
 
 class GeneratorNetwork(nn.Module, ABC):
@@ -81,8 +88,7 @@ class LatentNetwork(GeneratorNetwork):
     def generate(self, like: Batch) -> Tensor:
         """Generates as many samples as the batch has, under its condition, from `z ~ N(0, 1)`."""
         samples = like.samples
-        z = torch.randn(len(samples), self.z_dim, device=samples.device, dtype=samples.dtype)
-        made: Tensor = self(z, *like.condition)
+        made: Tensor = self(draw_latents(len(samples), self.z_dim, samples), *like.condition)
         return made
 
     @property

@@ -1,7 +1,7 @@
 """Players: networks updated together by one optimizer; the only place where a gradient step happens."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from math import inf
 from typing import Any, NamedTuple
 
@@ -11,6 +11,8 @@ from torch.nn.utils import get_total_norm, parametrize
 from torch.optim import Optimizer
 
 from gans.core.clock import CONSTANT, Clock, Rates
+from losses.core.batch_parts import compute_in_passes
+from losses.core.ranks import average_gradients
 
 Scores = dict[str, Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -36,7 +38,13 @@ class Player(nn.Module):
         after_step: constraints on the weights, applied after every step, while those that are trained ask for
             gradients.
         rates: schedules of the optimizer's learning rate and second beta.
+
+    Attributes:
+        micro_batch_size: samples that are computed at once; an update takes a larger batch in several passes,
+            whose gradients add up. None for all.
     """
+
+    micro_batch_size: int | None = None
 
     def __init__(
         self,
@@ -61,24 +69,41 @@ class Player(nn.Module):
     ) -> Scores:
         """Takes one step down the sum of `objective(clock, *batch)`; returns its scalars by name.
 
+        The gradients are those of the mean over the batch of all processes. Terms are means over samples, or
+        the same for all.
+
         Args:
+            batch: tensors `(N, …)`, and tuples of such; anything else is handed on as it is.
             counts_all: whether parameters that the objective does not reach have the gradient 0, so that the
                 optimizer counts the step for them too and their moments decay; else it skips them.
         """
         self._set_requires_grad(True)
         self._set_rates(clock)
         self.optimizer.zero_grad(set_to_none=True)
-        with parametrize.cached():  # a weight under spectral norm is normalized once a step
-            terms, logged = objective(clock, *batch)
-        reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
+        passes = self._count_passes(batch)
+        scores = compute_in_passes(passes, partial(self._descend, objective, passes, clock), batch)
         if counts_all:
             for weight in self.weights:
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        average_gradients(self.weights)
         self.optimizer.step()
         for constrain in self.after_step:
             constrain(self.network)
         self._set_requires_grad(False)
-        return {f"{self.name}/{key}": value.detach() for key, value in (terms | logged).items()}
+        return {f"{self.name}/{key}": value for key, value in _average(scores).items()}
+
+    def _descend(self, objective: Callable[..., Losses], passes: int, clock: Clock, *batch: Any) -> Scores:
+        """Adds the gradients of one of the passes; returns its scalars."""
+        with parametrize.cached():  # a weight under spectral norm is normalized once a step
+            terms, logged = objective(clock, *batch)
+        total = reduce(torch.add, terms.values())
+        (total if passes == 1 else total / passes).backward()  # type: ignore[no-untyped-call]
+        return {name: value.detach() for name, value in (terms | logged).items()}
+
+    def _count_passes(self, batch: Iterable[Any]) -> int:
+        """Number of passes in which a batch is computed."""
+        rows = next((len(x) for each in batch for x in _tensors(each)), 0)
+        return -(-rows // self.micro_batch_size) if self.micro_batch_size else 1
 
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of the last update's gradient over all weights, a scalar; 0 before the first."""
@@ -146,3 +171,19 @@ class Player(nn.Module):
         self._check_moments(state["moments"])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors within tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _tensors(each)
+
+
+def _average(scores: Sequence[Scores]) -> Scores:
+    """Averages the scalars of each name over passes."""
+    if len(scores) == 1:
+        return scores[0]
+    return {name: torch.stack([each[name] for each in scores]).mean() for name in scores[0]}

@@ -12,7 +12,9 @@ from gans.core.networks import StyledNetwork
 from gans.layers.equalized import EqualizedLinear, ScaledLeakyReLU
 from gans.layers.labels import LabelLinear, WithLabel
 from gans.layers.norms import PixelNorm
+from losses.core.batch_parts import draw_like, move_mean
 from losses.core.options import option
+from losses.core.ranks import mean_over_ranks
 
 SLOPE = 0.2
 MEAN_LATENTS = 4096  # over which the mean of w of a class is taken
@@ -105,13 +107,13 @@ def mix_styles(network: StyledNetwork, options: StyleOptions, z: Tensor, *label:
     """
     w = network.map(z, *label)
     with torch.no_grad():  # moved by the first latent only
-        network.mean.lerp_(w.mean(dim=0), 1 - options.w_mean_decay)
+        move_mean(network.mean, mean_over_ranks(w.mean(dim=0)), 1 - options.w_mean_decay)
     styles = repeat_styles(w, network.styles)
     # Drawn on the CPU, so that an accelerator is not waited for.
     if options.style_mixing <= 0 or torch.rand(()).item() >= options.style_mixing:
         return styles
     crossover = int(torch.randint(1, network.styles, ()))
-    other = repeat_styles(network.map(torch.randn_like(z), *label), network.styles)
+    other = repeat_styles(network.map(draw_like(torch.randn_like, z), *label), network.styles)
     return torch.cat([styles[:, :crossover], other[:, crossover:]], dim=1)
 
 
@@ -141,7 +143,8 @@ class Noise(nn.Module):
         if self.mode == "none":
             return x
         is_random = self.training if self.mode == "auto" else self.mode == "random"
-        return x + (torch.randn_like(x[:, :1]) if is_random else self.fixed) * self.scale
+        noise = draw_like(torch.randn_like, x[:, :1]) if is_random else self.fixed
+        return x + noise * self.scale
 
 
 def set_noise_mode(network: nn.Module, mode: NoiseMode) -> None:

@@ -16,6 +16,8 @@ from gans.core.objective import LossSpec, sum_losses
 from gans.core.player import Losses, Scores
 from gans.core.translation import PatchCritic
 from gans.core.two_player import Generator, TwoPlayerGame
+from losses.core.batch_parts import join_passes, process_part
+from losses.core.ranks import gather_rows
 
 Pair = tuple[Tensor, Tensor]
 
@@ -71,21 +73,22 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
 
     def round(self, loader: BatchLoader) -> Scores:
         clock, real = loader.clock, split_domains(loader.next_batch())
-        fakes: list[Tensor] = []
-        scores = self.generator.minimise(self.generator_loss, clock, real, fakes)
+        made: list[Pair] = []
+        scores = self.generator.minimise(self.generator_loss, clock, real, made)
+        fakes = join_passes([a for a, _ in made]), join_passes([b for _, b in made])
         for update in range(self.n_critic):
             if update:
                 clock, real = loader.clock, split_domains(loader.next_batch())
                 with torch.no_grad():
-                    fakes = list(self.make(real)[0])
+                    fakes = self.make(real)[0]
             fakes_shown = self.replay_fakes((fakes[0].detach(), fakes[1].detach()))
             scores |= self.critic.minimise(self.critic_loss, clock, real, fakes_shown)
         return scores
 
-    def generator_loss(self, clock: Clock, real: Pair, made: list[Tensor]) -> Losses:
+    def generator_loss(self, clock: Clock, real: Pair, made: list[Pair]) -> Losses:
         """The generators' loss; the fakes are appended to `made`."""
         fakes, others = self.make(real)
-        made.extend(fakes)
+        made.append(fakes)
         sides = zip(self.critics, real, fakes, strict=True)
         fooling = [self.objective.generator_loss(critic, clock, Batch(x), fake) for critic, x, fake in sides]
         return Losses({"adversarial": torch.stack(fooling).sum(), **others()})
@@ -119,9 +122,12 @@ class ImagePool(nn.Module):
         self.filled = 0
 
     def forward(self, fresh: Tensor) -> Tensor:
-        """Exchanges fresh images `(N, C, H, W)` for as many, some of them from the pool."""
+        """Exchanges fresh images `(N, C, H, W)` for as many, some of them from the pool.
+
+        The pool is that of the whole batch, and the same in all processes.
+        """
         given = []
-        for image in fresh:
+        for image in gather_rows(fresh):
             slot = self.filled
             if slot < len(self.images):
                 self.images[slot] = image
@@ -133,7 +139,7 @@ class ImagePool(nn.Module):
                 self.images[slot] = image
             else:
                 given.append(image)
-        return torch.stack(given)
+        return process_part().cut(torch.stack(given))
 
     def get_extra_state(self) -> dict[str, Any]:
         return {"filled": self.filled}

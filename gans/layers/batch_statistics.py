@@ -15,3 +15,12 @@ class MinibatchStatistic(nn.Module, ABC):
     """
 
     added: int
+
+    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+        """Checks that the statistic is that of the whole batch although it is shared out; else ValueError.
+
+        Args:
+            batch: samples in a batch.
+            of_process: samples of it that one process has.
+            of_pass: samples that are computed at once.
+        """

@@ -9,6 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from gans.layers.batch_norm import OVER_RANKS
+
 # A layer, and the norm whose channels are the layer's outputs.
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv2d: nn.BatchNorm2d,
@@ -52,7 +54,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 def _can_fold(layer: nn.Module, norm: nn.Module) -> bool:
     """Whether the norm can be folded into the layer."""
     # Exact types: a class of its own may compute with its weight what it likes.
-    fits = type(layer) in PAIRS and type(norm) is PAIRS[type(layer)]
+    fits = type(layer) in PAIRS and type(norm) in (PAIRS[type(layer)], OVER_RANKS[PAIRS[type(layer)]])
     return fits and isinstance(norm.running_var, Tensor)
 
 

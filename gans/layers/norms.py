@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import instance_norm
 
+from gans.layers.batch_norm import BatchNorm2dOverRanks
+from losses.core.batch_parts import draw_like
+
 
 class CriticNorm(ABC):
     """Normalization in a critic: layers between its layers, or a change of its weights.
@@ -33,7 +36,7 @@ class CriticNorm(ABC):
         """Reparametrizes the weights of a finished critic, in place."""
 
 
-class ImageBatchNorm(nn.BatchNorm2d):
+class ImageBatchNorm(BatchNorm2dOverRanks):
     """Batch norm that, outside training, normalizes each image by its own statistics.
 
     So pix2pix is used: with the statistics of the test batch, which is one image (Isola et al. 2017, 3.4).
@@ -65,6 +68,19 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
+def drop_features(x: Tensor, probability: float) -> Tensor:
+    """Dropout: sets features of samples `(N, …)` to 0 with a probability, and enlarges the others."""
+    kept = draw_like(lambda like: torch.empty_like(like).bernoulli_(1 - probability), x)
+    return x * kept.div_(1 - probability)
+
+
+class Dropout(nn.Dropout):
+    """Dropout whose draws are those of the whole batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return drop_features(x, self.p) if self.training and self.p > 0 else x
+
+
 def dropout(probability: float) -> list[nn.Module]:
     """Dropout with a probability as a list of layers: one, or none for 0."""
-    return [nn.Dropout(probability)] if probability > 0 else []
+    return [Dropout(probability)] if probability > 0 else []

@@ -1,6 +1,6 @@
 """Spectral normalization: divides every weight by its largest singular value (SNGAN, Miyato et al. 2018)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -8,6 +8,7 @@ from torch.nn.utils import parametrizations
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import EqualizedEmbedding
 from gans.layers.norms import CriticNorm
+from losses.core.batch_parts import is_first_pass
 
 WEIGHTED = (
     *(nn.Conv2d, nn.Linear, nn.ConvTranspose2d, nn.Embedding),
@@ -33,3 +34,19 @@ class SpectralNorm(CriticNorm):
     def normalize_weights(self, critic: nn.Module) -> None:
         for layer in [m for m in critic.modules() if isinstance(m, WEIGHTED)]:
             parametrizations.spectral_norm(layer, "weight", n_power_iterations=1, eps=1e-12)
+            (estimate,) = layer.parametrizations["weight"]
+            estimate.register_forward_pre_hook(_rest_in_later_passes)
+            estimate.register_forward_hook(_wake)
+
+
+def _rest_in_later_passes(estimate: nn.Module, inputs: Any) -> None:
+    """Leaves out the power iteration in all passes of an update but the first."""
+    estimate.rests = estimate.training and not is_first_pass()
+    if estimate.rests:
+        estimate.training = False
+
+
+def _wake(estimate: nn.Module, inputs: Any, weight: Any) -> None:
+    """Lets the power iteration go on."""
+    if estimate.rests:
+        estimate.training = True

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from losses.core.adversarial import Adversarial, Labelled
+from losses.core.batch_parts import uniform_each
 from losses.recipe import Recipe
 
 
@@ -80,6 +81,5 @@ class FlipLabels:
         self.probability = probability
 
     def __call__(self, label_loss: Tensor, other_loss: Tensor) -> Tensor:
-        each = (len(label_loss), *[1] * (label_loss.dim() - 1))  # all patches of a sample have its label
-        flipped = torch.rand(each, device=label_loss.device, dtype=label_loss.dtype) < self.probability
+        flipped = uniform_each(label_loss) < self.probability  # all patches of a sample have its label
         return torch.where(flipped, other_loss, label_loss)

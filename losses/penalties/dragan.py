@@ -6,8 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from losses.core.batch_parts import draw_like, uniform_each
 from losses.core.options import option
 from losses.core.points import Points
+from losses.core.ranks import whole_batch
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Dragan(Points):
         self.options = options
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
-        alpha = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
-        noise = torch.rand_like(real) * (self.options.spread * real.std(correction=0))
+        alpha = uniform_each(real)
+        deviation = whole_batch(real).std(correction=0)
+        noise = draw_like(torch.rand_like, real) * (self.options.spread * deviation)
         return (real + alpha * noise).detach()

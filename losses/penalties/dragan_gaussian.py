@@ -6,8 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from losses.core.batch_parts import draw_like
 from losses.core.options import option
 from losses.core.points import Points
+from losses.core.ranks import whole_batch
 
 
 @dataclass(frozen=True)
@@ -40,4 +42,6 @@ class DraganGaussian(Points):
         self.options = options
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
-        return (real + torch.randn_like(real) * (self.options.spread * real.std(correction=0))).detach()
+        deviation = whole_batch(real).std(correction=0)
+        noise = draw_like(torch.randn_like, real) * (self.options.spread * deviation)
+        return (real + noise).detach()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from losses.core.batch_parts import uniform_each
 from losses.core.points import Points
 
 
@@ -17,5 +18,5 @@ class Interpolates(Points):
     """
 
     def choose(self, real: Tensor, fake: Tensor) -> Tensor:
-        epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+        epsilon = uniform_each(real)
         return torch.lerp(fake, real, epsilon).detach()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from losses.core.batch_parts import draw_like
 from losses.core.regularizer import View
 from losses.core.schedule import linear
 
@@ -22,4 +23,4 @@ class InstanceNoise(View):
         super().__init__(strength)
 
     def see(self, samples: Tensor, progress: float) -> Tensor:
-        return samples + self.strength * linear(progress) * torch.randn_like(samples)
+        return samples + self.strength * linear(progress) * draw_like(torch.randn_like, samples)

@@ -13,6 +13,7 @@ from experiments.core.seeds import generator_for
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.memory import memory_for_data
+from losses.core.batch_parts import process_part
 
 CPU = torch.device("cpu")
 BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
@@ -64,14 +65,14 @@ class BatchStream:
         return IndexedSamples(indices, self.data.fetch(indices))
 
     def _indices(self, position: int) -> Tensor:
-        """Indices of the samples in the batch at a position."""
+        """Indices of the samples in this process's part of the batch at a position."""
         parts, missing = [], self.batch_schedule.batch_size(position)
         while missing:
             epoch, start = divmod(position, len(self.data))
             part = self._order(epoch)[start : start + missing]
             parts.append(part)
             position, missing = position + len(part), missing - len(part)
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+        return process_part().cut(torch.cat(parts) if len(parts) > 1 else parts[0])
 
     def _order(self, epoch: int) -> Tensor:
         """The permutation of an epoch."""

@@ -34,6 +34,7 @@ class Loader:
             with their strengths, which may move over the run.
         condition: further arguments of both networks for each sample of a set, `(N, …)`: labels, or
             attributes.
+        dtype: type of the samples and attributes.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Loader:
         device: torch.device,
         augment: Sequence[tuple[Augment, Scheduled]] = (),
         condition: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.batch_schedule, self.device, self.condition = batch_schedule, device, condition
+        self.dtype = dtype
         self.augment = list(augment)
         self.seen = 0
         self.sources: BatchStream | None = None
@@ -80,7 +83,7 @@ class Loader:
         with _value_errors_as_run_errors():
             indices, raw = self.stream.at(self.seen)
             sources = [self.prepare(self.sources.at(self.seen).samples)] if self.sources else []
-        self.seen += len(indices)
+        self.seen += self.batch_schedule.batch_size(self.seen)
         batch = self._with_condition(indices, self.prepare(raw), sources)
         return self._augment_batch(batch, progress) if self.augment else batch
 
@@ -101,14 +104,15 @@ class Loader:
         """Converts raw samples of the data set to samples as the networks see them."""
         samples = samples.to(self.device, non_blocking=True)
         if samples.dtype == torch.uint8:
-            samples = samples.to(torch.float32, memory_format=torch.channels_last)
+            samples = samples.to(self.dtype, memory_format=torch.channels_last)
             return samples.div_(127.5).sub_(1.0)
-        return samples
+        return samples.to(self.dtype)
 
     def _with_condition(self, indices: Tensor, samples: Tensor, sources: list[Tensor]) -> Batch:
         """Makes a batch of samples with their condition."""
         if self.condition is not None:
-            sources = [*sources, self.condition[indices].to(self.device, non_blocking=True)]
+            known = self.condition[indices].to(self.device, non_blocking=True)
+            sources = [*sources, known.to(self.dtype) if known.is_floating_point() else known]
         return Batch(samples, tuple(sources))
 
     def _augment_batch(self, batch: Batch, progress: float) -> Batch:

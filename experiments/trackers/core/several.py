@@ -38,7 +38,7 @@ def open_trackers(names: Sequence[str], run: TrackedRun, options: SettingValues 
         options: options of the trackers, by key (`wandb.finish_seconds`).
     """
     local = _load("local")(run)
-    return _TrackerGroup(
+    return TrackerGroup(
         [local], [_FaultTolerantTracker(name, run, options or {}) for name in tracker_names(names)]
     )
 
@@ -53,7 +53,7 @@ def trackers_of_run(names: Sequence[str], folder: Path) -> list[str]:
 
 def reopen_trackers(names: Sequence[str], run: TrackedRun, options: SettingValues | None = None) -> Tracker:
     """Reopens the trackers that have tracked the run, as one, to report something later."""
-    return _TrackerGroup(
+    return TrackerGroup(
         [], [_FaultTolerantTracker(name, run, options or {}) for name in trackers_of_run(names, run.folder)]
     )
 
@@ -76,7 +76,7 @@ def _load(name: str) -> type[Tracker]:
 
 
 @final
-class _TrackerGroup(Tracker):
+class TrackerGroup(Tracker):
     """Several trackers as one; the guarded ones may fail."""
 
     def __init__(self, own: Sequence[Tracker], others: Sequence["_FaultTolerantTracker"]) -> None:

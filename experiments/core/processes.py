@@ -1,0 +1,164 @@
+"""The processes of one command, started by torchrun: how they join, agree, and end together.
+
+A process is known by its rank. What happens once, such as writing a file, is done by the first. With one
+process everything here does nothing.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from experiments.core.errors import RunError, UsageError
+from gans.core.player import Scores
+from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part
+from losses.core.ranks import mean_over_ranks
+
+log = logging.getLogger("gans")
+
+Result = TypeVar("Result")
+
+SECONDS_TO_JOIN = 120.0
+SECONDS_TO_WAIT = 3600.0  # for what one process does while the others wait
+LOST = "a process of this run was lost; the same command, or torchrun's restart, goes on from its checkpoint"
+_store: dist.Store | None = None  # through which the processes can still talk where one of them is lost
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes, tracks and prints."""
+    return process_part().index == 0
+
+
+@contextmanager
+def joined_processes() -> Iterator[None]:
+    """Context in which the processes that torchrun has started compute together.
+
+    Raises RunError where they do not find each other, UsageError where there are fewer GPUs than processes.
+    """
+    global _store
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    _choose_gpu(int(os.environ.get("LOCAL_RANK", rank)), int(os.environ.get("LOCAL_WORLD_SIZE", count)))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        found = dist.rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
+        store, rank, count = next(iter(found))
+        _store = dist.PrefixStore("gans", store)
+        dist.init_process_group(
+            backend,
+            store=dist.PrefixStore("engine", store),
+            rank=rank,
+            world_size=count,
+            timeout=timedelta(seconds=SECONDS_TO_WAIT),
+        )
+    except (RuntimeError, ValueError) as error:
+        raise RunError(f"the {count} processes do not find each other: {error}") from error
+    set_process_part(BatchPart(rank, count))
+    if rank > 0:
+        log.setLevel(logging.ERROR)
+    try:
+        yield
+        dist.destroy_process_group()
+    except RuntimeError as error:
+        raise (RunError(LOST) if is_loss(error) else error) from error
+    finally:
+        set_process_part(WHOLE)
+
+
+def _choose_gpu(local_rank: int, local_count: int) -> None:
+    """Makes one GPU of this machine the present one, where there are any."""
+    if not torch.cuda.is_available():
+        return
+    gpus = torch.cuda.device_count()
+    if gpus < local_count:
+        raise UsageError(
+            f"{local_count} processes are more than the {gpus} GPUs here; take --nproc-per-node {gpus}"
+        )
+    torch.cuda.set_device(local_rank)
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error tells that another process is gone, in the engine's words."""
+    words = str(error)
+    return isinstance(error, dist.DistError) or "gloo" in words or "NCCL" in words
+
+
+def is_told_first(line: str) -> bool:
+    """Whether no other process has told this line; of equal errors one line is enough."""
+    if _store is None:
+        return True
+    try:
+        return _store.add(hashlib.sha256(line.encode()).hexdigest(), 1) == 1
+    except RuntimeError:  # the process that keeps the store is gone
+        return True
+
+
+def any_asks(asks: bool) -> bool:
+    """Whether any process asks for something, such as to stop."""
+    if process_part().count == 1:
+        return asks
+    votes = torch.tensor(int(asks))
+    dist.all_reduce(votes)
+    return bool(votes)
+
+
+def from_first(make: Callable[[], Result]) -> Result:
+    """Makes something in the first process; all get it, or the error that it was."""
+    if process_part().count == 1:
+        return make()
+    made: list[Any] = [None]
+    with agreement():
+        if is_first():
+            made[0] = make()
+    dist.broadcast_object_list(made)
+    found: Result = made[0]
+    return found
+
+
+@contextmanager
+def agreement() -> Iterator[None]:
+    """Context that ends alike for all processes: where it fails in one, all raise the error of the first.
+
+    Nothing within it may wait for other processes.
+    """
+    if process_part().count == 1:
+        yield
+        return
+    own: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        own = error
+    if any_asks(own is not None):
+        errors: list[Exception | None] = [None] * process_part().count
+        dist.all_gather_object(errors, own)
+        failed = next(rank for rank, error in enumerate(errors) if error is not None)
+        if failed == process_part().index and own is not None:
+            raise own
+        raise errors[failed] or RunError(LOST)
+
+
+def in_turn(make: Callable[[], Result]) -> Result:
+    """Makes something in each process, first in one of every machine, so that the others find its files."""
+    if process_part().count == 1:
+        return make()
+    is_early, made = os.environ.get("LOCAL_RANK", "0") == "0", list[Result]()
+    for turn in (True, False):
+        with agreement():
+            if is_early is turn:
+                made.append(make())
+    return made[0]
+
+
+def average_scores(scores: Scores) -> Scores:
+    """Averages scalars over all processes; each computes them for its samples."""
+    if process_part().count == 1 or not scores:
+        return scores
+    device = list(scores.values())[-1].device
+    means = mean_over_ranks(torch.stack([value.to(device, torch.float64) for value in scores.values()]))
+    return {name: mean.to(value.dtype) for (name, value), mean in zip(scores.items(), means, strict=True)}

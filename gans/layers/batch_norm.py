@@ -1,0 +1,70 @@
+"""Batch norm over the batch of all processes (ranks) that compute it together."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from losses.core.batch_parts import process_part
+from losses.core.ranks import mean_over_ranks
+
+
+def normalize_over_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
+    """Normalizes features `(N, C, …)` as batch norm does in training, by the statistics of all ranks.
+
+    `nn.SyncBatchNorm` does that on GPUs only.
+    """
+    dimensions = [0, *range(2, x.dim())]
+    each = [1, -1, *[1] * (x.dim() - 2)]
+    mean = mean_over_ranks(x.mean(dim=dimensions))
+    centred = x - mean.view(each)
+    variance = mean_over_ranks(centred.square().mean(dim=dimensions))
+    if norm.track_running_stats:
+        _follow(norm, mean.detach(), variance.detach(), x.numel() // x.shape[1] * process_part().count)
+    normalized = centred * (variance + norm.eps).rsqrt().view(each)
+    return normalized * norm.weight.view(each) + norm.bias.view(each) if norm.affine else normalized
+
+
+@torch.no_grad()
+def _follow(norm: _BatchNorm, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Moves the running statistics of a norm towards those of `count` numbers a channel."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked += 1
+    # Without a momentum the statistics are means over all batches.
+    share = norm.momentum if norm.momentum is not None else 1 / float(norm.num_batches_tracked)
+    norm.running_mean.lerp_(mean.to(norm.running_mean), share)
+    norm.running_var.lerp_(variance.to(norm.running_var) * (count / max(1, count - 1)), share)
+
+
+class BatchNorm1dOverRanks(nn.BatchNorm1d):
+    """Batch norm of vectors over the batch of all ranks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_shared = self.training and process_part().count > 1
+        return normalize_over_ranks(self, x) if is_shared else super().forward(x)
+
+
+class BatchNorm2dOverRanks(nn.BatchNorm2d):
+    """Batch norm of feature maps over the batch of all ranks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_shared = self.training and process_part().count > 1
+        return normalize_over_ranks(self, x) if is_shared else super().forward(x)
+
+
+OVER_RANKS: dict[type[nn.Module], type[nn.Module]] = {
+    nn.BatchNorm1d: BatchNorm1dOverRanks,
+    nn.BatchNorm2d: BatchNorm2dOverRanks,
+}
+
+
+def share_batch_norms(network: nn.Module) -> None:
+    """Lets all batch norms of a network see the batch of all ranks, in place.
+
+    Raises ValueError for a batch norm of a type of its own.
+    """
+    for name, module in network.named_modules():
+        if type(module) in OVER_RANKS:
+            module.__class__ = OVER_RANKS[type(module)]  # it keeps its place, weights and statistics
+        elif isinstance(module, _BatchNorm) and not isinstance(module, tuple(OVER_RANKS.values())):
+            raise ValueError(f"{name} is a {type(module).__name__}, which sees the batch of one process only")
