@@ -48,7 +48,7 @@ def joined_processes() -> Iterator[None]:
     try:
         found = dist.rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
         store, rank, count = next(iter(found))
-        _store = dist.PrefixStore("gans", store)
+        _store = dist.PrefixStore(f"gans/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
             backend,
             store=dist.PrefixStore("engine", store),

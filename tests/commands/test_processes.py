@@ -1,0 +1,109 @@
+"""`torchrun -m cli run`: processes that train one run together, from the command line to its files.
+
+They are started here with the variables that torchrun sets; `make soak` has torchrun itself.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cli import main
+from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, step_of
+from tests.house.house import ROOT
+
+RUN = "run --arch dcgan --data shapes --image-size 16 --width 2 --batch-size 8 --precision fp64 --track local"
+FEW = "from tests.conftest import draw_few_shapes; draw_few_shapes(setattr); from cli import main; main()"
+MOST_SECONDS = 120.0
+
+
+def start(words: str, count: int = 1) -> list["subprocess.Popen[str]"]:
+    """Starts a command in so many processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    found = []
+    for rank in range(count):
+        own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **own}
+        command = [sys.executable, "-c", FEW, *words.split()]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        found.append(subprocess.Popen(command, cwd=ROOT, text=True, env=environment, **streams))
+    return found
+
+
+def finish(processes: list["subprocess.Popen[str]"]) -> tuple[list[int], str, str]:
+    """Waits for processes: their exit statuses, and what all of them printed."""
+    out, err = zip(*[process.communicate(timeout=MOST_SECONDS) for process in processes], strict=True)
+    return [process.returncode for process in processes], "".join(out), "".join(err)
+
+
+def await_checkpoint(folder: Path, processes: list["subprocess.Popen[str]"]) -> None:
+    """Waits until a run has its first checkpoint."""
+    began = time.monotonic()
+    while not list((folder / "checkpoints").glob("*.pt")):
+        assert all(process.poll() is None for process in processes), finish(processes)
+        assert time.monotonic() < began + MOST_SECONDS
+        time.sleep(0.1)
+
+
+def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
+    """One is asked to stop: all stop at one step. 2 → 1 processes end with the weights of one alone."""
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    processes = start(f"{RUN} --steps 100000 --checkpoint-kimg 0.08 --out {both}", 2)
+    await_checkpoint(both, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    status, _, err = finish(processes)
+    assert status == [130, 130]
+    assert err.count("stopped and saved at step") == 1, err
+    step = max(step_of(file) for file in (both / "checkpoints").glob("*.pt")) + 3
+    processes = start(f"run --resume {both} --steps {step} --force")
+    processes += start(f"{RUN} --steps {step} --checkpoint-kimg 0.08 --out {alone}")
+    status, out, err = finish(processes)
+    assert status == [0, 0], err
+    assert out.split() == [str(both), str(alone)]
+    found, expected = (
+        load_checkpoint(folder / "checkpoints" / checkpoint_name(step))["game"] for folder in (both, alone)
+    )
+    weights = [name for name, value in expected.items() if isinstance(value, torch.Tensor)]
+    assert weights and found.keys() == expected.keys()
+    for name in weights:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-12, atol=1e-12)
+
+
+def test_a_killed_process_ends_all_with_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    processes = start(f"{RUN} --steps 100000 --checkpoint-kimg 0.08 --out {folder}", 2)
+    await_checkpoint(folder, processes)
+    processes[1].kill()
+    began = time.monotonic()
+    status, _, err = finish(processes)
+    assert time.monotonic() - began < 60
+    assert status == [1, -signal.SIGKILL]
+    assert err.count("was lost") == 1, err
+
+
+def test_equal_errors_are_told_once(tmp_path: Path) -> None:
+    status, _, err = finish(start(f"{RUN} --steps 4 --batch-size 7 --out {tmp_path / 'run'}", 2))
+    assert status == [2, 2]
+    line = "gans: --batch-size 7 is not shared out evenly to 2 processes; take 8, or --nproc-per-node 1"
+    assert err.count(line) == 1, err
+    assert not (tmp_path / "run").exists()
+
+
+def test_work_of_one_process_is_refused_in_several(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as end:
+        main(["compare", "runs"])
+    assert end.value.code == 2
+    assert "gans compare is the work of one process; start it without torchrun" in capsys.readouterr().err
