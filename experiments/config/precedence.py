@@ -129,7 +129,8 @@ def stack_layers(request: Request, layers: Iterable[Layer], side: int | None) ->
         for origin, entry in request.recipes:
             holds = entry.hold(preset=preset, data=kind, loss=request.loss, side=side)
             if holds and (entry.preset is not None) == with_preset:
-                stack.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+                named = f"preset {preset} of {origin}" if with_preset else origin
+                stack.put(f"{named}: {entry.row}" if entry.row else named, entry.values)
     for origin, values in layers:
         stack.put(origin, values)
     stack.values["data"] = request.data

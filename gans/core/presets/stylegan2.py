@@ -1,4 +1,4 @@
-"""Presets of StyleGAN2: those of its authors' PyTorch code (Karras et al. 2020, arXiv:2006.06676)."""
+"""Presets of StyleGAN2: those of its authors' PyTorch code (ADA: Karras et al. 2020, arXiv:2006.06676)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +41,9 @@ def configuration(
 
 CODE = "NVlabs' stylegan2-ada-pytorch"
 PRESETS = {
-    "paper": Preset("config F (Karras et al. 2020, table 1), with ADA's rules below 1024 pixels", ()),
+    "paper": Preset(
+        "config F (Karras et al. 2020, table 1); at other sizes than 1024 pixels with ADA's rules", ()
+    ),
     "stylegan2": configuration(
         f"config F at 1024 pixels: cfg stylegan2 of {CODE}",
         rate=0.002,
@@ -54,7 +56,7 @@ PRESETS = {
         ema_kimg=10.0,
     ),
     "paper256": configuration(
-        f"ADA's FFHQ and LSUN at 256 pixels: cfg paper256 of {CODE}",
+        f"ADA's FFHQ and LSUN Cat at 256 pixels: cfg paper256 of {CODE}",
         rate=0.0025,
         gamma=1.0,
         group=8,
