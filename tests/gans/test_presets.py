@@ -43,6 +43,15 @@ def test_presets_are_described_and_others_refused(arch: str) -> None:
         resolve({"arch": arch}, {"preset": "papre"}, "f.json")
 
 
+@pytest.mark.parametrize(
+    ("preset", "owners"),
+    [("paper256", "stylegan2"), ("imagenet64", "r3gan"), ("maps", "cyclegan or pix2pix")],
+)
+def test_presets_of_other_architectures_name_them(preset: str, owners: str) -> None:
+    with pytest.raises(UsageError, match=rf"dcgan has auto, paper, laptop; it belongs to --arch {owners}$"):
+        resolve({"preset": preset})
+
+
 def test_sources_say_which_row_the_weight_is_from() -> None:
     def source(arch: str, size: int | tuple[int, int], **flags: Any) -> str:
         size = (size, size) if isinstance(size, int) else size
@@ -61,7 +70,7 @@ def test_sources_say_which_row_the_weight_is_from() -> None:
 @pytest.mark.parametrize("asked", [None, 1, 3, 48])
 @pytest.mark.parametrize("side", [16, 32, 100, 128, 256, 512, 1024, 2048, 8192])
 def test_ada_auto_follows_size_and_batch(side: int, asked: int | None) -> None:
-    """StyleGAN2-ADA, appendix C and the authors' code for one GPU, whoever sets the batch."""
+    """The rules of StyleGAN2-ADA's code for one GPU, whoever sets the batch."""
     flags = {} if asked is None else {"batch_size": asked}
     spec = resolve({"arch": "stylegan2", "preset": "ada-auto", "image_size": (side, side), **flags})
     found = spec.settings

@@ -7,7 +7,7 @@ from gans.core.presets.rules import channels_by_size
 from losses.recipe import Preset, Rule, defaults
 
 FULL, HALF = channels_by_size(32768), channels_by_size(16384)
-# R1's γ: that of config F at its size, else StyleGAN2-ADA's (appendix C).
+# R1's γ: that of config F at its size, else the rule of StyleGAN2-ADA's code.
 FORMULA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels / batch)
 GAMMA = Rule(FORMULA.words, FORMULA.value, published={1024: 10.0}, row="config F of table 1")
 RATE = Rule(
@@ -106,7 +106,7 @@ PRESETS = {
         options={"ema.ramp_up": 0.05},
     ),
     "cifar": configuration(
-        f"ADA's CIFAR-10 (appendix D): cfg cifar of {CODE}",
+        f"ADA's CIFAR-10, tuned: cfg cifar of {CODE}",
         rate=0.0025,
         gamma=0.01,
         group=32,
