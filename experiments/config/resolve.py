@@ -1,7 +1,7 @@
 """Resolves flags, files and recipes into the specification of one run, every value with its source."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -82,6 +82,10 @@ def resolve(
     else:
         add_recorded_plugins(file.get("plugin"), f"config {file_name}")
     request = _request(asked, "--preset" if "preset" in flags else f"config {file_name}: preset")
+    if is_resolved(file):
+        request = replace(
+            request, recorded=frozenset(name for name, _ in flatten(f"config {file_name}", file))
+        )
     source, native = request.source, _native(request)
     layers = order_layers(request, native, initial, (f"config {file_name}", file), flags)
     size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None

@@ -93,6 +93,7 @@ def test_ada_auto_follows_size_and_batch(side: int, asked: int | None) -> None:
         ({"betas": (0.0, 0.9), "ema_kimg": 3.0}, {"lr_critic", "lr_generator"}),
         ({"ema_kimg": 0.0, "optimizer": "rmsprop"}, {"lr_critic", "lr_generator"}),
         ({"ttur": 2.0}, {"beta2", "ema_kimg", "lr_generator"}),
+        ({"lr_schedule": "linear"}, {"beta2", "ema_kimg"}),
     ],
     ids=lambda value: "" if isinstance(value, set) else str(value),
 )
@@ -104,6 +105,16 @@ def test_a_number_that_is_set_wins_over_a_presets_schedule(flags: dict[str, Any]
         assert settings.schedule_kimg == 20_000.0
     own = resolve(base).settings.to_dict()
     assert resolve({}, own, "config.json").settings.schedule == resolve(base).settings.schedule
+
+
+def test_runs_made_before_a_preset_had_a_value_do_not_take_it() -> None:
+    """R3GAN's paper preset had neither burn-in nor an EMA without ramp-up."""
+    spec = resolve({"arch": "r3gan", "preset": "paper"})
+    new = {"schedule", "schedule_kimg", "schedule_steps", "ema.ramp_up"}
+    old = {name: value for name, value in spec.settings.to_dict().items() if name not in new}
+    own = resolve({}, {**old, "lr_schedule": "cosine"}, "config.json").settings
+    assert (own.schedule, own.schedule_kimg, own.lr_schedule) == ((), None, "cosine")
+    assert own.options["ema.ramp_up"] == 0.05
 
 
 def test_stylegans_rates_beside_wassersteins_loss_are_at_most_doubled() -> None:
