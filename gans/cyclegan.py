@@ -134,7 +134,7 @@ class CycleGame(TwoWayGame[Generators]):
 
         return (fake_a, fake_b), others
 
-    def generator_loss(self, clock: Clock, real: Pair, made: list[Tensor]) -> Losses:
+    def generator_loss(self, clock: Clock, real: Pair, made: list[Pair]) -> Losses:
         losses = super().generator_loss(clock, real, made)
         return self.objective.weigh(losses, self.options.adversarial_weight)
 

@@ -131,6 +131,11 @@ def one_line(text: str) -> str:
     return "".join(escaped)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error tells that there was not enough memory, on any device."""
+    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
+
+
 def describe_error(error: Exception) -> str:
     """Describes any error in one line for the user."""
     if isinstance(error, click.ClickException):
@@ -139,7 +144,7 @@ def describe_error(error: Exception) -> str:
         line = str(error)
     elif isinstance(error, OSError) and error.filename:
         line = f"{error.filename}: {error.strerror}"
-    elif isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+    elif is_out_of_memory(error):
         line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
     else:
         line = f"{type(error).__name__}: {error} (--debug shows where)"

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from experiments.core.errors import RunError, UsageError
 from gans.core.player import Scores
@@ -27,7 +29,7 @@ Result = TypeVar("Result")
 SECONDS_TO_JOIN = 120.0
 SECONDS_TO_WAIT = 3600.0  # for what one process does while the others wait
 LOST = "a process of this run was lost; the same command, or torchrun's restart, goes on from its checkpoint"
-_store: dist.Store | None = None  # through which the processes can still talk where one of them is lost
+_store: PrefixStore | None = None  # through which the processes can still talk where one of them is lost
 
 
 def is_first() -> bool:
@@ -46,12 +48,12 @@ def joined_processes() -> Iterator[None]:
     _choose_gpu(int(os.environ.get("LOCAL_RANK", rank)), int(os.environ.get("LOCAL_WORLD_SIZE", count)))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        found = dist.rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
+        found = rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
         store, rank, count = next(iter(found))
-        _store = dist.PrefixStore(f"gans/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        _store = PrefixStore(f"gans/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
             backend,
-            store=dist.PrefixStore("engine", store),
+            store=PrefixStore("engine", store),
             rank=rank,
             world_size=count,
             timeout=timedelta(seconds=SECONDS_TO_WAIT),
@@ -105,6 +107,15 @@ def any_asks(asks: bool) -> bool:
     votes = torch.tensor(int(asks))
     dist.all_reduce(votes)
     return bool(votes)
+
+
+def least_of_all(number: int) -> int:
+    """The least of the numbers that the processes have."""
+    if process_part().count == 1:
+        return number
+    least = torch.tensor(number)
+    dist.all_reduce(least, dist.ReduceOp.MIN)
+    return int(least)
 
 
 def from_first(make: Callable[[], Result]) -> Result:

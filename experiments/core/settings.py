@@ -24,6 +24,7 @@ from experiments.core.value_readers import (
     finite_number,
     folder_path,
     height_and_width,
+    micro_batch_size,
     path_words,
     penalty_points,
     scheduled_values,
@@ -137,11 +138,11 @@ class Settings:
         derived=True,
     )
     batch_size: int = setting(whole_number(1), "Images in a batch, of all processes together.", "N", 64)
-    micro_batch_size: int | None = setting(
-        whole_number(1),
+    micro_batch_size: int | str | None = setting(
+        micro_batch_size,
         "Images that a process computes at once. An update takes a larger batch in parts, whose gradients "
-        "add up, so that it needs less memory; default: the whole batch.",
-        "N",
+        "add up, so that it needs less memory; auto: as many as fit; default: the whole batch.",
+        "N|auto",
         affects_results=False,
     )
     image_size: Size | None = setting(

@@ -281,6 +281,14 @@ def batch_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
+def micro_batch_size(value: object) -> int | str:
+    """Reads a number of images, or "auto". Raises ValueError for anything else."""
+    try:
+        return "auto" if value == "auto" else whole_number(1)(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or auto") from error
+
+
 def channel_count(value: object) -> int:
     """Reads a number of channels: 1, 3 or 4."""
     number = whole_number(1, 4)(value)

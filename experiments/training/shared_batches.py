@@ -20,18 +20,24 @@ def share_batches(settings: Settings, game: Game, plan: BatchSchedule) -> None:
     Raises UsageError for batches that cannot be shared out evenly, and for networks that must see whole ones.
     """
     for player in (module for module in game.modules() if isinstance(module, Player)):
-        player.micro_batch_size = settings.micro_batch_size
+        player.micro_batch_size = _asked_size(settings)
     count = process_part().count
     if count > 1:
         with usage_errors(f"architecture {settings.arch} on {count} processes"):
             share_batch_norms(game)
     for size in dict.fromkeys(segment.batch_size for segment in plan.segments):
-        _check_size(settings, game, size)
+        check_size(settings, game, size)
 
 
-def _check_size(settings: Settings, game: Game, size: int) -> None:
+def _asked_size(settings: Settings) -> int | None:
+    """The size of micro-batches that is asked for; None for whole batches, and for one still to be found."""
+    size = settings.micro_batch_size
+    return size if isinstance(size, int) else None
+
+
+def check_size(settings: Settings, game: Game, size: int) -> None:
     """Checks that batches of a size can be shared out. Raises UsageError."""
-    count, micro = process_part().count, settings.micro_batch_size
+    count, micro = process_part().count, _asked_size(settings)
     if size % count:
         multiple = max(1, round(size / count)) * count
         raise UsageError(
@@ -46,7 +52,7 @@ def _check_size(settings: Settings, game: Game, size: int) -> None:
                 f"--micro-batch-size {micro} does not divide the {here} images that a process has of a "
                 f"batch; take {at_once}"
             )
-        _refuse_batch_norm(settings, game)
+        refuse_batch_norm(settings, game)
     if at_once < size:
         with usage_errors(f"architecture {settings.arch}"):
             for module in game.modules():
@@ -54,7 +60,7 @@ def _check_size(settings: Settings, game: Game, size: int) -> None:
                     module.check_parts(size, here, at_once)
 
 
-def _refuse_batch_norm(settings: Settings, game: nn.Module) -> None:
+def refuse_batch_norm(settings: Settings, game: nn.Module) -> None:
     """Refuses batch norm in micro-batches. Raises UsageError."""
     if contains_module(game, _BatchNorm):
         raise UsageError(

@@ -1,11 +1,12 @@
 """Training loop of a run, with its callbacks, trackers, rollbacks and export."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from shlex import quote
 
+from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import StateDict
 from experiments.core.processes import agreement, any_asks, average_scores, from_first, is_first
@@ -31,6 +32,7 @@ from experiments.training.metric_logging import (
     NotFiniteError,
     check_pending,
 )
+from experiments.training.micro_batches import choose_micro_batch_size, describe_lack_of_memory
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
@@ -121,10 +123,13 @@ class Trainer:
         state = from_first(self.checkpoints.newest)
         with agreement():
             self._restore(state, changed, force)
+        if self.settings.micro_batch_size == "auto":
+            choose_micro_batch_size(self.experiment)
         from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed)))
         self._log_remarks()
         try:
-            self._train_with_rollbacks()
+            with self._advice_on_memory():
+                self._train_with_rollbacks()
         except RunError as error:
             if is_first():
                 with suppress(RunError):  # a full disk, which may be why
@@ -132,6 +137,16 @@ class Trainer:
                     self.folder.end(f"failed: {error}")
             raise
         self._log_remarks()
+
+    @contextmanager
+    def _advice_on_memory(self) -> Iterator[None]:
+        """Turns an error for lack of memory into a RunError that names micro-batches that would fit."""
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise RunError(describe_lack_of_memory(self.experiment)) from error
 
     def _train_with_rollbacks(self) -> None:
         """Trains to the end, going back to before a collapse where that is asked for."""

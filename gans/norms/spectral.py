@@ -1,6 +1,6 @@
 """Spectral normalization: divides every weight by its largest singular value (SNGAN, Miyato et al. 2018)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -34,19 +34,18 @@ class SpectralNorm(CriticNorm):
     def normalize_weights(self, critic: nn.Module) -> None:
         for layer in [m for m in critic.modules() if isinstance(m, WEIGHTED)]:
             parametrizations.spectral_norm(layer, "weight", n_power_iterations=1, eps=1e-12)
-            (estimate,) = layer.parametrizations["weight"]
+            (estimate,) = cast(nn.ModuleDict, layer.parametrizations)["weight"].children()
             estimate.register_forward_pre_hook(_rest_in_later_passes)
             estimate.register_forward_hook(_wake)
 
 
 def _rest_in_later_passes(estimate: nn.Module, inputs: Any) -> None:
     """Leaves out the power iteration in all passes of an update but the first."""
-    estimate.rests = estimate.training and not is_first_pass()
-    if estimate.rests:
-        estimate.training = False
+    if not is_first_pass():  # only networks that train are computed in passes
+        estimate.eval()
 
 
 def _wake(estimate: nn.Module, inputs: Any, weight: Any) -> None:
     """Lets the power iteration go on."""
-    if estimate.rests:
-        estimate.training = True
+    if not is_first_pass():
+        estimate.train()

@@ -8,7 +8,8 @@ draws for the samples of a batch does so by `draw_rows` or `draw_like`.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ from torch import Tensor
 Result = TypeVar("Result")
 
 
-class BatchPart(NamedTuple):
+@dataclass(frozen=True)
+class BatchPart:
     """A part of a batch: its rows `index`, `index + count`, `index + 2 · count`, ….
 
     >>> BatchPart(1, 2).cut(torch.arange(6))

@@ -4,6 +4,7 @@ With one process each of them is the identity.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -34,7 +35,7 @@ def sum_over_ranks(x: Tensor) -> Tensor:
     """
     if process_part().count == 1:
         return x
-    total: Tensor = _SumOverRanks.apply(x)  # type: ignore[no-untyped-call]
+    total: Tensor = _SumOverRanks.apply(x)
     return total
 
 
@@ -72,5 +73,5 @@ def average_gradients(weights: Sequence[Tensor]) -> None:
         flat = torch.cat([gradient.flatten() for gradient in own])
         dist.all_reduce(flat)
         flat /= process_part().count
-        parts = flat.split([gradient.numel() for gradient in own])
+        parts = flat.tensor_split([*accumulate(gradient.numel() for gradient in own[:-1])])
         torch._foreach_copy_(own, [part.view(g.shape) for part, g in zip(parts, own, strict=True)])
