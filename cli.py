@@ -30,7 +30,14 @@ from experiments.core.synonyms import similar_commands, similar_settings
 
 EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
-SHARED_COMMANDS = ("run",)  # that several processes do together
+SHARED_COMMANDS = (
+    "run",
+    "sample",
+    "evaluate",
+    "fid",
+    "stats",
+    "translate",
+)  # that several processes do together
 RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported at the top.
 import json
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,13 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     SPEC is data, a run folder, a checkpoint or an exported generator.
     """
     from experiments.core.destinations import output_file
+    from experiments.core.processes import entered_by_first, from_first
     from experiments.evaluation.distance import write_statistics
 
-    with output_file("stats", out, ".npz", force=force) as path, progress_bars() as meter:
+    destination = partial(output_file, "stats", out, ".npz", force=force)
+    with entered_by_first(destination), progress_bars() as meter:
         side = make_distance_sides(flags, meter, spec).open(spec)
-        write_statistics(side, path)
+        from_first(lambda: write_statistics(side, Path(out)))
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 
@@ -174,6 +177,7 @@ def evaluate(
 
     Of a run folder it is the newest generator, and the scores are kept in the folder, too.
     """
+    from experiments.core.processes import from_first
     from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
@@ -210,12 +214,13 @@ def evaluate(
                 ):
                     click.echo(line)
                 if folder.exists:
-                    append_scores(folder, each.step or 0, each.kimg, scores)
+                    from_first(partial(append_scores, folder, each.step or 0, each.kimg, scores))
         finally:  # scores are printed even if they cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
         if folder.exists:
-            publish_scores(folder, {each.step or 0: found[str(each.step)] for each in candidates})
+            by_step = {each.step or 0: found[str(each.step)] for each in candidates}
+            from_first(lambda: publish_scores(folder, by_step))
         if plot:
             for file in draw(each, evaluator.task_metrics[0], folder.path, meter):
                 log.info(f"drawn: {file}")

@@ -61,7 +61,7 @@ def run(
     if restretch and resume is None:
         raise UsageError("--restretch has no meaning without --resume; a new run has schedules of its length")
     from experiments.config.files import check_same_recipe, read_config
-    from experiments.core.processes import from_first, is_first
+    from experiments.core.processes import from_first
     from experiments.runs.folder import RunFolder, choose_folder, open_run
     from experiments.runs.initial_settings import resolve_run
     from experiments.runs.resume import resolve_resumed_run
@@ -80,8 +80,7 @@ def run(
 
         if resume is None:
             check_initial_weights(resolved.settings)
-        if is_first():
-            click.echo(describe_plan(resolved))
+        click.echo(describe_plan(resolved))
         return
     target = resume or out
     folder = RunFolder(target) if target else from_first(lambda: choose_folder(resolved.settings))
@@ -98,7 +97,6 @@ def run(
         start(resolved, folder, force, resumes=resume is not None)
     except Interrupted:
         sys.exit(130)
-    if is_first():
-        for command in next_commands(folder, resolved.settings):
-            log.info(f"next: {command}")
-        click.echo(folder.path)
+    for command in next_commands(folder, resolved.settings):
+        log.info(f"next: {command}")
+    click.echo(folder.path)

@@ -113,6 +113,7 @@ def sample(
 ) -> None:
     """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
     _check_flags(count, out, cutoff, truncation, raw, flags)
+    from experiments.core.processes import entered_by_first, from_first
     from experiments.inference.given_latents import read_draws, sample_draws, set_noise
     from experiments.runs.generator import (
         Truncation,
@@ -127,7 +128,7 @@ def sample(
     labels: tuple[int, ...] = flags["labels"] or ()
     draws = read_draws(flags["latents"], flags["space"], flags["seeds"], labels)
     number = len(draws.latents) if draws else count or COUNT
-    with open_destination(out, number, force):
+    with entered_by_first(lambda: open_destination(out, number, force)):
         network = from_noise(load_generator(run)[0], str(run))
         set_noise(network, flags["noise_mode"], seed, str(run))
         network.clamps = not raw
@@ -136,7 +137,7 @@ def sample(
             samples = sample_draws(generator, draws, seed, device, near)
         else:
             samples = generate(generator, number, seed, device, near)
-        log.info(save_samples(samples, out, raw))
+        log.info(from_first(lambda: save_samples(samples, out, raw)))
     click.echo(out)
 
 

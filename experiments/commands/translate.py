@@ -55,20 +55,24 @@ def translate(
     import torch
 
     from experiments.core.device import resolve_device
+    from experiments.core.processes import agreement, from_first
     from experiments.inference.translation import InputFormat, check_readable, find_images, translate_files
     from experiments.inference.translation_targets import resolve_target
     from experiments.runs.generator import load_generator, require_translator
+    from losses.core.batch_parts import process_part, whole_batches
 
     torch_device = torch.device(resolve_device(device))
-    items = find_images(inputs, out, force)
+    items = from_first(lambda: find_images(inputs, out, force))
     generator, settings = load_generator(run)
     network = require_translator(generator, str(run)).to(torch_device)
     target = resolve_target(network, settings, words, run)
     assert settings.image_size is not None and settings.channels is not None  # it is a run on images
     frame = InputFormat(settings.image_size, settings.channels, network.multiple, torch_device)
     with progress_bars() as meter:
-        good = check_readable(items, skip_bad, meter("reading", len(items)))
-        translate_files(good, frame, target, seed, meter(f"to {target.words}", len(good)))
+        good = from_first(lambda: check_readable(items, skip_bad, meter("reading", len(items))))
+        own = good[process_part().index :: process_part().count]
+        with agreement(), whole_batches():
+            translate_files(own, frame, target, seed, meter(f"to {target.words}", len(own)))
     log.info(f"{len(good)} image{'s' * (len(good) > 1)} to {target.words} in {out}")
     if as_json:
         files = [{"input": str(item.file), "output": str(item.result)} for item in good]

@@ -80,9 +80,10 @@ def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    is_shown = console.is_terminal and log.isEnabledFor(logging.INFO)  # one of several processes shows them
     # What goes to stdout is for programs, and must not be drawn around the bars.
     with Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
+        *columns, console=console, transient=True, redirect_stdout=False, disable=not is_shown
     ) as bars:
 
         def meter(name: str, total: int) -> Callable[[int], None]:

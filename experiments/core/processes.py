@@ -7,9 +7,11 @@ process everything here does nothing.
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -19,11 +21,12 @@ from torch.distributed.rendezvous import rendezvous
 
 from experiments.core.errors import RunError, UsageError
 from gans.core.player import Scores
-from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part
+from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part, whole_batches
 from losses.core.ranks import mean_over_ranks
 
 log = logging.getLogger("gans")
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SECONDS_TO_JOIN = 120.0
@@ -61,15 +64,22 @@ def joined_processes() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         raise RunError(f"the {count} processes do not find each other: {error}") from error
     set_process_part(BatchPart(rank, count))
-    if rank > 0:
-        log.setLevel(logging.ERROR)
     try:
-        yield
+        with _silence() if rank > 0 else nullcontext():
+            yield
         dist.destroy_process_group()
     except RuntimeError as error:
         raise (RunError(LOST) if is_loss(error) else error) from error
     finally:
         set_process_part(WHOLE)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Context in which a process prints nothing but errors."""
+    log.setLevel(logging.ERROR)
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _choose_gpu(local_rank: int, local_count: int) -> None:
@@ -154,6 +164,16 @@ def agreement() -> Iterator[None]:
         raise errors[failed] or RunError(LOST)
 
 
+@contextmanager
+def entered_by_first(context: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+    """Context that the first process enters, such as the lock of a folder; an error of it is that of all."""
+    with ExitStack() as stack:
+        with agreement():
+            if is_first():
+                stack.enter_context(context())
+        yield
+
+
 def in_turn(make: Callable[[], Result]) -> Result:
     """Makes something in each process, first in one of every machine, so that the others find its files."""
     if process_part().count == 1:
@@ -164,6 +184,24 @@ def in_turn(make: Callable[[], Result]) -> Result:
             if is_early is turn:
                 made.append(make())
     return made[0]
+
+
+def share_out(compute: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Computes something of each item, the processes in turn; yields all results to all, in the items' order.
+
+    All processes must ask for all results. Results hold tensors on the CPU.
+    """
+    part = process_part()
+    if part.count == 1:
+        yield from map(compute, items)
+        return
+    left = iter(items)
+    while turn := list(islice(left, part.count)):
+        found: list[Any] = [None] * part.count
+        with agreement(), whole_batches():
+            own = compute(turn[part.index]) if part.index < len(turn) else None
+        dist.all_gather_object(found, own)
+        yield from found[: len(turn)]
 
 
 def average_scores(scores: Scores) -> Scores:

@@ -27,6 +27,7 @@ from experiments.core.options import (
     unknown_option_error,
 )
 from experiments.core.paths import cache_folder, weights_file
+from experiments.core.processes import from_first, is_first, share_out
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.points_extractor import PointsExtractor
@@ -157,9 +158,13 @@ def _is_for_classifiers(spec: str) -> bool:
 def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[tuple[Tensor, Features]]:
     """Extracts features: all samples with theirs, batch by batch. Raises UsageError for unfit images."""
     advance = meter(samples.name, len(samples))
-    for batch in samples.batches():
+
+    def compute(make: Callable[[], Tensor]) -> tuple[Tensor, Features]:
+        batch = make()
         with usage_errors():
-            found = extractor(batch)
+            return batch, extractor(batch)
+
+    for batch, found in share_out(compute, samples.batch_makers()):
         yield batch, found
         advance(len(batch))
 
@@ -167,12 +172,17 @@ def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[
 def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
     """Extracts logits of each channel as a grey image, `(B, C, K)`, batch by batch."""
     advance = meter(f"channels of {samples.name}", len(samples))
-    for batch in samples.batches():
+
+    def compute(make: Callable[[], Tensor]) -> Tensor:
+        batch = make()
         with usage_errors():
             logits = extractor(batch.flatten(0, 1).unsqueeze(1)).logits
         assert logits is not None
-        yield logits.view(*batch.shape[:2], -1)
-        advance(len(batch))
+        return logits.view(*batch.shape[:2], -1)
+
+    for logits in share_out(compute, samples.batch_makers()):
+        yield logits
+        advance(len(logits))
 
 
 def path_vectors(
@@ -184,11 +194,15 @@ def path_vectors(
         epsilon: length of a step, as a fraction of its path.
     """
     advance = meter(f"paths of {samples.name}", len(samples))
-    for pairs in samples.path_batches(epsilon):
+
+    def compute(make: Callable[[], Tensor]) -> Tensor:
+        pairs = make()
         with usage_errors():
-            found = extractor(pairs.flatten(0, 1))
-        yield found.vectors.view(*pairs.shape[:2], -1)
-        advance(len(pairs))
+            return extractor(pairs.flatten(0, 1)).vectors.view(*pairs.shape[:2], -1)
+
+    for vectors in share_out(compute, samples.path_makers(epsilon)):
+        yield vectors
+        advance(len(vectors))
 
 
 class ReferenceFeatures:
@@ -221,12 +235,8 @@ class ReferenceFeatures:
     def statistics(self) -> Statistics:
         """Mean and covariance of the feature vectors. Raises UsageError for fewer than two images."""
         file = self._file("statistics")
-        try:
-            kept = Statistics.load(file)
-            if dict(kept.provenance) == self.record:
-                return kept
-        except ValueError:
-            pass
+        if (kept := from_first(lambda: self._read_statistics(file))) is not None:
+            return kept
         moments = Moments()
         for part in [self.vectors] if "vectors" in self.__dict__ else self._vectors():
             with usage_errors():
@@ -242,18 +252,31 @@ class ReferenceFeatures:
     def vectors(self) -> Tensor:
         """The feature vectors, float32 `(N, D)`."""
         file = self._file("vectors")
-        try:
-            kept = read_npz(file, len(self.samples) * MOST_VECTOR_BYTES + MOST_RECORD_BYTES)
-            if json.loads(str(kept["provenance"])) == self.record:
-                return torch.from_numpy(kept["vectors"].copy())
-        except Exception:  # a damaged cache is made anew, whatever is wrong with it
-            pass
+        if (kept := from_first(lambda: self._read_vectors(file))) is not None:
+            return kept
         vectors = torch.cat(list(self._vectors()))
         record = np.array(json.dumps(self.record, sort_keys=True))
         content = io.BytesIO()
         np.savez(content, vectors=vectors.numpy(), provenance=record)
         self._keep(lambda: write_atomically(file, content.getvalue()))
         return vectors
+
+    def _read_statistics(self, file: Path) -> Statistics | None:
+        """Reads statistics from the cache; None where they are not there, damaged or of other samples."""
+        try:
+            kept = Statistics.load(file)
+        except ValueError:
+            return None
+        return kept if dict(kept.provenance) == self.record else None
+
+    def _read_vectors(self, file: Path) -> Tensor | None:
+        """Reads vectors from the cache; None where they are not there, damaged or of other samples."""
+        try:
+            kept = read_npz(file, len(self.samples) * MOST_VECTOR_BYTES + MOST_RECORD_BYTES)
+            is_own = json.loads(str(kept["provenance"])) == self.record
+            return torch.from_numpy(kept["vectors"].copy()) if is_own else None
+        except Exception:  # a damaged cache is made anew, whatever is wrong with it
+            return None
 
     def _vectors(self) -> Iterator[Tensor]:
         for _, features in extract(self.samples, self.extractor, self.meter):
@@ -264,6 +287,8 @@ class ReferenceFeatures:
 
     def _keep(self, write: Callable[[], None]) -> None:
         """Writes to the cache. One that cannot be written costs time, not the score."""
+        if not is_first():
+            return
         try:
             (cache_folder() / "references").mkdir(parents=True, exist_ok=True)
             write()

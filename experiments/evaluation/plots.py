@@ -1,6 +1,6 @@
 """Plots of an evaluation: classes, nearest real images, precision and recall by class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
 from experiments.core.images import grid, render_figure, save_png, to_pillow
+from experiments.core.processes import from_first
 from experiments.evaluation.features import Meter, ReferenceFeatures, extract
 from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
 from experiments.evaluation.task_metrics import TaskMetrics
@@ -91,13 +92,18 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
             precision_recall_by_class(fakes, reals, list(map(str, names)))
         )
     files = {folder / "plots" / f"step-{step:08d}-{name}.png": picture for name, picture in pictures.items()}
+    from_first(lambda: _save(files, folder / "plots"))
+    return list(files)
+
+
+def _save(pictures: Mapping[Path, Image.Image], folder: Path) -> None:
+    """Saves pictures in a folder. Raises RunError where they cannot be written."""
     try:
-        (folder / "plots").mkdir(parents=True, exist_ok=True)
-        for file, picture in files.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, picture in pictures.items():
             save_png(picture, file)
     except OSError as error:
-        raise RunError(f"cannot write {folder / 'plots'}: {error.strerror or error}") from error
-    return list(files)
+        raise RunError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def _extracted(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> ExtractedSet:

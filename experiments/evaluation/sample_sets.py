@@ -2,9 +2,9 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
+from experiments.core.processes import share_out
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.core.value_readers import Size
@@ -54,9 +55,13 @@ class SampleSet(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
-    @abstractmethod
     def batches(self) -> Iterator[Tensor]:
         """All samples in order, uint8 `(B, C, H, W)` or float32 `(B, 2)`; each call begins anew."""
+        return share_out(lambda make: make(), self.batch_makers())
+
+    @abstractmethod
+    def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
+        """Functions that make the batches, in order; several processes make them in turn."""
 
 
 class DataSamples(SampleSet):
@@ -73,11 +78,14 @@ class DataSamples(SampleSet):
     def __len__(self) -> int:
         return len(self.order)
 
-    def batches(self) -> Iterator[Tensor]:
+    def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in torch.split(self.order, BATCH):
-            with usage_errors():
-                found = self.data.fetch(indices)
-            yield found
+            yield partial(self._fetch, indices)
+
+    def _fetch(self, indices: Tensor) -> Tensor:
+        """Fetches samples of the data. Raises UsageError for one that cannot be read."""
+        with usage_errors():
+            return self.data.fetch(indices)
 
     @property
     def class_counts(self) -> Tensor:
@@ -89,7 +97,8 @@ class DataSamples(SampleSet):
     def content_hash(self) -> str:
         """Hash of every number and of the order of the samples."""
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
-        for batch in self.batches():
+        for make in self.batch_makers():
+            batch = make()
             digest.update(batch.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()
 
@@ -114,13 +123,16 @@ class GeneratedSamples(SampleSet):
         """Another number of samples of the same generator."""
         return GeneratedSamples(self.name, self.generator, self.settings, count, self.seed, self.device)
 
-    def batches(self) -> Iterator[Tensor]:
-        for batch in sample_batches(self.generator, self.count, self.seed, self.device):
-            yield to_uint8(batch) if self.is_images else batch
+    def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
+        for make in sample_batches(self.generator, self.count, self.seed, self.device):
+            yield partial(self._make, make)
 
-    @torch.no_grad()
-    def path_batches(self, epsilon: float = EPSILON) -> Iterator[Tensor]:
-        """Samples of `count` pairs of neighbours on paths of latents, float32 `(B, 2, …)`.
+    def _make(self, make: Callable[[], Tensor]) -> Tensor:
+        """Makes a batch of samples; images are rounded."""
+        return to_uint8(make()) if self.is_images else make()
+
+    def path_makers(self, epsilon: float = EPSILON) -> Iterator[Callable[[], Tensor]]:
+        """Functions that make pairs of neighbours on paths of latents, float32 `(B, 2, …)`, `count` in all.
 
         Images are in [0, 255] and not rounded, because neighbours differ by less than a level of grey.
 
@@ -135,9 +147,14 @@ class GeneratedSamples(SampleSet):
             latents = neighbours_on_path(begin, end, torch.rand(BATCH, generator=random), epsilon)
             labels = draw_labels(generator, BATCH, of_labels)
             conditions = tuple(label.repeat_interleave(2).to(device) for label in labels)
-            pairs = generator(latents.flatten(0, 1).to(device), *conditions).float().cpu()
-            pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
-            yield pairs.unflatten(0, (BATCH, 2))[: self.count - start]
+            yield partial(self._make_pairs, self.count - start, latents.flatten(0, 1).to(device), *conditions)
+
+    @torch.no_grad()
+    def _make_pairs(self, count: int, latents: Tensor, *label: Tensor) -> Tensor:
+        """Makes samples of latents that are neighbours two by two, `(2 B, z_dim)`; at most `count` pairs."""
+        pairs = self.generator(latents, *label).float().cpu()
+        pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
+        return pairs.unflatten(0, (BATCH, 2))[:count]
 
 
 @dataclass(frozen=True)

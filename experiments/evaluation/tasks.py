@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,9 +66,9 @@ class TranslatedSamples(SampleSet):
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batches(self) -> Iterator[Tensor]:
+    def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in self._index_batches():
-            yield self._made_of(indices)
+            yield partial(self._made_of, indices)
 
     def pairs(self, begin: int, made: Tensor) -> Tensor:
         """Pairs images of a batch with their targets: `(B, 2, C, H, W)` in [−1, 1].

@@ -2,9 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import read_regular_file
 from experiments.core.named_values import StateDict
+from experiments.core.processes import share_out
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import (
@@ -246,18 +248,18 @@ def generate(
     truncation: Truncation | None = None,
 ) -> Tensor:
     """Generates `count` samples on the CPU: images in [−1, 1] or points."""
-    return torch.cat(list(sample_batches(generator, count, seed, device, truncation)))
+    makers = sample_batches(generator, count, seed, device, truncation)
+    return torch.cat(list(share_out(lambda make: make(), makers)))
 
 
-@torch.no_grad()
 def sample_batches(
     generator: LatentNetwork,
     count: int,
     seed: int,
     device: str = "auto",
     truncation: Truncation | None = None,
-) -> Iterator[Tensor]:
-    """Generates `count` samples batch by batch, on the CPU: images in [−1, 1] or points.
+) -> Iterator[Callable[[], Tensor]]:
+    """Functions that generate `count` samples batch by batch, on the CPU: images in [−1, 1] or points.
 
     Of a class-conditional generator, classes are about as frequent as in its data. Raises UsageError for the
     truncation of a generator without styles.
@@ -271,12 +273,20 @@ def sample_batches(
     for start in range(0, count, BATCH):
         z = torch.randn(BATCH, generator.z_dim, generator=random).to(target)
         told = tuple(label.to(target) for label in draw_labels(generator, BATCH, of_labels))
-        samples = (
-            generator(z, *told)
-            if truncation is None
-            else _generate_truncated(generator, truncation, z, *told)
-        )
-        yield samples.float().cpu()[: count - start]
+        yield partial(_generate_batch, generator, truncation, count - start, z, *told)
+
+
+@torch.no_grad()
+def _generate_batch(
+    generator: LatentNetwork, truncation: Truncation | None, count: int, z: Tensor, *label: Tensor
+) -> Tensor:
+    """Generates a whole batch of samples, and returns at most `count` of them."""
+    if truncation is None:
+        samples = generator(z, *label)
+    else:
+        samples = _generate_truncated(generator, truncation, z, *label)
+    found: Tensor = samples.float().cpu()[:count]
+    return found
 
 
 def _generate_truncated(

@@ -1,12 +1,16 @@
 """Evaluation during training: scores over kimg, and the checkpoint of the best generator."""
 
+import copy
 import logging
+from contextlib import nullcontext
+from dataclasses import replace
 
 from experiments.core import registry
 from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key
+from experiments.core.processes import from_first, is_first
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import Advance, ExtractorOptions
@@ -65,6 +69,8 @@ def _own_options(settings: Settings) -> SettingValues:
 class EvaluationCallback:
     """Evaluates the EMA generator at an interval, and keeps the checkpoint of the best.
 
+    Several processes evaluate together; the first keeps the scores.
+
     Nothing of this changes the training, and an evaluation that fails does not end it. Which one is the
     best is read from the run folder, so that a resumed run knows it too.
     """
@@ -75,8 +81,8 @@ class EvaluationCallback:
         experiment: Experiment,
         folder: RunFolder,
         tracker: Tracker,
-        metric_logger: MetricLogger,
-        checkpointer: Checkpointer,
+        metric_logger: MetricLogger | None = None,
+        checkpointer: Checkpointer | None = None,
     ) -> None:
         settings = experiment.spec.settings
         assert settings.evaluate_kimg is not None
@@ -88,12 +94,12 @@ class EvaluationCallback:
 
     def __call__(self, progress: Progress, terms: Terms) -> None:
         if progress.passes(self.interval):
-            with self.metric_logger.paused_clock():
+            with self.metric_logger.paused_clock() if self.metric_logger else nullcontext():
                 try:
                     self._evaluate(progress)
                 except (UsageError, RunError) as error:
                     log.info(f"step {progress.step}: not evaluated, and the run goes on: {error}")
-        if progress.is_last:
+        if progress.is_last and is_first():
             kept = dict(read_evaluation_scores(self.folder))
             for path in self.folder.best.paths():
                 chosen = self.evaluator.chosen_scores(self.best, kept.get(step_of(path), {}))
@@ -101,7 +107,18 @@ class EvaluationCallback:
 
     def _evaluate(self, progress: Progress) -> None:
         """Evaluates the EMA generator, and records its scores."""
-        scores = self.evaluator(self.candidate)
+        scores = self.evaluator(self._candidate())
+        from_first(lambda: self._record(progress, scores))
+
+    def _candidate(self) -> Candidate:
+        """The EMA generator; extractors take float32, and so it is a copy where it trains in another type."""
+        if self.candidate.settings.precision == "fp32":
+            return self.candidate
+        return replace(self.candidate, network=copy.deepcopy(self.candidate.network).float())
+
+    def _record(self, progress: Progress, scores: EvaluationScores) -> None:
+        """Records the scores of the EMA generator, and its checkpoint where it is the best."""
+        assert self.checkpointer is not None
         for name, error in self.evaluator.faults.items():
             log.info(f"step {progress.step}: no score {name}, and the run goes on: {describe_error(error)}")
         numbers = {name.removeprefix(NUMBER): value for name, value in flatten_scores(scores).items()}

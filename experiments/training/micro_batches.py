@@ -16,7 +16,7 @@ from experiments.training.memory_estimate import estimate
 from experiments.training.shared_batches import check_size, refuse_batch_norm
 from gans.core.clock import Clock
 from gans.core.networks import Batch
-from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part
+from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part, whole_batches
 
 log = logging.getLogger("gans")
 
@@ -94,18 +94,17 @@ def _fits(experiment: Experiment, size: int) -> bool:
     """Whether steps with micro-batches of a size fit into memory, wherever batches or images are largest."""
     if not _can_be_tried(experiment):
         return _estimate(experiment, size) * ESTIMATE_SLACK < _memory_of(experiment)
-    part = process_part()
-    set_process_part(WHOLE)  # nobody waits for a process whose memory runs out
+    loader = _OwnRows(experiment.loader, process_part())
     try:
-        for position in _costly_positions(experiment):
-            experiment.loader.seen = position
-            experiment.game.round(_OwnRows(experiment.loader, part))
+        with whole_batches():  # nobody waits for a process whose memory runs out
+            for position in _costly_positions(experiment):
+                experiment.loader.seen = position
+                experiment.game.round(loader)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return False
     finally:
-        set_process_part(part)
         for player in experiment.players:
             player.optimizer.zero_grad(set_to_none=True)
         if torch.cuda.is_available():

@@ -1,12 +1,11 @@
 """Training of a run from its specification to its exported generator, new or resumed."""
 
 import logging
-from contextlib import ExitStack
 from shlex import quote
 
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
-from experiments.core.processes import agreement, from_first, in_turn, is_first
+from experiments.core.processes import entered_by_first, from_first, in_turn, is_first
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
@@ -50,11 +49,8 @@ def run(
     # A new folder is made only for settings that can be built; an old one is locked first.
     is_new = from_first(lambda: not folder.exists)
     parts = in_turn(lambda: _build(spec, folder)) if is_new else None
-    with ExitStack() as stack:
-        with agreement():
-            if is_first():
-                folder.prepare()
-                stack.enter_context(folder.lock())
+    from_first(folder.prepare)
+    with entered_by_first(folder.lock):
         # Again: another process may have been here since.
         changed = from_first(lambda: check_folder(spec, folder, force, resumes))
         experiment, evaluator = parts or in_turn(lambda: _build(spec, folder))

@@ -36,6 +36,7 @@ from experiments.training.micro_batches import choose_micro_batch_size, describe
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
+from losses.core.batch_parts import whole_batches
 
 log = logging.getLogger("gans")
 
@@ -50,6 +51,8 @@ def train_steps(
     callbacks: Sequence[Callback],
     stop: StopSignal,
     until_kimg: float | None = None,
+    shared: Sequence[Callback] = (),
+    last: Sequence[Callback] = (),
 ) -> int:
     """Trains from step `start + 1` to the last; returns the last step that it made.
 
@@ -59,6 +62,11 @@ def train_steps(
 
     Several processes make the same steps. Callbacks are those of this process, and may not wait for others;
     where one fails, all do.
+
+    Args:
+        callbacks: called first after each step.
+        shared: called then, by all processes alike, which may wait for one another.
+        last: called then.
     """
     game, loader = experiment.game, experiment.loader
     for step in range(start + 1, experiment.total_steps + 1):
@@ -70,8 +78,13 @@ def train_steps(
         for average in experiment.averages:
             average.follow(loader.seen, loader.seen - before.seen, before.progress)
         progress = Progress(step, loader.seen, before.seen, step == experiment.total_steps)
-        with agreement():
+        with agreement(), whole_batches():
             for callback in callbacks:
+                callback(progress, scores)
+        for callback in shared:
+            callback(progress, scores)
+        with agreement(), whole_batches():
+            for callback in last:
                 callback(progress, scores)
         if any_asks(stop.requested) or (until_kimg is not None and loader.seen >= until_kimg * 1000):
             return step
@@ -195,7 +208,8 @@ class Trainer:
         experiment = self.experiment
         if not is_first():
             with StopSignal() as stop:
-                step = train_steps(experiment, self.start, [], stop, self.until_kimg)
+                shared = self._shared_callbacks(TrackerGroup([], []))
+                step = train_steps(experiment, self.start, [], stop, self.until_kimg, shared)
                 return (step if step < experiment.total_steps else None), any_asks(stop.requested)
         with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
             metric_logger = MetricLogger(tracker, line.show)
@@ -205,35 +219,38 @@ class Trainer:
             checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger)
             if self.state is not None and self.state.get(INTERIM):
                 checkpointer.interim = self.start
-            callbacks = self._callbacks(line, metric_logger, checkpointer, tracker)
-            step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg)
+            callbacks = self._callbacks(line, metric_logger, tracker)
+            shared = self._shared_callbacks(tracker, metric_logger, checkpointer)
+            guard = CollapseGuard(experiment, self.folder, metric_logger, checkpointer)
+            guard.begin(self.start)
+            # The checkpointer comes last: it saves what the others have done.
+            last: list[Callback] = [guard, checkpointer]
+            step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg, shared, last)
             was_asked = any_asks(stop.requested)
             if step < experiment.total_steps:
                 checkpointer.save(step)
                 return step, was_asked
         return None, was_asked
 
-    def _callbacks(
-        self, line: ProgressLine, metric_logger: MetricLogger, checkpointer: Checkpointer, tracker: Tracker
+    def _shared_callbacks(
+        self,
+        tracker: Tracker,
+        metric_logger: MetricLogger | None = None,
+        checkpointer: Checkpointer | None = None,
     ) -> list[Callback]:
-        """Callbacks that run after every step, in this order."""
+        """Callbacks that all processes run together after every step."""
+        if self.evaluator is None:
+            return []
+        parts = (self.evaluator, self.experiment, self.folder, tracker, metric_logger, checkpointer)
+        return [EvaluationCallback(*parts)]
+
+    def _callbacks(self, line: ProgressLine, metric_logger: MetricLogger, tracker: Tracker) -> list[Callback]:
+        """Callbacks of the first process that run after every step, in this order."""
         experiment, folder = self.experiment, self.folder
         interval = self._interval(self.settings.sample_kimg, 8)
         sample_grid = SampleGrid(experiment, folder.samples, interval, tracker)
         sample_grid.save_reals()
-        guard = CollapseGuard(experiment, folder, metric_logger, checkpointer)
-        guard.begin(self.start)
-        callbacks: list[Callback] = [
-            line.advance,
-            sample_grid,
-            GradientNorms(experiment.players),
-            metric_logger,
-        ]
-        if self.evaluator is not None:
-            callbacks.append(
-                EvaluationCallback(self.evaluator, experiment, folder, tracker, metric_logger, checkpointer)
-            )
-        return [*callbacks, guard, checkpointer]  # last: it saves what the others have done
+        return [line.advance, sample_grid, GradientNorms(experiment.players), metric_logger]
 
     def _interval(self, kimg: float | None, share: int) -> int:
         """Number of images between two calls: as asked in kimg, or a share of the run."""

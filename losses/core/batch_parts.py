@@ -62,6 +62,17 @@ def set_process_part(part: BatchPart) -> None:
     _of_process = part
 
 
+@contextmanager
+def whole_batches() -> Iterator[None]:
+    """Context in which this process computes batches of its own, and not a part of one."""
+    before = _of_process
+    set_process_part(WHOLE)
+    try:
+        yield
+    finally:
+        set_process_part(before)
+
+
 def draw_rows(draw: Callable[[int], Tensor], rows: int) -> Tensor:
     """Draws random numbers for as many samples as there are here, `(rows, …)`.
 

@@ -53,7 +53,7 @@ def test_paths_that_cannot_be_followed(
     def exhaust(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(GeneratedSamples, "path_batches", exhaust)
+    monkeypatch.setattr(GeneratedSamples, "path_makers", exhaust)
     check_kept(gans, trained, clear_line, "path-length,fid", "path-length", "not enough memory")
 
 

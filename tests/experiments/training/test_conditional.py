@@ -134,7 +134,7 @@ def test_samples_have_drawn_labels_or_the_one_that_is_named() -> None:
 def test_neighbours_on_a_path_have_one_label() -> None:
     settings = resolve({"arch": "mlp", "data": "ring8", "device": "cpu"}).settings
     samples = GeneratedSamples("echo", _Echo(), settings, 150, 0, "cpu")
-    pairs = torch.cat(list(samples.path_batches()))
+    pairs = torch.cat([make() for make in samples.path_makers()])
     assert torch.equal(pairs[:, 0, 1], pairs[:, 1, 1]) and len(pairs[:, 0, 1].unique()) == 4
 
 
