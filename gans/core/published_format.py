@@ -89,6 +89,8 @@ class PublishedFormat:
         what: the networks and their files, in words, for errors.
         generator: names of the generator's tensors.
         critic: names of the critic's tensors.
+        module_classes: full names of the classes of modules in its snapshots, beside those that NVlabs' code
+            pickles in its own way. None of them is imported.
     """
 
     architecture: str
@@ -96,6 +98,7 @@ class PublishedFormat:
     generator: NameTable
     critic: NameTable
     recognize: Callable[[Sequence[PublishedNetwork]], Recognized | None]
+    module_classes: frozenset[str] = frozenset()
 
     def table(self, role: PublishedRole) -> NameTable:
         """The names of the tensors of a network."""

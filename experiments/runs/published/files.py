@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from torch import Tensor
 
+from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.files import open_regular_file, parse_json
 from experiments.runs.export import METADATA_KEY
@@ -78,7 +79,8 @@ def _reader_of(start: bytes) -> Callable[[BinaryIO, Path, str], PublishedFile]:
 
 
 def _read_snapshot(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
-    content = load_snapshot(file)
+    formats = [registry.load("published-format", name) for name in registry.names("published-format")]
+    content = load_snapshot(file, {name for each in formats for name in each.module_classes})
     return PublishedFile(path.name, sha256, "NVlabs snapshot", tuple(networks_of(content)), _licence(content))
 
 
