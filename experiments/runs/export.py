@@ -35,7 +35,7 @@ LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
 
 
 class ExportedNetwork(NamedTuple):
-    """A network from an exported file in evaluation mode, its settings, and how long it was trained.
+    """A network from an exported file in evaluation mode, its settings, its training's length, its revision.
 
     Step and kimg are None in files of older versions, and where they were unknown.
     """
@@ -44,6 +44,7 @@ class ExportedNetwork(NamedTuple):
     settings: Settings
     step: int | None
     kimg: float | None
+    revision: int
 
 
 def describe_network(settings: Settings, player: Role) -> JsonObject:
@@ -145,7 +146,8 @@ def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
     check_revision(settings.arch, revision, str(path))
     settings = with_earlier_options(settings, revision)
     try:
-        return ExportedNetwork(build_with_weights(settings, player, tensors), settings, step, kimg)
+        network = build_with_weights(settings, player, tensors)
+        return ExportedNetwork(network, settings, step, kimg, revision)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
 

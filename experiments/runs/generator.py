@@ -106,7 +106,7 @@ def load(path: Path) -> LoadedGenerator:
     The run may be finished or not. A line names a damaged export, and each damaged checkpoint.
     """
     if path.suffix == ".safetensors":
-        return LoadedGenerator(*open_export(path))
+        return LoadedGenerator(*open_export(path)[:4])
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -143,7 +143,7 @@ def _is_last(checkpoint: StateDict, settings: Settings) -> bool:
 
 def _load_export(folder: RunFolder, settings: Settings) -> LoadedGenerator:
     """Loads the exported generator of a run folder. Raises UsageError where it is damaged."""
-    network, exported, step, kimg = open_export(folder.generator_file)
+    network, exported, step, kimg, _ = open_export(folder.generator_file)
     # Those of an earlier revision are in the export alone.
     settings = replace(settings, options={**settings.options, **exported.options})
     if not hash_path(folder.generator_file).exists():
