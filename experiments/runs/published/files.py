@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from torch import Tensor
 
 from experiments.core import registry
-from experiments.core.errors import UsageError
+from experiments.core.errors import RunError, UsageError
 from experiments.core.files import open_regular_file, parse_json
 from experiments.runs.export import METADATA_KEY
 from experiments.runs.published.snapshot import load_snapshot, networks_of
@@ -52,7 +52,7 @@ def read_published_file(path: Path) -> PublishedFile:
     """Reads the networks in a file; nothing in it is executed.
 
     Raises UsageError for a file that cannot be opened, that is too large, damaged, or names what weights do
-    not need.
+    not need; RunError where there is too little memory.
     """
     try:
         with open_regular_file(path.resolve()) as file:
@@ -66,6 +66,8 @@ def read_published_file(path: Path) -> PublishedFile:
             return _reader_of(start)(file, path, sha256)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise RunError(f"{path}: not enough memory to read it; free some") from error
     except Exception as error:  # damaged files raise anything
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UsageError(f"{path} cannot be read as published weights: {reason}") from error

@@ -123,6 +123,7 @@ def test_classes(gans: Gans, workplace: Path) -> None:
     assert gans("import s.pkl --out here").status == 0
     settings = settings_of("here")
     assert (settings["classes"], settings["conditional"], settings["arch.mapping_layers"]) == (4, True, 2)
+    assert settings["minibatch_statistic.group_size"] == 4, "NVlabs' own, where the file does not say"
     labels = ",".join(str(int(each)) for each in of_generator["inputs/labels"])
     file = save("z.npy", of_generator["inputs/z"])
     assert gans(f"sample here --latents {file} --label {labels} --raw --out s.npy").status == 0
