@@ -160,7 +160,7 @@ architecture = Architecture(
     earlier_options={1: {"norm": "instance", "strided_padding": "reflect", "upsampling": "resize"}},
     presets=CYCLEGAN_PRESETS,
     settings=(
-        defaults(width=64, batch_size=1, image_size=(256, 256), kimg=270.0, n_critic=1, ema_kimg=0.0),
+        defaults(width=64, batch_size=1, image_size=(256, 256), kimg=266.8, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         defaults(lr_schedule="linear", lr_decay_from=0.5),
         defaults(preset="laptop", width=16, batch_size=4, image_size=(32, 32), kimg=16.0),

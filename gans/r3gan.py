@@ -264,17 +264,8 @@ architecture = Architecture(
     default_data="shapes",
     presets=PRESETS,
     settings=(
-        # Table 9 without its burn-in, which presets named after data sets have: over the first 20,000 kimg
-        # the authors let the rates fall to 5e-5 and Adam's second beta rise from 0.9. Here the rates fall to
-        # zero, along the same cosine.
-        defaults(z_dim=64, width=768, batch_size=256, image_size=(32, 32), kimg=200_000.0, ema_kimg=500.0),
-        defaults(up_to=64, kimg=100_000.0),
-        defaults(up_to=32, batch_size=512, kimg=250_000.0, ema_kimg=5000.0),
-        # γ for these networks: FFHQ's at 256 and at 64 pixels, CIFAR-10's at 32. ImageNet's 1 at 64 pixels
-        # and 0.5 at 32 belong to wider networks, and for 128 pixels nothing is published.
-        defaults(losses=("r3gan",), penalty_weight=150.0),
-        defaults(up_to=64, losses=("r3gan",), penalty_weight=2.0),
-        defaults(up_to=32, losses=("r3gan",), penalty_weight=0.05),
+        # Sizes, batches, lengths and γ of table 9, and its burn-in, are in the presets.
+        defaults(z_dim=64, width=768, image_size=(32, 32)),
         defaults(
             optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.0, 0.99), lr_schedule="cosine"
         ),

@@ -14,6 +14,7 @@ from gans.core.game import BatchLoader
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
+from gans.core.presets.translation import STARGAN_PRESETS
 from gans.core.translation import (
     AttributeTranslator,
     NormOptions,
@@ -252,6 +253,7 @@ architecture = Architecture(
     revision=2,
     earlier_options={1: {"form": "small-images"}},
     has_earlier_critics=True,
+    presets=STARGAN_PRESETS,
     settings=(
         defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),

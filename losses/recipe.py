@@ -43,6 +43,7 @@ class Defaults:
         data: "images" or "points".
         losses: names of the losses (the words after `--loss`).
         up_to: pixels on the longer side of an image.
+        row: row of a published table that the values are from, for people.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Defaults:
     data: str | None = None
     losses: tuple[str, ...] | None = None
     up_to: int | None = None
+    row: str = ""
 
     def hold(self, *, preset: str, data: str, loss: str, side: int | None) -> bool:
         """Whether these defaults apply to a run. `side`: pixels on the longer side; None for points."""
@@ -67,11 +69,12 @@ def defaults(
     data: str | None = None,
     losses: tuple[str, ...] | None = None,
     up_to: int | None = None,
+    row: str = "",
     options: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Defaults:
-    """Makes `Defaults` from keywords: its conditions, options by key, and further keywords as settings."""
-    return Defaults({**values, **(options or {})}, preset, data, losses, up_to)
+    """Makes `Defaults` from keywords: conditions, row, options by key, and further keywords as settings."""
+    return Defaults({**values, **(options or {})}, preset, data, losses, up_to, row)
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ log = logging.getLogger("gans")
     "--format",
     "form",
     type=click.Choice(["safetensors", "onnx", *registry.names("published-format")]),
-    help="Format of the file; default: the ending of FILE. Those of gans list formats are safetensors.",
+    help="Format of the file; default: by its ending. Formats of published weights are safetensors files.",
 )
 @out_option("FILE.safetensors|.onnx")
 @generator_options
 def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
-    The formats of published weights (such as nvlabs) have the names of their authors' code instead.
+    Formats of published weights, such as nvlabs (gans list formats), name the weights as their authors' code.
 
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples. A generator
     with styles takes truncation (1) and noise_0, … as well, where they are given. Samples are compared with

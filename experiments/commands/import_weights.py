@@ -20,7 +20,7 @@ log = logging.getLogger("gans")
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Folder to make, as of a run.",
+    help="Folder to make, laid out as a run folder.",
 )
 @setting_option("data")
 @set_option

@@ -72,7 +72,7 @@ SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
     "labels",
     type=LABELS,
     metavar="N,…",
-    help="Class label, or one for each sample, of a conditional generator; default: as frequent as in the "
+    help="Class of all samples, or of each, from a conditional generator; default: drawn as often as in the "
     "data.",
 )
 @click.option(
@@ -80,7 +80,8 @@ SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
     type=click.Choice(["auto", "const", "random", "none"]),
     default="auto",
     show_default=True,
-    help="Noise in layers that have it: const is the fixed one, random drawn by --seed; auto is const.",
+    help="Noise in layers that have it: const is the fixed one, random is drawn by --seed, none is zero; "
+    "auto is const.",
 )
 @click.option(
     "--raw",

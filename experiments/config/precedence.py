@@ -67,7 +67,12 @@ class SettingsStack:
 
 @dataclass(frozen=True)
 class Request:
-    """The parts of a run that decide which recipes apply."""
+    """The parts of a run that decide which recipes apply.
+
+    Attributes:
+        recorded: names of settings and keys of options in the run's own config; None for a new run. Of a
+            preset nothing else applies: the run was made before the preset had it.
+    """
 
     architecture: "Architecture"
     arch: str
@@ -76,6 +81,7 @@ class Request:
     source: "Source"
     device: str
     preset: str
+    recorded: frozenset[str] | None = None
 
     @property
     def recipes(self) -> list[tuple[str, Defaults]]:
@@ -84,8 +90,13 @@ class Request:
         found = [(f"loss {self.loss}", each) for each in settings]
         own = [*self.architecture.settings]
         if self.preset in self.architecture.presets:
-            named = self.architecture.presets[self.preset].settings
-            own += [replace(each, preset=self.preset) for each in named]
+            for each in self.architecture.presets[self.preset].settings:
+                kept = {
+                    name: value
+                    for name, value in each.values.items()
+                    if self.recorded is None or name in self.recorded
+                }
+                own.append(replace(each, preset=self.preset, values=kept))
         return found + [(f"architecture {self.arch}", each) for each in own]
 
 
@@ -129,7 +140,8 @@ def stack_layers(request: Request, layers: Iterable[Layer], side: int | None) ->
         for origin, entry in request.recipes:
             holds = entry.hold(preset=preset, data=kind, loss=request.loss, side=side)
             if holds and (entry.preset is not None) == with_preset:
-                stack.put(f"preset {preset} of {origin}" if with_preset else origin, entry.values)
+                named = f"preset {preset} of {origin}" if with_preset else origin
+                stack.put(f"{named}: {entry.row}" if entry.row else named, entry.values)
     for origin, values in layers:
         stack.put(origin, values)
     stack.values["data"] = request.data

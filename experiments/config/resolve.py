@@ -1,7 +1,7 @@
 """Resolves flags, files and recipes into the specification of one run, every value with its source."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -82,6 +82,10 @@ def resolve(
     else:
         add_recorded_plugins(file.get("plugin"), f"config {file_name}")
     request = _request(asked, "--preset" if "preset" in flags else f"config {file_name}: preset")
+    if is_resolved(file):
+        request = replace(
+            request, recorded=frozenset(name for name, _ in flatten(f"config {file_name}", file))
+        )
     source, native = request.source, _native(request)
     layers = order_layers(request, native, initial, (f"config {file_name}", file), flags)
     size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
@@ -124,6 +128,12 @@ def _check_sizes(spec: RunSpec, recorded: str) -> None:
         check_sizes(spec.settings, growth_of_generator(spec.settings, generator), asked)
 
 
+def _presets_of(arch: str) -> dict[str, str]:
+    """One line of every preset of an architecture, by name."""
+    architecture: Architecture = registry.load("architecture", arch)
+    return architecture.describe_presets()
+
+
 def _request(asked: SettingValues, preset_from: str) -> Request:
     """The architecture, loss, data, device and preset that are asked for, or their defaults.
 
@@ -138,7 +148,9 @@ def _request(asked: SettingValues, preset_from: str) -> Request:
     device = resolve_device(asked.get("device", "auto"))
     preset, known = asked.get("preset", "auto"), architecture.describe_presets()
     if preset not in known:
-        raise UsageError(f"{preset_from} {preset}: architecture {arch} has {', '.join(known)}")
+        others = [name for name in registry.names("architecture") if preset in _presets_of(name)]
+        hint = f"; it belongs to --arch {' or '.join(others)}" if others else ""
+        raise UsageError(f"{preset_from} {preset}: architecture {arch} has {', '.join(known)}{hint}")
     if preset == "auto":
         preset = "laptop" if device == "cpu" else "paper"
     return Request(architecture, arch, loss, data, source, device, preset)

@@ -148,6 +148,8 @@ def drop_idle_schedules(stack: SettingsStack, asked: SettingValues) -> None:
         idle.add("beta2")
     if values["ttur"] is not None:
         idle.add("lr_critic")
+    if given & {"lr_schedule", "lr_decay_from"}:
+        idle |= {"lr_generator", "lr_critic"}
     if not values["penalty"]:
         idle.add("penalty_weight")
     kept = tuple(each for each in values["schedule"] if each[0] not in idle)

@@ -86,8 +86,8 @@ class Settings:
     )
     preset: str = setting(
         text,
-        "Scale of the run: auto is laptop on a CPU, else paper; NAME is a published configuration of the "
-        "architecture (gans list ARCH).",
+        "Default settings: paper (the published scale), laptop (minutes on two cores), auto (laptop on a "
+        "CPU, else paper), or NAME, a published configuration of the architecture (gans list ARCH).",
         "auto|paper|laptop|NAME",
         "auto",
     )
@@ -97,23 +97,26 @@ class Settings:
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     init_from: str | None = setting(
         path_words,
-        "Begin from the weights of a run, an import, a checkpoint or an exported generator. Networks are "
-        "built as there unless asked otherwise; layers that fit are taken, others are new.",
+        "Begin from the weights of a run, an import, a checkpoint or an exported generator. Settings of its "
+        "networks are taken over unless set here; layers whose shapes fit are copied, others start anew.",
         "RUN|FILE",
         affects_results=False,  # but init_hash does, of what stands there
     )
     init_hash: str | None = setting(text, "SHA-256 of the weights that it began from.", derived=True)
     init_strict: bool = setting(
-        boolean, "Refuse --init-from unless all layers are taken.", default=False, affects_results=False
+        boolean,
+        "With --init-from: refuse weights of which any layer does not fit.",
+        default=False,
+        affects_results=False,
     )
     freeze_critic: int = setting(
         whole_number(0),
-        "With --init-from: keep the critic's N layers nearest the image fixed (Freeze-D).",
+        "With --init-from: do not train the critic's N layers nearest the image (Freeze-D).",
         "N",
         0,
     )
     freeze_mapping: bool = setting(
-        boolean, "With --init-from: keep the mapping network fixed.", default=False
+        boolean, "With --init-from: do not train the mapping network.", default=False
     )
     plugin: tuple[str, ...] = setting(file_paths, "Python files with further plug-ins.", "FILE.py,…", ())
     steps: int | None = setting(whole_number(1), "Length of the run in steps (generator updates).", "N")

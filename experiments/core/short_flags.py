@@ -46,7 +46,8 @@ SHORT_FLAGS = {
     "style_mixing": ShortFlag(
         "arch.style_mixing",
         finite_number(at_least=0.0, at_most=1.0),
-        "Probability of styles from two latents. Short for --set arch.style_mixing=…",
+        "Probability that a training batch mixes the styles of two latents. Short for --set "
+        "arch.style_mixing=…",
         "P",
     ),
     "betas": ShortFlag(

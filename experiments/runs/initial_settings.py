@@ -94,10 +94,15 @@ def _layers(weights: InitialWeights, asked: SettingValues) -> list[Layer]:
 
 
 def _shares_of_length(settings: Settings) -> dict[str, float]:
-    """The warm-up and the half-lives of EMAs, where they would take too much of a short run."""
+    """The warm-up and the half-lives of EMAs, where they would take too much of a short run.
+
+    A half-life that a preset lets rise from 0 is a number at once: the EMA would forget what it begins as.
+    """
     kimg = planned_images(settings, [settings.batch_size]) / 1000
     most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": EMA_SHARE, "critic_ema_kimg": EMA_SHARE}
-    return {name: share * kimg for name, share in most.items() if getattr(settings, name) > share * kimg}
+    moving = {key for key, *_ in settings.schedule}
+    found = {name: min(getattr(settings, name), share * kimg) for name, share in most.items()}
+    return {name: value for name, value in found.items() if value < getattr(settings, name) or name in moving}
 
 
 def _recorded_layers(folder: RunFolder, name: str) -> list[Layer]:

@@ -21,7 +21,7 @@ class WidthOptions:
 
     widest: int = option(
         512,
-        "Channels at which layers stop doubling towards small sizes; at least --width.",
+        "Most channels: from --width at the image they double with each halving, up to this.",
         at_least=1,
         shapes_network=True,
     )

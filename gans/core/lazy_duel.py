@@ -23,16 +23,16 @@ class PathPenaltyOptions:
     path_length_weight: float = option(
         2.0, "Weight of path length regularization; 0: none.", at_least=0.0, is_schedulable=True
     )
-    path_length_every: int = option(4, "Steps between two turns of path length regularization.", at_least=1)
+    path_length_every: int = option(4, "Steps from one path length regularization to the next.", at_least=1)
     path_length_decay: float = option(
         0.01,
-        "Share of each turn's path lengths in their running mean.",
+        "Weight of the newest path lengths in their running mean.",
         above=0.0,
         at_most=1.0,
         is_schedulable=True,
     )
     path_length_batch_shrink: int = option(
-        2, "How many times smaller the batch is on which paths are measured.", at_least=1
+        2, "Divisor of the batch size in path length regularization.", at_least=1
     )
 
 

@@ -24,7 +24,7 @@ class StyleOptions:
 
     style_mixing: float = option(
         0.9,
-        "Probability of styles from two latents in a training batch.",
+        "Probability that a training batch mixes the styles of two latents.",
         at_least=0.0,
         at_most=1.0,
         is_schedulable=True,

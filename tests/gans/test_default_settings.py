@@ -34,10 +34,10 @@ PAPERS: dict[str, tuple[Row, dict[str, Any]]] = {
     "r3gan": (
         (32, 512, 250_000.0, 64, 768, 1, 2e-4, 5000.0),
         {"optimizer.betas": (0.0, 0.99), "penalty_weight": 0.05, "penalty_anneal": 0.1}
-        | {"lr_schedule": "cosine"},
+        | {"lr_schedule": "constant"},
     ),
     "cyclegan": (
-        (256, 1, 270.0, None, 64, 1, 2e-4, 0.0),
+        (256, 1, 266.8, None, 64, 1, 2e-4, 0.0),
         {"lr_schedule": "linear", "lr_decay_from": 0.5, "critic_norm": "plain-instance"},
     ),
     # 400 facades for 200 epochs.
@@ -62,7 +62,7 @@ LAPTOP: dict[str, tuple[Row, dict[str, Any]]] = {
         {"arch.fade_kimg": None, "arch.stable_kimg": None, "penalty_weight": 1.0},
     ),
     "stylegan2": ((32, 16, 64.0, 64, 16, 1, 2.5e-3, 10.0), {"penalty_weight": 0.2, "penalty_every": 16}),
-    "r3gan": ((32, 8, 24.0, 64, 16, 1, 2e-3, 10.0), {"penalty_weight": 1.0}),
+    "r3gan": ((32, 8, 24.0, 64, 16, 1, 2e-3, 10.0), {"penalty_weight": 1.0, "lr_schedule": "cosine"}),
     "cyclegan": ((32, 4, 16.0, None, 16, 1, 1e-3, 0.0), {}),
     "pix2pix": (
         (32, 8, 40.0, None, 16, 1, 1e-3, 0.0),

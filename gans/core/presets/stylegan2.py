@@ -1,4 +1,4 @@
-"""Presets of StyleGAN2: those of its authors' PyTorch code (Karras et al. 2020, arXiv:2006.06676)."""
+"""Presets of StyleGAN2: those of its authors' PyTorch code (ADA: Karras et al. 2020, arXiv:2006.06676)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from gans.core.presets.rules import channels_by_size
 from losses.recipe import Preset, Rule, defaults
 
 FULL, HALF = channels_by_size(32768), channels_by_size(16384)
-# R1's γ: that of config F at its size, else StyleGAN2-ADA's (appendix C).
+# R1's γ: that of config F at its size, else the rule of StyleGAN2-ADA's code.
 FORMULA = Rule("0.0002 · pixels / batch", lambda pixels, batch: 0.0002 * pixels / batch)
 GAMMA = Rule(FORMULA.words, FORMULA.value, published={1024: 10.0}, row="config F of table 1")
 RATE = Rule(
@@ -41,7 +41,9 @@ def configuration(
 
 CODE = "NVlabs' stylegan2-ada-pytorch"
 PRESETS = {
-    "paper": Preset("config F (Karras et al. 2020, table 1), with ADA's rules below 1024 pixels", ()),
+    "paper": Preset(
+        "config F (Karras et al. 2020, table 1); at other sizes than 1024 pixels with ADA's rules", ()
+    ),
     "stylegan2": configuration(
         f"config F at 1024 pixels: cfg stylegan2 of {CODE}",
         rate=0.002,
@@ -54,7 +56,7 @@ PRESETS = {
         ema_kimg=10.0,
     ),
     "paper256": configuration(
-        f"ADA's FFHQ and LSUN at 256 pixels: cfg paper256 of {CODE}",
+        f"ADA's FFHQ and LSUN Cat at 256 pixels: cfg paper256 of {CODE}",
         rate=0.0025,
         gamma=1.0,
         group=8,
@@ -104,7 +106,7 @@ PRESETS = {
         options={"ema.ramp_up": 0.05},
     ),
     "cifar": configuration(
-        f"ADA's CIFAR-10 (appendix D): cfg cifar of {CODE}",
+        f"ADA's CIFAR-10, tuned: cfg cifar of {CODE}",
         rate=0.0025,
         gamma=0.01,
         group=32,

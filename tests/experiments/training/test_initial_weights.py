@@ -92,6 +92,18 @@ def test_settings_are_recorded_with_their_source(source: str, gans: Gans) -> Non
     assert "begin at full height" in table and "ramp-up of 0.1" in table
 
 
+def test_an_ema_that_begins_from_weights_does_not_rise_from_zero(gans: Gans) -> None:
+    """R3GAN's burn-in lets its half-life do so, which would drop what it begins as at the first step."""
+    small = f"--image-size 8 --width 1 --z-dim 2 {SMALL}"
+    assert gans(f"run --arch r3gan {small} --out source").status == 0
+    chosen = resolve_run({"init_from": "source", "preset": "ffhq64", "kimg": 1000.0}).settings
+    assert {key for key, *_ in chosen.schedule} == {"lr_generator", "lr_critic", "beta2"}
+    assert chosen.ema_kimg == 50.0
+    asked = {"ema_kimg": 7.0, "schedule": (("ema_kimg", "linear", 0.0, 7.0),)}
+    chosen = resolve_run({"init_from": "source", "preset": "ffhq64", "kimg": 1000.0, **asked}).settings
+    assert (chosen.schedule, chosen.ema_kimg) == (asked["schedule"], 7.0)
+
+
 def test_a_larger_size_keeps_the_smaller_blocks(source: str, gans: Gans) -> None:
     done = gans(f"run --init-from {source} --image-size 32 {SMALL} --steps 1 --out large")
     assert done.status == 0, done.err
