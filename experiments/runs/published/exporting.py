@@ -36,12 +36,12 @@ def published_content(networks: Mapping[Role, nn.Module], settings: Settings, na
     if settings.arch != form.architecture:
         raise UsageError(f"--format {name} is that of {form.architecture}, and {run} is {settings.arch}")
     try:
-        if has_earlier_layers(settings):
-            raise ValueError(f"it has the layers of an earlier revision of {settings.arch}")
         sides = sides_for(form, settings)
         tensors: dict[str, Tensor] = {}
         for role, network in networks.items():
             tensors |= _published_tensors(form, role, network, sides)
+        if has_earlier_layers(settings):  # under the same names
+            raise ValueError(f"it has the layers of an earlier revision of {settings.arch}")
         found = split_networks(tensors, name)
         recognized = form.recognize(found)
         if recognized is None:

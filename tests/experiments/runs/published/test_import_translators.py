@@ -11,6 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.runs.folder import RunFolder
+from gans.core.architecture import Blueprint
+from gans.pix2pix import UNet
+from gans.published.pix2pix import GENERATOR
 from tests.commands.helpers import Gans, Refused
 from tests.experiments.runs.published.translators import (
     ATTRIBUTES,
@@ -75,10 +78,9 @@ def test_one_direction_suffices(
     file: str, direction: str, to: str, missing: str, gans: Gans, refused: Refused, workplace: Path
 ) -> None:
     numbers = read("cyclegan_generator")
-    parts = [write(file, "cyclegan_generator"), write(file.replace("_G", "_D"), "patchgan_instance")]
-    parts = sorted(set(parts))  # horse2zebra has no critic
-    if len(parts) == 1:
-        write(file, "cyclegan_generator")
+    parts = [write(file, "cyclegan_generator")]
+    if "_G" in file:
+        parts += [write(file.replace("_G", "_D"), "patchgan_instance")]
     assert gans(f"import {' '.join(parts)} --out here").status == 0
     assert settings_of("here")["arch.directions"] == direction
     network: Any = generator_of("here")
@@ -90,7 +92,7 @@ def test_one_direction_suffices(
     assert Image.open("made/x.png").size == (21, 17)
     line = f"translate here x.png --to {missing} --out other"
     refused(2, (f"--to {missing}", f"translates to {to} only", "no weights of another direction"), line)
-    if direction == "a-to-b" and len(parts) == 1:
+    if len(parts) == 1:
         line = "run --init-from here --image-size 16 --batch-size 1 --steps 1 --track local --out run"
         refused(2, ("--set arch.directions=both",), line)
         done = gans(f"{line} --set arch.directions=both")
@@ -122,23 +124,19 @@ def test_pix2pix(norm: str, gans: Gans, workplace: Path) -> None:
     assert_close(logits, pair["outputs/logits"], "logits of pairs", TOLERANCE)
 
 
-@pytest.mark.parametrize(("halvings", "noisy"), [(6, 1), (7, 2), (8, 3)])
+@pytest.mark.parametrize(("halvings", "noisy"), [(6, 1), (8, 3)])
 def test_layers_that_drop_features_are_the_authors(
     halvings: int, noisy: int, gans: Gans, workplace: Path
 ) -> None:
     """Shapes do not tell them; the options say otherwise, as --no_dropout does there."""
-    line = f"--arch pix2pix --preset paper --image-size {2**halvings} --width 1 --batch-size 1 --steps 1"
-    assert gans(f"run {line} --loss bce --track local --data shapes-paired --out run").status == 0
-    assert gans("export run --format pix2pix --out plain.safetensors").status == 0
-    from safetensors.torch import load_file
-
-    write("latest_net_G.pth", load_file("plain.safetensors"))
-    assert gans("import latest_net_G.pth --out here").status == 0
-    network: Any = generator_of("here")
+    side = 2**halvings
+    network: Any = UNet(Blueprint((3, side, side), z_dim=0, width=1))
+    file = write("latest_net_G.pth", GENERATOR.to_published(network, []))
+    assert gans(f"import {file} --out here").status == 0
+    network = generator_of("here")
     assert network.noisy == range(1, 1 + noisy)
-    assert gans("import latest_net_G.pth --set arch.noisy_layers=0 --out still").status == 0
-    network = generator_of("still")
-    x = torch.rand(1, 3, 2**halvings, 2**halvings)
+    assert gans(f"import {file} --set arch.noisy_layers=0 --out still").status == 0
+    network, x = generator_of("still"), torch.rand(1, 3, side, side)
     assert torch.equal(network(x), network(x))
 
 
