@@ -1,5 +1,6 @@
 """Files of translators that are old, damaged, or of networks that cannot be built: one line says why."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def test_state_dicts_in_one_file(gans: Gans, workplace: Path) -> None:
     done = gans("import all.pt --out here")
     assert done.status == 0, done.err
     assert {"to_a", "to_b"} == dict(generator_of("here").named_children()).keys()
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch PWNED",)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_nothing_in_a_file_runs(is_new: bool, refused: Refused, workplace: Path) -> None:
+    content = weights(read("cyclegan_generator")) | {"model.1.bias": Evil()}
+    torch.save(content, "latest_net_G_A.pth", _use_new_zipfile_serialization=is_new)
+    refused(2, ("latest_net_G_A.pth", "posix.system"), "import latest_net_G_A.pth --out here")
+    assert [path.name for path in Path().iterdir()] == ["latest_net_G_A.pth"]
 
 
 def with_dropout(state: State) -> State:
