@@ -24,6 +24,7 @@ from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 PUBLISHED_KEY = "format"  # in the metadata of files with published names
+NETWORK_KEY = "network"  # the published name of the one network of such a file
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
 NEEDED: dict[Role, tuple[str, ...]] = {

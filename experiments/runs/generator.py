@@ -231,6 +231,14 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
         raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
 
 
+def require_critic(path: Path, settings: Settings) -> nn.Module:
+    """Loads the critic as `load_critic` does; raises UsageError where there is none."""
+    critic = load_critic(path, settings)
+    if critic is None:
+        raise UsageError(f"{path} comes without a critic; take the folder of a run, or a checkpoint")
+    return critic
+
+
 class Truncation(NamedTuple):
     """Parameters of truncation of style-based generators; see `gans.core.styles.truncate_styles`."""
 

@@ -194,11 +194,17 @@ def stylegan3(size: int) -> Persistent:
 
 
 REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "StyleGAN3-R": (lambda: {"G_ema": stylegan3(1)}, ("StyleGAN3 (config R)", "can be read: StyleGAN2")),
-    "StyleGAN3-T": (lambda: {"G_ema": stylegan3(3)}, ("StyleGAN3 (config T)", "can be read: StyleGAN2")),
+    "StyleGAN3-R": (
+        lambda: {"G_ema": stylegan3(1)},
+        ("StyleGAN3 (config R)", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
+    ),
+    "StyleGAN3-T": (
+        lambda: {"G_ema": stylegan3(3)},
+        ("StyleGAN3 (config T)", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
+    ),
     "unknown": (
         lambda: {"net": persistent("Denoiser", {"unet.enc.weight": torch.ones(2)}, {})},
-        ("net (Denoiser) with unet.enc.weight", "can be read: StyleGAN2"),
+        ("net (Denoiser) with unet.enc.weight", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
     ),
     "nothing": (lambda: {"G_ema": None}, ("no network with weights",)),
     "critic": (lambda: {"D": critic(numbers_of("discriminator"))}, ("D is a critic", "without its gen")),
