@@ -195,7 +195,7 @@ def read_untrusted() -> None:
 
 
 def read_snapshot() -> None:
-    """Reads the networks in a snapshot of NVlabs."""
+    """Reads the networks in a snapshot."""
     from experiments.runs.published.files import read_published_file
 
     read_published_file(Path("snapshot.pkl"))
@@ -347,6 +347,12 @@ def readers() -> dict[str, Reader]:
         ),
         "snapshot of NVlabs": Reader(
             "snapshot.pkl", "bytes", whole.make_snapshot, (read_snapshot, "import snapshot.pkl --out out")
+        ),
+        "snapshot of modules": Reader(
+            "snapshot.pkl",
+            "bytes",
+            whole.make_module_snapshot,
+            (read_snapshot, "import snapshot.pkl --out out"),
         ),
         "latents": Reader(
             "z.npy", "bytes", whole.make_latents, ("sample run --latents z.npy --out s.npy --force",)

@@ -203,6 +203,12 @@ def make_snapshot() -> None:
     shutil.copy(FIXTURES / "nvlabs_snapshot.pkl", "snapshot.pkl")
 
 
+def make_module_snapshot() -> None:
+    """Makes a snapshot of plain modules, as those of R3GAN's training are."""
+    layers = torch.nn.ModuleList([torch.nn.Conv2d(2, 2, 1), torch.nn.Linear(2, 2)])
+    Path("snapshot.pkl").write_bytes(pickle.dumps({"G": layers}, protocol=4))
+
+
 def make_latents() -> None:
     """Makes a run, and latents for it."""
     run_quietly(f"run {DCGAN} --data shapes --out run")

@@ -29,6 +29,8 @@ from gans.core.two_way import DomainCritics, ImagePool, Pair, TwoWayGame, split_
 from losses.core.options import option
 from losses.recipe import defaults
 
+TARGETS = {"both": ("A", "B"), "a-to-b": ("B",), "b-to-a": ("A",)}  # of each choice of directions
+
 
 @dataclass(frozen=True)
 class CycleGANOptions(NormOptions, WeightOptions, PatchOptions):
@@ -66,10 +68,20 @@ class CycleGANOptions(NormOptions, WeightOptions, PatchOptions):
         choices=("transposed", "resize"),
         shapes_network=True,
     )
+    directions: str = option(
+        "both",
+        "Directions of translation: both, or one alone, as imported weights may have it, which are not "
+        "trained on.",
+        choices=tuple(TARGETS),
+        shapes_network=True,
+    )
 
 
 class Generators(DomainTranslator):
-    """Two residual translators, A → B and B → A; sides of images are multiples of 4."""
+    """Residual translators A → B and B → A, or one of them; sides of images are multiples of 4."""
+
+    to_a: nn.Module
+    to_b: nn.Module
 
     multiple = 4
     passes = 6  # there, back again, and of images that need no translation
@@ -84,17 +96,18 @@ class Generators(DomainTranslator):
             options, strided_padding=cast(Borders, options.strided_padding), upsampling=options.upsampling
         )
         blocks = options.blocks or residual_block_count(size)
-        self.to_a, self.to_b = (
-            residual_translator(channels, channels, blueprint.width, blocks, form) for _ in range(2)
-        )
+        self._targets = TARGETS[options.directions]
+        for to in self._targets:
+            translator = residual_translator(channels, channels, blueprint.width, blocks, form)
+            self.add_module(f"to_{to.lower()}", translator)
         self.apply(initialize)
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return ("A", "B")
+        return self._targets
 
     def translate(self, images: Tensor, to: str) -> Tensor:
-        made: Tensor = {"A": self.to_a, "B": self.to_b}[to](images)
+        made: Tensor = self.get_submodule(f"to_{to.lower()}")(images)
         return made
 
     def generate(self, like: Batch) -> Tensor:
@@ -107,6 +120,12 @@ class Generators(DomainTranslator):
         return there | {"B": b, "to A": to_a, "back to B": self.to_b(to_a)}
 
 
+def critics(blueprint: Blueprint) -> DomainCritics:
+    """Builds the critics of the domains that are translated to."""
+    options: CycleGANOptions = blueprint.options or CycleGANOptions()
+    return DomainCritics(blueprint, TARGETS[options.directions])
+
+
 class CycleGame(TwoWayGame[Generators]):
     """The game of CycleGAN: adversarial, cycle (equation 2) and identity losses (section 5.2).
 
@@ -115,6 +134,11 @@ class CycleGame(TwoWayGame[Generators]):
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(generator, critic, spec)
+        if len(self.generator_network.targets) < 2:
+            raise ValueError(
+                "cyclegan trains both directions, and arch.directions says one; take --set "
+                "arch.directions=both, with which the other begins anew"
+            )
         shape = self.generator_network.shape
         self.options: CycleGANOptions = spec.options or CycleGANOptions()
         self.pools = nn.ModuleList(ImagePool(self.options.pool_size, shape) for _ in range(2))
@@ -148,7 +172,7 @@ class CycleGame(TwoWayGame[Generators]):
 architecture = Architecture(
     paper="Zhu et al. 2017, arXiv:1703.10593",
     generator=Generators,
-    critic=DomainCritics,
+    critic=critics,
     data=("images",),
     task="domains",
     default_loss="lsgan",

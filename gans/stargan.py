@@ -20,6 +20,7 @@ from gans.core.translation import (
     NormOptions,
     ResidualForm,
     check_size_multiple,
+    critic_width_option,
     residual_translator,
 )
 from gans.core.two_player import TwoPlayerGame
@@ -63,6 +64,7 @@ class StarGANOptions:
         at_least=1,
         shapes_network=True,
     )
+    critic_width: int | None = critic_width_option()
     redraws_targets: bool = option(
         False,
         "Draw other target attributes for the generator's step than for the critic's before it.",
@@ -124,7 +126,8 @@ class Critic(AttributeCritic):
         super().__init__()
         channels, height, width = blueprint.sample_shape
         halvings = halvings_of(blueprint)
-        widths = [channels, *(blueprint.width * 2**i for i in range(halvings))]
+        narrowest = (blueprint.options or StarGANOptions()).critic_width or blueprint.width
+        widths = [channels, *(narrowest * 2**i for i in range(halvings))]
         layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(pairwise(widths)):
             normalized = blueprint.critic_norm.of_maps(wide) if index else []

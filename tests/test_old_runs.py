@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from experiments.core.errors import RunError
 from experiments.runs.checkpoint import rename_keys
@@ -56,6 +57,51 @@ def test_what_is_trained_otherwise_now_is_not_gone_on_with(old_run: Path, gans: 
     outcome = gans("run --resume", old_run)
     assert outcome.status == 1 and "revision 1" in outcome.err and "trained otherwise now" in outcome.err
     assert all(file.read_bytes() == content for file, content in before.items()), "nothing is lost"
+
+
+@pytest.mark.parametrize("old_run", NAMES, indirect=True)
+def test_what_makes_other_images_now_is_not_begun_from(old_run: Path, gans: Gans) -> None:
+    """By a checkpoint, by the export of its generator, and by that alone in the folder of its run.
+
+    StyleGAN's generators are what they were, so that a new critic may be trained to one.
+    """
+    (checkpoint,) = (old_run / "checkpoints").glob("*.pt")
+    settings = json.loads((old_run / "config.json").read_text())["settings"]
+    arch, data = (settings[name]["value"] for name in ("arch", "data"))
+    options = ARCHITECTURES[arch].earlier_options
+
+    def begin(source: Path, is_earlier: bool) -> None:
+        done = gans(f"run --init-from {source} --data {data} --steps 1 --dry-run")
+        if not is_earlier:
+            assert done.status == 0 and f"begins from {source}" in done.err, done.err
+            return
+        words = f"--init-from {source} holds weights of an earlier revision of {arch}", "train it anew"
+        assert done.status == 2 and all(part in done.err.splitlines()[-1] for part in words), done.err
+
+    begin(old_run, bool(options))
+    is_another = bool(options and options[1])
+    if options:
+        begin(checkpoint, True)
+        begin(old_run / "expected" / "generator.safetensors", is_another)
+    shutil.rmtree(old_run / "checkpoints")
+    shutil.copy(old_run / "expected" / "generator.safetensors", old_run)
+    begin(old_run, is_another)
+
+
+def test_an_exported_critic_that_judges_otherwise_now_is_not_begun_from(gans: Gans) -> None:
+    """StyleGAN's of revision 1, beside a generator that is what it was."""
+    small = "--image-size 8 --width 2 --z-dim 4 --batch-size 4 --steps 1 --track local"
+    assert gans(f"run --arch stylegan {small} --critic-ema-kimg 0.1 --out run").status == 0
+    shutil.rmtree("run/checkpoints")
+    assert gans("run --init-from run --dry-run").status == 0
+    file = Path("run/critic.safetensors")
+    with safe_open(file, "pt") as content:
+        description = json.loads(content.metadata()["gans"])
+    assert description.pop("revision") == 2
+    save_file(load_file(file), file, {"gans": json.dumps(description)})
+    Path("run/critic.safetensors.sha256").unlink()
+    done = gans("run --init-from run --dry-run")
+    assert done.status == 2 and "weights of an earlier revision of stylegan" in done.err, done.err
 
 
 @pytest.mark.parametrize("old_run", [name for name in NAMES if not earlier(name)], indirect=True)

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,11 @@ from experiments.commands.latent_options import generator_options
 from experiments.commands.options import out_option
 from experiments.core import registry
 from experiments.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from experiments.runs.weights import Role
 
 log = logging.getLogger("gans")
 
@@ -21,12 +26,14 @@ log = logging.getLogger("gans")
     type=click.Choice(["safetensors", "onnx", *registry.names("published-format")]),
     help="Format of the file; default: by its ending. Formats of published weights are safetensors files.",
 )
+@click.option("--with-critic", is_flag=True, help="Write the critic, too, in a format of gans list formats.")
 @out_option("FILE.safetensors|.onnx")
 @generator_options
-def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
+def export(form: str | None, with_critic: bool, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
 
-    Formats of published weights, such as nvlabs (gans list formats), name the weights as their authors' code.
+    Formats of published weights, such as nvlabs (gans list formats), name the weights as their authors' code;
+    where a file has several networks, the names begin with the network's (G_A.model.1.weight).
 
     ONNX takes z (batch, z_dim), of a conditional generator also label (batch), and gives samples. A generator
     with styles takes truncation (1) and noise_0, … as well, where they are given. Samples are compared with
@@ -36,9 +43,12 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
     from experiments.core.files import make_parent_folders, write_file
     from experiments.runs.checkpoint import hash_path
     from experiments.runs.export import export_network
-    from experiments.runs.generator import from_noise, load, restrict_to_class
+    from experiments.runs.generator import from_noise, load, require_critic, restrict_to_class
 
     is_published = form in registry.names("published-format")
+    if with_critic and not is_published:
+        names = ", ".join(registry.names("published-format"))
+        raise UsageError(f"--with-critic needs a --format of published weights ({names})")
     endings = [".safetensors" if is_published else f".{form}"] if form else [".safetensors", ".onnx"]
     beside = [hash_path(Path(out)).name] if Path(out).suffix == ".safetensors" and not is_published else []
     with output_file("export", out, *endings, force=force, beside=beside) as path:
@@ -49,7 +59,10 @@ def export(form: str | None, out: str, force: bool, **flags: Any) -> None:
             if is_published:
                 from experiments.runs.published.exporting import published_content
 
-                write_file(path, published_content(network, settings, str(form), str(flags["run"])))
+                networks: dict[Role, nn.Module] = {"generator": network}
+                if with_critic:
+                    networks["critic"] = require_critic(flags["run"], settings)
+                write_file(path, published_content(networks, settings, str(form), str(flags["run"])))
             else:
                 with make_parent_folders(path):
                     export_network(network, settings, path, step=step, kimg=kimg)

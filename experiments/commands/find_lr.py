@@ -25,7 +25,6 @@ RATE = click.FloatRange(0, 10, min_open=True)
 FEWEST_ROUNDS = 50
 # Settings of a run's length, of its rates over time, and of its files: here they are given.
 LEFT_OUT = (
-    *("init_from", "init_strict", "freeze_critic", "freeze_mapping"),
     *("steps", "kimg", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "ema_kimg", "critic_ema_kimg"),
     *("checkpoint_kimg", "sample_kimg", "on_collapse", "keep", "track", "project", "group", "tags"),
     *(
@@ -86,19 +85,22 @@ def find_lr(
 
     One player's rate rises while the other's stays as it is set. Suggested is a tenth of the rate at which
     training becomes unstable, and at most three times the set rate: it is an upper bound, as a long run may
-    become unstable at lower rates. Nothing is suggested where the test gives too little evidence.
+    become unstable at lower rates. Nothing is suggested where the test gives too little evidence. With
+    --init-from both tests begin from those weights.
     """
     if lowest >= highest:
         raise UsageError(f"--from {lowest:g} must be below --to {highest:g}")
-    from experiments.config.resolve import resolve
     from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
+    from experiments.runs.initial_settings import resolve_run
+    from experiments.training.fine_tuning import check_initial_weights
     from experiments.training.lr_finder import PLAYERS, range_test
     from experiments.training.lr_plot import plot
 
     asked, strengths = collect_settings(flags)
     with output_file("find-lr", out, ".png", force=force) as file:
-        config = resolve({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
+        config = resolve_run({**asked, "steps": steps, "track": ("local",)}, strengths=strengths)
+        check_initial_weights(config.settings)
         tests = []
         for player in PLAYERS:
             log.info(f"{player}: {steps} steps, from {lowest:g} to {highest:g}")

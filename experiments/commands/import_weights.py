@@ -23,6 +23,8 @@ log = logging.getLogger("gans")
     help="Folder to make, laid out as a run folder.",
 )
 @setting_option("data")
+@setting_option("image_size", "Image size in pixels, of networks that take any; default: as published.")
+@setting_option("attributes", "Names of the attributes that a StarGAN changes, in the order of its training.")
 @set_option
 @plugin_option
 @debug_option
@@ -31,6 +33,8 @@ def import_weights(
     arch: str | None,
     out: Path,
     data: str | None,
+    image_size: object,
+    attributes: object,
     options: tuple[str, ...],
     debug: bool,
 ) -> None:
@@ -42,11 +46,14 @@ def import_weights(
     from experiments.runs.published.importing import Wishes
     from experiments.runs.published.importing import import_weights as start
 
-    settings: SettingValues = read_options(options) | ({"data": data} if data else {})
+    asked = {"data": data, "image_size": image_size, "attributes": attributes}
+    settings: SettingValues = read_options(options) | {k: value for k, value in asked.items() if value}
     folder = start(files, out, Wishes(arch, settings))
     provenance = json.loads(folder.import_file.read_text())
     named = ", ".join(f"{role.replace('_', ' ')} {name}" for role, name in provenance["networks"].items())
     log.info(f"{provenance['format']}: {named}")
     if data is None:
-        log.info(f"evaluations compare with {folder.settings().data}; --data SPEC names other real images")
+        log.info(
+            f"evaluations compare with {folder.settings().data}; --data SPEC names real images of their kind"
+        )
     click.echo(out)

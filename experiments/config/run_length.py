@@ -51,7 +51,7 @@ def plan_growth(settings: Settings, levels: int) -> Growth:
     )
     pace = GrowthPace(fade, stable, first)
     if named and levels > first and pace == replace(SCALED, first_level=first):
-        images = _planned_images(length_of_schedules(settings), batch_sizes[first:])
+        images = planned_images(length_of_schedules(settings), batch_sizes[first:])
         each = GROWING_SHARE / (2 * (levels - first)) * images
         pace = GrowthPace(each, each, first)
     return Growth(sides, batch_sizes, pace, tuple(factors.get(side, 1.0) for side in sides))
@@ -62,10 +62,13 @@ def _first_level(side: int | None, sides: Sequence[int]) -> int:
     return max((level for level, each in enumerate(sides) if each <= (side or 0)), default=0)
 
 
-def _planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
-    """Images shown in a run that spends the usual share of its images at every size.
+def planned_images(settings: Settings, batch_sizes: Sequence[int]) -> float:
+    """Images shown in a run, not yet rounded to whole steps.
 
-    Segments are not yet rounded to whole steps.
+    Args:
+        settings: of the run, with its length in steps or in kimg.
+        batch_sizes: batch size at each image size, of which networks that grow spend the usual share of the
+            images at every one.
     """
     if settings.steps is None:
         return (settings.kimg or 0.0) * 1000

@@ -188,18 +188,31 @@ class ToDomain(EvaluationTask):
 
 
 class ToAttributes(EvaluationTask):
-    """Change of attributes to those of other images of the set: results against the images as they are."""
+    """Change of attributes to those of other images of the set: results against the images as they are.
 
-    def __init__(self, reals: DataSamples, split: str, device: str, suffix: str = "") -> None:
+    Args:
+        names: columns of the attributes that the generator changes, others stay; None: all of the data.
+    """
+
+    def __init__(
+        self,
+        reals: DataSamples,
+        split: str,
+        device: str,
+        suffix: str = "",
+        names: Sequence[str] | None = None,
+    ) -> None:
         self.references, self.count, self.device = (Reference(reals, split),), len(reals), device
         self.key, self.record = suffix, {"split": split}
         self.has_pairs = isinstance(reals.data, KnownChanges)
         with usage_errors():
-            table = attributes_of(reals.data).table
+            attributes = attributes_of(reals.data)
+        table, own = attributes.table, attributes.column_names
+        self.columns = torch.tensor([own.index(name) for name in names or own])
         # Along one ring through all of them: nobody gets what it has from itself.
         ring = reals.order[torch.randperm(len(reals), generator=generator_for(reals.seed, "attributes"))]
         self.asked = table.clone()
-        self.asked[ring] = table[ring.roll(1)]
+        self.asked[ring[:, None], self.columns] = table[ring.roll(1)][:, self.columns]
 
     def samples(self, candidate: Candidate) -> TranslatedSamples:
         device = torch.device(resolve_device(self.device))
@@ -207,7 +220,7 @@ class ToAttributes(EvaluationTask):
         assert isinstance(network, AttributeTranslator)
 
         def translate(images: Tensor, indices: Tensor) -> Tensor:
-            return network.translate(images, self.asked[indices].to(device))
+            return network.translate(images, self.asked[indices][:, self.columns].to(device))
 
         def truth(indices: Tensor) -> Tensor:
             assert isinstance(data, KnownChanges)
@@ -260,7 +273,7 @@ def _translations(
             else open_held_out_attributes(settings, or_training)
         )
         reals = DataSamples(settings.data, data, count, seed)
-        return [ToAttributes(reals, _split(is_held_out), device, suffix)]
+        return [ToAttributes(reals, _split(is_held_out), device, suffix, settings.attributes)]
     domains, is_held_out = (
         (open_domains(settings, paired=task_of(settings) == "pairs"), False)
         if reference == TRAIN

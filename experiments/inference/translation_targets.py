@@ -80,7 +80,8 @@ def read_domain(targets: Sequence[str], words: Sequence[str], name: str) -> str:
     for target in targets:
         if target.casefold() == words[0].casefold():
             return target
-    raise UsageError(f"--to {words[0]}: {name} translates to {join_words(targets)}")
+    only = " only: it holds no weights of another direction" if len(targets) == 1 else ""
+    raise UsageError(f"--to {words[0]}: {name} translates to {join_words(targets)}{only}")
 
 
 def read_attributes(groups: Groups, words: Sequence[str], name: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 PUBLISHED_KEY = "format"  # in the metadata of files with published names
+NETWORK_KEY = "network"  # the published name of the one network of such a file
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
 NEEDED: dict[Role, tuple[str, ...]] = {
@@ -36,7 +37,7 @@ LATER = {"classes": None, "attributes": (), "minibatch_statistic": None}
 
 
 class ExportedNetwork(NamedTuple):
-    """A network from an exported file in evaluation mode, its settings, and how long it was trained.
+    """A network from an exported file in evaluation mode, its settings, its training's length, its revision.
 
     Step and kimg are None in files of older versions, and where they were unknown.
     """
@@ -45,6 +46,7 @@ class ExportedNetwork(NamedTuple):
     settings: Settings
     step: int | None
     kimg: float | None
+    revision: int
 
 
 def describe_network(settings: Settings, player: Role) -> JsonObject:
@@ -151,7 +153,8 @@ def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
     check_revision(settings.arch, revision, str(path))
     settings = with_earlier_options(settings, revision)
     try:
-        return ExportedNetwork(build_with_weights(settings, player, tensors), settings, step, kimg)
+        network = build_with_weights(settings, player, tensors)
+        return ExportedNetwork(network, settings, step, kimg, revision)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
 

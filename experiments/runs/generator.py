@@ -108,7 +108,7 @@ def load(path: Path) -> LoadedGenerator:
     The run may be finished or not. A line names a damaged export, and each damaged checkpoint.
     """
     if path.suffix == ".safetensors":
-        return LoadedGenerator(*open_export(path))
+        return LoadedGenerator(*open_export(path)[:4])
     if path.suffix == ".pt":
         folder = RunFolder(path.absolute().parent.parent)
         if not (path.exists() and folder.exists):
@@ -145,7 +145,7 @@ def _is_last(checkpoint: StateDict, settings: Settings) -> bool:
 
 def _load_export(folder: RunFolder, settings: Settings) -> LoadedGenerator:
     """Loads the exported generator of a run folder. Raises UsageError where it is damaged."""
-    network, exported, step, kimg = open_export(folder.generator_file)
+    network, exported, step, kimg, _ = open_export(folder.generator_file)
     # Those of an earlier revision are in the export alone.
     settings = replace(settings, options={**settings.options, **exported.options})
     if not hash_path(folder.generator_file).exists():
@@ -231,6 +231,14 @@ def load_critic(path: Path, settings: Settings) -> nn.Module | None:
     except (ValueError, KeyError, TypeError) as error:
         name = checkpoint_name(state["step"])
         raise RunError(f"the critic in checkpoint {name} does not fit the config of its run") from error
+
+
+def require_critic(path: Path, settings: Settings) -> nn.Module:
+    """Loads the critic as `load_critic` does; raises UsageError where there is none."""
+    critic = load_critic(path, settings)
+    if critic is None:
+        raise UsageError(f"{path} comes without a critic; take the folder of a run, or a checkpoint")
+    return critic
 
 
 class Truncation(NamedTuple):

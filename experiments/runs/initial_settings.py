@@ -11,6 +11,7 @@ from experiments.config.factory import build_networks
 from experiments.config.files import MOST_CONFIG_BYTES, is_resolved
 from experiments.config.precedence import Layer, flatten
 from experiments.config.resolve import RunSpec, resolve
+from experiments.config.run_length import planned_images
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import parse_json, read_regular_file
@@ -97,8 +98,7 @@ def _shares_of_length(settings: Settings) -> dict[str, float]:
 
     A half-life that a preset lets rise from 0 is a number at once: the EMA would forget what it begins as.
     """
-    images = (settings.steps or 0) * settings.n_critic * settings.batch_size
-    kimg = images / 1000 if settings.steps else settings.kimg or 0.0
+    kimg = planned_images(settings, [settings.batch_size]) / 1000
     most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": EMA_SHARE, "critic_ema_kimg": EMA_SHARE}
     moving = {key for key, *_ in settings.schedule}
     found = {name: min(getattr(settings, name), share * kimg) for name, share in most.items()}

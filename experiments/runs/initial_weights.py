@@ -14,7 +14,7 @@ from experiments.core.named_values import StateDict
 from experiments.core.paths import expand_home
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, read_hash
-from experiments.runs.export import import_network
+from experiments.runs.export import import_network, open_export
 from experiments.runs.folder import RunFolder
 from experiments.runs.revisions import check_revision, has_earlier_layers
 from experiments.runs.weights import Role, build_with_weights
@@ -136,12 +136,16 @@ def _from_exports(name: str, files: dict[str, Path], folder: RunFolder | None = 
     """Imports exported networks by their role: `generator` or `ema`, and `critic`."""
     ema, settings = import_network(files["ema" if "ema" in files else "generator"])
     generator = import_network(files["generator"])[0] if "generator" in files else ema
-    critic = import_network(files["critic"], "critic")[0] if "critic" in files else None
-    _refuse_earlier_revision(name, settings, 0)  # which the export tells, not the config of its run
+    critic = open_export(files["critic"], "critic") if "critic" in files else None
+    # Exports tell it, not the config of their run; a generator may have stayed what it was.
+    _refuse_earlier_revision(name, settings, 0)
+    if critic is not None:
+        _refuse_earlier_revision(name, critic.settings, critic.revision)
     if folder is not None:  # with its data and its loss
         settings = folder.settings()
     kind = ", ".join(file.name for file in files.values())
-    return InitialWeights(name, kind, _hash_files(files.values()), settings, generator, ema, critic)
+    network = None if critic is None else critic.network
+    return InitialWeights(name, kind, _hash_files(files.values()), settings, generator, ema, network)
 
 
 def _hash_files(files: Iterable[Path]) -> str:

@@ -1,6 +1,7 @@
 """Beginning of a run from weights: which layers are taken, told in a table, and copied."""
 
 import logging
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -29,11 +30,13 @@ def check_initial_weights(settings: Settings) -> None:
     with torch.device("meta"):
         generator, critic = build_networks(settings)
     fix_layers(settings, generator, critic)
-    _match(settings, weights, generator, critic)
+    _match(settings, weights, generator, critic, log.info)
 
 
-def begin_from_weights(experiment: Experiment) -> None:
+def begin_from_weights(experiment: Experiment, log_table: bool = True) -> None:
     """Copies initial weights into the networks of a run and their EMAs, and logs which layers are taken.
+
+    Without `log_table` it logs for debugging alone.
 
     Raises UsageError where they are not those that the run was to begin from, where nothing fits, and with
     `--init-strict` where something does not; RunError for damaged files.
@@ -41,7 +44,8 @@ def begin_from_weights(experiment: Experiment) -> None:
     settings, game = experiment.spec.settings, experiment.game
     weights = _read(settings)
     generator, critic = game.generator_network, game.critic_network
-    matches = _match(settings, weights, generator, critic)
+    tell = log.info if log_table else log.debug
+    matches = _match(settings, weights, generator, critic, tell)
     take_weights(generator, matches["generator"], weights.generator.state_dict())
     take_weights(experiment.ema.average, matches["generator"], weights.ema.state_dict())
     if weights.critic is not None:
@@ -52,7 +56,7 @@ def begin_from_weights(experiment: Experiment) -> None:
     for name in game.running_means:
         if (value := weights.game.get(name)) is not None and value.shape == game.get_buffer(name).shape:
             game.get_buffer(name).copy_(value)
-    log.info(_describe_tuning(settings))
+    tell(_describe_tuning(settings))
 
 
 def _read(settings: Settings) -> InitialWeights:
@@ -68,8 +72,14 @@ def _read(settings: Settings) -> InitialWeights:
     return weights
 
 
-def _match(settings: Settings, weights: InitialWeights, generator: nn.Module, critic: nn.Module) -> Matches:
-    """Matches both networks with the initial ones, and logs the table; see `begin_from_weights`."""
+def _match(
+    settings: Settings,
+    weights: InitialWeights,
+    generator: nn.Module,
+    critic: nn.Module,
+    tell: Callable[[str], None],
+) -> Matches:
+    """Matches both networks with the initial ones, and tells the table; see `begin_from_weights`."""
     name, matches, complete = settings.init_from, Matches(), True
     rows = [f"begins from {name} ({weights.kind}, SHA-256 {weights.hash[:12]}…)"]
     for role, network in zip(ROLES, (generator, critic), strict=True):
@@ -88,7 +98,7 @@ def _match(settings: Settings, weights: InitialWeights, generator: nn.Module, cr
             f"{_shape(weights.settings)}; leave out what differs"
         )
     for row in rows:
-        log.info(row)
+        tell(row)
     for role, network in zip(ROLES, (generator, critic), strict=True):
         _check_fixed(settings, role, network, matches.get(role))
     if settings.init_strict and not complete:

@@ -26,6 +26,7 @@ from experiments.core.seeds import seed_all
 from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
+from experiments.training.fine_tuning import begin_from_weights
 from experiments.training.trainer import train_steps
 from gans.core.clock import Clock
 from gans.core.growth import GrowingGenerator
@@ -88,9 +89,12 @@ class RangeTest:
 def range_test(spec: RunSpec, player: str, lowest: float, highest: float) -> RangeTest:
     """Tests the learning rates of one player: trains the config's whole run with that player's rate rising.
 
-    Raises UsageError for a game without this player.
+    It begins from the initial weights of the config, if any. Raises UsageError for a game without this
+    player.
     """
     experiment = build(spec)
+    if spec.settings.init_from is not None:
+        begin_from_weights(experiment, log_table=False)
     usual = getattr(spec.settings, f"lr_{player}")
     movers = [each for each in experiment.players if each.name == player]
     if not movers:

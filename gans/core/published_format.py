@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from gans.core.published_names import NameTable
 
 # The generator is its EMA; beside it, files may hold the generator as it trains.
 PublishedRole = Literal["generator", "training_generator", "critic"]
+COUNTED = ("classes", "attributes")  # settings of which networks tell the number
 AVERAGE = "G_ema"  # the name of the EMA in files that hold the generator as well
 
 
@@ -39,12 +41,15 @@ class Recognized(NamedTuple):
     """Networks that a format has recognized.
 
     Attributes:
-        settings: settings by name and options by key, as flags bring them, by which the networks are built.
+        settings: settings by name and options by key, as flags bring them, by which the networks are built;
+            of `classes` and `attributes` the number.
         networks: the networks by their role; there is a generator.
+        defaults: further settings, which the user may choose otherwise.
     """
 
     settings: Mapping[str, Any]
     networks: Mapping[PublishedRole, PublishedNetwork]
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
 
 def assign_roles(
@@ -89,6 +94,11 @@ class PublishedFormat:
         what: the networks and their files, in words, for errors.
         generator: names of the generator's tensors.
         critic: names of the critic's tensors.
+        module_classes: full names of the classes of modules in its snapshots, beside those that NVlabs' code
+            pickles in its own way. None of them is imported.
+        names: names of the networks, which begin those of their tensors where a file has several. Empty where
+            the tables have them.
+        has_sides: whether tables count by the sides of images, which then must be square.
     """
 
     architecture: str
@@ -96,6 +106,9 @@ class PublishedFormat:
     generator: NameTable
     critic: NameTable
     recognize: Callable[[Sequence[PublishedNetwork]], Recognized | None]
+    module_classes: frozenset[str] = frozenset()
+    names: Mapping[PublishedRole, str] = field(default_factory=lambda: {"generator": AVERAGE, "critic": "D"})
+    has_sides: bool = True
 
     def table(self, role: PublishedRole) -> NameTable:
         """The names of the tensors of a network."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ IMAGE = Layout(lambda x: x[None, None], lambda x: x[0, 0])  # one map for all sa
 
 
 HALVES = Layout(lambda x: x.roll(len(x) // 2, 0), lambda x: x.roll(len(x) // 2, 0))  # of inputs, exchanged
+INPUT_HALVES = Layout(*[lambda x: x.roll(x.shape[1] // 2, 1)] * 2)  # those of a plain convolution
 
 
 class Pair(NamedTuple):
@@ -154,6 +155,38 @@ class NameTable:
                     end = next(end for end in self.constants if name.endswith(end))
                     found[name.format(**place)] = self.constants[end]()
         return found
+
+
+def join_tables(table: NameTable, parts: Mapping[str, str]) -> NameTable:
+    """Joins the tables of networks that are parts of one here, which it may have in part.
+
+    Args:
+        table: of each of them.
+        parts: our names of the modules by the name of the published network, which begins the names of its
+            tensors, with a dot.
+    """
+
+    def places(network: nn.Module, sides: list[int]) -> Places:
+        own = dict(network.named_children())
+        for name, part in parts.items():
+            if part in own:
+                of_part: dict[str, int | str] = {"network": name, "part": part}
+                yield of_part
+                yield from ({**place, **of_part} for place in table.places(own[part], sides))
+
+    pairs = (
+        pair._replace(ours=f"{{part}}.{pair.ours}", published=f"{{network}}.{pair.published}")
+        for pair in table.pairs
+    )
+    return replace(
+        table,
+        pairs=tuple(pairs),
+        places=places,
+        unused=tuple(f"{{network}}.{start}" for start in table.unused),
+        constant_names=tuple(
+            (f"{{network}}.{name}", f"{{network}}.{beside}") for name, beside in table.constant_names
+        ),
+    )
 
 
 def _is_close(tensor: Tensor, expected: Tensor) -> bool:

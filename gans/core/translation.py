@@ -56,10 +56,21 @@ class AttributeTranslator(Translator):
         """Translates images `(N, C, H, W)` so that they have the attributes `rows` `(N, D)`."""
 
 
+def critic_width_option() -> Any:
+    """Declares the option of a critic's width beside that of the generator."""
+    return option(
+        None,
+        "Channels of the critic's first layer; by default those of the generator's.",
+        at_least=1,
+        shapes_network=True,
+    )
+
+
 @dataclass(frozen=True)
 class PatchOptions:
     """Options of patch critics."""
 
+    critic_width: int | None = critic_width_option()
     patch_layers: int | None = option(
         None,
         "Strided layers of the critic: its patches have 16, 34 or 70 pixels a side for 1, 2 or 3; by "
@@ -125,7 +136,8 @@ class PatchCritic(nn.Module):
     def __init__(self, blueprint: Blueprint, channels: int) -> None:
         super().__init__()
         layers = patch_layers(blueprint)
-        widths = [blueprint.width * min(2**i, 8) for i in range(layers + 1)]
+        width = (blueprint.options or PatchOptions()).critic_width or blueprint.width
+        widths = [width * min(2**i, 8) for i in range(layers + 1)]
         # A norm's own shift makes a bias useless; plain norms come with one in published files.
         has_shift = any(True for norm in blueprint.critic_norm.of_maps(1) for _ in norm.parameters())
         chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]

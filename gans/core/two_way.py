@@ -1,7 +1,7 @@
 """Games between two domains without pairs: generators in both directions, and a critic in each domain."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,20 +23,27 @@ Pair = tuple[Tensor, Tensor]
 
 
 class DomainCritics(OrderedCritic):
-    """Two patch critics, one for images of domain A and one for B."""
+    """Two patch critics, one for images of domain A and one for B.
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    Args:
+        domains: those that have a critic; a game needs both.
+    """
+
+    a: PatchCritic
+    b: PatchCritic
+
+    def __init__(self, blueprint: Blueprint, domains: Sequence[str] = ("A", "B")) -> None:
         super().__init__()
-        channels = blueprint.sample_shape[0]
-        self.a, self.b = PatchCritic(blueprint, channels), PatchCritic(blueprint, channels)
+        for domain in domains:
+            self.add_module(domain.lower(), PatchCritic(blueprint, blueprint.sample_shape[0]))
 
     @property
     def parts_from_image(self) -> list[list[nn.Module]]:
-        return [[self.a], [self.b]]
+        return [[critic] for critic in self.children()]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logits of both critics for the same images, `(N, 2, h, w)`."""
-        return torch.stack([self.a(x), self.b(x)], dim=1)
+        """The logits of all critics for the same images, `(N, 2, h, w)`."""
+        return torch.stack([critic(x) for critic in self.children()], dim=1)
 
 
 class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):

@@ -7,9 +7,9 @@ from torch import nn
 from gans.core.published_names import NameTable, Pair
 from gans.core.translation import ResidualBlock
 
-# Our part of both networks for each file. The authors' D_A judges what G_A makes, images of B.
-GENERATORS = {"net_G_A": "to_b", "net_G_B": "to_a"}
-CRITICS = {"net_D_A": "b", "net_D_B": "a"}
+# Our part of both networks for each published one. The authors' D_A judges what G_A makes, images of B.
+GENERATORS = {"G_A": "to_b", "G_B": "to_a"}
+CRITICS = {"D_A": "b", "D_B": "a"}
 LEARNED = ("weight", "bias")
 # Files of versions of PyTorch before 0.4 hold them beside instance norms, which do not use them.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

@@ -1,13 +1,13 @@
 """Names in pix2pix's PyTorch files (`latest_net_G.pth`): the blocks of its U-Net are nested."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from torch import nn
 
-from gans.core.published_names import HALVES, SAME, Layout, NameTable, Pair
-from gans.published.cyclegan import CRITIC, STATISTICS, check_norms, layer
-
-__all__ = ["CRITIC", "GENERATOR"]  # the critic of patches is CycleGAN's, with more channels
+from gans.core.published_names import HALVES, INPUT_HALVES, SAME, Layout, NameTable, Pair
+from gans.published.cyclegan import CRITIC as CRITIC_OF_IMAGES
+from gans.published.cyclegan import STATISTICS, check_norms, layer
 
 
 def _places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int | str]]:
@@ -46,4 +46,22 @@ GENERATOR = NameTable(
     ),
     _places,
     unused_ends=STATISTICS,
+)
+
+
+def _critic_places(network: nn.Module, sides: list[int]) -> Iterator[Mapping[str, int | str]]:
+    """Layers of a patch critic, of which the first sees input and output."""
+    for place in CRITIC_OF_IMAGES.places(network, sides):
+        yield place if place["layer"] else {"first": 0}
+
+
+# The input comes first in the published channels, and last in ours.
+CRITIC = replace(
+    CRITIC_OF_IMAGES,
+    pairs=(
+        Pair("chain.{first}.weight", "model.{first}.weight", INPUT_HALVES),
+        Pair("chain.{first}.bias", "model.{first}.bias"),
+        *CRITIC_OF_IMAGES.pairs,
+    ),
+    places=_critic_places,
 )

@@ -100,6 +100,8 @@ OTHERS = {
     "arch.upsampling": "resize",
     "arch.form": "small-images",
     "arch.critic_layers": 1,
+    "arch.critic_width": 3,
+    "arch.directions": "a-to-b",
     "minibatch_statistic.group_size": 2,
     "minibatch_statistic.spaces": 7,
     "minibatch_statistic.dimensions": 3,

@@ -73,16 +73,18 @@ def stylegan(base: int, side: int) -> tuple[int, int]:
     return generator, progan(base, side)[1] - convolution(3, wide[0], 1)
 
 
-def r3gan(full: int, halves: int, scales: int, group: int, classes: int = 0) -> tuple[int, int]:
-    """Generator and critic of R3GAN, config E: two blocks a scale.
+def r3gan(
+    full: int, halves: int, scales: int, group: int, classes: int = 0, z: int = 64, blocks: int = 2
+) -> tuple[int, int]:
+    """Generator and critic of R3GAN, config E: blocks widen twofold.
 
     Args:
         halves: scales beside the image at which the width halves, each once more.
+        blocks: of a scale.
     """
     wide = [full] * (scales - halves) + [full >> n for n in range(1, halves + 1)]
-    blocks = sum(2 * (2 * w * w + 2 * w + 9 * group * 2 * w + 2 * w + 2 * w * w) for w in wide)
-    shared = blocks + sum(a * b for a, b in pairwise(wide) if a != b) + 3 * wide[-1]
-    z = 64
+    block = [2 * w * w + 2 * w + 9 * group * 2 * w + 2 * w + 2 * w * w for w in wide]
+    shared = blocks * sum(block) + sum(a * b for a, b in pairwise(wide) if a != b) + 3 * wide[-1]
     embedded = classes and z
     generator = shared + 16 * full + (z + embedded) * full + classes * embedded
     return generator, shared + 16 * full + (full * full + classes * full if classes else full)

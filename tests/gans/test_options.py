@@ -11,7 +11,8 @@ from gans.core.ema import EmaOptions
 from tests.declared import check_records_are_frozen, declared
 
 WEIGHT, NETWORK = ("[0, ∞)", "is_schedulable"), ("[1, ∞)", "shapes_network")
-PATCHES = {"patch_layers": (None, "[1, 6]", "shapes_network")}
+CRITIC_WIDTH = {"critic_width": (None, *NETWORK)}
+PATCHES = CRITIC_WIDTH | {"patch_layers": (None, "[1, 6]", "shapes_network")}
 TEXT = "(-∞, ∞)"  # options that are words or switches have no bounds
 WEIGHED = {"adversarial_weight": (1.0, *WEIGHT), "critic_factor": (0.5, "(0, ∞)", "is_schedulable")}
 NORM_STATISTICS = {"norm_statistics": ("image", TEXT, "shapes_network")}
@@ -61,6 +62,7 @@ OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
         "norm": ("plain-instance", TEXT, "shapes_network"),
         "strided_padding": ("zeros", TEXT, "shapes_network"),
         "upsampling": ("transposed", TEXT, "shapes_network"),
+        "directions": ("both", TEXT, "shapes_network"),
     },
     ("architecture", "pix2pix"): PATCHES
     | WEIGHED
@@ -72,7 +74,8 @@ OPTIONS: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = {
         "first_noisy_layer": (1, "[0, ∞)", "shapes_network"),
         "halvings": (None, "[2, ∞)", "shapes_network"),
     },
-    ("architecture", "stargan"): {
+    ("architecture", "stargan"): CRITIC_WIDTH
+    | {
         "classification_weight": (1.0, *WEIGHT),
         "reconstruction_weight": (10.0, *WEIGHT),
         "blocks": (6, *NETWORK),

@@ -50,7 +50,7 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
     check_batch_sizes(settings, data)
     if task == "attributes":
         names = group_names(settings.attributes)
-        with usage_errors():
+        with usage_errors(f"data {settings.data}"):
             attributes = attributes_of(data).select(names).check_all_used()
         if attributes.column_names != settings.attributes:
             raise UsageError(

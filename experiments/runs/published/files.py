@@ -1,6 +1,7 @@
 """Files of published weights: NVlabs' snapshots, files of `torch.save`, and safetensors."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any, BinaryIO
 
 from torch import Tensor
 
-from experiments.core.errors import UsageError
+from experiments.core import registry
+from experiments.core.errors import RunError, UsageError
 from experiments.core.files import open_regular_file, parse_json
-from experiments.runs.export import METADATA_KEY
+from experiments.runs.export import METADATA_KEY, NETWORK_KEY
 from experiments.runs.published.snapshot import load_snapshot, networks_of
 from gans.core.published_format import PublishedNetwork
 from metrics.core.safetensors_files import read_safetensors
@@ -22,7 +24,9 @@ PICKLE = b"\x80"
 BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before PyTorch 1.6
 LICENCES = ("license", "licence", "LICENSE")
 MOST_LICENCE = 4096  # characters that are kept
-NETWORKS = ("G_ema", "G", "D")  # before whose names a state dict of several networks has these
+UNTOLD = ("image_size", "attributes")  # settings beside options
+# Names of networks, before those of their tensors in a state dict of several: G_ema, D, G_A, …
+NETWORK = re.compile(r"[GD](_[A-Za-z]{1,9})?")
 STATE_KEYS = ("state_dict", "params_ema", "params", "model")  # of a network alone in a dictionary
 
 
@@ -36,7 +40,8 @@ class PublishedFile:
         form: what it is, in words.
         networks: the networks in it.
         licence: what it says of its licence.
-        options: of the networks, by key, in a file with published names that was exported from here.
+        settings: of the networks, by name, and options by key, which neither names nor shapes tell, in a file
+            with published names that was exported from here.
     """
 
     name: str
@@ -44,14 +49,14 @@ class PublishedFile:
     form: str
     networks: tuple[PublishedNetwork, ...]
     licence: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_published_file(path: Path) -> PublishedFile:
     """Reads the networks in a file; nothing in it is executed.
 
     Raises UsageError for a file that cannot be opened, that is too large, damaged, or names what weights do
-    not need.
+    not need; RunError where there is too little memory.
     """
     try:
         with open_regular_file(path.resolve()) as file:
@@ -65,6 +70,8 @@ def read_published_file(path: Path) -> PublishedFile:
             return _reader_of(start)(file, path, sha256)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise RunError(f"{path}: not enough memory to read it; free some") from error
     except Exception as error:  # damaged files raise anything
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UsageError(f"{path} cannot be read as published weights: {reason}") from error
@@ -78,7 +85,8 @@ def _reader_of(start: bytes) -> Callable[[BinaryIO, Path, str], PublishedFile]:
 
 
 def _read_snapshot(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
-    content = load_snapshot(file)
+    formats = [registry.load("published-format", name) for name in registry.names("published-format")]
+    content = load_snapshot(file, {name for each in formats for name in each.module_classes})
     return PublishedFile(path.name, sha256, "NVlabs snapshot", tuple(networks_of(content)), _licence(content))
 
 
@@ -98,31 +106,37 @@ def _read_safetensors(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
             f"it is no pickle, no file of torch.save, and none of safetensors ({error})"
         ) from error
     own = parse_json(metadata[METADATA_KEY]) if METADATA_KEY in metadata else {}
-    options = {key: value for key, value in own.items() if "." in key} if isinstance(own, dict) else {}
-    networks = tuple(_split(tensors, path.stem))
-    return PublishedFile(path.name, sha256, "safetensors", networks, _licence(metadata), options)
+    own = own if isinstance(own, dict) else {}
+    settings = {key: value for key, value in own.items() if "." in key or (key in UNTOLD and value)}
+    name = own.get(NETWORK_KEY)
+    networks = tuple(split_networks(tensors, name if isinstance(name, str) else path.stem))
+    return PublishedFile(path.name, sha256, "safetensors", networks, _licence(metadata), settings)
 
 
 def _networks_in(content: Mapping[Any, Any], name: str) -> list[PublishedNetwork]:
     """The networks in a state dict, or in a dictionary of state dicts."""
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     if tensors:
-        return _split(tensors, name)
+        return split_networks(tensors, name)
     below = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     found = []
     for key, value in below.items():
         own = {name: tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
-        found += _split(own, name if key in STATE_KEYS else str(key)) if own else []
+        found += split_networks(own, name if key in STATE_KEYS else str(key)) if own else []
     return found
 
 
-def _split(tensors: Mapping[Any, Tensor], name: str) -> list[PublishedNetwork]:
-    """The networks of a state dict, whose names may begin with those of several networks."""
+def split_networks(tensors: Mapping[Any, Tensor], name: str) -> list[PublishedNetwork]:
+    """Splits a state dict whose names may begin with those of several networks.
+
+    Args:
+        name: of a network alone.
+    """
     if any(not isinstance(key, str) for key in tensors):
         raise ValueError("its weights have no names")
     if tensors and all(key.startswith("module.") for key in tensors):  # of DataParallel
         tensors = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
-    if not tensors or not all(key.partition(".")[0] in NETWORKS for key in tensors):
+    if not tensors or not all(NETWORK.fullmatch(key.partition(".")[0]) for key in tensors):
         return [PublishedNetwork(name, tensors)]
     found: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

@@ -16,19 +16,29 @@ from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import write_atomically
 from experiments.core.named_values import SettingValues
-from experiments.core.settings import Settings
+from experiments.core.settings import Settings, flag, read_setting
 from experiments.runs.export import export_network
 from experiments.runs.folder import RunFolder
 from experiments.runs.published.files import PublishedFile, read_published_file
-from experiments.runs.published.sides import image_sides
+from experiments.runs.published.sides import sides_for
 from experiments.runs.weights import Role, build_without_weights
-from gans.core.published_format import PublishedFormat, PublishedNetwork, PublishedRole, Recognized
+from gans.core.attributes import column_names, groups_from_columns
+from gans.core.published_format import (
+    COUNTED,
+    PublishedFormat,
+    PublishedNetwork,
+    PublishedRole,
+    Recognized,
+)
 
 log = logging.getLogger("gans")
 
 KIND = "published-format"
 PRESET = "paper"  # of the settings that the weights do not tell
 MOST_SHOWN = 3  # networks that an error describes
+NAME_THEM = (
+    "name them in the order of the training: --attributes NAME,NAME,…, or NAME=VALUE of exclusive ones"
+)
 
 
 class Networks(NamedTuple):
@@ -86,8 +96,8 @@ def build_published(contents: Sequence[PublishedFile], wishes: Wishes = Wishes()
     networks = [network for content in contents for network in content.networks]
     try:
         name, form, recognized = _recognize(networks, wishes.arch)
-        told = {key: value for content in contents for key, value in content.options.items()}
-        spec = _specify(form, {**told, **recognized.settings}, wishes.settings or {}, names)
+        told = {key: value for content in contents for key, value in content.settings.items()}
+        spec = _specify(form, recognized, told, wishes.settings or {}, names)
         built = {
             role: _build(spec.settings, role, form, network) for role, network in recognized.networks.items()
         }
@@ -131,18 +141,59 @@ def _describe(networks: Sequence[PublishedNetwork]) -> str:
     return ", ".join(word[:100] for word in words[:MOST_SHOWN]) + more if words else "no network with weights"
 
 
-def _specify(form: PublishedFormat, own: Mapping[str, Any], asked: SettingValues, names: str) -> RunSpec:
-    """Resolves the settings of imported networks; the classes are theirs, whatever the data has."""
-    values = {key: value for key, value in own.items() if key != "classes"}
-    if twice := sorted(set(values) & set(asked) - {"arch.conv_clamp"}):
-        raise UsageError(f"--set {twice[0]}: the weights decide that; leave it out")
-    spec = resolve({"arch": form.architecture, "preset": PRESET, **values, **asked})
-    sources = {**spec.sources, **dict.fromkeys(values, f"weights of {names}")}
-    if classes := own.get("classes"):
-        settings = replace(spec.settings, conditional=True, classes=classes)
-        sources |= dict.fromkeys(("conditional", "classes"), f"weights of {names}")
-        return RunSpec(settings, sources)
-    return RunSpec(spec.settings, sources)
+def _specify(
+    form: PublishedFormat,
+    recognized: Recognized,
+    told: SettingValues,
+    asked: SettingValues,
+    names: str,
+) -> RunSpec:
+    """Resolves the settings of imported networks; classes and attributes are theirs, whatever the data has.
+
+    Args:
+        told: what files exported from here say beside names and shapes.
+        names: of the files, for sources.
+    """
+    own = {key: value for key, value in recognized.settings.items() if key not in COUNTED}
+    if twice := sorted(set(own) & set(asked) - {"arch.conv_clamp"}):
+        raise UsageError(f"{flag(twice[0])}: the weights decide that; leave it out")
+    values = {**(told or recognized.defaults), **own}
+    given = {**values, **asked}
+    settled: dict[str, Any] = {}
+    count, has_data = recognized.settings.get("attributes"), "data" in asked
+    if count and not has_data:
+        settled["attributes"] = _attribute_names(given.pop("attributes", None), count)
+    spec = resolve({"arch": form.architecture, "preset": PRESET, **given})
+    if count and len(spec.settings.attributes) != count and has_data:
+        raise ValueError(
+            f"data {spec.settings.data} has {len(spec.settings.attributes)} attributes, and the weights take "
+            f"{count}; {NAME_THEM}"
+        )
+    if classes := recognized.settings.get("classes"):
+        settled |= {"conditional": True, "classes": classes}
+    of_weights = dict.fromkeys([*(values.keys() - asked.keys()), *settled], f"weights of {names}")
+    if "attributes" in asked:
+        of_weights.pop("attributes", None)
+    return RunSpec(replace(spec.settings, **settled), {**spec.sources, **of_weights})
+
+
+def _attribute_names(words: object, count: int) -> tuple[str, ...]:
+    """Reads the names of so many attributes, which weights do not have. Raises ValueError for others."""
+    if words is None:
+        raise ValueError(
+            f"the weights take {count} attributes, whose names the files do not have; {NAME_THEM}"
+        )
+    try:
+        found: tuple[str, ...] = read_setting("attributes", words)
+    except ValueError as error:
+        raise UsageError(f"--attributes {error}") from error
+    if len(found) != count:
+        raise UsageError(f"--attributes names {len(found)}, and the weights take {count}; {NAME_THEM}")
+    if column_names(groups_from_columns(found)) != found:
+        raise UsageError(
+            "--attributes names one twice, or values of one apart; name each once, values together"
+        )
+    return found
 
 
 def _build(
@@ -151,9 +202,6 @@ def _build(
     """Builds a network with published weights, in float32. Raises ValueError for weights that do not fit."""
     player: Role = "critic" if role == "critic" else "generator"
     count = sum(tensor.numel() for tensor in network.tensors.values())
-    for name, tensor in network.tensors.items():
-        if not tensor.is_floating_point():
-            raise ValueError(f"{name} of {network.name} holds {str(tensor.dtype).removeprefix('torch.')}")
     try:
         empty = build_without_weights(settings, player, count)
     except ValueError as error:
@@ -161,12 +209,18 @@ def _build(
     table = form.table(role)
     try:
         table.check_constants(network.tensors)
-        weights = table.to_ours(empty, image_sides(settings), network.tensors)
+        weights = table.to_ours(empty, sides_for(form, settings), network.tensors)
     except ValueError as error:
         raise ValueError(f"{network.name}: {error}") from error
     built = build_network(settings, player)
     state: dict[str, Tensor] = built.state_dict()
-    built.load_state_dict(state | {name: weight.to(torch.float32) for name, weight in weights.items()})
+    for name, weight in weights.items():
+        kind = torch.float32 if state[name].is_floating_point() else state[name].dtype
+        if weight.is_floating_point() != kind.is_floating_point or weight.is_complex():
+            own = str(weight.dtype).removeprefix("torch.")
+            raise ValueError(f"{network.name} holds {own} for {name}, which is {kind}")
+        state[name] = weight.to(kind)
+    built.load_state_dict(state)
     return built.eval().requires_grad_(False)
 
 

@@ -1,21 +1,32 @@
-"""Snapshots of NVlabs' training: pickles of networks, read without calling anything that they name.
+"""Snapshots of NVlabs' training code: pickles of networks, read without calling anything that they name.
 
-A network is pickled as a call of `torch_utils.persistence._reconstruct_persistent_obj` with its class name,
-its state, and the source text of its module, which the official loader executes. Here it becomes an inert
-record, and the source is not looked at.
+A network of NVlabs is pickled as a call of `torch_utils.persistence._reconstruct_persistent_obj` with its
+class name, its state, and the source text of its module, which the official loader executes. Here it becomes
+an inert record, and the source is not looked at. Others, such as R3GAN's, are plain modules of PyTorch: a new
+object of a class, whose attributes follow. Where a format names the class they become such records too.
 """
 
 import io
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gans.core.published_format import PublishedNetwork
 from metrics.core.nested_values import check_tree_size
-from metrics.core.pickles import Operation, PlainUnpickler, make_ordered_dict, make_set, refuse
+from metrics.core.pickles import (
+    MEMO_BYTES,
+    SET_BYTES,
+    Operation,
+    PlainUnpickler,
+    make_ordered_dict,
+    make_set,
+    refuse,
+)
 from metrics.core.torch_files import KNOWN as OF_TENSORS
 from metrics.core.torch_files import MOST_SHARING, Storage, load_torch_file
 
@@ -25,6 +36,7 @@ MOST_PATHS = 32 * 2**20  # bytes that the paths of tensors and values of a netwo
 PATH = 100  # bytes that a path takes beside its characters
 MOST_NAME = 200  # characters of a name within a module
 MOST_LIST = 64  # entries of a list that is kept
+USUAL_ORDERS = (("|",), ("<",), ("=",))  # of the bytes of numbers
 NUMBERS = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1")
 Plain = str | int | float | bool | None
 
@@ -33,20 +45,28 @@ class ModuleRecord(NamedTuple):
     """An inert object of a snapshot: what its class was called, and its attributes."""
 
     class_name: str
-    type: str
-    version: int
     state: dict[str, Any]
 
 
-def load_snapshot(file: BinaryIO) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ModuleClass:
+    """A class of plain modules that a snapshot may name: no more than its name."""
+
+    name: str
+
+
+def load_snapshot(file: BinaryIO, module_classes: Iterable[str] = ()) -> dict[str, Any]:
     """Loads the dictionary of a snapshot, whose networks are records, from a seekable file.
 
     Memory is bounded by the size of the file. Raises `pickle.UnpicklingError` for a file that names anything
     else than snapshots need, and whatever a damaged one makes of it.
+
+    Args:
+        module_classes: full names of classes whose objects become records; none of them is looked for.
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    content = _SnapshotUnpickler(file).load()
+    content = _SnapshotUnpickler(file, module_classes).load()
     check_tree_size(content, MOST_SHARING * size, lambda leaf: leaf.nbytes if isinstance(leaf, Tensor) else 0)
     if not isinstance(content, dict):
         raise ValueError("it holds no networks by name")
@@ -63,10 +83,13 @@ class _SnapshotUnpickler(PlainUnpickler):
 
     dispatch: ClassVar[dict[int, Operation]] = dict(PlainUnpickler.dispatch)
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, module_classes: Iterable[str]) -> None:
         super().__init__(file, most_memory=MOST_MEMORY)
+        self._module_classes = {name: ModuleClass(name.rpartition(".")[2]) for name in module_classes}
 
     def find_class(self, module: str, name: str) -> Any:
+        if (full := f"{module}.{name}") in self._module_classes:
+            return self._module_classes[full]
         known = (module.replace("numpy._core.", "numpy.core."), name)  # which numpy 2 has renamed
         return ALLOWED[known] if known in ALLOWED else super().find_class(module, name)
 
@@ -76,7 +99,7 @@ def _make_record(meta: dict[str, Any]) -> ModuleRecord:
     kinds = {"class_name": str, "type": str, "version": int, "state": dict}
     if not isinstance(meta, dict) or not all(isinstance(meta.get(key), kind) for key, kind in kinds.items()):
         raise ValueError("a persistent object has no class name, type, version or state")
-    return ModuleRecord(**{key: meta[key] for key in kinds})
+    return ModuleRecord(meta["class_name"], meta["state"])
 
 
 def _read_storage(content: bytes) -> Storage:
@@ -105,26 +128,29 @@ def _make_number(kind: np.dtype[Any], content: bytes) -> Plain:
 
 
 def _new_object(unpickler: Any) -> None:
-    """Makes an EasyDict, the only class of which snapshots make objects directly."""
+    """Makes an EasyDict or the record of a plain module, whose attributes follow; no other has objects."""
     arguments, made = unpickler.stack.pop(), unpickler.stack.pop()
-    if made is not EASY_DICT or arguments != ():
+    if arguments != () or not (made is EASY_DICT or isinstance(made, ModuleClass)):
         refuse()
-    unpickler.spend(256)
-    unpickler.append({})
+    unpickler.spend(SET_BYTES)
+    unpickler.append({} if made is EASY_DICT else ModuleRecord(made.name, {}))
 
 
-def _set_order(unpickler: Any) -> None:
-    """Sets the order of bytes of a number type, which must be the usual one."""
+def _set_state(unpickler: Any) -> None:
+    """Sets the attributes of a plain module, once, or the order of bytes of a number type."""
     state = unpickler.stack.pop()
-    is_type = isinstance(unpickler.stack[-1], np.dtype) and isinstance(state, tuple) and len(state) > 1
-    if not is_type or state[1] not in ("|", "<", "="):
+    owner = unpickler.stack[-1]
+    if isinstance(owner, ModuleRecord) and isinstance(state, dict) and not owner.state:
+        unpickler.spend(MEMO_BYTES * len(state))
+        owner.state.update(state)
+    elif not isinstance(owner, np.dtype) or not isinstance(state, tuple) or state[1:2] not in USUAL_ORDERS:
         refuse()
 
 
 for _code in (pickle.BYTEARRAY8, pickle.BINPERSID):
     _SnapshotUnpickler.dispatch[_code[0]] = refuse
 _SnapshotUnpickler.dispatch[pickle.NEWOBJ[0]] = _new_object
-_SnapshotUnpickler.dispatch[pickle.BUILD[0]] = _set_order
+_SnapshotUnpickler.dispatch[pickle.BUILD[0]] = _set_state
 
 EASY_DICT = object()  # which cannot be called
 ALLOWED: dict[tuple[str, str], Callable[..., Any] | object] = {
@@ -137,6 +163,7 @@ ALLOWED: dict[tuple[str, str], Callable[..., Any] | object] = {
     ("numpy.core.multiarray", "scalar"): _make_number,
     ("numpy", "dtype"): _make_number_type,
     ("builtins", "set"): make_set,
+    **{name: known for name, known in OF_TENSORS.items() if isinstance(known, torch.dtype)},
 }
 
 

@@ -82,13 +82,15 @@ def _critic_settings(network: PublishedNetwork, clamp: Any) -> dict[str, Any]:
     if (rate := network.value("mapping.fc0.bias_gain", default=MAPPING_RATE)) != MAPPING_RATE:
         raise ValueError(f"{network.name} has mapping rate {rate}, not {MAPPING_RATE}")
     architecture = "resnet" if f"b{side}.skip.weight" in network.tensors else "orig"
-    group = network.value("b4.mbstd.group_size", "_init_kwargs.epilogue_kwargs.mbstd_group_size", default=4)
+    group = network.value("b4.mbstd.group_size", "_init_kwargs.epilogue_kwargs.mbstd_group_size")
     wide = len(tensor_of(network, "b4.conv.weight", 4))
     more = tensor_of(network, "b4.conv.weight", 4).shape[1] - wide
-    if more > 1 or not isinstance(group, int):
+    if more > 1 or not isinstance(group, int | None):
         raise ValueError(f"{network.name} has minibatch deviations of {more} channels in groups of {group}")
     found: dict[str, Any] = {"arch.critic_skips": SKIPS[architecture]}
-    return found | ({"minibatch_statistic.group_size": group} if more else {"minibatch_statistic": "none"})
+    if not more:
+        return found | {"minibatch_statistic": "none"}
+    return found | ({"minibatch_statistic.group_size": group} if group is not None else {})
 
 
 def _sides(network: PublishedNetwork) -> list[int]:

@@ -1,4 +1,4 @@
-"""R3GAN in its authors' names: state dicts and safetensors."""
+"""R3GAN in its authors' names: snapshots of their training, state dicts and safetensors."""
 
 import re
 from collections.abc import Sequence
@@ -18,6 +18,22 @@ BLOCK = re.compile(r"MainLayers\.(\d{1,3})\.Layers\.(\d{1,3})\.LinearLayer1\.Lay
 BASIS, START = "MainLayers.0.Layers.0.Basis", "MainLayers.0.Layers.0.LinearLayer.weight"
 LABELS = "EmbeddingLayer.weight"
 USUAL_WIDTH_UP_TO = 32  # pixels up to which networks have their full width
+MODULES = {  # classes of a snapshot's networks, by the files that define them
+    "training.networks": ("Generator", "Discriminator"),
+    "R3GAN.Networks": (
+        *("Generator", "Discriminator", "GeneratorStage", "DiscriminatorStage"),
+        *("GenerativeBasis", "DiscriminativeBasis", "UpsampleLayer", "DownsampleLayer"),
+        *("ResidualBlock", "Convolution"),
+    ),
+    "R3GAN.Resamplers": (
+        *("InterpolativeUpsamplerCUDA", "InterpolativeDownsamplerCUDA"),
+        *("InterpolativeUpsamplerReference", "InterpolativeDownsamplerReference"),
+    ),
+    "R3GAN.FusedOperators": ("BiasedActivationCUDA", "BiasedActivationReference"),
+    "torch.nn.modules.container": ("ModuleList",),
+    "torch.nn.modules.conv": ("Conv2d",),
+    "torch.nn.modules.linear": ("Linear",),
+}
 
 
 def recognize(networks: Sequence[PublishedNetwork]) -> Recognized | None:
@@ -87,8 +103,9 @@ def _block(network: PublishedNetwork, stage: int, number: int) -> tuple[int, int
 
 r3gan = PublishedFormat(
     architecture="r3gan",
-    what="R3GAN in its authors' names (state dicts, safetensors)",
+    what="R3GAN in its authors' names (snapshots, state dicts, safetensors)",
     generator=GENERATOR,
     critic=CRITIC,
     recognize=recognize,
+    module_classes=frozenset(f"{file}.{name}" for file, names in MODULES.items() for name in names),
 )

@@ -132,6 +132,26 @@ def test_a_perfect_change_of_attributes(
     )
 
 
+def test_a_generator_of_some_attributes_leaves_the_others(
+    few: Tensor, run: Any, evaluated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for its own, in its order, and the truth has all others as they were."""
+    known = attributes_at(few)
+    asked = [known.column_names.index(name) for name in ("filled", "hue=red", "hue=green", "hue=blue")]
+    images = draw_with(few, known.table, SIZE, 3)
+    scenes = {image.numpy().tobytes(): index for index, image in enumerate(images)}
+
+    def draw_anew(self: Any, images: Tensor, rows: Tensor) -> Tensor:
+        at = [scenes[image.numpy().tobytes()] for image in to_uint8(images)]
+        whole = known.table[at]
+        whole[:, asked] = rows
+        return draw_with(few[at], whole, SIZE, 3) / 127.5 - 1
+
+    folder = run("stargan", "--image-size 16 --attributes filled,hue")
+    monkeypatch.setattr(Generator, "translate", draw_anew)
+    assert evaluated(folder)["l1"]["value"] == 0
+
+
 def test_attributes_are_those_of_other_images() -> None:
     data = AttributeShapes(range(200), SIZE, 3)
     data.attributes.table.copy_(torch.arange(200.0)[:, None].expand(-1, 6))  # each its number

@@ -295,3 +295,17 @@ def test_the_mean_of_path_lengths_goes_with_the_weights(gans: Gans) -> None:
     gans(f"run --arch stylegan2 {IMAGES} --out source")
     game = begun({"init_from": "source"}).game
     assert game.get_buffer("length") == state_of("source")["game"]["length"] > 0
+
+
+def test_the_critics_ema_goes_with_the_weights(source: str, gans: Gans) -> None:
+    """Where the source has none, it begins as its critic."""
+    gans(f"run --arch dcgan {IMAGES} --critic-ema-kimg 0.1 --out averaged")
+    for name in (source, "averaged"):
+        experiment, state = begun({"init_from": name, "critic_ema_kimg": 0.1}), state_of(name)
+        assert experiment.critic_ema is not None
+        found = experiment.critic_ema.average.state_dict()
+        critic = experiment.game.critic_network.state_dict()
+        expected = state["critic_ema"] if name == "averaged" else critic
+        assert all(torch.equal(found[key], expected[key]) for key in found)
+        differ = any(not torch.equal(found[key], critic[key]) for key in found)
+        assert differ == (name == "averaged")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from experiments.config.resolve import resolve
+from experiments.runs.initial_settings import resolve_run
 from experiments.training.experiment import build
 from experiments.training.lr_finder import (
     ExponentialRise,
@@ -20,6 +21,7 @@ from experiments.training.lr_finder import (
     range_test,
 )
 from gans.core.clock import Clock
+from tests.commands.helpers import read_scores
 
 Gans = Callable[..., Any]
 FIND = "find-lr --arch mlp --data ring8 --loss bce --width 16 --batch-size 32 --steps 60"
@@ -109,6 +111,30 @@ def test_it_is_drawn_and_repeated(gans: Gans) -> None:
     other = gans(f"{FIND} --seed 1 --out other.png")
     assert other.status == 0 and "--lr-critic" in other.out
     assert Path("one.png").read_bytes() != Path("other.png").read_bytes()
+
+
+def test_it_begins_from_weights(gans: Gans, refused: Callable[..., str]) -> None:
+    """The critic's first terms are those of a run that begins from them; the table is told once."""
+    small = "--data ring8 --batch-size 32 --track local"
+    assert (
+        gans(f"run --arch mlp --loss bce --width 16 --lr-critic 0.01 {small} --steps 20 --out source").status
+        == 0
+    )
+    assert gans(f"run --init-from source {small} --steps 1 --out run").status == 0
+    expected = read_scores(Path("run"))[0]["critic/adversarial"]
+    usual = {"arch": "mlp", "loss": "bce", "data": "ring8", "width": 16}
+    found, fresh = (
+        range_test(resolve_run({**more, "batch_size": 32, "steps": 5}), "critic", 1e-9, 1e-8).terms[0]
+        for more in ({"init_from": "source"}, usual)
+    )
+    assert found == pytest.approx(expected, rel=1e-4) and fresh != pytest.approx(expected, rel=1e-2)
+    line = "find-lr --init-from source --batch-size 32 --steps 50"
+    done = gans(f"{line} --freeze-critic 1 --json --out a.png")
+    assert done.status == 0, done.err
+    assert done.err.count("begins from source") == 1 and "warm up" not in done.err
+    assert json.loads(done.out).keys() == {"picture", "generator", "critic"}
+    refused(2, ("no layer fits", "width of 8"), f"{line} --width 8 --out b.png")
+    refused(2, ("--freeze-critic has no meaning",), f"{FIND} --freeze-critic 1 --out b.png")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """R3GAN's networks and losses against the numbers of the official ones."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from experiments.config.factory import build_networks
+from experiments.config.resolve import resolve
 from gans import r3gan
 from gans.core.architecture import Blueprint
 from gans.core.clock import Clock
@@ -19,6 +22,7 @@ from losses.penalties.fake import Fake
 from losses.penalties.real import Real
 from losses.penalty_norms.zero import ZeroCentred
 from tests.gans.published.numbers import Numbers, assert_close, assert_gradients, files, load, read
+from tests.gans.published_sizes import r3gan as r3gan_sizes
 
 
 def blueprint(config: dict[str, Any]) -> Blueprint:
@@ -37,6 +41,36 @@ def blueprint(config: dict[str, Any]) -> Blueprint:
 def network_of(numbers: Numbers, build: Any, table: Any) -> nn.Module:
     config = numbers.config
     return load(build(blueprint(config)), table, config["resolution"], numbers.group("weights/"))
+
+
+@pytest.mark.parametrize("name", files("r3gan_generator", "r3gan_discriminator"))
+def test_size(name: str) -> None:
+    """Parameters of the official network, of the paper's formula, and of ours, to the unit."""
+    numbers = read(name)
+    config, is_critic = numbers.config, "discriminator" in name
+    weights = numbers.group("weights/")
+    official = sum(tensor.numel() for key, tensor in weights.items() if not key.endswith("Resampler.Kernel"))
+    widths, classes = config["widths"], config["classes"]
+    halves = sum(width < widths[0] for width in widths)
+    more = {"z": config["z_dim"], "blocks": config["blocks_per_stage"]}
+    sizes = r3gan_sizes(widths[0], halves, len(widths), config["group_size"], classes, **more)
+    network = (r3gan.critic if is_critic else r3gan.Generator)(blueprint(config))
+    ours = sum(parameter.numel() for parameter in network.parameters())
+    assert ours == official == sizes[is_critic]
+
+
+@pytest.mark.parametrize(
+    ("preset", "width", "scales", "group", "classes"),
+    [("cifar10", 768, 4, 16, 10), ("imagenet32", 1536, 4, 32, 1000), ("imagenet64", 1536, 5, 32, 1000)],
+)
+def test_size_with_the_classes_of_the_authors_data(
+    preset: str, width: int, scales: int, group: int, classes: int
+) -> None:
+    settings = resolve({"arch": "r3gan", "preset": preset}).settings
+    with torch.device("meta"):
+        networks = build_networks(replace(settings, conditional=True, classes=classes))
+    found = tuple(sum(each.numel() for each in network.parameters()) for network in networks)
+    assert found == r3gan_sizes(width, 0, scales, group, classes)
 
 
 def labels_of(numbers: Numbers) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 import io
 import pickle
 import struct
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from tests.commands.helpers import Refused, little_memory
+from tests.experiments.runs.published.r3gan_snapshots import authors_modules
 from tests.experiments.runs.published.snapshots import (
     Persistent,
     generator,
@@ -47,8 +49,14 @@ CALLS = {
     "torch_utils.persistence.import_hook": named("torch_utils.persistence", "import_hook"),
     "dnnlib.util.call_func_by_name": named("dnnlib.util", "call_func_by_name"),
     "numpy.load": named("numpy", "load"),
+    "subprocess.Popen": b"csubprocess\nPopen\n)\x81}b",
+    "torch.nn.modules.module.Module": b"ctorch.nn.modules.module\nModule\n)\x81}b",
+    "R3GAN.Networks.math": b"cR3GAN.Networks\nmath\n)\x81}b",
+    "R3GAN.Networks.Generator.__init__": named("R3GAN.Networks", "Generator.__init__"),
+    "training.networks.copy": named("training.networks", "copy"),
     "builtins.set.__class__": b"\x93".join([text("builtins") + text("set.__class__"), b")R"]),
 }
+MODULE = b"ctraining.networks\nGenerator\n)\x81"  # an object of a plain module
 OPERATIONS = {
     "INST": b"(X\x01\x00\x00\x00aios\nsystem\n",
     "OBJ": b"(cbuiltins\nset\no",
@@ -60,6 +68,23 @@ OPERATIONS = {
     "FROZENSET": b"(K\x01\x91",
     "NEWOBJ_EX": b"cdnnlib.util\nEasyDict\n)}\x92",
     "NEWOBJ of a function": b"cbuiltins\nset\n)\x81",
+    "NEWOBJ of a plain module with arguments": b"ctraining.networks\nGenerator\nK\x01\x85\x81",
+    "NEWOBJ of an object": MODULE + b")\x81",
+    "NEWOBJ of a type of numbers": b"ctorch\nfloat32\n)\x81",
+    "NEWOBJ_EX of a plain module": b"ctraining.networks\nGenerator\n)}\x92",
+    "INST of a plain module": b"X\x01\x00\x00\x00a(itraining.networks\nGenerator\n",
+    "a plain module called": b"ctraining.networks\nGenerator\n)R",
+    "a type of numbers called": b"ctorch\nfloat32\nK\x01\x85R",
+    "BUILD of a class": b"ctraining.networks\nGenerator\n}b",
+    "BUILD without attributes": MODULE + b"Nb",
+    "BUILD with slots": MODULE + b"}}\x86b",
+    "BUILD with a list": MODULE + b"]b",
+    "BUILD a second time": MODULE + b"}X\x01\x00\x00\x00aNsb}b",
+    "BUILD with a key of a tuple": MODULE + b"})Nsb",
+    "a plain module as a dictionary": MODULE + b"X\x01\x00\x00\x00aNs",
+    "a plain module as arguments": b"ccollections\nOrderedDict\n" + MODULE + b"R",
+    "attributes within themselves": MODULE + b"}q\x01X\x01\x00\x00\x00ah\x01sb",
+    "a plain module within itself": MODULE + b"q\x01}X\x01\x00\x00\x00ah\x01sb",
     "EasyDict called": b"cdnnlib.util\nEasyDict\n)R",
     "BUILD of a dictionary": b"}}b",
     "a call of a number": b"K\x01)R",
@@ -139,6 +164,12 @@ def test_storages_hold_numbers(what: str, refused: Refused) -> None:
     refused(2, ("s.pkl cannot be read as published weights: ",), "import s.pkl --out here")
 
 
+def test_words_that_python_knows_are_attributes_like_others(refused: Refused) -> None:
+    state = b"}(" + b"".join(text(f"__{word}__") + MODULE for word in ("setstate", "class", "reduce")) + b"u"
+    Path("s.pkl").write_bytes(START + MODULE + state + b"b" + END)
+    refused(2, ("no network with weights",), "import s.pkl --out here")
+
+
 def nested(levels: int, make: Callable[[Any], Any], value: Any) -> Any:
     for _ in range(levels):
         value = make(value)
@@ -159,6 +190,27 @@ def deep_modules(depth: int) -> bytes:
     return begin * depth + b"N" + b"ssu\x85R" * depth
 
 
+def deep_plain_modules(depth: int) -> bytes:
+    """Plain modules within one another."""
+    return (MODULE + b"}" + text("_modules") + b"}" + text("a")) * depth + b"N" + b"ssb" * depth
+
+
+def copied_attributes(copies: int) -> bytes:
+    """Plain modules, each with the same thousand attributes."""
+    attributes = b"}q\x01(" + b"".join(text(str(number)) + b"N" for number in range(1_000)) + b"u0"
+    return attributes + b"](" + (MODULE + b"h\x01b") * copies + b"e"
+
+
+def one_module_a_thousand_times() -> bytes:
+    """A plain module of 64 kB under a thousand names."""
+    with authors_modules():
+        stage: Any = sys.modules["R3GAN.Networks"].GeneratorStage()  # type: ignore[attr-defined]
+        stage.weight = torch.nn.Parameter(torch.ones(16_000))
+        whole: Any = sys.modules["training.networks"].Generator()  # type: ignore[attr-defined]
+        whole._modules = dict.fromkeys(map(str, range(1_000)), stage)
+        return pickle.dumps(whole, 3)[2:-1]
+
+
 def many_modules() -> Any:
     """Nine thousand modules, under which each has fifty with names of 199 characters."""
     below = nested(50, lambda value: module({"x" * 199: value}), module({}))
@@ -173,9 +225,18 @@ BOMBS: dict[str, Callable[[], Any]] = {
     "modules as deep as they are many": lambda: deep_modules(5_000),
     "long names in many modules": many_modules,
     "a name of a megabyte": lambda: module({"x" * 2**20: module({})}),
+    "plain modules as deep as they are many": lambda: deep_plain_modules(5_000),
+    "attributes of many plain modules": lambda: copied_attributes(5_000),
+    "one plain module a thousand times": one_module_a_thousand_times,
+    "many plain modules": lambda: (
+        b"](" + (b"ctraining.networks\nGenerator\nq\x010" + b"h\x01)\x81" * 300_000) + b"e"
+    ),
     "many sets": lambda: [set() for _ in range(250_000)],
     "many dictionaries": lambda: [OrderedDict() for _ in range(200_000)],
 }
+
+
+REASONS = ("far more than it holds", "nested too deeply", "has a name that cannot be")
 
 
 @pytest.mark.parametrize("what", BOMBS)
@@ -185,7 +246,8 @@ def test_bombs(what: str, refused: Refused) -> None:
         content = value if isinstance(value, bytes) else pickle.dumps(value, 3)[2:-1]
     Path("s.pkl").write_bytes(START + content + END)
     with little_memory():
-        refused(2, ("s.pkl",), "import s.pkl --out here")
+        line = refused(2, ("s.pkl",), "import s.pkl --out here")
+    assert any(reason in line for reason in REASONS), "it was told by its claims, not by what it took"
 
 
 def test_tensors_lie_within_their_storages(refused: Refused) -> None:

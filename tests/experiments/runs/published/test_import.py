@@ -123,6 +123,7 @@ def test_classes(gans: Gans, workplace: Path) -> None:
     assert gans("import s.pkl --out here").status == 0
     settings = settings_of("here")
     assert (settings["classes"], settings["conditional"], settings["arch.mapping_layers"]) == (4, True, 2)
+    assert settings["minibatch_statistic.group_size"] == 4, "NVlabs' own, where the file does not say"
     labels = ",".join(str(int(each)) for each in of_generator["inputs/labels"])
     file = save("z.npy", of_generator["inputs/z"])
     assert gans(f"sample here --latents {file} --label {labels} --raw --out s.npy").status == 0
@@ -193,11 +194,17 @@ def stylegan3(size: int) -> Persistent:
 
 
 REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "StyleGAN3-R": (lambda: {"G_ema": stylegan3(1)}, ("StyleGAN3 (config R)", "can be read: StyleGAN2")),
-    "StyleGAN3-T": (lambda: {"G_ema": stylegan3(3)}, ("StyleGAN3 (config T)", "can be read: StyleGAN2")),
+    "StyleGAN3-R": (
+        lambda: {"G_ema": stylegan3(1)},
+        ("StyleGAN3 (config R)", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
+    ),
+    "StyleGAN3-T": (
+        lambda: {"G_ema": stylegan3(3)},
+        ("StyleGAN3 (config T)", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
+    ),
     "unknown": (
         lambda: {"net": persistent("Denoiser", {"unet.enc.weight": torch.ones(2)}, {})},
-        ("net (Denoiser) with unet.enc.weight", "can be read: StyleGAN2"),
+        ("net (Denoiser) with unet.enc.weight", "can be read: ", "StyleGAN2 of NVlabs' snapshots (nvlabs)"),
     ),
     "nothing": (lambda: {"G_ema": None}, ("no network with weights",)),
     "critic": (lambda: {"D": critic(numbers_of("discriminator"))}, ("D is a critic", "without its gen")),

@@ -1,6 +1,7 @@
 """`gans import` of R3GAN's weights: the official images and logits, and the way back."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from experiments.runs.export import import_network
 from experiments.runs.folder import RunFolder
 from experiments.runs.generator import load_critic, load_generator
 from tests.commands.helpers import Gans, Refused
+from tests.experiments.runs.published.r3gan_snapshots import (
+    authors_modules,
+    network_of,
+    write_training_snapshot,
+)
 from tests.gans.published.numbers import assert_close, files, read
 
 TOLERANCE = 1e-5  # of float32
+Weights = dict[str, torch.Tensor]
 PAIRS = [
     (name, name.replace("generator", "discriminator"))
     for name in files("r3gan_generator")
@@ -21,18 +29,43 @@ PAIRS = [
 ]
 
 
-def weights(name: str, start: str = "") -> dict[str, torch.Tensor]:
-    found = read(name).group("weights/")
-    return {f"{start}{key}": tensor.float().contiguous() for key, tensor in found.items()}
+def weights(name: str) -> Weights:
+    return {key: tensor.float().contiguous() for key, tensor in read(name).group("weights/").items()}
 
 
+def write_state_dicts(generator: Weights, critic: Weights) -> None:
+    """One dictionary of state dicts, whose names begin as those of the training program."""
+    networks = {"G_ema": generator, "D": critic}
+    content = {
+        name: {f"Model.{key}": tensor for key, tensor in own.items()} for name, own in networks.items()
+    }
+    torch.save(content, "file")
+
+
+def write_snapshot(protocol: int, generator: Weights, critic: Weights) -> None:
+    """The pickle of modules that the training program writes; its generator in training has other weights."""
+    moved = {name: tensor if "Kernel" in name else tensor + 1 for name, tensor in generator.items()}
+    with authors_modules():
+        networks = {
+            "G": network_of("Generator", moved),
+            "D": network_of("Discriminator", critic),
+            "G_ema": network_of("Generator", generator),
+        }
+        write_training_snapshot(Path("file"), networks, protocol)
+
+
+WRITERS = {"state dicts": write_state_dicts} | {
+    f"snapshot of protocol {protocol}": partial(write_snapshot, protocol) for protocol in (3, 4, 5)
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
 @pytest.mark.parametrize(("generator", "critic"), PAIRS)
 def test_images_and_logits_are_the_official_ones(
-    generator: str, critic: str, gans: Gans, workplace: Path
+    form: str, generator: str, critic: str, gans: Gans, workplace: Path
 ) -> None:
-    """From one dictionary of state dicts, whose names begin as those of the training program."""
-    torch.save({"G_ema": weights(generator, "Model."), "D": weights(critic, "Model.")}, "file.pt")
-    done = gans("import file.pt --out here")
+    WRITERS[form](weights(generator), weights(critic))
+    done = gans("import file --out here")
     assert done.status == 0, done.err
     numbers = read(generator)
     np.save("z.npy", numbers["inputs/z"].numpy())
@@ -47,6 +80,23 @@ def test_images_and_logits_are_the_official_ones(
     given = (numbers["inputs/labels"].long(),) if labels is not None else ()
     logits = network(numbers["inputs/images"].float(), *given).double()
     assert_close(logits, numbers["outputs/logits"], "logits", TOLERANCE)
+
+
+def test_a_snapshot_holds_three_networks(gans: Gans, workplace: Path) -> None:
+    given = weights("r3gan_generator")
+    write_snapshot(4, given, weights("r3gan_discriminator"))
+    assert gans("import file --out here").status == 0
+    told = json.loads(Path("here/import.json").read_text())
+    assert told["networks"] == {"generator": "G_ema", "training_generator": "G", "critic": "D"}
+    folder = RunFolder(Path("here"))
+    average, training = (
+        import_network(file)[0].state_dict()["basis.patterns"]
+        for file in (folder.generator_file, folder.training_generator_file)
+    )
+    assert torch.equal(
+        average[None] if average.dim() == 3 else average, given["MainLayers.0.Layers.0.Basis"][None]
+    )
+    assert torch.equal(training, average + 1)
 
 
 def test_names_are_written_as_they_were_read(gans: Gans, workplace: Path) -> None:
