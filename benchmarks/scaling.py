@@ -120,7 +120,7 @@ def main() -> None:
         ratios.append(one["seconds"] / two["seconds"])
     shown = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
     print(
-        f"{asked.arch}: images/s of 2 processes × 1 thread / 1 process × 2 threads: {median(ratios):.2f} ({shown})"
+        f"{asked.arch}: images/s, 2 processes × 1 thread / 1 × 2: {median(ratios):.2f} ({shown})", flush=True
     )
     counts = [1, 2, 4]
     print_growth(f"{asked.arch}: processes of one thread", counts, [run(of_run, count) for count in counts])
