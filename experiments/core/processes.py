@@ -89,7 +89,7 @@ def _choose_gpu(local_rank: int, local_count: int) -> None:
     gpus = torch.cuda.device_count()
     if gpus < local_count:
         raise UsageError(
-            f"{local_count} processes are more than the {gpus} GPUs here; take --nproc-per-node {gpus}"
+            f"{local_count} processes are more than the GPUs here; start at most {gpus} on this machine"
         )
     torch.cuda.set_device(local_rank)
 

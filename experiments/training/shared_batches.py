@@ -1,4 +1,4 @@
-"""How a batch is shared out to processes and to passes of an update, and whether that is possible."""
+"""Sharing of batches to processes and to passes of an update, and the check that it is possible."""
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -41,8 +41,8 @@ def check_size(settings: Settings, game: Game, size: int) -> None:
     if size % count:
         multiple = max(1, round(size / count)) * count
         raise UsageError(
-            f"--batch-size {size} is not shared out evenly to {count} processes; take {multiple}, or "
-            f"--nproc-per-node {_largest_divisor(size, count)}"
+            f"--batch-size {size} is not shared out evenly to {count} processes; take {multiple}, or start "
+            f"{_largest_divisor(size, count)}"
         )
     here = at_once = size // count
     if micro is not None and micro < here:

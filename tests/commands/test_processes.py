@@ -93,7 +93,7 @@ def test_a_killed_process_ends_all_with_one_line(tmp_path: Path) -> None:
 def test_equal_errors_are_told_once(tmp_path: Path) -> None:
     status, _, err = finish(start(f"{RUN} --steps 4 --batch-size 7 --out {tmp_path / 'run'}", 2))
     assert status == [2, 2]
-    line = "gans: --batch-size 7 is not shared out evenly to 2 processes; take 8, or --nproc-per-node 1"
+    line = "gans: --batch-size 7 is not shared out evenly to 2 processes; take 8, or start 1"
     assert err.count(line) == 1, err
     assert not (tmp_path / "run").exists()
 

@@ -29,7 +29,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(x))
         return x
 
-    monkeypatch.setattr(pix2pix, "dropout", keep)
+    monkeypatch.setattr(pix2pix, "drop_features", keep)
     return calls
 
 

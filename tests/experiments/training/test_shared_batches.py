@@ -68,7 +68,7 @@ def test_micro_batches_train_to_the_weights_of_whole_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"batch_size": 9}, "--batch-size 9 is not shared out evenly to 2 processes; take 8, or --nproc"),
+        ({"batch_size": 9}, "--batch-size 9 is not shared out evenly to 2 processes; take 8, or start 1"),
         ({"arch": "stylegan2", "batch_size": 4}, "2 samples at once are not whole groups"),
         ({"arch": "progan", "batch_size": 8, "arch.stage_batch_sizes": ((8, 7),)}, "--batch-size 7 is not"),
         (
