@@ -12,9 +12,11 @@ def resolve_device(device: str) -> str:
     """Resolves "auto" to the best device, and checks that this machine has the one asked for.
 
     "cuda" is the first GPU, and "cuda:N" one of several. Raises UsageError, with the devices that PyTorch can
-    use here, for another.
+    use here, for another, and for one of several where each process has its own.
     """
     import torch
+
+    from losses.core.batch_parts import process_part
 
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] * torch.cuda.is_available()
     others = ["mps"] * torch.backends.mps.is_available() + ["cpu"]
@@ -24,6 +26,8 @@ def resolve_device(device: str) -> str:
     if device not in (*first, *gpus, *others):
         names = " or ".join(f"--device {name}" for name in (*gpus, *others))
         raise UsageError(f"--device {device}: PyTorch finds no such device here; take {names}")
+    if ":" in device and process_part().count > 1:
+        raise UsageError(f"--device {device} is one GPU, and each process has its own; take --device cuda")
     return device
 
 

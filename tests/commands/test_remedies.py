@@ -179,4 +179,9 @@ def test_devices_by_number(
     assert [resolve_device(name) for name in ("auto", "cuda", "cuda:1", "cpu")] == [
         *("cuda", "cuda", "cuda:1", "cpu")
     ]
+    set_process_part(BatchPart(0, 2))  # as torchrun starts them, each has a GPU of its own
+    try:
+        refused(2, ("--device cuda:1 is one GPU", "take --device cuda"), "sample run --device cuda:1")
+    finally:
+        set_process_part(WHOLE)
     assert settings_of(Path("run"))["device"] == "cpu"
