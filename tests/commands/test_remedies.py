@@ -13,6 +13,7 @@ from experiments.core import registry
 from experiments.core.settings import FIELDS
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import COMMANDS, SETTINGS
+from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from tests.commands.helpers import POINTS, Gans, Refused, settings_of
 from tests.experiments.data.test_mnist import install
 
