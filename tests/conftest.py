@@ -115,7 +115,7 @@ def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _shortcuts() -> Iterator[None]:
-    """Embedded images are few, plots coarse, and nothing waits for the disk."""
+    """Runs and evaluations are short."""
     with pytest.MonkeyPatch.context() as patch:
         take_shortcuts(patch.setattr)
         yield
@@ -131,9 +131,14 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embedded images are as many, and plots as fine, as for users."""
+def as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data, plots and extractors are those of users."""
     undo_shortcuts(monkeypatch.setattr)
+
+
+@pytest.fixture
+def all_shapes(as_for_users: None) -> None:
+    """Embedded images are as many as for users."""
 
 
 @pytest.fixture

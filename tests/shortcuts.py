@@ -1,4 +1,4 @@
-"""What makes the runs of tests short: few embedded images, coarse plots, and no wait for the disk."""
+"""What makes runs and evaluations of tests short: less of all that takes long and is not what they test."""
 
 import os
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from torch import Tensor
 from experiments.core import images
 from experiments.data import shapes
 from experiments.data.core import drawn
+from metrics.extractors import random_vgg
 
 
 def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
@@ -23,17 +24,19 @@ def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
     return images.to_pillow(picture)
 
 
-# What is other for users: lengths of the embedded sets of images, and plots.
+# What is other for users: lengths of the embedded sets of images, plots, and the network of random-vgg.
 FOR_USERS = (
     (shapes, "LENGTH", shapes.LENGTH, 640),
     (drawn, "LENGTH", drawn.LENGTH, 640),
     (drawn, "HELD_OUT", drawn.HELD_OUT, 200),
     (images, "scatter", images.scatter, plot_coarsely),
+    (random_vgg, "WIDTHS", random_vgg.WIDTHS, tuple(wide // 8 for wide in random_vgg.WIDTHS)),
+    (random_vgg, "HIDDEN", random_vgg.HIDDEN, 256),
 )
 
 
 def take_shortcuts(assign: Callable[[Any, str, Any], None]) -> None:
-    """Makes runs of tests short, by `MonkeyPatch.setattr` or, in another process, `setattr`."""
+    """Makes runs and evaluations short, by `MonkeyPatch.setattr` or, in another process, `setattr`."""
     for module, name, _, short in FOR_USERS:
         assign(module, name, short)
     # No test cuts the power; what a killed process has written is there without.
@@ -41,6 +44,6 @@ def take_shortcuts(assign: Callable[[Any, str, Any], None]) -> None:
 
 
 def undo_shortcuts(assign: Callable[[Any, str, Any], None]) -> None:
-    """Makes data and plots those of users."""
+    """Makes data, plots and extractors those of users."""
     for module, name, usual, _ in FOR_USERS:
         assign(module, name, usual)

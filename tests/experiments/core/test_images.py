@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from experiments.core.images import GAP, draw_samples, grid, save_png, to_pillow, to_uint8
-from tests.shortcuts import undo_shortcuts
 
 
 def test_the_map_to_bytes_is_fixed() -> None:
@@ -49,8 +48,8 @@ def test_png_holds_the_same_bytes(tmp_path: Path, channels: int, mode: str) -> N
     assert np.array_equal(np.asarray(read).reshape(6, 5, channels), image.permute(1, 2, 0).numpy())
 
 
-def test_points_are_plotted_in_the_frame_of_the_reals(monkeypatch: pytest.MonkeyPatch) -> None:
-    undo_shortcuts(monkeypatch.setattr)
+@pytest.mark.usefixtures("as_for_users")
+def test_points_are_plotted_in_the_frame_of_the_reals() -> None:
     reals = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
     here = np.asarray(draw_samples(0.05 * torch.randn(200, 2), reals))
     away = np.asarray(draw_samples(torch.full((200, 2), 50.0), reals))
