@@ -12,6 +12,7 @@ from experiments.core import images
 from experiments.data import shapes
 from experiments.data.core import drawn
 from metrics.extractors import random_vgg
+from metrics.extractors.core import network
 
 
 def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
@@ -24,7 +25,8 @@ def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
     return images.to_pillow(picture)
 
 
-# What is other for users: lengths of the embedded sets of images, plots, and the network of random-vgg.
+# What is other for users: lengths of the embedded sets of images, plots, the network of random-vgg, and how
+# many images any extractor takes at once, as it fills up what is missing.
 FOR_USERS = (
     (shapes, "LENGTH", shapes.LENGTH, 640),
     (drawn, "LENGTH", drawn.LENGTH, 640),
@@ -32,6 +34,7 @@ FOR_USERS = (
     (images, "scatter", images.scatter, plot_coarsely),
     (random_vgg, "WIDTHS", random_vgg.WIDTHS, tuple(wide // 8 for wide in random_vgg.WIDTHS)),
     (random_vgg, "HIDDEN", random_vgg.HIDDEN, 256),
+    (network, "AT_ONCE", network.AT_ONCE, 4),
 )
 
 
