@@ -3,7 +3,6 @@
 import json
 
 import yaml
-from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
@@ -13,6 +12,9 @@ LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 
 
 def settings_of_an_agent(gans, config):
     """Of the command that an agent makes, with the last value of each parameter."""
+    # Imported here: every process that collects tests would wait two seconds for it.
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
     # What the server chooses and sends to an agent: one value for each parameter.
     chosen = {
         name: {"value": own["values"][-1] if "values" in own else own["value"]}
