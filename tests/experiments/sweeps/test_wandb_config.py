@@ -93,7 +93,7 @@ def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
     assert "evaluate-kimg" not in not_at_all["parameters"]
 
 
-def test_a_run_of_an_agent_is_scored_once(gans, tmp_path):
+def test_a_run_of_an_agent_is_scored_once(gans, here, tmp_path):
     points = "--arch mlp --data ring8 --batch-size 16 --width 8 --evaluate-samples 50 --steps 6 --track local"
     config = yaml.safe_load(gans(f"sweep {points} --seeds 1 --wandb-config").out)
     own = {
