@@ -20,8 +20,8 @@ def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
     shown = points if reals is None else reals
     low, high = shown.amin(), shown.amax()
     places = ((points - low) / (high - low + 1e-6) * 63).nan_to_num().clamp(0, 63).long()
-    picture = torch.full((1, 64, 64), 255, dtype=torch.uint8)
-    picture[0, places[:, 1], places[:, 0]] = 0
+    picture = torch.full((3, 64, 64), 255, dtype=torch.uint8)
+    picture[:, places[:, 1], places[:, 0]] = 0
     return images.to_pillow(picture)
 
 
