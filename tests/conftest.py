@@ -21,8 +21,7 @@ from PIL import Image
 
 import cli
 from experiments.core import registry
-from experiments.data import shapes
-from experiments.data.core import drawn
+from tests.shortcuts import take_shortcuts, undo_shortcuts
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURES = {name: registry.load("architecture", name) for name in registry.names("architecture")}
@@ -76,20 +75,6 @@ class Moody(_Usual):
 '''
 
 
-# Lengths of the embedded sets of images: those of users, and those of tests.
-LENGTHS = (
-    (shapes, "LENGTH", shapes.LENGTH, 640),
-    (drawn, "LENGTH", drawn.LENGTH, 640),
-    (drawn, "HELD_OUT", drawn.HELD_OUT, 200),
-)
-
-
-def draw_few_shapes(assign: Callable[[Any, str, int], None]) -> None:
-    """Shortens the embedded sets of images, by `MonkeyPatch.setattr` or, in another process, `setattr`."""
-    for module, name, _, few in LENGTHS:
-        assign(module, name, few)
-
-
 class CommandResult(NamedTuple):
     """What a command left behind."""
 
@@ -129,10 +114,10 @@ def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _few_shapes() -> Iterator[None]:
-    """Embedded images are few: drawing all of them takes longer than most tests."""
+def _shortcuts() -> Iterator[None]:
+    """Runs and evaluations are short."""
     with pytest.MonkeyPatch.context() as patch:
-        draw_few_shapes(patch.setattr)
+        take_shortcuts(patch.setattr)
         yield
 
 
@@ -146,10 +131,14 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data, plots and extractors are those of users."""
+    undo_shortcuts(monkeypatch.setattr)
+
+
+@pytest.fixture
+def all_shapes(as_for_users: None) -> None:
     """Embedded images are as many as for users."""
-    for module, name, all_of_them, _ in LENGTHS:
-        monkeypatch.setattr(module, name, all_of_them)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from tests.commands.helpers import (
     weights_are_finite,
 )
 
+pytestmark = pytest.mark.usefixtures("as_for_users")  # files of their true sizes
+
 
 def test_a_full_disk_leaves_a_run_that_can_go_on(
     refused: Refused, gans: Gans, moody: Mood, pictures: Path

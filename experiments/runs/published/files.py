@@ -87,7 +87,8 @@ def _reader_of(start: bytes) -> Callable[[BinaryIO, Path, str], PublishedFile]:
 def _read_snapshot(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:
     formats = [registry.load("published-format", name) for name in registry.names("published-format")]
     content = load_snapshot(file, {name for each in formats for name in each.module_classes})
-    return PublishedFile(path.name, sha256, "NVlabs snapshot", tuple(networks_of(content)), _licence(content))
+    networks = tuple(networks_of(content))
+    return PublishedFile(path.name, sha256, "snapshot of a training", networks, _licence(content))
 
 
 def _read_torch(file: BinaryIO, path: Path, sha256: str) -> PublishedFile:

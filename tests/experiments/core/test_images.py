@@ -48,6 +48,7 @@ def test_png_holds_the_same_bytes(tmp_path: Path, channels: int, mode: str) -> N
     assert np.array_equal(np.asarray(read).reshape(6, 5, channels), image.permute(1, 2, 0).numpy())
 
 
+@pytest.mark.usefixtures("as_for_users")
 def test_points_are_plotted_in_the_frame_of_the_reals() -> None:
     reals = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
     here = np.asarray(draw_samples(0.05 * torch.randn(200, 2), reals))

@@ -73,7 +73,7 @@ def test_inceptions_score_is_torch_fidelitys(gans: Gans, trained: Path, weights:
     """On the very pictures that `gans sample` writes."""
     from torch_fidelity import calculate_metrics
 
-    gans(f"sample {trained} -n 30 --out pictures-made/")
+    gans(f"sample {trained} -n 20 --out pictures-made/")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.cpu_count", lambda: 1)
         expected = calculate_metrics(
@@ -84,7 +84,7 @@ def test_inceptions_score_is_torch_fidelitys(gans: Gans, trained: Path, weights:
             cache=False,
             feature_extractor_weights_path=str(weights),
         )
-    outcome = gans(f"evaluate {trained} --metrics is -n 30 --weights {weights} --json")
+    outcome = gans(f"evaluate {trained} --metrics is -n 20 --weights {weights} --json")
     assert outcome.status == 0, outcome.err
     found = json.loads(outcome.out)["inception-score"]
     assert found["value"] == pytest.approx(expected["inception_score_mean"], rel=1e-4)

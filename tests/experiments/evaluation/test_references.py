@@ -225,7 +225,7 @@ def test_a_run_may_choose_its_best_by_held_out_samples(gans: Gans, refused: Any,
     assert Path(f"run/best/step-{best:08}.pt").exists()
 
 
-def test_a_sweep_may_evaluate_against_held_out_samples(gans: Gans, workplace: Path) -> None:
+def test_a_sweep_may_evaluate_against_held_out_samples(gans: Gans, here: list[Any], workplace: Path) -> None:
     points = "--arch mlp --data ring8 --batch-size 16 --width 8 --steps 4 --evaluate-samples 50 --track local"
     asked = "--evaluate-metrics fid --evaluate-reference held-out --seeds 1 --jobs 1 --out sweep"
     outcome = gans(f"sweep {points} {asked}")

@@ -55,7 +55,7 @@ def test_the_best_in_one_direction_or_in_all(
 
     monkeypatch.setattr(Evaluator, "__call__", pretend)
     fewer = EVALUATE.replace("--evaluate-samples 20", "--evaluate-samples 8")
-    command = f"run --arch cyclegan {SMALL} --image-size 16 {fewer} --evaluate-metrics fid,l1,psnr"
+    command = f"run --arch swap {SMALL} --image-size 16 {fewer} --evaluate-metrics fid,l1,psnr"
     outcome = gans(f"{command} --steps 6 --best-metric {best} --out run")
     assert outcome.status == 0, outcome.err
     assert [path.name for path in Path("run/best").glob("*.pt")] == [f"step-{step:08}.pt"]

@@ -18,10 +18,15 @@ import cli
 from experiments.inference import onnx as exporting
 from experiments.inference.latent_space import latent_from_seed
 from experiments.runs.generator import load_generator
+from gans.core.networks import StyledNetwork
 from gans.core.styles import class_means, set_noise_mode, truncate_styles
-from tests.conftest import FROM_NOISE, ROOT
+from tests.conftest import ARCHITECTURES, FROM_NOISE, ROOT
 
 Gans = Callable[..., Any]
+GENERATORS = {name: ARCHITECTURES[name].generator for name in FROM_NOISE}
+STYLED = [
+    name for name, kind in GENERATORS.items() if isinstance(kind, type) and issubclass(kind, StyledNetwork)
+]
 SMALL = "--data shapes --image-size 8 --width 4 --z-dim 3 --batch-size 4 --n-critic 1 --steps 2 --ema-kimg 0"
 
 
@@ -85,7 +90,7 @@ def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     assert np.abs(found - np.load("one.npy")).max() <= 1, "the sample of that seed, but for rounding"
 
 
-@pytest.mark.parametrize("arch", ["stylegan", "stylegan2"])
+@pytest.mark.parametrize("arch", STYLED)
 def test_truncation_and_noise_are_inputs(arch: str, gans: Gans) -> None:
     """Left out, they are 1 and the fixed noise; at a truncation of 0 a class has one sample."""
     gans(f"run --arch {arch} {SMALL} --conditional --track local --out run")

@@ -3,7 +3,6 @@
 import json
 
 import yaml
-from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
@@ -13,6 +12,9 @@ LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 
 
 def settings_of_an_agent(gans, config):
     """Of the command that an agent makes, with the last value of each parameter."""
+    # Imported here: every process that collects tests would wait two seconds for it.
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
     # What the server chooses and sends to an agent: one value for each parameter.
     chosen = {
         name: {"value": own["values"][-1] if "values" in own else own["value"]}
@@ -91,7 +93,7 @@ def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
     assert "evaluate-kimg" not in not_at_all["parameters"]
 
 
-def test_a_run_of_an_agent_is_scored_once(gans, tmp_path):
+def test_a_run_of_an_agent_is_scored_once(gans, here, tmp_path):
     points = "--arch mlp --data ring8 --batch-size 16 --width 8 --evaluate-samples 50 --steps 6 --track local"
     config = yaml.safe_load(gans(f"sweep {points} --seeds 1 --wandb-config").out)
     own = {

@@ -14,8 +14,10 @@ from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
+from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.trainer import train_steps
+from gans.core.player import Scores
 from losses.core.adversarial import Labelled
 from losses.core.regularizer import Relabel
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
@@ -174,13 +176,13 @@ def test_the_cover_is_one() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_plays_stops_and_goes_on(row: Row) -> None:
     config = resolve(flags_of(row), strengths=strengths_of(row))
-    whole = build(config)
-    train_steps(whole, 0, [], StopSignal())
-    first = build(config)
-    first.total_steps = 2
-    train_steps(first, 0, [], StopSignal())
-    file = io.BytesIO()
-    torch.save(first.state_dict(), file)
+    whole, file = build(config), io.BytesIO()
+
+    def save(progress: Progress, scores: Scores) -> None:
+        if progress.step == 2:
+            torch.save(whole.state_dict(), file)
+
+    train_steps(whole, 0, [save], StopSignal())
     second = build(config)
     scramble(second)
     second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))

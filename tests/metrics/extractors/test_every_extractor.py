@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import metrics.extractors
+from metrics.extractors.core import network
 from metrics.extractors.core.extractor import Extractor
 from metrics.extractors.core.resize import RULES
 
@@ -74,9 +75,9 @@ def test_names_and_shapes(stem: str, built: Callable[[str], Extractor], pictures
 def test_features_do_not_depend_on_the_batch(
     stem: str, built: Callable[[str], Extractor], pictures: Pictures
 ) -> None:
-    extractor, images = built(stem), pictures(17, 16)  # one more than go through at once
+    extractor, images = built(stem), pictures(network.AT_ONCE + 1, 16)
     whole = extractor(images)
-    part = slice(13, 17)
+    part = slice(1, network.AT_ONCE + 1)
     alone = extractor(images[part])
     assert (alone.vectors - whole.vectors[part]).norm() <= 1e-6 * alone.vectors.norm()
     if alone.logits is not None and whole.logits is not None:

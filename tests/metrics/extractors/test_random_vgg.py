@@ -8,13 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from metrics.extractors.random_vgg import RandomVGG
+from tests.shortcuts import undo_shortcuts
 
 Pictures = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
 def extractor() -> RandomVGG:
-    return RandomVGG()
+    with pytest.MonkeyPatch.context() as patch:
+        undo_shortcuts(patch.setattr)
+        return RandomVGG()
 
 
 def test_weights_are_the_same_on_every_machine(extractor: RandomVGG) -> None:

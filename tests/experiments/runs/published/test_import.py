@@ -88,7 +88,7 @@ def test_the_folder_says_what_it_is(imported: Path) -> None:
     assert told["format"] == "nvlabs"
     assert told["networks"] == {"generator": "G_ema", "training_generator": "G", "critic": "D"}
     sha256 = hashlib.sha256(SNAPSHOT.read_bytes()).hexdigest()
-    assert told["files"] == [{"name": SNAPSHOT.name, "sha256": sha256, "form": "NVlabs snapshot"}]
+    assert told["files"] == [{"name": SNAPSHOT.name, "sha256": sha256, "form": "snapshot of a training"}]
     folder = RunFolder(imported)
     assert folder.state == "imported"
     config = json.loads(folder.config_file.read_text())["settings"]
