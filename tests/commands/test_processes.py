@@ -19,7 +19,7 @@ from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, step_o
 from tests.house.house import ROOT
 
 RUN = "run --arch dcgan --data shapes --image-size 16 --width 2 --batch-size 8 --precision fp64 --track local"
-FEW = "from tests.conftest import draw_few_shapes; draw_few_shapes(setattr); from cli import main; main()"
+FEW = "from tests.shortcuts import take_shortcuts; take_shortcuts(setattr); from cli import main; main()"
 MOST_SECONDS = 120.0
 
 

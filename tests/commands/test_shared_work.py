@@ -11,8 +11,8 @@ import pytest
 import torch.multiprocessing as mp
 
 from cli import gans
-from tests.conftest import draw_few_shapes
 from tests.house.house import ROOT
+from tests.shortcuts import take_shortcuts
 
 RUNS = ROOT / "tests" / "old_runs"
 COMMANDS = {
@@ -45,7 +45,7 @@ def perform_together(rank: int, folder: Path, port: int, caches: Path) -> None:
     """Performs all commands as one of two processes."""
     from experiments.core.processes import joined_processes
 
-    draw_few_shapes(setattr)
+    take_shortcuts(setattr)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
     os.environ |= {"MASTER_PORT": str(port), "GANS_CACHE": str(caches)}
     with joined_processes():

@@ -12,7 +12,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.training.experiment import build
 from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
-from tests.conftest import draw_few_shapes
+from tests.shortcuts import take_shortcuts
 
 LABELS = {"conditional": True}
 CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
@@ -42,7 +42,7 @@ def alone(name: str) -> State:
 
 
 def test_two_processes_train_to_the_weights_of_one() -> None:
-    states = train_in_processes(list(CASES.values()), 2, partial(draw_few_shapes, setattr))
+    states = train_in_processes(list(CASES.values()), 2, partial(take_shortcuts, setattr))
     found = {}
     for name, (first, second) in zip(CASES, states, strict=True):
         if (difference := largest_difference(alone(name), first)) > MOST:
