@@ -10,6 +10,7 @@ from PIL import Image
 
 import cli
 from experiments.core import registry
+from experiments.core.errors import UsageError
 from experiments.core.settings import FIELDS
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import COMMANDS, SETTINGS
@@ -182,7 +183,8 @@ def test_devices_by_number(
     ]
     set_process_part(BatchPart(0, 2))  # as torchrun starts them, each has a GPU of its own
     try:
-        refused(2, ("--device cuda:1 is one GPU", "take --device cuda"), "sample run --device cuda:1")
+        with pytest.raises(UsageError, match="--device cuda:1 is one GPU, .* take --device cuda$"):
+            resolve_device("cuda:1")
     finally:
         set_process_part(WHOLE)
     assert settings_of(Path("run"))["device"] == "cpu"
