@@ -183,7 +183,7 @@ def test_devices_by_number(
     ]
     set_process_part(BatchPart(0, 2))  # as torchrun starts them, each has a GPU of its own
     try:
-        with pytest.raises(UsageError, match="--device cuda:1 is one GPU, .* take --device cuda$"):
+        with pytest.raises(UsageError, match=r"--device cuda:1 is one GPU, .* take --device cuda$"):
             resolve_device("cuda:1")
     finally:
         set_process_part(WHOLE)
