@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
             if "--debug" in arguments:
                 traceback.print_exc()
             line, status = describe_error(error), 2 if isinstance(error, click.UsageError | UsageError) else 1
-        if _is_told_here(line):
+        if _may_print_error(line):
             log.error(f"gans: {line}")
         sys.exit(status)
 
@@ -148,13 +148,13 @@ def _has_others() -> bool:
     ) not in ("", "1")
 
 
-def _is_told_here(line: str) -> bool:
+def _may_print_error(line: str) -> bool:
     """Whether an error is told by this process: of several that fail alike, one does."""
     if not _has_others():
         return True
-    from experiments.core.processes import is_told_first
+    from experiments.core.processes import claim_error_line
 
-    return is_told_first(line)
+    return claim_error_line(line)
 
 
 if __name__ == "__main__":

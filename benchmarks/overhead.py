@@ -38,7 +38,7 @@ from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.progress import ProgressLine
 from experiments.training.sample_grids import SampleGrid
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 
 CASES = [
     {"arch": "dcgan", "loss": "bce"},

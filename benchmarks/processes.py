@@ -27,7 +27,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
 from experiments.training.experiment import build
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from losses.core.batch_parts import BatchPart, set_process_part
 
 Case = dict[str, Any]

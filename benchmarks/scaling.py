@@ -31,7 +31,7 @@ def measure(settings: dict[str, Any]) -> dict[str, float]:
     from experiments.config.resolve import resolve
     from experiments.core.stop_signal import StopSignal
     from experiments.training.experiment import build
-    from experiments.training.trainer import train_steps
+    from experiments.training.steps import train_steps
 
     sent, whole = [0.0], dist.all_reduce
     count = int(os.environ.get("WORLD_SIZE", 1))

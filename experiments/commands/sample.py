@@ -123,6 +123,7 @@ def sample(
         restrict_to_class,
     )
     from experiments.runs.sample_files import open_destination, save_samples
+    from losses.core.batch_parts import whole_batches
 
     near = None if truncation is None else Truncation(truncation, cutoff)
     labels: tuple[int, ...] = flags["labels"] or ()
@@ -133,11 +134,22 @@ def sample(
         set_noise(network, flags["noise_mode"], seed, str(run))
         network.clamps = not raw
         generator = restrict_to_class(network, labels[0] if len(labels) == 1 else None, str(run))
-        if draws:
-            samples = sample_draws(generator, draws, seed, device, near)
+
+        def make() -> Any:
+            if draws:
+                return sample_draws(generator, draws, seed, device, near)
+            return generate(generator, number, seed, device, near)
+
+        def save_alone() -> str:
+            with whole_batches():
+                return save_samples(make(), out, raw)
+
+        # Noise that is drawn from batch to batch is that of one process.
+        if draws or flags["noise_mode"] == "random":
+            log.info(from_first(save_alone))
         else:
-            samples = generate(generator, number, seed, device, near)
-        log.info(from_first(lambda: save_samples(samples, out, raw)))
+            samples = make()
+            log.info(from_first(lambda: save_samples(samples, out, raw)))
     click.echo(out)
 
 

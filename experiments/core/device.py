@@ -1,5 +1,6 @@
 """The device to compute on, and the precision."""
 
+import os
 from typing import TYPE_CHECKING
 
 from experiments.core.errors import UsageError
@@ -21,11 +22,16 @@ def resolve_device(device: str) -> str:
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] * torch.cuda.is_available()
     others = ["mps"] * torch.backends.mps.is_available() + ["cpu"]
     first = ["cuda"] * bool(gpus)
-    if device == "auto":
-        return [*first, *others][0]
+    device = [*first, *others][0] if device == "auto" else device
     if device not in (*first, *gpus, *others):
         names = " or ".join(f"--device {name}" for name in (*gpus, *others))
         raise UsageError(f"--device {device}: PyTorch finds no such device here; take {names}")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if process_part().count > 1 else 1
+    if device == "cuda" and processes > len(gpus):
+        raise UsageError(
+            f"{processes} processes are more than the {len(gpus)} GPUs here; start as many, or take "
+            "--device cpu"
+        )
     if ":" in device and process_part().count > 1:
         raise UsageError(f"--device {device} is one GPU, and each process has its own; take --device cuda")
     return device

@@ -7,6 +7,8 @@ process everything here does nothing.
 import hashlib
 import logging
 import os
+import pickle
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
@@ -16,10 +18,13 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
+from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import JsonObject
 from gans.core.player import Scores
 from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part, whole_batches
 from losses.core.ranks import mean_over_ranks
@@ -32,6 +37,10 @@ Result = TypeVar("Result")
 SECONDS_TO_JOIN = 120.0
 SECONDS_TO_WAIT = 3600.0  # for what one process does while the others wait
 LOST = "a process of this run was lost; the same command, or torchrun's restart, goes on from its checkpoint"
+CUT = re.compile(
+    r"connection (closed|reset)|closed by peer|timed out|timeout|broken pipe|remote process", re.I
+)
+_by_itself = False  # whether this process does what no other may wait for
 _store: PrefixStore | None = None  # through which the processes can still talk where one of them is lost
 
 
@@ -44,11 +53,12 @@ def is_first() -> bool:
 def joined_processes() -> Iterator[None]:
     """Context in which the processes that torchrun has started compute together.
 
-    Raises RunError where they do not find each other, UsageError where there are fewer GPUs than processes.
+    Raises RunError where they do not find each other, and where one of them is lost.
     """
     global _store
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    _choose_gpu(int(os.environ.get("LOCAL_RANK", rank)), int(os.environ.get("LOCAL_WORLD_SIZE", count)))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         found = rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
@@ -68,8 +78,13 @@ def joined_processes() -> Iterator[None]:
         with _silence() if rank > 0 else nullcontext():
             yield
         dist.destroy_process_group()
+    except SystemExit:  # all leave so, as after Ctrl-C
+        dist.destroy_process_group()
+        raise
     except RuntimeError as error:
-        raise (RunError(LOST) if is_loss(error) else error) from error
+        if is_loss(error):
+            raise RunError(LOST) from error
+        raise
     finally:
         set_process_part(WHOLE)
 
@@ -82,25 +97,14 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _choose_gpu(local_rank: int, local_count: int) -> None:
-    """Makes one GPU of this machine the present one, where there are any."""
-    if not torch.cuda.is_available():
-        return
-    gpus = torch.cuda.device_count()
-    if gpus < local_count:
-        raise UsageError(
-            f"{local_count} processes are more than the GPUs here; start at most {gpus} on this machine"
-        )
-    torch.cuda.set_device(local_rank)
-
-
 def is_loss(error: BaseException) -> bool:
     """Whether an error tells that another process is gone, in the engine's words."""
     words = str(error)
-    return isinstance(error, dist.DistError) or "gloo" in words or "NCCL" in words
+    is_engines = isinstance(error, dist.DistError) or "gloo" in words or "NCCL" in words
+    return is_engines and CUT.search(words) is not None
 
 
-def is_told_first(line: str) -> bool:
+def claim_error_line(line: str) -> bool:
     """Whether no other process has told this line; of equal errors one line is enough."""
     if _store is None:
         return True
@@ -110,7 +114,7 @@ def is_told_first(line: str) -> bool:
         return True
 
 
-def any_asks(asks: bool) -> bool:
+def any_over_ranks(asks: bool) -> bool:
     """Whether any process asks for something, such as to stop."""
     if process_part().count == 1:
         return asks
@@ -119,7 +123,7 @@ def any_asks(asks: bool) -> bool:
     return bool(votes)
 
 
-def least_of_all(number: int) -> int:
+def min_over_ranks(number: int) -> int:
     """The least of the numbers that the processes have."""
     if process_part().count == 1:
         return number
@@ -132,6 +136,7 @@ def from_first(make: Callable[[], Result]) -> Result:
     """Makes something in the first process; all get it, or the error that it was."""
     if process_part().count == 1:
         return make()
+    _check_others_come()
     made: list[Any] = [None]
     with agreement():
         if is_first():
@@ -147,21 +152,53 @@ def agreement() -> Iterator[None]:
 
     Nothing within it may wait for other processes.
     """
+    global _by_itself
     if process_part().count == 1:
         yield
         return
+    _check_others_come()
     own: Exception | None = None
+    _by_itself = True
     try:
         yield
     except Exception as error:
         own = error
-    if any_asks(own is not None):
+    finally:
+        _by_itself = False
+    if any_over_ranks(own is not None):
         errors: list[Exception | None] = [None] * process_part().count
-        dist.all_gather_object(errors, own)
+        dist.all_gather_object(errors, _as_sent(own))
         failed = next(rank for rank, error in enumerate(errors) if error is not None)
         if failed == process_part().index and own is not None:
             raise own
         raise errors[failed] or RunError(LOST)
+
+
+def _as_sent(error: Exception | None) -> Exception | None:
+    """The error as it can be sent to other processes: itself, or else its description."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # what is in it is anyone's
+        return RunError(describe_error(error)) if error else None
+    return error
+
+
+def _check_others_come() -> None:
+    """Checks that this process may wait for the others. Raises RuntimeError within an agreement."""
+    if _by_itself:
+        raise RuntimeError("a process waits for others within an agreement, where they may not come")
+
+
+def check_alike(values: JsonObject) -> None:
+    """Checks that values are the same in all processes, such as the data of all machines.
+
+    Raises UsageError for the first that differs.
+    """
+    first = from_first(lambda: values)
+    with agreement():
+        for name, value in values.items():
+            if value != first[name]:
+                raise UsageError(f"the processes have other {name}: {value} and {first[name]}")
 
 
 @contextmanager
@@ -174,7 +211,7 @@ def entered_by_first(context: Callable[[], AbstractContextManager[Any]]) -> Iter
         yield
 
 
-def in_turn(make: Callable[[], Result]) -> Result:
+def first_on_each_machine(make: Callable[[], Result]) -> Result:
     """Makes something in each process, first in one of every machine, so that the others find its files."""
     if process_part().count == 1:
         return make()
@@ -189,19 +226,30 @@ def in_turn(make: Callable[[], Result]) -> Result:
 def share_out(compute: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Computes something of each item, the processes in turn; yields all results to all, in the items' order.
 
-    All processes must ask for all results. Results hold tensors on the CPU.
+    All processes must ask for all results, which come on the CPU.
     """
     part = process_part()
     if part.count == 1:
         yield from map(compute, items)
         return
+    _check_others_come()
     left = iter(items)
     while turn := list(islice(left, part.count)):
         found: list[Any] = [None] * part.count
         with agreement(), whole_batches():
-            own = compute(turn[part.index]) if part.index < len(turn) else None
+            own = _on_cpu(compute(turn[part.index])) if part.index < len(turn) else None
         dist.all_gather_object(found, own)
         yield from found[: len(turn)]
+
+
+def _on_cpu(value: Any) -> Any:
+    """Tensors, and those within tuples, on the CPU."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, tuple):
+        parts = [_on_cpu(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
 
 
 def average_scores(scores: Scores) -> Scores:

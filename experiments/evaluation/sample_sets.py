@@ -19,7 +19,7 @@ from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
-from experiments.core.processes import share_out
+from experiments.core.processes import from_first, share_out
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
 from experiments.core.value_readers import Size
@@ -96,6 +96,9 @@ class DataSamples(SampleSet):
     @cached_property
     def content_hash(self) -> str:
         """Hash of every number and of the order of the samples."""
+        return from_first(self._hash)
+
+    def _hash(self) -> str:
         digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
         for make in self.batch_makers():
             batch = make()

@@ -12,6 +12,7 @@ from torch import Tensor
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
+from experiments.core.processes import from_first
 from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
@@ -140,7 +141,7 @@ class TaskMetrics:
         for each in list(self._left):
             with self._keeps_fault(each):
                 with usage_errors():
-                    numbers = each.metric.compute()
+                    numbers = from_first(each.metric.compute)
                 yield each, numbers
 
     @contextmanager

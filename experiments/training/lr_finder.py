@@ -27,7 +27,7 @@ from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.fine_tuning import begin_from_weights
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.clock import Clock
 from gans.core.growth import GrowingGenerator
 from gans.core.networks import Batch, GeneratorNetwork

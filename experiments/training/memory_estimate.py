@@ -14,13 +14,13 @@ from experiments.config.factory import blueprint_of, build_game, build_networks,
 from experiments.config.resolve import RunSpec
 from experiments.config.run_length import Growth, plan_batches
 from experiments.core import registry
+from experiments.core.device import dtype_of
 from experiments.core.settings import Settings
 from experiments.core.value_format import format_value
 from experiments.data.core.open import task_of
 from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition, GeneratorNetwork
-
-BYTES = 4  # float32
+from losses.core.batch_parts import process_part
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,13 @@ def estimate(spec: RunSpec) -> Estimate:
     critic = sum(p.numel() for p in game.critic_network.parameters())
     copies = 2 + registry.load("optimizer", settings.optimizer).state_copies  # weights, gradients, moments
     fixed = (generator + critic) * copies + generator + (critic if settings.critic_ema_kimg else 0)
-    return Estimate(generator, critic, plan.steps, plan.images / 1000, (fixed + activations) * BYTES)
+    return Estimate(
+        generator,
+        critic,
+        plan.steps,
+        plan.images / 1000,
+        (fixed + activations) * dtype_of(settings.precision).itemsize,
+    )
 
 
 def _costliest_levels(growth: Growth) -> list[int]:
@@ -76,7 +82,7 @@ def _activations_at(
     for module in [*generator.modules(), *critic.modules()]:
         if isinstance(module, Stage):
             module.set(float(level))
-    count, halvings = growth.batch_sizes[level], len(growth.sides) - 1 - level
+    count, halvings = _images_at_once(settings, growth.batch_sizes[level]), len(growth.sides) - 1 - level
     shape = blueprint_of(settings).sample_shape
     size = [pixels >> halvings for pixels in shape[1:]]
     # Made one by one: on this device by default, a network could not draw lots on the way.
@@ -89,6 +95,13 @@ def _activations_at(
     # The critic's step keeps real and fake images, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
     return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
+
+
+def _images_at_once(settings: Settings, batch_size: int) -> int:
+    """Number of images of a batch that a process computes at once."""
+    of_process = -(-batch_size // process_part().count)
+    micro = settings.micro_batch_size
+    return min(of_process, micro) if isinstance(micro, int) else of_process
 
 
 def meta_condition(settings: Settings, samples: Tensor) -> Condition:

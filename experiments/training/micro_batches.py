@@ -8,7 +8,7 @@ import torch
 
 from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
-from experiments.core.processes import least_of_all
+from experiments.core.processes import min_over_ranks
 from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
@@ -36,7 +36,7 @@ def choose_micro_batch_size(experiment: Experiment) -> None:
     torch.save(experiment.state_dict(), before)
     for size in possible:
         _set_size(experiment, size)
-        fits = least_of_all(int(_fits(experiment, size)))
+        fits = min_over_ranks(int(_fits(experiment, size)))
         before.seek(0)
         experiment.load_state_dict(torch.load(before, map_location="cpu"))
         if fits:
@@ -95,11 +95,16 @@ def _fits(experiment: Experiment, size: int) -> bool:
     if not _can_be_tried(experiment):
         return _estimate(experiment, size) * ESTIMATE_SLACK < _memory_of(experiment)
     loader = _OwnRows(experiment.loader, process_part())
+    weights = max(sum(weight.numel() for weight in player.weights) for player in experiment.players)
     try:
+        # Kept free meanwhile, for the gradients that processes exchange.
+        own = experiment.players[0].weights[0]
+        reserve = own.new_empty(weights if process_part().count > 1 else 0)
         with whole_batches():  # nobody waits for a process whose memory runs out
             for position in _costly_positions(experiment):
                 experiment.loader.seen = position
                 experiment.game.round(loader)
+        del reserve
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -151,7 +156,7 @@ class _OwnRows:
 def _estimate(experiment: Experiment, size: int) -> float:
     """Bytes that a step with micro-batches of a size takes, estimated."""
     spec = experiment.spec
-    return estimate(replace(spec, settings=replace(spec.settings, batch_size=size))).memory_bytes
+    return estimate(replace(spec, settings=replace(spec.settings, micro_batch_size=size))).memory_bytes
 
 
 def _memory_of(experiment: Experiment) -> int:

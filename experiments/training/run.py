@@ -5,7 +5,13 @@ from shlex import quote
 
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
-from experiments.core.processes import entered_by_first, from_first, in_turn, is_first
+from experiments.core.processes import (
+    check_alike,
+    entered_by_first,
+    first_on_each_machine,
+    from_first,
+    is_first,
+)
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
@@ -48,25 +54,33 @@ def run(
         log.info(f"{folder.generator_file} is damaged; the run goes on from its newest good checkpoint")
     # A new folder is made only for settings that can be built; an old one is locked first.
     is_new = from_first(lambda: not folder.exists)
-    parts = in_turn(lambda: _build(spec, folder)) if is_new else None
+    experiment = first_on_each_machine(lambda: _build(spec, folder)) if is_new else None
+    evaluator = _open_evaluator(spec) if is_new else None
     from_first(folder.prepare)
     with entered_by_first(folder.lock):
         # Again: another process may have been here since.
         changed = from_first(lambda: check_folder(spec, folder, force, resumes))
-        experiment, evaluator = parts or in_turn(lambda: _build(spec, folder))
+        if experiment is None:
+            experiment = first_on_each_machine(lambda: _build(spec, folder))
+            evaluator = _open_evaluator(spec)
+        check_alike({"settings": repr(spec.settings), "data": experiment.fingerprint})
         Trainer(experiment, folder, evaluator, until_kimg).train(changed, force)
 
 
-def _build(spec: RunSpec, folder: RunFolder) -> tuple[Experiment, Evaluator | None]:
-    """Builds the experiment, and its evaluator where evaluations are asked for.
+def _open_evaluator(spec: RunSpec) -> Evaluator | None:
+    """Opens the evaluator of a run where evaluations are asked for; all processes do that together."""
+    return open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
+
+
+def _build(spec: RunSpec, folder: RunFolder) -> Experiment:
+    """Builds the experiment.
 
     It has its initial weights, if any, unless there are checkpoints to go on from.
     """
-    evaluator = open_evaluator(spec.settings) if spec.settings.evaluate_kimg else None
     experiment = build(spec)
     if spec.settings.init_from is not None and not folder.checkpoints().paths():
         begin_from_weights(experiment)
-    return experiment, evaluator
+    return experiment
 
 
 def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = False) -> list[str]:

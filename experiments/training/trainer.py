@@ -9,8 +9,7 @@ from shlex import quote
 from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import StateDict
-from experiments.core.processes import agreement, any_asks, average_scores, from_first, is_first
-from experiments.core.seeds import seed_all
+from experiments.core.processes import agreement, any_over_ranks, from_first, is_first
 from experiments.core.stop_signal import StopSignal
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import checkpoint_name
@@ -21,7 +20,7 @@ from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import TrackerGroup, open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
-from experiments.training.callbacks import Callback, Progress
+from experiments.training.callbacks import Callback
 from experiments.training.checkpoint_callback import INTERIM, Checkpointer
 from experiments.training.collapse import CollapseGuard
 from experiments.training.experiment import Experiment
@@ -36,59 +35,13 @@ from experiments.training.micro_batches import choose_micro_batch_size, describe
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
-from losses.core.batch_parts import whole_batches
+from experiments.training.steps import train_steps
 
 log = logging.getLogger("gans")
 
 
 class Interrupted(Exception):  # noqa: N818  (an event, not an error)
     """Signal that a run was asked to stop, and has saved and logged it."""
-
-
-def train_steps(
-    experiment: Experiment,
-    start: int,
-    callbacks: Sequence[Callback],
-    stop: StopSignal,
-    until_kimg: float | None = None,
-    shared: Sequence[Callback] = (),
-    last: Sequence[Callback] = (),
-) -> int:
-    """Trains from step `start + 1` to the last; returns the last step that it made.
-
-    It stops short of the end on request, and when `until_kimg` thousand images were shown. What a step
-    draws at random is a function of (seed, step), and what it loads of (seed, images shown), so a
-    resumed run continues bit by bit without any stored random state.
-
-    Several processes make the same steps. Callbacks are those of this process, and may not wait for others;
-    where one fails, all do.
-
-    Args:
-        callbacks: called first after each step.
-        shared: called then, by all processes alike, which may wait for one another.
-        last: called then.
-    """
-    game, loader = experiment.game, experiment.loader
-    for step in range(start + 1, experiment.total_steps + 1):
-        before = loader.clock
-        seed_all(*experiment.random_parts, "step", step)
-        for setting in experiment.scheduled:
-            setting.set(before.progress)
-        scores = average_scores(game.round(loader))
-        for average in experiment.averages:
-            average.follow(loader.seen, loader.seen - before.seen, before.progress)
-        progress = Progress(step, loader.seen, before.seen, step == experiment.total_steps)
-        with agreement(), whole_batches():
-            for callback in callbacks:
-                callback(progress, scores)
-        for callback in shared:
-            callback(progress, scores)
-        with agreement(), whole_batches():
-            for callback in last:
-                callback(progress, scores)
-        if any_asks(stop.requested) or (until_kimg is not None and loader.seen >= until_kimg * 1000):
-            return step
-    return experiment.total_steps
 
 
 class Trainer:
@@ -177,7 +130,8 @@ class Trainer:
 
         They are closed last, and in any case: an upload that takes long holds up nothing else.
         """
-        tracker, status = self._open_trackers(), 1
+        with agreement():
+            tracker, status = self._open_trackers(), 1
         try:
             stopped_at, was_asked = self._train_with(tracker)
             if stopped_at is None:
@@ -207,32 +161,45 @@ class Trainer:
         """
         experiment = self.experiment
         if not is_first():
-            with StopSignal() as stop:
-                shared = self._shared_callbacks(TrackerGroup([], []))
-                step = train_steps(experiment, self.start, [], stop, self.until_kimg, shared)
-                return (step if step < experiment.total_steps else None), any_asks(stop.requested)
+            return self._train_beside_first(tracker)
         with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
-            metric_logger = MetricLogger(tracker, line.show)
-            if self.state is not None:
-                metric_logger.load_state_dict(self.state["scores"])
-            interval = self._interval(self.settings.checkpoint_kimg, 10)
-            checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger)
-            if self.state is not None and self.state.get(INTERIM):
-                checkpointer.interim = self.start
-            callbacks = self._callbacks(line, metric_logger, tracker)
-            shared = self._shared_callbacks(tracker, metric_logger, checkpointer)
-            guard = CollapseGuard(experiment, self.folder, metric_logger, checkpointer)
-            guard.begin(self.start)
+            with agreement():
+                metric_logger = MetricLogger(tracker, line.show)
+                if self.state is not None:
+                    metric_logger.load_state_dict(self.state["scores"])
+                interval = self._interval(self.settings.checkpoint_kimg, 10)
+                checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger)
+                if self.state is not None and self.state.get(INTERIM):
+                    checkpointer.interim = self.start
+                callbacks = self._callbacks(line, metric_logger, tracker)
+                guard = CollapseGuard(experiment, self.folder, metric_logger, checkpointer)
+                guard.begin(self.start)
+            together = self._callbacks_together(tracker, metric_logger, checkpointer)
             # The checkpointer comes last: it saves what the others have done.
-            last: list[Callback] = [guard, checkpointer]
-            step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg, shared, last)
-            was_asked = any_asks(stop.requested)
+            after: list[Callback] = [guard, checkpointer]
+            step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg, together, after)
+            was_asked = any_over_ranks(stop.requested)
             if step < experiment.total_steps:
-                checkpointer.save(step)
+                with agreement():
+                    checkpointer.save(step)
                 return step, was_asked
         return None, was_asked
 
-    def _shared_callbacks(
+    def _train_beside_first(self, tracker: Tracker) -> tuple[int | None, bool]:
+        """Trains in a process that is not the first, which alone has callbacks of its own."""
+        with StopSignal() as stop:
+            with agreement():
+                pass  # on what the first process prepares
+            together = self._callbacks_together(tracker)
+            step = train_steps(self.experiment, self.start, [], stop, self.until_kimg, together)
+            was_asked = any_over_ranks(stop.requested)
+        if step == self.experiment.total_steps:
+            return None, was_asked
+        with agreement():
+            pass  # on what the first process saves
+        return step, was_asked
+
+    def _callbacks_together(
         self,
         tracker: Tracker,
         metric_logger: MetricLogger | None = None,

@@ -33,12 +33,12 @@ class MinibatchDeviation(MinibatchStatistic):
         super().__init__()
         self.group = options.group_size
 
-    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
-        group = self._group_of(batch)
-        if of_pass % group:  # rows that go round keep groups whole, if a part has whole ones
+    def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
+        group = self._group_of(batch_size)
+        if pass_size % group:  # rows that go round keep groups whole, if a part has whole ones
             raise ValueError(
-                f"{of_pass} samples at once are not whole groups of the minibatch standard deviation; take a "
-                f"multiple of {group}"
+                f"{pass_size} samples at once are not whole groups of the minibatch standard deviation; take "
+                f"a multiple of {group}"
             )
 
     def _group_of(self, count: int) -> int:

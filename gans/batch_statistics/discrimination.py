@@ -46,8 +46,8 @@ class MinibatchDiscrimination(MinibatchStatistic):
         # An equalized layer; distances are about one at first, where the exponential has a slope.
         self.scale = 1 / (dimensions * math.sqrt(features))
 
-    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
-        if of_pass < of_process:
+    def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
+        if pass_size < process_size:
             raise ValueError(
                 "minibatch discrimination compares all samples of a batch, which must be in memory"
             )

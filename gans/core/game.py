@@ -49,13 +49,13 @@ class Game(nn.Module, ABC):
     def batches_per_round(self) -> int:
         """Number of batches of real samples that one step loads."""
 
-    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+    def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
         """Checks that a batch may be shared out to processes and passes. Raises ValueError otherwise.
 
         Args:
-            batch: samples in a batch.
-            of_process: samples of it that one process has.
-            of_pass: samples that are computed at once.
+            batch_size: samples in a batch.
+            process_size: samples of it that one process has.
+            pass_size: samples that are computed at once.
         """
 
     @abstractmethod

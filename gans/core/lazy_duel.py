@@ -90,12 +90,12 @@ class LazyDuel(WrappedGame):
                 scores |= self.duel.critic.minimise(self.penalty_loss, clock, real, counts_all=True)
         return scores
 
-    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+    def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
         shrink = self.options.path_length_batch_shrink
-        if self.options.path_length_weight > 0 and of_pass < batch and of_pass % shrink:
+        if self.options.path_length_weight > 0 and pass_size < batch_size and pass_size % shrink:
             raise ValueError(
-                f"path lengths are measured on 1 of {shrink} samples, and {of_pass} at once are no multiple "
-                f"of {shrink}"
+                f"path lengths are measured on 1 of {shrink} samples, and {pass_size} at once are no "
+                f"multiple of {shrink}"
             )
 
     def draw_condition(self, real: Batch) -> Condition:

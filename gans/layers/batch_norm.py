@@ -36,20 +36,20 @@ def _follow(norm: _BatchNorm, mean: Tensor, variance: Tensor, count: int) -> Non
     norm.running_var.lerp_(variance.to(norm.running_var) * (count / max(1, count - 1)), share)
 
 
-class BatchNorm1dOverRanks(nn.BatchNorm1d):
+class _OverRanks(_BatchNorm):
+    """Batch norm over the batch of all ranks."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_shared = self.training and process_part().count > 1
+        return normalize_over_ranks(self, x) if is_shared else super().forward(x)
+
+
+class BatchNorm1dOverRanks(_OverRanks, nn.BatchNorm1d):
     """Batch norm of vectors over the batch of all ranks."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        is_shared = self.training and process_part().count > 1
-        return normalize_over_ranks(self, x) if is_shared else super().forward(x)
 
-
-class BatchNorm2dOverRanks(nn.BatchNorm2d):
+class BatchNorm2dOverRanks(_OverRanks, nn.BatchNorm2d):
     """Batch norm of feature maps over the batch of all ranks."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        is_shared = self.training and process_part().count > 1
-        return normalize_over_ranks(self, x) if is_shared else super().forward(x)
 
 
 OVER_RANKS: dict[type[nn.Module], type[nn.Module]] = {

@@ -16,11 +16,11 @@ class MinibatchStatistic(nn.Module, ABC):
 
     added: int
 
-    def check_parts(self, batch: int, of_process: int, of_pass: int) -> None:
+    def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
         """Checks that the statistic is that of the whole batch although it is shared out; else ValueError.
 
         Args:
-            batch: samples in a batch.
-            of_process: samples of it that one process has.
-            of_pass: samples that are computed at once.
+            batch_size: samples in a batch.
+            process_size: samples of it that one process has.
+            pass_size: samples that are computed at once.
         """

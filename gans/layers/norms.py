@@ -71,7 +71,7 @@ class PixelNorm(nn.Module):
 def drop_features(x: Tensor, probability: float) -> Tensor:
     """Dropout: sets features of samples `(N, …)` to 0 with a probability, and enlarges the others."""
     kept = draw_like(lambda like: torch.empty_like(like).bernoulli_(1 - probability), x)
-    return x * kept.div_(1 - probability)
+    return x * kept.div_((1 - probability) or 1.0)
 
 
 class Dropout(nn.Dropout):

@@ -35,17 +35,17 @@ class SpectralNorm(CriticNorm):
         for layer in [m for m in critic.modules() if isinstance(m, WEIGHTED)]:
             parametrizations.spectral_norm(layer, "weight", n_power_iterations=1, eps=1e-12)
             (estimate,) = cast(nn.ModuleDict, layer.parametrizations)["weight"].children()
-            estimate.register_forward_pre_hook(_rest_in_later_passes)
-            estimate.register_forward_hook(_wake)
+            estimate.register_forward_pre_hook(_freeze_power_iteration)
+            estimate.register_forward_hook(_resume_power_iteration)
 
 
-def _rest_in_later_passes(estimate: nn.Module, inputs: Any) -> None:
+def _freeze_power_iteration(estimate: nn.Module, inputs: Any) -> None:
     """Leaves out the power iteration in all passes of an update but the first."""
     if not is_first_pass():  # only networks that train are computed in passes
         estimate.eval()
 
 
-def _wake(estimate: nn.Module, inputs: Any, weight: Any) -> None:
+def _resume_power_iteration(estimate: nn.Module, inputs: Any, weight: Any) -> None:
     """Lets the power iteration go on."""
     if not is_first_pass():
         estimate.train()

@@ -16,9 +16,13 @@ import torch
 
 from cli import main
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, step_of
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import read_evaluation_scores
 from tests.house.house import ROOT
 
 RUN = "run --arch dcgan --data shapes --image-size 16 --width 2 --batch-size 8 --precision fp64 --track local"
+EVALUATED = "--evaluate-kimg 0.06 --evaluate-metrics fid,kid --evaluate-samples 20 --extractor random-vgg"
+EVALUATED += " --set kid.subset_size=20"
 FEW = "from tests.shortcuts import take_shortcuts; take_shortcuts(setattr); from cli import main; main()"
 MOST_SECONDS = 120.0
 
@@ -55,9 +59,12 @@ def await_checkpoint(folder: Path, processes: list["subprocess.Popen[str]"]) -> 
 
 
 def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
-    """One is asked to stop: all stop at one step. 2 → 1 processes end with the weights of one alone."""
+    """One is asked to stop: all stop at one step. 2 → 1 processes end with the weights of one alone.
+
+    They evaluate together, to the scores of one.
+    """
     both, alone = tmp_path / "both", tmp_path / "alone"
-    processes = start(f"{RUN} --steps 100000 --checkpoint-kimg 0.08 --out {both}", 2)
+    processes = start(f"{RUN} {EVALUATED} --steps 100000 --checkpoint-kimg 0.08 --out {both}", 2)
     await_checkpoint(both, processes)
     processes[1].send_signal(signal.SIGTERM)
     status, _, err = finish(processes)
@@ -65,7 +72,7 @@ def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
     assert err.count("stopped and saved at step") == 1, err
     step = max(step_of(file) for file in (both / "checkpoints").glob("*.pt")) + 3
     processes = start(f"run --resume {both} --steps {step} --force")
-    processes += start(f"{RUN} --steps {step} --checkpoint-kimg 0.08 --out {alone}")
+    processes += start(f"{RUN} {EVALUATED} --steps {step} --checkpoint-kimg 0.08 --out {alone}")
     status, out, err = finish(processes)
     assert status == [0, 0], err
     assert out.split() == [str(both), str(alone)]
@@ -76,6 +83,12 @@ def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
     assert weights and found.keys() == expected.keys()
     for name in weights:
         torch.testing.assert_close(found[name], expected[name], rtol=1e-12, atol=1e-12)
+    scores, of_one = (read_evaluation_scores(RunFolder(folder)) for folder in (both, alone))
+    assert [step for step, _ in scores] == [step for step, _ in of_one] and len(scores) > 1
+    for (_, found_scores), (_, expected_scores) in zip(scores, of_one, strict=True):
+        assert found_scores.keys() == expected_scores.keys()
+        for key, score in expected_scores.items():
+            assert found_scores[key]["value"] == pytest.approx(score["value"], rel=1e-4)
 
 
 def test_a_killed_process_ends_all_with_one_line(tmp_path: Path) -> None:

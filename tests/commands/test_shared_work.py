@@ -17,6 +17,8 @@ from tests.shortcuts import take_shortcuts
 RUNS = ROOT / "tests" / "old_runs"
 COMMANDS = {
     "sample": f"sample {RUNS}/dcgan -n 150 --out OUT.npy",
+    "noise": f"sample {RUNS}/stylegan -n 70 --noise-mode random --out OUT.npy",
+    "seeds": f"sample {RUNS}/stylegan --seeds 0-9 --noise-mode random --out OUT.npy",
     "paths": f"evaluate {RUNS}/dcgan/checkpoints/LAST -n 100 --metrics fid,path-length --json --extractor "
     "random-vgg",
     "fid": f"fid {RUNS}/mlp shapes -n 100 --image-size 16 --extractor random-vgg --json",

@@ -12,7 +12,7 @@ from experiments.core import registry
 from experiments.core.stop_signal import StopSignal
 from experiments.data.ring8 import Ring8
 from experiments.training.experiment import build
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.clock import Clock
 from gans.core.duel import Duel

@@ -18,7 +18,7 @@ from experiments.data.core.loader import Loader
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.memory_estimate import describe_plan, estimate
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.growth import GrowingGenerator

@@ -16,7 +16,7 @@ from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.player import Scores
 from losses.core.adversarial import Labelled
 from losses.core.regularizer import Relabel

@@ -16,7 +16,7 @@ from experiments.runs.resume import resolve_resumed_run
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import MetricLogger
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from tests.experiments.training.test_resume import assert_equal_runs
 from tests.experiments.training.test_schedules import groups_in_steps, players_of
 

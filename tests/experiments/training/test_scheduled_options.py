@@ -16,7 +16,7 @@ from experiments.core.options import NAMED, SLOTS, describe_options, plugins_in
 from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.player import Scores
 from tests.conftest import ARCHITECTURES, DATA
 from tests.experiments.training.test_schedules import expected, train

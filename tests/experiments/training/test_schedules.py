@@ -14,7 +14,7 @@ from experiments.config.resolve import resolve
 from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
-from experiments.training.trainer import train_steps
+from experiments.training.steps import train_steps
 from gans.core.player import Player, Scores
 from losses.penalty_norms.zero import ZeroCentred
 from losses.regularizers.drift import Drift
