@@ -10,11 +10,10 @@ from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
 from experiments.data.core.sources import suggest_spec
+from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.features import (
     ExtractorOptions,
-    Meter,
     ReferenceFeatures,
-    extract,
     open_extractor,
     provenance_differences,
 )
@@ -133,7 +132,7 @@ class DistanceSides:
     def of_samples(self, samples: SampleSet) -> DistanceSide:
         """Makes a side of a set of samples. Raises UsageError for samples that the extractor cannot see."""
         moments, extractor = Moments(), self._extractor_for(samples)
-        for _, features in extract(samples, extractor, self.meter):
+        for features in extract(samples, extractor, self.meter):
             update_checking_finite(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
         with usage_errors():

@@ -27,22 +27,20 @@ from experiments.core.options import (
     unknown_option_error,
 )
 from experiments.core.paths import cache_folder, weights_file
-from experiments.core.processes import from_first, is_first, share_out
+from experiments.core.processes import from_first, is_first
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
+from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.points_extractor import PointsExtractor
-from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet, specs_within
+from experiments.evaluation.sample_sets import DataSamples, specs_within
 from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
-from metrics.extractors.core.extractor import Extractor, Features
-from metrics.path_length import EPSILON
+from metrics.extractors.core.extractor import Extractor
 
 log = logging.getLogger("gans")
 
 FALLBACK = "random-vgg"  # needs nothing
 MOST_VECTOR_BYTES, MOST_RECORD_BYTES = 4 * 2**14, 2**20  # in a cache: of one vector, and of how all were made
-Advance = Callable[[int], None]  # called with the number of samples that were done since
-Meter = Callable[[str, int], Advance]  # called with the name and the number of the samples
 
 
 @dataclass(frozen=True)
@@ -155,56 +153,6 @@ def _is_for_classifiers(spec: str) -> bool:
         return False
 
 
-def extract(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[tuple[Tensor, Features]]:
-    """Extracts features: all samples with theirs, batch by batch. Raises UsageError for unfit images."""
-    advance = meter(samples.name, len(samples))
-
-    def compute(make: Callable[[], Tensor]) -> tuple[Tensor, Features]:
-        batch = make()
-        with usage_errors():
-            return batch, extractor(batch)
-
-    for batch, found in share_out(compute, samples.batch_makers()):
-        yield batch, found
-        advance(len(batch))
-
-
-def channel_logits(samples: SampleSet, extractor: Extractor, meter: Meter) -> Iterator[Tensor]:
-    """Extracts logits of each channel as a grey image, `(B, C, K)`, batch by batch."""
-    advance = meter(f"channels of {samples.name}", len(samples))
-
-    def compute(make: Callable[[], Tensor]) -> Tensor:
-        batch = make()
-        with usage_errors():
-            logits = extractor(batch.flatten(0, 1).unsqueeze(1)).logits
-        assert logits is not None
-        return logits.view(*batch.shape[:2], -1)
-
-    for logits in share_out(compute, samples.batch_makers()):
-        yield logits
-        advance(len(logits))
-
-
-def path_vectors(
-    samples: GeneratedSamples, extractor: Extractor, meter: Meter, epsilon: float = EPSILON
-) -> Iterator[Tensor]:
-    """Extracts vectors of both ends of small steps in latent space, `(B, 2, D)`, batch by batch.
-
-    Args:
-        epsilon: length of a step, as a fraction of its path.
-    """
-    advance = meter(f"paths of {samples.name}", len(samples))
-
-    def compute(make: Callable[[], Tensor]) -> Tensor:
-        pairs = make()
-        with usage_errors():
-            return extractor(pairs.flatten(0, 1)).vectors.view(*pairs.shape[:2], -1)
-
-    for vectors in share_out(compute, samples.path_makers(epsilon)):
-        yield vectors
-        advance(len(vectors))
-
-
 class ReferenceFeatures:
     """Features of real data, or their statistics: computed once and kept in the cache folder.
 
@@ -279,7 +227,7 @@ class ReferenceFeatures:
             return None
 
     def _vectors(self) -> Iterator[Tensor]:
-        for _, features in extract(self.samples, self.extractor, self.meter):
+        for features in extract(self.samples, self.extractor, self.meter):
             yield features.vectors.float().cpu()
 
     def _file(self, what: str) -> Path:

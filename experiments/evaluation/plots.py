@@ -14,7 +14,8 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
 from experiments.core.images import grid, render_figure, save_png, to_pillow
 from experiments.core.processes import from_first
-from experiments.evaluation.features import Meter, ReferenceFeatures, extract
+from experiments.evaluation.extraction import Meter, extract_beside
+from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
 from experiments.evaluation.task_metrics import TaskMetrics
 from experiments.runs.folder import RunFolder
@@ -109,8 +110,8 @@ def _save(pictures: Mapping[Path, Image.Image], folder: Path) -> None:
 def _extracted(side: SampleSet, reference: ReferenceFeatures, meter: Meter) -> ExtractedSet:
     """Extracts features and class probabilities of all samples of a side."""
     images, vectors, probabilities = [], [], []
-    for batch, features in extract(side, reference.extractor, meter):
-        images.append(batch.cpu())
+    for batch, features in extract_beside(Tensor.cpu, side, reference.extractor, meter):
+        images.append(batch)
         vectors.append(features.vectors.cpu())
         if features.logits is not None:
             probabilities.append(features.logits.softmax(dim=1).cpu())

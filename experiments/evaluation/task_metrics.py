@@ -13,7 +13,8 @@ from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.core.processes import from_first
-from experiments.evaluation.features import Meter, ReferenceFeatures, channel_logits, extract, path_vectors
+from experiments.evaluation.extraction import Meter, channel_logits, extract_beside, path_vectors
+from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
 from experiments.runs.scores import quantization, versions
@@ -126,8 +127,9 @@ class TaskMetrics:
                 self._feed("logits", features.logits)
             if self._takers("pairs"):
                 assert isinstance(samples, TranslatedSamples)
+                assert made is not None
                 self._feed("pairs", samples.pairs(begin, made))
-            begin += len(made)
+                begin += len(made)
         if takers := self._takers("channel-logits"):
             with self._keeps_fault(*takers):
                 for logits in channel_logits(samples, self.extractor, self.meter):
@@ -161,10 +163,15 @@ class TaskMetrics:
             found.setdefault(getattr(each.metric, "epsilon", EPSILON), []).append(each)
         return found
 
-    def _with_features(self, samples: SampleSet) -> Iterator[tuple[Tensor, Features | None]]:
-        """The samples, with their features where a metric takes these; none where no metric takes either."""
+    def _with_features(self, samples: SampleSet) -> Iterator[tuple[Tensor | None, Features | None]]:
+        """The samples, and their features, each where a metric takes them."""
         if any(self._takers(takes) for takes in ("points", "vectors", "logits")):
-            yield from extract(samples, self.extractor, self.meter)
+            takes_pairs = bool(self._takers("pairs"))
+
+            def keep(batch: Tensor) -> Tensor | None:
+                return batch if takes_pairs else None
+
+            yield from extract_beside(keep, samples, self.extractor, self.meter)
         elif self._takers("pairs"):
             advance = self.meter(samples.name, len(samples))
             for batch in samples.batches():

@@ -13,7 +13,8 @@ from experiments.core.options import describe_options, split_key
 from experiments.core.processes import from_first, is_first
 from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
-from experiments.evaluation.features import Advance, ExtractorOptions
+from experiments.evaluation.extraction import Advance
+from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.protocols import ReferenceChoice
 from experiments.evaluation.sample_sets import Candidate
 from experiments.runs.checkpoint import step_of

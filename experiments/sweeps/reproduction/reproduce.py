@@ -11,7 +11,8 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.trusted_plugins import add_named_plugins
 from experiments.evaluation.evaluate import Evaluator
-from experiments.evaluation.features import ExtractorOptions, Meter
+from experiments.evaluation.extraction import Meter
+from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.publish import evaluate_newest
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder

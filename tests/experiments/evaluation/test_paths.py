@@ -9,7 +9,7 @@ import pytest
 from torch import Tensor
 
 from experiments.core.settings import Settings
-from experiments.evaluation.features import path_vectors
+from experiments.evaluation.extraction import path_vectors
 from experiments.evaluation.points_extractor import PointsExtractor
 from experiments.evaluation.sample_sets import GeneratedSamples
 from gans.core.networks import LatentNetwork
