@@ -83,13 +83,13 @@ def test_samples_are_generated_once_for_both(
 ) -> None:
     from experiments.evaluation.sample_sets import GeneratedSamples
 
-    drawn, original = [0], GeneratedSamples.batches
+    drawn, original = [0], GeneratedSamples.batch_makers
 
     def count(self: GeneratedSamples) -> Any:
         drawn[0] += 1
         return original(self)
 
-    monkeypatch.setattr(GeneratedSamples, "batches", count)
+    monkeypatch.setattr(GeneratedSamples, "batch_makers", count)
     evaluated(gans, split, "--metrics fid,precision-recall --reference both")
     assert drawn == [1]
 
