@@ -18,8 +18,8 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.images import to_uint8
 from experiments.data.core.dataset import DataSet, KnownChanges, attributes_of
 from experiments.data.core.open import open_data, open_domains, task_of
+from experiments.evaluation.candidates import Candidate, open_candidate
 from experiments.evaluation.classifier_training import Training, train_classifier
-from experiments.evaluation.sample_sets import Candidate, open_candidate
 from experiments.evaluation.tasks import (
     EvaluationTask,
     ToAttributes,

@@ -25,11 +25,12 @@ from experiments.core.trusted_plugins import add_named_plugins
 from experiments.core.value_readers import file_paths
 from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.sources import data_access_from
+from experiments.evaluation.candidates import open_candidate
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
-from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_candidate
+from experiments.evaluation.sample_sets import DataSamples, ImageFormat
 from experiments.inference.latent_space import LatentSpace, space_of
 from experiments.runs.folder import RunFolder, choose_folder, open_run
 from experiments.runs.generator import Truncation, from_noise, generate, load_critic, restrict_to_class

@@ -178,10 +178,10 @@ def evaluate(
     Of a run folder it is the newest generator, and the scores are kept in the folder, too.
     """
     from experiments.core.processes import from_first
+    from experiments.evaluation.candidates import candidates_of
     from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
-    from experiments.evaluation.sample_sets import candidates_of
     from experiments.runs.folder import RunFolder
     from experiments.runs.scores import append_scores, check_score_files, format_scores
 

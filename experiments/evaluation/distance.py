@@ -10,6 +10,7 @@ from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
 from experiments.data.core.sources import suggest_spec
+from experiments.evaluation.candidates import is_generator, open_generated
 from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.features import (
     ExtractorOptions,
@@ -23,9 +24,7 @@ from experiments.evaluation.sample_sets import (
     ImageFormat,
     SampleSet,
     image_format_of,
-    is_generator,
     open_data_samples,
-    open_generated,
 )
 from experiments.evaluation.task_metrics import update_checking_finite
 from experiments.runs.scores import EvaluationScores, quantization, versions

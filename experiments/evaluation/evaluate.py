@@ -13,10 +13,10 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
 from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
+from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
-from experiments.evaluation.sample_sets import Candidate
 from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, incompatibility
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores

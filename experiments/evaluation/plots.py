@@ -14,9 +14,10 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
 from experiments.core.images import grid, render_figure, save_png, to_pillow
 from experiments.core.processes import from_first
+from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import ReferenceFeatures
-from experiments.evaluation.sample_sets import Candidate, DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet
 from experiments.evaluation.task_metrics import TaskMetrics
 from experiments.runs.folder import RunFolder
 from gans.core.translation import Translator

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from experiments.core.console import describe_error
 from experiments.core.errors import RunError
+from experiments.evaluation.candidates import open_candidate
 from experiments.evaluation.evaluate import Evaluator
-from experiments.evaluation.sample_sets import open_candidate
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import (
     EvaluationScores,

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from experiments.config.factory import blueprint_of
 from experiments.core import registry
 from experiments.core.device import resolve_device
-from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import to_uint8
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key, unknown_option_error
@@ -25,9 +24,7 @@ from experiments.core.settings import Settings
 from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
-from experiments.runs.checkpoint import DamagedError
-from experiments.runs.folder import RunFolder
-from experiments.runs.generator import draw_labels, from_noise, load, sample_batches
+from experiments.runs.generator import draw_labels, sample_batches
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
@@ -274,63 +271,3 @@ def data_of_run(settings: Settings, count: int | None, seed: int, held_out: bool
     access = data_access_from(settings.to_dict())
     data = open_data_as(settings.data, image_format_of(settings), access, held_out)
     return DataSamples(settings.data, data, count, seed)
-
-
-def is_generator(word: str) -> bool:
-    """Whether the word names a run folder, a checkpoint or an exported generator."""
-    path = Path(word)
-    return path.suffix in (".safetensors", ".pt") or (path / "config.json").is_file()
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A generator to evaluate.
-
-    Attributes:
-        name: as messages name it.
-        network: in evaluation mode.
-        settings: of its run.
-        step, kimg: that it was trained to, where they are known.
-    """
-
-    name: str
-    network: nn.Module
-    settings: Settings
-    step: int | None = None
-    kimg: float | None = None
-
-
-def open_candidate(word: str) -> Candidate:
-    """Opens the generator of a run folder, a checkpoint or an exported file."""
-    return Candidate(word, *load(Path(word)))
-
-
-def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
-    """Opens the newest generator of a run, or all that it still has; damaged ones are left out.
-
-    Args:
-        word: a run folder; without `every_checkpoint` also a checkpoint or an exported generator.
-
-    Raises UsageError for what is none of these, RunError where none can be read.
-    """
-    if not every_checkpoint:
-        return [open_candidate(word)]
-    folder, found = RunFolder(Path(word)), []
-    if not folder.exists:
-        raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
-    for path in folder.checkpoints().paths():
-        try:
-            found.append(open_candidate(str(path)))
-        except DamagedError as error:
-            log.info(f"{error}; it is left out")
-    if not found and folder.is_imported:
-        raise UsageError(f"{word} was imported, and has no checkpoints; leave out --every-checkpoint")
-    if not found:
-        raise RunError(f"{word} has no checkpoint that can be read; wait for its first, or resume the run")
-    return found
-
-
-def open_generated(word: str, count: int, seed: int, device: str) -> GeneratedSamples:
-    """Opens samples of a run folder, a checkpoint or an exported generator."""
-    generator, settings, *_ = load(Path(word))
-    return GeneratedSamples(word, from_noise(generator, word), settings, count, seed, device)

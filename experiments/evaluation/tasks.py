@@ -23,6 +23,7 @@ from experiments.data.core.open import (
     open_training_attributes,
     task_of,
 )
+from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.protocols import (
     BOTH,
     HELD_OUT,
@@ -34,7 +35,7 @@ from experiments.evaluation.protocols import (
     ReferenceChoice,
 )
 from experiments.evaluation.references import Reference, open_references
-from experiments.evaluation.sample_sets import BATCH, Candidate, DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet
 from experiments.runs.generator import from_noise
 from gans.core.translation import AttributeTranslator, DomainTranslator
 

@@ -12,11 +12,11 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, split_key
 from experiments.core.processes import from_first, is_first
 from experiments.core.settings import Settings
+from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.extraction import Advance
 from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.protocols import ReferenceChoice
-from experiments.evaluation.sample_sets import Candidate
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import (
