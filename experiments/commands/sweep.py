@@ -97,6 +97,15 @@ HELPS = {  # where those of a single run are not true
 )
 @jobs_option
 @click.option(
+    "--devices-per-run",
+    "processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of processes that train each run together, each on a GPU of its own, or on CPUs.",
+)
+@click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default="local",
@@ -136,7 +145,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
         print_wandb_config(plan, flags, as_json)
         return
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
-    context = SweepContext(out.absolute(), plan, evaluation_of(flags))
+    context = SweepContext(out.absolute(), plan, evaluation_of(flags), processes=flags["processes"])
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
     lengths = check_sweep_runs(context, plan.sweep_runs(), flags["skip_impossible"], asked)
     sweep_runs = [sweep_run for sweep_run in plan.sweep_runs() if sweep_run.name in lengths]
@@ -209,14 +218,17 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     A sweep that is resumed in `out` keeps its number of threads per run.
     """
     from experiments.core.device import resolve_device
+    from experiments.sweeps.devices import gpus_to_share
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 
+    processes = flags["processes"]
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
-        threads = threads_of_sweep(out, flags["jobs"] or default_jobs("cpu"))
-        return RayEngine(flags["jobs"], threads, gpus=int(device.startswith("cuda")))
-    jobs = flags["jobs"] or default_jobs(device)
-    return LocalEngine(jobs, threads_of_sweep(out, jobs))
+        threads = threads_of_sweep(out, (flags["jobs"] or default_jobs("cpu")) * processes)
+        return RayEngine(flags["jobs"], threads, processes * device.startswith("cuda"), processes)
+    gpus = [] if "device" in plan.choices else gpus_to_share(device, processes)
+    jobs = flags["jobs"] or default_jobs(device, gpus, processes)
+    return LocalEngine(jobs, threads_of_sweep(out, jobs * processes), gpus)
 
 
 def threads_of_sweep(out: Path, jobs: int) -> int:

@@ -41,6 +41,7 @@ class SweepContext:
         evaluation: of every run.
         engine: what starts the runs; None until they are to run.
         show: called with the state of each run whenever one changes, and now and then.
+        processes: number of processes that train each run together.
     """
 
     out: Path
@@ -48,13 +49,20 @@ class SweepContext:
     evaluation: Evaluation
     engine: Engine | None = None
     show: Show = lambda states: None
+    processes: int = 1
 
     def task(self, sweep_run: SweepRun, until_kimg: float | None = None) -> SweepTask:
         """Task of a sweep run, to its end or to `until_kimg`."""
         flags = {"group": self.out.name, **self.sweep.base, **sweep_run.settings, "seed": sweep_run.seed}
         folder = str(self.out / sweep_run.name)
         return SweepTask(
-            folder, flags, dict(self.sweep.strengths), dict(self.sweep.file), self.evaluation, until_kimg
+            folder,
+            flags,
+            dict(self.sweep.strengths),
+            dict(self.sweep.file),
+            self.evaluation,
+            until_kimg,
+            self.processes,
         )
 
     def folder(self, sweep_run: SweepRun) -> RunFolder:
