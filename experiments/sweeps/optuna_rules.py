@@ -105,13 +105,15 @@ def _frozen_trial(optuna: Any, sweep: Sweep, trial: KnownTrial, distributions: M
             params[name] = min(max(value, sweep.ranges[name].low), sweep.ranges[name].high)
         else:
             params[name] = list(sweep.choices[name]).index(value)
-    costs = [-value for value in trial.values]
-    state, results = optuna.trial.TrialState.RUNNING, {}
-    if trial.is_ended and (trial.is_whole or costs[-1:] == [math.inf]):  # a failure is the worst of all
-        state, results = optuna.trial.TrialState.COMPLETE, {"value": costs[-1]}
+    states = optuna.trial.TrialState
+    state, results = states.RUNNING, dict[str, Any]()
+    if trial.is_ended and trial.is_whole and trial.values[-1] != -math.inf:
+        state, results = states.COMPLETE, {"value": -trial.values[-1]}
     elif trial.is_ended:
-        state = optuna.trial.TrialState.PRUNED
-        results = {"intermediate_values": dict(enumerate(costs, 1))}
+        # TPE has whole trials before pruned ones, these by how far they came, and last those without values.
+        has_failed = -math.inf in trial.values[-1:]
+        values = {} if has_failed else dict(enumerate((-value for value in trial.values), 1))
+        state, results = states.PRUNED, {"intermediate_values": values}
     return optuna.trial.create_trial(state=state, params=params, distributions=dict(distributions), **results)
 
 

@@ -43,10 +43,9 @@ def run_search(
     sweep = context.sweep
     given = list({sweep.name_of(run.settings): run.settings for run in sweep_runs}.values())
     if sweep.is_tpe:
-        count, propose = sweep.draws or 0, partial(propose_settings, sweep)
+        search = Search(context, partial(propose_settings, sweep), sweep.draws or 0, metric, halves)
     else:
-        count, propose = len(given), lambda trials: given[len(trials)]
-    search = Search(context, propose, count, metric, halves)
+        search = Search(context, lambda trials: given[len(trials)], len(given), metric, halves)
     assert context.engine is not None
     run_tasks({}, context.engine, context.show, search)
     whole = [run for trial in search.trials if trial.end == DONE for run in search.runs_of(trial)]

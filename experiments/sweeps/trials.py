@@ -11,6 +11,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import parse_json, read_regular_file, write_atomically
 from experiments.core.named_values import SettingValues
 from experiments.core.ranking import rank_value
+from experiments.core.settings import FIELDS
 from experiments.sweeps.optuna_rules import KnownTrial
 from experiments.sweeps.search_space import Sweep
 
@@ -60,7 +61,7 @@ class Trial:
     end: str = ""
 
     def known(self) -> KnownTrial:
-        """What the rules of a search know of it."""
+        """Makes the record of the trial that the rules of a search read."""
         return KnownTrial(
             self.settings, [rung.value for rung in self.rungs], self.end == DONE, bool(self.end)
         )
@@ -77,9 +78,8 @@ class TrialFile:
 
     def __init__(self, path: Path, sweep: Sweep, rules: Mapping[str, str | None]) -> None:
         self.path, self.sweep = path, sweep
-        space = {
-            name: str(getattr(sweep, name)) for name in ("choices", "ranges", "base", "strengths", "file")
-        }
+        space = {name: str(getattr(sweep, name)) for name in ("choices", "ranges", "strengths")}
+        space |= {name: str(_that_affect_results(getattr(sweep, name))) for name in ("base", "file")}
         self.header = {"format": FORMAT, **rules, "seed": sweep.seeds[0], "space": space}
 
     def read(self) -> list[Trial]:
@@ -135,6 +135,15 @@ class TrialFile:
                 raise ValueError(name)
             found[name] = number
         return found
+
+
+def _that_affect_results(flags: SettingValues) -> SettingValues:
+    """Flags without those that a resumed run may change, such as the device."""
+    return {
+        name: value
+        for name, value in flags.items()
+        if name not in FIELDS or FIELDS[name].metadata["affects_results"]
+    }
 
 
 def _read_rung(values: Mapping[str, Any]) -> Rung:
