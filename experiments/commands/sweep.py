@@ -131,15 +131,18 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     A sweep that is resumed in `out` keeps its number of threads per run.
     """
     from experiments.core.device import resolve_device
-    from experiments.sweeps.devices import gpus_to_share
+    from experiments.sweeps.devices import check_processes, gpus_to_share
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 
-    processes = flags["processes"]
+    processes, has_own_devices = flags["processes"], "device" in plan.choices
+    if has_own_devices and processes > 1:
+        raise UsageError(f"--devices-per-run {processes} and --set device exclude each other; give one")
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
+    check_processes(device, processes)
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
         threads = threads_of_sweep(out, (flags["jobs"] or default_jobs("cpu")) * processes)
         return RayEngine(flags["jobs"], threads, processes * device.startswith("cuda"), processes)
-    gpus = [] if "device" in plan.choices else gpus_to_share(device, processes)
+    gpus = [] if has_own_devices else gpus_to_share(device, processes)
     jobs = flags["jobs"] or default_jobs(device, gpus, processes)
     return LocalEngine(jobs, threads_of_sweep(out, jobs * processes), gpus)
 

@@ -27,17 +27,13 @@ def check_sweep_runs(
     Raises UsageError for impossible runs, unless it `skips` them, where no run is left, and for scores
     that cannot be computed: all of that would else be found after the training.
     """
-    from experiments.training.memory_estimate import estimate
-
     possible: dict[str, float] = {}
     faults, judged = {}, set()
     for sweep_run in sweep_runs:
-        task = context.task(sweep_run)
         try:
-            check_same_recipe(task.file, task.flags)
-            spec = task.spec()
+            spec, length = resolve_sweep_run(context, sweep_run)
             check_other_settings(context, sweep_run, spec)
-            possible[sweep_run.name] = estimate(spec).kimg
+            possible[sweep_run.name] = length
             settings = spec.settings
             kind = (settings.arch, settings.data, settings.image_size, settings.channels)
         except UsageError as error:
@@ -54,6 +50,27 @@ def check_sweep_runs(
             "change the settings" + ("" if not possible else ", or leave these out with --skip-impossible")
         )
     return possible
+
+
+def resolve_sweep_run(context: SweepContext, sweep_run: SweepRun) -> tuple[RunSpec, float]:
+    """Resolves a sweep run; returns its specification and its length in kimg.
+
+    Raises UsageError for settings that no run can have, or none of so many processes.
+    """
+    from experiments.training.memory_estimate import estimate
+
+    task, processes = context.task(sweep_run), context.processes
+    check_same_recipe(task.file, task.flags)
+    spec = task.spec()
+    length = estimate(spec).kimg
+    stages = dict(spec.settings.options.get("arch.stage_batch_sizes", ()))
+    for size in (spec.settings.batch_size, *stages.values()):
+        if size % processes:
+            raise UsageError(
+                f"--batch-size {size} is not shared out evenly to {processes} processes; take "
+                f"{max(1, round(size / processes)) * processes}, or another --devices-per-run"
+            )
+    return spec, length
 
 
 def check_other_settings(context: SweepContext, sweep_run: SweepRun, spec: RunSpec) -> None:

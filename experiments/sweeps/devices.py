@@ -21,19 +21,23 @@ def visible_gpus() -> list[str]:
     return [name.strip() for name in names[:count]]
 
 
+def check_processes(device: str, processes: int) -> None:
+    """Checks that several processes may train a run on this device. Raises UsageError for a single one."""
+    if processes > 1 and device not in ("cuda", "cpu"):
+        raise UsageError(
+            f"--devices-per-run {processes} on --device {device}, which is one device; take --device cuda, "
+            "or leave it out"
+        )
+
+
 def gpus_to_share(device: str, processes: int = 1) -> list[str]:
     """Lists the GPUs that runs with this `--device` are shared out to; none for a CPU and one GPU by name.
 
     Args:
         processes: number of processes of each run, of which each takes a GPU of its own.
 
-    Raises UsageError for several processes on a device that takes one, and for more than there are GPUs.
+    Raises UsageError for more than there are GPUs.
     """
-    if processes > 1 and device not in ("cuda", "cpu"):
-        raise UsageError(
-            f"--devices-per-run {processes} on --device {device}, which is one device; take --device cuda, "
-            "or leave it out"
-        )
     gpus = visible_gpus() if device == "cuda" else []
     if device == "cuda" and len(gpus) < processes:
         raise UsageError(

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from experiments.config.files import check_same_recipe
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
-from experiments.sweeps.checks import check_other_settings
+from experiments.sweeps.checks import check_other_settings, resolve_sweep_run
 from experiments.sweeps.context import SweepContext
 from experiments.sweeps.optuna_rules import KnownTrial, goes_on, propose_settings
 from experiments.sweeps.queue import run_tasks
@@ -151,14 +150,9 @@ class Search:
 
     def _length(self, trial: Trial) -> float:
         """Length of a trial's runs in kimg. Raises ImpossibleTrialError for settings that cannot be."""
-        from experiments.training.memory_estimate import estimate
-
         run = self.runs_of(trial)[0]
-        task = self.context.task(run)
         try:
-            check_same_recipe(task.file, task.flags)
-            spec = task.spec()
-            length = estimate(spec).kimg
+            spec, length = resolve_sweep_run(self.context, run)
         except UsageError as error:
             raise ImpossibleTrialError(str(error)) from error
         check_other_settings(self.context, run, spec)

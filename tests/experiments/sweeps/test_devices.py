@@ -133,14 +133,37 @@ def test_jobs_on_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("device", "count", "mentions"),
-    [("cuda", 3, "more than the 2 GPUs"), ("cuda:1", 2, "take --device cuda"), ("mps", 2, "one device")],
+    [
+        ("cuda", 3, "more than the 2 GPUs"),
+        ("cuda:1", 2, "take --device cuda"),
+        ("mps", 2, "one device"),
+        ("swept", 2, "--set device exclude"),
+    ],
 )
 def test_too_many_devices_per_run(
-    monkeypatch: pytest.MonkeyPatch, device: str, count: int, mentions: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: str, count: int, mentions: str
 ) -> None:
     set_gpus(monkeypatch, 2)
+    choices = {"device": ["cuda:0", "cpu"]} if device == "swept" else {}
     with pytest.raises(UsageError, match=mentions):
-        gpus_to_share(device, count)
+        engine_for(
+            monkeypatch,
+            tmp_path / "sweep",
+            "auto" if choices else device,
+            processes=count,
+            choices=choices,
+        )
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_batches_that_processes_cannot_share_are_told_before_anything_runs(
+    gans: Callable[..., Any], here: list[Any]
+) -> None:
+    line = "sweep --arch mlp --data ring8 --steps 2 --device cpu --devices-per-run 2 --set batch_size=8,9"
+    outcome = gans(f"{line} --jobs 1 --seeds 1 --out sweep")
+    assert outcome.status == 2 and here == []
+    told = "batch_size=9-seed-0: --batch-size 9 is not shared out evenly to 2 processes; take 8, or another"
+    assert told in outcome.err
 
 
 def two_processes(folder: Path, **flags: Any) -> SweepTask:
