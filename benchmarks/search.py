@@ -93,12 +93,13 @@ def repeat(problem: str, trials: int, kimg: float, seed: int) -> tuple[float, fl
         return search(sweep, remember, trials, True), search(sweep, remember, trials, False)
 
 
-def describe(values: list[float]) -> str:
-    """Describes the mean of values with its interval."""
+def describe(values: list[float], least: float = 0.0) -> str:
+    """Describes the mean of values, which are at least so large, with its interval."""
     mean = f"{sum(values) / len(values):.4g}"
-    return (
-        f"{mean} [{', '.join(f'{end:.4g}' for end in confidence_interval(values))}]" if values[1:] else mean
-    )
+    if len(values) < 2:
+        return mean
+    low, high = confidence_interval(values, bounds=(least, math.inf))
+    return f"{mean} [{low:.4g}, {high:.4g}]"
 
 
 def main() -> None:
@@ -119,7 +120,7 @@ def main() -> None:
         tpe, drawn = ([pair[side] for pair in pairs] for side in (0, 1))
         better = sum(ours < theirs for ours, theirs in pairs)
         cells = [problem, options.trials, len(pairs), describe(tpe), describe(drawn)]
-        cells += [describe([ours - theirs for ours, theirs in pairs]), f"{better} of {len(pairs)}"]
+        cells += [describe([ours - theirs for ours, theirs in pairs], -math.inf), f"{better} of {len(pairs)}"]
         print("|", " | ".join(map(str, cells)), f"| {time.monotonic() - began:.0f} |", flush=True)
 
 
