@@ -99,7 +99,7 @@ def searched(tmp_path, monkeypatch):
 def test_killed_anywhere_it_ends_with_the_trials_of_one_that_was_not(searched, halves):
     engine = Scores(score)
     whole = searched("whole", engine, halves=halves)
-    for dies_at in range(2, engine.work, 9):
+    for dies_at in range(2, engine.work, 13):
         name, dying = f"killed-{dies_at}", Scores(score, dies_at)
         with pytest.raises(Killed):
             searched(name, dying, halves=halves)
