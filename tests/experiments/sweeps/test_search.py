@@ -262,3 +262,27 @@ def test_a_search_from_its_command_to_its_files(gans, here, monkeypatch, tmp_pat
     assert again.status == 0 and here[1].started == []
     other = gans(f"{line} --loss bce --metric covered --out", tmp_path / "sweep")
     assert other.status == 2 and "holds another search (metric changed)" in other.err
+
+
+@pytest.mark.parametrize(
+    ("words", "mentions"),
+    [
+        ("--search tpe", "--trials N"),
+        ("--search tpe --random 3", "--random 3 is --search random --trials 3"),
+        ("--random 3 --trials 3", "--random 3 is --search random --trials 3"),
+        ("--search tpe --trials 3 --grid", "exclude each other"),
+        ("--trials 3", "add --search random"),
+        ("--search tpe --trials 3 --refine 1 --log-uniform lr_critic=1e-4:1e-3", "exclude each other"),
+        ("--search tpe --trials 3 --no-evaluate", "--no-evaluate"),
+        ("--search tpe --trials 3 --early-stop kl --halving synchronous", "take --halving asynchronous"),
+        ("--search tpe --trials 3 --wandb-config", "take --search random"),
+        (
+            "--search tpe --trials 3 --metric fid",
+            "fid is none of the scores of the sweep runs (modes/covered",
+        ),
+        ("--halving asynchronous", "--early-stop METRIC"),
+    ],
+)
+def test_refused(gans, here, words, mentions):
+    outcome = gans(f"sweep --arch mlp --data ring8 --steps 2 {words}")
+    assert outcome.status == 2 and mentions in outcome.err and here == [], outcome
