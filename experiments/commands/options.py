@@ -246,7 +246,7 @@ def force_option(help: str) -> Decorator:
 
 def jobs_option(command: Command) -> Command:
     """Adds `--jobs N` to a command that trains several runs at once."""
-    help = "Number of runs at once; default: one for each core."
+    help = "Number of runs at once; default: one for each core, or GPU. More share GPUs evenly."
     return click.option("--jobs", type=click.IntRange(min=1), metavar="N", help=help)(command)
 
 

@@ -67,6 +67,7 @@ def reproduce(
     if name not in ROWS:
         raise registry.unknown_name_error("row", name, list(ROWS))
     from experiments.analysis.comparison.notes import ENOUGH, describe_few_seeds
+    from experiments.sweeps.devices import gpus_to_share
     from experiments.sweeps.engines import default_jobs
     from experiments.sweeps.reproduction.reproduce import ReproductionOptions, prepare_reproduction
     from experiments.sweeps.reproduction.reproduce import reproduce as repeat
@@ -83,7 +84,9 @@ def reproduce(
     for remark in row.remarks:
         log.info(f"{name}: {remark}")
     try:
-        values = repeat(row, specs, evaluator, folder, jobs or default_jobs(specs[0].settings.device))
+        device = specs[0].settings.device
+        jobs = jobs or default_jobs(device, gpus_to_share(device))
+        values = repeat(row, specs, evaluator, folder, jobs)
         found = summarize(values, evaluator.bounds_of(row.metric, row.number))
     except Interrupted:
         raise click.exceptions.Abort from None

@@ -10,92 +10,45 @@ import click
 
 from experiments.commands.options import (
     OptionsCommand,
-    collect_settings,
     debug_option,
     jobs_option,
     json_option,
     settings_options,
 )
+from experiments.commands.sweep_options import (
+    HELPS,
+    evaluation_of,
+    is_adaptive,
+    read_sweep,
+    search_options,
+)
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.settings import Settings
 
 log = logging.getLogger("gans")
 
 if TYPE_CHECKING:
+    from experiments.sweeps.context import SweepContext
     from experiments.sweeps.engines import Engine
     from experiments.sweeps.search_space import Sweep, SweepRun
-    from experiments.sweeps.stages import SweepContext
-    from experiments.sweeps.worker import Evaluation
 
 MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
 MOST_SWEEP_BYTES = 2**16  # of sweep.json
 ENGINES = ("local", "ray")
-EVALUATIONS = "the evaluation at the end of each run, and of those every --evaluate-kimg"
-HELPS = {  # where those of a single run are not true
-    "seed": "First seed; the others of a setting count on from it; default: 0.",
-    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics); default: those of gans evaluate.",
-    "evaluate_samples": f"Number of generated samples of {EVALUATIONS}, and largest number of real ones.",
-    "evaluate_reference": f"Real samples of {EVALUATIONS}; default: those that gans evaluate takes.",
-    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors); default: the best whose "
-    "weights are here.",
-}
 
 
 @click.command(cls=OptionsCommand, short_help="Train and compare many runs, each with several seeds.")
-@click.option("--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}.")
-@click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's.")
-@click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's.")
-@click.option(
-    "--seeds",
-    "count",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=3,
-    show_default=True,
-    help="Number of seeds of each setting.",
-)
-@click.option(
-    "--set",
-    "sets_of",
-    multiple=True,
-    metavar="NAME=V,…",
-    help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that have "
-    "commas themselves between semicolons; repeatable.",
-)
-@click.option("--grid", is_flag=True, help="Run the whole product of the settings, as without --random.")
-@click.option(
-    "--random",
-    "draws",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Draw N settings at random, instead of the product.",
-)
-@click.option(
-    "--log-uniform",
-    "ranges",
-    multiple=True,
-    metavar="NAME=LOW:HIGH",
-    help="Range of a setting, drawn on a log scale; repeatable.",
-)
-@click.option(
-    "--refine",
-    type=click.IntRange(min=1),
-    metavar="TOP",
-    help="Add a finer search around the TOP best settings.",
-)
-@click.option(
-    "--early-stop",
-    metavar="METRIC",
-    help="Successive halving: train all runs a little, and go on with the better half by this score.",
-)
-@click.option(
-    "--metric",
-    metavar="NAME",
-    help="Score by which runs are compared, and --refine chooses the best; default: that of --early-stop, "
-    "else the first that all runs have.",
-)
+@search_options
 @jobs_option
+@click.option(
+    "--devices-per-run",
+    "processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of processes that train each run together, each on a GPU of its own, or on CPUs.",
+)
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
@@ -129,78 +82,47 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
     The same command again goes on where it was interrupted.
     """
-    from experiments.sweeps.stages import SweepContext, check_sweep_runs
+    from experiments.sweeps.checks import check_sweep_runs
+    from experiments.sweeps.context import SweepContext
 
     plan = read_sweep(flags)
     if wandb_config:
         print_wandb_config(plan, flags, as_json)
         return
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
-    context = SweepContext(out.absolute(), plan, evaluation_of(flags))
+    context = SweepContext(out.absolute(), plan, evaluation_of(flags), processes=flags["processes"])
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
-    lengths = check_sweep_runs(context, plan.sweep_runs(), flags["skip_impossible"], asked)
-    sweep_runs = [sweep_run for sweep_run in plan.sweep_runs() if sweep_run.name in lengths]
+    is_adaptive(flags, plan)
+    known = plan.sample_runs() if plan.is_tpe else plan.sweep_runs()
+    lengths = check_sweep_runs(context, known, flags["skip_impossible"], asked)
+    sweep_runs = [sweep_run for sweep_run in known if sweep_run.name in lengths]
     if dry_run:
-        names = [sweep_run.name for sweep_run in sweep_runs]
-        for line in [json.dumps({"members": names})] if as_json else names:
-            click.echo(line)
+        print_members(plan, sweep_runs, as_json)
         return
     engine = make_engine(flags, out, plan)
     from experiments.runs.folder import lock_folder
     from experiments.sweeps.progress import SweepProgress
 
-    log.info(f"gans sweep: {len(sweep_runs)} runs in {out}, {engine.jobs} at once")
+    count = (plan.draws or 0) * len(plan.seeds) if plan.is_tpe else len(sweep_runs)
+    log.info(f"gans sweep: {count} runs in {out}, {engine.jobs} at once")
     with lock_folder(out, "sweep"), SweepProgress(context.out) as board:
         context = replace(context, engine=engine, show=board.show)
         sweep_runs, ended = run_stages(context, sweep_runs, lengths, flags)
     print_comparison(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
 
 
-def read_sweep(flags: SettingValues) -> "Sweep":
-    """Reads the search space of a sweep from the flags. Raises UsageError where flags clash."""
-    from experiments.config.files import read_config
-    from experiments.sweeps.search_space import Sweep, normalize_setting_name, read_choices, read_range
+def print_members(plan: "Sweep", sweep_runs: "list[SweepRun]", as_json: bool) -> None:
+    """Prints the names of a sweep's runs; of a search by TPE those of the draws with which it begins."""
+    if plan.is_tpe:
+        from experiments.sweeps.optuna_rules import DRAWS_FIRST
 
-    draws = flags["draws"]
-    if flags["grid"] and draws:
-        raise UsageError("--grid and --random exclude each other; give one")
-    ranges = dict(read_range(text) for text in flags["ranges"])
-    if ranges and draws is None:
-        raise UsageError("--log-uniform has no end; say how many to draw with --random N")
-    if flags["refine"] and not ranges:
-        raise UsageError("--refine narrows ranges; give --random N and --log-uniform")
-    if flags["refine"] and flags["early_stop"]:
-        raise UsageError("--refine and --early-stop exclude each other; give one")
-    if not flags["evaluates"] and (flags["refine"] or flags["early_stop"] or flags["metric"]):
-        raise UsageError("--no-evaluate leaves nothing to choose the best by; leave it out")
-    words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
-    choices = {name: read_choices(name, text) for name, text in words.items() if text}
-    for text in flags["sets_of"]:
-        name, equals, values = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set {text}: give SETTING=VALUE,…")
-        own = normalize_setting_name(name, "--set")
-        if own in (*choices, *ranges, "seed"):
-            raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
-        choices[own] = read_choices(own, values)
-    base, strengths = collect_settings(flags)
-    first = base.pop("seed", 0)
-    if twice := [name for name in base if name in (*choices, *ranges)]:
-        raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
-    if base.get("evaluate_kimg") is None:  # then these say how runs are evaluated at their end
-        for name in ("evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"):
-            base.pop(name, None)
-    file = read_config(flags["config"]) if flags["config"] else {}
-    return Sweep(choices, range(first, first + flags["count"]), ranges, draws, base, strengths, file)
-
-
-def evaluation_of(flags: SettingValues) -> "Evaluation":
-    """Evaluation of the sweep runs, from the flags."""
-    from experiments.sweeps.worker import Evaluation
-
-    count = flags["evaluate_samples"] or Settings.evaluate_samples
-    count = count if flags["evaluates"] else 0
-    return Evaluation(flags["evaluate_metrics"] or (), count, flags["extractor"], flags["evaluate_reference"])
+        count = plan.draws or 0
+        sweep_runs = plan.runs_of(plan.draw(number) for number in range(min(count, DRAWS_FIRST)))
+        if count > DRAWS_FIRST:
+            log.info(f"the first {DRAWS_FIRST} of {count} trials; the others follow from their scores")
+    names = [sweep_run.name for sweep_run in sweep_runs]
+    for line in [json.dumps({"members": names})] if as_json else names:
+        click.echo(line)
 
 
 def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
@@ -209,14 +131,20 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     A sweep that is resumed in `out` keeps its number of threads per run.
     """
     from experiments.core.device import resolve_device
+    from experiments.sweeps.devices import check_processes, gpus_to_share
     from experiments.sweeps.engines import LocalEngine, RayEngine, default_jobs
 
+    processes, has_own_devices = flags["processes"], "device" in plan.choices
+    if has_own_devices and processes > 1:
+        raise UsageError(f"--devices-per-run {processes} and --set device exclude each other; give one")
     device = resolve_device({**plan.file, **plan.base}.get("device", "auto"))
+    check_processes(device, processes)
     if flags["engine"] == "ray":  # whose nodes may have fewer cores than this machine
-        threads = threads_of_sweep(out, flags["jobs"] or default_jobs("cpu"))
-        return RayEngine(flags["jobs"], threads, gpus=int(device.startswith("cuda")))
-    jobs = flags["jobs"] or default_jobs(device)
-    return LocalEngine(jobs, threads_of_sweep(out, jobs))
+        threads = threads_of_sweep(out, (flags["jobs"] or default_jobs("cpu")) * processes)
+        return RayEngine(flags["jobs"], threads, processes * device.startswith("cuda"), processes)
+    gpus = [] if has_own_devices else gpus_to_share(device, processes)
+    jobs = flags["jobs"] or default_jobs(device, gpus, processes)
+    return LocalEngine(jobs, threads_of_sweep(out, jobs * processes), gpus)
 
 
 def threads_of_sweep(out: Path, jobs: int) -> int:
@@ -255,8 +183,12 @@ def run_stages(
     context: "SweepContext", sweep_runs: "list[SweepRun]", kimg: dict[str, float], flags: dict[str, Any]
 ) -> "tuple[list[SweepRun], list[SweepRun]]":
     """Runs all stages of a sweep; returns all its runs, and those that were to go to their end."""
+    from experiments.sweeps.search import run_search
     from experiments.sweeps.stages import run_finer_search, successive_halving, train_all
 
+    if is_adaptive(flags, context.sweep):
+        metric = flags["early_stop"] or flags["metric"]
+        return run_search(context, sweep_runs, metric, bool(flags["early_stop"]))
     if flags["early_stop"]:
         return sweep_runs, successive_halving(context, sweep_runs, flags["early_stop"], kimg)
     train_all(context, sweep_runs)
@@ -305,6 +237,10 @@ def print_wandb_config(plan: "Sweep", flags: SettingValues, as_json: bool) -> No
 
     from experiments.sweeps.wandb_config import wandb_config
 
+    if plan.is_tpe:
+        raise UsageError(
+            "--search tpe with --wandb-config: W&B's agents draw at random; take --search random"
+        )
     for name in ("early_stop", "refine", "skip_impossible"):
         if flags[name]:
             word = "--" + name.replace("_", "-")

@@ -133,15 +133,25 @@ def plugins_in(kind: str) -> list[str]:
 
 def is_list_option(key: str) -> bool:
     """Whether any component has an option of that key whose value is a list, with commas."""
+    return any(isinstance(default, tuple) for default in _defaults(key))
+
+
+def is_whole_option(key: str) -> bool:
+    """Whether the option of that key is a whole number in all components that have it."""
+    kinds = {type(default) for default in _defaults(key)}
+    return kinds == {int}
+
+
+def _defaults(key: str) -> list[Any]:
+    """Defaults of an option in all components that have it."""
     prefix, name = split_key(key)
     kinds = [(SLOTS[prefix], each) for each in plugins_in(SLOTS[prefix])] if prefix in SLOTS else []
     kinds += [(kind, prefix) for kind in NAMED if prefix in registry.names(kind)]
-    defaults = [
+    return [
         describe_options(*each).options[name].default
         for each in kinds
         if name in describe_options(*each).options
     ]
-    return any(isinstance(default, tuple) for default in defaults)
 
 
 def make_options(declared: type | None, prefix: str, values: SettingValues) -> Any:

@@ -12,28 +12,42 @@ from experiments.sweeps.worker import INTERRUPTED, SweepTask
 
 POLL_SECONDS = 0.2
 Show = Callable[[Mapping[str, str]], None]
+# Takes the states of all tasks so far; gives further ones by their names, or none at present.
+More = Callable[[Mapping[str, str]], Mapping[str, SweepTask]]
 
 
-def run_tasks(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dict[str, str]:
+def run_tasks(
+    tasks: Mapping[str, SweepTask], engine: Engine, show: Show, more: More = lambda states: {}
+) -> dict[str, str]:
     """Runs every task to its end; leaves alone those that are done, and goes on where one fails.
 
     Args:
         tasks: by their names.
         show: called with the state of each task whenever one changes, and now and then.
+        more: asked for further tasks whenever nothing waits and there is room. A name may come again once its
+            task has ended.
 
     Returns:
-        The state of each task at its end: "done", or "failed: …".
+        The state of each task at its end: "done", "stopped" or "failed: …".
 
     Raises KeyboardInterrupt after Ctrl-C, when all have saved and stopped.
     """
-    states = {name: "done" if task.is_done else "waiting" for name, task in tasks.items()}
+    known = dict(tasks)
+    states = {name: _first_state(task) for name, task in known.items()}
     at_work: dict[str, Job] = {}
     with StopSignal() as stop:
-        while "waiting" in states.values() or at_work:
+        while True:
+            while not stop.requested and len(at_work) < engine.jobs and "waiting" not in states.values():
+                if not (further := more(states)):
+                    break
+                known |= further
+                states |= {name: _first_state(task) for name, task in further.items()}
             for name in [name for name, state in states.items() if state == "waiting"]:
                 if len(at_work) < engine.jobs and not stop.requested:
-                    at_work[name], states[name] = engine.start(tasks[name]), "running"
+                    at_work[name], states[name] = engine.start(known[name]), "running"
             show(states)
+            if not at_work and "waiting" not in states.values():
+                break
             time.sleep(POLL_SECONDS)
             if stop.requested:
                 for job in at_work.values():
@@ -42,11 +56,15 @@ def run_tasks(tasks: Mapping[str, SweepTask], engine: Engine, show: Show) -> dic
             for name, job in list(at_work.items()):
                 if (status := job.poll()) is not None:
                     del at_work[name]
-                    states[name] = describe_end(tasks[name], status)
-        show(states)
+                    states[name] = describe_end(known[name], status)
         if stop.requested:
             raise KeyboardInterrupt
     return states
+
+
+def _first_state(task: SweepTask) -> str:
+    """State of a task before it is started: "done" or "waiting"."""
+    return "done" if task.is_done else "waiting"
 
 
 def describe_end(task: SweepTask, status: int) -> str:

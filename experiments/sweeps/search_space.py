@@ -4,8 +4,8 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from experiments.config.precedence import unknown_setting_error
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.options import canonical_key, is_list_option
+from experiments.core.options import canonical_key, is_list_option, is_whole_option
 from experiments.core.seeds import derive_seed
 from experiments.core.settings import FIELDS, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
@@ -22,22 +22,45 @@ PLAIN = ("arch", "loss", "data")  # settings whose values stand alone in the nam
 NARROWER = 4  # factor by which the ranges of a finer search are narrower
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Range:
-    """Range of a number on a log scale, from low to high."""
+    """Range of a number, from low to high.
+
+    Attributes:
+        low, high: its ends; above 0 on a log scale.
+        is_log: whether numbers are drawn uniformly on a log scale, or on a linear one.
+        is_whole: whether they are whole numbers.
+    """
 
     low: float
     high: float
+    is_log: bool = True
+    is_whole: bool = False
+
+    def __repr__(self) -> str:  # a sweep's folder is named by its hash: log ranges are written as ever
+        others = ", is_log=False" * (not self.is_log) + ", is_whole=True" * self.is_whole
+        return f"Range(low={self.low}, high={self.high}{others})"
 
     def draw(self, random: Random) -> float:
-        """Draws a number log-uniformly, rounded to three digits."""
-        drawn = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
-        return float(f"{drawn:.3g}")  # digits that nobody can tell apart only make names long
+        """Draws a number uniformly on the range's scale, rounded."""
+        if self.is_log:
+            return self.round(math.exp(random.uniform(math.log(self.low), math.log(self.high))))
+        return self.round(random.uniform(self.low, self.high))
+
+    def round(self, number: float) -> float:
+        """Rounds a number of the range: to a whole one, or to three digits."""
+        # Digits that nobody can tell apart only make names long.
+        return round(number) if self.is_whole else float(f"{number:.3g}")
 
     def narrowed_to(self, centre: float) -> "Range":
-        """Range around a centre that is a quarter as wide on the log scale, and within this one."""
-        half = (self.high / self.low) ** (0.5 / NARROWER)
-        return Range(max(self.low, centre / half), min(self.high, centre * half))
+        """Range around a centre that is a quarter as wide on its scale, and within this one."""
+        if self.is_log:
+            factor = (self.high / self.low) ** (0.5 / NARROWER)
+            low, high = centre / factor, centre * factor
+        else:
+            half = (self.high - self.low) * 0.5 / NARROWER
+            low, high = centre - half, centre + half
+        return replace(self, low=max(self.low, low), high=min(self.high, high))
 
 
 @dataclass(frozen=True)
@@ -62,10 +85,11 @@ class Sweep:
     Attributes:
         choices: setting → values.
         ranges: setting → range; only with draws.
-        draws: number of settings that are drawn at random; None for the whole product.
+        draws: number of settings that are drawn at random, or chosen by TPE; None for the whole product.
         seeds: the seeds with which each setting is run.
         base: flags that all runs have; strengths: regularizers that all have; file: settings from a config
             file.
+        is_tpe: whether settings after the first draws are chosen by their scores.
     """
 
     choices: Mapping[str, Sequence[Any]]
@@ -75,14 +99,15 @@ class Sweep:
     base: SettingValues = field(default_factory=dict)
     strengths: Mapping[str, float] = field(default_factory=dict)
     file: SettingValues = field(default_factory=dict)
+    is_tpe: bool = False
 
     def sweep_runs(self) -> list[SweepRun]:
         """All runs of the sweep: every setting of the product or of the draws, with every seed."""
         if self.draws is None:
             names = list(self.choices)
             product = itertools.product(*self.choices.values())
-            return self._with_seeds(dict(zip(names, values, strict=True)) for values in product)
-        return self._with_seeds(self._drawn(number) for number in range(self.draws))
+            return self.runs_of(dict(zip(names, values, strict=True)) for values in product)
+        return self.runs_of(self.draw(number) for number in range(self.draws))
 
     def finer_runs(self, best: Sequence[SettingValues]) -> list[SweepRun]:
         """Runs of a finer search: as many draws again, around the best settings in turn."""
@@ -93,17 +118,32 @@ class Sweep:
             random = Random(derive_seed(self.seeds[0], "finer", number))
             ranges = {name: own.narrowed_to(centre[name]).draw(random) for name, own in self.ranges.items()}
             drawn.append({**centre, **ranges})
-        return self._with_seeds(iter(drawn))
+        return self.runs_of(drawn)
 
-    def _drawn(self, number: int) -> SettingValues:
-        """Settings of the draw with this number."""
-        random = Random(derive_seed(self.seeds[0], "draw", number))
+    def draw(self, number: int, attempt: int = 0) -> SettingValues:
+        """Draws the settings with this number; other attempts give others."""
+        random = Random(derive_seed(self.seeds[0], "draw", number, *([attempt] if attempt else [])))
         chosen = {name: random.choice(list(values)) for name, values in self.choices.items()}
         return chosen | {name: own.draw(random) for name, own in self.ranges.items()}
 
-    def _with_seeds(self, settings: Iterator[SettingValues]) -> list[SweepRun]:
+    def sample_runs(self) -> list[SweepRun]:
+        """Runs with each value of each choice, and with the ends of each range, one after another.
+
+        They stand for settings that are not known before the search.
+        """
+        ends = {name: [own.low, own.high] for name, own in self.ranges.items()}
+        values = {**self.choices, **ends}
+        first = {name: own[0] for name, own in values.items()}
+        settings = [first, *({**first, name: value} for name, own in values.items() for value in own[1:])]
+        return replace(self, seeds=self.seeds[:1]).runs_of(settings)
+
+    def name_of(self, settings: SettingValues) -> str:
+        """Name of a setting, with which those of its runs begin."""
+        return _name(settings, self._varied)
+
+    def runs_of(self, settings: Iterable[SettingValues]) -> list[SweepRun]:
         """Runs of these settings, with every seed; equal settings count once."""
-        distinct = {_name(own, self._varied): own for own in settings}
+        distinct = {self.name_of(own): own for own in settings}
         return [
             SweepRun("-".join(filter(None, (name, f"seed-{seed}"))), own, seed)
             for name, own in distinct.items()
@@ -122,6 +162,7 @@ class Sweep:
             name: str(getattr(self, name))
             for name in ("choices", "ranges", "draws", "base", "strengths", "file")
         }
+        parts |= {"search": "tpe"} if self.is_tpe else {}
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
@@ -193,22 +234,31 @@ def _read(name: str, part: str) -> Any:
     return read_setting(name, part)
 
 
-def read_range(text: str) -> tuple[str, Range]:
+def read_range(text: str, is_log: bool = True) -> tuple[str, Range]:
     """Reads the range of a setting, `lr_generator=1e-5:1e-3`; returns the setting and its range.
 
-    Raises UsageError for anything else.
+    It is of whole numbers where the setting is one. Raises UsageError for anything else.
     """
+    origin = "--log-uniform" if is_log else "--uniform"
     name, _, ends = text.partition("=")
-    name = normalize_setting_name(name, "--log-uniform")
+    name = normalize_setting_name(name, origin)
     try:
-        low, high = (float(end) for end in ends.split(":"))
-        if not 0 < low < high < math.inf:
+        low, high = (_read_end(name, end.strip()) for end in ends.split(":"))
+        if not -math.inf < low < high < math.inf or (is_log and low <= 0):
             raise ValueError
-        for end in (low, high):
-            if "." not in name and read_setting(name, end) != end:
-                raise ValueError
     except (ValueError, TypeError) as error:
+        least = "0 < LOW < HIGH" if is_log else "LOW < HIGH"
         raise UsageError(
-            f"--log-uniform {text}: give SETTING=LOW:HIGH, 0 < LOW < HIGH, of a setting that is such a number"
+            f"{origin} {text}: give SETTING=LOW:HIGH, {least}, of a setting that is such a number"
         ) from error
-    return name, Range(low, high)
+    return name, Range(low, high, is_log, type(low) is type(high) is int)
+
+
+def _read_end(name: str, text: str) -> float:
+    """Reads the end of a range, a whole number where the setting is one. Raises ValueError or TypeError."""
+    if "." in name:
+        return int(text) if is_whole_option(name) else float(text)
+    value = read_setting(name, text)
+    if type(value) not in (int, float):
+        raise ValueError
+    return float(value) if type(value) is float else int(value)

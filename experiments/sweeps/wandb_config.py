@@ -90,4 +90,11 @@ def _word(name: str, value: object) -> Any:
 
 def _distribution(own: Range) -> SettingValues:
     """Distribution from which W&B draws a number of this range."""
-    return {"distribution": "log_uniform_values", "min": own.low, "max": own.high}
+    ends = {"min": own.low, "max": own.high}
+    if own.is_log:
+        return (
+            {"distribution": "q_log_uniform_values", **ends, "q": 1}
+            if own.is_whole
+            else {"distribution": "log_uniform_values", **ends}
+        )
+    return {"distribution": "int_uniform" if own.is_whole else "uniform", **ends}

@@ -71,6 +71,7 @@ class SweepTask:
         flags: its settings; strengths: its further regularizers; file: settings from a config file.
         evaluation: the evaluation after the training.
         until_kimg: where it pauses; None: at its end.
+        processes: number of processes that train it together, each on a device of its own.
     """
 
     folder: str
@@ -79,6 +80,7 @@ class SweepTask:
     file: SettingValues
     evaluation: Evaluation
     until_kimg: float | None = None
+    processes: int = 1
 
     def to_line(self) -> str:
         """Writes the task as one line of JSON."""
@@ -120,13 +122,17 @@ def evaluated_kimg(folder: RunFolder) -> list[float]:
 
 def train_and_evaluate(task: SweepTask) -> None:
     """Trains and evaluates the run of a task. Raises the errors of both."""
+    from experiments.sweeps.processes import train_in_processes
     from experiments.training.run import run
 
     folder = RunFolder(Path(task.folder))
     folder.ended_file.unlink(missing_ok=True)
     _wait_for(folder)
     spec = task.spec()
-    run(spec, folder, until_kimg=task.until_kimg)
+    if task.processes > 1:
+        train_in_processes(task)
+    else:
+        run(spec, folder, until_kimg=task.until_kimg)
     if task.evaluation.count and not task.is_done:
         from experiments.evaluation.publish import evaluate_newest
 

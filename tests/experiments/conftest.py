@@ -1,5 +1,6 @@
 """Members of a sweep without processes of their own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from experiments.sweeps.worker import SweepTask, run_task
 class Here(Engine):
     """Members in this process: what a sweep decides is the same, without starting others."""
 
-    def __init__(self, jobs: int, threads: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, threads: int, gpus: Sequence[str] = ()) -> None:
+        self.jobs, self.gpus = jobs, gpus
         self.started: list[tuple[str, float | None]] = []
 
     def start(self, task: SweepTask) -> Job:
@@ -38,8 +39,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[Here]:
     """The engines that commands make from now on."""
     made: list[Here] = []
 
-    def make(jobs: int, threads: int) -> Here:
-        made.append(Here(jobs, threads))
+    def make(jobs: int, threads: int, gpus: Sequence[str] = ()) -> Here:
+        made.append(Here(jobs, threads, gpus))
         return made[-1]
 
     for module in (engines, reproduce):

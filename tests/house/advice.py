@@ -42,6 +42,7 @@ EXAMPLES = {
     "--metrics": "fid",
     "--minibatch-statistic": "none",
     "--frames": "60",
+    "--halving": "asynchronous",
     "--name": "mine",
     "--stage-batch-sizes": "4:8",
     "--optimizer": "adam",
@@ -55,6 +56,7 @@ EXAMPLES = {
     "--random": "3",
     "--reference": "both",
     "--resume": "run",
+    "--search": "tpe",
     "--schedule": "penalty_weight=cosine:10:1",
     "--seed": "1",
     "--seeds": "1",
@@ -94,7 +96,7 @@ writes
 PROSE = frozenset(WORDS.split())
 # Flags of other programs that are named.
 ABOUT_RUNS = "experiments/commands/list.py"  # tells which flags of other commands there are
-FOREIGN = {"--backend-store-uri", "--include-online", "--host", "--head"}
+FOREIGN = {"--backend-store-uri", "--include-online", "--host", "--head", "--nproc-per-node", "--standalone"}
 
 
 class Text(NamedTuple):

@@ -17,6 +17,7 @@ from experiments.evaluation.publish import evaluate_newest
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import EvaluationScores, read_evaluation_scores
+from experiments.sweeps.devices import gpus_to_share
 from experiments.sweeps.engines import LocalEngine, threads_per_job
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import run_tasks
@@ -110,7 +111,7 @@ def _train_in_parallel(pairs: list[tuple[RunSpec, RunFolder]], out: Path, jobs: 
         for spec, folder in pairs
     }
     jobs = min(jobs, len(tasks))
-    engine = LocalEngine(jobs, threads_per_job(jobs))
+    engine = LocalEngine(jobs, threads_per_job(jobs), gpus_to_share(pairs[0][0].settings.device))
     log.info(f"{len(tasks)} seeds in {out}, {engine.jobs} at once")
     with SweepProgress(out) as board:
         states = run_tasks(tasks, engine, board.show)

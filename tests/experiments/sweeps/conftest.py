@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.sweeps.context import SweepContext
 from experiments.sweeps.search_space import Sweep, SweepRun
-from experiments.sweeps.stages import SweepContext
 from experiments.sweeps.worker import Evaluation
 from tests.experiments.conftest import Here
 

@@ -10,15 +10,16 @@ import pytest
 
 from experiments.core.errors import RunError
 from experiments.sweeps import stages
+from experiments.sweeps.ranking import RankedSetting, rank_settings
 from experiments.sweeps.search_space import Sweep
-from experiments.sweeps.stages import rank_settings, run_finer_search, successive_halving
+from experiments.sweeps.stages import run_finer_search, successive_halving
 from tests.experiments.sweeps.conftest import FAILED, Scored
 
 NAN, INF = math.nan, math.inf
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 
 
-def widths(ranked: list[stages.RankedSetting]) -> list[int]:
+def widths(ranked: list[RankedSetting]) -> list[int]:
     return [each.sweep_runs[0].settings["width"] for each in ranked]
 
 

@@ -92,6 +92,15 @@ def test_members_have_room_on_the_nodes(threads, gpus, jobs, monkeypatch):
     assert (nodes.asked["num_cpus"], nodes.asked["num_gpus"]) == (threads, gpus)
 
 
+def test_a_run_of_several_processes_asks_for_all_its_cores_and_gpus(monkeypatch):
+    nodes = MadeUpRay({"CPU": 16.0, "GPU": 4.0}, {"CPU": 16.0, "GPU": 1.0})
+    monkeypatch.setitem(sys.modules, "ray", nodes)
+    assert RayEngine(None, 3, 2, 2).jobs == 2
+    assert (nodes.asked["num_cpus"], nodes.asked["num_gpus"]) == (6, 2)
+    with pytest.raises(RunError, match="10 cores and 5 GPUs"):
+        RayEngine(None, 2, 5, 5)
+
+
 @pytest.mark.parametrize(("threads", "gpus", "needs"), [(3, 0, "3 cores"), (1, 1, "1 core and a GPU")])
 def test_no_node_is_large_enough(threads, gpus, needs, monkeypatch):
     """Ray would wait for one without end."""

@@ -37,6 +37,29 @@ def test_draws_are_uniform_on_a_log_scale_and_follow_from_the_seed():
     assert drawn[0] != other.sweep_runs()[0].settings["lr_generator"]
 
 
+def test_ranges_are_on_a_linear_scale_or_of_whole_numbers_where_asked():
+    name, momentum = read_range("lr_decay_from=0:0.5", is_log=False)
+    whole, options = read_range("width=4:64"), read_range("arch.hidden_layers=1:3")
+    assert name == "lr_decay_from" and momentum == Range(0.0, 0.5, is_log=False)
+    assert whole == ("width", Range(4, 64, is_whole=True)) and options[1] == Range(1, 3, is_whole=True)
+    assert read_range("lr_generator=1:2")[1] == Range(1.0, 2.0)
+    sweep = Sweep({}, [0], {name: momentum, **dict([whole, options])}, draws=300)
+    drawn = [member.settings for member in sweep.sweep_runs()]
+    assert sum(each[name] < 0.1 for each in drawn) / len(drawn) == pytest.approx(0.2, abs=0.06)
+    assert sum(each["width"] < 16 for each in drawn) / len(drawn) == pytest.approx(0.5, abs=0.08)
+    assert all(type(each["width"]) is int and 4 <= each["width"] <= 64 for each in drawn)
+    assert {each["arch.hidden_layers"] for each in drawn} == {1, 2, 3}
+    finer = [each.settings for each in sweep.finer_runs([{name: 0.1, "width": 16, "arch.hidden_layers": 2}])]
+    assert all(0.0375 <= each[name] <= 0.1625 and type(each["width"]) is int for each in finer)
+
+
+def test_folders_of_earlier_sweeps_keep_their_names():
+    """They are a hash of the search space, as it was written before ranges had scales."""
+    own = Range(1e-5, 1e-3)
+    assert repr(own) == "Range(low=1e-05, high=0.001)" != repr(Range(1e-5, 1e-3, is_log=False))
+    assert Sweep({}, [0], {"lr_critic": own}, 4).digest == "05e89884"
+
+
 def test_a_longer_sweep_begins_with_the_same_draws():
     few, many = (Sweep({}, [0], {"lr_critic": Range(1e-5, 1e-3)}, draws=n).sweep_runs() for n in (3, 9))
     assert many[:3] == few
@@ -75,7 +98,7 @@ def test_refused_choices(name, text, mentions):
 
 
 @pytest.mark.parametrize(
-    "text", ["lr_generator=1", "lr_generator=1e-3:1e-5", "lr_generator=0:1", "seed=1:9.5"]
+    "text", ["lr_generator=1", "lr_generator=1e-3:1e-5", "lr_generator=0:1", "seed=1:9.5", "loss=1:2"]
 )
 def test_refused_ranges(text):
     with pytest.raises(UsageError, match="LOW:HIGH"):

@@ -118,6 +118,10 @@ def test_impossible_members_are_listed_before_anything_runs(gans, here, tmp_path
         ("--wandb-config --early-stop kl", "--early-stop with --wandb-config"),
         ("--wandb-config --metric modes", "not one number"),
         ("--set width", "SETTING=VALUE"),
+        ("--uniform lr_decay_from=0:0.5", "--uniform has no end"),
+        ("--random 3 --uniform width=9:4", "--uniform width=9:4: give SETTING=LOW:HIGH, LOW < HIGH,"),
+        ("--random 3 --uniform width=4:9 --log-uniform width=4:9", "one range of each setting"),
+        ("--devices-per-run 2 --device mps", "no such device"),
     ],
 )
 def test_refused(gans, here, words, mentions):
@@ -139,6 +143,11 @@ def test_dry_run_lists_members(gans):
     names = ["bce-seed-0", "bce-seed-1", "hinge-seed-0", "hinge-seed-1"]
     assert outcome.out.split() == names
     assert json.loads(gans(f"sweep {TINY} --loss bce,hinge --dry-run --json").out) == {"members": names}
+    ranges = "--log-uniform lr_generator=1e-4:1e-2"
+    drawn = gans(f"sweep {TINY} --loss bce {ranges} --random 10 --dry-run").out
+    same = gans(f"sweep {TINY} --loss bce {ranges} --search random --trials 10 --dry-run").out
+    searched = gans(f"sweep {TINY} --loss bce {ranges} --search tpe --trials 30 --dry-run")
+    assert drawn == same == searched.out and "the first 10 of 30 trials" in searched.err
 
 
 def test_one_failing_member_does_not_stop_the_rest(gans, here, moody, tmp_path):

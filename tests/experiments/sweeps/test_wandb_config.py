@@ -6,6 +6,9 @@ import yaml
 
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
+from experiments.sweeps.search_space import Range, Sweep
+from experiments.sweeps.wandb_config import wandb_config
+from experiments.sweeps.worker import Evaluation
 
 LINE = "sweep --arch dcgan --loss bce,hinge --kimg 20 --seeds 2 --betas 0.0,0.9 --tags a,b --conditional"
 
@@ -50,6 +53,18 @@ def test_draws_are_log_uniform_and_end(gans):
     }
     assert config["method"] == "random" and config["run_cap"] == 10
     assert config["metric"] == {"name": "metric/fid", "goal": "minimize"}
+
+
+def test_ranges_of_other_scales_and_of_whole_numbers():
+    ranges = {
+        "lr_decay_from": Range(0.0, 0.5, is_log=False),
+        "width": Range(8, 64, is_whole=True),
+        "arch.hidden_layers": Range(1, 4, is_log=False, is_whole=True),
+    }
+    found = wandb_config(Sweep({}, [0], ranges, 3), None, None, Evaluation(count=0))["parameters"]
+    assert found["lr-decay-from"] == {"distribution": "uniform", "min": 0.0, "max": 0.5}
+    assert found["width"] == {"distribution": "q_log_uniform_values", "min": 8, "max": 64, "q": 1}
+    assert found["arch.hidden_layers"] == {"distribution": "int_uniform", "min": 1, "max": 4}
 
 
 def test_numbers_reach_agents_whole_and_regularizers_by_name(gans):
