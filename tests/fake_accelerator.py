@@ -1,7 +1,7 @@
 """A pretended accelerator: its tensors live in main memory, and every wait for the device is noted.
 
-It is found as "cuda:N" by whoever asks. An operation that mixes its tensors with those of the CPU fails, as it
-would there, and copies to and from it are noted unless nobody has to wait for them.
+It is found as "cuda:N" by whoever asks. An operation that mixes its tensors with those of the CPU fails, as
+it would there, and copies to and from it are noted unless nobody has to wait for them.
 """
 
 import traceback
@@ -24,6 +24,16 @@ INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
 AWAITED = (
     *(aten._local_scalar_dense.default, aten.equal.default, aten.nonzero.default, aten._unique2.default),
     *(aten.masked_select.default, aten.bincount.default, aten.repeat_interleave.Tensor),
+)
+# See torch.use_deterministic_algorithms. Gradients of embeddings have one in newer versions only; multinomial
+# takes a cumulative sum.
+NONDETERMINISTIC = (
+    *(aten.reflection_pad1d_backward, aten.reflection_pad2d_backward, aten.reflection_pad3d_backward),
+    *(aten.upsample_linear1d_backward, aten.upsample_bilinear2d_backward, aten.upsample_bicubic2d_backward),
+    *(aten._upsample_bilinear2d_aa_backward, aten._upsample_bicubic2d_aa_backward),
+    *(aten.grid_sampler_2d_backward, aten._adaptive_avg_pool2d_backward, aten.adaptive_max_pool2d_backward),
+    *(aten.embedding_dense_backward, aten.nll_loss2d_forward, aten.avg_pool3d_backward, aten.put_),
+    *(aten.cumsum, aten.multinomial, aten.histc, aten.median, aten.kthvalue),
 )
 
 
@@ -112,6 +122,9 @@ class FakeAccelerator(TorchDispatchMode):
         self, func: Any, tensors: list[Tensor], args: Any, kwargs: Any, place: torch.device | None
     ) -> None:
         """Notes what the host must wait for. Raises RuntimeError for what a device cannot compute."""
+        is_strict = place is not None and torch.are_deterministic_algorithms_enabled()
+        if is_strict and func.overloadpacket in NONDETERMINISTIC:
+            raise RuntimeError(f"{func} does not have a deterministic implementation")
         there = [isinstance(each, DeviceTensor) for each in tensors]
         if func in COPIES:
             is_sent = not there[-1] and (place is not None if func is aten._to_copy.default else there[0])
@@ -160,6 +173,7 @@ def _takes_numbers(func: Any, tensors: list[Tensor]) -> bool:
 def fake_accelerator(monkeypatch: pytest.MonkeyPatch, name: str = "cuda:0") -> Iterator[FakeAccelerator]:
     """Context in which PyTorch finds a pretended accelerator."""
     accelerator = FakeAccelerator(name)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.setattr(torch.cuda, "_lazy_init", lambda: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -175,3 +189,5 @@ def fake_accelerator(monkeypatch: pytest.MonkeyPatch, name: str = "cuda:0") -> I
             yield accelerator
     finally:
         torch._C._set_only_lift_cpu_tensors(lifts)
+        torch.use_deterministic_algorithms(False)
+        torch.set_float32_matmul_precision("highest")

@@ -1,14 +1,18 @@
-"""Training on an accelerator: no step waits for it, and no tensor lies elsewhere; shown on a pretended one."""
+"""Training on an accelerator: no step waits for it, no tensor lies elsewhere, and all is deterministic."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import pad
 
 from experiments.config.resolve import resolve
+from experiments.core.console import describe_error
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError
+from experiments.core.seeds import choose_algorithms
 from experiments.core.stop_signal import StopSignal
 from experiments.data.core import batch_stream
 from experiments.training.experiment import Experiment, build
@@ -49,6 +53,7 @@ def tiny(arch: str, **more: Any) -> Settings:
 def waits_of_steps(accelerator: FakeAccelerator, settings: Settings) -> tuple[Experiment, list[str]]:
     """Trains, and returns the experiment with what its steps have waited for."""
     experiment = build(resolve(settings))
+    assert torch.are_deterministic_algorithms_enabled() == settings.get("deterministic", True)
     accelerator.waits.clear()
     train_steps(experiment, 0, [], StopSignal())
     assert all(isinstance(weight, DeviceTensor) for weight in experiment.game.parameters())
@@ -106,7 +111,7 @@ def test_scores_stay_on_the_device_until_a_line_is_due(accelerator: FakeAccelera
 @pytest.mark.parametrize("arch", ["dcgan", "stargan", "swap"])
 def test_it_trains_as_the_cpu_does(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_accelerator(monkeypatch) as accelerator:
-        there = waits_of_steps(accelerator, tiny(arch))[0].ema.average
+        there = waits_of_steps(accelerator, tiny(arch, deterministic=False))[0].ema.average
         found = [weight.held for weight in there.parameters() if isinstance(weight, DeviceTensor)]
     monkeypatch.undo()
     experiment = build(resolve({**tiny(arch), "device": "cpu"}))
@@ -120,15 +125,11 @@ def test_it_trains_as_the_cpu_does(arch: str, monkeypatch: pytest.MonkeyPatch) -
 def test_a_run_keeps_to_the_gpu_that_was_asked_for(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_accelerator(monkeypatch, "cuda:1") as accelerator:
         assert resolve_device("cuda:1") == "cuda:1"
-        with pytest.raises(UsageError, match="--device cuda:2: .* --device cuda:1 or --device cpu"):
+        with pytest.raises(UsageError, match=r"--device cuda:2: .* --device cuda:1 or --device cpu"):
             resolve_device("cuda:2")
         experiment, waits = waits_of_steps(accelerator, tiny(arch, device="cuda:1"))
         assert waits == []
-        assert {
-            str(each.device)
-            for each in experiment.game.state_dict().values()
-            if isinstance(each, torch.Tensor)
-        } == {"cuda:1"}
+        assert {str(weight.device) for weight in experiment.game.parameters()} == {"cuda:1"}
 
 
 def test_the_pretended_accelerator_notes_what_a_real_one_waits_for(accelerator: FakeAccelerator) -> None:
@@ -146,3 +147,38 @@ def test_the_pretended_accelerator_notes_what_a_real_one_waits_for(accelerator: 
     with pytest.raises(RuntimeError, match="several accelerators"):
         x + torch.zeros(3, device="cuda:1")
     assert torch.equal((x * torch.tensor(2.0)).cpu(), torch.tensor([0.0, 2.0, 4.0]))
+
+
+def test_an_operation_without_a_deterministic_form_is_told_with_a_remedy(
+    accelerator: FakeAccelerator,
+) -> None:
+    choose_algorithms(torch.device("cuda"), is_deterministic=True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    x = torch.zeros(1, 1, 4, 4, device="cuda", requires_grad=True)
+    with pytest.raises(RuntimeError) as error:
+        pad(x, (1, 1, 1, 1), "reflect").sum().backward()
+    assert describe_error(error.value).endswith("no deterministic form on a GPU; take --no-deterministic")
+
+
+def test_giving_determinism_up_is_said(
+    accelerator: FakeAccelerator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "gans"):
+        settings = resolve(tiny("mlp", deterministic=False))
+        build(settings)
+    assert "--no-deterministic" in caplog.text
+    assert settings.to_json()["deterministic"]["value"] is False
+    assert torch.backends.cudnn.benchmark and not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_tf32_is_a_matter_of_precision_alone(precision: str, accelerator: FakeAccelerator) -> None:
+    build(resolve(tiny("mlp", precision=precision)))
+    assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == (precision == "tf32")
+
+
+def test_tf32_needs_a_gpu() -> None:
+    with pytest.raises(
+        UsageError, match="--precision tf32 is a mode of NVIDIA's GPUs; take --precision fp32"
+    ):
+        resolve({**tiny("mlp", precision="tf32"), "device": "cpu"})
