@@ -18,6 +18,7 @@ from experiments.data.core import batch_stream
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.trainer import train_steps
+from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from losses.core.device_copies import copy_to
 from tests.conftest import ARCHITECTURES
 from tests.fake_accelerator import DeviceTensor, FakeAccelerator, fake_accelerator
@@ -130,6 +131,17 @@ def test_a_run_keeps_to_the_gpu_that_was_asked_for(arch: str, monkeypatch: pytes
         experiment, waits = waits_of_steps(accelerator, tiny(arch, device="cuda:1"))
         assert waits == []
         assert {str(weight.device) for weight in experiment.game.parameters()} == {"cuda:1"}
+
+
+def test_processes_do_not_share_one_gpu(accelerator: FakeAccelerator) -> None:
+    set_process_part(BatchPart(0, 2))
+    try:
+        with pytest.raises(
+            UsageError, match=r"--device cuda:0 would put all 2 processes .* take --device cuda$"
+        ):
+            build(resolve(tiny("dcgan", device="cuda:0")))
+    finally:
+        set_process_part(WHOLE)
 
 
 def test_the_pretended_accelerator_notes_what_a_real_one_waits_for(accelerator: FakeAccelerator) -> None:
