@@ -26,7 +26,8 @@ from tests.fake_accelerator import DeviceTensor, FakeAccelerator, fake_accelerat
 Settings = dict[str, Any]
 LABELLED = [name for name, architecture in ARCHITECTURES.items() if architecture.takes_labels]
 VARIANTS: dict[str, Settings] = {
-    "augmented": {"augment": (("crop", 0.2), ("flip", 0.5))},
+    "augmented": {"augment": (("crop", 0.2), ("flip", 0.5), ("jitter", 0.2))},
+    "enlarged and cut": {"augment": (("crop", 0.2),), "crop.border": "enlarge"},
     "in micro-batches": {"arch": "r3gan", "micro_batch_size": 4},
     "minibatch discrimination": {"arch": "progan", "minibatch_statistic": "discrimination"},
     "spectral norm": {"critic_norm": "spectral"},

@@ -46,9 +46,8 @@ class ReflectedConvolution(nn.Conv2d):
         super().__init__(inputs, outputs, kernel_size, stride, padding, bias=bias, padding_mode="reflect")
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        rows, columns = self.padding
-        assert isinstance(rows, int) and isinstance(columns, int)
-        padded = pad_by_reflection(x, rows, columns)
+        assert not isinstance(self.padding, str)
+        padded = pad_by_reflection(x, *self.padding)
         return conv2d(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
 
 
