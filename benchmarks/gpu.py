@@ -13,6 +13,7 @@ for is left out, and said.
 """
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -277,6 +278,7 @@ def main() -> None:
                 except Exception as error:  # the other rows are worth as much
                     row = [what, "–", "failed", f"{type(error).__name__}: {error}".splitlines()[0]]
             print(f"| {' | '.join(row)} |", flush=True)
+            gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
     print(f"\n{time.perf_counter() - began:.0f} s in all")
