@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
+from gans.layers.deterministic import LabelEmbedding
 from gans.layers.labels import WithLabel, critic_from_layers
 from gans.layers.norms import dropout
 from gans.layers.sizes import count_halvings
@@ -64,7 +65,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
         layers += blueprint.critic_norm.of_maps(wide)
     layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout), nn.Flatten()]
     features = widths[-1] * (height >> steps) * (width >> steps)
-    vectors = nn.Embedding(blueprint.classes, features) if blueprint.classes else None
+    vectors = LabelEmbedding(blueprint.classes, features) if blueprint.classes else None
     if vectors is not None:
         nn.init.normal_(vectors.weight, 0.0, 0.02)
     return critic_from_layers(layers, nn.Linear(features, 1), vectors).apply(initialize)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.core.presets.r3gan import PRESETS
+from gans.layers.deterministic import LabelEmbedding
 from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.resample import Downsample, Upsample
@@ -121,7 +122,7 @@ class LabelCritic(LabelledChain):
         super().__init__()
         self.features = features
         self.project = initialize(nn.Linear(wide, wide, bias=False))
-        self.vectors = initialize_vectors(nn.Embedding(classes, wide), gain=wide**-0.5)
+        self.vectors = initialize_vectors(LabelEmbedding(classes, wide), gain=wide**-0.5)
 
     @property
     def chain(self) -> list[nn.Module]:

@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
+from gans.layers.deterministic import LabelEmbedding
 from gans.layers.folding import FoldableConvolution
 from gans.layers.labels import Chain, TakesLabel, batch_norm, critic_from_layers
 from gans.layers.norms import dropout
@@ -64,7 +65,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
     blocks: list[nn.Module] = [first_block(blueprint, halving[0])]
     blocks += [critic_block(blueprint, narrow, wide, halves=True) for narrow, wide in pairwise(halving)]
     blocks += [critic_block(blueprint, wide, wide, halves=False) for _ in range(keeping)]
-    vectors = nn.Embedding(blueprint.classes, wide) if blueprint.classes else None
+    vectors = LabelEmbedding(blueprint.classes, wide) if blueprint.classes else None
     if vectors is not None:
         nn.init.xavier_uniform_(vectors.weight)
     logit = initialize(nn.Linear(wide, 1))

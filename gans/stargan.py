@@ -26,6 +26,7 @@ from gans.core.translation import (
 from gans.core.two_player import TwoPlayerGame
 from gans.layers.norms import dropout
 from losses.core.batch_parts import process_part
+from losses.core.device_copies import copy_to
 from losses.core.options import option
 from losses.core.ranks import gather_rows
 from losses.recipe import defaults
@@ -232,7 +233,7 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
 def shuffle_rows(rows: Tensor) -> Tensor:
     """Shuffles the attributes of a batch, so that targets are combinations that occur."""
     whole = gather_rows(rows)
-    return process_part().cut(whole[torch.randperm(len(whole)).to(rows.device)])
+    return process_part().cut(whole[copy_to(torch.randperm(len(whole)), rows.device)])
 
 
 def attribute_loss(groups: Groups, logits: Tensor, rows: Tensor) -> Tensor:

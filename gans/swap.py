@@ -19,6 +19,7 @@ from gans.core.translation import DomainTranslator, PatchOptions, initialize
 from gans.core.two_way import DomainCritics, Pair, TwoWayGame, split_domains
 from gans.layers.sizes import count_halvings, smallest_size
 from losses.core.batch_parts import draw_rows
+from losses.core.device_copies import copy_to
 from losses.core.options import option
 from losses.recipe import defaults
 
@@ -124,9 +125,10 @@ def warp(images: Tensor, deviation: float = 0.1, nodes: int = 5) -> Tensor:
         deviation: standard deviation of the displacements, in half sides of the image.
         nodes: nodes of the grid along each side.
     """
-    moves = draw_rows(lambda rows: torch.randn(rows, 2, nodes, nodes), len(images)).to(images) * deviation
+    drawn = draw_rows(lambda rows: torch.randn(rows, 2, nodes, nodes), len(images))
+    moves = copy_to(drawn, images.device).to(images) * deviation
     pull = interpolate(moves, images.shape[2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
-    identity = torch.eye(2, 3).to(images).expand(len(images), -1, -1)
+    identity = torch.eye(2, 3, device=images.device, dtype=images.dtype).expand(len(images), -1, -1)
     grid = nn.functional.affine_grid(identity, list(images.shape), align_corners=False)
     return grid_sample(images, grid + pull, padding_mode="border", align_corners=False)
 

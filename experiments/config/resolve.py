@@ -104,6 +104,8 @@ def resolve(
         )
     options = _with_found_values(derive_options(stack, flags), stack, source)
     check_trackers(stack.values["track"])
+    if stack.values["precision"] == "tf32" and not request.device.startswith("cuda"):
+        raise UsageError("--precision tf32 is a mode of NVIDIA's GPUs; take --precision fp32")
     spec = RunSpec(Settings(**stack.values, options=options), stack.sources)
     _check_sizes(spec, recorded="" if not is_resolved(file) else f"config {file_name}")
     return spec

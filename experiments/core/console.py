@@ -20,6 +20,7 @@ NO_MEMORY = re.compile(
     r"allocate memory|(out of|insufficient) memory|size calculation overflowed|std::bad_alloc|ALLOC_FAILED",
     re.IGNORECASE,
 )
+NOT_DETERMINISTIC = re.compile(r"(\w+) does not have a deterministic implementation")
 log = logging.getLogger("gans")
 
 
@@ -147,6 +148,8 @@ def describe_error(error: Exception) -> str:
         line = f"{error.filename}: {error.strerror}"
     elif is_out_of_memory(error):
         line = "not enough memory; take a smaller --batch-size, --width, --image-size or number of samples"
+    elif found := NOT_DETERMINISTIC.search(str(error)):
+        line = f"{found[1]} has no deterministic form on a GPU; take --no-deterministic"
     else:
         line = f"{type(error).__name__}: {error} (--debug shows where)"
     return line

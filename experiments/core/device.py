@@ -1,6 +1,7 @@
 """The device to compute on, and the precision."""
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from experiments.core.errors import UsageError
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
 def resolve_device(device: str) -> str:
     """Resolves "auto" to the best device, and checks that this machine has the one asked for.
 
-    "cuda" is the first GPU, and "cuda:N" one of several. Raises UsageError, with the devices that PyTorch can
-    use here, for another, and for one of several where each process has its own.
+    "cuda" is the first GPU, and "cuda:N" one of several. The first call gives up TF32, which only
+    `--precision tf32` allows. Raises UsageError, with the devices that PyTorch can use here, for another, and
+    for one of several where each process has its own.
     """
     import torch
 
     from losses.core.batch_parts import process_part
 
+    _start_exactly()
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] * torch.cuda.is_available()
     others = ["mps"] * torch.backends.mps.is_available() + ["cpu"]
     first = ["cuda"] * bool(gpus)
@@ -41,4 +44,18 @@ def dtype_of(precision: str) -> "torch.dtype":
     """The type of weights and samples in a precision of training."""
     import torch
 
-    return {"fp32": torch.float32, "fp64": torch.float64}[precision]
+    return {"fp32": torch.float32, "tf32": torch.float32, "fp64": torch.float64}[precision]
+
+
+def allow_tf32(is_allowed: bool) -> None:
+    """Lets GPUs round the factors of float32 products and convolutions to 10 bits (TF32), or not."""
+    import torch
+
+    torch.set_float32_matmul_precision("high" if is_allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = is_allowed
+
+
+@cache
+def _start_exactly() -> None:
+    """Gives up TF32, which PyTorch has for convolutions unless told otherwise, once in a process."""
+    allow_tf32(False)

@@ -60,7 +60,7 @@ def setting(
     )
 
 
-PRECISIONS = ("fp32", "fp64")
+PRECISIONS = ("fp32", "tf32", "fp64")
 
 SCHEDULABLE = (
     *("lr_generator", "lr_critic", "beta2", "penalty_weight", "critic_dropout"),
@@ -98,7 +98,14 @@ class Settings:
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     precision: str = setting(
-        choice(*PRECISIONS), "Precision of training; fp64 is for proofs.", default="fp32"
+        choice(*PRECISIONS),
+        "Precision of training; tf32 rounds what a GPU multiplies to 10 bits, fp64 is for proofs.",
+        default="fp32",
+    )
+    deterministic: bool = setting(
+        boolean,
+        "On a GPU: the same command gives the same bits; --no-deterministic takes the fastest algorithms.",
+        default=True,
     )
     seed: int = setting(whole_number(0), "Seed of all randomness.", "N", 0)
     init_from: str | None = setting(

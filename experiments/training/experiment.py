@@ -20,10 +20,10 @@ from experiments.config.resolve import RunSpec
 from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
-from experiments.core.device import dtype_of
+from experiments.core.device import allow_tf32, dtype_of
 from experiments.core.errors import usage_errors
 from experiments.core.named_values import JsonObject, StateDict
-from experiments.core.seeds import make_deterministic, seed_all
+from experiments.core.seeds import choose_algorithms, seed_all
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import rename_keys
@@ -135,8 +135,9 @@ class Experiment:
 def build(spec: RunSpec) -> Experiment:
     """Builds an experiment on the device of the specification, ready for its first step."""
     settings = spec.settings
-    make_deterministic()
     device = torch.device(settings.device)
+    choose_algorithms(device, settings.deterministic)
+    allow_tf32(settings.precision == "tf32")
     seed_all(settings.seed, "weights")
     generator, critic = build_networks(settings)
     data, condition = open_data(settings)

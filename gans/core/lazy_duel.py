@@ -13,6 +13,7 @@ from gans.core.networks import Batch, Condition, LatentNetwork, StyledNetwork, d
 from gans.core.objective import LossSpec, penalty_losses
 from gans.core.player import Losses, Scores
 from gans.core.styles import StyleOptions, mix_styles
+from gans.layers.deterministic import draw_labels
 from losses.core.batch_parts import draw_like, draw_rows
 from losses.core.options import option
 from losses.core.ranks import mean_over_ranks
@@ -103,7 +104,7 @@ class LazyDuel(WrappedGame):
         if not self.draws_labels:
             return real.condition
         shares = self.synthesis.shares
-        return (draw_rows(lambda rows: torch.multinomial(shares, rows, replacement=True), len(real.samples)),)
+        return (draw_rows(lambda rows: draw_labels(shares, rows), len(real.samples)),)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's adversarial loss on as many generated samples as the batch has."""

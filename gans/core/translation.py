@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from gans.core.architecture import Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
+from gans.layers.deterministic import ReflectedConvolution
 from gans.layers.norms import dropout, generator_norm
 from gans.layers.sizes import multiples_near, propose_sizes
 from losses.core.options import option
 
 Borders = Literal["zeros", "reflect"]
+CONVOLUTIONS: dict[Borders, type[nn.Conv2d]] = {"zeros": nn.Conv2d, "reflect": ReflectedConvolution}
 LARGEST_PATCH = 3  # strided layers of a critic of patches: 70×70 pixels
 
 
@@ -196,9 +198,7 @@ class ResidualForm:
         """Layers of a convolution, its norm and ReLU."""
         mode = self.padding if stride == 1 else self.strided_padding
         padding = (kernel_size - 1) // 2
-        convolve = nn.Conv2d(
-            narrow, wide, kernel_size, stride, padding, bias=self._has_bias, padding_mode=mode
-        )
+        convolve = CONVOLUTIONS[mode](narrow, wide, kernel_size, stride, padding, bias=self._has_bias)
         return self._activated(convolve, wide)
 
     def doubling_layers(self, wide: int) -> list[nn.Module]:
@@ -265,7 +265,7 @@ def residual_translator(
     layers += [ResidualBlock(4 * width, form) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
         layers += form.doubling_layers(wide)
-    last = nn.Conv2d(width, outputs, 7, padding=3, bias=form.last_bias, padding_mode=form.padding)
+    last = CONVOLUTIONS[form.padding](width, outputs, 7, padding=3, bias=form.last_bias)
     return nn.Sequential(*layers, last, nn.Tanh())
 
 

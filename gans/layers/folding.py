@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from gans.layers.batch_norm import OVER_RANKS
+from gans.layers.deterministic import ReflectedConvolution
 
 # A layer, and the norm whose channels are the layer's outputs.
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv2d: nn.BatchNorm2d,
+    ReflectedConvolution: nn.BatchNorm2d,
     nn.ConvTranspose2d: nn.BatchNorm2d,
     nn.Linear: nn.BatchNorm1d,
 }

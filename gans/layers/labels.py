@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
+from gans.layers.deterministic import LabelEmbedding, look_up
 from gans.layers.equalized import EqualizedLinear
 
 
@@ -24,7 +24,7 @@ class WithLabel(nn.Module):
     def __init__(self, length: int, classes: int) -> None:
         super().__init__()
         self.total = length * (2 if classes else 1)
-        self.vectors = nn.Embedding(classes, length) if classes else None
+        self.vectors = LabelEmbedding(classes, length) if classes else None
         if self.vectors is not None:
             # Of length 1 at first, as one-hot vectors are. As long as latents, they drown them: dcgan then
             # makes the same picture of a class from every latent.
@@ -54,8 +54,8 @@ class ConditionalBatchNorm(TakesLabel):
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.scale = nn.Embedding(classes, channels)
-        self.shift = nn.Embedding(classes, channels)
+        self.scale = LabelEmbedding(classes, channels)
+        self.shift = LabelEmbedding(classes, channels)
         nn.init.ones_(self.scale.weight)
         nn.init.zeros_(self.shift.weight)
 
@@ -81,7 +81,7 @@ class EqualizedEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.randn(classes, length))
 
     def forward(self, label: Tensor) -> Tensor:
-        return embedding(label, self.weight) / math.sqrt(self.weight.shape[1])
+        return look_up(label, self.weight) / math.sqrt(self.weight.shape[1])
 
 
 class LabelLinear(EqualizedLinear):

@@ -14,13 +14,14 @@ from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.memory import memory_for_data
 from losses.core.batch_parts import process_part
+from losses.core.device_copies import copy_to
 
 CPU = torch.device("cpu")
 BATCHES_AHEAD = 4  # fetched in the background, from data that is not held
 
 
 class IndexedSamples(NamedTuple):
-    """Samples as the data set has them, with their indices, int64 `(N,)`."""
+    """Samples as the data set has them, with their indices, int64 `(N,)`, where the stream looks them up."""
 
     indices: Tensor
     samples: Tensor
@@ -37,6 +38,9 @@ class BatchStream:
         seed: seed of the order.
         purpose: streams of equal length, seed and purpose have the same order.
         device: device of the samples, if they fit.
+
+    Attributes:
+        device: where samples are looked up, which is main memory for those that are not held.
     """
 
     def __init__(
@@ -45,7 +49,11 @@ class BatchStream:
         self.data = _load_if_it_fits(data, device)
         self.batch_schedule, self.seed, self.purpose = batch_schedule, seed, purpose
         self._orders: dict[int, Tensor] = {}
-        self._ahead = None if isinstance(self.data, InMemoryData) else Prefetcher(self.data)
+        self.device, self._ahead = CPU, None
+        if isinstance(self.data, InMemoryData):
+            self.device = self.data.samples.device
+        else:
+            self._ahead = Prefetcher(self.data, is_pinned=device.type == "cuda")
 
     def at(self, position: int) -> IndexedSamples:
         """The batch that begins at that position of the stream."""
@@ -61,7 +69,7 @@ class BatchStream:
 
     def first(self, count: int) -> IndexedSamples:
         """The first `count` samples of the data set, or all if there are fewer."""
-        indices = torch.arange(min(count, len(self.data)))
+        indices = torch.arange(min(count, len(self.data)), device=self.device)
         return IndexedSamples(indices, self.data.fetch(indices))
 
     def _indices(self, position: int) -> Tensor:
@@ -79,7 +87,7 @@ class BatchStream:
         if epoch not in self._orders:
             self._orders = {known: order for known, order in self._orders.items() if abs(known - epoch) < 2}
             random = generator_for(self.seed, self.purpose, epoch)
-            self._orders[epoch] = torch.randperm(len(self.data), generator=random)
+            self._orders[epoch] = copy_to(torch.randperm(len(self.data), generator=random), self.device)
         return self._orders[epoch]
 
 
@@ -88,10 +96,14 @@ class Prefetcher:
 
     The order is known in advance, so nothing that is fetched early can be wrong; only a jump to another
     position (a resume) discards it.
+
+    Args:
+        data: the data set.
+        is_pinned: whether batches lie in pinned memory, from which a GPU copies by itself.
     """
 
-    def __init__(self, data: DataSet) -> None:
-        self.data = data
+    def __init__(self, data: DataSet, is_pinned: bool = False) -> None:
+        self.data, self.is_pinned = data, is_pinned
         # One thread keeps the order; a data set decodes one batch on as many cores as there are.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gans-data")
         self._batches: deque[tuple[int, Future[Tensor]]] = deque()
@@ -106,7 +118,12 @@ class Prefetcher:
 
     def ask(self, position: int, indices: Tensor) -> None:
         """Begins to fetch the batch at a position."""
-        self._batches.append((position, self._thread.submit(self.data.fetch, indices)))
+        self._batches.append((position, self._thread.submit(self._fetch, indices)))
+
+    def _fetch(self, indices: Tensor) -> Tensor:
+        """Fetches samples, in the background."""
+        samples = self.data.fetch(indices)
+        return samples.pin_memory() if self.is_pinned else samples
 
     def take(self) -> Tensor:
         """Takes the next batch; an error while it was fetched is raised here."""

@@ -12,6 +12,7 @@ from experiments.data.core.batch_stream import BatchStream
 from experiments.data.core.dataset import DataSet, Domains
 from gans.core.clock import Clock
 from gans.core.networks import Batch
+from losses.core.device_copies import copy_to
 from losses.core.schedule import Scheduled, value_at
 
 GRID_SAMPLES, SCATTER_SAMPLES = 64, 2000  # that a picture shows: images, points
@@ -47,8 +48,7 @@ class Loader:
         condition: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.batch_schedule, self.device, self.condition = batch_schedule, device, condition
-        self.dtype = dtype
+        self.batch_schedule, self.device, self.dtype = batch_schedule, device, dtype
         self.augment = list(augment)
         self.seen = 0
         self.sources: BatchStream | None = None
@@ -60,6 +60,7 @@ class Loader:
             )
             data = data.b
         self.stream = BatchStream(data, batch_schedule, seed, "order", device)
+        self.condition = None if condition is None else condition.to(self.stream.device)
 
     @property
     def data(self) -> DataSet:
@@ -102,7 +103,7 @@ class Loader:
 
     def prepare(self, samples: Tensor) -> Tensor:
         """Converts raw samples of the data set to samples as the networks see them."""
-        samples = samples.to(self.device, non_blocking=True)
+        samples = copy_to(samples, self.device)
         if samples.dtype == torch.uint8:
             samples = samples.to(self.dtype, memory_format=torch.channels_last)
             return samples.div_(127.5).sub_(1.0)
@@ -111,7 +112,7 @@ class Loader:
     def _with_condition(self, indices: Tensor, samples: Tensor, sources: list[Tensor]) -> Batch:
         """Makes a batch of samples with their condition."""
         if self.condition is not None:
-            known = self.condition[indices].to(self.device, non_blocking=True)
+            known = copy_to(self.condition[indices], self.device)
             sources = [*sources, known.to(self.dtype) if known.is_floating_point() else known]
         return Batch(samples, tuple(sources))
 
