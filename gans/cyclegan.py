@@ -107,7 +107,8 @@ class Generators(DomainTranslator):
         return self._targets
 
     def translate(self, images: Tensor, to: str) -> Tensor:
-        made: Tensor = self.get_submodule(f"to_{to.lower()}")(images)
+        networks = {"A": "to_a", "B": "to_b"}
+        made: Tensor = self.get_submodule(networks[to])(images)
         return made
 
     def generate(self, like: Batch) -> Tensor:

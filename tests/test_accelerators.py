@@ -137,9 +137,7 @@ def test_a_run_keeps_to_the_gpu_that_was_asked_for(arch: str, monkeypatch: pytes
 def test_processes_do_not_share_one_gpu(accelerator: FakeAccelerator) -> None:
     set_process_part(BatchPart(0, 2))
     try:
-        with pytest.raises(
-            UsageError, match=r"--device cuda:0 would put all 2 processes .* take --device cuda$"
-        ):
+        with pytest.raises(UsageError, match=r"--device cuda:0 is one GPU, .* take --device cuda$"):
             build(resolve(tiny("dcgan", device="cuda:0")))
     finally:
         set_process_part(WHOLE)

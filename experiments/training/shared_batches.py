@@ -22,10 +22,6 @@ def share_batches(settings: Settings, game: Game, plan: BatchSchedule) -> None:
     for player in (module for module in game.modules() if isinstance(module, Player)):
         player.micro_batch_size = _asked_size(settings)
     count = process_part().count
-    if count > 1 and ":" in settings.device:
-        raise UsageError(
-            f"--device {settings.device} would put all {count} processes on one GPU; take --device cuda"
-        )
     if count > 1:
         with usage_errors(f"architecture {settings.arch} on {count} processes"):
             share_batch_norms(game)
