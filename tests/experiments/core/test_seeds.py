@@ -39,7 +39,7 @@ def test_own_generators_leave_the_global_one_alone() -> None:
 def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
     """Seeding each step alike would give it the same latents every time."""
     from experiments.core.stop_signal import StopSignal
-    from experiments.training import trainer as loop
+    from experiments.training import steps as loop
     from gans.core.clock import Clock
 
     seeded: list[tuple[int | str, ...]] = []
