@@ -30,14 +30,8 @@ from experiments.core.synonyms import similar_commands, similar_settings
 
 EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
-SHARED_COMMANDS = (
-    "run",
-    "sample",
-    "evaluate",
-    "fid",
-    "stats",
-    "translate",
-)  # that several processes do together
+# Commands that several processes do together.
+SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")
 RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 

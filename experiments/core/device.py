@@ -1,6 +1,5 @@
 """The device to compute on, and the precision."""
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ def resolve_device(device: str) -> str:
     """
     import torch
 
+    from experiments.core.processes import processes_here
     from losses.core.batch_parts import process_part
 
     _start_exactly()
@@ -29,7 +29,7 @@ def resolve_device(device: str) -> str:
     if device not in (*first, *gpus, *others):
         names = " or ".join(f"--device {name}" for name in (*gpus, *others))
         raise UsageError(f"--device {device}: PyTorch finds no such device here; take {names}")
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if process_part().count > 1 else 1
+    processes = processes_here()
     if device == "cuda" and processes > len(gpus):
         raise UsageError(
             f"{processes} processes are more than the {len(gpus)} GPUs here; start as many, or take "

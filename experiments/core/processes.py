@@ -26,7 +26,14 @@ from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import JsonObject
 from gans.core.player import Scores
-from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part, whole_batches
+from losses.core.batch_parts import (
+    WHOLE,
+    BatchPart,
+    map_tensors,
+    process_part,
+    set_process_part,
+    whole_batches,
+)
 from losses.core.ranks import mean_over_ranks
 
 log = logging.getLogger("gans")
@@ -47,6 +54,11 @@ _store: PrefixStore | None = None  # through which the processes can still talk 
 def is_first() -> bool:
     """Whether this is the process that writes, tracks and prints."""
     return process_part().index == 0
+
+
+def processes_here() -> int:
+    """Number of the processes that compute together on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if process_part().count > 1 else 1
 
 
 @contextmanager
@@ -237,19 +249,9 @@ def share_out(compute: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     while turn := list(islice(left, part.count)):
         found: list[Any] = [None] * part.count
         with agreement(), whole_batches():
-            own = _on_cpu(compute(turn[part.index])) if part.index < len(turn) else None
+            own = map_tensors(Tensor.cpu, compute(turn[part.index])) if part.index < len(turn) else None
         dist.all_gather_object(found, own)
         yield from found[: len(turn)]
-
-
-def _on_cpu(value: Any) -> Any:
-    """Tensors, and those within tuples, on the CPU."""
-    if isinstance(value, Tensor):
-        return value.cpu()
-    if isinstance(value, tuple):
-        parts = [_on_cpu(part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    return value
 
 
 def average_scores(scores: Scores) -> Scores:

@@ -13,7 +13,7 @@ from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
 from experiments.training.memory_estimate import estimate
-from experiments.training.shared_batches import check_size, refuse_batch_norm
+from experiments.training.shared_batches import check_size
 from gans.core.clock import Clock
 from gans.core.networks import Batch
 from losses.core.batch_parts import WHOLE, BatchPart, process_part, set_process_part, whole_batches
@@ -69,7 +69,6 @@ def possible_sizes(experiment: Experiment, most: int) -> list[int]:
     for size in range(most, 0, -1):
         asked = replace(settings, micro_batch_size=size)
         try:
-            refuse_batch_norm(settings, experiment.game)
             for segment in experiment.loader.batch_schedule.segments:
                 check_size(asked, experiment.game, segment.batch_size)
         except UsageError:

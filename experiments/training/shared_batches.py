@@ -52,7 +52,7 @@ def check_size(settings: Settings, game: Game, size: int) -> None:
                 f"--micro-batch-size {micro} does not divide the {here} images that a process has of a "
                 f"batch; take {at_once}"
             )
-        refuse_batch_norm(settings, game)
+        _refuse_batch_norm(settings, game)
     if at_once < size:
         with usage_errors(f"architecture {settings.arch}"):
             for module in game.modules():
@@ -60,7 +60,7 @@ def check_size(settings: Settings, game: Game, size: int) -> None:
                     module.check_parts(size, here, at_once)
 
 
-def refuse_batch_norm(settings: Settings, game: nn.Module) -> None:
+def _refuse_batch_norm(settings: Settings, game: nn.Module) -> None:
     """Refuses batch norm in micro-batches. Raises UsageError."""
     if contains_module(game, _BatchNorm):
         raise UsageError(

@@ -35,6 +35,7 @@ def train_steps(
         callbacks_after: called then.
     """
     game, loader = experiment.game, experiment.loader
+    callbacks_before = callbacks if callbacks_together else [*callbacks, *callbacks_after]
     for step in range(start + 1, experiment.total_steps + 1):
         before = loader.clock
         seed_all(*experiment.random_parts, "step", step)
@@ -44,7 +45,7 @@ def train_steps(
         for average in experiment.averages:
             average.follow(loader.seen, loader.seen - before.seen, before.progress)
         progress = Progress(step, loader.seen, before.seen, step == experiment.total_steps)
-        _call(callbacks if callbacks_together else [*callbacks, *callbacks_after], progress, scores)
+        _call(callbacks_before, progress, scores)
         if callbacks_together:
             for callback in callbacks_together:
                 callback(progress, scores)

@@ -102,8 +102,10 @@ class Player(nn.Module):
 
     def _count_passes(self, batch: Iterable[Any]) -> int:
         """Number of passes in which a batch is computed."""
+        if self.micro_batch_size is None:
+            return 1
         rows = next((len(x) for each in batch for x in _tensors(each)), 0)
-        return -(-rows // self.micro_batch_size) if self.micro_batch_size else 1
+        return -(-rows // self.micro_batch_size)
 
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of the last update's gradient over all weights, a scalar; 0 before the first."""

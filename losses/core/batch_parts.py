@@ -168,16 +168,25 @@ def compute_in_passes(count: int, compute: Callable[..., Result], batch: Sequenc
     return results
 
 
-def _cut_each(value: Any, part: BatchPart, cut: list[tuple[Tensor, Tensor]]) -> Any:
-    """Cuts tensors within tuples; notes each with its whole one."""
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Changes a tensor, or those within tuples; leaves anything else as it is."""
     if isinstance(value, Tensor):
-        rows = part.cut(value)
-        cut.append((rows, value))
-        return rows
+        return change(value)
     if isinstance(value, tuple):
-        parts = [_cut_each(each, part, cut) for each in value]
+        parts = [map_tensors(change, part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value
+
+
+def _cut_each(value: Any, part: BatchPart, cut: list[tuple[Tensor, Tensor]]) -> Any:
+    """Cuts tensors within tuples; notes each with its whole one."""
+
+    def cut_one(whole: Tensor) -> Tensor:
+        rows = part.cut(whole)
+        cut.append((rows, whole))
+        return rows
+
+    return map_tensors(cut_one, value)
 
 
 @contextmanager

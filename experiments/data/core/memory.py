@@ -1,6 +1,5 @@
 """Memory that data may take."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from losses.core.batch_parts import process_part
+from experiments.core.processes import processes_here
 
 SHARE = 0.25  # of what is free, which leaves the rest to networks and to everyone else
 FREE_ELSEWHERE = 4 * 2**30  # assumed where the system does not say
@@ -23,7 +22,7 @@ def memory_for_data(device: torch.device) -> int:
 
 def free_memory() -> int:
     """Number of bytes of main memory that are free without swapping, for each process of this machine."""
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if process_part().count > 1 else 1
+    processes = processes_here()
     try:
         with Path("/proc/meminfo").open(encoding="ascii") as file:
             kib = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
