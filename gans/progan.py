@@ -24,6 +24,7 @@ from gans.core.presets.rules import channels_by_size
 from gans.layers.equalized import GAIN, EqualizedConvolution, EqualizedLinear
 from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import PixelNorm
+from gans.layers.recomputation import RecomputableLayers
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
 from losses.core.options import option
@@ -61,7 +62,7 @@ class Generator(GrowingGenerator):
         self.sphere = PixelNorm()
         first = nn.Sequential(nn.LeakyReLU(0.2), PixelNorm(), *generator_layer(widths[0], widths[0]))
         blocks = [
-            nn.Sequential(*generator_layer(wide, narrow), *generator_layer(narrow, narrow))
+            RecomputableLayers(*generator_layer(wide, narrow), *generator_layer(narrow, narrow))
             for wide, narrow in pairwise(widths)
         ]
         self.blocks = nn.ModuleList([first, *blocks])
@@ -100,7 +101,7 @@ class Critic(GrowingCritic, OrderedCritic):
             for wide in widths[first:]
         )
         self.blocks = nn.ModuleList(
-            nn.Sequential(
+            RecomputableLayers(
                 *critic_layer(blueprint, narrow, narrow),
                 *[Blur()] * smooths,
                 *critic_layer(blueprint, narrow, wide, pools=True),

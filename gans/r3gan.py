@@ -23,6 +23,7 @@ from gans.core.presets.r3gan import PRESETS
 from gans.layers.deterministic import LabelEmbedding
 from gans.layers.labels import LabelledChain, WithLabel
 from gans.layers.norms import CriticNorm, dropout
+from gans.layers.recomputation import RecomputableBlock
 from gans.layers.resample import Downsample, Upsample
 from gans.layers.sizes import count_halvings, smallest_size
 from gans.norms.none import NoNorm
@@ -144,7 +145,7 @@ class GenerativeBasis(nn.Module):
         return self.strengths(z)[:, :, None, None] * self.patterns
 
 
-class BottleneckBlock(nn.Module):
+class BottleneckBlock(RecomputableBlock):
     """Residual block `x ↦ x + residual(x)` with an inverted bottleneck (the paper's figure 2c).
 
     The residual is a 1×1 convolution to twice the channels, a 3×3 one in groups, and a 1×1 one back.

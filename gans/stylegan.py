@@ -23,6 +23,7 @@ from gans.core.presets.rules import channels_by_size
 from gans.core.presets.stylegan import BY_SIZE, PRESETS, WASSERSTEIN_FACTORS
 from gans.core.styles import MappingNetwork, Noise, StyleOptions, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear
+from gans.layers.recomputation import RecomputableBlock
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
 from gans.progan import Critic
@@ -126,7 +127,7 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.addcmul(shift[:, :, None, None], normalized, 1 + scale[:, :, None, None])
 
 
-class StyledConvolution(nn.Module):
+class StyledConvolution(RecomputableBlock):
     """A convolution with its epilogue; with `enlarges`, pixels are doubled before and blurred after it."""
 
     def __init__(

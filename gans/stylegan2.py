@@ -17,6 +17,7 @@ from gans.core.presets.stylegan2 import FULL, GAMMA, PRESETS, RATE
 from gans.core.styles import MappingNetwork, Noise, StyleGAN2Mapping, mix_styles, repeat_styles
 from gans.layers.equalized import EqualizedConvolution, EqualizedLinear, ScaledLeakyReLU
 from gans.layers.modulation import ModulatedConvolution
+from gans.layers.recomputation import RecomputableBlock, RecomputableLayers
 from gans.layers.resample import Downsample, Upsample, filter_maps, smoothing_kernel
 from gans.layers.sizes import smallest_size
 from losses.core.options import option
@@ -117,7 +118,7 @@ def mapping_network(blueprint: Blueprint, options: StyleGAN2Options) -> nn.Modul
     return StyleGAN2Mapping(*lengths, options.mapping_layers, options.mapping_rate)
 
 
-class StyledLayer(nn.Module):
+class StyledLayer(RecomputableBlock):
     """A demodulated convolution, noise with one learned scale, bias and leaky ReLU."""
 
     def __init__(
@@ -166,9 +167,16 @@ class Critic(OrderedCritic):
         channels = blueprint.sample_shape[0]
         widths = widths_outwards(blueprint)
         self.options: StyleGAN2Options = blueprint.options or StyleGAN2Options()
-        block = HalvingBlock if self.options.critic_skips == "residual" else halving_layers
+        is_residual = self.options.critic_skips == "residual"
         self.from_image = nn.Sequential(*critic_layer(blueprint, channels, widths[-1], kernel_size=1))
-        self.blocks = nn.Sequential(*(block(blueprint, n, w) for n, w in pairwise(widths[::-1])))
+        self.blocks = nn.Sequential(
+            *(
+                HalvingBlock(blueprint, n, w)
+                if is_residual
+                else RecomputableLayers(*halving_layers(blueprint, n, w))
+                for n, w in pairwise(widths[::-1])
+            )
+        )
         wide = widths[0]
         self.last = nn.Sequential(*critic_head(blueprint, wide))
         self.mapping = StyleGAN2Mapping(0, blueprint.classes, wide) if blueprint.classes else None
@@ -185,7 +193,7 @@ class Critic(OrderedCritic):
         return features.sum(dim=1)
 
 
-class HalvingBlock(nn.Module):
+class HalvingBlock(RecomputableBlock):
     """Residual block that halves the image: `(N, narrow, H, W)` → `(N, wide, H/2, W/2)`.
 
     `(f(x) + g(x)) / √2` keeps the variance.
@@ -193,7 +201,7 @@ class HalvingBlock(nn.Module):
 
     def __init__(self, blueprint: Blueprint, narrow: int, wide: int) -> None:
         super().__init__()
-        self.residual = halving_layers(blueprint, narrow, wide)
+        self.residual = nn.Sequential(*halving_layers(blueprint, narrow, wide))
         self.skip = nn.Sequential(
             Downsample(), EqualizedConvolution(narrow, wide, kernel_size=1, gain=1.0, bias=False)
         )
@@ -202,11 +210,9 @@ class HalvingBlock(nn.Module):
         return (self.residual(x) + self.skip(x)) / math.sqrt(2)
 
 
-def halving_layers(blueprint: Blueprint, narrow: int, wide: int) -> nn.Sequential:
+def halving_layers(blueprint: Blueprint, narrow: int, wide: int) -> list[nn.Module]:
     """Layers of two convolutions, of which the second halves the image."""
-    return nn.Sequential(
-        *critic_layer(blueprint, narrow, narrow), *critic_layer(blueprint, narrow, wide, halves=True)
-    )
+    return critic_layer(blueprint, narrow, narrow) + critic_layer(blueprint, narrow, wide, halves=True)
 
 
 class HalvingConvolution(nn.Module):

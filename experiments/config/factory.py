@@ -28,6 +28,7 @@ from gans.core.networks import GeneratorNetwork
 from gans.core.objective import LossSpec
 from gans.core.optimizer import OptimizerRecipe
 from gans.layers.batch_statistics import MinibatchStatistic
+from gans.layers.recomputation import recompute_activations
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.core.schedule import Scheduled
@@ -85,6 +86,9 @@ def build_networks(settings: Settings) -> tuple[GeneratorNetwork, nn.Module]:
             "leave out --minibatch-statistic"
         )
     blueprint.critic_norm.normalize_weights(critic)
+    if settings.activation_checkpointing:
+        with usage_errors(f"architecture {settings.arch}"):
+            recompute_activations(generator, critic)
     return generator, critic
 
 

@@ -152,6 +152,12 @@ class Settings:
         "N|auto",
         affects_results=False,
     )
+    activation_checkpointing: bool = setting(
+        boolean,
+        "Keep less for the backward pass, which computes activations again: less memory, more time.",
+        default=False,
+        affects_results=False,
+    )
     image_size: Size | None = setting(
         height_and_width, f"Image size in pixels, at most {LARGEST_SIDE} a side.", "S|HxW"
     )

@@ -20,6 +20,7 @@ from experiments.core.value_format import format_value
 from experiments.data.core.open import task_of
 from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition, GeneratorNetwork
+from gans.layers.recomputation import kept_activations
 from losses.core.batch_parts import process_part
 
 
@@ -91,10 +92,14 @@ def _activations_at(
     is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
     seen = batch.condition if is_told else ()
     made = _activations(generator, generator.generate, batch) * generator.passes
-    kept = made, _activations(critic, critic, samples, *seen)
+    judged = _activations(critic, critic, samples, *seen)
     # The critic's step keeps real and fake images, and with a penalty the points, their first backward pass
     # and its graph as well; the generator's step keeps both networks once.
-    return max(kept[1] * (5 if settings.penalty else 2), sum(kept))
+    of_critic = 2 * judged
+    if settings.penalty:
+        with kept_activations(critic):  # the graph of a backward pass is not computed again
+            of_critic += judged + 2 * _activations(critic, critic, samples, *seen)
+    return max(of_critic, made + judged)
 
 
 def _images_at_once(settings: Settings, batch_size: int) -> int:

@@ -12,6 +12,7 @@ from gans.core.architecture import Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.layers.deterministic import ReflectedConvolution
 from gans.layers.norms import dropout, generator_norm
+from gans.layers.recomputation import RecomputableBlock
 from gans.layers.sizes import multiples_near, propose_sizes
 from losses.core.options import option
 
@@ -221,7 +222,7 @@ class ResidualForm:
         return self.options.norm == "plain-instance"
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(RecomputableBlock):
     """Residual block `x ↦ x + f(x)`: two normalized 3×3 convolutions (Johnson et al. 2016)."""
 
     def __init__(self, channels: int, form: ResidualForm = ResidualForm()) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from losses.core.batch_parts import process_part
-from losses.core.ranks import mean_over_ranks
+from losses.core.ranks import gather_rows
 
 
 def normalize_over_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
@@ -15,13 +15,16 @@ def normalize_over_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
     """
     dimensions = [0, *range(2, x.dim())]
     each = [1, -1, *[1] * (x.dim() - 2)]
-    mean = mean_over_ranks(x.mean(dim=dimensions))
-    centred = x - mean.view(each)
-    variance = mean_over_ranks(centred.square().mean(dim=dimensions))
+    of_rank = torch.stack(torch.var_mean(x, dim=dimensions, correction=0))
+    variances, means = gather_rows(of_rank[None]).unbind(dim=1)  # at once: ranks wait longest for each other
+    mean = means.mean(dim=0)
+    variance = (variances + (means - mean).square()).mean(dim=0)
     if norm.track_running_stats:
         _follow(norm, mean.detach(), variance.detach(), x.numel() // x.shape[1] * process_part().count)
-    normalized = centred * (variance + norm.eps).rsqrt().view(each)
-    return normalized * norm.weight.view(each) + norm.bias.view(each) if norm.affine else normalized
+    centred, scale = x - mean.view(each), (variance + norm.eps).rsqrt()
+    if not norm.affine:
+        return centred * scale.view(each)
+    return torch.addcmul(norm.bias.view(each), centred, (scale * norm.weight).view(each))
 
 
 @torch.no_grad()
