@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.processes import joined_processes
 from experiments.core.stop_signal import StopSignal
 from experiments.training.experiment import build
 from experiments.training.steps import train_steps
-from losses.core.batch_parts import BatchPart, set_process_part
 
 Case = dict[str, Any]
 Strengths = dict[str, float]
@@ -96,12 +95,11 @@ def _train_part(
     if prepare is not None:
         prepare()
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(count)}
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=count)
-    set_process_part(BatchPart(rank, count))
-    for number, case in enumerate(cases):
-        torch.save(train(*case), Path(folder, f"{number}-{rank}.pt"))
-    dist.destroy_process_group()
+    with joined_processes():
+        for number, case in enumerate(cases):
+            torch.save(train(*case), Path(folder, f"{number}-{rank}.pt"))
 
 
 def tiny(arch: str, batch_size: int = 8, steps: int = 2) -> Case:

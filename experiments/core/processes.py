@@ -5,6 +5,7 @@ process everything here does nothing.
 """
 
 import hashlib
+import importlib
 import logging
 import os
 import pickle
@@ -69,6 +70,9 @@ def joined_processes() -> Iterator[None]:
     """
     global _store
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    # Imported while there is a group, as by an optimizer, it would keep that in default arguments. Threads of
+    # a group that is still there as Python ends abort the process, now and then.
+    importlib.import_module("torch.distributed.nn.functional")
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -86,12 +90,13 @@ def joined_processes() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         raise RunError(f"the {count} processes do not find each other: {error}") from error
     set_process_part(BatchPart(rank, count))
+    leave_together = False
     try:
         with _silence() if rank > 0 else nullcontext():
             yield
-        dist.destroy_process_group()
+        leave_together = True
     except SystemExit:  # all leave so, as after Ctrl-C
-        dist.destroy_process_group()
+        leave_together = True
         raise
     except RuntimeError as error:
         if is_loss(error):
@@ -99,6 +104,8 @@ def joined_processes() -> Iterator[None]:
         raise
     finally:
         set_process_part(WHOLE)
+        if leave_together or not torch.cuda.is_available():  # NCCL would wait for the others
+            dist.destroy_process_group()
 
 
 @contextmanager

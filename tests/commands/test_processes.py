@@ -24,11 +24,23 @@ RUN = "run --arch dcgan --data shapes --image-size 16 --width 2 --batch-size 8 -
 EVALUATED = "--evaluate-kimg 0.06 --evaluate-metrics fid,kid --evaluate-samples 20 --extractor random-vgg"
 EVALUATED += " --set kid.subset_size=20"
 FEW = "from tests.shortcuts import take_shortcuts; take_shortcuts(setattr); from cli import main; main()"
+THREADS_AFTER = """
+import os, torch
+from pathlib import Path
+from experiments.core.processes import joined_processes
+from losses.core.ranks import sum_over_ranks
+with joined_processes():
+    weight = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([weight])  # its imports must not keep the group of processes
+    sum_over_ranks(weight).sum().backward()
+    optimizer.step()
+print([name for task in Path("/proc/self/task").iterdir() if "gloo" in (name := (task / "comm").read_text())])
+"""
 MOST_SECONDS = 120.0
 
 
-def start(words: str, count: int = 1) -> list["subprocess.Popen[str]"]:
-    """Starts a command in so many processes."""
+def start(words: str, count: int = 1, code: str = FEW) -> list["subprocess.Popen[str]"]:
+    """Starts a command, or other code, in so many processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -37,7 +49,7 @@ def start(words: str, count: int = 1) -> list["subprocess.Popen[str]"]:
     for rank in range(count):
         own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **own}
-        command = [sys.executable, "-c", FEW, *words.split()]
+        command = [sys.executable, "-c", code, *words.split()]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         found.append(subprocess.Popen(command, cwd=ROOT, text=True, env=environment, **streams))
     return found
@@ -120,3 +132,11 @@ def test_work_of_one_process_is_refused_in_several(
         main(["compare", "runs"])
     assert end.value.code == 2
     assert "gans compare is the work of one process; start it without torchrun" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
+def test_no_thread_of_the_engine_is_left_as_python_ends() -> None:
+    """Such a thread aborts the process, where it lets go of a tensor just then."""
+    status, out, err = finish(start("", 2, THREADS_AFTER))
+    assert status == [0, 0], err
+    assert out.split() == ["[]", "[]"]

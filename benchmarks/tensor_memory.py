@@ -1,0 +1,42 @@
+"""Memory of tensors, as an accelerator would have to hold them."""
+
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class TensorMemory(TorchDispatchMode):
+    """Context that counts the memory of the tensors that are made in it, and still there.
+
+    Attributes:
+        peak: the most at any time, in bytes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = self._now = 0
+        self._alive: dict[int, int] = {}  # bytes of each storage, by its address
+
+    def __torch_dispatch__(self, operation: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
+        outputs = operation(*inputs, **(named or {}))
+        for each in tree_leaves(outputs):
+            if isinstance(each, Tensor):
+                self._count(each.untyped_storage())
+        return outputs
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        """Counts a storage until it is freed."""
+        key = storage._cdata
+        if key not in self._alive:
+            self._alive[key] = storage.nbytes()
+            self._now += storage.nbytes()
+            self.peak = max(self.peak, self._now)
+            weakref.finalize(storage, self._release, key)
+
+    def _release(self, key: int) -> None:
+        """Counts a storage no longer."""
+        self._now -= self._alive.pop(key, 0)
