@@ -48,6 +48,7 @@ soak: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/gradient_penalty.py
 	$(VENV)/bin/python benchmarks/overhead.py
 	$(VENV)/bin/python benchmarks/processes.py
+	$(VENV)/bin/python benchmarks/restarts.py
 	$(VENV)/bin/python benchmarks/evaluation.py
 	$(VENV)/bin/python benchmarks/fid_command.py
 	$(VENV)/bin/python benchmarks/kills.py --kills 100

@@ -43,17 +43,17 @@ def train(case: Case, strengths: Strengths) -> State:
             player.set_hyperparameter("eps", 0.1)
     scores: list[Mapping[str, Tensor]] = []
     train_steps(experiment, 0, [lambda progress, found: scores.append(dict(found))], StopSignal())
-    return dict(_tensors({"state": experiment.state_dict(), "scores": scores}))
+    return dict(tensors_of({"state": experiment.state_dict(), "scores": scores}))
 
 
-def _tensors(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
+def tensors_of(value: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """The tensors within dictionaries and lists, by their path."""
     if isinstance(value, Tensor):
         yield name, value
     elif isinstance(value, Mapping | list | tuple):
         parts = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, part in parts:
-            yield from _tensors(part, f"{name}.{key}")
+            yield from tensors_of(part, f"{name}.{key}")
 
 
 def largest_difference(a: State, b: State) -> float:

@@ -79,7 +79,9 @@ def joined_processes() -> Iterator[None]:
     try:
         found = rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
         store, rank, count = next(iter(found))
-        _store = PrefixStore(f"gans/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        # After a restart the store still has the addresses of processes that are gone.
+        store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        _store = PrefixStore("gans", store)
         dist.init_process_group(
             backend,
             store=PrefixStore("engine", store),

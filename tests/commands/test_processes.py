@@ -9,10 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 from cli import main
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, step_of
@@ -36,15 +39,25 @@ with joined_processes():
     optimizer.step()
 print([name for task in Path("/proc/self/task").iterdir() if "gloo" in (name := (task / "comm").read_text())])
 """
+# The first process comes last: until then the store has but its address of the attempt before.
+JOIN_LATE = """
+import os, time
+from experiments.core.processes import joined_processes
+time.sleep(3 if (os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]) == ("0", "1") else 0)
+with joined_processes():
+    pass
+"""
 MOST_SECONDS = 120.0
 
 
-def start(words: str, count: int = 1, code: str = FEW) -> list["subprocess.Popen[str]"]:
-    """Starts a command, or other code, in so many processes."""
+def start(
+    words: str, count: int = 1, code: str = FEW, variables: Mapping[str, str] = MappingProxyType({})
+) -> list["subprocess.Popen[str]"]:
+    """Starts a command, or other code, in so many processes, with further environment variables."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), **variables}
     found = []
     for rank in range(count):
         own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
@@ -140,3 +153,13 @@ def test_no_thread_of_the_engine_is_left_as_python_ends() -> None:
     status, out, err = finish(start("", 2, THREADS_AFTER))
     assert status == [0, 0], err
     assert out.split() == ["[]", "[]"]
+
+
+def test_restarted_processes_do_not_look_for_those_of_before() -> None:
+    """torchrun goes on with the store in which the processes of before have left their addresses."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for attempt in range(2):
+        variables = {"MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+        variables["TORCHELASTIC_RESTART_COUNT"] = str(attempt)
+        status, _, err = finish(start("", 2, JOIN_LATE, variables))
+        assert status == [0, 0], err
