@@ -32,12 +32,12 @@ def measure(settings: dict[str, Any]) -> dict[str, float]:
     import torch
     import torch.distributed as dist
 
-    from benchmarks.tensor_memory import TensorMemory
     from experiments.config.resolve import resolve
     from experiments.core.stop_signal import StopSignal
     from experiments.data import shapes
     from experiments.training.experiment import build
     from experiments.training.steps import train_steps
+    from experiments.training.tensor_memory import TensorMemory
 
     sent, whole = [0.0], dist.all_reduce
     count = int(os.environ.get("WORLD_SIZE", 1))

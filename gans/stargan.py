@@ -277,5 +277,13 @@ architecture = Architecture(
                 "form": "small-images",
             },
         ),
+        # The penalty holds the slope of the sum of four patches, and so that of each to a quarter: the other
+        # losses are a quarter as heavy, or they drown the adversarial one.
+        defaults(
+            preset="laptop",
+            losses=("wgan-gp", "wgan-lp"),
+            penalty_weight=2.5,
+            arch={"classification_weight": 0.5, "reconstruction_weight": 12.5},
+        ),
     ),
 )

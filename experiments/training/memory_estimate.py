@@ -1,112 +1,132 @@
-"""Estimate of a run without running it: parameter counts, length and memory.
+"""Plan of a run without running it: parameter counts, length, and the memory of its steps.
 
 Everything is built on the meta device, which has shapes but no memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from experiments.config.factory import blueprint_of, build_game, build_networks, growth_of_generator
+from experiments.config.factory import (
+    blueprint_of,
+    build_game,
+    build_networks,
+    growth_of_generator,
+    to_device,
+)
 from experiments.config.resolve import RunSpec
-from experiments.config.run_length import Growth, plan_batches
-from experiments.core import registry
+from experiments.config.run_length import plan_batches
 from experiments.core.device import dtype_of
 from experiments.core.settings import Settings
 from experiments.core.value_format import format_value
+from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.open import task_of
-from gans.core.growth import Stage
-from gans.core.networks import Batch, Condition, GeneratorNetwork
-from gans.layers.recomputation import kept_activations
-from losses.core.batch_parts import process_part
+from experiments.training.fixed_layers import fix_layers
+from experiments.training.shared_batches import share_batches
+from experiments.training.tensor_memory import TensorMemory
+from gans.core.clock import Clock
+from gans.core.game import Game
+from gans.core.networks import Batch, Condition
+from losses.core.batch_parts import process_part, whole_batches
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Parameter counts, length and memory of a run.
-
-    Memory is that of weights, gradients, optimizer, EMAs and activations, without the data and what
-    PyTorch itself takes.
-    """
+    """Parameter counts and length of a run."""
 
     generator_parameters: int
     critic_parameters: int
     steps: int
     kimg: float
-    memory_bytes: int
 
 
 def estimate(spec: RunSpec) -> Estimate:
-    """Estimates the sizes of a run from its networks on the meta device.
-
-    Raises UsageError for settings that the networks cannot have.
-    """
-    settings = spec.settings
-    with torch.device("meta"):
-        networks = build_networks(settings)
-    growth = growth_of_generator(settings, networks[0])
-    activations = max(
-        _activations_at(level, settings, growth, *networks) for level in _costliest_levels(growth)
-    )
-    game = build_game(settings, *networks)  # outside: its optimizers import parts that break on this device
-    plan = plan_batches(settings, growth, game.batches_per_round)
-    generator = sum(p.numel() for p in game.generator_network.parameters())
-    critic = sum(p.numel() for p in game.critic_network.parameters())
-    copies = 2 + registry.load("optimizer", settings.optimizer).state_copies  # weights, gradients, moments
-    fixed = (generator + critic) * copies + generator + (critic if settings.critic_ema_kimg else 0)
+    """Counts parameters and length of a run. Raises UsageError for settings that its networks cannot have."""
+    game, plan = _build_without_memory(spec.settings)
     return Estimate(
-        generator,
-        critic,
+        sum(each.numel() for each in game.generator_network.parameters()),
+        sum(each.numel() for each in game.critic_network.parameters()),
         plan.steps,
         plan.images / 1000,
-        (fixed + activations) * dtype_of(settings.precision).itemsize,
     )
 
 
-def _costliest_levels(growth: Growth) -> list[int]:
-    """Levels of growing networks that may need most memory: the last, and any with a larger batch."""
-    last = len(growth.sides) - 1
+def estimate_memory(spec: RunSpec) -> int | None:
+    """Bytes that the tensors of a run take at most, in one process, from its steps on the meta device.
+
+    They are weights, gradients, moments, EMAs and activations, without the data, and what libraries use for a
+    moment. None where a plug-in asks for values of tensors, which are not there. Raises UsageError for
+    settings that the run cannot have.
+    """
+    settings = spec.settings
+    game, plan = _build_without_memory(settings)
+    share_batches(settings, game, plan)
+    state = _size([*game.parameters(), *game.buffers()]) + _size(game.generator_network.parameters())
+    state += _size(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
+    try:
+        return state + max(
+            _memory_of_steps(settings, game, end, count) for end, count in _costly_batches(plan)
+        )
+    except RuntimeError:
+        return None
+
+
+def _build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
+    """Builds the game of a run on the meta device, and plans its batches."""
+    meta = torch.device("meta")
+    with meta:
+        generator, critic = build_networks(settings)
+    fix_layers(settings, generator, critic)
+    # Outside: its optimizers import parts that break on this device.
+    game = to_device(build_game(settings, generator, critic), meta, dtype_of(settings.precision))
+    return game, plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
+
+
+def _size(tensors: Iterable[Tensor]) -> int:
+    """Bytes of tensors."""
+    return sum(each.numel() * each.element_size() for each in tensors)
+
+
+def _costly_batches(plan: BatchSchedule) -> list[tuple[int, int]]:
+    """Ends of the segments that may need most memory, in images shown, with the size of their batches.
+
+    Images grow, so they are the last segment, and those with larger batches.
+    """
+    ends = [*(segment.seen for segment in plan.segments[1:]), plan.images]
+    sizes = [segment.batch_size for segment in plan.segments]
     return [
-        level
-        for level in range(last + 1)
-        if level == last or growth.batch_sizes[level] > growth.batch_sizes[last]
+        (end, size)
+        for index, (end, size) in enumerate(zip(ends, sizes, strict=True))
+        if index == len(sizes) - 1 or size > sizes[-1]
     ]
 
 
-def _activations_at(
-    level: int, settings: Settings, growth: Growth, generator: GeneratorNetwork, critic: nn.Module
-) -> int:
-    """Counts the numbers that a step keeps for its gradients at a level of growing networks."""
-    for module in [*generator.modules(), *critic.modules()]:
-        if isinstance(module, Stage):
-            module.set(float(level))
-    count, halvings = _images_at_once(settings, growth.batch_sizes[level]), len(growth.sides) - 1 - level
-    shape = blueprint_of(settings).sample_shape
-    size = [pixels >> halvings for pixels in shape[1:]]
-    # Made one by one: on this device by default, a network could not draw lots on the way.
-    samples = torch.empty(count, shape[0], *size, device="meta")
-    batch = Batch(samples, meta_condition(settings, samples))
-    is_told = task_of(settings) in ("noise", "pairs")  # whether the critic is told what the generator is
-    seen = batch.condition if is_told else ()
-    made = _activations(generator, generator.generate, batch) * generator.passes
-    judged = _activations(critic, critic, samples, *seen)
-    # The critic's step keeps real and fake images, and with a penalty the points, their first backward pass
-    # and its graph as well; the generator's step keeps both networks once.
-    of_critic = 2 * judged
-    if settings.penalty:
-        with kept_activations(critic):  # the graph of a backward pass is not computed again
-            of_critic += judged + 2 * _activations(critic, critic, samples, *seen)
-    return max(of_critic, made + judged)
+def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) -> int:
+    """Bytes of what a step makes just before so many images have been shown, when all penalties are due."""
+    loader = _ShapeLoader(
+        settings, Clock(max(0, end - batch_size), 0, 1.0), -(-batch_size // process_part().count)
+    )
+    with whole_batches(), TensorMemory() as memory:
+        for _ in range(2):  # from the second on, the moments of both optimizers are there from its beginning
+            game.round(loader)
+    return memory.peak
 
 
-def _images_at_once(settings: Settings, batch_size: int) -> int:
-    """Number of images of a batch that a process computes at once."""
-    of_process = -(-batch_size // process_part().count)
-    micro = settings.micro_batch_size
-    return min(of_process, micro) if isinstance(micro, int) else of_process
+class _ShapeLoader:
+    """A loader of batches without values, at one time of a run."""
+
+    def __init__(self, settings: Settings, clock: Clock, count: int) -> None:
+        self.settings, self.clock, self.count = settings, clock, count
+
+    def next_batch(self) -> Batch:
+        """Makes the next batch."""
+        shape, dtype = blueprint_of(self.settings).sample_shape, dtype_of(self.settings.precision)
+        samples = torch.empty(self.count, *shape, device="meta", dtype=dtype)
+        if len(shape) == 3:
+            samples = samples.to(memory_format=torch.channels_last)
+        return Batch(samples, meta_condition(self.settings, samples))
 
 
 def meta_condition(settings: Settings, samples: Tensor) -> Condition:
@@ -119,26 +139,12 @@ def meta_condition(settings: Settings, samples: Tensor) -> Condition:
     return () if task_of(settings) == "noise" else (samples,)
 
 
-def _activations(network: nn.Module, use: Callable[..., Tensor], *inputs: Any) -> int:
-    """Counts the numbers that autograd keeps of one use of a network, weights left out."""
-    kept: dict[int, Tensor] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[id(tensor)] = tensor  # alive until counted, so that no two share an id
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        use(*inputs)
-    known = {id(tensor) for tensor in [*inputs, *network.parameters(), *network.buffers()]}
-    return sum(tensor.numel() for key, tensor in kept.items() if key not in known)
-
-
 def describe_plan(spec: RunSpec) -> str:
     """Describes a run before it starts: every setting with its source, parameter counts, length and memory.
 
     The result is lines that nothing wraps.
     """
-    sizes = estimate(spec)
+    sizes, memory = estimate(spec), estimate_memory(spec)
     rows = [("setting", "value", "from")]
     rows += [
         (name, format_value(value, name), spec.sources[name])
@@ -151,6 +157,8 @@ def describe_plan(spec: RunSpec) -> str:
         f"generator   {sizes.generator_parameters:>12,} parameters",
         f"critic      {sizes.critic_parameters:>12,} parameters",
         f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg",
-        f"memory      {sizes.memory_bytes / 2**20:>12,.0f} MiB on {spec.settings.device}, about",
+        "memory           unknown: a component asks for values of tensors"
+        if memory is None
+        else f"memory      {memory / 2**20:>12,.0f} MiB on {spec.settings.device}, without the data",
     ]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from experiments.core.processes import min_over_ranks
 from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
-from experiments.training.memory_estimate import estimate
+from experiments.training.memory_estimate import estimate_memory
 from experiments.training.shared_batches import check_size
 from gans.core.clock import Clock
 from gans.core.networks import Batch
@@ -153,9 +153,9 @@ class _OwnRows:
 
 
 def _estimate(experiment: Experiment, size: int) -> float:
-    """Bytes that a step with micro-batches of a size takes, estimated."""
+    """Bytes that a step with micro-batches of a size takes, estimated; 0 where they are not known."""
     spec = experiment.spec
-    return estimate(replace(spec, settings=replace(spec.settings, micro_batch_size=size))).memory_bytes
+    return estimate_memory(replace(spec, settings=replace(spec.settings, micro_batch_size=size))) or 0
 
 
 def _memory_of(experiment: Experiment) -> int:

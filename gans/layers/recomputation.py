@@ -1,7 +1,5 @@
 """Blocks of layers that compute their activations again in the backward pass, and need less memory."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -50,16 +48,3 @@ def recompute_activations(*networks: nn.Module) -> None:
                     "--activation-checkpointing"
                 )
         block.recomputes = True
-
-
-@contextmanager
-def kept_activations(network: nn.Module) -> Iterator[None]:
-    """Context in which the blocks of a network keep all activations."""
-    blocks = [each for each in network.modules() if isinstance(each, RecomputableBlock) and each.recomputes]
-    for block in blocks:
-        block.recomputes = False
-    try:
-        yield
-    finally:
-        for block in blocks:
-            block.recomputes = True

@@ -70,7 +70,7 @@ LAPTOP: dict[str, tuple[Row, dict[str, Any]]] = {
     ),
     "stargan": (
         (32, 8, 40.0, None, 16, 1, 1e-3, 0.0),
-        {"arch.classification_weight": 2.0, "arch.reconstruction_weight": 50.0}
+        {"arch.classification_weight": 0.5, "arch.reconstruction_weight": 12.5, "penalty_weight": 2.5}
         | {"arch.form": "small-images"},
     ),
     "swap": ((32, 16, 120.0, None, 16, 1, 5e-4, 0.0), {}),

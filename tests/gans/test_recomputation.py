@@ -10,8 +10,8 @@ from experiments.config.factory import build_networks
 from experiments.config.resolve import resolve
 from experiments.core import registry
 from experiments.core.errors import UsageError
-from experiments.training.memory_estimate import estimate
-from gans.layers.recomputation import RecomputableBlock, RecomputableLayers, kept_activations
+from experiments.training.memory_estimate import estimate_memory
+from gans.layers.recomputation import RecomputableBlock, RecomputableLayers
 
 RANDOM: dict[str, Case] = {
     "dropout and labels": {"arch": "progan", "critic_dropout": 0.5, "conditional": True},
@@ -55,7 +55,7 @@ def test_norms_that_change_with_every_pass_are_refused(norm: str, kind: str) -> 
 
 
 def resolve_and_estimate(case: dict[str, Any]) -> int:
-    return estimate(resolve({**case, "device": "cpu"})).memory_bytes
+    return estimate_memory(resolve({**case, "device": "cpu"})) or 0
 
 
 def test_a_block_keeps_its_inputs_alone() -> None:
@@ -70,9 +70,6 @@ def test_a_block_keeps_its_inputs_alone() -> None:
     assert count(x) == 5 * 12
     block.recomputes = True
     assert count(x) == 12
-    with kept_activations(block):
-        assert count(x) == 5 * 12
-    assert count(x) == 12 and block.recomputes
 
 
 def test_a_run_is_estimated_to_need_less() -> None:

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from experiments.config.resolve import resolve
 from experiments.training.experiment import build
-from experiments.training.memory_estimate import estimate
 from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
 
 Gans = Callable[..., Any]
@@ -166,44 +163,6 @@ def test_a_set_that_grew_is_another(gans: Gans, refused: Refused, workplace: Pat
     (workplace / "run" / "generator.safetensors").unlink()
     Image.new("RGB", (8, 8)).save(workplace / "sets" / "A" / "999.png")
     refused(2, ("140 samples then, 141 now",), f"{words} --steps 2 --checkpoint-kimg 0.004")
-
-
-@pytest.mark.parametrize("arch", TRANSLATORS)
-def test_the_estimate_of_memory_is_that_of_the_games_objectives(
-    arch: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What autograd keeps of either player's objective, as it is played, without the weights; to a third,
-    since losses keep something too."""
-    monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 8)
-    config = resolve(
-        {"arch": arch, "image_size": (32, 32), "width": 4, "batch_size": 4, "penalty": (), "steps": 1}
-        | {"optimizer": "sgd", "loss": "lsgan", "device": "cpu"}
-    )
-    planned, experiment = estimate(config), build(config)
-    copies = 3 * planned.generator_parameters + 2 * planned.critic_parameters  # weights, gradients, average
-    kept: list[int] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        storages.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-        return tensor
-
-    for name in ("generator", "critic"):
-        game: Any = getattr(experiment.game, "duel", experiment.game)
-        player = getattr(game, name)
-        minimise = player.minimise
-
-        def measure(*arguments: Any, minimise: Any = minimise) -> Any:
-            storages.clear()
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                scores = minimise(*arguments)
-            kept.append(sum(tensor.numel() for at, tensor in storages.items() if at not in weights))
-            return scores
-
-        monkeypatch.setattr(player, "minimise", measure)
-    storages: dict[int, Tensor] = {}
-    weights = {parameter.untyped_storage().data_ptr() for parameter in experiment.game.parameters()}
-    experiment.game.round(experiment.loader)
-    assert max(kept) == pytest.approx(planned.memory_bytes / 4 - copies, rel=1 / 3)
 
 
 def test_the_config_of_a_run_repeats_it(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:

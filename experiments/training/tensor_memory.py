@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class TensorMemory(TorchDispatchMode):
+class TensorMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Context that counts the memory of the tensors that are made in it, and still there.
 
     Attributes:
@@ -17,14 +17,18 @@ class TensorMemory(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = self._now = 0
         self._alive: dict[int, int] = {}  # bytes of each storage, by its address
 
     def __torch_dispatch__(self, operation: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
         outputs = operation(*inputs, **(named or {}))
+        before = {
+            each.untyped_storage()._cdata for each in tree_leaves((inputs, named)) if isinstance(each, Tensor)
+        }
         for each in tree_leaves(outputs):
-            if isinstance(each, Tensor):
+            # Views of what was there before, and tensors changed in place, take nothing.
+            if isinstance(each, Tensor) and each.untyped_storage()._cdata not in before:
                 self._count(each.untyped_storage())
         return outputs
 
