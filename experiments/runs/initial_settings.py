@@ -1,5 +1,6 @@
 """Settings of a run that begins from weights, whose networks it builds unless asked otherwise."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -42,8 +43,8 @@ def resolve_run(
     """Resolves the settings of a new run, as `resolve` does, with those that initial weights bring.
 
     With `--init-from` the networks are built as those that it names; where the image size is another, with
-    the width at which most of their weights fit. The EMA has no ramp-up, as published for fine-tuning, and a
-    half-life of at most EMA_SHARE of the run; the learning rates warm up.
+    the width at which most of their weights fit. The EMA has no ramp-up, as published for fine-tuning, and on
+    other data a half-life of at most EMA_SHARE of the run; the learning rates warm up.
 
     Args:
         folder: where the run is to be. One that began from the same weights has what it needs of them.
@@ -67,7 +68,8 @@ def resolve_run(
         )
     layers = _layers(weights, asked)
     spec = resolve(flags, file, file_name, strengths, layers)
-    layers += [(f"{ORIGIN}: of the length of the run", _shares_of_length(spec.settings))]
+    shares = _shares_of_length(spec.settings, has_new_data=not _has_same_data(weights, asked))
+    layers += [(f"{ORIGIN}: of the length of the run", shares)]
     if spec.settings.image_size != weights.settings.image_size and "width" not in asked:
         width, size = _best_width(spec.settings, weights), spec.settings.image_size or (0, 0)
         layers += [(f"{ORIGIN} {name}, at {size[0]}x{size[1]}", {"width": width})]
@@ -83,7 +85,7 @@ def _layers(weights: InitialWeights, asked: SettingValues) -> list[Layer]:
     if isinstance(weights.ema, GrowingGenerator) and own.image_size:  # it has grown so far
         stage = weights.ema.stage
         values["arch.initial_side"] = max(own.image_size) >> (stage.levels - int(stage.now))
-    if absolute_spec(asked.get("data") or own.data or "-") == own.data:
+    if _has_same_data(weights, asked):
         values["conditional"] = own.conditional
     if asked.get("loss") in (None, own.loss):
         values |= {"critic_norm": own.critic_norm, "minibatch_statistic": own.minibatch_statistic}
@@ -93,13 +95,21 @@ def _layers(weights: InitialWeights, asked: SettingValues) -> list[Layer]:
     return [(f"{ORIGIN}: usual for fine-tuning", tuning), (origin, {**values, "init_hash": weights.hash})]
 
 
-def _shares_of_length(settings: Settings) -> dict[str, float]:
+def _has_same_data(weights: InitialWeights, asked: SettingValues) -> bool:
+    """Whether a run is to have the data that weights were trained on."""
+    own = weights.settings.data
+    return absolute_spec(asked.get("data") or own or "-") == own
+
+
+def _shares_of_length(settings: Settings, has_new_data: bool) -> dict[str, float]:
     """The warm-up and the half-lives of EMAs, where they would take too much of a short run.
 
-    A half-life that a preset lets rise from 0 is a number at once: the EMA would forget what it begins as.
+    On the data that weights come from the EMA is as slow as ever: it goes on, and has nothing to forget. A
+    half-life that a preset lets rise from 0 is a number at once, or it would forget what it begins as.
     """
     kimg = planned_images(settings, [settings.batch_size]) / 1000
-    most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": EMA_SHARE, "critic_ema_kimg": EMA_SHARE}
+    of_ema = EMA_SHARE if has_new_data else math.inf
+    most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": of_ema, "critic_ema_kimg": of_ema}
     moving = {key for key, *_ in settings.schedule}
     found = {name: min(getattr(settings, name), share * kimg) for name, share in most.items()}
     return {name: value for name, value in found.items() if value < getattr(settings, name) or name in moving}
