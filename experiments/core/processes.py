@@ -10,17 +10,19 @@ import logging
 import os
 import pickle
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from experiments.core.console import describe_error
@@ -79,8 +81,7 @@ def joined_processes() -> Iterator[None]:
     try:
         found = rendezvous("env://", timeout=timedelta(seconds=SECONDS_TO_JOIN))
         store, rank, count = next(iter(found))
-        # After a restart the store still has the addresses of processes that are gone.
-        store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        store = _fresh_store(store, rank, count)
         _store = PrefixStore("gans", store)
         dist.init_process_group(
             backend,
@@ -108,6 +109,34 @@ def joined_processes() -> Iterator[None]:
         set_process_part(WHOLE)
         if leave_together or not torch.cuda.is_available():  # NCCL would wait for the others
             dist.destroy_process_group()
+
+
+def _fresh_store(store: Store, rank: int, count: int) -> Store:
+    """The part of a store that belongs to the processes that are here now.
+
+    After a restart by torchrun it still has the addresses of those of before, and machines count restarts
+    each for itself. So the first process answers a number that each of the others has just drawn with one of
+    its own, until all have met it.
+
+    Raises RuntimeError where that takes too long.
+    """
+    own = uuid4().hex
+    if rank > 0:
+        store.set(f"drawn by {rank}", own)
+        first = store.get(f"answer to {own}").decode()  # waits for it
+        store.set(f"{first} met by {rank}", "")
+        return PrefixStore(first, store)
+    others, end = set(range(1, count)), time.monotonic() + SECONDS_TO_JOIN
+    while others:
+        for other in sorted(others):
+            if store.check([f"{own} met by {other}"]):
+                others.remove(other)
+            elif store.check([f"drawn by {other}"]):
+                store.set(f"answer to {store.get(f'drawn by {other}').decode()}", own)
+        if time.monotonic() > end:
+            raise RuntimeError(f"{len(others)} are missing")
+        time.sleep(0.01 if others else 0)
+    return PrefixStore(own, store)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def resolve_run(
 
     With `--init-from` the networks are built as those that it names; where the image size is another, with
     the width at which most of their weights fit. The EMA has no ramp-up, as published for fine-tuning, and on
-    other data a half-life of at most EMA_SHARE of the run; the learning rates warm up.
+    other data, or in other networks, a half-life of at most EMA_SHARE of the run; the learning rates warm up.
 
     Args:
         folder: where the run is to be. One that began from the same weights has what it needs of them.
@@ -68,7 +68,8 @@ def resolve_run(
         )
     layers = _layers(weights, asked)
     spec = resolve(flags, file, file_name, strengths, layers)
-    shares = _shares_of_length(spec.settings, has_new_data=not _has_same_data(weights, asked))
+    goes_on = _has_same_data(weights, asked) and _has_same_networks(weights.settings, spec.settings)
+    shares = _shares_of_length(spec.settings, goes_on)
     layers += [(f"{ORIGIN}: of the length of the run", shares)]
     if spec.settings.image_size != weights.settings.image_size and "width" not in asked:
         width, size = _best_width(spec.settings, weights), spec.settings.image_size or (0, 0)
@@ -101,14 +102,23 @@ def _has_same_data(weights: InitialWeights, asked: SettingValues) -> bool:
     return absolute_spec(asked.get("data") or own or "-") == own
 
 
-def _shares_of_length(settings: Settings, has_new_data: bool) -> dict[str, float]:
+def _has_same_networks(own: Settings, other: Settings) -> bool:
+    """Whether networks have the same layers, so that none of them is new."""
+    are_equal = all(getattr(own, name) == getattr(other, name) for name in NETWORK)
+    return are_equal and network_options(own) == network_options(other)
+
+
+def _shares_of_length(settings: Settings, goes_on: bool) -> dict[str, float]:
     """The warm-up and the half-lives of EMAs, where they would take too much of a short run.
 
-    On the data that weights come from the EMA is as slow as ever: it goes on, and has nothing to forget. A
-    half-life that a preset lets rise from 0 is a number at once, or it would forget what it begins as.
+    A half-life that a preset lets rise from 0 is a number at once: the EMA would forget what it begins as.
+
+    Args:
+        goes_on: whether the weights come from the same data and networks. Then the EMA is as slow as ever,
+            with nothing to forget.
     """
     kimg = planned_images(settings, [settings.batch_size]) / 1000
-    of_ema = EMA_SHARE if has_new_data else math.inf
+    of_ema = math.inf if goes_on else EMA_SHARE
     most = {"lr_warmup_kimg": WARMUP_SHARE, "ema_kimg": of_ema, "critic_ema_kimg": of_ema}
     moving = {key for key, *_ in settings.schedule}
     found = {name: min(getattr(settings, name), share * kimg) for name, share in most.items()}

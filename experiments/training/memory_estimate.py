@@ -19,6 +19,7 @@ from experiments.config.factory import (
 from experiments.config.resolve import RunSpec
 from experiments.config.run_length import plan_batches
 from experiments.core.device import dtype_of
+from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.core.value_format import format_value
 from experiments.data.core.batch_sizes import BatchSchedule
@@ -53,12 +54,15 @@ def estimate(spec: RunSpec) -> Estimate:
     )
 
 
-def estimate_memory(spec: RunSpec) -> int | None:
-    """Bytes that the tensors of a run take at most, in one process, from its steps on the meta device.
+class UnknownMemoryError(UsageError):
+    """A component of a run asks for values of tensors, which an estimate does not have."""
+
+
+def estimate_memory(spec: RunSpec) -> int:
+    """Bytes that the tensors of a run take at most, about, in one process: from its steps on the meta device.
 
     They are weights, gradients, moments, EMAs and activations, without the data, and what libraries use for a
-    moment. None where a plug-in asks for values of tensors, which are not there. Raises UsageError for
-    settings that the run cannot have.
+    moment. Raises UnknownMemoryError, and UsageError for settings that the run cannot have.
     """
     settings = spec.settings
     game, plan = _build_without_memory(settings)
@@ -69,8 +73,9 @@ def estimate_memory(spec: RunSpec) -> int | None:
         return state + max(
             _memory_of_steps(settings, game, end, count) for end, count in _costly_batches(plan)
         )
-    except RuntimeError:
-        return None
+    except (RuntimeError, TypeError) as error:
+        line = str(error).partition("\n")[0]
+        raise UnknownMemoryError(f"a component does not compute without values: {line}") from error
 
 
 def _build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
@@ -105,13 +110,16 @@ def _costly_batches(plan: BatchSchedule) -> list[tuple[int, int]]:
 
 def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) -> int:
     """Bytes of what a step makes just before so many images have been shown, when all penalties are due."""
-    loader = _ShapeLoader(
-        settings, Clock(max(0, end - batch_size), 0, 1.0), -(-batch_size // process_part().count)
-    )
+    of_process, micro = -(-batch_size // process_part().count), settings.micro_batch_size
+    # The second pass of an update has the gradients of the first beside it, and further ones need no more.
+    count = min(of_process, 2 * micro) if isinstance(micro, int) else of_process
+    loader = _ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
+    left_out = of_process / count - 1
     with whole_batches(), TensorMemory() as memory:
         for _ in range(2):  # from the second on, the moments of both optimizers are there from its beginning
             game.round(loader)
-    return memory.peak
+    samples, condition = loader.next_batch()
+    return memory.peak + round(left_out * _size([samples, *condition]))
 
 
 class _ShapeLoader:
@@ -144,7 +152,11 @@ def describe_plan(spec: RunSpec) -> str:
 
     The result is lines that nothing wraps.
     """
-    sizes, memory = estimate(spec), estimate_memory(spec)
+    sizes = estimate(spec)
+    try:
+        memory = f"memory      {estimate_memory(spec) / 2**20:>12,.0f} MiB on {spec.settings.device}, about"
+    except UnknownMemoryError as error:
+        memory = f"memory           unknown: {error}"
     rows = [("setting", "value", "from")]
     rows += [
         (name, format_value(value, name), spec.sources[name])
@@ -157,8 +169,6 @@ def describe_plan(spec: RunSpec) -> str:
         f"generator   {sizes.generator_parameters:>12,} parameters",
         f"critic      {sizes.critic_parameters:>12,} parameters",
         f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg",
-        "memory           unknown: a component asks for values of tensors"
-        if memory is None
-        else f"memory      {memory / 2**20:>12,.0f} MiB on {spec.settings.device}, without the data",
+        memory,
     ]
     return "\n".join(lines)

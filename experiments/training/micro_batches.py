@@ -12,7 +12,7 @@ from experiments.core.processes import min_over_ranks
 from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
-from experiments.training.memory_estimate import estimate_memory
+from experiments.training.memory_estimate import UnknownMemoryError, estimate_memory
 from experiments.training.shared_batches import check_size
 from gans.core.clock import Clock
 from gans.core.networks import Batch
@@ -28,7 +28,8 @@ def choose_micro_batch_size(experiment: Experiment) -> None:
     """Sets the largest micro-batches that fit: tries steps on the device, with the largest batch first.
 
     On a CPU, where a process that takes too much is killed, the estimate of `--dry-run` decides. Nothing of
-    the experiment's state changes. Raises RunError where not even the smallest fit.
+    the experiment's state changes. Raises RunError where not even the smallest fit, and UsageError where
+    there is no estimate.
     """
     largest = max(_sizes_here(experiment))
     possible = [largest, *possible_sizes(experiment, largest - 1)]
@@ -57,7 +58,10 @@ def describe_lack_of_memory(experiment: Experiment) -> str:
     if not smaller:
         return f"not enough memory for {now} images at once; take a smaller {remedy}"
     memory = _memory_of(experiment)
-    fitting = next((size for size in smaller if _estimate(experiment, size) < 0.8 * memory), smaller[-1])
+    try:
+        fitting = next((size for size in smaller if _estimate(experiment, size) < 0.8 * memory), smaller[-1])
+    except UnknownMemoryError:
+        fitting = smaller[0]
     return (
         f"not enough memory for {now} images at once; the same with --micro-batch-size {fitting} needs less"
     )
@@ -92,7 +96,10 @@ def _set_size(experiment: Experiment, size: int) -> None:
 def _fits(experiment: Experiment, size: int) -> bool:
     """Whether steps with micro-batches of a size fit into memory, wherever batches or images are largest."""
     if not _can_be_tried(experiment):
-        return _estimate(experiment, size) * ESTIMATE_SLACK < _memory_of(experiment)
+        try:
+            return _estimate(experiment, size) * ESTIMATE_SLACK < _memory_of(experiment)
+        except UnknownMemoryError as error:
+            raise UsageError(f"--micro-batch-size auto: {error}; take a number") from error
     loader = _OwnRows(experiment.loader, process_part())
     weights = max(sum(weight.numel() for weight in player.weights) for player in experiment.players)
     try:
@@ -153,9 +160,9 @@ class _OwnRows:
 
 
 def _estimate(experiment: Experiment, size: int) -> float:
-    """Bytes that a step with micro-batches of a size takes, estimated; 0 where they are not known."""
+    """Bytes that a step with micro-batches of a size takes, estimated. Raises UnknownMemoryError."""
     spec = experiment.spec
-    return estimate_memory(replace(spec, settings=replace(spec.settings, micro_batch_size=size))) or 0
+    return estimate_memory(replace(spec, settings=replace(spec.settings, micro_batch_size=size)))
 
 
 def _memory_of(experiment: Experiment) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
 
@@ -13,7 +13,8 @@ class RecomputableBlock(nn.Module):
     """A block of layers that may keep its inputs alone for the backward pass, which computes the rest again.
 
     Of a network of such blocks, activations take the memory of one block and of the blocks' inputs (Chen et
-    al. 2016, arXiv:1604.06174). Random numbers are drawn again from the same state: bits stay the same.
+    al. 2016, arXiv:1604.06174). Random numbers are drawn again from the same state: bits stay the same, if no
+    layer changes anything of its own as it computes.
     """
 
     recomputes = False
@@ -41,8 +42,12 @@ def recompute_activations(*networks: nn.Module) -> None:
         )
     for block in blocks:
         for layer in block.modules():
-            if isinstance(layer, _BatchNorm | _SpectralNorm):
-                kind = "batch norm" if isinstance(layer, _BatchNorm) else "spectral norm"
+            if isinstance(layer, _BatchNorm) or is_parametrized(layer):
+                kind = (
+                    "batch norm"
+                    if isinstance(layer, _BatchNorm)
+                    else "weights made from others (spectral norm)"
+                )
                 raise ValueError(
                     f"its blocks have {kind}, which changes whenever they are computed; leave out "
                     "--activation-checkpointing"

@@ -87,6 +87,8 @@ def test_settings_are_recorded_with_their_source(source: str, gans: Gans) -> Non
     assert (spec.settings.lr_warmup_kimg, spec.settings.ema_kimg) == (1.0, 70.0)
     spec = resolve_run({"init_from": source, "kimg": 40.0, "data": "shapes-attributes"})
     assert (spec.settings.lr_warmup_kimg, spec.settings.ema_kimg) == (1.0, 2.0), "on others it is as short"
+    spec = resolve_run({"init_from": source, "kimg": 40.0, "image_size": (32, 32)})
+    assert spec.settings.ema_kimg == 2.0, "new layers have random weights to forget"
     assert "layers of 4–16 px taken" in done.err or "layers of 8–16 px taken" in done.err
     table = gans(f"run --init-from {source} --set ema.ramp_up=0.1 --lr-warmup-kimg 0 {SMALL} --out other").err
     assert "begin at full height" in table and "ramp-up of 0.1" in table

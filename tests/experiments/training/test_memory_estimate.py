@@ -12,13 +12,15 @@ from experiments.core.errors import UsageError
 from experiments.data.core.loader import Loader
 from experiments.training.experiment import build
 from experiments.training.memory_estimate import describe_plan, estimate_memory
+from experiments.training.micro_batches import choose_micro_batch_size
 from experiments.training.tensor_memory import TensorMemory
 from gans.core.growth import Stage
 from gans.core.networks import Batch
+from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 
 OTHERS: dict[str, dict[str, Any]] = {
     "penalty of real points, at times": {"arch": "stylegan2", "loss": "r1", "penalty_every": 4},
-    "two penalties, labels and dropout": {"arch": "progan", "conditional": True, "critic_dropout": 0.3},
+    "labels and dropout": {"arch": "progan", "conditional": True, "critic_dropout": 0.3},
     "micro-batches": {"arch": "r3gan", "micro_batch_size": 2},
     "activation checkpointing": {"arch": "r3gan", "activation_checkpointing": True},
     "double precision": {"arch": "dcgan", "precision": "fp64"},
@@ -72,7 +74,7 @@ def test_the_largest_need_of_growing_images_counts() -> None:
     common = {"arch": "progan", "kimg": 2.0, "image_size": (32, 32), "width": 8, "batch_size": 4}
 
     def need(sizes: Any) -> int:
-        return estimate_memory(resolve({**common, "device": "cpu", "stage_batch_sizes": sizes})) or 0
+        return estimate_memory(resolve({**common, "device": "cpu", "stage_batch_sizes": sizes}))
 
     plain = need(())
     assert need(((32, 16),)) == estimate_memory(resolve({**common, "device": "cpu", "batch_size": 16}))
@@ -82,7 +84,23 @@ def test_the_largest_need_of_growing_images_counts() -> None:
 
 @pytest.mark.parametrize("arch", registry.names("architecture"))
 def test_every_architecture_is_estimated_at_its_paper_scale(arch: str) -> None:
-    assert (estimate_memory(resolve({"arch": arch, "preset": "paper", "device": "cpu"})) or 0) > 2**20
+    assert estimate_memory(resolve({"arch": arch, "preset": "paper", "device": "cpu"})) > 2**20
+
+
+def test_a_part_of_the_batch_needs_less() -> None:
+    """Of several processes, with batch norm over all; and of more passes than are made for the estimate."""
+    spec = resolve({**tiny("dcgan", batch_size=64), "width": 16, "device": "cpu"})
+    whole = estimate_memory(spec)
+    set_process_part(BatchPart(0, 2))
+    try:
+        half = estimate_memory(spec)
+    finally:
+        set_process_part(WHOLE)
+    assert 0.4 * whole < half < 0.9 * whole
+    settings = {**tiny("r3gan", batch_size=32), "width": 8, "micro_batch_size": 2}
+    assert estimate_memory(resolve({**settings, "device": "cpu"})) == pytest.approx(
+        memory_of_a_run(settings), rel=0.05
+    )
 
 
 def test_sizes_that_cannot_be_shared_out_are_refused_before_the_run() -> None:
@@ -90,18 +108,30 @@ def test_sizes_that_cannot_be_shared_out_are_refused_before_the_run() -> None:
         describe_plan(resolve({**tiny("r3gan"), "device": "cpu", "micro_batch_size": 3}))
 
 
-def test_a_plug_in_that_asks_for_values_leaves_it_unknown(tmp_path: Path) -> None:
-    plugin = tmp_path / "asking.py"
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("item", "float(self.param_groups[0]['params'][0].sum())"),
+        ("array", "self.param_groups[0]['params'][0].detach().numpy()"),
+    ],
+)
+def test_a_plug_in_that_asks_for_values_leaves_it_unknown(name: str, asks: str, tmp_path: Path) -> None:
+    plugin = tmp_path / f"{name}.py"
     plugin.write_text(
         "import torch\n"
         "from gans.core.optimizer import OptimizerRecipe\n"
         "class Asking(torch.optim.SGD):\n"
         "    def step(self, closure=None):\n"
-        "        float(self.param_groups[0]['params'][0].sum())\n"
+        f"        {asks}\n"
         "        return super().step(closure)\n"
         "class Recipe(OptimizerRecipe):\n"
         "    def make(self, parameters, lr):\n"
         "        return Asking(parameters, lr=lr)\n"
     )
-    settings = {**tiny("mlp"), "device": "cpu", "optimizer": "asking", "plugin": (str(plugin),)}
-    assert "memory           unknown: a component asks for values" in describe_plan(resolve(settings))
+    settings = {**tiny("mlp"), "device": "cpu", "optimizer": name, "plugin": (str(plugin),)}
+    assert "memory           unknown: a component does not compute without" in describe_plan(
+        resolve(settings)
+    )
+    experiment = build(resolve({**settings, "micro_batch_size": "auto"}))
+    with pytest.raises(UsageError, match=r"--micro-batch-size auto: .*; take a number"):
+        choose_micro_batch_size(experiment)
