@@ -29,7 +29,9 @@ from experiments.training.shared_batches import share_batches
 from experiments.training.tensor_memory import TensorMemory
 from gans.core.clock import Clock
 from gans.core.game import Game
+from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition
+from gans.core.player import Player
 from losses.core.batch_parts import process_part, whole_batches
 
 
@@ -116,10 +118,20 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     loader = _ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
     with whole_batches(), TensorMemory() as memory:
-        for _ in range(2):  # from the second on, the moments of both optimizers are there from its beginning
-            game.round(loader)
+        _make_moments(game)
+        game.round(loader)
+        if any(isinstance(module, Stage) for module in game.modules()):
+            game.round(loader)  # in the first one growing networks have forgotten their moments
     samples, condition = loader.next_batch()
     return memory.peak + round(left_out * _size([samples, *condition]))
+
+
+def _make_moments(game: Game) -> None:
+    """Makes what is there from the second step on: gradients of all weights, and moments of optimizers."""
+    for player in (module for module in game.modules() if isinstance(module, Player)):
+        for weight in player.weights:
+            weight.grad = torch.zeros_like(weight)
+        player.optimizer.step()
 
 
 class _ShapeLoader:
