@@ -118,20 +118,13 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     loader = _ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
     with whole_batches(), TensorMemory() as memory:
-        _make_moments(game)
+        for player in (module for module in game.modules() if isinstance(module, Player)):
+            player.take_zero_step()  # gradients and moments, as from the second step on
         game.round(loader)
         if any(isinstance(module, Stage) for module in game.modules()):
             game.round(loader)  # in the first one growing networks have forgotten their moments
     samples, condition = loader.next_batch()
     return memory.peak + round(left_out * _size([samples, *condition]))
-
-
-def _make_moments(game: Game) -> None:
-    """Makes what is there from the second step on: gradients of all weights, and moments of optimizers."""
-    for player in (module for module in game.modules() if isinstance(module, Player)):
-        for weight in player.weights:
-            weight.grad = torch.zeros_like(weight)
-        player.optimizer.step()
 
 
 class _ShapeLoader:

@@ -114,6 +114,12 @@ class Player(nn.Module):
         scale = get_total_norm(gradients, norm_type=inf).clamp_min(torch.finfo(torch.float32).tiny)
         return scale * get_total_norm([gradient / scale for gradient in gradients])
 
+    def take_zero_step(self) -> None:
+        """Takes a step with gradients of zero; gradients and the optimizer's moments are there after it."""
+        for weight in self.weights:
+            weight.grad = torch.zeros_like(weight)
+        self.optimizer.step()
+
     def reset_optimizer(self) -> None:
         """Clears the optimizer's moments, as at the beginning."""
         self.optimizer.state.clear()
