@@ -47,7 +47,11 @@ class Estimate:
 
 def estimate(spec: RunSpec) -> Estimate:
     """Counts parameters and length of a run. Raises UsageError for settings that its networks cannot have."""
-    game, plan = _build_without_memory(spec.settings)
+    return _count(*_build_without_memory(spec.settings))
+
+
+def _count(game: Game, plan: BatchSchedule) -> Estimate:
+    """Counts parameters and length."""
     return Estimate(
         sum(each.numel() for each in game.generator_network.parameters()),
         sum(each.numel() for each in game.critic_network.parameters()),
@@ -66,8 +70,11 @@ def estimate_memory(spec: RunSpec) -> int:
     They are weights, gradients, moments, EMAs and activations, without the data, and what libraries use for a
     moment. Raises UnknownMemoryError, and UsageError for settings that the run cannot have.
     """
-    settings = spec.settings
-    game, plan = _build_without_memory(settings)
+    return _estimate_memory(spec.settings, *_build_without_memory(spec.settings))
+
+
+def _estimate_memory(settings: Settings, game: Game, plan: BatchSchedule) -> int:
+    """Bytes that the tensors of a run take at most."""
     share_batches(settings, game, plan)
     state = _size([*game.parameters(), *game.buffers()]) + _size(game.generator_network.parameters())
     state += _size(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
@@ -157,9 +164,11 @@ def describe_plan(spec: RunSpec) -> str:
 
     The result is lines that nothing wraps.
     """
-    sizes = estimate(spec)
+    game, plan = _build_without_memory(spec.settings)
+    sizes = _count(game, plan)
     try:
-        memory = f"memory      {estimate_memory(spec) / 2**20:>12,.0f} MiB on {spec.settings.device}, about"
+        needed = _estimate_memory(spec.settings, game, plan) / 2**20
+        memory = f"memory      {needed:>12,.0f} MiB on {spec.settings.device}, about"
     except UnknownMemoryError as error:
         memory = f"memory           unknown: {error}"
     rows = [("setting", "value", "from")]
