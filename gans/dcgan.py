@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.layers.deterministic import LabelEmbedding
+from gans.layers.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gans.layers.labels import WithLabel, critic_from_layers
 from gans.layers.norms import dropout
 from gans.layers.sizes import count_halvings
@@ -37,7 +38,7 @@ class Generator(LatentNetwork):
                 nn.BatchNorm2d(narrow),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ConvTranspose2d(widths[-1], channels, kernel_size=4, stride=2, padding=1), nn.Tanh()]
+        layers += [ImageConvTranspose2d(widths[-1], channels, kernel_size=4, stride=2, padding=1), nn.Tanh()]
         self.upsample = nn.Sequential(*layers)
         self.apply(initialize)
 
@@ -58,7 +59,7 @@ def critic(blueprint: Blueprint) -> nn.Module:
     steps = count_halvings(height, width)
     widths = [blueprint.width * min(2**i, WIDEST) for i in range(steps)]
     has_shift = bool(blueprint.critic_norm.of_maps(1))  # a norm's own shift makes a bias useless
-    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
+    layers: list[nn.Module] = [ImageConv2d(channels, widths[0], kernel_size=4, stride=2, padding=1)]
     for narrow, wide in pairwise(widths):
         layers += [nn.LeakyReLU(0.2, inplace=True), *dropout(blueprint.critic_dropout)]
         layers += [nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=not has_shift)]

@@ -25,6 +25,7 @@ from gans.core.translation import (
     norm_option,
 )
 from gans.core.two_way import split_domains
+from gans.layers.image_convolutions import ImageConv2d, ImageConvTranspose2d
 from gans.layers.norms import drop_features, generator_norm
 from losses.core.options import option
 from losses.recipe import defaults
@@ -90,7 +91,7 @@ class UNet(DomainTranslator):
             inputs = widths[index] * (1 if index == depth - 1 else 2)
             self.up.append(_doubling(inputs, widths[index - 1], self.options))
         self.last = nn.Sequential(
-            nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], channels, 4, stride=2, padding=1), nn.Tanh()
+            nn.ReLU(), ImageConvTranspose2d(2 * widths[0], channels, 4, stride=2, padding=1), nn.Tanh()
         )
         self.apply(initialize)
 
@@ -155,7 +156,7 @@ def _halving(narrow: int, wide: int, options: Pix2PixOptions, has_norm: bool, be
     """Encoder layers that halve the image: leaky ReLU unless it begins, convolution, and a norm."""
     layers: list[nn.Module] = [] if begins else [nn.LeakyReLU(0.2)]
     has_bias = options.norm == "plain-instance" or (options.norm == "instance" and not has_norm)
-    layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=has_bias)]
+    layers += [ImageConv2d(narrow, wide, 4, stride=2, padding=1, bias=has_bias)]
     return nn.Sequential(*layers, *[_norm(options, wide)] * has_norm)
 
 

@@ -16,6 +16,7 @@ from gans.core.architecture import Architecture, Blueprint
 from gans.core.networks import LatentNetwork
 from gans.layers.deterministic import LabelEmbedding
 from gans.layers.folding import FoldableConvolution
+from gans.layers.image_convolutions import ImageConv2d
 from gans.layers.labels import Chain, TakesLabel, batch_norm, critic_from_layers
 from gans.layers.norms import dropout
 from gans.layers.sizes import count_halvings
@@ -193,7 +194,7 @@ def convolution(
     narrow: int, wide: int, *, kernel_size: int = 3, gain: float = RESIDUAL_GAIN, bias: bool = True
 ) -> nn.Conv2d:
     """A convolution that keeps the size, with the papers' initial weights."""
-    return initialize(nn.Conv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias), gain)
+    return initialize(ImageConv2d(narrow, wide, kernel_size, padding=kernel_size // 2, bias=bias), gain)
 
 
 def initialize(layer: Layer, gain: float = 1.0) -> Layer:

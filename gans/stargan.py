@@ -24,6 +24,7 @@ from gans.core.translation import (
     residual_translator,
 )
 from gans.core.two_player import TwoPlayerGame
+from gans.layers.image_convolutions import ImageConv2d
 from gans.layers.norms import dropout
 from losses.core.batch_parts import process_part
 from losses.core.device_copies import copy_to
@@ -132,12 +133,12 @@ class Critic(AttributeCritic):
         layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(pairwise(widths)):
             normalized = blueprint.critic_norm.of_maps(wide) if index else []
-            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=not normalized), *normalized]
+            layers += [ImageConv2d(narrow, wide, 4, stride=2, padding=1, bias=not normalized), *normalized]
             layers += [nn.LeakyReLU(SLOPE), *dropout(blueprint.critic_dropout)]
         self.features = nn.Sequential(*layers)
         columns = len(column_names(blueprint.attributes))
         left = (height >> halvings, width >> halvings)
-        self.patches = nn.Sequential(nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False), nn.Flatten(1, 2))
+        self.patches = nn.Sequential(ImageConv2d(widths[-1], 1, 3, padding=1, bias=False), nn.Flatten(1, 2))
         self.attributes = nn.Sequential(nn.Conv2d(widths[-1], columns, left, bias=False), nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from gans.core.objective import LossSpec
 from gans.core.player import Scores
 from gans.core.translation import DomainTranslator, PatchOptions, initialize
 from gans.core.two_way import DomainCritics, Pair, TwoWayGame, split_domains
+from gans.layers.image_convolutions import ImageConv2d
 from gans.layers.sizes import count_halvings, smallest_size
 from losses.core.batch_parts import draw_rows
 from losses.core.device_copies import copy_to
@@ -82,7 +83,7 @@ def bottleneck_encoder(
     """Builds the shared encoder: images `(N, channels, H, W)` → code `(N, code)` → maps `(N, *base)`."""
     layers: list[nn.Module] = []
     for narrow, wide in zip([channels, *widths], widths, strict=False):
-        layers += [nn.Conv2d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.1)]
+        layers += [ImageConv2d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.1)]
     features = base[0] * base[1] * base[2]
     layers += [nn.Flatten(), nn.Linear(features, code), nn.Linear(code, features), nn.Unflatten(1, base)]
     return nn.Sequential(*layers)
@@ -95,7 +96,7 @@ def image_decoder(channels: int, widths: list[int], base: tuple[int, int, int]) 
     for narrow in [*widths[1:], widths[-1]]:
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(wide, narrow, 3, padding=1), nn.LeakyReLU(0.1)]
         wide = narrow
-    return nn.Sequential(*layers, nn.Conv2d(wide, channels, 5, padding=2), nn.Tanh())
+    return nn.Sequential(*layers, ImageConv2d(wide, channels, 5, padding=2), nn.Tanh())
 
 
 class SwapGame(TwoWayGame[Autoencoders]):

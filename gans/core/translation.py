@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gans.core.architecture import Blueprint
 from gans.core.networks import Batch, GeneratorNetwork
 from gans.layers.deterministic import ReflectedConvolution
+from gans.layers.image_convolutions import ImageConv2d
 from gans.layers.norms import dropout, generator_norm
 from gans.layers.recomputation import RecomputableBlock
 from gans.layers.sizes import multiples_near, propose_sizes
@@ -143,7 +144,7 @@ class PatchCritic(nn.Module):
         widths = [width * min(2**i, 8) for i in range(layers + 1)]
         # A norm's own shift makes a bias useless; plain norms come with one in published files.
         has_shift = any(True for norm in blueprint.critic_norm.of_maps(1) for _ in norm.parameters())
-        chain: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)]
+        chain: list[nn.Module] = [ImageConv2d(channels, widths[0], 4, stride=2, padding=1)]
         for index, wide in enumerate(widths[1:], 1):
             chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
             stride = 2 if index < layers else 1
@@ -151,7 +152,7 @@ class PatchCritic(nn.Module):
             chain += [nn.Conv2d(narrow, wide, 4, stride=stride, padding=1, bias=not has_shift)]
             chain += blueprint.critic_norm.of_maps(wide)
         chain += [nn.LeakyReLU(0.2), *dropout(blueprint.critic_dropout)]
-        chain += [nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1), nn.Flatten(1, 2)]
+        chain += [ImageConv2d(widths[-1], 1, 4, stride=1, padding=1), nn.Flatten(1, 2)]
         self.chain = nn.Sequential(*chain)
         self.apply(initialize)
 
@@ -260,7 +261,7 @@ def residual_translator(
     """
     layers = form.layers(inputs, width, 7)
     if has_condition_planes:
-        layers = [nn.Conv2d(inputs, width, 7, padding=3), nn.LeakyReLU(0.2)]
+        layers = [ImageConv2d(inputs, width, 7, padding=3), nn.LeakyReLU(0.2)]
     for narrow in (width, 2 * width):
         layers += form.layers(narrow, 2 * narrow, form.strided_kernel, stride=2)
     layers += [ResidualBlock(4 * width, form) for _ in range(blocks)]

@@ -7,7 +7,9 @@ PyTorch's. docs/training.md lists what training uses of PyTorch's nondeterminist
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, embedding, pad
+from torch.nn.functional import embedding, pad
+
+from losses.core.few_channels import Geometry, convolve
 
 
 def takes_other_way(x: Tensor) -> bool:
@@ -47,8 +49,7 @@ class ReflectedConvolution(nn.Conv2d):
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         assert not isinstance(self.padding, str)
-        padded = pad_by_reflection(x, *self.padding)
-        return conv2d(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
+        return convolve(pad_by_reflection(x, *self.padding), weight, bias, Geometry(self.stride[0], 0))
 
 
 def look_up(label: Tensor, vectors: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gans.layers.batch_norm import OVER_RANKS
 from gans.layers.deterministic import ReflectedConvolution
+from losses.core.input_gradient import plain_type
 
 # A layer, and the norm whose channels are the layer's outputs.
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {
@@ -56,7 +57,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 def _can_fold(layer: nn.Module, norm: nn.Module) -> bool:
     """Whether the norm can be folded into the layer."""
     # Exact types: a class of its own may compute with its weight what it likes.
-    fits = type(layer) in PAIRS and type(norm) in (PAIRS[type(layer)], OVER_RANKS[PAIRS[type(layer)]])
+    fits = (kind := plain_type(layer)) in PAIRS and type(norm) in (PAIRS[kind], OVER_RANKS[PAIRS[kind]])
     return fits and isinstance(norm.running_var, Tensor)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gans.core.optimizer import OptimizerRecipe
+from gans.core.optimizer import OptimizerRecipe, can_fuse
 from losses.core.options import option
 
 
@@ -34,4 +34,11 @@ class Adam(OptimizerRecipe):
     def make(self, parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
         # Without decay the two are one algorithm.
         kind = torch.optim.AdamW if self.options.weight_decay else torch.optim.Adam
-        return kind(parameters, lr=lr, betas=self.options.betas, weight_decay=self.options.weight_decay)
+        weights = list(parameters)
+        return kind(
+            weights,
+            lr=lr,
+            betas=self.options.betas,
+            weight_decay=self.options.weight_decay,
+            fused=can_fuse(weights),
+        )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gans.core.optimizer import OptimizerRecipe
+from gans.core.optimizer import OptimizerRecipe, can_fuse
 from losses.core.options import option
 
 
@@ -25,4 +25,7 @@ class StochasticGradientDescent(OptimizerRecipe):
     options_type: ClassVar[type] = StochasticGradientDescentOptions
 
     def make(self, parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        return torch.optim.SGD(parameters, lr=lr, weight_decay=self.options.weight_decay)
+        weights = list(parameters)
+        return torch.optim.SGD(
+            weights, lr=lr, weight_decay=self.options.weight_decay, fused=can_fuse(weights)
+        )

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
+from losses.core.few_channels import convolve_transposed, geometry_of
+
 Critic = Callable[[Tensor], Tensor]
 # (layer, gradient at its output, its output, the shape of its input) → gradient at its input
 Transpose = Callable[[nn.Module, Tensor, Tensor, torch.Size], Tensor]
@@ -36,9 +38,16 @@ def piecewise_linear_layers(critic: Critic) -> list[nn.Module] | None:
         return None
     if critic._forward_hooks or critic._forward_pre_hooks:
         return None
-    # Exact types: a subclass, such as a layer with spectral norm, computes something else.
-    whole = all(type(layer) in TRANSPOSES and _is_plain(layer) for layer in critic)
+    whole = all(plain_type(layer) in TRANSPOSES and _is_plain(layer) for layer in critic)
     return list(critic) if whole else None
+
+
+def plain_type(layer: nn.Module) -> type[nn.Module]:
+    """The type of a layer, or that of PyTorch whose function it computes, by its attribute `computes`.
+
+    Any other subclass, such as a layer with spectral norm, computes something else.
+    """
+    return getattr(type(layer), "computes", type(layer))
 
 
 def gradient_by_autograd(critic: Critic, points: Tensor) -> Tensor:
@@ -65,7 +74,7 @@ def gradient_by_chain(layers: Sequence[nn.Module], points: Tensor) -> Tensor:
             passed.append((layer, signal, shape))
     gradient = torch.full_like(signal, len(signal) / max(1, signal.numel()))
     for layer, output, shape in reversed(passed):
-        gradient = TRANSPOSES[type(layer)](layer, gradient, output, shape)
+        gradient = TRANSPOSES[plain_type(layer)](layer, gradient, output, shape)
     return gradient
 
 
@@ -79,9 +88,18 @@ def _convolution(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torc
             output.shape[2:], layer.stride, layer.padding, layer.dilation, layer.kernel_size, strict=True
         )
     ]
-    skipped = [whole - part for whole, part in zip(shape[2:], reached, strict=True)]
+    height, width = (whole - part for whole, part in zip(shape[2:], reached, strict=True))
+    if geometry := geometry_of(layer):
+        return convolve_transposed(gradient, layer.weight, None, geometry, (height, width))
     return conv_transpose2d(
-        gradient, layer.weight, None, layer.stride, layer.padding, skipped, layer.groups, layer.dilation
+        gradient,
+        layer.weight,
+        None,
+        layer.stride,
+        layer.padding,
+        (height, width),
+        layer.groups,
+        layer.dilation,
     )
 
 
@@ -95,7 +113,8 @@ def _rectifier(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.
     """The gradient at a (leaky) ReLU's input."""
     slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
     # The output has its input's sign, and is still there where the layer worked in place.
-    return torch.where(output > 0, gradient, slope * gradient)
+    rectify = torch.ops.aten.leaky_relu_backward
+    return rectify(gradient, output, slope, True)  # type: ignore[no-any-return]
 
 
 def _flatten(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
