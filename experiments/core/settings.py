@@ -158,6 +158,12 @@ class Settings:
         default=False,
         affects_results=False,
     )
+    compile: bool = setting(
+        boolean,
+        "Compile the networks by torch.compile: slow to start, then faster where many small operations "
+        "follow each other; equal but for rounding.",
+        default=False,
+    )
     image_size: Size | None = setting(
         height_and_width, f"Image size in pixels, at most {LARGEST_SIDE} a side.", "S|HxW"
     )

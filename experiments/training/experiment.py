@@ -28,6 +28,7 @@ from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import rename_keys
 from experiments.runs.revisions import check_training
+from experiments.training.compilation import compile_networks
 from experiments.training.fixed_layers import fix_layers
 from experiments.training.rollback import scale_schedule
 from experiments.training.shared_batches import share_batches
@@ -150,6 +151,8 @@ def build(spec: RunSpec) -> Experiment:
     game = to_device(build_game(settings, generator, critic, loss), device, dtype)
     plan = plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
     share_batches(settings, game, plan)
+    if settings.compile:
+        compile_networks(settings, game)
     augmentations = make_augmentations(settings)
     changes = [(augmentation.apply, strength) for augmentation, strength in augmentations]
     loader = Loader(data, plan, settings.seed, device, changes, condition, dtype)

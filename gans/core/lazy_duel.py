@@ -15,6 +15,7 @@ from gans.core.player import Losses, Scores
 from gans.core.styles import StyleOptions, mix_styles
 from gans.layers.deterministic import draw_labels
 from losses.core.batch_parts import draw_like, draw_rows
+from losses.core.input_gradient import without_compilation
 from losses.core.options import option
 from losses.core.ranks import mean_over_ranks
 
@@ -160,7 +161,8 @@ def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
     """
     if not styles.requires_grad:  # of a mapping network that stays fixed
         styles = styles.detach().requires_grad_()
-    images = synthesis.synthesize(styles)
+    with without_compilation():
+        images = synthesis.synthesize(styles)
     noise = draw_like(torch.randn_like, images) / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
     return (gradient.square().sum(dim=2).mean(dim=1) + 1e-20).sqrt()

@@ -7,7 +7,6 @@ arXiv:1609.05158 and 1609.07009), and neighbouring pixels are phases too where t
 sum of the same products.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle
 
 FEW = 4  # channels of an image: red, green, blue and opacity
+MANY = 16  # channels of feature maps from which on it pays
 
 
 class Geometry(NamedTuple):
@@ -39,12 +39,11 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
     Args:
         weight: `(outputs, inputs, kernel, kernel)`.
     """
-    outputs, inputs, *kernel = weight.shape
     # A convolution of stride 1 is a transposed one, with its weights turned round.
-    turned = Geometry(1, kernel[0] - 1 - geometry.padding)
-    if geometry.stride == 1 and is_fast(x, outputs, kernel, turned):
+    turned = Geometry(1, weight.shape[2] - 1 - geometry.padding)
+    if geometry.stride == 1 and is_fast(x, (weight.shape[0], weight.shape[1]), weight, turned):
         return convolve_transposed(x, weight.flip(2, 3).transpose(0, 1), bias, turned)
-    if x.requires_grad and is_fast(x, inputs, kernel, geometry):
+    if x.requires_grad and is_fast(x, (weight.shape[1], weight.shape[0]), weight, geometry):
         return _ConvolveImages.apply(*_cast_as_asked(x, weight, bias), geometry)  # type: ignore[no-any-return, no-untyped-call]
     return conv2d(x, weight, bias, *geometry)
 
@@ -58,21 +57,26 @@ def convolve_transposed(
         weight: `(inputs, outputs, kernel, kernel)`.
         extra: rows and columns that the result has beyond those that are reached.
     """
-    if not is_fast(x, weight.shape[1], weight.shape[2:], geometry):
+    if not is_fast(x, (weight.shape[1], weight.shape[0]), weight, geometry):
         return conv_transpose2d(x, weight, bias, *geometry, output_padding=extra)
     images: Tensor = _ConvolveToImages.apply(*_cast_as_asked(x, weight), geometry, extra)  # type: ignore[no-untyped-call]
-    return images if bias is None else images + bias[:, None, None]
+    return images if bias is None else images + bias.to(images.dtype)[:, None, None]
 
 
-def is_fast(x: Tensor, channels: int, kernel: Sequence[int], geometry: Geometry) -> bool:
-    """Whether a convolution from or to images of this many channels is faster by phases.
+def is_fast(x: Tensor, channels: tuple[int, int], weight: Tensor, geometry: Geometry) -> bool:
+    """Whether a convolution from or to images is faster by phases.
 
     Compiled and exported networks keep the plain layer, and so do other devices.
+
+    Args:
+        channels: of the images, and of the feature maps.
     """
+    few, many = channels
     return (
-        channels <= FEW
+        few <= FEW
+        and many >= MANY
         and x.device.type == "cpu"
-        and kernel[0] == kernel[1] > max(1, geometry.padding)
+        and weight.shape[2] == weight.shape[3] > max(1, geometry.padding)
         and geometry.padding >= 0
         and not torch.compiler.is_compiling()
     )

@@ -7,7 +7,9 @@ slopes do not move with the weights. Written down as that chain, it needs no gra
 an ordinary backward pass suffices. Both are the same function; the chain is faster.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +52,15 @@ def plain_type(layer: nn.Module) -> type[nn.Module]:
     return getattr(type(layer), "computes", type(layer))
 
 
+def without_compilation() -> AbstractContextManager[object]:
+    """Calls networks as they are, compiled or not: the gradient of a compiled one has none."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
 def gradient_by_autograd(critic: Critic, points: Tensor) -> Tensor:
     """Computes the input gradient of any critic by double backward."""
     points = points.detach().requires_grad_(True)
-    with torch.enable_grad():
+    with torch.enable_grad(), without_compilation():
         logits = critic(points)
         judged = logits if logits.dim() == 1 else logits.flatten(1).mean(dim=1)
         (gradient,) = torch.autograd.grad(judged.sum(), points, create_graph=True)
