@@ -121,7 +121,7 @@ def evaluated(folder: Path, counts: Sequence[int]) -> Growth:
         options = ("--extractor", "random-vgg", "--image-size", 32, "--device", "cpu")
         return ("stats", "shapes", "-n", count, "--out", out, *options)
 
-    return commands("gans stats: images", counts, prepare, (1.1, 0.6))
+    return commands("gans stats: images", counts, prepare, (1.2, 0.6))
 
 
 def lines(folder: Path, counts: Sequence[int]) -> Iterator[Growth]:
@@ -145,7 +145,7 @@ def lines(folder: Path, counts: Sequence[int]) -> Iterator[Growth]:
             more = ("--metric", "critic/adversarial") if command == "compare" else ()
             return (command, first, *more)
 
-        yield commands(f"gans {command}: lines of scores", counts, prepare, (1.1, 0.7))
+        yield commands(f"gans {command}: lines of scores", counts, prepare, (1.2, 0.7))
 
 
 def files(folder: Path, counts: Sequence[int]) -> Growth:
@@ -168,7 +168,7 @@ def files(folder: Path, counts: Sequence[int]) -> Growth:
         options = ("--image-size", PICTURE, "--arch", "dcgan", "--device", "cpu", "--preset", "laptop")
         return ("run", "--dry-run", "--data", f"folder:{target}", *options)
 
-    return commands("gans run --dry-run: files in a folder", counts, prepare, (1.1, 0.6))
+    return commands("gans run --dry-run: files in a folder", counts, prepare, (1.2, 0.6))
 
 
 def measure_parts(parts: Sequence[str], is_full: bool) -> Iterator[Growth]:
@@ -182,7 +182,7 @@ def measure_parts(parts: Sequence[str], is_full: bool) -> Iterator[Growth]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "evaluated" in parts:
-            yield evaluated(folder, [500, 1000, 2000, 4000, 8000] if is_full else [250, 500, 1000])
+            yield evaluated(folder, [250, 500, 1000, 2000, 4000] if is_full else [100, 200, 400])
         if "lines" in parts:
             yield from lines(folder, [1000, 10_000, 100_000] if is_full else [1000, 10_000, 30_000])
         if "files" in parts:

@@ -30,6 +30,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from experiments.config.resolve import resolve
 from experiments.core.stop_signal import StopSignal
+from experiments.data import shapes
 from experiments.runs.folder import RunFolder
 from experiments.trackers.core.tracker import TrackedRun
 from experiments.trackers.local import LocalTracker
@@ -48,6 +49,7 @@ CASES = [
     {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"},
 ]
 MOST = 1.04 * 1.03  # 3 % are noise
+READY = 4096  # images in memory: as many shapes as are drawn
 Block = Callable[[int], None]
 
 
@@ -104,7 +106,7 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
         make(generator, settings.lr_generator),
         make(critic, settings.lr_critic),
     )
-    count = min(4096, len(experiment.loader.data))
+    count = min(READY, len(experiment.loader.data))
     reals = experiment.loader.prepare(experiment.loader.data.fetch(torch.arange(count)))
     batch, wasserstein = settings.batch_size, settings.loss == "wgan-gp"
     ones, zeros = torch.ones(batch), torch.zeros(batch)
@@ -168,6 +170,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
+    shapes.LENGTH = READY
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.rounds} rounds\n")
     print(f"{'case':<48}{'bare ms':>9}{'laboratory / bare':>20}{'usual / bare':>15}")
     holds = True

@@ -42,12 +42,13 @@ import torch  # noqa: E402
 from benchmarks import peer_torchgan  # noqa: E402
 from benchmarks.goals import Goal  # noqa: E402
 from benchmarks.hand_tuned import HandTuned, HandTunedInBfloat16  # noqa: E402
-from benchmarks.overhead import Block, laboratory, measure  # noqa: E402
+from benchmarks.overhead import READY, Block, laboratory, measure  # noqa: E402
 from benchmarks.peer_check import RestingPlayerError, largest_difference  # noqa: E402
 from benchmarks.peer_loops import PROJECTS  # noqa: E402
 from benchmarks.peer_pair import Loop  # noqa: E402
 from benchmarks.peer_stylegan2 import PUBLISHED  # noqa: E402
 from experiments.core.settings import PRECISIONS  # noqa: E402
+from experiments.data import shapes  # noqa: E402
 
 LOOPS: Sequence[type[Loop]] = (
     *PROJECTS,
@@ -303,6 +304,7 @@ def main() -> None:
     asked = parser.parse_args()
     wanted = [name for name in asked.loops.split(",") if name]
     cases = [Case(loss, int(size)) for loss in asked.losses.split(",") for size in asked.sizes.split(",")]
+    shapes.LENGTH = READY  # each loop has its own
     if asked.alone:
         run_alone(cases[0], asked.alone, asked.seconds)
         return
