@@ -129,8 +129,9 @@ def lines(folder: Path, counts: Sequence[int]) -> Iterator[Growth]:
     first = folder / "run"
     tiny = ("--arch", "mlp", "--data", "ring8", "--steps", 50, "--device", "cpu", "--preset", "laptop")
     measure_command("run", *tiny, "--out", first)
+    measure_command("evaluate", first, "-n", 500)  # without which there is nothing to compare
     scores = (first / "scores.jsonl").read_text().splitlines()
-    line = json.loads(scores[-1])
+    line = next(each for each in map(json.loads, scores) if "images_per_second" in each)
 
     def lengthen(count: int) -> None:
         with (first / "scores.jsonl").open("w") as file:
@@ -142,8 +143,7 @@ def lines(folder: Path, counts: Sequence[int]) -> Iterator[Growth]:
 
         def prepare(count: int, command: str = command) -> Sequence[object]:
             lengthen(count)
-            more = ("--metric", "critic/adversarial") if command == "compare" else ()
-            return (command, first, *more)
+            return (command, first)
 
         yield commands(f"gans {command}: lines of scores", counts, prepare, (1.2, 0.7))
 

@@ -41,7 +41,7 @@ class HandTuned(Loop):
         pair.generator_optimizer.step()
 
     def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
-        *layers, logit, _ = self.pair.critic  # type: ignore[misc]
+        *layers, logit, _ = self.pair.critic
         convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
         x, signs = torch.lerp(fake.to(real), real, self.pair.draws.shares(real)), []
         with torch.no_grad():

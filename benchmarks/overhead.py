@@ -149,16 +149,18 @@ def by_hand(flags: dict[str, object], tuned: bool) -> Block:
     return block
 
 
-def measure(blocks: dict[str, Block], rounds: int, steps: int) -> dict[str, list[float]]:
+def measure(
+    blocks: dict[str, Block], rounds: int, steps: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Milliseconds per step of each loop, in rounds of one block each, after one that does not count."""
     times: dict[str, list[float]] = {name: [] for name in blocks}
     names = list(blocks)
     for turn in range(rounds + 1):
         for name in names if turn % 2 else names[::-1]:
-            began = time.perf_counter()
+            began = clock()
             blocks[name](steps)
             if turn:
-                times[name].append((time.perf_counter() - began) / steps * 1000)
+                times[name].append((clock() - began) / steps * 1000)
     return times
 
 

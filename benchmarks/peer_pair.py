@@ -80,7 +80,7 @@ def make_pair(flags: Mapping[str, Any], layout: torch.memory_format, **optimizer
     settings, loader = experiment.spec.settings, experiment.loader
     networks = experiment.game.generator_network, experiment.game.critic_network
     for network in networks:
-        network.to(memory_format=layout).requires_grad_(True)  # type: ignore[call-overload]
+        network.to(memory_format=layout).requires_grad_(True)
     first, second = (
         Adam(
             network.parameters(),

@@ -60,7 +60,7 @@ def make_trainer(pair: Pair) -> Any:
     from torchgan import losses, models
     from torchgan.trainer import Trainer
 
-    class Generator(models.Generator):  # type: ignore[misc]
+    class Generator(models.Generator):
         def __init__(self) -> None:
             super().__init__(pair.z_dim)
             self.network = pair.generator
@@ -68,7 +68,7 @@ def make_trainer(pair: Pair) -> Any:
         def forward(self, z: Tensor) -> Tensor:
             return self.network(z)
 
-    class Critic(models.Discriminator):  # type: ignore[misc]
+    class Critic(models.Discriminator):
         def __init__(self) -> None:
             super().__init__(3)
             self.network = pair.critic

@@ -14,6 +14,9 @@ random numbers, in float64 and of width 16: "difference" is the largest, relativ
 blocks of cycles in one process. Printed are medians of images/s, and the median and quartiles of their ratio
 block by block.
 
+With --cpu-time the processor's seconds count instead of the clock's, those of all threads: for one thread on
+a machine that does something else too.
+
 With --processes each loop runs in a process of its own, and is compared with the images/s that `gans run` has
 written; both take turns.
 
@@ -181,7 +184,9 @@ def machine() -> str:
     return f"{versions}, {processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
-def compare(case: Case, wanted: Sequence[str], rounds: int, cycles: int) -> Iterator[Result]:
+def compare(
+    case: Case, wanted: Sequence[str], rounds: int, cycles: int, clock: Callable[[], float]
+) -> Iterator[Result]:
     """Compares the laboratory with loops in blocks that take turns in this process."""
     loops, differences = case.loops(wanted), {}
     for loop in list(loops):
@@ -201,7 +206,7 @@ def compare(case: Case, wanted: Sequence[str], rounds: int, cycles: int) -> Iter
             flags = {**case.flags, "precision": "bf16"}
             blocks[IN_BFLOAT16] = laboratory_block(case, flags, Path(folder) / "bfloat16")
         blocks |= {loop.name: block_of(loop.of(case.flags)) for loop in loops}
-        times = measure(blocks, rounds, cycles)
+        times = measure(blocks, rounds, cycles, clock)
     speeds = {name: [1000 * case.images_of_a_cycle / ms for ms in column] for name, column in times.items()}
     for ours in [name for name in (HERE, IN_BFLOAT16) if name in blocks]:
         for name in differences:
@@ -297,6 +302,7 @@ def main() -> None:
     parser.add_argument("--loops", default="", help="only these, by name")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--cycles", type=int, default=2, help="in a block")
+    parser.add_argument("--cpu-time", action="store_true", help="seconds of the processor, not of the clock")
     parser.add_argument("--processes", action="store_true", help="each loop in processes of its own")
     parser.add_argument("--turns", type=int, default=4, help="processes of each loop")
     parser.add_argument("--seconds", type=float, default=20.0, help="that a loop trains in its process")
@@ -309,10 +315,11 @@ def main() -> None:
         run_alone(cases[0], asked.alone, asked.seconds)
         return
     print(f"{machine()}, {asked.turns if asked.processes else asked.rounds} rounds\n\n{TITLES}", flush=True)
+    clock = time.process_time if asked.cpu_time else time.perf_counter
     compared: Callable[[Case], Iterator[Result]] = (
         (lambda case: compare_processes(case, wanted, asked.turns, asked.seconds))
         if asked.processes
-        else (lambda case: compare(case, wanted, asked.rounds, asked.cycles))
+        else (lambda case: compare(case, wanted, asked.rounds, asked.cycles, clock))
     )
     holds = [print_results(compared(case)) for case in cases]
     for remark in peer_torchgan.REMARKS:
