@@ -145,7 +145,10 @@ class Loop(ABC):
 
     def fool(self, fake: Tensor) -> Tensor:
         """The generator's loss on generated images."""
-        logits = self.pair.critic(fake)
+        return self.loss_of_fooled(self.pair.critic(fake))
+
+    def loss_of_fooled(self, logits: Tensor) -> Tensor:
+        """The generator's loss, from the critic's logits of generated images."""
         if self.pair.weight:
             return -logits.mean()
         return binary_cross_entropy_with_logits(logits, torch.ones_like(logits))

@@ -44,7 +44,7 @@ import torch  # noqa: E402
 
 from benchmarks import peer_torchgan  # noqa: E402
 from benchmarks.goals import Goal  # noqa: E402
-from benchmarks.hand_tuned import HandTuned, HandTunedInBfloat16  # noqa: E402
+from benchmarks.hand_tuned import HandTuned, HandTunedByPhases, HandTunedInBfloat16  # noqa: E402
 from benchmarks.overhead import READY, Block, laboratory, measure  # noqa: E402
 from benchmarks.peer_check import RestingPlayerError, largest_difference  # noqa: E402
 from benchmarks.peer_loops import PROJECTS  # noqa: E402
@@ -57,6 +57,7 @@ LOOPS: Sequence[type[Loop]] = (
     *PROJECTS,
     *peer_torchgan.LOOPS,
     HandTuned,
+    HandTunedByPhases,
     HandTunedInBfloat16,
     *PUBLISHED,
 )

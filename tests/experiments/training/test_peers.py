@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from benchmarks.hand_tuned import HandTuned
+from benchmarks.hand_tuned import HandTuned, HandTunedByPhases
 from benchmarks.peer_check import RestingPlayerError, largest_difference
 from benchmarks.peer_loops import PROJECTS, LynnHo
 from benchmarks.peer_pair import Loop
@@ -14,7 +14,7 @@ from benchmarks.peer_stylegan2 import PUBLISHED
 TINY = {"data": "shapes", "image_size": (8, 8), "width": 4, "batch_size": 4, "z_dim": 4, "precision": "fp64"}
 DCGAN: dict[str, Any] = {**TINY, "arch": "dcgan", "image_size": (16, 16)}
 STYLES: dict[str, Any] = {**TINY, "arch": "stylegan2", "arch.style_mixing": 0.0}
-PAIRS = [(loop, loss) for loop in (*PROJECTS, HandTuned) for loss in loop.losses]
+PAIRS = [(loop, loss) for loop in (*PROJECTS, HandTuned, HandTunedByPhases) for loss in loop.losses]
 
 
 @pytest.mark.parametrize(("loop", "loss"), PAIRS, ids=[f"{loop.name}-{loss}" for loop, loss in PAIRS])
