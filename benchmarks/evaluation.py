@@ -1,6 +1,6 @@
 """Speed of our metrics against torch-fidelity's and pytorch-fid's on the same features, in one process.
 
-    python benchmarks/evaluation.py [--rounds 5] [--row NAME]
+    python benchmarks/evaluation.py [--rounds 5] [--row NAME]…
 
 Every row first checks that all contestants find the same value, then lets them take turns, each round
 in another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the
@@ -239,11 +239,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--row", choices=ROWS, help="only this comparison")
+    parser.add_argument("--row", choices=ROWS, action="append", help="only this comparison; repeatable")
     options = parser.parse_args()
     print_titles(options.rounds)
-    names = [options.row] if options.row else list(ROWS)
-    holds = [compare(name, ROWS[name](), options.rounds) for name in names]
+    holds = [compare(name, ROWS[name](), options.rounds) for name in options.row or ROWS]
     sys.exit(0 if all(holds) else 1)
 
 
