@@ -1,24 +1,29 @@
 """Speed of our metrics against torch-fidelity's and pytorch-fid's on the same features, in one process.
 
-    python benchmarks/evaluation.py [--rounds 5] [--row NAME]
+    python benchmarks/evaluation.py [--rounds 5] [--row NAME]…
 
 Every row first checks that all contestants find the same value, then lets them take turns, each round
 in another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the
 floor and the goal. What is given to a contestant is what it would have at that point: statistics for
 the distance (with our reference's root kept, as for the second of many evaluations; and, in a row of
-its own, without), features or logits for the others.
+its own, without), features or logits for the others. clean-fid takes part where it is installed.
+
+The status is 1 where a ratio is below its floor by more than noise.
 """
 
 import argparse
 import math
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from goals import Goal
 from inception_weights import make
 from pytorch_fid.fid_score import calculate_frechet_distance
 from torch import Tensor
@@ -37,14 +42,6 @@ from metrics.precision_recall import PrecisionRecall
 
 WIDTH, CLASSES, SAMPLES = 2048, 1008, 5000
 Contestant = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Floor and goal of a speed-up over a contestant: how many times faster we have to be."""
-
-    floor: float
-    goal: float
 
 
 @dataclass(frozen=True)
@@ -116,6 +113,10 @@ def frechet_row(generated: int, real: int, keep_root: bool, **goals: Goal) -> Ro
     others: dict[str, Contestant] = {"torch-fidelity": torch_fidelity}
     if full:  # with fewer samples than features it adds 1e-6 to the diagonal: another number
         others["pytorch-fid"] = pytorch_fid
+        if find_spec("cleanfid") is not None:
+            from cleanfid.fid import frechet_distance as clean_fid
+
+            others["clean-fid"] = lambda: float(clean_fid(*arrays))
     renamed = {name.replace("_", "-"): goal for name, goal in goals.items()}
     return Row(ours, others, renamed, tolerance=1e-8 if full else 1e-4)
 
@@ -198,8 +199,11 @@ def seconds(contestant: Contestant) -> float:
     return time.perf_counter() - began
 
 
-def compare(name: str, row: Row, rounds: int) -> None:
-    """Checks the values, then times `rounds` rounds and prints a line for each other contestant."""
+def compare(name: str, row: Row, rounds: int) -> bool:
+    """Checks the values, then times `rounds` rounds and prints a line for each other contestant.
+
+    Returns whether all ratios are at their floors.
+    """
     value = row.ours()
     for other, contestant in row.others.items():
         found = contestant()
@@ -211,12 +215,15 @@ def compare(name: str, row: Row, rounds: int) -> None:
         order = list(contestants) if turn % 2 else list(reversed(contestants))
         for each in order:
             times[each].append(seconds(contestants[each]))
+    holds = True
     for other in row.others:
         ratio = statistics.median(b / a for a, b in zip(times["ours"], times[other], strict=True))
         goal = row.goals.get(other)
-        verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {judge(ratio, goal)}"
+        verdict = "" if goal is None else f"{goal.floor:>7.1f}{goal.goal:>7.1f}  {goal.judge(ratio)}"
+        holds = holds and (goal is None or goal.holds(ratio))
         ours, theirs = statistics.median(times["ours"]), statistics.median(times[other])
         print(f"{name:<20}{other:<16}{ours:>9.3f}{theirs:>9.3f}{ratio:>9.2f}{verdict}", flush=True)
+    return holds
 
 
 def print_titles(rounds: int) -> None:
@@ -226,24 +233,17 @@ def print_titles(rounds: int) -> None:
     print(titles, flush=True)
 
 
-def judge(ratio: float, goal: Goal) -> str:
-    """Verdict on a ratio: goal, floor or MISSED."""
-    if ratio >= goal.goal:
-        return "goal"
-    return "floor" if ratio >= goal.floor else "MISSED"
-
-
 def main() -> None:
     """Prints the comparisons."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--row", choices=ROWS, help="only this comparison")
+    parser.add_argument("--row", choices=ROWS, action="append", help="only this comparison; repeatable")
     options = parser.parse_args()
     print_titles(options.rounds)
-    for name in [options.row] if options.row else ROWS:
-        compare(name, ROWS[name](), options.rounds)
+    holds = [compare(name, ROWS[name](), options.rounds) for name in options.row or ROWS]
+    sys.exit(0 if all(holds) else 1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Every program gets the same weights, which are random ones, and runs with its ow
 Nothing is kept of A. Of B is kept whatever the program can keep: pytorch-fid is given its file of
 statistics, torch-fidelity finds B in its cache by name, and we in ours by the pixels, which are read for
 that. As in benchmarks/evaluation.py values are compared first, under the resize rule of the other program;
-then all take turns.
+then all take turns, and the status is 1 where a ratio is below its floor.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from evaluation import Goal, Row, compare, print_titles
+from evaluation import Row, compare, print_titles
+from goals import Goal
 from inception_weights import make
 from PIL import Image
 
@@ -144,8 +145,9 @@ def main() -> None:
         make(files.weights)
         for seed, side in enumerate((files.a, files.b)):
             draw(side, options.images, options.size, seed)
-        for name in [options.row] if options.row else ROWS:
-            compare("fid-command", ROWS[name](files), options.rounds)
+        names = [options.row] if options.row else list(ROWS)
+        holds = [compare("fid-command", ROWS[name](files), options.rounds) for name in names]
+    sys.exit(0 if all(holds) else 1)
 
 
 if __name__ == "__main__":
