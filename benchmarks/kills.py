@@ -2,9 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/kills.py [--kills 100] [--seed 0] [--case mlp]
 
-Half of the kills fall at a random time, half before a random file operation of the process (a file is opened
-to write, renamed or removed, a folder made). Then the same command is given again. All files must be those of
-the run that was never killed, bit by bit but for clocks, and no more: neither in its folder nor in the cache.
+A third of the kills fall at a random time, a third before a random file operation of the process (a file
+is opened to write, renamed or removed, a folder made), and a third in the middle of a random piece of a
+checkpoint, in the thread that writes it while training goes on. Then the same command is given again. All
+files must be those of the run that was never killed, bit by bit but for clocks, and no more: neither
+in its folder nor in the cache.
 """
 
 import argparse
@@ -56,15 +58,30 @@ TRAINED_BEFORE = {
 
 
 class Start(NamedTuple):
-    """A command in a folder: its words, and before which of its file operations it is killed, if at all."""
+    """A command in a folder: its words, and before what it is killed, if at all.
+
+    Attributes:
+        operation: number of the file operation before which it is killed; 0 for none.
+        piece: number of the piece of a checkpoint or an export before which it is killed; 0 for none.
+    """
 
     words: list[str]
     place: Path
-    killed_before: int = 0
+    operation: int = 0
+    piece: int = 0
 
 
-def work(start: Start, counter: Any) -> None:
-    """Runs a command in this process, counting its operations on files in its folder."""
+class Run(NamedTuple):
+    """What became of a command: its exit status, how many operations and pieces it got to, and its time."""
+
+    status: int | None
+    operations: int
+    pieces: int
+    seconds: float
+
+
+def work(start: Start, operations: Any, pieces: Any) -> None:
+    """Runs a command in this process, counting its operations on files in its folder, and pieces."""
     os.chdir(start.place)
     os.environ["GANS_CACHE"] = str(start.place / "cache")
     os.environ["GANS_CONFIG"] = str(start.place / "config")
@@ -75,6 +92,7 @@ def work(start: Start, counter: Any) -> None:
 
     from experiments.data import shapes
     from experiments.data.core import drawn
+    from experiments.runs.checkpoint import HashedFile
 
     shapes.LENGTH, drawn.LENGTH, drawn.HELD_OUT = 640, 640, 200  # drawing more takes longer than the run
     torch.set_num_threads(1)
@@ -87,27 +105,38 @@ def work(start: Start, counter: Any) -> None:
         is_read = event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         if is_read or not path.startswith(inside):
             return
-        counter.value += 1
-        if counter.value == start.killed_before:
+        operations.value += 1
+        if operations.value == start.operation:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    write = HashedFile.write
+
+    def count_pieces(self: HashedFile, content: bytes | memoryview) -> int:
+        pieces.value += 1
+        if pieces.value == start.piece:
+            self.file.write(memoryview(content)[: len(content) // 2])
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(self, content)
+
+    HashedFile.write = count_pieces  # type: ignore[method-assign]
     sys.addaudithook(count)
     import cli
 
     cli.main(start.words)
 
 
-def run(start: Start, seconds: float | None = None) -> tuple[int | None, int, float]:
-    """Runs a command, killed after so many seconds; returns its exit status, file operations and time."""
-    counter = CONTEXT.Value("q", 0)
+def run(start: Start, seconds: float | None = None) -> Run:
+    """Runs a command, killed after so many seconds."""
+    operations, pieces = CONTEXT.Value("q", 0), CONTEXT.Value("q", 0)
     began = time.monotonic()
-    process = CONTEXT.Process(target=work, args=(start, counter))
+    process = CONTEXT.Process(target=work, args=(start, operations, pieces))
     process.start()
     process.join(seconds if seconds is not None else 300)
     if process.is_alive():
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
-    return process.exitcode, counter.value, time.monotonic() - began
+    return Run(process.exitcode, operations.value, pieces.value, time.monotonic() - began)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -183,11 +212,11 @@ def kill_case(case: str, kills: int, moments: random.Random, keep: bool) -> list
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         begin(case, home / "whole")
-        status, operations, _ = run(Start(words, home / "whole"))
-        assert status in (0, None), (home / "whole.log").read_text()
+        uncut = run(Start(words, home / "whole"))
+        assert uncut.status in (0, None), (home / "whole.log").read_text()
         whole = digests(home / "whole")
         begin(case, home / "again")
-        seconds = run(Start(words, home / "again"))[2]
+        seconds = run(Start(words, home / "again")).seconds
         assert difference(whole, digests(home / "again")) == ([], []), f"{case}: equal runs are not equal"
         row = [0, 0, 0]
         for number in range(kills):
@@ -196,13 +225,18 @@ def kill_case(case: str, kills: int, moments: random.Random, keep: bool) -> list
             while status != -signal.SIGKILL:  # a run may end before its moment comes
                 shutil.rmtree(place, ignore_errors=True)
                 begin(case, place)
-                if number % 2:
-                    moment = f"operation {(at := moments.randint(1, operations))} of {operations}"
-                    status, *_ = run(Start(words, place, at))
+                if number % 3 == 1 or (number % 3 == 2 and not uncut.pieces):
+                    at = moments.randint(1, uncut.operations)
+                    moment = f"operation {at} of {uncut.operations}"
+                    status = run(Start(words, place, operation=at)).status
+                elif number % 3 == 2:
+                    at = moments.randint(1, uncut.pieces)
+                    moment = f"piece {at} of {uncut.pieces}"
+                    status = run(Start(words, place, piece=at)).status
                 else:
                     moment = f"{(at_seconds := moments.uniform(0, seconds)):.2f} of {seconds:.2f} s"
-                    status, *_ = run(Start(words, place), at_seconds)
-            again, *_ = run(Start(words, place))
+                    status = run(Start(words, place), at_seconds).status
+            again = run(Start(words, place)).status
             differing, too_many = difference(whole, digests(place))
             if again not in (0, None) or differing or too_many:
                 print(f"  {case}, {moment}: {again=} {differing=} {too_many=}", flush=True)
@@ -220,8 +254,7 @@ def begin(case: str, place: Path) -> None:
     """Makes the folder of a case, with what it starts from."""
     place.mkdir()
     if case in TRAINED_BEFORE:
-        status, *_ = run(Start(TRAINED_BEFORE[case].split(), place))
-        assert status in (0, None)
+        assert run(Start(TRAINED_BEFORE[case].split(), place)).status in (0, None)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from experiments.config.resolve import resolve
+from experiments.core.background_writer import BackgroundWriter
 from experiments.core.stop_signal import StopSignal
 from experiments.data import shapes
 from experiments.runs.folder import RunFolder
@@ -61,13 +62,13 @@ def laboratory(flags: dict[str, object], folder: Path) -> Block:
     line, stop = ProgressLine(experiment.total_steps, 0), StopSignal()
     tracker = LocalTracker(TrackedRun(run.path))
     metric_logger = MetricLogger(tracker, line.show)
-    images = experiment.total_images
+    images, writer = experiment.total_images, BackgroundWriter()
     callbacks: list[Callback] = [
         line.advance,
         GradientNorms(experiment.players),
         metric_logger,
-        SampleGrid(experiment, run.samples, images // 8, tracker),
-        Checkpointer(experiment, run.checkpoints(), images // 10, metric_logger),
+        SampleGrid(experiment, run.samples, images // 8, tracker, writer),
+        Checkpointer(experiment, run.checkpoints(), images // 10, metric_logger, writer),
     ]
     done = 0
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from torch import Tensor
@@ -50,16 +51,29 @@ class AtomicWriter:
             self._leftovers[path.parent] = [entry.name for entry in _leftovers_in(path.parent)]
         if any(is_leftover(name, path.name) for name in self._leftovers[path.parent]):
             remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
-        _replace(path, content)
+        with _open_replacement(path) as file:
+            file.write(content)
 
 
-def _replace(path: Path, content: bytes | bytearray) -> None:
-    """Puts a new file with this content in the place of `path`."""
+@contextmanager
+def open_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """Context that yields a new file to write, which takes the place of `path` at its end, or not at all.
+
+    It is what `write_atomically` does, for content that is made while it is written.
+    """
+    remove_leftovers(path.parent, path.name, LEFTOVER_SECONDS)
+    with _open_replacement(path) as file:
+        yield file
+
+
+@contextmanager
+def _open_replacement(path: Path) -> Iterator[IO[bytes]]:
+    """Context that yields a new file, which is put in the place of `path` at its end."""
     temporary = path
     try:
         temporary, descriptor = _make_temporary(path)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             if fcntl is not None:  # as long as it is locked

@@ -53,12 +53,12 @@ class SampleSet(ABC):
     def __len__(self) -> int: ...
 
     def batches(self) -> Iterator[Tensor]:
-        """All samples in order, uint8 `(B, C, H, W)` or float32 `(B, 2)`; each call begins anew."""
-        return share_out(lambda make: make(), self.batch_makers())
+        """All samples in order on the CPU, uint8 `(B, C, H, W)` or float32 `(B, 2)`, anew with each call."""
+        return share_out(lambda make: make().cpu(), self.batch_makers())
 
     @abstractmethod
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
-        """Functions that make the batches, in order; several processes make them in turn."""
+        """Functions that make the batches, in order, where they are computed; processes make them in turn."""
 
 
 class DataSamples(SampleSet):
@@ -152,7 +152,7 @@ class GeneratedSamples(SampleSet):
     @torch.no_grad()
     def _make_pairs(self, count: int, latents: Tensor, *label: Tensor) -> Tensor:
         """Makes samples of latents that are neighbours two by two, `(2 B, z_dim)`; at most `count` pairs."""
-        pairs = self.generator(latents, *label).float().cpu()
+        pairs = self.generator(latents, *label).float()
         pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
         return pairs.unflatten(0, (BATCH, 2))[:count]
 

@@ -169,7 +169,7 @@ class TaskMetrics:
             takes_pairs = bool(self._takers("pairs"))
 
             def keep(batch: Tensor) -> Tensor | None:
-                return batch if takes_pairs else None
+                return batch.cpu() if takes_pairs else None
 
             yield from extract_beside(keep, samples, self.extractor, self.meter)
         elif self._takers("pairs"):

@@ -93,7 +93,7 @@ class TranslatedSamples(SampleSet):
         with usage_errors():
             images = from_uint8(self.inputs.data.fetch(indices).to(self.device))
         seed_all(self.seed, "translations", int(indices[0]))
-        return to_uint8(self.translate(images, indices).float()).cpu()
+        return to_uint8(self.translate(images, indices).float())
 
 
 class EvaluationTask(ABC):

@@ -5,14 +5,21 @@ import io
 import logging
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import IO
 
 import torch
 
 from experiments.core.console import NO_MEMORY
 from experiments.core.errors import RunError
-from experiments.core.files import open_regular_file, read_regular_file, refuse_link, write_atomically
+from experiments.core.files import (
+    open_atomically,
+    open_regular_file,
+    read_regular_file,
+    refuse_link,
+    write_atomically,
+)
 from experiments.core.named_values import StateDict
 from metrics.core.torch_files import load_torch_file
 
@@ -47,13 +54,10 @@ class Checkpoints:
         Args:
             uncounted: steps whose checkpoints do not count among those that are kept: they go with the next.
         """
-        buffer = io.BytesIO()
-        torch.save({"format": FORMAT, "step": step, **content}, buffer)
-        data = buffer.getvalue()
         refuse_link(self.folder)
         path = self.folder / checkpoint_name(step)
         try:
-            write_with_hash(path, data)
+            write_with_hash(path, lambda file: torch.save({"format": FORMAT, "step": step, **content}, file))
         except OSError as error:
             if not path.exists():
                 hash_path(path).unlink(missing_ok=True)
@@ -164,19 +168,56 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+class HashedFile:
+    """Open file that hashes what is written to it.
+
+    A full disk does not interrupt the writer, which may be no Python code, but is the `error` afterwards.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, content: bytes | memoryview) -> int:
+        """Writes and hashes content."""
+        if self.error is None:
+            self.digest.update(content)
+            try:
+                self.file.write(content)
+            except OSError as error:
+                self.error = error
+        return len(content)
+
+    def flush(self) -> None:
+        """Does nothing: the file is flushed when it is whole."""
+
+
 def write_hash(path: Path, content: bytes) -> None:
     """Writes the hash of a file's content beside it. Raises OSError where the disk does not take it."""
-    write_atomically(hash_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
+    _write_digest(path, hashlib.sha256(content).hexdigest())
 
 
-def write_with_hash(path: Path, content: bytes) -> None:
+def _write_digest(path: Path, digest: str) -> None:
+    write_atomically(hash_path(path), f"{digest}  {path.name}\n".encode())
+
+
+def write_with_hash(path: Path, write: Callable[[HashedFile], object]) -> None:
     """Writes a file with its hash beside it. Raises OSError where the disk does not take it.
 
-    The hash goes first: a file without one never exists, nor one beside the hash of another.
+    The content goes to a new file first. The hash has its place before that: a file without one never exists,
+    nor one beside the hash of another.
+
+    Args:
+        write: writes the content, in any number of pieces.
     """
-    path.unlink(missing_ok=True)
-    write_hash(path, content)
-    write_atomically(path, content)
+    with open_atomically(path) as file:
+        hashed = HashedFile(file)
+        write(hashed)
+        if hashed.error is not None:
+            raise hashed.error
+        file.flush()
+        path.unlink(missing_ok=True)
+        _write_digest(path, hashed.digest.hexdigest())
 
 
 def remove_with_hash(path: Path) -> None:

@@ -83,7 +83,8 @@ def export_network(
     tensors = {name: _as_exported(value) for name, value in sorted(network.state_dict().items())}
     progress = {} if step is None else {"step": step, "kimg": kimg}
     metadata = json.dumps({**describe_network(settings, player), **progress})
-    write_with_hash(path, save(tensors, metadata={METADATA_KEY: metadata}))
+    content = save(tensors, metadata={METADATA_KEY: metadata})
+    write_with_hash(path, lambda file: file.write(content))
 
 
 def _as_exported(value: Tensor) -> Tensor:

@@ -257,7 +257,7 @@ def generate(
 ) -> Tensor:
     """Generates `count` samples on the CPU: images in [−1, 1] or points."""
     makers = sample_batches(generator, count, seed, device, truncation)
-    return torch.cat(list(share_out(lambda make: make(), makers)))
+    return torch.cat(list(share_out(lambda make: make().cpu(), makers)))
 
 
 def sample_batches(
@@ -267,7 +267,7 @@ def sample_batches(
     device: str = "auto",
     truncation: Truncation | None = None,
 ) -> Iterator[Callable[[], Tensor]]:
-    """Functions that generate `count` samples batch by batch, on the CPU: images in [−1, 1] or points.
+    """Functions that generate `count` samples batch by batch, on the device: images in [−1, 1] or points.
 
     Of a class-conditional generator, classes are about as frequent as in its data. Raises UsageError for the
     truncation of a generator without styles.
@@ -293,7 +293,7 @@ def _generate_batch(
         samples = generator(z, *label)
     else:
         samples = _generate_truncated(generator, truncation, z, *label)
-    found: Tensor = samples.float().cpu()[:count]
+    found: Tensor = samples.float()[:count]
     return found
 
 

@@ -79,4 +79,4 @@ class CollapseGuard:
     def _keep(self, step: int) -> None:
         """Saves the state of a step as one that a rollback can return to."""
         self.folder.healthy.folder.mkdir(exist_ok=True)
-        self.folder.healthy.save(step, self.checkpointer.content(step))
+        self.checkpointer.write_to(self.folder.healthy, step, self.checkpointer.content(step))

@@ -1,6 +1,7 @@
 """Pictures of a run's progress: samples of fixed latents, or translations of fixed images."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from experiments.core.background_writer import BackgroundWriter
 from experiments.core.device import dtype_of
 from experiments.core.diversity import pairwise_distance
 from experiments.core.images import GRID_COLUMNS, draw_samples, save_png, to_uint8
@@ -28,9 +30,9 @@ TRANSLATED = 8  # number of images that are translated, a row each
 
 
 class SamplePicture(NamedTuple):
-    """Picture, and the samples that it shows, `(N, …)`."""
+    """Samples `(N, …)`, and a function that draws the picture of them, in any thread."""
 
-    picture: Image
+    draw: Callable[[], Image]
     samples: Tensor
 
 
@@ -54,7 +56,8 @@ class SampleGridDrawer:
     def __call__(self) -> SamplePicture:
         samples = self.network(self.latents, *self.condition)
         reals = self.reals if self.reals.dim() == 2 else None
-        return SamplePicture(draw_samples(samples, reals, self.columns), samples)
+        shown = samples.detach().float().cpu()
+        return SamplePicture(partial(draw_samples, shown, reals, self.columns), samples)
 
 
 class TranslationDrawer:
@@ -71,19 +74,28 @@ class TranslationDrawer:
         columns = self.network.columns(self.batch)
         images = to_uint8(torch.stack(list(columns.values()), dim=1).float().cpu())
         above = [tuple(columns)] + [()] * (len(images) - 1)
-        picture = draw_sheet([SheetRow("", row, words) for row, words in zip(images, above, strict=True)])
-        return SamplePicture(picture, self.network.generate(self.batch))
+        rows = [SheetRow("", row, words) for row, words in zip(images, above, strict=True)]
+        return SamplePicture(partial(draw_sheet, rows), self.network.generate(self.batch))
 
 
 class SampleGrid:
     """Saves sample grids of the EMA generator and one of real samples, and scores how far samples are apart.
 
+    Samples are made at once; their picture is drawn and written by the writer, and then given to the tracker.
     It goes before the metric logger, whose next line has the distance among the scores of its steps,
     and whose first has that of the real samples.
     """
 
-    def __init__(self, experiment: Experiment, folder: Path, interval: int, tracker: Tracker) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: Path,
+        interval: int,
+        tracker: Tracker,
+        writer: BackgroundWriter,
+    ) -> None:
         self.experiment, self.folder, self.interval, self.tracker = experiment, folder, interval, tracker
+        self.writer = writer
         network = experiment.ema.average
         settings, reals = experiment.spec.settings, experiment.reals
         if isinstance(network, Translator):
@@ -102,9 +114,10 @@ class SampleGrid:
             self._score_distance(scores, "real_distance", self.experiment.reals.samples)
         if progress.passes(self.interval):
             file = self.folder / grid_name(progress.seen, progress.previous_seen)
-            picture, samples = self.draw()
-            save_png(picture, file)
-            self.tracker.images("samples", file, progress.kimg)
+            draw, samples = self.draw()
+            self.writer.submit(
+                lambda: save_png(draw(), file), lambda: self.tracker.images("samples", file, progress.kimg)
+            )
             self._score_distance(scores, "pairwise_distance", samples)
 
     def _score_distance(self, scores: Scores, name: str, samples: Tensor) -> None:

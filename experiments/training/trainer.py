@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from shlex import quote
 
+from experiments.core.background_writer import BackgroundWriter
 from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import StateDict
@@ -133,7 +134,8 @@ class Trainer:
         with agreement():
             tracker, status = self._open_trackers(), 1
         try:
-            stopped_at, was_asked = self._train_with(tracker)
+            with BackgroundWriter() as writer:
+                stopped_at, was_asked = self._train_with(tracker, writer)
             if stopped_at is None:
                 from_first(self._export)
             elif was_asked:
@@ -154,8 +156,8 @@ class Trainer:
         run = describe_tracked_run(self.folder, self.settings, self.start, self.experiment.loader.seen / 1000)
         return open_trackers(self.settings.track, run, self.settings.options)
 
-    def _train_with(self, tracker: Tracker) -> tuple[int | None, bool]:
-        """Trains with all callbacks.
+    def _train_with(self, tracker: Tracker, writer: BackgroundWriter) -> tuple[int | None, bool]:
+        """Trains with all callbacks, until everything is written.
 
         Returns the step where it stopped short of the last, or None, and whether Ctrl-C stopped it.
         """
@@ -168,10 +170,10 @@ class Trainer:
                 if self.state is not None:
                     metric_logger.load_state_dict(self.state["scores"])
                 interval = self._interval(self.settings.checkpoint_kimg, 10)
-                checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger)
+                checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger, writer)
                 if self.state is not None and self.state.get(INTERIM):
                     checkpointer.interim = self.start
-                callbacks = self._callbacks(line, metric_logger, tracker)
+                callbacks = self._callbacks(line, metric_logger, tracker, writer)
                 guard = CollapseGuard(experiment, self.folder, metric_logger, checkpointer)
                 guard.begin(self.start)
             together = self._callbacks_together(tracker, metric_logger, checkpointer)
@@ -179,11 +181,11 @@ class Trainer:
             after: list[Callback] = [guard, checkpointer]
             step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg, together, after)
             was_asked = any_over_ranks(stop.requested)
-            if step < experiment.total_steps:
-                with agreement():
+            with agreement():
+                if step < experiment.total_steps:
                     checkpointer.save(step)
-                return step, was_asked
-        return None, was_asked
+                writer.wait()
+        return step if step < experiment.total_steps else None, was_asked
 
     def _train_beside_first(self, tracker: Tracker) -> tuple[int | None, bool]:
         """Trains in a process that is not the first, which alone has callbacks of its own."""
@@ -193,11 +195,9 @@ class Trainer:
             together = self._callbacks_together(tracker)
             step = train_steps(self.experiment, self.start, [], stop, self.until_kimg, together)
             was_asked = any_over_ranks(stop.requested)
-        if step == self.experiment.total_steps:
-            return None, was_asked
         with agreement():
-            pass  # on what the first process saves
-        return step, was_asked
+            pass  # on what the first process writes
+        return step if step < self.experiment.total_steps else None, was_asked
 
     def _callbacks_together(
         self,
@@ -211,11 +211,13 @@ class Trainer:
         parts = (self.evaluator, self.experiment, self.folder, tracker, metric_logger, checkpointer)
         return [EvaluationCallback(*parts)]
 
-    def _callbacks(self, line: ProgressLine, metric_logger: MetricLogger, tracker: Tracker) -> list[Callback]:
+    def _callbacks(
+        self, line: ProgressLine, metric_logger: MetricLogger, tracker: Tracker, writer: BackgroundWriter
+    ) -> list[Callback]:
         """Callbacks of the first process that run after every step, in this order."""
         experiment, folder = self.experiment, self.folder
         interval = self._interval(self.settings.sample_kimg, 8)
-        sample_grid = SampleGrid(experiment, folder.samples, interval, tracker)
+        sample_grid = SampleGrid(experiment, folder.samples, interval, tracker, writer)
         sample_grid.save_reals()
         return [line.advance, sample_grid, GradientNorms(experiment.players), metric_logger]
 

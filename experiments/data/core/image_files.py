@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import PIL
 import torch
+from PIL import Image
 from torch import Tensor
 
 from experiments.data.core.conversion import resize
@@ -34,6 +35,7 @@ BLOCK = 4  # images that a thread decodes in one go, which hides the cost of han
 WINDOW = 1024  # images handed to the threads at a time
 NAMED = 5  # files that a remark names
 Half = Literal["left", "right"]  # of a file that shows two images side by side
+OTHER_HALF: dict[Half, Half] = {"left": "right", "right": "left"}
 
 
 def open_images(
@@ -140,6 +142,7 @@ class ImageFiles(DataSet):
         self.further_remarks: tuple[str, ...] = ()  # of the source
         self._first: tuple[str, Header] | None = None  # what every file is compared with
         self._cache: DecodedCache | None = None
+        self._cache_of_other_half: DecodedCache | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="gans-decode")
 
     def __len__(self) -> int:
@@ -171,7 +174,9 @@ class ImageFiles(DataSet):
     def held(self, skip_bad: bool) -> InMemoryData:
         """Loads all samples into memory: from the cache on disk, or decoded into both."""
         samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
-        self._cache = cache = self._open_cache()
+        self._open_caches()
+        cache = self._cache
+        assert cache is not None
 
         def load(index: int) -> None:
             if not cache.load(index, samples[index]):
@@ -195,7 +200,8 @@ class ImageFiles(DataSet):
         What `fit` refuses, and bad files, are found here, except among the files that are in the cache: these
         were checked before they came there.
         """
-        self._cache = self._open_cache()
+        self._open_caches()
+        assert self._cache is not None
         present = self._cache.present
 
         def check(index: int) -> None:
@@ -211,27 +217,41 @@ class ImageFiles(DataSet):
             self._survey(check, skip_bad)
         self._remark()
 
-    def _open_cache(self) -> DecodedCache:
-        """Opens the cache of these files in this form."""
+    def _open_caches(self) -> None:
+        """Opens the cache of the samples, and that of the other halves of their files."""
+        self._cache = self._open_cache(self.half)
+        if self.half:
+            self._cache_of_other_half = self._open_cache(OTHER_HALF[self.half])
+
+    def _open_cache(self, half: Half | None) -> DecodedCache:
+        """Opens the cache of these files, or of a half of each, in this form."""
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
-        decoder += [self.half] if self.half else []
+        decoder += [half] if half else []
         decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
         key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
         return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
 
     def _decode(self, index: int, out: Pixels) -> None:
-        """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one."""
+        """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one.
+
+        Of a file that shows two, the other half goes into its own cache, so that no file is decoded twice.
+        """
         whole, image = read_image(self.store, self.names[index], self.sample_shape[0])
         header = self._shown(self.names[index], whole)
         self._compare(self.names[index], header)
-        if self.half:
-            left = 0 if self.half == "left" else header.width
-            image = image.crop((left, 0, left + header.width, header.height))
+        if self.half and self._cache_of_other_half is not None:
+            other = np.empty_like(out)
+            self._draw(_crop(image, OTHER_HALF[self.half]), other)
+            self._cache_of_other_half.save(index, other)
+        self._draw(_crop(image, self.half) if self.half else image, out)
+        if self._cache is not None:
+            self._cache.save(index, out)
+
+    def _draw(self, image: Image.Image, out: Pixels) -> None:
+        """Draws an image into `out`, resized."""
         channels, height, width = self.sample_shape
         pixels = np.asarray(resize(image, (height, width), self.fit))
         out[...] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
-        if self._cache is not None:
-            self._cache.save(index, out)
 
     def _shown(self, name: str, header: Header) -> Header:
         """The header of the part of a file that is shown. Raises ValueError without equal halves."""
@@ -302,3 +322,10 @@ class ImageFiles(DataSet):
             blocks = [window[start : start + BLOCK] for start in range(0, len(window), BLOCK)]
             for results in self._pool.map(lambda block: [work(index) for index in block], blocks):
                 yield from results
+
+
+def _crop(image: Image.Image, half: Half) -> Image.Image:
+    """Crops a half out of an image of even width."""
+    width = image.width // 2
+    left = 0 if half == "left" else width
+    return image.crop((left, 0, left + width, image.height))

@@ -119,7 +119,7 @@ class ImageFileSource(Source, ABC):
 
     def native_of(self, names: Sequence[str]) -> Native:
         """The native shape of some of the images."""
-        return native_of(survey_headers(self.store, names, self.access.skip_bad))
+        return native_of(self._survey(names))
 
     def class_names(self) -> Sequence[str]:
         return self._classes[1]
@@ -174,7 +174,7 @@ class ImageFileSource(Source, ABC):
 
         Returns the survey of their headers.
         """
-        survey = survey_headers(self.store, names, self.access.skip_bad)
+        survey = self._survey(names)
         if shows_pairs and survey.first:
             survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
         channels, height, width = data.sample_shape
@@ -182,6 +182,17 @@ class ImageFileSource(Source, ABC):
         remarks += remark_on_range(self.scaled_store, names)
         add_remarks(data, [message_prefix + remark for remark in remarks])
         return survey
+
+    def _survey(self, names: Sequence[str]) -> Survey:
+        """Surveys the headers of some images, once."""
+        key = tuple(names)
+        if key not in self._surveys:
+            self._surveys[key] = survey_headers(self.store, names, self.access.skip_bad)
+        return self._surveys[key]
+
+    @cached_property
+    def _surveys(self) -> dict[tuple[str, ...], Survey]:
+        return {}
 
     @cached_property
     def arrangement(self) -> Arrangement:

@@ -13,7 +13,8 @@ from metrics.extractors.core.extractor import CPU, Extractor, Features
 from metrics.extractors.core.resize import RULES, resized
 from metrics.extractors.core.rgb import as_rgb
 
-AT_ONCE = 16  # images through a network at a time
+AT_ONCE = 16  # images through a network at a time, on a CPU
+AT_ONCE_ON_GPU = 64
 
 
 class PixelScale(NamedTuple):
@@ -29,11 +30,11 @@ class PixelScale(NamedTuple):
 
 
 class NetworkExtractor(Extractor):
-    """Extractor that resizes and scales images and applies a network to batches of a fixed size, AT_ONCE.
+    """Extractor that resizes and scales images and applies a network to batches of a fixed size, `at_once`.
 
     Libraries add up in another order for another number of images, which deep networks enlarge to 1e-5 of
     a feature. So the network never sees another number: what is missing is filled up with black images.
-    Batches of a multiple of AT_ONCE waste nothing.
+    Batches of a multiple of it waste nothing.
 
     Attributes:
         size: pixels a side that the network reads.
@@ -66,18 +67,23 @@ class NetworkExtractor(Extractor):
     def scale_of(self, rule: str) -> PixelScale:
         """Scale of the network's input under a resize rule."""
 
+    @property
+    def at_once(self) -> int:
+        """Number of images that go through the network at a time."""
+        return AT_ONCE if self.device.type == "cpu" else AT_ONCE_ON_GPU
+
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Features:
         pictures = as_rgb(images)
         with _exactly(self.device):
-            parts = [self._features(part) for part in torch.split(pictures, AT_ONCE)]
+            parts = [self._features(part) for part in torch.split(pictures, self.at_once)]
         logits = [part.logits for part in parts if part.logits is not None]
         return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
 
     def _features(self, images: Tensor) -> Features:
-        """Features of up to AT_ONCE images."""
+        """Features of up to `at_once` images."""
         pixels = self.scale(resized(images.to(self.device), self.resize_rule, self.size))
-        whole = pixels.new_zeros(AT_ONCE, *pixels.shape[1:]).to(memory_format=torch.channels_last)
+        whole = pixels.new_zeros(self.at_once, *pixels.shape[1:]).to(memory_format=torch.channels_last)
         whole[: len(images)] = pixels
         found: Features = self.network(whole)
         logits = None if found.logits is None else found.logits[: len(images)]

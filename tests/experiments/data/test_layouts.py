@@ -9,6 +9,7 @@ from PIL import Image
 
 from experiments.data.core import image_files
 from experiments.data.core.dataset import DataAccess, DataSet, Domains, Fit, InMemoryData
+from experiments.data.core.decoding import Header, Store
 from experiments.data.folder import Folder
 
 BOTH = pytest.mark.parametrize("held_bytes", [image_files.HELD_BYTES, 0], ids=["held", "cached"])
@@ -132,6 +133,29 @@ def test_halves_are_brought_to_size_by_themselves(
     assert levels(source.open_domains((8, 24), None, "error", True).b) == [200, 201, 202]
     with pytest.raises(ValueError, match=r"0\.png is 8×24 .*, not 8×8"):
         source.open_domains((8, 8), None, "error", True)
+
+
+@BOTH
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_a_file_of_two_images_is_decoded_once(
+    tmp_path: Path, skip_bad: bool, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever half is asked for first; the other one goes into the cache with it."""
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    decoded, read = list[str](), image_files.read_image
+
+    def count(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
+        decoded.append(name)
+        return read(store, name, channels)
+
+    monkeypatch.setattr(image_files, "read_image", count)
+    for number in range(6):
+        write(tmp_path, f"AB/{number}.png", 10 + number, 200 + number)
+    for _ in range(2):
+        domains = opened(tmp_path, skip_bad=skip_bad)
+        assert levels(domains.b) == [*range(200, 206)]
+        assert levels(domains.a) == [*range(10, 16)]
+        assert sorted(decoded) == [f"AB/{number}.png" for number in range(6)]
 
 
 @BOTH

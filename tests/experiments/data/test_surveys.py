@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.data.core import image_files
+from experiments.data.core import image_files, surveys
 from experiments.data.core.dataset import DataSet, Fit
+from experiments.data.core.decoding import Header, Store
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
@@ -133,3 +134,21 @@ def test_a_cut_of_domains_names_the_domain(tmp_path: Path) -> None:
     )
     assert domains.b.remarks == ()
     assert torch.equal(domains.a.fetch(torch.tensor([0])), domains.b.fetch(torch.tensor([0])))
+
+
+@BOTH
+def test_headers_are_read_once(tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the native shape, and for the remarks on kinds and on what is cut off."""
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    source, asked = source_of(tmp_path, ["RGB"] * 5), list[str]()
+    read = surveys.read_header
+
+    def count(store: Store, name: str) -> Header:
+        asked.append(name)
+        return read(store, name)
+
+    monkeypatch.setattr(surveys, "read_header", count)
+    source.native()
+    source.open((8, 8), 3, "crop")
+    source.native()
+    assert sorted(asked) == [f"{number}.png" for number in range(5)]

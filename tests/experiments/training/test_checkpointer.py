@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from experiments.config.resolve import resolve
+from experiments.core.background_writer import BackgroundWriter
 from experiments.runs.checkpoint import Checkpoints, load_checkpoint, step_of
 from experiments.training import checkpoint_callback
 from experiments.training.callbacks import Progress
@@ -38,11 +39,13 @@ def test_no_more_than_a_quarter_of_an_hour_is_lost(experiment: Experiment, tmp_p
     """Steps of 4 minutes, and an interval of 12 steps with one image in each."""
     clock, folder = Clock(), Checkpoints(tmp_path, keep=2)
     logger: Any = MetricLogger(None, lambda line: None)  # type: ignore[arg-type]
-    checkpointer = Checkpointer(experiment, folder, 12, logger, clock)
+    writer = BackgroundWriter()
+    checkpointer = Checkpointer(experiment, folder, 12, logger, writer, clock)
     found = []
     for step in range(1, 39):
         clock.minutes += 4
         checkpointer(Progress(step, step, step - 1, False), {})
+        writer.wait()
         found.append([step_of(path) for path in folder.paths()])
     assert [steps[-1:] for steps in found[:8]] == [[], [], [], [4], [4], [4], [4], [8]]
     assert found[11] == [12], "the interim checkpoint of step 8 is gone"
@@ -55,7 +58,8 @@ def test_no_more_than_a_quarter_of_an_hour_is_lost(experiment: Experiment, tmp_p
 def test_a_checkpoint_on_demand_puts_the_clock_back(experiment: Experiment, tmp_path: Path) -> None:
     clock, folder = Clock(), Checkpoints(tmp_path, keep=2)
     logger: Any = MetricLogger(None, lambda line: None)  # type: ignore[arg-type]
-    checkpointer = Checkpointer(experiment, folder, 1000, logger, clock)
+    writer = BackgroundWriter()
+    checkpointer = Checkpointer(experiment, folder, 1000, logger, writer, clock)
     clock.minutes = 10
     checkpointer.save(1)
     clock.minutes = 24
@@ -63,6 +67,7 @@ def test_a_checkpoint_on_demand_puts_the_clock_back(experiment: Experiment, tmp_
     clock.minutes = 25
     checkpointer(Progress(3, 3, 2, False), {})
     checkpointer.save(3)
+    writer.wait()
     assert [step_of(path) for path in folder.paths()] == [1, 3]
 
 
