@@ -16,6 +16,7 @@ from gans.core.styles import StyleOptions, mix_styles
 from gans.layers.deterministic import draw_labels
 from losses.core.batch_parts import draw_like, draw_rows
 from losses.core.options import option
+from losses.core.precision import in_full_precision
 from losses.core.ranks import mean_over_ranks
 
 
@@ -153,6 +154,7 @@ class LazyDuel(WrappedGame):
         return Losses({"path_length": value}, {"path": self.length.clone()})
 
 
+@in_full_precision
 def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
     """Computes path lengths `|Jᵀ y|₂` of styles `(N, layers, w_dim)`: `(N,)`, differentiable.
 
