@@ -27,6 +27,7 @@ from gans.layers.recomputation import RecomputableBlock
 from gans.layers.resample import Blur
 from gans.layers.sizes import smallest_size
 from gans.progan import Critic
+from losses.core.precision import in_full_precision
 from losses.recipe import defaults
 
 FIRST = 1  # index of the size that growing begins at: 8×8 pixels
@@ -117,6 +118,7 @@ class Epilogue(nn.Module):
         return adaptive_instance_norm(x, *self.style(w).chunk(2, dim=1))
 
 
+@in_full_precision
 def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """AdaIN: `(1 + scale) (x − μ) / σ + shift`, μ and σ of each feature map (equation 1).
 

@@ -44,7 +44,14 @@ def dtype_of(precision: str) -> "torch.dtype":
     """The type of weights and samples in a precision of training."""
     import torch
 
-    return {"fp32": torch.float32, "tf32": torch.float32, "fp64": torch.float64}[precision]
+    return torch.float64 if precision == "fp64" else torch.float32
+
+
+def product_type_of(precision: str) -> "torch.dtype | None":
+    """The type in which networks multiply in a precision of training; None for that of their weights."""
+    import torch
+
+    return torch.bfloat16 if precision == "bf16" else None
 
 
 def allow_tf32(is_allowed: bool) -> None:

@@ -60,7 +60,7 @@ def setting(
     )
 
 
-PRECISIONS = ("fp32", "tf32", "fp64")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
 
 SCHEDULABLE = (
     *("lr_generator", "lr_critic", "beta2", "penalty_weight", "critic_dropout"),
@@ -99,7 +99,8 @@ class Settings:
     )
     precision: str = setting(
         choice(*PRECISIONS),
-        "Precision of training; tf32 rounds what a GPU multiplies to 10 bits, fp64 is for proofs.",
+        "Precision of training; bf16: networks multiply in bfloat16, weights and losses are float32; tf32 "
+        "rounds what a GPU multiplies to 10 bits; fp64 is for proofs.",
         default="fp32",
     )
     deterministic: bool = setting(

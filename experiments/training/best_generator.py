@@ -113,7 +113,7 @@ class EvaluationCallback:
 
     def _candidate(self) -> Candidate:
         """The EMA generator; extractors take float32, and so it is a copy where it trains in another type."""
-        if self.candidate.settings.precision == "fp32":
+        if self.candidate.settings.precision != "fp64":
             return self.candidate
         return replace(self.candidate, network=copy.deepcopy(self.candidate.network).float())
 

@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from experiments.config.factory import contains_module
+from experiments.core.device import product_type_of
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
@@ -21,6 +22,7 @@ def share_batches(settings: Settings, game: Game, plan: BatchSchedule) -> None:
     """
     for player in (module for module in game.modules() if isinstance(module, Player)):
         player.micro_batch_size = _asked_size(settings)
+        player.product_type = product_type_of(settings.precision)
     count = process_part().count
     if count > 1:
         with usage_errors(f"architecture {settings.arch} on {count} processes"):

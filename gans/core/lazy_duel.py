@@ -17,6 +17,7 @@ from gans.layers.deterministic import draw_labels
 from losses.core.batch_parts import draw_like, draw_rows
 from losses.core.input_gradient import without_compilation
 from losses.core.options import option
+from losses.core.precision import in_full_precision
 from losses.core.ranks import mean_over_ranks
 
 
@@ -154,6 +155,7 @@ class LazyDuel(WrappedGame):
         return Losses({"path_length": value}, {"path": self.length.clone()})
 
 
+@in_full_precision
 def path_lengths(synthesis: StyledNetwork, styles: Tensor) -> Tensor:
     """Computes path lengths `|Jᵀ y|₂` of styles `(N, layers, w_dim)`: `(N,)`, differentiable.
 

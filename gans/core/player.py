@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from gans.core.clock import CONSTANT, Clock, Rates
 from losses.core.batch_parts import compute_in_passes
+from losses.core.precision import mixed_precision
 from losses.core.ranks import average_gradients
 
 Scores = dict[str, Tensor]
@@ -42,9 +43,12 @@ class Player(nn.Module):
     Attributes:
         micro_batch_size: samples that are computed at once; an update takes a larger batch in several passes,
             whose gradients add up. None for all.
+        product_type: in which networks multiply while objectives call them, such as bfloat16. What they
+            return, losses, weights and moments stay in their own type. None for that of the weights.
     """
 
     micro_batch_size: int | None = None
+    product_type: torch.dtype | None = None
 
     def __init__(
         self,
@@ -94,7 +98,8 @@ class Player(nn.Module):
 
     def _descend(self, objective: Callable[..., Losses], passes: int, clock: Clock, *batch: Any) -> Scores:
         """Adds the gradients of one of the passes; returns its scalars."""
-        with parametrize.cached():  # a weight under spectral norm is normalized once a step
+        # A weight under spectral norm is normalized once a step.
+        with mixed_precision(self.product_type), parametrize.cached():
             terms, logged = objective(clock, *batch)
         total = reduce(torch.add, terms.values())
         (total if passes == 1 else total / passes).backward()  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ from gans.layers.labels import LabelLinear, WithLabel
 from gans.layers.norms import PixelNorm
 from losses.core.batch_parts import draw_like, move_mean
 from losses.core.options import option
+from losses.core.precision import in_full_precision
 from losses.core.ranks import mean_over_ranks
 
 SLOPE = 0.2
@@ -60,6 +61,7 @@ class MappingNetwork(nn.Module):
             ]
         self.layers = nn.Sequential(*layers)
 
+    @in_full_precision
     def forward(self, z: Tensor, *label: Tensor) -> Tensor:
         return self.layers(self.with_label(z, *label))
 
@@ -86,6 +88,7 @@ class StyleGAN2Mapping(nn.Module):
         linear = (EqualizedLinear(*pair, gain=1.0, lr_multiplier=rate) for pair in pairwise(lengths))
         self.layers = nn.Sequential(*(part for layer in linear for part in (layer, ScaledLeakyReLU())))
 
+    @in_full_precision
     def forward(self, *inputs: Tensor) -> Tensor:
         """Maps z, z and labels `(N,)`, or labels alone, to `(N, w_dim)`."""
         parts = list(inputs)

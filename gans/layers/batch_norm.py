@@ -5,9 +5,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from losses.core.batch_parts import process_part
+from losses.core.precision import in_full_precision
 from losses.core.ranks import gather_rows
 
 
+@in_full_precision
 def normalize_over_ranks(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Normalizes features `(N, C, …)` as batch norm does in training, by the statistics of all ranks.
 

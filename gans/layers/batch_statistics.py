@@ -1,8 +1,11 @@
 """The contract of minibatch statistics: layers that show a critic how alike the samples of a batch are."""
 
 from abc import ABC
+from typing import Any
 
 from torch import nn
+
+from losses.core.precision import in_full_precision
 
 
 class MinibatchStatistic(nn.Module, ABC):
@@ -15,6 +18,10 @@ class MinibatchStatistic(nn.Module, ABC):
     """
 
     added: int
+
+    @in_full_precision
+    def __call__(self, *inputs: Any) -> Any:
+        return super().__call__(*inputs)
 
     def check_parts(self, batch_size: int, process_size: int, pass_size: int) -> None:
         """Checks that the statistic is that of the whole batch although it is shared out; else ValueError.

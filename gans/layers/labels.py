@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gans.layers.deterministic import LabelEmbedding, look_up
 from gans.layers.equalized import EqualizedLinear
+from losses.core.precision import in_full_precision
 
 
 class WithLabel(nn.Module):
@@ -59,6 +60,7 @@ class ConditionalBatchNorm(TakesLabel):
         nn.init.ones_(self.scale.weight)
         nn.init.zeros_(self.shift.weight)
 
+    @in_full_precision
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Normalizes `(N, channels, H, W)` with the scales and shifts of labels `(N,)`."""
         scale, shift = (vectors(label)[:, :, None, None] for vectors in (self.scale, self.shift))

@@ -9,6 +9,7 @@ from torch.nn.functional import instance_norm
 
 from gans.layers.batch_norm import BatchNorm2dOverRanks
 from losses.core.batch_parts import draw_like
+from losses.core.precision import in_full_precision
 
 
 class CriticNorm(ABC):
@@ -63,6 +64,7 @@ def generator_norm(kind: str, channels: int, statistics: str = "image") -> nn.Mo
 class PixelNorm(nn.Module):
     """Pixel norm `x / √(mean_c x² + 10⁻⁸)`: scales every pixel's features to unit variance (ProGAN, 4.2)."""
 
+    @in_full_precision
     def forward(self, x: Tensor) -> Tensor:
         """Normalizes `(N, C, …)` over C."""
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)

@@ -8,6 +8,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
+from losses.core.precision import keep_precision
+
 
 class RecomputableBlock(nn.Module):
     """A block of layers that may keep its inputs alone for the backward pass, which computes the rest again.
@@ -21,7 +23,8 @@ class RecomputableBlock(nn.Module):
 
     def __call__(self, *inputs: Any) -> Any:
         if self.recomputes and torch.is_grad_enabled():
-            return checkpoint(super().__call__, *inputs, use_reentrant=False)
+            call = keep_precision(super().__call__, inputs[0].device)
+            return checkpoint(call, *inputs, use_reentrant=False)
         return super().__call__(*inputs)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from losses.core.input_gradient import Critic, input_gradient
 from losses.core.penalty_norm import PenaltyNorm
 from losses.core.points import Points
+from losses.core.precision import full_precision
 from losses.core.schedule import Scheduled, cosine, value_at
 
 
@@ -63,6 +64,7 @@ class GradientPenalty:
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor, progress: float = 0.0) -> PenaltyTerm:
         """The penalty for two batches `(N, …)` when the share `progress` of the run is over."""
-        squared = squared_gradient_norm(critic, self.points.choose(real, fake))
-        value = self.norm(squared).mean() * (self.weight_at(progress) * self.every)
-        return PenaltyTerm(value, squared.detach().sqrt().mean())
+        with full_precision(real.device):
+            squared = squared_gradient_norm(critic, self.points.choose(real, fake))
+            value = self.norm(squared).mean() * (self.weight_at(progress) * self.every)
+            return PenaltyTerm(value, squared.detach().sqrt().mean())
