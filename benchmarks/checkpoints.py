@@ -81,7 +81,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def measure(case: str, rounds: int) -> None:
     """Measures a case, and prints its row."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         trained = Trained(CASES[case], Path(folder))
         size = state_bytes(trained.checkpointer.content(1)) / 1e6
         blocks: dict[str, list[Block]] = {mode: [] for mode in MODES}

@@ -25,7 +25,9 @@ FEATURES, CLASSES = 2048, 1008
 EPSILON = 0.001  # of every batch norm
 NORM = ("weight", "bias", "running_mean", "running_var")
 # The operations by which PyTorch's own compiler keeps weights in the order of the CPU's library.
-PACKS = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
+PACKS = torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
+    torch.ops.mkldnn, "_reorder_convolution_weight"
+)
 NO_DILATION = (1, 1)
 State = Mapping[str, Tensor]
 
@@ -198,8 +200,9 @@ class Convolution(nn.Module):
         if self._packed is None or self._packed[0] != x.shape:
             order = (self.padding, self.stride, NO_DILATION, 1, x.shape)
             self._packed = x.shape, torch.ops.mkldnn._reorder_convolution_weight(self.weight, *order)
-        parts = (self.bias, self.padding, self.stride, NO_DILATION, 1, "none", [], "")
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self._packed[1], *parts)
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self._packed[1], self.bias, self.padding, self.stride, NO_DILATION, 1, "none", [], ""
+        )
         return found
 
 
