@@ -56,8 +56,9 @@ class Checkpoints:
         """
         refuse_link(self.folder)
         path = self.folder / checkpoint_name(step)
+        content = {"format": FORMAT, "step": step, **content}
         try:
-            write_with_hash(path, lambda file: torch.save({"format": FORMAT, "step": step, **content}, file))
+            write_with_hash(path, lambda file: torch.save(content, file))  # type: ignore[arg-type]
         except OSError as error:
             if not path.exists():
                 hash_path(path).unlink(missing_ok=True)

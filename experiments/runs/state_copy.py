@@ -20,13 +20,19 @@ def copy_state(state: StateDict) -> StateDict:
 
     Tensors that share memory do so in the copy, too.
     """
-    copies = {key: UntypedStorage(each.nbytes()).copy_(each) for key, each in _storages(state).items()}
+    copies = {key: _copy_storage(each) for key, each in _storages(state).items()}
     memo: dict[int, Any] = {}  # of deepcopy, which takes from here what is copied already
     for tensor in _tensors(state):
         own = copies[tensor.untyped_storage()._cdata]
         parts = (tensor.storage_offset(), tensor.shape, tensor.stride())
         memo[id(tensor)] = torch.empty(0, dtype=tensor.dtype).set_(own, *parts)
     return copy.deepcopy(state, memo)
+
+
+def _copy_storage(storage: UntypedStorage) -> UntypedStorage:
+    own = UntypedStorage(storage.nbytes())  # type: ignore[no-untyped-call]
+    own.copy_(storage)
+    return own
 
 
 def _storages(state: StateDict) -> dict[int, UntypedStorage]:

@@ -68,6 +68,7 @@ class CollapseGuard:
             raise RollbackRequest(f"step {step}: {finding.rule}: {finding.evidence}")
         if self.mode == "stop":
             self.checkpointer.save(step)
+            self.checkpointer.writer.wait()  # or else it would be called saved
             raise RunError(
                 f"step {step}: {finding}; stopped and saved, as --on-collapse stop asks; --on-collapse warn "
                 "with --force goes on"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from experiments.config.resolve import resolve
-from experiments.runs.checkpoint import step_of
+from experiments.core.errors import RunError
+from experiments.runs.checkpoint import Checkpoints, step_of
 from experiments.runs.folder import RunFolder
 from experiments.training import collapse
 from experiments.training.experiment import build
@@ -33,6 +34,19 @@ def test_stop_saves_and_fails(gans: Gans, refused: Callable[..., str]) -> None:
     assert Path("run/checkpoints/step-00000175.pt").is_file()
     assert not Path("run/generator.safetensors").exists()
     assert gans(f"{RUN} --on-collapse warn --force --out run").status == 0
+
+
+def test_stopped_is_not_called_saved_where_the_disk_is_full(
+    gans: Gans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Checkpoints, step: int, *others: Any) -> Path:
+        raise RunError(f"cannot write step {step}")
+
+    monkeypatch.setattr(Checkpoints, "save", fail)
+    outcome = gans(f"{RUN} --checkpoint-kimg 999 --on-collapse stop --out run")
+    assert outcome.status == 1
+    assert "gans: cannot write step 175" in outcome.err
+    assert "saved" not in outcome.err
 
 
 def test_rollbacks_are_few(refused: Callable[..., str]) -> None:
