@@ -137,17 +137,23 @@ def test_layers_that_mix_types_compute() -> None:
     assert gradient.isfinite().all() and gradient.dtype == torch.float32
 
 
-def test_parts_in_full_precision_are_exact_within_a_network() -> None:
-    class Statistic(nn.Module):
-        @in_full_precision
-        def forward(self, x: Tensor) -> Tensor:
-            return x @ x.T
+class SampleProducts(nn.Module):
+    """A statistic over a batch, in full precision."""
 
-    network, x = nn.Sequential(nn.Identity(), Statistic()), torch.randn(4, 3)
+    @in_full_precision
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ x.T
+
+
+def test_parts_in_full_precision_are_exact_within_a_network() -> None:
+    x, layer = torch.randn(4, 3), nn.Linear(3, 2)
+    expected = layer(x)
     with mixed_precision(BF16):
-        assert torch.equal(network(x), x @ x.T)
+        assert torch.equal(nn.Sequential(nn.Identity(), SampleProducts())(x), x @ x.T)
+        assert not torch.equal(layer(x), expected)
         with full_precision(x.device):
-            assert torch.equal(nn.Linear(3, 2).requires_grad_(False)(x).float(), nn.Linear(3, 2)(x)) is False
+            assert torch.equal(layer(x), expected)
+        assert not torch.equal(layer(x), expected)
 
 
 @pytest.mark.parametrize(("norm", "micro"), [("spectral", None), ("none", 4)])
