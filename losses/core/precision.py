@@ -139,7 +139,7 @@ def _autocast_without_values(dtype: torch.dtype | None) -> Iterator[None]:
     global _type_without_values
     before, _type_without_values = _type_without_values, dtype
     try:
-        with nullcontext() if before else _CastProducts():  # type: ignore[no-untyped-call]
+        with nullcontext() if before else _CastProducts():
             yield
     finally:
         _type_without_values = before
@@ -148,7 +148,7 @@ def _autocast_without_values(dtype: torch.dtype | None) -> Iterator[None]:
 PRODUCTS = frozenset((conv2d, conv_transpose2d, linear, torch.matmul, Tensor.matmul, Tensor.__matmul__))
 
 
-class _CastProducts(TorchFunctionMode):  # type: ignore[no-untyped-call]
+class _CastProducts(TorchFunctionMode):
     """Casts the factors of products, as autocast does."""
 
     def __torch_function__(self, function: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
@@ -161,20 +161,16 @@ class _CastProducts(TorchFunctionMode):  # type: ignore[no-untyped-call]
 @cache
 def _let_autocast_interpolate() -> Library:
     """Lets `torch.lerp`, `addcmul` and `addcdiv` take tensors of two types under autocast, as `cat` does."""
-    library = Library("aten", "IMPL")
-    lerps, others = (
-        ("lerp.Scalar", "lerp.Tensor"),
-        ("addcmul", "addcdiv"),
-    )  # on GPUs autocast knows the others
-    for key, names in (("AutocastCPU", (*lerps, *others)), ("AutocastCUDA", lerps), ("AutocastMPS", lerps)):
+    library = Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    lerps, others = ("lerp.Scalar", "lerp.Tensor"), ("addcmul", "addcdiv")
+    # On GPUs autocast knows the others.
+    known = {"AutocastCPU": (*lerps, *others), "AutocastCUDA": lerps, "AutocastMPS": lerps}
+    for key, names in known.items():
+        autocast = torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, key))
         for name in names:
             operation, _, overload = name.partition(".")
             found = getattr(getattr(torch.ops.aten, operation), overload or "default")
-            library.impl(
-                name,
-                partial(_promote, found, torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, key))),
-                key,
-            )
+            library.impl(name, partial(_promote, found, autocast), key)  # type: ignore[no-untyped-call]
     return library
 
 
