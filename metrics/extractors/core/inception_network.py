@@ -8,8 +8,7 @@ The published state dict names the layers; what computes here is another arrange
 equal up to float rounding:
 - batch norm is part of the convolution before it (the statistics are fixed);
 - a block's 1×1 convolutions of one and the same input are one convolution;
-- average pooling and a 1×1 convolution change places, so that fewer channels are pooled;
-- on a CPU, weights are kept in the order that its library computes in.
+- average pooling and a 1×1 convolution change places, so that fewer channels are pooled.
 """
 
 from collections.abc import Mapping
@@ -24,11 +23,6 @@ from metrics.extractors.core.extractor import Features
 FEATURES, CLASSES = 2048, 1008
 EPSILON = 0.001  # of every batch norm
 NORM = ("weight", "bias", "running_mean", "running_var")
-# The operations by which PyTorch's own compiler keeps weights in the order of the CPU's library.
-PACKS = torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
-    torch.ops.mkldnn, "_reorder_convolution_weight"
-)
-NO_DILATION = (1, 1)
 State = Mapping[str, Tensor]
 
 
@@ -189,21 +183,11 @@ class Convolution(nn.Module):
         super().__init__()
         weights, biases = zip(*(fold_batch_norm(state, name) for name in names), strict=True)
         self.weight, self.bias = nn.Parameter(torch.cat(weights)), nn.Parameter(torch.cat(biases))
-        self.stride = layer.stride, layer.stride
+        self.stride = layer.stride
         self.padding = tuple(side // 2 if layer.padded else 0 for side in layer.kernel)
-        self._packed: tuple[torch.Size, Tensor] | None = None  # the weight for inputs of a shape
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not PACKS:
-            return conv2d(x, self.weight, self.bias, self.stride, self.padding)
-        # A convolution on a CPU brings its weight into another order first: once is enough, with equal bits.
-        if self._packed is None or self._packed[0] != x.shape:
-            order = (self.padding, self.stride, NO_DILATION, 1, x.shape)
-            self._packed = x.shape, torch.ops.mkldnn._reorder_convolution_weight(self.weight, *order)
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed[1], self.bias, self.padding, self.stride, NO_DILATION, 1, "none", [], ""
-        )
-        return found
+        return conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 def fold_batch_norm(state: State, name: str) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import pytorch_fid.inception
 import torch
 from torch import Tensor, nn
 
-from metrics.extractors.core import inception_network, network
+from metrics.extractors.core import network
 from metrics.extractors.core.extractor import WeightsError
 from metrics.extractors.core.inception_network import shapes
 from metrics.extractors.inception import FILES, HASH, Inception
@@ -47,23 +47,6 @@ def test_equals_torch_fidelity(
     assert (expected[0][0] - expected[0][1]).abs().mean() > 100 * EXACT, "the reference sees nothing"
     assert (vectors - expected[0]).abs().max() < EXACT
     assert logits is not None and (logits - expected[1]).abs().max() < EXACT
-
-
-def test_packed_weights_change_no_bits(
-    weights: Path, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where one is packed already, and where the number of images at once is another one."""
-    packed, images = Inception(weights), pictures(4, 32)
-    for at_once in (2, 1):
-        monkeypatch.setattr(network, "AT_ONCE", at_once)
-        found = packed(images)
-        assert not inception_network.PACKS or packed.network.stem["Conv2d_1a_3x3"]._packed is not None
-        with monkeypatch.context() as patch:
-            patch.setattr(inception_network, "PACKS", False)
-            expected = Inception(weights)(images)
-        assert found.vectors.equal(expected.vectors)
-        assert found.logits is not None and expected.logits is not None
-        assert found.logits.equal(expected.logits)
 
 
 def test_equals_pytorch_fid_under_its_rule(
