@@ -44,7 +44,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
     if geometry.stride == 1 and is_fast(x, (weight.shape[0], weight.shape[1]), weight, turned):
         return convolve_transposed(x, weight.flip(2, 3).transpose(0, 1), bias, turned)
     if x.requires_grad and is_fast(x, (weight.shape[1], weight.shape[0]), weight, geometry):
-        return _ConvolveImages.apply(*_cast_as_asked(x, weight, bias), geometry)  # type: ignore[no-any-return, no-untyped-call]
+        return _ConvolveImages.apply(*_cast_as_asked(x, weight, bias), geometry)
     return conv2d(x, weight, bias, *geometry)
 
 
@@ -59,7 +59,7 @@ def convolve_transposed(
     """
     if not is_fast(x, (weight.shape[1], weight.shape[0]), weight, geometry):
         return conv_transpose2d(x, weight, bias, *geometry, output_padding=extra)
-    images: Tensor = _ConvolveToImages.apply(*_cast_as_asked(x, weight), geometry, extra)  # type: ignore[no-untyped-call]
+    images: Tensor = _ConvolveToImages.apply(*_cast_as_asked(x, weight), geometry, extra)
     return images if bias is None else images + bias.to(images.dtype)[:, None, None]
 
 
@@ -94,7 +94,7 @@ class _ConvolveImages(torch.autograd.Function):
     """Convolution of images, whose gradient at the images is `_ConvolveToImages`."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any, images: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry
     ) -> Tensor:
         context.save_for_backward(images, weight)
@@ -102,12 +102,12 @@ class _ConvolveImages(torch.autograd.Function):
         return conv2d(images, weight, bias, *geometry)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Any:
         (images, weight), geometry = context.saved_tensors, context.geometry
         needs_images, needs_weight, needs_bias, _ = context.needs_input_grad
         extra = _unreached(images, gradient, weight, geometry)
         return (
-            _ConvolveToImages.apply(gradient, weight, geometry, extra) if needs_images else None,  # type: ignore[no-untyped-call]
+            _ConvolveToImages.apply(gradient, weight, geometry, extra) if needs_images else None,
             _weight_gradient(images, gradient, weight, geometry) if needs_weight else None,
             gradient.sum(dim=(0, 2, 3)) if needs_bias else None,
             None,
@@ -118,7 +118,7 @@ class _ConvolveToImages(torch.autograd.Function):
     """Transposed convolution to images, whose gradient at the maps is `_ConvolveImages`."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any, maps: Tensor, weight: Tensor, geometry: Geometry, extra: tuple[int, int]
     ) -> Tensor:
         context.save_for_backward(maps, weight)
@@ -126,11 +126,11 @@ class _ConvolveToImages(torch.autograd.Function):
         return _convolve_to_phases(maps, weight, geometry, extra)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Any:
         (maps, weight), geometry = context.saved_tensors, context.geometry
         needs_maps, needs_weight, *_ = context.needs_input_grad
         return (
-            _ConvolveImages.apply(gradient, weight, None, geometry) if needs_maps else None,  # type: ignore[no-untyped-call]
+            _ConvolveImages.apply(gradient, weight, None, geometry) if needs_maps else None,
             _weight_gradient(gradient, maps, weight, geometry) if needs_weight else None,
             None,
             None,
@@ -141,7 +141,7 @@ def _weight_gradient(images: Tensor, maps: Tensor, weight: Tensor, geometry: Geo
     """The gradient of the convolution images → maps at its weight, for a gradient `maps` of its result."""
     stride, padding = ([each, each] for each in geometry)
     arguments = (maps, images, weight, None, stride, padding, [1, 1], False, [0, 0], 1, [False, True, False])
-    return torch.ops.aten.convolution_backward(*arguments)[1]  # type: ignore[no-any-return]
+    return torch.ops.aten.convolution_backward(*arguments)[1]
 
 
 def _unreached(images: Tensor, maps: Tensor, weight: Tensor, geometry: Geometry) -> tuple[int, int]:
@@ -169,7 +169,8 @@ def _convolve_to_phases(maps: Tensor, weight: Tensor, geometry: Geometry, extra:
         return _convolve_to_blocks(maps, weight.flip(2, 3).transpose(0, 1), padding)[:, :, :height, :width]
     taps = -(-kernel // stride)
     missing = taps * stride - kernel
-    by_phase = pad(weight, (0, missing, 0, missing)).unflatten(3, (taps, stride)).unflatten(2, (taps, stride))
+    padded = pad(weight, (0, missing, 0, missing))
+    by_phase = padded.reshape(*weight.shape[:2], taps, stride, taps, stride)
     phases = by_phase.flip(2, 4).permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
     # Rows beyond what is reached are zeros of the padding.
     reach = max(0, max(extra) - padding - missing)

@@ -121,7 +121,7 @@ def _rectifier(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.
     slope = layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0
     # The output has its input's sign, and is still there where the layer worked in place.
     rectify = torch.ops.aten.leaky_relu_backward
-    return rectify(gradient, output, slope, True)  # type: ignore[no-any-return]
+    return rectify(gradient, output, slope, True)
 
 
 def _flatten(layer: nn.Module, gradient: Tensor, output: Tensor, shape: torch.Size) -> Tensor:
