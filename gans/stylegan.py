@@ -112,13 +112,13 @@ class Epilogue(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.style = EqualizedLinear(w_dim, 2 * channels, gain=1.0)
 
+    @in_full_precision
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Transforms `(N, C, H, W)` by w `(N, w_dim)`; the shape stays."""
         x = leaky_relu(self.noise(x) + self.bias, SLOPE)
         return adaptive_instance_norm(x, *self.style(w).chunk(2, dim=1))
 
 
-@in_full_precision
 def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """AdaIN: `(1 + scale) (x − μ) / σ + shift`, μ and σ of each feature map (equation 1).
 
