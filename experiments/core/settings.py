@@ -61,6 +61,7 @@ def setting(
 
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp64")
+FP16 = "its smallest numbers halve or lose small gradient penalties; take bf16"
 
 SCHEDULABLE = (
     *("lr_generator", "lr_critic", "beta2", "penalty_weight", "critic_dropout"),
@@ -98,7 +99,7 @@ class Settings:
         device_name, "Device to compute on; cuda:N is one of several GPUs.", "auto|cpu|cuda[:N]|mps", "auto"
     )
     precision: str = setting(
-        choice(*PRECISIONS),
+        choice(*PRECISIONS, refused={"fp16": FP16}),
         "Precision of training; bf16: networks multiply in bfloat16, weights and losses are float32; tf32 "
         "rounds what a GPU multiplies to 10 bits; fp64 is for proofs.",
         default="fp32",

@@ -5,7 +5,7 @@ A bad value is a ValueError of one line.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,11 +125,18 @@ def text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """Reader of one of the known words."""
+    """Reader of one of the known words.
+
+    Attributes:
+        refused: words that are not offered, each with the reason and a remedy.
+    """
 
     known: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, value: object) -> str:
+        if (reason := dict(self.refused).get(str(value))) is not None:
+            raise ValueError(f"'{value}' is not offered: {reason}")
         if value not in self.known:
             raise ValueError(f"'{value}' is not one of: {', '.join(self.known)}")
         return str(value)
@@ -145,9 +152,9 @@ def path_words(value: object) -> str:
     return text(str(value) if isinstance(value, Path) else value)
 
 
-def choice(*known: str) -> Choice:
-    """Makes a reader of one of the known words."""
-    return Choice(known)
+def choice(*known: str, refused: Mapping[str, str] | None = None) -> Choice:
+    """Makes a reader of one of the known words, which may refuse others for a reason of their own."""
+    return Choice(known, tuple((refused or {}).items()))
 
 
 def device_name(value: object) -> str:

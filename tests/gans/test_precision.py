@@ -10,6 +10,7 @@ from benchmarks.precision import compare, gradients
 from benchmarks.processes import Case, tensors_of, tiny
 from experiments.config.resolve import resolve
 from experiments.core import registry
+from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
 from experiments.training.experiment import Experiment, build
 from experiments.training.memory_estimate import estimate_memory
@@ -192,3 +193,8 @@ def test_estimates_know_that_activations_are_smaller(recomputes: bool) -> None:
     case = {**tiny("r3gan", batch_size=64), "device": "cpu", "activation_checkpointing": recomputes}
     single, mixed = (estimate_memory(resolve({**case, "precision": each})) for each in ("fp32", "bf16"))
     assert 0.4 * single < mixed < single
+
+
+def test_fp16_is_refused_with_its_reason() -> None:
+    with pytest.raises(UsageError, match="'fp16' is not offered: .* small gradient penalties; take bf16"):
+        resolve({"precision": "fp16"})
