@@ -12,6 +12,7 @@ from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
+from losses.core.precision import call_outermost
 
 BACKEND = "inductor"
 COMPILERS = ("g++", "clang++")
@@ -43,6 +44,9 @@ def compile_networks(settings: Settings, game: Game) -> None:
             # Sizes are fixed and random numbers PyTorch's own, so that a run that is resumed, and compiled
             # anew, goes on with the same bits.
             part.compile(backend=BACKEND, dynamic=False, **_options())
+            compiled = part._compiled_call_impl
+            assert compiled is not None
+            part._compiled_call_impl = call_outermost(part, compiled)
 
 
 def _options() -> dict[str, dict[str, bool]]:

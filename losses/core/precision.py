@@ -98,6 +98,8 @@ def keep_precision(call: Callable[..., Any], device: torch.device) -> Callable[.
 
 def _enter_module(module: nn.Module, inputs: Any) -> None:
     """Turns autocast on for an outermost module, and off for weights that are made of others."""
+    if torch.compiler.is_compiling():
+        return  # within a network whose call is `call_outermost`
     context: AbstractContextManager[Any] = nullcontext()
     is_weight = isinstance(module, ParametrizationList)
     if _type is not None and (is_weight or not _calls):
@@ -108,9 +110,28 @@ def _enter_module(module: nn.Module, inputs: Any) -> None:
 
 def _leave_module(module: nn.Module, inputs: Any, output: Any) -> Any:
     """Ends what `_enter_module` began; what leaves an outermost module is float32."""
+    if torch.compiler.is_compiling():
+        return output
     if _calls:
         _calls.pop().__exit__(None, None, None)
     return output if _calls else map_tensors(to_full_precision, output)
+
+
+def call_outermost(module: nn.Module, call: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls a compiled module, whose precision is decided before what is compiled begins."""
+
+    def called(*inputs: Any, **named: Any) -> Any:
+        if _type is None or torch.compiler.is_compiling():
+            return call(*inputs, **named)
+        _enter_module(module, inputs)
+        output = None
+        try:
+            output = call(*inputs, **named)
+        finally:
+            output = _leave_module(module, inputs, output)
+        return output
+
+    return called
 
 
 def _device_type(module: nn.Module, inputs: Any) -> str:

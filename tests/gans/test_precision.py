@@ -196,5 +196,5 @@ def test_estimates_know_that_activations_are_smaller(recomputes: bool) -> None:
 
 
 def test_fp16_is_refused_with_its_reason() -> None:
-    with pytest.raises(UsageError, match="'fp16' is not offered: .* small gradient penalties; take bf16"):
+    with pytest.raises(UsageError, match=r"'fp16' is not offered: .* small gradient penalties; take bf16"):
         resolve({"precision": "fp16"})
