@@ -55,7 +55,7 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
 
     from experiments.config.resolve import resolve
     from experiments.runs.folder import RunFolder
-    from experiments.training.plan.plan import Request, make_plan
+    from experiments.training.plan.plan import PlanRequest, make_plan
     from experiments.training.run import run
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -64,7 +64,7 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run(spec, RunFolder(Path(folder) / "run"))
     grown = resident("VmHWM") - before
-    estimated = make_plan(spec, Request(is_timed=False)).memory
+    estimated = make_plan(spec, PlanRequest(is_timed=False)).memory
     assert estimated is not None
     return {"measured": grown, "estimated": estimated.growth}
 

@@ -18,8 +18,8 @@ from gans.core.game import Game
 from gans.core.player import Player
 
 BLOCK = 4096  # bytes in which file systems give space to files
-ENTRY = 500  # bytes of a checkpoint beside the numbers of a tensor: name, place, padding
-WORDS = 24 * 1024  # config.json
+ENTRY = 370  # bytes of a checkpoint beside the numbers of a tensor: name, place, padding
+WORDS = 8 * 1024  # config.json
 LINE = 900  # bytes of a line of scores
 
 

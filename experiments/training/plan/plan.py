@@ -29,8 +29,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Request:
-    """Request for a plan beside the settings of the run.
+class PlanRequest:
+    """PlanRequest for a plan beside the settings of the run.
 
     Attributes:
         processes: that share each batch.
@@ -60,7 +60,7 @@ class RunPlan:
         seeds: of each of two settings.
     """
 
-    request: Request
+    request: PlanRequest
     settings: Settings
     sizes: Estimate
     operations: Operations | None
@@ -76,7 +76,7 @@ class RunPlan:
     data: DataSet | Domains | None = field(default=None, repr=False)
 
 
-def make_plan(spec: RunSpec, request: Request) -> RunPlan:
+def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
     """Plans a run. Raises UsageError for settings that the run cannot have."""
     settings, python = spec.settings, resident_memory()
     data = open_data(settings)[0]
@@ -142,9 +142,9 @@ def _or_unknown(work: Callable[[], Result]) -> tuple[Result | None, str]:
 
 def read_request(
     processes: int, memory: str | None, hours: float | None, difference: str | None, spread: str | None
-) -> Request:
+) -> PlanRequest:
     """Reads the words of a request. Raises UsageError."""
-    return Request(
+    return PlanRequest(
         processes,
         None if memory is None else read_bytes(memory),
         hours,

@@ -4,7 +4,7 @@ from typing import Any
 
 from experiments.config.resolve import RunSpec
 from experiments.core.value_format import format_value
-from experiments.training.plan.plan import FEWEST_SEEDS, Request, RunPlan, make_plan
+from experiments.training.plan.plan import FEWEST_SEEDS, PlanRequest, RunPlan, make_plan
 
 MIB = 2**20
 
@@ -21,7 +21,7 @@ def describe_dry_run(spec: RunSpec) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
-    plan = make_plan(spec, Request(is_timed=False))
+    plan = make_plan(spec, PlanRequest(is_timed=False))
     return "\n".join([*lines, "", *_describe_sizes(plan)])
 
 

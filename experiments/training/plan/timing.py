@@ -18,7 +18,7 @@ from experiments.core.settings import Settings
 from experiments.core.stop_signal import StopSignal
 from experiments.runs.checkpoint import Checkpoints
 from experiments.trackers.core.several import TrackerGroup
-from experiments.training.callbacks import Progress
+from experiments.training.callbacks import Callback, Progress
 from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment, build
 from experiments.training.fine_tuning import begin_from_weights
@@ -144,7 +144,7 @@ def _time_steps(experiment: Experiment, stage: TrainingStage, cycle: int, second
         stop.requested = len(ends) >= most or is_late
 
     logger = MetricLogger(TrackerGroup([], []), lambda line: None)
-    callbacks = [GradientNorms(experiment.players), logger, note]
+    callbacks: list[Callback] = [GradientNorms(experiment.players), logger, note]
     _wait_for(experiment)
     train_steps(experiment, first, callbacks, stop)
     times = [b - a for a, b in zip([began, *ends], ends, strict=False)]
