@@ -13,7 +13,7 @@ from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Domains
 from experiments.data.core.loader import GRID_SAMPLES, SCATTER_SAMPLES
 from experiments.training.callbacks import SCORE_STEPS
-from experiments.training.memory_estimate import size_of
+from experiments.training.memory_estimate import errors_without_values, size_of
 from gans.core.game import Game
 from gans.core.player import Player
 
@@ -36,10 +36,14 @@ class DiskSpace:
 
 
 def checkpoint_bytes(settings: Settings, game: Game) -> int:
-    """Bytes of a checkpoint of a game without memory, whose players have moments after it."""
+    """Bytes of a checkpoint of a game without memory, whose players have moments after it.
+
+    Raises UnknownMemoryError for an optimizer that asks for values.
+    """
     players = [module for module in game.modules() if isinstance(module, Player)]
     for player in players:
-        player.take_zero_step()
+        with errors_without_values():
+            player.take_zero_step()
         player.optimizer.zero_grad(set_to_none=True)
     moments = [
         value

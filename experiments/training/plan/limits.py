@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from experiments.config.factory import check_batch_norm
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
 from experiments.training.memory_estimate import build_without_memory
@@ -69,6 +70,7 @@ def _is_possible(settings: Settings, game: Game, processes: int) -> bool:
     try:
         with as_one_of(processes):
             check_size(settings, game, settings.batch_size)
+            check_batch_norm(settings, game.generator_network, game.critic_network)
     except UsageError:
         return False
     return True

@@ -16,6 +16,7 @@ from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.batch_stream import BATCHES_AHEAD, data_bytes, device_for_data
 from experiments.data.core.dataset import DataSet, Domains
 from experiments.training.memory_estimate import estimate_tensor_memory
+from experiments.training.plan.disk import checkpoint_bytes
 from gans.core.game import Game
 
 # PyTorch's compiler, which its optimizers import though nothing is compiled, and kernels on their first use.
@@ -65,14 +66,12 @@ def estimate_process_memory(
     game: Game,
     plan: BatchSchedule,
     data: DataSet | Domains,
-    checkpoint: int,
     python: int,
 ) -> ProcessMemory:
     """Estimates the memory of a run's process, or of its part of a shared batch.
 
     Args:
         game, plan: built without memory.
-        checkpoint: bytes of a checkpoint.
         python: bytes of the process before it builds the experiment.
 
     Raises UnknownMemoryError for components that ask for values.
@@ -83,6 +82,7 @@ def estimate_process_memory(
     if device.type != "cpu":
         parts = {"tensors": tensors, "data": held, "context": CUDA_CONTEXT}
         return ProcessMemory(parts, settings.device)
+    checkpoint = checkpoint_bytes(settings, game)
     with_gaps = max(round(FRAGMENTATION * tensors), tensors + COPIES * checkpoint)
     parts = {"python": python, "libraries": LIBRARIES, "tensors": tensors}
     parts |= {"allocator and checkpoints": with_gaps - tensors, "data": held}

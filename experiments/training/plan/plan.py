@@ -36,6 +36,7 @@ class PlanRequest:
         processes: that share each batch.
         memory: bytes that each of them has; None for no limit.
         hours: that the run may take; None for no limit.
+        sizes_only: whether parameters, length and memory are enough.
         is_timed: whether steps are trained to time them.
         difference: of scores that is to be found, as a share of the score; None for none.
         spread: standard deviation of scores between seeds, as a share of the score.
@@ -44,6 +45,7 @@ class PlanRequest:
     processes: int = 1
     memory: int | None = None
     hours: float | None = None
+    sizes_only: bool = False
     is_timed: bool = True
     difference: float | None = None
     spread: float = SPREAD
@@ -51,7 +53,7 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run takes, and what fits. None stands for what was not asked for, or is unknown.
+    """Needs of a run, and sizes that fit. None stands for what was not asked for, or is unknown.
 
     Attributes:
         unknown: reason for which memory and operations are unknown; empty where they are known.
@@ -86,14 +88,15 @@ def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
             game, plan = build_without_memory(asked)
             share_batches(asked, game, plan)
             held = data if asked.image_size == settings.image_size else open_data(asked)[0]
-            checkpoint = checkpoint_bytes(asked, build_without_memory(asked)[0])
-            return estimate_process_memory(asked, game, plan, held, checkpoint, python)
+            return estimate_process_memory(asked, game, plan, held, python)
 
     game, plan = build_without_memory(settings)
     sizes = count_parameters(game, plan)
     memory, unknown = _or_unknown(lambda: memory_of(settings))
     if unknown:
         return RunPlan(request, settings, sizes, None, None, None, unknown)
+    if request.sizes_only:
+        return RunPlan(request, settings, sizes, None, memory, None)
     operations = count_operations(settings, build_without_memory(settings)[0], plan)
     checkpoint = checkpoint_bytes(settings, game)
     exchanged = count_exchanged_bytes(settings, request.processes) if request.processes > 1 else None

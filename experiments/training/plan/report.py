@@ -21,7 +21,7 @@ def describe_dry_run(spec: RunSpec) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
-    plan = make_plan(spec, PlanRequest(is_timed=False))
+    plan = make_plan(spec, PlanRequest(sizes_only=True))
     return "\n".join([*lines, "", *_describe_sizes(plan)])
 
 
@@ -74,7 +74,7 @@ def _describe_work(plan: RunPlan) -> list[str]:
 
 
 def _describe_time(plan: RunPlan) -> str:
-    """What the time holds, and what not."""
+    """Describes the parts of the time, and those that it leaves out."""
     assert plan.time is not None
     found = plan.time
     words = f"of training: {found.training / max(1, plan.sizes.steps) * 1000:,.1f} ms a step"
@@ -87,7 +87,7 @@ def _describe_time(plan: RunPlan) -> str:
 
 
 def _describe_limits(plan: RunPlan) -> list[str]:
-    """What fits into memory and hours."""
+    """Sizes and lengths that fit into memory and hours."""
     lines: list[str] = []
     request = plan.request
     if request.memory is not None and plan.largest is not None and plan.memory is not None:
