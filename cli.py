@@ -17,6 +17,7 @@ from experiments.commands.import_weights import import_weights
 from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
 from experiments.commands.list import list_plugins
 from experiments.commands.mix import mix
+from experiments.commands.plan import plan
 from experiments.commands.project import project
 from experiments.commands.reproduce import reproduce
 from experiments.commands.run import run
@@ -32,7 +33,7 @@ EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
 # Commands that several processes do together.
 SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")
-RUN_COMMANDS = (sweep, compare, report, doctor, find_lr, reproduce, sync)
+RUN_COMMANDS = (plan, sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
 class Commands(click.Group):

@@ -76,11 +76,11 @@ def run(
         resolved = resolve_run(asked, values, str(config or ""), strengths, into)
     if dry_run:
         from experiments.training.fine_tuning import check_initial_weights
-        from experiments.training.memory_estimate import describe_plan
+        from experiments.training.plan.report import describe_dry_run
 
         if resume is None:
             check_initial_weights(resolved.settings)
-        click.echo(describe_plan(resolved))
+        click.echo(describe_dry_run(resolved))
         return
     target = resume or out
     folder = RunFolder(target) if target else from_first(lambda: choose_folder(resolved.settings))

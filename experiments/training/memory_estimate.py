@@ -3,7 +3,8 @@
 Everything is built on the meta device, which has shapes but no memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,6 @@ from experiments.config.run_length import plan_batches
 from experiments.core.device import dtype_of
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
-from experiments.core.value_format import format_value
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.open import task_of
 from experiments.training.fixed_layers import fix_layers
@@ -47,11 +47,11 @@ class Estimate:
 
 def estimate(spec: RunSpec) -> Estimate:
     """Counts parameters and length of a run. Raises UsageError for settings that its networks cannot have."""
-    return _count(*_build_without_memory(spec.settings))
+    return count_parameters(*build_without_memory(spec.settings))
 
 
-def _count(game: Game, plan: BatchSchedule) -> Estimate:
-    """Counts parameters and length."""
+def count_parameters(game: Game, plan: BatchSchedule) -> Estimate:
+    """Counts parameters of a game, and the length of its run."""
     return Estimate(
         sum(each.numel() for each in game.generator_network.parameters()),
         sum(each.numel() for each in game.critic_network.parameters()),
@@ -70,24 +70,31 @@ def estimate_memory(spec: RunSpec) -> int:
     They are weights, gradients, moments, EMAs and activations, without the data, and what libraries use for a
     moment. Raises UnknownMemoryError, and UsageError for settings that the run cannot have.
     """
-    return _estimate_memory(spec.settings, *_build_without_memory(spec.settings))
+    return estimate_tensor_memory(spec.settings, *build_without_memory(spec.settings))
 
 
-def _estimate_memory(settings: Settings, game: Game, plan: BatchSchedule) -> int:
-    """Bytes that the tensors of a run take at most."""
+def estimate_tensor_memory(settings: Settings, game: Game, plan: BatchSchedule) -> int:
+    """Bytes that the tensors of a game without memory take at most. Raises as `estimate_memory`."""
     share_batches(settings, game, plan)
-    state = _size([*game.parameters(), *game.buffers()]) + _size(game.generator_network.parameters())
-    state += _size(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
-    try:
+    state = size_of([*game.parameters(), *game.buffers()]) + size_of(game.generator_network.parameters())
+    state += size_of(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
+    with errors_without_values():
         return state + max(
             _memory_of_steps(settings, game, end, count) for end, count in _costly_batches(plan)
         )
+
+
+@contextmanager
+def errors_without_values() -> Iterator[None]:
+    """Turns errors of components that ask for values of tensors into UnknownMemoryError."""
+    try:
+        yield
     except (RuntimeError, TypeError) as error:
         line = str(error).partition("\n")[0]
         raise UnknownMemoryError(f"a component does not compute without values: {line}") from error
 
 
-def _build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
+def build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
     """Builds the game of a run on the meta device, and plans its batches."""
     meta = torch.device("meta")
     with meta:
@@ -98,7 +105,7 @@ def _build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
     return game, plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
 
 
-def _size(tensors: Iterable[Tensor]) -> int:
+def size_of(tensors: Iterable[Tensor]) -> int:
     """Bytes of tensors."""
     return sum(each.numel() * each.element_size() for each in tensors)
 
@@ -122,7 +129,7 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     of_process, micro = -(-batch_size // process_part().count), settings.micro_batch_size
     # The second pass of an update has the gradients of the first beside it, and further ones need no more.
     count = min(of_process, 2 * micro) if isinstance(micro, int) else of_process
-    loader = _ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
+    loader = ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
     with whole_batches(), TensorMemory() as memory:
         for player in (module for module in game.modules() if isinstance(module, Player)):
@@ -131,14 +138,19 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
         if any(isinstance(module, Stage) for module in game.modules()):
             game.round(loader)  # in the first one growing networks have forgotten their moments
     samples, condition = loader.next_batch()
-    return memory.peak + round(left_out * _size([samples, *condition]))
+    return memory.peak + round(left_out * size_of([samples, *condition]))
 
 
-class _ShapeLoader:
-    """A loader of batches without values, at one time of a run."""
+class ShapeLoader:
+    """A loader of batches without values, at one time of a run.
 
-    def __init__(self, settings: Settings, clock: Clock, count: int) -> None:
-        self.settings, self.clock, self.count = settings, clock, count
+    Args:
+        count: samples in a batch.
+        advances: whether batches are counted, so that penalties are taken at some of them only.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, count: int, advances: bool = False) -> None:
+        self.settings, self.clock, self.count, self.advances = settings, clock, count, advances
 
     def next_batch(self) -> Batch:
         """Makes the next batch."""
@@ -146,6 +158,7 @@ class _ShapeLoader:
         samples = torch.empty(self.count, *shape, device="meta", dtype=dtype)
         if len(shape) == 3:
             samples = samples.to(memory_format=torch.channels_last)
+        self.clock = self.clock._replace(batch_index=self.clock.batch_index + self.advances)
         return Batch(samples, meta_condition(self.settings, samples))
 
 
@@ -157,32 +170,3 @@ def meta_condition(settings: Settings, samples: Tensor) -> Condition:
     if settings.attributes:
         return (torch.zeros(count, len(settings.attributes), device="meta"),)
     return () if task_of(settings) == "noise" else (samples,)
-
-
-def describe_plan(spec: RunSpec) -> str:
-    """Describes a run before it starts: every setting with its source, parameter counts, length and memory.
-
-    The result is lines that nothing wraps.
-    """
-    game, plan = _build_without_memory(spec.settings)
-    sizes = _count(game, plan)
-    try:
-        needed = _estimate_memory(spec.settings, game, plan) / 2**20
-        memory = f"memory      {needed:>12,.0f} MiB on {spec.settings.device}, about"
-    except UnknownMemoryError as error:
-        memory = f"memory           unknown: {error}"
-    rows = [("setting", "value", "from")]
-    rows += [
-        (name, format_value(value, name), spec.sources[name])
-        for name, value in spec.settings.to_dict().items()
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
-    lines += [
-        "",
-        f"generator   {sizes.generator_parameters:>12,} parameters",
-        f"critic      {sizes.critic_parameters:>12,} parameters",
-        f"length      {sizes.steps:>12,} steps = {sizes.kimg:,.1f} kimg",
-        memory,
-    ]
-    return "\n".join(lines)

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config.resolve import resolve
 from experiments.core.errors import UsageError
-from experiments.training.memory_estimate import describe_plan
+from experiments.training.plan.report import describe_dry_run
 from gans.core.architecture import USUAL_PRESETS
 from gans.core.clock import Clock
 from gans.core.growth_pace import GrowthPace, StageRate
@@ -20,7 +20,7 @@ from tests.gans.published_presets import TABLE, Row
 def test_dry_run_shows_the_published_values(published: Row) -> None:
     """The embedded shapes have 6 classes, where the papers' labelled data have 10 and 1000."""
     arch, preset, flags, parameters, expected = published
-    plan = describe_plan(resolve({"arch": arch, "preset": preset, "device": "cpu", **flags}))
+    plan = describe_dry_run(resolve({"arch": arch, "preset": preset, "device": "cpu", **flags}))
     found = {line.split()[0]: line.split()[1] for line in plan.splitlines() if line.strip()}
     assert {name: found[name] for name in expected} == expected
     if parameters is not None:

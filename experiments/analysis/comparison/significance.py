@@ -7,6 +7,7 @@ anything that assumes less, such as a percentile bootstrap.
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
@@ -81,16 +82,54 @@ def minimum_detectable_effect(
     _, error, degrees = (_paired_parts if is_paired else _welch_parts)(ours, theirs)
     if error == 0:
         return 0.0
-    critical = _t(1 - (1 - LEVEL) / tests, degrees)
-    # The noncentral t, as a mean over equally likely spreads: scipy's own gives NaN for few degrees.
-    shares = (np.arange(SPREADS) + 0.5) / SPREADS
-    thresholds = critical * np.sqrt(stats.chi2.ppf(shares, degrees) / degrees)
+    thresholds = _thresholds(tests, degrees)
 
     def missing(shift: float) -> float:
-        found = stats.norm.cdf(shift - thresholds) + stats.norm.cdf(-shift - thresholds)
-        return float(found.mean()) - power
+        return _share_found(shift, thresholds) - power
 
     return float(brentq(missing, 0, thresholds[-1] + 10)) * error
+
+
+def seeds_to_detect(deviations: float, power: float = POWER, most: int = 10_000) -> int | None:
+    """Number of seeds of each of two settings with which a t test finds a difference of their means.
+
+    Scores are normal with one standard deviation, and the test is two-sided at 1 − LEVEL.
+
+    Args:
+        deviations: the difference, in standard deviations of the scores between seeds.
+        power: probability of finding it.
+        most: where the search ends; None is returned for more.
+    """
+
+    def finds(count: int) -> bool:
+        shift = abs(deviations) * math.sqrt(count / 2)
+        return _share_found(shift, _thresholds(1, 2 * count - 2)) >= power
+
+    low, high = 2, 2
+    while not finds(high):
+        if high >= most:
+            return None
+        low, high = high + 1, min(2 * high, most)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if finds(middle) else (middle + 1, high)
+    return high
+
+
+def _thresholds(tests: int, degrees: float) -> Any:
+    """Differences in standard errors from which a test calls, over equally likely spreads.
+
+    The noncentral t, as a mean over equally likely spreads: scipy's own gives NaN for few degrees.
+    """
+    critical = _t(1 - (1 - LEVEL) / tests, degrees)
+    shares = (np.arange(SPREADS) + 0.5) / SPREADS
+    return critical * np.sqrt(stats.chi2.ppf(shares, degrees) / degrees)
+
+
+def _share_found(shift: float, thresholds: Any) -> float:
+    """Share of tests that find a difference of `shift` standard errors."""
+    found = stats.norm.cdf(shift - thresholds) + stats.norm.cdf(-shift - thresholds)
+    return float(found.mean())
 
 
 def testable_pairs(scores: Sequence[Values], is_paired: bool = False) -> list[tuple[int, int]]:

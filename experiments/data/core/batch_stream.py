@@ -132,8 +132,17 @@ class Prefetcher:
 
 def _load_if_it_fits(data: DataSet, device: torch.device) -> DataSet:
     """Loads a data set into memory, on the device or else on the CPU, where it fits."""
+    found = device_for_data(data, device)
+    return data if found is None else load_into_memory(data, found)
+
+
+def device_for_data(data: DataSet, device: torch.device) -> torch.device | None:
+    """The device on which a run holds its data: its own, else the CPU; None for data that it reads again."""
     if data.on_demand:
-        return data
-    bytes_each = prod(data.sample_shape) * (1 if data.is_images else 4)
-    devices = [each for each in (device, CPU) if len(data) * bytes_each <= memory_for_data(each)]
-    return load_into_memory(data, devices[0]) if devices else data
+        return None
+    return next((each for each in (device, CPU) if data_bytes(data) <= memory_for_data(each)), None)
+
+
+def data_bytes(data: DataSet) -> int:
+    """Bytes that the samples of a data set take in memory."""
+    return len(data) * prod(data.sample_shape) * (1 if data.is_images else 4)

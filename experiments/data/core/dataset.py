@@ -104,8 +104,11 @@ def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> In
     if isinstance(data, InMemoryData):
         samples = data.samples.to(device)
     else:
-        indices = torch.split(torch.arange(len(data)), chunk)
-        samples = torch.cat([data.fetch(part).to(device) for part in indices])
+        parts = torch.split(torch.arange(len(data)), chunk)
+        first = data.fetch(parts[0])
+        samples = first.new_empty(len(data), *first.shape[1:], device=device)
+        for part in parts:  # into their place: joined afterwards they would take their memory twice
+            samples[part[0] : part[-1] + 1] = data.fetch(part)
     held = InMemoryData(samples, data.labels, data.classes)
     held.attributes, held.remarks = data.attributes, data.remarks
     return held

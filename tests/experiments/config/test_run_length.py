@@ -17,7 +17,8 @@ from experiments.core.stop_signal import StopSignal
 from experiments.data.core.loader import Loader
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
-from experiments.training.memory_estimate import describe_plan, estimate
+from experiments.training.memory_estimate import estimate
+from experiments.training.plan.report import describe_dry_run
 from experiments.training.steps import train_steps
 from gans.core.clock import Clock
 from gans.core.ema import ExponentialMovingAverage
@@ -156,7 +157,7 @@ def test_words_of_the_flag() -> None:
     assert read_setting("stage_batch_sizes", "8:32,4:64") == ((4, 64), (8, 32))
     assert read_setting("stage_batch_sizes", [[8, 32], [4, 64]]) == ((4, 64), (8, 32))
     assert read_setting("stage_batch_sizes", {"4": 64}) == ((4, 64),)
-    plan = describe_plan(resolve({**TINY, "stage_batch_sizes": ((4, 64), (8, 32))}))
+    plan = describe_dry_run(resolve({**TINY, "stage_batch_sizes": ((4, 64), (8, 32))}))
     assert any(line.split() == ["arch.stage_batch_sizes", "4:64,8:32", "flag"] for line in plan.splitlines())
 
 

@@ -11,8 +11,9 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.data.core.loader import Loader
 from experiments.training.experiment import build
-from experiments.training.memory_estimate import describe_plan, estimate_memory
+from experiments.training.memory_estimate import estimate_memory
 from experiments.training.micro_batches import choose_micro_batch_size
+from experiments.training.plan.report import describe_dry_run
 from experiments.training.tensor_memory import TensorMemory
 from gans.core.growth import Stage
 from gans.core.networks import Batch
@@ -105,7 +106,7 @@ def test_a_part_of_the_batch_needs_less() -> None:
 
 def test_sizes_that_cannot_be_shared_out_are_refused_before_the_run() -> None:
     with pytest.raises(UsageError, match="--micro-batch-size 3 does not divide"):
-        describe_plan(resolve({**tiny("r3gan"), "device": "cpu", "micro_batch_size": 3}))
+        describe_dry_run(resolve({**tiny("r3gan"), "device": "cpu", "micro_batch_size": 3}))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_plug_in_that_asks_for_values_leaves_it_unknown(name: str, asks: str, 
         "        return Asking(parameters, lr=lr)\n"
     )
     settings = {**tiny("mlp"), "device": "cpu", "optimizer": name, "plugin": (str(plugin),)}
-    assert "memory           unknown: a component does not compute without" in describe_plan(
+    assert "memory           unknown: a component does not compute without" in describe_dry_run(
         resolve(settings)
     )
     experiment = build(resolve({**settings, "micro_batch_size": "auto"}))
