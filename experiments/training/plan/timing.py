@@ -14,6 +14,7 @@ import torch
 
 from experiments.config.factory import growth_of_generator
 from experiments.config.resolve import RunSpec
+from experiments.core.background_writer import BackgroundWriter
 from experiments.core.settings import Settings
 from experiments.core.stop_signal import StopSignal
 from experiments.runs.checkpoint import Checkpoints
@@ -162,16 +163,16 @@ def _wait_for(experiment: Experiment) -> None:
 
 
 def _time_files(experiment: Experiment) -> float:
-    """Seconds of all sample grids and checkpoints of the run, from one of each."""
+    """Seconds of all sample grids and checkpoints of the run, from one of each, with their writing."""
     settings, steps = experiment.spec.settings, experiment.total_steps
     progress = Progress(steps, experiment.total_images, 0, is_last=True)
-    with TemporaryDirectory(prefix="gans-plan-") as folder:
+    with TemporaryDirectory(prefix="gans-plan-") as folder, BackgroundWriter() as writer:
         tracker = TrackerGroup([], [])
         logger = MetricLogger(tracker, lambda line: None)
-        grid = SampleGrid(experiment, Path(folder), 1, tracker)
-        checkpointer = Checkpointer(experiment, Checkpoints(Path(folder)), 1, logger)
-        picture = _seconds_of(lambda: grid(progress, {}))
-        checkpoint = _seconds_of(lambda: checkpointer.save(1))
+        grid = SampleGrid(experiment, Path(folder), 1, tracker, writer)
+        checkpointer = Checkpointer(experiment, Checkpoints(Path(folder)), 1, logger, writer)
+        picture = _seconds_of(lambda: grid(progress, {}), writer.wait)
+        checkpoint = _seconds_of(lambda: checkpointer.save(1), writer.wait)
     return picture * _count(experiment, settings.sample_kimg, 8) + checkpoint * _count(
         experiment, settings.checkpoint_kimg, 10
     )
@@ -183,10 +184,11 @@ def _count(experiment: Experiment, kimg: float | None, share: int) -> int:
     return min(experiment.total_steps, -(-experiment.total_images // interval))
 
 
-def _seconds_of(work: Callable[[], object]) -> float:
-    """Seconds that some work takes."""
+def _seconds_of(*parts: Callable[[], object]) -> float:
+    """Seconds that the parts of some work take, one after the other."""
     began = time.perf_counter()
-    work()
+    for work in parts:
+        work()
     return time.perf_counter() - began
 
 
