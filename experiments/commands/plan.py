@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def plan(
     """
     if spread is not None and difference is None:
         raise UsageError("--spread has no meaning without --difference; add --difference 5%")
-    if hours is not None and not is_timed:
+    if hours is not None and isfinite(hours) and not is_timed:
         raise UsageError("--hours and --no-time exclude each other; leave out --no-time")
     from experiments.config.files import check_same_recipe, read_config
     from experiments.runs.initial_settings import resolve_run

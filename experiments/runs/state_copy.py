@@ -44,7 +44,8 @@ def _storages(state: StateDict) -> dict[int, UntypedStorage]:
 def _tensors(value: Any) -> Iterator[Tensor]:
     """The tensors in nested dictionaries, lists and tuples."""
     if isinstance(value, Tensor):
-        yield value
+        if value.layout == torch.strided:  # others have no storage of their own, and are copied as a whole
+            yield value
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _tensors(part)

@@ -65,6 +65,7 @@ class CollapseGuard:
     def _respond(self, finding: Finding, step: int) -> None:
         """Responds to a finding as `--on-collapse` asks."""
         if self.mode == "rollback":
+            self.checkpointer.writer.wait()  # the state that is gone back to must be on the disk
             raise RollbackRequest(f"step {step}: {finding.rule}: {finding.evidence}")
         if self.mode == "stop":
             self.checkpointer.save(step)

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -13,8 +14,16 @@ FUSED_ON = ("cpu", "cuda")
 
 
 def can_fuse(weights: Iterable[Tensor]) -> bool:
-    """Whether PyTorch's optimizers can update these weights in one kernel, several times as fast."""
-    return all(weight.device.type in FUSED_ON and weight.is_floating_point() for weight in weights)
+    """Whether PyTorch's optimizers can update these weights in one kernel, several times as fast.
+
+    It goes through memory, which weights must fill without gaps.
+    """
+    return all(
+        weight.device.type in FUSED_ON
+        and weight.is_floating_point()
+        and weight.stride() == torch.empty_like(weight).stride()
+        for weight in weights
+    )
 
 
 class OptimizerRecipe(ABC):

@@ -184,6 +184,11 @@ class Player(nn.Module):
         self._check_moments(state["moments"])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})
+        for weight, own in self.optimizer.state.items():
+            for name, value in own.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    # Fused optimizers go through memory, so a moment must lie in it as its weight does.
+                    own[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

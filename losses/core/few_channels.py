@@ -76,9 +76,11 @@ def is_fast(x: Tensor, channels: tuple[int, int], weight: Tensor, geometry: Geom
         few <= FEW
         and many >= MANY
         and x.device.type == "cpu"
+        and x.dim() == 4
         and weight.shape[2] == weight.shape[3] > max(1, geometry.padding)
         and geometry.padding >= 0
         and not torch.compiler.is_compiling()
+        and torch._C._functorch.peek_interpreter_stack() is None  # vmap and its kin
     )
 
 
@@ -87,7 +89,7 @@ def _cast_as_asked(*tensors: Tensor | None) -> list[Tensor | None]:
     if not torch.is_autocast_enabled("cpu"):
         return list(tensors)
     asked = torch.get_autocast_dtype("cpu")
-    return [None if each is None else each.to(asked) for each in tensors]
+    return [each if each is None or each.dtype == torch.float64 else each.to(asked) for each in tensors]
 
 
 class _ConvolveImages(torch.autograd.Function):

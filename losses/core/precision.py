@@ -47,6 +47,8 @@ def mixed_precision(dtype: torch.dtype | None) -> Iterator[None]:
     try:
         yield
     finally:
+        while _calls:  # of modules that Ctrl-C left
+            _calls.pop().__exit__(None, None, None)
         _type, _calls = before
         for hook in hooks:
             hook.remove()
@@ -114,7 +116,7 @@ def _leave_module(module: nn.Module, inputs: Any, output: Any) -> Any:
         return output
     if _calls:
         _calls.pop().__exit__(None, None, None)
-    return output if _calls else map_tensors(to_full_precision, output)
+    return output if _calls else _to_full_precision_within(output)
 
 
 def call_outermost(module: nn.Module, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,6 +134,15 @@ def call_outermost(module: nn.Module, call: Callable[..., Any]) -> Callable[...,
         return output
 
     return called
+
+
+def _to_full_precision_within(output: Any) -> Any:
+    """Casts the tensors in what a module returns: itself, or tuples, lists and dictionaries of such."""
+    if isinstance(output, dict):
+        return {key: _to_full_precision_within(value) for key, value in output.items()}
+    if isinstance(output, list):
+        return [_to_full_precision_within(value) for value in output]
+    return map_tensors(to_full_precision, output)
 
 
 def _device_type(module: nn.Module, inputs: Any) -> str:

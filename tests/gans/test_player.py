@@ -13,6 +13,7 @@ from gans.core.clock import Clock, Rates, RateSchedule
 from gans.core.duel import Duel
 from gans.core.networks import Batch, LatentNetwork
 from gans.core.objective import LossSpec
+from gans.core.optimizer import can_fuse
 from gans.core.player import Losses, Player
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.wgan import Wasserstein
@@ -247,3 +248,30 @@ def test_slowing_down_twice_multiplies_the_powers() -> None:
     (group,) = player.optimizer.param_groups
     assert group["betas"] == pytest.approx((0.5**0.4, 0.9**0.4), rel=1e-12)
     assert group["lr"] == pytest.approx(4e-3, rel=1e-12)
+
+
+def test_moments_of_another_memory_layout_are_those_of_their_weights(seeded: None) -> None:
+    """Fused optimizers go through memory, not through indices."""
+    weights = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        torch.manual_seed(0)
+        layer = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        player = Player("critic", layer, partial(torch.optim.Adam, lr=0.01, fused=True))
+        objective = lambda clock, x, layer=layer: Losses({"own": layer(x).square().mean()})  # noqa: E731
+        for _ in range(2):
+            player.minimise(objective, Clock(), torch.ones(2, 3, 4, 4))
+            moments = player.get_extra_state()["moments"]
+            copies = {
+                index: {name: x.clone(memory_format=layout) if x.dim() == 4 else x for name, x in own.items()}
+                for index, own in moments.items()
+            }
+            player.set_extra_state({"moments": copies})
+        weights.append(layer.weight.detach())
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+def test_weights_with_gaps_in_memory_are_not_fused() -> None:
+    whole = torch.randn(4, 4)
+    assert can_fuse([nn.Parameter(whole), nn.Parameter(whole.t())])
+    assert not can_fuse([nn.Parameter(whole[:, :2])])
+    assert not can_fuse([nn.Parameter(torch.empty(2, device="meta"))])

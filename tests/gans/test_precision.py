@@ -195,6 +195,33 @@ def test_estimates_know_that_activations_are_smaller(recomputes: bool) -> None:
     assert 0.4 * single < mixed < single
 
 
+class Interrupted(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_pass_leaves_no_autocast() -> None:
+    with pytest.raises(KeyboardInterrupt), mixed_precision(torch.bfloat16):
+        nn.Sequential(Interrupted())(torch.randn(2))
+    assert not torch.is_autocast_enabled("cpu")
+
+
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> dict[str, list[Tensor]]:
+        return {"features": [self.layer(x)]}
+
+
+def test_whatever_a_network_returns_is_float32() -> None:
+    with mixed_precision(torch.bfloat16):
+        (features,) = TwoHeads()(torch.randn(4, 3))["features"]
+    assert features.dtype == torch.float32
+    assert torch.equal(features, features.bfloat16().float()), "its products are not in bfloat16"
+
+
 def test_fp16_is_refused_with_its_reason() -> None:
     with pytest.raises(UsageError, match=r"'fp16' is not offered: .* small gradient penalties; take bf16"):
         resolve({"precision": "fp16"})

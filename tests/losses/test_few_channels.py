@@ -107,3 +107,9 @@ def test_under_autocast_it_returns_what_the_plain_layer_does(layer: nn.Module) -
 def test_a_critic_of_such_layers_is_a_chain() -> None:
     critic = nn.Sequential(ImageConv2d(3, MANY, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(MANY, 1))
     assert piecewise_linear_layers(critic) == list(critic)
+
+
+def test_takes_single_images_and_maps_of_functions() -> None:
+    layer, x = ImageConvTranspose2d(MANY, 3, 4, stride=2, padding=1), torch.randn(2, MANY, 8, 8)
+    torch.testing.assert_close(layer(x[0]), layer(x)[0])
+    torch.testing.assert_close(torch.func.vmap(layer)(x), layer(x))

@@ -1,5 +1,6 @@
 """Largest batch, micro-batch and image size that fit into memory, and lengths that fit into time."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,25 +78,9 @@ def _is_possible(settings: Settings, game: Game, processes: int) -> bool:
 
 
 def _largest(sizes: Sequence[int], memory_of: Callable[[int], int], limit: int) -> int | None:
-    """The largest size that fits; memory grows with the size, nearly in proportion to what it adds."""
-    low, high = 0, len(sizes)  # sizes[: low] fit, sizes[high :] do not
-    known: dict[int, int] = {}
-    guess = 0
-    while low < high:
-        known[sizes[guess]] = needed = memory_of(sizes[guess])
-        low, high = (guess + 1, high) if needed <= limit else (low, guess)
-        guess = min(max(_interpolate(sizes, known, limit), low), max(low, high - 1))
-    return sizes[low - 1] if low else None
-
-
-def _interpolate(sizes: Sequence[int], known: dict[int, int], limit: int) -> int:
-    """Index of the size that may just fit, by the line through the two sizes known nearest to the limit."""
-    near = sorted(known, key=lambda size: abs(known[size] - limit))[:2]
-    if len(near) < 2 or known[near[0]] == known[near[1]]:
-        return min(len(sizes) - 1, 7)
-    slope = (known[near[0]] - known[near[1]]) / (near[0] - near[1])
-    fits = near[0] + (limit - known[near[0]]) / slope
-    return sum(size <= fits for size in sizes) - 1
+    """The largest size that fits; memory never falls as the size grows."""
+    fitting = bisect_right(sizes, limit, key=memory_of)
+    return sizes[fitting - 1] if fitting else None
 
 
 def _largest_image(settings: Settings, memory_of: MemoryOf, limit: int) -> tuple[int, int] | None:

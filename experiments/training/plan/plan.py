@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf, isfinite
 from typing import TypeVar
 
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
+from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Domains
 from experiments.data.core.open import open_data
 from experiments.training.memory_estimate import (
@@ -22,6 +24,7 @@ from experiments.training.plan.penalty_weights import PenaltyWeights, suggest_pe
 from experiments.training.plan.rounds import Operations, as_one_of, count_exchanged_bytes, count_operations
 from experiments.training.plan.timing import RunTime, share_of_process, time_run
 from experiments.training.shared_batches import share_batches
+from gans.core.game import Game
 
 SPREAD = 0.056  # of scores between seeds: the median of the seven losses in docs/comparison.md
 FEWEST_SEEDS = 2  # with which gans compare tests at all
@@ -30,7 +33,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """PlanRequest for a plan beside the settings of the run.
+    """Wishes for a plan, beside the settings of the run.
 
     Attributes:
         processes: that share each batch.
@@ -59,22 +62,22 @@ class RunPlan:
         unknown: reason for which memory and operations are unknown; empty where they are known.
         exchanged: bytes that each process sends in a step.
         kimg_in_hours: length that ends within the hours.
-        seeds: of each of two settings.
+        seeds: of each of two settings; infinity for more than 10,000.
     """
 
     request: PlanRequest
     settings: Settings
     sizes: Estimate
-    operations: Operations | None
-    memory: ProcessMemory | None
-    disk: DiskSpace | None
+    operations: Operations | None = None
+    memory: ProcessMemory | None = None
+    disk: DiskSpace | None = None
     unknown: str = ""
     exchanged: float | None = None
     time: RunTime | None = None
     largest: LargestSizes | None = None
     kimg_in_hours: float | None = None
     penalty_weights: PenaltyWeights | None = None
-    seeds: int | None = None
+    seeds: float | None = None
     data: DataSet | Domains | None = field(default=None, repr=False)
 
 
@@ -90,40 +93,44 @@ def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
             held = data if asked.image_size == settings.image_size else open_data(asked)[0]
             return estimate_process_memory(asked, game, plan, held, python)
 
-    game, plan = build_without_memory(settings)
-    sizes = count_parameters(game, plan)
+    game, batches = build_without_memory(settings)
     memory, unknown = _or_unknown(lambda: memory_of(settings))
-    if unknown:
-        return RunPlan(request, settings, sizes, None, None, None, unknown)
+    plan = RunPlan(request, settings, count_parameters(game, batches), memory=memory, unknown=unknown)
     if request.sizes_only:
-        return RunPlan(request, settings, sizes, None, memory, None)
-    operations = count_operations(settings, build_without_memory(settings)[0], plan)
+        return plan
+    if not unknown:
+        plan = _with_work(plan, game, batches, data)
+        if request.memory is not None:
+            count = min(map(len, (data.a, data.b))) if isinstance(data, Domains) else len(data)
+            wishes = request.memory, request.processes, count
+            fitting = largest_sizes(settings, lambda asked: memory_of(asked).total, *wishes)
+            plan = replace(plan, largest=fitting)
+    plan = replace(plan, penalty_weights=suggest_penalty_weights(settings), seeds=_count_seeds(request))
+    return _with_time(plan, spec) if request.is_timed else plan
+
+
+def _with_work(plan: RunPlan, game: Game, batches: BatchSchedule, data: DataSet | Domains) -> RunPlan:
+    """The plan with operations, disk and messages, which are counted on networks without values."""
+    settings, processes = plan.settings, plan.request.processes
     checkpoint = checkpoint_bytes(settings, game)
-    exchanged = count_exchanged_bytes(settings, request.processes) if request.processes > 1 else None
-    whole = RunPlan(
-        request,
-        settings,
-        sizes,
-        operations,
-        memory,
-        estimate_disk_space(settings, game, plan, data, checkpoint),
-        exchanged=exchanged,
-        penalty_weights=suggest_penalty_weights(settings),
+    return replace(
+        plan,
+        operations=count_operations(settings, build_without_memory(settings)[0], batches),
+        disk=estimate_disk_space(settings, game, batches, data, checkpoint),
+        exchanged=count_exchanged_bytes(settings, processes) if processes > 1 else None,
         data=data,
     )
-    if request.memory is not None:
-        count = min(map(len, (data.a, data.b))) if isinstance(data, Domains) else len(data)
-        fitting = largest_sizes(
-            settings, lambda asked: memory_of(asked).total, request.memory, request.processes, count
-        )
-        whole = replace(whole, largest=fitting)
-    if request.difference is not None:
-        # Not before the memory of this process is known: it is not what a run imports.
-        from experiments.analysis.comparison.significance import seeds_to_detect
 
-        seeds = seeds_to_detect(request.difference / request.spread)
-        whole = replace(whole, seeds=None if seeds is None else max(FEWEST_SEEDS, seeds))
-    return _with_time(whole, spec) if request.is_timed else whole
+
+def _count_seeds(request: PlanRequest) -> float | None:
+    """Number of seeds that find the difference that is asked for; infinity for more than 10,000."""
+    if request.difference is None:
+        return None
+    # Not before the memory of this process is known: it is not what a run imports.
+    from experiments.analysis.comparison.significance import seeds_to_detect
+
+    seeds = seeds_to_detect(request.difference / request.spread)
+    return inf if seeds is None else max(FEWEST_SEEDS, seeds)
 
 
 def _with_time(plan: RunPlan, spec: RunSpec) -> RunPlan:
@@ -131,7 +138,11 @@ def _with_time(plan: RunPlan, spec: RunSpec) -> RunPlan:
     count, hours = plan.request.processes, plan.request.hours
     own = spec if count == 1 else replace(spec, settings=share_of_process(spec.settings, count))
     found = time_run(own)
-    fitting = None if hours is None else kimg_in(hours, found.total, found.start, plan.sizes.kimg)
+    settings = plan.settings
+    # Pictures and checkpoints come at shares of a run, unless their intervals are given.
+    grows = settings.sample_kimg is not None or settings.checkpoint_kimg is not None
+    fixed = found.start + (0.0 if grows else found.files)
+    fitting = None if hours is None else kimg_in(hours, found.total, fixed, plan.sizes.kimg)
     return replace(plan, time=found, kimg_in_hours=fitting)
 
 
@@ -147,6 +158,8 @@ def read_request(
     processes: int, memory: str | None, hours: float | None, difference: str | None, spread: str | None
 ) -> PlanRequest:
     """Reads the words of a request. Raises UsageError."""
+    if hours is not None and not isfinite(hours):
+        raise UsageError(f"--hours {hours}: give a number of hours such as 4")
     return PlanRequest(
         processes,
         None if memory is None else read_bytes(memory),

@@ -1,5 +1,6 @@
 """Words and JSON of a plan."""
 
+from math import floor, inf
 from typing import Any
 
 from experiments.config.resolve import RunSpec
@@ -102,7 +103,7 @@ def _describe_limits(plan: RunPlan) -> list[str]:
     if request.hours is not None and plan.time is not None and plan.kimg_in_hours is not None:
         ends = "ends" if plan.time.total <= request.hours * 3600 else "does not end"
         lines.append(
-            f"limit       {ends} within {request.hours:g} h, which are --kimg {plan.kimg_in_hours:,.4g}"
+            f"limit       {ends} within {request.hours:g} h, which are --kimg {_floor(plan.kimg_in_hours)}"
         )
     return lines
 
@@ -112,12 +113,17 @@ def _describe_seeds(plan: RunPlan) -> list[str]:
     request = plan.request
     if request.difference is None:
         return []
-    count = "more than 10,000" if plan.seeds is None else str(plan.seeds)
+    count = "more than 10,000" if plan.seeds in (None, inf) else f"{plan.seeds:.0f}"
     return [
         f"seeds       {count:>12} of each of two settings, to find a difference of {request.difference:.3g} "
         f"of the score in 80 % of cases (two-sided t test at 0.05); assumes normal scores whose standard "
         f"deviation between seeds is {request.spread:.3g} of the score; not fewer than {FEWEST_SEEDS}"
     ]
+
+
+def _floor(kimg: float) -> str:
+    """A length that can be given to a command, and is not longer than this one."""
+    return f"{floor(kimg) if kimg >= 10 else floor(kimg * 1000) / 1000:.10g}"
 
 
 def _duration(seconds: float) -> str:
@@ -154,5 +160,6 @@ def to_json(plan: RunPlan) -> dict[str, Any]:
         "fits_hours": time and plan.request.hours and time.total <= plan.request.hours * 3600,
         "kimg_in_hours": plan.kimg_in_hours,
         "penalty_weights": plan.penalty_weights and plan.penalty_weights.weights,
-        "seeds": plan.seeds,
+        "seeds": None if plan.seeds is None or plan.seeds == inf else int(plan.seeds),
+        "finds_difference": None if plan.seeds is None else plan.seeds < inf,
     }

@@ -17,10 +17,12 @@ from experiments.data.core.dataset import load_into_memory
 from experiments.data.core.open import open_data
 from experiments.runs.folder import RunFolder
 from experiments.training.experiment import build
-from experiments.training.memory_estimate import build_without_memory
+from experiments.training.memory_estimate import UnknownMemoryError, build_without_memory
+from experiments.training.plan import memory
 from experiments.training.plan.limits import kimg_in, largest_sizes
 from experiments.training.plan.penalty_weights import suggest_penalty_weights
 from experiments.training.plan.plan import PlanRequest, make_plan, read_bytes, read_share
+from experiments.training.plan.report import describe
 from experiments.training.plan.rounds import OperationCounter, different_rounds
 from experiments.training.plan.timing import time_run, training_stages
 from experiments.training.run import run
@@ -116,6 +118,27 @@ def test_the_largest_sizes_fit_and_the_next_do_not() -> None:
     assert largest_sizes(settings, memory_of, 99, 1, 640).batch_size is None
 
 
+def test_what_asks_for_values_leaves_only_its_memory_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> int:
+        raise UnknownMemoryError("it asks for values")
+
+    monkeypatch.setattr(memory, "estimate_tensor_memory", refuse)
+    request = PlanRequest(difference=0.05, hours=1.0, memory=10**9)
+    plan = make_plan(spec_of({**tiny("mlp"), "steps": 30}), request)
+    assert (plan.memory, plan.unknown, plan.largest) == (None, "it asks for values", None)
+    assert plan.seeds == 21 and plan.time is not None and plan.kimg_in_hours is not None
+    lines = [" ".join(line.split()) for line in describe(plan)]
+    assert "memory unknown: it asks for values" in lines
+    assert any(line.startswith("seeds 21 of each") for line in lines)
+
+
+def test_lengths_that_fit_can_be_given_to_a_command() -> None:
+    plan = make_plan(spec_of({**tiny("mlp"), "steps": 30}), PlanRequest(hours=1000.0))
+    (line,) = (line for line in describe(plan) if "--kimg" in line)
+    kimg = line.rpartition(" ")[2]
+    assert plan.kimg_in_hours is not None and 0 <= plan.kimg_in_hours - float(kimg) <= 1
+
+
 def test_sizes_of_a_plan_fit_by_its_own_estimate() -> None:
     spec = spec_of({**tiny("mlp"), "data": "shapes", "image_size": (32, 32), "width": 512})
     plain = make_plan(spec, SIZES).memory
@@ -125,9 +148,10 @@ def test_sizes_of_a_plan_fit_by_its_own_estimate() -> None:
     assert largest is not None and largest.batch_size is not None
 
     def growth(size: int) -> int:
-        memory = make_plan(replace(spec, settings=replace(spec.settings, batch_size=size)), SIZES).memory
-        assert memory is not None
-        return memory.growth
+        sized = replace(spec, settings=replace(spec.settings, batch_size=size))
+        own = make_plan(sized, SIZES).memory
+        assert own is not None
+        return own.growth
 
     slack = 2**20  # this process itself grows meanwhile
     allowed = limit - plain.parts["python"]
