@@ -259,7 +259,7 @@ def test_moments_of_another_memory_layout_are_those_of_their_weights(seeded: Non
         player = Player("critic", layer, partial(torch.optim.Adam, lr=0.01, fused=True))
         objective = lambda clock, x, layer=layer: Losses({"own": layer(x).square().mean()})  # noqa: E731
         for _ in range(2):
-            player.minimise(objective, Clock(), torch.ones(2, 3, 4, 4))
+            player.minimise(objective, Clock(), torch.randn(2, 3, 4, 4))
             moments = player.get_extra_state()["moments"]
             copies = {
                 index: {name: x.clone(memory_format=layout) if x.dim() == 4 else x for name, x in own.items()}
