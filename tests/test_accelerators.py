@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from experiments.data.core import batch_stream
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.trainer import train_steps
+from losses.core import few_channels
 from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from losses.core.device_copies import copy_to
 from tests.conftest import ARCHITECTURES
@@ -116,6 +118,7 @@ def test_it_trains_as_the_cpu_does(arch: str, monkeypatch: pytest.MonkeyPatch) -
         there = waits_of_steps(accelerator, tiny(arch, deterministic=False))[0].ema.average
         found = [weight.held for weight in there.parameters() if isinstance(weight, DeviceTensor)]
     monkeypatch.undo()
+    monkeypatch.setattr(few_channels, "MANY", inf)  # convolutions by phases are the CPU's alone
     experiment = build(resolve({**tiny(arch), "device": "cpu"}))
     train_steps(experiment, 0, [], StopSignal())
     expected = list(experiment.ema.average.parameters())

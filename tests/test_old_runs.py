@@ -7,6 +7,7 @@ step 4 and, under `expected/`, what the run became after step 8 and what its gen
 import json
 import shutil
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from experiments.core.errors import RunError
 from experiments.runs.checkpoint import rename_keys
 from experiments.runs.export import import_network
 from experiments.runs.revisions import check_revision
+from losses.core import few_channels
 from tests.conftest import ARCHITECTURES
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
@@ -105,13 +107,16 @@ def test_an_exported_critic_that_judges_otherwise_now_is_not_begun_from(gans: Ga
 
 
 @pytest.mark.parametrize("old_run", [name for name in NAMES if not earlier(name)], indirect=True)
-def test_it_resumes_to_the_same_weights(old_run: Path, gans: Gans) -> None:
+def test_it_resumes_to_the_same_weights(old_run: Path, gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_channels, "MANY", inf)  # sums as those versions rounded them
     outcome = gans("run --resume", old_run)
     assert outcome.status == 0, outcome.err
     assert "resuming run at step 4 of 8" in outcome.err
     for file in (old_run / "expected").glob("*.safetensors"):
         # Rounding differs between machines, and Adam's first steps make much of it.
         for name, expected in load_file(file).items():
+            if name.endswith(("residual.5.bias", "shortcut.0.bias")):
+                continue  # of resnet: batch norm takes it away, so that its gradient is rounding alone
             assert torch.allclose(load_file(old_run / file.name)[name], expected, rtol=1e-3, atol=1e-4), name
 
 

@@ -31,6 +31,7 @@ from gans.core.clock import Clock
 from gans.core.game import Game
 from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition
+from gans.core.optimizer import FUSED, FUSED_ON
 from gans.core.player import Player
 from losses.core.batch_parts import process_part, whole_batches
 
@@ -131,14 +132,33 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     count = min(of_process, 2 * micro) if isinstance(micro, int) else of_process
     loader = ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
+    players = [module for module in game.modules() if isinstance(module, Player)]
+    # The first time growing networks forget their moments.
+    rounds = 2 if any(isinstance(module, Stage) for module in game.modules()) else 1
     with whole_batches(), TensorMemory() as memory:
-        for player in (module for module in game.modules() if isinstance(module, Player)):
-            player.take_zero_step()  # gradients and moments, as from the second step on
-        game.round(loader)
-        if any(isinstance(module, Stage) for module in game.modules()):
-            game.round(loader)  # in the first one growing networks have forgotten their moments
+        for _ in range(rounds):
+            for player in players:
+                player.take_zero_step()  # gradients and moments, as from the second step on
+            memory.forget_peak()  # the steps that are counted are those of the rounds
+            with _fused_steps(settings, players):
+                game.round(loader)
     samples, condition = loader.next_batch()
     return memory.peak + round(left_out * size_of([samples, *condition]))
+
+
+@contextmanager
+def _fused_steps(settings: Settings, players: Iterable[Player]) -> Iterator[None]:
+    """Leaves out the steps of optimizers whose one kernel on the run's device takes no memory of its own."""
+    optimizers = [player.optimizer for player in players if type(player.optimizer) in FUSED]
+    if torch.device(settings.device).type not in FUSED_ON:
+        optimizers = []
+    for optimizer in optimizers:
+        vars(optimizer)["step"] = lambda: None
+    try:
+        yield
+    finally:
+        for optimizer in optimizers:
+            del vars(optimizer)["step"]
 
 
 class ShapeLoader:

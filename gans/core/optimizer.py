@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from losses.core.options import NoOptions
 
 FUSED_ON = ("cpu", "cuda")
+FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 def can_fuse(weights: Iterable[Tensor]) -> bool:

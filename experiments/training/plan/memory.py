@@ -65,20 +65,21 @@ def estimate_process_memory(
     settings: Settings,
     game: Game,
     plan: BatchSchedule,
-    data: DataSet | Domains,
+    data: DataSet | Domains | None,
     python: int,
 ) -> ProcessMemory:
     """Estimates the memory of a run's process, or of its part of a shared batch.
 
     Args:
         game, plan: built without memory.
+        data: None leaves it out.
         python: bytes of the process before it builds the experiment.
 
     Raises UnknownMemoryError for components that ask for values.
     """
     device = torch.device(settings.device)
     tensors = estimate_tensor_memory(settings, game, plan)
-    held = _bytes_of_data(settings, data, device)
+    held = 0 if data is None else _bytes_of_data(settings, data, device)
     if device.type != "cpu":
         parts = {"tensors": tensors, "data": held, "context": CUDA_CONTEXT}
         return ProcessMemory(parts, settings.device)

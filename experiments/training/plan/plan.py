@@ -6,7 +6,7 @@ from math import inf, isfinite
 from typing import TypeVar
 
 from experiments.config.resolve import RunSpec
-from experiments.core.errors import UsageError
+from experiments.core.errors import RunError, UsageError
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Domains
@@ -84,19 +84,19 @@ class RunPlan:
 def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
     """Plans a run. Raises UsageError for settings that the run cannot have."""
     settings, python = spec.settings, resident_memory()
-    data = open_data(settings)[0]
+    data = _open_data_if_there(settings) if request.sizes_only else open_data(settings)[0]
 
     def memory_of(asked: Settings) -> ProcessMemory:
         with as_one_of(request.processes):
             game, plan = build_without_memory(asked)
             share_batches(asked, game, plan)
-            held = data if asked.image_size == settings.image_size else open_data(asked)[0]
+            held = data if data is None or asked.image_size == settings.image_size else open_data(asked)[0]
             return estimate_process_memory(asked, game, plan, held, python)
 
     game, batches = build_without_memory(settings)
     memory, unknown = _or_unknown(lambda: memory_of(settings))
     plan = RunPlan(request, settings, count_parameters(game, batches), memory=memory, unknown=unknown)
-    if request.sizes_only:
+    if request.sizes_only or data is None:
         return plan
     if not unknown:
         plan = _with_work(plan, game, batches, data)
@@ -144,6 +144,14 @@ def _with_time(plan: RunPlan, spec: RunSpec) -> RunPlan:
     fixed = found.start + (0.0 if grows else found.files)
     fitting = None if hours is None else kimg_in(hours, found.total, fixed, plan.sizes.kimg)
     return replace(plan, time=found, kimg_in_hours=fitting)
+
+
+def _open_data_if_there(settings: Settings) -> DataSet | Domains | None:
+    """Opens the data of a run; None where the run would refuse it, as data that is not there yet."""
+    try:
+        return open_data(settings)[0]
+    except (UsageError, RunError):
+        return None
 
 
 def _or_unknown(work: Callable[[], Result]) -> tuple[Result | None, str]:
