@@ -20,7 +20,7 @@ from experiments.training.plan.disk import checkpoint_bytes
 from gans.core.game import Game
 
 # PyTorch's compiler, which its optimizers import though nothing is compiled, and kernels on their first use.
-LIBRARIES = 180 * 2**20
+LIBRARIES = 140 * 2**20
 # Bytes that the allocator of glibc holds for a byte of tensors at most, among steps that differ in size.
 FRAGMENTATION = 1.3
 COPIES = 2  # of a checkpoint in memory while it is written
