@@ -10,12 +10,16 @@ update's gradients, and of the penalty, on equal weights.
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from unittest import mock
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.precision import compare, gradients
 from experiments.config.resolve import resolve
