@@ -94,11 +94,13 @@ def _describe_limits(plan: RunPlan) -> list[str]:
     if request.memory is not None and plan.largest is not None and plan.memory is not None:
         fits = "fits into" if plan.memory.total <= request.memory else "does not fit into"
         largest = plan.largest
-        size = "none" if largest.image_size is None else "×".join(map(str, largest.image_size))
+        size = largest.image_size and "x".join(map(str, largest.image_size))
+        values = {"batch-size": largest.batch_size, "micro-batch-size": largest.micro_batch_size}
+        words = [f"--{name} {value}" if value else f"no --{name}" for name, value in values.items()]
+        words += [f"--image-size {size}"] if size else ["no --image-size"] * bool(plan.settings.image_size)
         lines.append(
             f"limit       {fits} {request.memory / MIB:,.0f} MiB; largest that does, others as they are: "
-            f"--batch-size {largest.batch_size or 'none'}, --micro-batch-size "
-            f"{largest.micro_batch_size or 'none'}, --image-size {size}"
+            + ", ".join(words)
         )
     if request.hours is not None and plan.time is not None and plan.kimg_in_hours is not None:
         ends = "ends" if plan.time.total <= request.hours * 3600 else "does not end"
