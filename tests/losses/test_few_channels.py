@@ -40,14 +40,12 @@ def check_equal(found: list[Tensor], expected: list[Tensor]) -> None:
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), SIZES)
-@pytest.mark.parametrize("size", [(7, 8), (8, 7), (6, 6)])
+@pytest.mark.parametrize("size", [(7, 8), (8, 7), (8, 8)])
 def test_is_the_convolution_of_pytorch_with_two_derivatives(
     kernel: int, stride: int, padding: int, size: tuple[int, int]
 ) -> None:
     torch.manual_seed(0)
     geometry = Geometry(stride, padding)
-    if min(size) + 2 * padding < kernel:
-        pytest.skip("the kernel is larger than the image")
     from_image = [drawn(2, 3, *size), drawn(MANY, 3, kernel, kernel), drawn(MANY)]
     expected = derivatives(conv2d(*from_image, *geometry), from_image)
     check_equal(derivatives(convolve(*from_image, geometry), from_image), expected)
