@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -227,6 +228,12 @@ def debug_option(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """Adds `--json`, which prints one JSON object on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
+
+
+def config_option(command: Command) -> Command:
+    """Adds `--config FILE`, whose settings count where flags give none."""
+    help = "Settings from a JSON, YAML or TOML file."
+    return click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help=help)(command)
 
 
 def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decorator:

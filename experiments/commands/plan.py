@@ -11,6 +11,7 @@ import click
 from experiments.commands.options import (
     OptionsCommand,
     collect_settings,
+    config_option,
     debug_option,
     json_option,
     settings_options,
@@ -20,12 +21,7 @@ from experiments.core.errors import UsageError
 
 @click.command(cls=OptionsCommand, short_help="Tell what a run will need, and what fits.")
 @settings_options()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Settings from a JSON, YAML or TOML file.",
-)
+@config_option
 @click.option(
     "--gpus",
     type=click.IntRange(1, 4096),

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from experiments.commands.options import OptionsCommand, collect_settings, debug_option, settings_options
+from experiments.commands.options import (
+    OptionsCommand,
+    collect_settings,
+    config_option,
+    debug_option,
+    settings_options,
+)
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -29,12 +35,7 @@ log = logging.getLogger("gans")
     help="With --resume: stretch all schedules (learning rates, annealing, growth, fading noise) over the "
     "new length; their values jump at the step resumed from.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Settings from a JSON, YAML or TOML file.",
-)
+@config_option
 @click.option(
     "--dry-run", is_flag=True, help="Print every setting and its source, sizes and memory, without training."
 )

@@ -10,6 +10,7 @@ import click
 
 from experiments.commands.options import (
     OptionsCommand,
+    config_option,
     debug_option,
     jobs_option,
     json_option,
@@ -62,12 +63,7 @@ ENGINES = ("local", "ray")
     metavar="DIR",
     help="Folder of the sweep; default: runs/sweep-….",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Settings from a JSON, YAML or TOML file.",
-)
+@config_option
 @click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Evaluate every run at its end.")
 @click.option("--skip-impossible", is_flag=True, help="Leave out impossible sweep runs.")
 @click.option("--dry-run", is_flag=True, help="List the sweep runs without training.")

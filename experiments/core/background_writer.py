@@ -74,8 +74,8 @@ class BackgroundWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            while error is None and self._jobs:
-                self._finish_first()
+            if error is None:
+                self.wait()
             while self._jobs:
                 try:
                     self._finish_first()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gans.core.player import Scores
 
+GRIDS, CHECKPOINTS = 8, 10  # of a run, unless their intervals are given
 SCORE_STEPS = 25  # steps between lines of scores, each of which synchronizes with the device
 
 
@@ -40,6 +41,11 @@ class Progress:
     def ends_line(self) -> bool:
         """Whether a line of scores is written after this step."""
         return self.step == 1 or self.step % SCORE_STEPS == 0 or self.is_last
+
+
+def interval_images(kimg: float | None, times: int, images: int) -> int:
+    """Number of images between two calls: as asked in kimg, else so that a run of `images` has that many."""
+    return max(1, round(kimg * 1000) if kimg else images // times)
 
 
 Callback = Callable[[Progress, Scores], None]

@@ -74,7 +74,7 @@ class Experiment:
     @property
     def players(self) -> list[Player]:
         """The players of the game."""
-        return [module for module in self.game.modules() if isinstance(module, Player)]
+        return self.game.players
 
     @property
     def random_parts(self) -> tuple[int | str, ...]:

@@ -132,15 +132,14 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     count = min(of_process, 2 * micro) if isinstance(micro, int) else of_process
     loader = ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
-    players = [module for module in game.modules() if isinstance(module, Player)]
     # The first time growing networks forget their moments.
     rounds = 2 if any(isinstance(module, Stage) for module in game.modules()) else 1
     with whole_batches(), TensorMemory() as memory:
         for _ in range(rounds):
-            for player in players:
+            for player in game.players:
                 player.take_zero_step()  # gradients and moments, as from the second step on
             memory.forget_peak()  # the steps that are counted are those of the rounds
-            with _fused_steps(settings, players):
+            with _fused_steps(settings, game.players):
                 game.round(loader)
     samples, condition = loader.next_batch()
     return memory.peak + round(left_out * size_of([samples, *condition]))

@@ -9,7 +9,6 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
 from gans.core.game import Game
-from gans.core.player import Player
 from gans.layers.batch_norm import share_batch_norms
 from gans.layers.batch_statistics import MinibatchStatistic
 from losses.core.batch_parts import process_part
@@ -20,7 +19,7 @@ def share_batches(settings: Settings, game: Game, plan: BatchSchedule) -> None:
 
     Raises UsageError for batches that cannot be shared out evenly, and for networks that must see whole ones.
     """
-    for player in (module for module in game.modules() if isinstance(module, Player)):
+    for player in game.players:
         player.micro_batch_size = _asked_size(settings)
         player.product_type = product_type_of(settings.precision)
     count = process_part().count

@@ -21,7 +21,7 @@ from experiments.runs.scores import describe_tracked_run
 from experiments.trackers.core.several import TrackerGroup, open_trackers
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.best_generator import EvaluationCallback
-from experiments.training.callbacks import Callback
+from experiments.training.callbacks import CHECKPOINTS, GRIDS, Callback, interval_images
 from experiments.training.checkpoint_callback import INTERIM, Checkpointer
 from experiments.training.collapse import CollapseGuard
 from experiments.training.experiment import Experiment
@@ -169,7 +169,9 @@ class Trainer:
                 metric_logger = MetricLogger(tracker, line.show)
                 if self.state is not None:
                     metric_logger.load_state_dict(self.state["scores"])
-                interval = self._interval(self.settings.checkpoint_kimg, 10)
+                interval = interval_images(
+                    self.settings.checkpoint_kimg, CHECKPOINTS, experiment.total_images
+                )
                 checkpointer = Checkpointer(experiment, self.checkpoints, interval, metric_logger, writer)
                 if self.state is not None and self.state.get(INTERIM):
                     checkpointer.interim = self.start
@@ -216,14 +218,10 @@ class Trainer:
     ) -> list[Callback]:
         """Callbacks of the first process that run after every step, in this order."""
         experiment, folder = self.experiment, self.folder
-        interval = self._interval(self.settings.sample_kimg, 8)
+        interval = interval_images(self.settings.sample_kimg, GRIDS, experiment.total_images)
         sample_grid = SampleGrid(experiment, folder.samples, interval, tracker, writer)
         sample_grid.save_reals()
         return [line.advance, sample_grid, GradientNorms(experiment.players), metric_logger]
-
-    def _interval(self, kimg: float | None, share: int) -> int:
-        """Number of images between two calls: as asked in kimg, or a share of the run."""
-        return max(1, round(kimg * 1000) if kimg else self.experiment.total_images // share)
 
     def _export(self) -> None:
         """Exports the EMA generator, and the EMA critic where there is one."""

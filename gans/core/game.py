@@ -10,7 +10,7 @@ from torch import nn
 
 from gans.core.clock import Clock
 from gans.core.networks import Batch
-from gans.core.player import Scores
+from gans.core.player import Player, Scores
 
 
 class BatchLoader(Protocol):
@@ -43,6 +43,11 @@ class Game(nn.Module, ABC):
     @abstractmethod
     def critic_network(self) -> nn.Module:
         """The critic: samples → logits `(N,)`, or `(N, …)` with one for each patch."""
+
+    @property
+    def players(self) -> list[Player]:
+        """The players of the game, and of games within it."""
+        return [module for module in self.modules() if isinstance(module, Player)]
 
     @property
     @abstractmethod

@@ -12,10 +12,9 @@ from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Domains
 from experiments.data.core.loader import GRID_SAMPLES, SCATTER_SAMPLES
-from experiments.training.callbacks import SCORE_STEPS
+from experiments.training.callbacks import CHECKPOINTS, GRIDS, SCORE_STEPS, interval_images
 from experiments.training.memory_estimate import errors_without_values, size_of
 from gans.core.game import Game
-from gans.core.player import Player
 
 BLOCK = 4096  # bytes in which file systems give space to files
 ENTRY = 370  # bytes of a checkpoint beside the numbers of a tensor: name, place, padding
@@ -40,14 +39,13 @@ def checkpoint_bytes(settings: Settings, game: Game) -> int:
 
     Raises UnknownMemoryError for an optimizer that asks for values.
     """
-    players = [module for module in game.modules() if isinstance(module, Player)]
-    for player in players:
+    for player in game.players:
         with errors_without_values():
             player.take_zero_step()
         player.optimizer.zero_grad(set_to_none=True)
     moments = [
         value
-        for player in players
+        for player in game.players
         for state in player.optimizer.state.values()
         for value in state.values()
         if isinstance(value, Tensor)
@@ -66,14 +64,14 @@ def estimate_disk_space(
     Args:
         checkpoint: bytes of a checkpoint.
     """
-    checkpoints = min(settings.keep, _times(settings.checkpoint_kimg, 10, plan))
+    checkpoints = min(settings.keep, count_calls(settings.checkpoint_kimg, CHECKPOINTS, plan))
     best = 1 if settings.evaluate_kimg else 0
     networks = [game.generator_network, *([game.critic_network] if settings.critic_ema_kimg else [])]
     exports = [
         size_of([*each.parameters(), *each.buffers()]) + 100 * len(list(each.parameters()))
         for each in networks
     ]
-    pictures = _times(settings.sample_kimg, 8, plan)
+    pictures = count_calls(settings.sample_kimg, GRIDS, plan)
     lines = 2 + plan.steps // SCORE_STEPS
     return DiskSpace(
         {
@@ -85,11 +83,10 @@ def estimate_disk_space(
     )
 
 
-def _times(kimg: float | None, share: int, plan: BatchSchedule) -> int:
-    """Number of times that something happens at an interval of a run, and at its end."""
-    interval = max(1, round(kimg * 1000) if kimg else plan.images // share)
+def count_calls(kimg: float | None, times: int, plan: BatchSchedule) -> int:
+    """Number of calls at an interval of a run, and at its end."""
     longest = max(segment.batch_size for segment in plan.segments)
-    return min(plan.steps, -(-plan.images // max(interval, longest)))
+    return min(plan.steps, -(-plan.images // max(interval_images(kimg, times, plan.images), longest)))
 
 
 def _picture_bytes(data: DataSet | Domains) -> int:

@@ -86,16 +86,17 @@ def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
     settings, python = spec.settings, resident_memory()
     data = _open_data_if_there(settings) if request.sizes_only else open_data(settings)[0]
 
-    def memory_of(asked: Settings) -> ProcessMemory:
+    def memory_of(asked: Settings, built: tuple[Game, BatchSchedule] | None = None) -> ProcessMemory:
         with as_one_of(request.processes):
-            game, plan = build_without_memory(asked)
+            game, plan = built or build_without_memory(asked)
             share_batches(asked, game, plan)
             held = data if data is None or asked.image_size == settings.image_size else open_data(asked)[0]
             return estimate_process_memory(asked, game, plan, held, python)
 
     game, batches = build_without_memory(settings)
-    memory, unknown = _or_unknown(lambda: memory_of(settings))
-    plan = RunPlan(request, settings, count_parameters(game, batches), memory=memory, unknown=unknown)
+    sizes = count_parameters(game, batches)
+    memory, unknown = _or_unknown(lambda: memory_of(settings, (game, batches)))
+    plan = RunPlan(request, settings, sizes, memory=memory, unknown=unknown)
     if request.sizes_only or data is None:
         return plan
     if not unknown:

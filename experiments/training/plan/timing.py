@@ -19,12 +19,13 @@ from experiments.core.settings import Settings
 from experiments.core.stop_signal import StopSignal
 from experiments.runs.checkpoint import Checkpoints
 from experiments.trackers.core.several import TrackerGroup
-from experiments.training.callbacks import Callback, Progress
+from experiments.training.callbacks import CHECKPOINTS, GRIDS, Callback, Progress
 from experiments.training.checkpoint_callback import Checkpointer
 from experiments.training.experiment import Experiment, build
 from experiments.training.fine_tuning import begin_from_weights
 from experiments.training.metric_logging import GradientNorms, MetricLogger
 from experiments.training.micro_batches import choose_micro_batch_size
+from experiments.training.plan.disk import count_calls
 from experiments.training.plan.rounds import cycle_of
 from experiments.training.sample_grids import SampleGrid
 from experiments.training.steps import train_steps
@@ -101,7 +102,8 @@ def time_run(spec: RunSpec, seconds: float = SECONDS) -> RunTime:
         left = max(0.0, left - (time.perf_counter() - began))
     files = _time_files(experiment)
     settings = spec.settings
-    evaluations = _count(experiment, settings.evaluate_kimg, 1) if settings.evaluate_kimg else 0
+    schedule = experiment.loader.batch_schedule
+    evaluations = count_calls(settings.evaluate_kimg, 1, schedule) if settings.evaluate_kimg else 0
     return RunTime(start, found, files, evaluations)
 
 
@@ -173,15 +175,9 @@ def _time_files(experiment: Experiment) -> float:
         checkpointer = Checkpointer(experiment, Checkpoints(Path(folder)), 1, logger, writer)
         picture = _seconds_of(lambda: grid(progress, {}), writer.wait)
         checkpoint = _seconds_of(lambda: checkpointer.save(1), writer.wait)
-    return picture * _count(experiment, settings.sample_kimg, 8) + checkpoint * _count(
-        experiment, settings.checkpoint_kimg, 10
-    )
-
-
-def _count(experiment: Experiment, kimg: float | None, share: int) -> int:
-    """Number of times that something happens at an interval of a run."""
-    interval = max(1, round(kimg * 1000) if kimg else experiment.total_images // share)
-    return min(experiment.total_steps, -(-experiment.total_images // interval))
+    schedule = experiment.loader.batch_schedule
+    pictures = count_calls(settings.sample_kimg, GRIDS, schedule)
+    return picture * pictures + checkpoint * count_calls(settings.checkpoint_kimg, CHECKPOINTS, schedule)
 
 
 def _seconds_of(*parts: Callable[[], object]) -> float:
