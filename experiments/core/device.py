@@ -1,5 +1,6 @@
 """The device to compute on, and the precision."""
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ from experiments.core.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger("gans")
 
 
 def resolve_device(device: str) -> str:
@@ -52,6 +55,23 @@ def product_type_of(precision: str) -> "torch.dtype | None":
     import torch
 
     return torch.bfloat16 if precision == "bf16" else None
+
+
+def warn_of_emulation(precision: str, device: "torch.device") -> None:
+    """Logs that bf16, which is to save time, costs time on a processor without instructions for it."""
+    if product_type_of(precision) is not None and device.type == "cpu" and not multiplies_in_bfloat16():
+        log.warning(
+            f"{precision} has no instructions on this processor, which emulates it several times as slowly as "
+            "it computes in float32; --precision fp32 is faster here"
+        )
+
+
+def multiplies_in_bfloat16() -> bool:
+    """Whether this machine's processor has instructions for bfloat16; true where PyTorch cannot tell."""
+    import torch
+
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return not found or any(value for name, value in found.items() if "bf16" in name)
 
 
 def allow_tf32(is_allowed: bool) -> None:

@@ -20,7 +20,7 @@ from experiments.config.resolve import RunSpec
 from experiments.config.run_length import plan_batches
 from experiments.config.scheduled_values import scheduled_options
 from experiments.core import registry
-from experiments.core.device import allow_tf32, dtype_of
+from experiments.core.device import allow_tf32, dtype_of, warn_of_emulation
 from experiments.core.errors import usage_errors
 from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.seeds import choose_algorithms, seed_all
@@ -139,6 +139,7 @@ def build(spec: RunSpec) -> Experiment:
     device = torch.device(settings.device)
     choose_algorithms(device, settings.deterministic)
     allow_tf32(settings.precision == "tf32")
+    warn_of_emulation(settings.precision, device)
     seed_all(settings.seed, "weights")
     generator, critic = build_networks(settings)
     data, condition = open_data(settings)
