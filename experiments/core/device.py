@@ -61,8 +61,8 @@ def warn_of_emulation(precision: str, device: "torch.device") -> None:
     """Logs that bf16, which is to save time, costs time on a processor without instructions for it."""
     if product_type_of(precision) is not None and device.type == "cpu" and not multiplies_in_bfloat16():
         log.warning(
-            f"{precision} has no instructions on this processor, which emulates it several times as slowly as "
-            "it computes in float32; --precision fp32 is faster here"
+            f"{precision}: this processor has no instructions for it and emulates it, several times slower "
+            "than float32; --precision fp32 is faster here"
         )
 
 
