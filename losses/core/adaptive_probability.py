@@ -1,0 +1,109 @@
+"""A probability that follows overfitting, as the signs of the critic's logits show it (Karras et al. 2020)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from losses.core.options import option
+from losses.core.ranks import sum_over_ranks
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions:
+    """Options of a probability that is steered by the signs of the critic's logits."""
+
+    target: float = option(
+        0.6, "Mean sign of the critic's logits of real images that is aimed at.", above=-1.0, below=1.0
+    )
+    interval: int = option(4, "Batches from one adjustment to the next.", at_least=1)
+    kimg: float = option(
+        500.0,
+        "Real images shown, in thousands, in which the probability can rise from 0 to 1; default: 500, 100 "
+        "with --init-from, and 2 % of the run under preset laptop.",
+        above=0.0,
+        laptop_share=0.02,
+        fine_tuning=100.0,
+    )
+
+
+class AdaptiveProbability(nn.Module):
+    """A probability p that rises while the critic is surer of real images than a target.
+
+    `r_t = E[sign(C(x))]` is the mean over all logits of real images since the last adjustment, of all
+    processes; a logit of 0 counts as 0. Every `interval` batches p moves by `sign(r_t − target)` times the
+    share of `kimg` that was shown since (section 3). It is a float32 number that is bounded by 0 below, and not
+    at all above, as in the authors' code: beyond 1 everything is changed, and p must first come down again.
+
+    >>> p = AdaptiveProbability(AdaptiveOptions(interval=1, kimg=0.1))
+    >>> p.observe(Tensor([2.0, 3.0]))
+    >>> p.begin(batch_index=1, seen=2)
+    >>> round(p.value, 6)
+    0.02
+    """
+
+    def __init__(self, options: AdaptiveOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.value, self.sign = 0.0, 0.0
+        self.total: Tensor | None = None  # sum of the signs since the last adjustment
+        self.count, self.batch_index, self.seen = 0, 0, 0
+
+    @torch.no_grad()
+    def observe(self, logits: Tensor, threshold: float = 0.0) -> Tensor:
+        """Counts the signs of logits of real images, from a threshold; returns their mean.
+
+        Without values, on the meta device, nothing is counted.
+        """
+        signs = (logits.detach() - threshold).sign()
+        if signs.device.type != "meta":
+            total = signs.sum(dtype=torch.float64 if signs.device.type != "mps" else None)
+            self.total = total if self.total is None else self.total + total
+            self.count += signs.numel()
+        return signs.mean()
+
+    def begin(self, batch_index: int, seen: int) -> None:
+        """Adjusts p if that is due; called before anything else happens with a batch.
+
+        Args:
+            batch_index: batches of real images before it.
+            seen: real images shown before it.
+        """
+        if batch_index - self.batch_index < self.options.interval:
+            return
+        if self.total is not None:
+            total, count = sum_over_ranks(torch.stack([self.total, self.total.new_tensor(self.count)])).tolist()
+            self.sign = total / count
+            self.value = adjust_probability(
+                self.value, self.sign, self.options.target, (seen - self.seen) / (self.options.kimg * 1000)
+            )
+        self.total, self.count = None, 0
+        self.batch_index, self.seen = batch_index, seen
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Returns p, and what was counted since the last adjustment."""
+        return {
+            "value": self.value,
+            "sign": self.sign,
+            "total": None if self.total is None else float(self.total),
+            "count": self.count,
+            "batch_index": self.batch_index,
+            "seen": self.seen,
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        total = state["total"]
+        self.value, self.sign, self.count = state["value"], state["sign"], state["count"]
+        self.batch_index, self.seen = state["batch_index"], state["seen"]
+        self.total = None if total is None else torch.tensor(total, dtype=torch.float64)
+
+
+def adjust_probability(value: float, sign: float, target: float, step: float) -> float:
+    """Moves a probability by `step` up where the mean sign is above its target, down where it is below.
+
+    The numbers are float32, as in the authors' code; the result is 0 or more.
+    """
+    direction = (sign > target) - (sign < target)
+    moved = torch.tensor(value, dtype=torch.float32) + direction * step
+    return float(moved.clamp_min(0.0))
