@@ -1,10 +1,18 @@
 """Resampling of images under affine maps, without aliases, as a linear map that is twice differentiable."""
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample
+from torch.nn.functional import (
+    affine_grid,
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    grid_sample,
+)
 
 from losses.core.batch_parts import memory_format_of
 from losses.core.device_copies import copy_to
@@ -12,6 +20,7 @@ from losses.critic_augmentations.core.affine import scaling, translation
 from losses.critic_augmentations.core.wavelets import SYM6
 
 MARGIN = 6  # pixels that the filters reach beyond the image
+LARGEST_DENSE = 256  # pixels a side up to which filters are dense matrices
 Margins = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -28,14 +37,13 @@ def resample(images: Tensor, inverse: Tensor) -> Tensor:
     """
     count, channels, height, width = images.shape
     margins = reflected_margins(inverse, height, width)
-    padded = pad_by_mirroring(images, margins)
-    doubled = double(padded.reshape(count * channels, 1, *padded.shape[2:]))
+    doubled = double(images, margins)
     maps = sampling_maps(inverse, margins, (height, width))
     size = 2 * (height + MARGIN), 2 * (width + MARGIN)
-    grid = affine_grid(copy_to(maps.to(images.dtype), images.device), [count, channels, *size], align_corners=False)
-    sampled: Tensor = _Sampling.apply(doubled.reshape(count, channels, *doubled.shape[2:]), grid)
-    halved = halve(sampled.reshape(count * channels, 1, *size))
-    return halved.reshape(images.shape).contiguous(memory_format=memory_format_of(images))
+    maps = copy_to(maps.to(images.dtype), images.device)
+    grid = affine_grid(maps, [count, channels, *size], align_corners=False)
+    sampled: Tensor = _Sampling.apply(doubled, grid)
+    return halve(sampled).contiguous(memory_format=memory_format_of(images))
 
 
 def reflected_margins(inverse: Tensor, height: int, width: int) -> Margins:
@@ -75,24 +83,63 @@ def pad_by_mirroring(images: Tensor, margins: Margins) -> Tensor:
     return images
 
 
-def double(maps: Tensor) -> Tensor:
-    """Doubles maps `(N, 1, H, W)`: zeros between the pixels, and the low-pass filter with a gain of 4."""
-    taps = 2 * _low_pass(maps)
+def double(images: Tensor, margins: Margins) -> Tensor:
+    """Pads images `(N, C, H, W)` by their mirror image and doubles them.
+
+    There are zeros between the pixels, and then the low-pass filter with a gain of 4.
+    """
+    height, width = images.shape[2:]
+    left, top, right, bottom = margins
+    if max(height, width) <= LARGEST_DENSE:
+        rows, columns = (
+            copy_to(doubling_matrix(*each).to(images.dtype), images.device)
+            for each in ((height, top, bottom), (width, left, right))
+        )
+        return rows @ (images.contiguous() @ columns.T)
+    maps = pad_by_mirroring(images, margins).flatten(0, 1)[:, None]
+    taps = copy_to(2 * low_pass().to(images.dtype), images.device)
     maps = conv_transpose2d(maps, taps[None, None, :, None], stride=(2, 1), padding=(5, 0))
-    return conv_transpose2d(maps, taps[None, None, None, :], stride=(1, 2), padding=(0, 5))
+    maps = conv_transpose2d(maps, taps[None, None, None, :], stride=(1, 2), padding=(0, 5))
+    return maps.view(*images.shape[:2], *maps.shape[2:])
 
 
-def halve(maps: Tensor) -> Tensor:
-    """Halves maps `(N, 1, 2 (H + 6), 2 (W + 6))` to `(N, 1, H, W)`: the filter, and every second pixel."""
-    taps = _low_pass(maps)
-    maps = conv2d(maps[:, :, 1:-1, 1:-1], taps[None, None, :, None], stride=(2, 1))
-    return conv2d(maps, taps[None, None, None, :], stride=(1, 2))
+def halve(images: Tensor) -> Tensor:
+    """Halves images `(N, C, 2 (H + 6), 2 (W + 6))` to `(N, C, H, W)`: the filter, and every second pixel."""
+    height, width = (side // 2 - MARGIN for side in images.shape[2:])
+    if max(height, width) <= LARGEST_DENSE:
+        rows, columns = (
+            copy_to(halving_matrix(side).to(images.dtype), images.device) for side in (height, width)
+        )
+        return rows @ (images @ columns.T)
+    taps = copy_to(low_pass().to(images.dtype), images.device)
+    maps = images[:, :, 1:-1, 1:-1].flatten(0, 1)[:, None]
+    maps = conv2d(maps, taps[None, None, :, None], stride=(2, 1))
+    maps = conv2d(maps, taps[None, None, None, :], stride=(1, 2))
+    return maps.view(*images.shape[:2], height, width)
 
 
-def _low_pass(like: Tensor) -> Tensor:
-    """The 12 taps of the low-pass filter, whose sum is 1."""
+def low_pass() -> Tensor:
+    """The 12 taps of the low-pass filter, whose sum is 1, float64."""
     taps = torch.tensor(SYM6, dtype=torch.float64)
-    return copy_to((taps / taps.sum()).to(like.dtype), like.device)
+    return taps / taps.sum()
+
+
+@lru_cache(maxsize=512)
+def doubling_matrix(side: int, before: int, after: int) -> Tensor:
+    """Makes the matrix `(2 (side + before + after), side)` that `double` is along one axis, float64.
+
+    Convolutions of one channel are slow on CPUs: for small images a dense product takes a tenth of the time.
+    """
+    mirrored = pad_by_mirroring(torch.eye(side, dtype=torch.float64)[None, None], (0, before, 0, after))[0, 0]
+    taps = 2 * low_pass()
+    return conv_transpose1d(mirrored.T[:, None], taps[None, None], stride=2, padding=5)[:, 0].T.contiguous()
+
+
+@lru_cache(maxsize=64)
+def halving_matrix(side: int) -> Tensor:
+    """Makes the matrix `(side, 2 (side + 6))` that `halve` is along one axis, float64."""
+    identity = torch.eye(2 * (side + MARGIN), dtype=torch.float64)[:, None, 1:-1]
+    return conv1d(identity, low_pass()[None, None], stride=2)[:, 0].T.contiguous()
 
 
 class _Sampling(torch.autograd.Function):
