@@ -1,4 +1,4 @@
-"""A probability that follows overfitting, as the signs of the critic's logits show it (Karras et al. 2020)."""
+"""A probability that follows overfitting, which the signs of the critic's logits show (Karras et al. 2020)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,10 @@ class AdaptiveOptions:
     kimg: float = option(
         500.0,
         "Real images shown, in thousands, in which the probability can rise from 0 to 1; default: 500, 100 "
-        "with --init-from, and 2 % of the run under preset laptop.",
+        "with --init-from, and 2 % of the run, 100 batches at least, under preset laptop.",
         above=0.0,
         laptop_share=0.02,
+        laptop_batches=100,
         fine_tuning=100.0,
     )
 
@@ -32,9 +33,11 @@ class AdaptiveProbability(nn.Module):
     """A probability p that rises while the critic is surer of real images than a target.
 
     `r_t = E[sign(C(x))]` is the mean over all logits of real images since the last adjustment, of all
-    processes; a logit of 0 counts as 0. Every `interval` batches p moves by `sign(r_t − target)` times the
-    share of `kimg` that was shown since (section 3). It is a float32 number that is bounded by 0 below, and not
-    at all above, as in the authors' code: beyond 1 everything is changed, and p must first come down again.
+    processes; a logit of 0 counts as 0, and without any logits the last mean is used again. Every `interval`
+    batches p moves by `sign(r_t − target)` times the share of `kimg` that was shown since (section 3). It is
+    a float32 number that is bounded by 0 below, and not at all above, as in the authors' code: beyond 1
+    everything is changed, and p must first come down again. Before the first logits p stays, where that code
+    makes it no number.
 
     >>> p = AdaptiveProbability(AdaptiveOptions(interval=1, kimg=0.1))
     >>> p.observe(Tensor([2.0, 3.0]))
@@ -46,7 +49,8 @@ class AdaptiveProbability(nn.Module):
     def __init__(self, options: AdaptiveOptions) -> None:
         super().__init__()
         self.options = options
-        self.value, self.sign = 0.0, 0.0
+        self.value = 0.0
+        self.sign: float | None = None  # mean over the last interval that had logits
         self.total: Tensor | None = None  # sum of the signs since the last adjustment
         self.count, self.batch_index, self.seen = 0, 0, 0
 
@@ -73,8 +77,11 @@ class AdaptiveProbability(nn.Module):
         if batch_index - self.batch_index < self.options.interval:
             return
         if self.total is not None:
-            total, count = sum_over_ranks(torch.stack([self.total, self.total.new_tensor(self.count)])).tolist()
+            total, count = sum_over_ranks(
+                torch.stack([self.total, self.total.new_tensor(self.count)])
+            ).tolist()
             self.sign = total / count
+        if self.sign is not None:
             self.value = adjust_probability(
                 self.value, self.sign, self.options.target, (seen - self.seen) / (self.options.kimg * 1000)
             )

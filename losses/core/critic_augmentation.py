@@ -22,7 +22,9 @@ class CriticAugmentation(ABC):
 
     takes_probability: ClassVar[bool] = False
 
-    def check(self, channels: int, smallest_side: int) -> None:
+    def check(  # noqa: B027  (most change any images)
+        self, channels: int, smallest_side: int
+    ) -> None:
         """Checks that images may be changed. Raises ValueError with the reason otherwise.
 
         Args:

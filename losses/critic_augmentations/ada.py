@@ -38,7 +38,10 @@ class AdaOptions(AdaptiveOptions):
         choices=(USUAL, *GEOMETRY, *COLOURS, "imgfilter", "noise", "cutout"),
     )
     colour_share: float = option(
-        1.0, "Probability of the colour transforms, as a share of that of the others.", at_least=0.0, at_most=1.0
+        1.0,
+        "Probability of the colour transforms, as a share of that of the others.",
+        at_least=0.0,
+        at_most=1.0,
     )
 
 
@@ -106,7 +109,12 @@ class Ada(CriticAugmentation):
 def band_weights(draws: Draws, probability: float) -> Tensor:
     """Gains of the frequency bands, float64 `(N, 4)`; each band has a gate of its own."""
     factors = [
-        gated(draws[f"imgfilter.band{band}.value"].double().exp2(), draws[f"imgfilter.band{band}.gate"], probability, 1.0)
+        gated(
+            draws[f"imgfilter.band{band}.value"].double().exp2(),
+            draws[f"imgfilter.band{band}.gate"],
+            probability,
+            1.0,
+        )
         for band in range(BANDS)
     ]
     return band_gains(torch.stack(factors, dim=1))

@@ -30,8 +30,8 @@ class DiffAugment(CriticAugmentation):
     """Differentiable augmentation (arXiv:2006.10738, section 3.2): changes made at every call.
 
     `color`: brightness `x + (u − ½)`, then saturation about the mean of the channels by `2u`, then contrast
-    about the image's mean by `u + ½`. `translation`: by up to an eighth of each side; zeros enter. `cutout`: a
-    hole of half of each side, filled with zeros.
+    about the image's mean by `u + ½`. `translation`: by up to an eighth of each side; zeros enter.
+    `cutout`: a hole of half of each side, filled with zeros.
 
     >>> change = DiffAugment()
     >>> x = torch.rand(2, 3, 8, 8)
@@ -81,7 +81,9 @@ def change_colours(images: Tensor, draws: Draws) -> Tensor:
 def translate(images: Tensor, draws: Draws) -> Tensor:
     """Moves images `(N, C, H, W)` up and left by whole pixels: `y[i, j] = x[i + rows, j + columns]`."""
     names, sides = ("translation_rows", "translation_columns"), images.shape[2:]
-    sources = [torch.arange(side) + draws[name].long()[:, None] for name, side in zip(names, sides, strict=True)]
+    sources = [
+        torch.arange(side) + draws[name].long()[:, None] for name, side in zip(names, sides, strict=True)
+    ]
     inside = [(each >= 0) & (each < side) for each, side in zip(sources, sides, strict=True)]
     rows, columns = (
         copy_to(each.clamp(0, side - 1), images.device) for each, side in zip(sources, sides, strict=True)

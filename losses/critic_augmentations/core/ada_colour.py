@@ -24,9 +24,7 @@ def draw_colours(transforms: Collection[str], rows: int) -> dict[str, Tensor]:
     return draws
 
 
-def colour_matrices(
-    transforms: Collection[str], draws: Draws, probability: float, channels: int
-) -> Tensor:
+def colour_matrices(transforms: Collection[str], draws: Draws, probability: float, channels: int) -> Tensor:
     """Makes the matrices `(N, C + 1, C + 1)` of colours with a 1 behind them; hue needs three channels.
 
     With one channel they are the published ones for grey images: saturation changes nothing there, and a luma

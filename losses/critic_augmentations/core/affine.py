@@ -23,7 +23,7 @@ def rotation(angle: Tensor) -> Tensor:
 
 
 def grey_projection(channels: int) -> Tensor:
-    """Makes the matrix `v vᵀ` `(C + 1, C + 1)` that projects colours on the grey axis v, without an offset."""
+    """Makes the matrix `v vᵀ` `(C + 1, C + 1)` that projects colours on the grey axis v, without offset."""
     projection = torch.full((channels + 1, channels + 1), 1 / channels, dtype=torch.float64)
     projection[-1], projection[:, -1] = 0.0, 0.0
     return projection

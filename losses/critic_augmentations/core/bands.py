@@ -49,7 +49,7 @@ def band_gains(factors: Tensor) -> Tensor:
 
 def filter_images(images: Tensor, filters: Tensor) -> Tensor:
     """Filters images `(N, C, H, W)`, reflected at their borders, by rows `(N, 43)` along both axes."""
-    count, channels, height, width = images.shape
+    count, channels, height, _ = images.shape
     padded = pad_by_mirroring(images, (REACH,) * 4).reshape(1, count * channels, height + TAPS - 1, -1)
     weights = copy_to(filters.to(images.dtype), images.device).repeat_interleave(channels, dim=0)
     rows = conv2d(padded, weights[:, None, None, :], groups=count * channels)
