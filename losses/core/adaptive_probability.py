@@ -62,7 +62,8 @@ class AdaptiveProbability(nn.Module):
         """Counts the signs of logits of real images, from a threshold; returns their mean."""
         signs = (logits.detach() - threshold).sign()
         total = signs.sum()
-        self.signs += torch.stack([total, torch.full_like(total, signs.numel())])
+        # Summed over processes at once, so that the checkpoint of one of them knows all.
+        self.signs += sum_over_ranks(torch.stack([total, torch.full_like(total, signs.numel())]))
         return signs.mean()
 
     def begin(self, batch_index: int, seen: int) -> None:
@@ -76,7 +77,7 @@ class AdaptiveProbability(nn.Module):
             return
         if self.signs.device.type == "meta":  # without values
             return
-        total, count = sum_over_ranks(self.signs).tolist()
+        total, count = self.signs.tolist()
         if count:
             self.sign = total / count
         if self.sign is not None:
