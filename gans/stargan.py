@@ -203,7 +203,7 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         (images, (rows,)), critic = real, self.critic_network
         with torch.no_grad():
             fake = self.generator_network(images, asked)
-        features = critic.features(self.objective.perturb(images, clock))
+        features = critic.features(self.objective.perturb(images, clock).samples)
         fake_logits = self.objective.critic_logits(critic, fake, (), clock)
         outcome = self.objective.critic_loss_from_logits(
             LogitSum(critic), clock, Batch(images), fake, critic.patches(features), fake_logits
@@ -214,7 +214,7 @@ class StarGame(TwoPlayerGame[Generator, Critic]):
         """The generator's loss: adversarial, classification of target attributes, and reconstruction."""
         (images, (rows,)), generator, critic = real, self.generator_network, self.critic_network
         fake = generator(images, asked)
-        features = critic.features(self.objective.perturb(fake, clock))
+        features = critic.features(self.objective.perturb(fake, clock).samples)
         real_logits = (
             self.objective.critic_logits(critic, images, (), clock)
             if self.objective.form.relativistic

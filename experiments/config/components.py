@@ -21,6 +21,15 @@ from experiments.core.options import (
 from experiments.core.settings import Settings
 from experiments.core.short_flags import SHORT_FLAGS
 
+# Kinds of which a run may have several, and that change its numbers.
+OF_TRAINING = ("penalty", "regularizer", "augmentation", "critic-augmentation")
+
+
+def critic_augmentations_of(values: SettingValues) -> list[str]:
+    """The name of a run's critic augmentation, or none."""
+    name = values.get("critic_augment", "none").partition(":")[0]
+    return [] if name == "none" else [name]
+
 
 def components_of(values: SettingValues) -> dict[str, str]:
     """Names of the components of a run by slot, without slots that are empty."""
@@ -42,6 +51,7 @@ def plugins_of(values: SettingValues) -> dict[str, list[str]]:
         "penalty": list(values["penalty"]),
         "regularizer": [name for name, _ in values["regularizers"]],
         "augmentation": [name for name, _ in values["augment"]],
+        "critic-augmentation": critic_augmentations_of(values),
         "metric": metrics,
         "tracker": [name for name in registry.names("tracker") if name in values["track"]],
     }
@@ -82,7 +92,7 @@ def affects_results(key: str) -> bool:
     prefix, _ = split_key(key)
     if prefix in SLOTS:
         return prefix != "extractor"
-    return any(prefix in registry.names(kind) for kind in ("penalty", "regularizer", "augmentation"))
+    return any(prefix in registry.names(kind) for kind in OF_TRAINING)
 
 
 def network_options(settings: Settings) -> SettingValues:

@@ -20,6 +20,7 @@ from experiments.core.settings import Settings
 from gans.core.architecture import Architecture, Blueprint
 from gans.core.attributes import groups_from_columns
 from gans.core.clock import Clock, RateFactor, Rates, RateSchedule, ScheduledRate
+from gans.core.critic_view import CriticView
 from gans.core.ema import EmaOptions, ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.growth import GrowingGenerator
@@ -29,6 +30,7 @@ from gans.core.objective import LossSpec
 from gans.core.optimizer import OptimizerRecipe
 from gans.layers.batch_statistics import MinibatchStatistic
 from gans.layers.recomputation import recompute_activations
+from losses.core.adaptive_probability import AdaptiveProbability
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.core.schedule import Scheduled
@@ -149,8 +151,9 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
     """Makes the loss in all its parts, with the optimizers of both players."""
     architecture: Architecture = registry.load("architecture", settings.arch)
     growth = growth_of_generator(settings, generator)
+    form = form_of(settings)
     return LossSpec(
-        form=form_of(settings),
+        form=form,
         generator_optimizer=partial(_optimizer(settings).make, lr=settings.lr_generator),
         critic_optimizer=partial(_optimizer(settings).make, lr=settings.lr_critic),
         n_critic=settings.n_critic,
@@ -163,8 +166,26 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
         generator_rates=_by_stage(_rates(settings, "lr_generator"), growth),
         critic_rates=_by_stage(_rates(settings, "lr_critic"), growth),
         pace=growth.pace,
+        critic_view=_critic_view(settings, growth, form),
         options=make_options(architecture.options_type, "arch", options_to_build_with(settings)),
     )
+
+
+def _critic_view(settings: Settings, growth: Growth, form: Adversarial) -> CriticView | None:
+    """Makes the critic augmentation with its probability; None without. Raises UsageError if it cannot be."""
+    if settings.critic_augment == "none" or settings.image_size is None:
+        return None
+    name, _, fixed = settings.critic_augment.partition(":")
+    with usage_errors(f"--critic-augment {name}"):
+        augmentation = _component(settings, "critic-augmentation", name, name)
+        halvings = len(growth.sides) - 1 - growth.pace.first_level
+        augmentation.check(settings.channels or 0, min(settings.image_size) >> halvings)
+    probability: Scheduled | AdaptiveProbability = 1.0
+    if augmentation.takes_probability:
+        scheduled = scheduled_value_of(settings, name)
+        adaptive = AdaptiveProbability(augmentation.options)
+        probability = scheduled or (float(fixed) if fixed else adaptive)
+    return CriticView(augmentation, probability, form.threshold)
 
 
 def _penalties(settings: Settings) -> list[GradientPenalty]:

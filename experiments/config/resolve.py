@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from experiments.config.components import derive_options
+from experiments.config.critic_augmentation import derive_critic_augment, derive_shares_of_run
 from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.files import is_resolved
 from experiments.config.precedence import (
@@ -97,11 +98,13 @@ def resolve(
     derive_task(stack, request.architecture, source, flags)
     drop_idle_schedules(stack, asked)
     derive_settings(stack, source.kind, asked, flags)
+    derive_critic_augment(stack, source.kind, flags)
     if source.kind not in request.architecture.data:
         raise UsageError(
             f"architecture {request.arch} makes {' and '.join(request.architecture.data)}, "
             f"data {request.data} is {source.kind}; take another of the two"
         )
+    derive_shares_of_run(stack)
     options = _with_found_values(derive_options(stack, flags), stack, source)
     check_trackers(stack.values["track"])
     if stack.values["precision"] == "tf32" and not request.device.startswith("cuda"):

@@ -7,7 +7,12 @@ from typing import Any
 
 from torch.nn.modules.dropout import _DropoutNd
 
-from experiments.config.components import components_of, owners_of_options, plugins_of
+from experiments.config.components import (
+    components_of,
+    critic_augmentations_of,
+    owners_of_options,
+    plugins_of,
+)
 from experiments.config.precedence import SettingsStack, flatten
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
@@ -152,9 +157,17 @@ def drop_idle_schedules(stack: SettingsStack, asked: SettingValues) -> None:
         idle |= {"lr_generator", "lr_critic"}
     if not values["penalty"]:
         idle.add("penalty_weight")
+    own = set() if "critic_augment" in given else set(critic_augmentations_of(values))
+    idle |= {name.replace("-", "_") for name in {*registry.names("critic-augmentation")} - own}
     kept = tuple(each for each in values["schedule"] if each[0] not in idle)
     if kept != values["schedule"]:
         stack.put(f"{origin}, without what is set to a number", {"schedule": kept})
+
+
+def _steered_augmentations(values: SettingValues) -> list[str]:
+    """The critic augmentation of a run, where it has a probability that a schedule may drive."""
+    names = critic_augmentations_of(values)
+    return [name for name in names if registry.load("critic-augmentation", name).takes_probability]
 
 
 def check_scheduled_values(values: SettingValues, flags: SettingValues) -> None:
@@ -164,8 +177,9 @@ def check_scheduled_values(values: SettingValues, flags: SettingValues) -> None:
     and an option that a flag sets to a number at the same time.
     """
     set_by_flags = {key for key, _ in flatten("flag", flags)}
-    augmentations = {name.replace("-", "_") for name, _ in values["augment"]}
-    strengths = {name.replace("-", "_") for name, _ in (*values["augment"], *values["regularizers"])}
+    of_critic = {name.replace("-", "_") for name in _steered_augmentations(values)}
+    augmentations = {name.replace("-", "_") for name, _ in values["augment"]} | of_critic
+    strengths = {name.replace("-", "_") for name, _ in values["regularizers"]} | augmentations
     options = {key.replace("-", "_"): key for key in schedulable_options(values)}
     for key, schedule, begin, end in values["schedule"]:
         registry.check_name("schedule", schedule)

@@ -30,7 +30,7 @@ SLOTS = {
     "ema": "ema",
 }
 # Kinds of which a run may have several, in the order in which a name is looked for.
-NAMED = ("penalty", "regularizer", "augmentation", "metric", "tracker")
+NAMED = ("penalty", "regularizer", "augmentation", "critic-augmentation", "metric", "tracker")
 
 
 class ComponentOptions(NamedTuple):

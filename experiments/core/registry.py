@@ -71,6 +71,11 @@ KINDS = {
         "experiments.augmentations.core.augmentation:Augmentation",
         "augmentations",
     ),
+    "critic-augmentation": Kind(
+        "losses.critic_augmentations",
+        "losses.core.critic_augmentation:CriticAugmentation",
+        "critic-augmentations",
+    ),
     "tracker": Kind("experiments.trackers", "experiments.trackers.core.tracker:Tracker", "trackers"),
     "published-format": Kind(
         "gans.published.formats", "gans.core.published_format:PublishedFormat", "formats"

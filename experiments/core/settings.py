@@ -19,6 +19,7 @@ from experiments.core.value_readers import (
     boolean,
     channel_count,
     choice,
+    critic_augmentation,
     device_name,
     file_paths,
     finite_number,
@@ -193,10 +194,17 @@ class Settings:
     )
     augment: tuple[tuple[str, float], ...] = setting(
         augmentations,
-        "Random changes of the real images (gans list augmentations), with strengths in (0, 1]. Samples show "
-        "them, too.",
+        "Random changes of the data (gans list augmentations), with strengths in (0, 1]: they leak, samples "
+        "show them, too.",
         "NAME[=STRENGTH],…",
         (),
+    )
+    critic_augment: str = setting(
+        critic_augmentation,
+        "Random changes of all that the critic sees, real and generated, which do not leak into samples "
+        "(gans list critic-augmentations): ada follows overfitting, ada:P has a fixed probability.",
+        "none|NAME[:P]",
+        "none",
     )
     conditional: bool = setting(boolean, "Give both networks the class labels of the data.", default=False)
     classes: int | None = setting(whole_number(1), "Number of classes.", derived=True)

@@ -248,6 +248,25 @@ def augmentations(value: object) -> tuple[tuple[str, float], ...]:
     return pairs
 
 
+def critic_augmentation(value: object) -> str:
+    """Reads `NAME` or `NAME:P`, a critic augmentation and its fixed probability; or "none".
+
+    Raises UsageError for an unknown critic augmentation.
+    """
+    from experiments.core import registry
+
+    name, colon, given = text(value).partition(":")
+    if value == "none":
+        return "none"
+    registry.check_name("critic-augmentation", name)
+    if not colon:
+        return name
+    if not registry.load("critic-augmentation", name).takes_probability:
+        raise ValueError(f"'{value}': {name} takes no probability; give {name} alone")
+    probability = finite_number(at_least=0.0, at_most=1.0)(given)
+    return f"{name}:{probability!r}"
+
+
 def scheduled_values(value: Any) -> tuple[tuple[str, str, float, float], ...]:
     """Reads `KEY=SCHEDULE:BEGIN:END,…`, or lists of the four; sorted by key."""
     parts = value

@@ -10,7 +10,7 @@ from gans.core.clock import Clock
 from gans.core.duel import Duel, WrappedGame
 from gans.core.game import BatchLoader
 from gans.core.networks import Batch, Condition, LatentNetwork, StyledNetwork, draw_latents
-from gans.core.objective import LossSpec, penalty_losses
+from gans.core.objective import LossSpec
 from gans.core.player import Losses, Scores
 from gans.core.styles import StyleOptions, mix_styles
 from gans.layers.deterministic import draw_labels
@@ -133,7 +133,7 @@ class LazyDuel(WrappedGame):
         if any(penalty.points.takes_fakes for penalty in self.lazy):
             with torch.no_grad():
                 fake = self.duel.generate(real)
-        return penalty_losses(self.lazy, self.critic_network, clock, real, fake)
+        return self.duel.objective.penalty_losses(self.lazy, self.critic_network, clock, real, fake)
 
     def path_length_loss(self, clock: Clock, real: Batch) -> Losses:
         """Path length regularization `E (|Jᵀ y|₂ − a)²` (equation 4).

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gans.core.clock import CONSTANT, Clock, Rates
+from gans.core.critic_view import CriticView
 from gans.core.growth_pace import SCALED, GrowthPace
 from gans.core.networks import Batch, Condition, conditioned
 from gans.core.player import Losses, MakeOptimizer, Scores
@@ -29,6 +30,7 @@ class LossSpec:
         scheduled_strengths: strengths of regularizers that move over the run, by class.
         generator_rates, critic_rates: schedules of learning rates and betas.
         pace: schedule of growing networks.
+        critic_view: the critic augmentation of the run; None without.
         options: the architecture's own; None for their defaults.
     """
 
@@ -42,18 +44,22 @@ class LossSpec:
     generator_rates: Rates = CONSTANT
     critic_rates: Rates = CONSTANT
     pace: GrowthPace = SCALED
+    critic_view: CriticView | None = None
     options: Any = None
 
     @property
     def objective(self) -> "AdversarialObjective":
         """The losses of both players, as functions that games minimise."""
-        return AdversarialObjective(self.form, self.penalties, self.regularizers, self.scheduled_strengths)
+        return AdversarialObjective(
+            self.form, self.penalties, self.regularizers, self.scheduled_strengths, self.critic_view
+        )
 
     @property
     def components(self) -> list[Any]:
         """The form, the regularizers, and the points and norms of the penalties."""
         parts = [part for penalty in self.penalties for part in (penalty.points, penalty.norm)]
-        return [self.form, *self.regularizers, *parts]
+        augmentation = [] if self.critic_view is None else [self.critic_view.augmentation]
+        return [self.form, *self.regularizers, *parts, *augmentation]
 
     @property
     def constraints(self) -> list[Callable[[nn.Module], None]]:
@@ -61,7 +67,7 @@ class LossSpec:
         return [r.enforce for r in self.regularizers if isinstance(r, Constraint)]
 
 
-class AdversarialObjective:
+class AdversarialObjective(nn.Module):
     """The losses of both players on given real and generated samples, for any critic and optimizer.
 
     `critic_loss(C, clock, real, fake)` and `generator_loss(C, clock, real, fake)` return what to minimise,
@@ -72,6 +78,9 @@ class AdversarialObjective:
         penalties: gradient penalties of the critic.
         regularizers: label changes, noise and further terms.
         scheduled_strengths: strengths of regularizers that move over the run.
+        critic_view: the critic augmentation; None without.
+
+    Its `state_dict` holds what the regularizers and the critic augmentation remember, if any.
     """
 
     def __init__(
@@ -80,23 +89,33 @@ class AdversarialObjective:
         penalties: Sequence[GradientPenalty] = (),
         regularizers: Sequence[Regularizer] = (),
         scheduled_strengths: Mapping[type[Regularizer], ScheduledValue] | None = None,
+        critic_view: CriticView | None = None,
     ) -> None:
+        super().__init__()
         self.plain_form, self.penalties, self.regularizers = form, tuple(penalties), tuple(regularizers)
         self.scheduled_strengths = dict(scheduled_strengths or {})
         self.terms = {r.name: r for r in regularizers if isinstance(r, Term)}
         self.views = [r for r in regularizers if isinstance(r, View)]
         self.form = self._relabelled()
+        self.critic_view = critic_view
+        self.states = nn.ModuleDict(
+            {each.name: each.state for each in self.regularizers if each.state is not None}
+        )
 
     def _relabelled(self) -> Adversarial:
         """The form, wrapped by every regularizer that changes labels."""
         form = self.plain_form
-        for regularizer in self.regularizers:
-            if isinstance(regularizer, Relabel):
-                form = regularizer.wrap(form)
+        relabels = [each for each in self.regularizers if isinstance(each, Relabel)]
+        for regularizer in sorted(relabels, key=lambda each: each.is_outermost):
+            form = regularizer.wrap(form)
         return form
 
     def set_strengths(self, clock: Clock) -> None:
-        """Sets the strengths of regularizers that follow a schedule to their values at this time."""
+        """Sets strengths of regularizers and probabilities that move to their values at this time."""
+        if self.critic_view is not None:
+            self.critic_view.begin(clock)
+        for regularizer in self.regularizers:
+            regularizer.begin(clock.batch_index, clock.seen)
         if self.scheduled_strengths:
             for regularizer in self.regularizers:
                 if (scheduled := self.scheduled_strengths.get(type(regularizer))) is not None:
@@ -108,16 +127,22 @@ class AdversarialObjective:
         adversarial = losses.terms["adversarial"] * (weight / self.plain_form.factor)
         return Losses(losses.terms | {"adversarial": adversarial}, losses.logged)
 
-    def perturb(self, samples: Tensor, clock: Clock) -> Tensor:
-        """Applies the regularizers that change what the critic sees, such as instance noise, to samples."""
+    def perturb(self, samples: Tensor, clock: Clock, condition: Condition = ()) -> Batch:
+        """Changes samples and their condition to what the critic sees.
+
+        The critic augmentation comes first; then regularizers add to the samples, such as instance noise.
+        """
         self.set_strengths(clock)
+        if self.critic_view is not None:
+            samples, condition = self.critic_view.see(samples, condition)
         for view in self.views:
             samples = view.see(samples, clock.progress)
-        return samples
+        return Batch(samples, condition)
 
     def critic_logits(self, critic: nn.Module, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
         """The critic's logits of samples `(N, …)`, which are perturbed first."""
-        logits: Tensor = critic(self.perturb(samples, clock), *condition)
+        samples, condition = self.perturb(samples, clock, condition)
+        logits: Tensor = critic(samples, *condition)
         return logits
 
     def critic_loss(
@@ -146,8 +171,11 @@ class AdversarialObjective:
         terms = {"adversarial": self.form.critic(real_logits, fake_logits)}
         terms |= {name: term.value(real_logits, fake_logits) for name, term in self.terms.items()}
         logged = {"real": real_logits.mean(), "fake": fake_logits.mean()}
+        for observer in (self.critic_view, *self.regularizers):
+            if observer is not None:
+                logged |= observer.observe(real_logits)
         if any(penalty.due(clock.batch_index) for penalty in self.penalties):
-            penalty, norm = penalty_losses(self.penalties, critic, clock, real, fake)
+            penalty, norm = self.penalty_losses(self.penalties, critic, clock, real, fake)
             terms, logged = terms | penalty, logged | norm
         return Losses(terms, logged)
 
@@ -163,18 +191,28 @@ class AdversarialObjective:
         real_logits = self.critic_logits(critic, *real, clock) if self.form.relativistic else None
         return self.form.generator(fake_logits, real_logits)
 
+    def penalty_losses(
+        self,
+        penalties: Sequence[GradientPenalty],
+        critic: nn.Module,
+        clock: Clock,
+        real: Batch,
+        fake: Tensor,
+    ) -> Losses:
+        """Adds up the gradient penalties that are due, and averages the norms of their gradients for the log.
 
-def penalty_losses(
-    penalties: Sequence[GradientPenalty], critic: nn.Module, clock: Clock, real: Batch, fake: Tensor
-) -> Losses:
-    """Adds up the gradient penalties that are due, and averages the norms of their gradients for the log."""
-    due = [penalty for penalty in penalties if penalty.due(clock.batch_index)]
-    network = conditioned(critic, real.condition)
-    found = [penalty(network, real.samples, fake, clock.progress) for penalty in due]
-    return Losses(
-        {"gradient_penalty": torch.stack([p.value for p in found]).sum()},
-        {"gradient_norm": torch.stack([p.gradient_norm for p in found]).mean()},
-    )
+        Their points are chosen among samples as they are; gradients are taken there, through the critic
+        augmentation, as in ADA's code.
+        """
+        self.set_strengths(clock)
+        due = [penalty for penalty in penalties if penalty.due(clock.batch_index)]
+        see = conditioned if self.critic_view is None else self.critic_view.of_critic
+        network = see(critic, real.condition)
+        found = [penalty(network, real.samples, fake, clock.progress) for penalty in due]
+        return Losses(
+            {"gradient_penalty": torch.stack([p.value for p in found]).sum()},
+            {"gradient_norm": torch.stack([p.gradient_norm for p in found]).mean()},
+        )
 
 
 def sum_losses(losses: Sequence[Losses]) -> Losses:

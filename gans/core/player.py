@@ -20,7 +20,10 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class Losses(NamedTuple):
-    """Terms of a player's loss, whose sum is minimised, and further scalars that are only logged."""
+    """Terms of a player's loss, whose sum is minimised, and further scalars that are only logged.
+
+    Names with a slash, such as "augment/p", are logged as they are; others begin with that of the player.
+    """
 
     terms: Scores
     logged: Scores = {}  # noqa: RUF012  (never written to)
@@ -94,7 +97,7 @@ class Player(nn.Module):
         for constrain in self.after_step:
             constrain(self.network)
         self._set_requires_grad(False)
-        return {f"{self.name}/{key}": value for key, value in _average(scores).items()}
+        return {key if "/" in key else f"{self.name}/{key}": value for key, value in _average(scores).items()}
 
     def _descend(self, objective: Callable[..., Losses], passes: int, clock: Clock, *batch: Any) -> Scores:
         """Adds the gradients of one of the passes; returns its scalars."""

@@ -21,6 +21,7 @@ class BinaryCrossEntropy(Labelled):
     tensor(1.3863)
     """
 
+    threshold = 0.0
     recipe: ClassVar[Recipe] = Recipe(
         paper="Goodfellow et al. 2014, arXiv:1406.2661; optimizer of Radford et al. 2015, arXiv:1511.06434",
         form="bce",

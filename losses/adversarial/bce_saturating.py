@@ -19,6 +19,7 @@ class SaturatingBinaryCrossEntropy(Labelled):
     tensor(-0.6931)
     """
 
+    threshold = 0.0
     recipe: ClassVar[Recipe] = Recipe(
         paper="Goodfellow et al. 2014, arXiv:1406.2661, equation 1",
         form="bce-saturating",

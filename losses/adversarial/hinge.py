@@ -20,6 +20,7 @@ class Hinge(Labelled):
     tensor(0.5000)
     """
 
+    threshold = 0.0
     recipe: ClassVar[Recipe] = Recipe(
         paper="Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957",
         form="hinge",

@@ -19,6 +19,7 @@ class LeastSquares(Labelled):
     tensor(2.)
     """
 
+    threshold = 0.5
     recipe: ClassVar[Recipe] = Recipe(
         paper="Mao et al. 2017, arXiv:1611.04076; optimizer of Radford et al. 2015, arXiv:1511.06434",
         form="lsgan",

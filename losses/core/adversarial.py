@@ -21,12 +21,15 @@ class Adversarial(ABC):
     Attributes:
         recipe: settings that the form brings when it is asked for by its own name.
         relativistic: whether the generator's loss reads the logits of real samples too.
+        threshold: logit above which the critic takes a sample for real; None for forms that only compare
+            logits, whose signs say nothing.
         factor: constant in front of the losses of both players, which papers that weigh them against other
             terms leave out.
     """
 
     recipe: ClassVar[Recipe]
     relativistic: ClassVar[bool] = False
+    threshold: float | None = None
     factor: ClassVar[float] = 1.0
 
     @abstractmethod

@@ -26,6 +26,7 @@ class Relabelled(Labelled):
 
     def __init__(self, form: Labelled, mix_real: Mix, mix_fake: Mix) -> None:
         self.form, self.mix_real, self.mix_fake = form, mix_real, mix_fake
+        self.threshold = form.threshold
 
     def real_loss(self, logits: Tensor) -> Tensor:
         return self.mix_real(self.form.real_loss(logits), self.form.fake_loss(logits))

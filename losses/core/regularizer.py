@@ -11,14 +11,33 @@ from torch import Tensor, nn
 from losses.core.adversarial import Adversarial
 
 
-class Regularizer(ABC):  # noqa: B024  (its four kinds have the abstract methods)
+class Regularizer(ABC):
     """A change of the critic's training, with a strength.
 
     Raises ValueError where the strength is out of its range.
+
+    Attributes:
+        name: of what it logs or remembers.
+        state: what it remembers from one update to the next, for checkpoints; None for nothing.
     """
+
+    name: ClassVar[str]
+    state: nn.Module | None = None
 
     def __init__(self, strength: float) -> None:
         self.strength = strength
+
+    def begin(self, batch_index: int, seen: int) -> None:  # noqa: B027  (most have nothing to do)
+        """Prepares for a batch; called before anything else happens with it, and perhaps several times.
+
+        Args:
+            batch_index: batches of real samples before it.
+            seen: real samples shown before it.
+        """
+
+    def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
+        """Looks at the logits of a batch of real samples; returns scalars to log, by name."""
+        return {}
 
 
 class Constraint(Regularizer):
@@ -52,7 +71,13 @@ class Term(Regularizer):
 
 
 class Relabel(Regularizer):
-    """Changes the labels "real" and "fake" of a form."""
+    """Changes the labels "real" and "fake" of a form.
+
+    Attributes:
+        is_outermost: whether it wraps what the others have made of the form.
+    """
+
+    is_outermost: ClassVar[bool] = False
 
     @abstractmethod
     def wrap(self, form: Adversarial) -> Adversarial:

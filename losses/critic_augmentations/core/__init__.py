@@ -1,0 +1,1 @@
+"""The parts that critic augmentations are made of: matrices, resampling, filters."""
