@@ -1,7 +1,7 @@
 """FastGAN: skip-layer excitation, and a critic that also learns to reconstruct images (Liu et al. 2021).
 
 For a few dozen to a few thousand images. Departures from the authors' code: one critic at one size, as in the
-paper; the generator's convolutions have no spectral norm, which the batch norm behind them undoes; hinge
+paper; spectral norm in the critic alone, and batch norm in the generator alone, where theirs have both; hinge
 margins are not jittered; images to reconstruct are shrunk by means of areas; the reconstruction loss is the
 mean absolute difference, unless `arch.reconstruction=perceptual` asks for that of VGG16's features.
 """
@@ -27,14 +27,11 @@ from gans.layers.image_convolutions import ImageConv2d
 from gans.layers.norms import CriticNorm, dropout
 from gans.layers.perceptual import PerceptualDistance
 from gans.layers.sizes import count_halvings
-from gans.norms.none import NoNorm
-from gans.norms.spectral import SpectralNorm
 from losses.core.batch_parts import draw_rows
 from losses.core.device_copies import copy_to
 from losses.core.options import option
 from losses.recipe import defaults
 
-NO_NORM = NoNorm()
 EXCITED_BEHIND = 4  # doublings from the maps that excite to those that are excited
 SLOPE = 0.2  # of the critic's leaky ReLU
 DECODED_DOUBLINGS = 4  # at most, of the critic's decoders
@@ -53,9 +50,6 @@ class FastGANOptions:
         "Difference that it makes small: plain, of pixels, or perceptual, of features of VGG16, whose "
         "weights torchvision must have on this machine.",
         choices=("plain", "perceptual"),
-    )
-    has_spectral_norm: bool = option(
-        True, "Divide the critic's weights by their largest singular values.", shapes_network=True
     )
 
 
@@ -76,7 +70,10 @@ class Generator(LatentNetwork):
         self.project = nn.Linear(self.z_dim, 2 * widths[0] * sizes[0][0] * sizes[0][1], bias=False)
         self.first = nn.Sequential(nn.BatchNorm2d(2 * widths[0]), nn.GLU(dim=1))
         self.blocks = nn.ModuleList(
-            nn.Sequential(*enlarging_layers(wide, narrow), *noisy_layers(narrow, size) * (index % 2 == 0))
+            nn.Sequential(
+                *enlarging_layers(wide, narrow, [nn.BatchNorm2d(2 * narrow)]),
+                *noisy_layers(narrow, size) * (index % 2 == 0),
+            )
             for index, ((wide, narrow), size) in enumerate(zip(pairwise(widths), sizes[1:], strict=True))
         )
         behind = min(EXCITED_BEHIND, steps)
@@ -113,10 +110,10 @@ def channels_at(width: int, steps: int, halvings: int) -> int:
     return max(2, int(width * factor))
 
 
-def enlarging_layers(wide: int, narrow: int) -> list[nn.Module]:
-    """Layers that double the size of maps: repeated pixels, convolution, batch norm, gated linear unit."""
+def enlarging_layers(wide: int, narrow: int, norm: list[nn.Module]) -> list[nn.Module]:
+    """Layers that double the size of maps: repeated pixels, convolution, a norm, gated linear unit."""
     convolution = nn.Conv2d(wide, 2 * narrow, 3, padding=1, bias=False)
-    return [nn.Upsample(scale_factor=2), convolution, nn.BatchNorm2d(2 * narrow), nn.GLU(dim=1)]
+    return [nn.Upsample(scale_factor=2), convolution, *norm, nn.GLU(dim=1)]
 
 
 def noisy_layers(channels: int, size: tuple[int, int]) -> list[nn.Module]:
@@ -171,8 +168,8 @@ class Critic(nn.Module):
             nn.Flatten(1, 2),
         )
         doublings = min(DECODED_DOUBLINGS, halvings)
-        self.decode_whole = decoder(last, channels, doublings)
-        self.decode_quarter = decoder(widths[-2], channels, min(doublings, halvings - 1))
+        self.decode_whole = decoder(last, channels, doublings, norm)
+        self.decode_quarter = decoder(widths[-2], channels, min(doublings, halvings - 1), norm)
         self.apply(initialize)
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,10 +223,14 @@ def normalized(convolution: nn.Conv2d, norm: CriticNorm) -> list[nn.Module]:
     return [convolution, *norm.of_maps(convolution.out_channels), nn.LeakyReLU(SLOPE)]
 
 
-def decoder(width: int, channels: int, doublings: int) -> nn.Module:
+def decoder(width: int, channels: int, doublings: int, norm: CriticNorm) -> nn.Module:
     """Builds a decoder: maps `(N, width, h, w)` → images in [−1, 1], larger by a number of doublings."""
     widths = [max(2, width >> i) for i in range(doublings + 1)]
-    layers = [layer for wide, narrow in pairwise(widths) for layer in enlarging_layers(wide, narrow)]
+    layers = [
+        layer
+        for wide, narrow in pairwise(widths)
+        for layer in enlarging_layers(wide, narrow, norm.of_maps(2 * narrow))
+    ]
     return nn.Sequential(*layers, ImageConv2d(widths[-1], channels, 3, padding=1), nn.Tanh())
 
 
@@ -246,15 +247,6 @@ def quarter_of(x: Tensor, quarters: Tensor) -> Tensor:
 def shrink(images: Tensor, like: Tensor) -> Tensor:
     """Shrinks images to the size of others, by means over areas."""
     return adaptive_avg_pool2d(images, like.shape[2:])
-
-
-def critic(blueprint: Blueprint) -> nn.Module:
-    """Builds the critic, with spectral norm where the options ask for it."""
-    made = Critic(blueprint)
-    options: FastGANOptions = blueprint.options or FastGANOptions()
-    if options.has_spectral_norm and not blueprint.critic_norm.normalizes_weights:
-        SpectralNorm().normalize_weights(made)
-    return made
 
 
 class FastGame(TwoPlayerGame[LatentNetwork, Critic]):
@@ -294,11 +286,11 @@ class FastGame(TwoPlayerGame[LatentNetwork, Critic]):
 architecture = Architecture(
     paper="Liu et al. 2021, arXiv:2101.04775",
     generator=Generator,
-    critic=critic,
+    critic=Critic,
     data=("images",),
     default_loss="hinge",
     default_data="shapes",
-    critic_norm="batch",
+    critic_norm="spectral",
     game=FastGame,
     options_type=FastGANOptions,
     settings=(
