@@ -35,7 +35,6 @@ from losses.recipe import defaults
 EXCITED_BEHIND = 4  # doublings from the maps that excite to those that are excited
 SLOPE = 0.2  # of the critic's leaky ReLU
 DECODED_DOUBLINGS = 4  # at most, of the critic's decoders
-KEPT = 4  # pixels a side to which an exciting map is pooled
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ class Generator(LatentNetwork):
         )
         behind = min(EXCITED_BEHIND, steps)
         self.excitations = nn.ModuleList(
-            Excitation(widths[index], widths[index + behind]) for index in range(steps + 1 - behind)
+            Excitation(widths[index], widths[index + behind], sizes[0], pooled=2**index)
+            for index in range(steps + 1 - behind)
         )
         self.to_image = nn.Sequential(ImageConv2d(widths[-1], channels, 3, padding=1), nn.Tanh())
         self.apply(initialize)
@@ -123,13 +123,19 @@ def noisy_layers(channels: int, size: tuple[int, int]) -> list[nn.Module]:
 
 
 class Excitation(nn.Module):
-    """Skip-layer excitation: small maps decide how much each channel of large ones counts (equation 1)."""
+    """Skip-layer excitation: small maps decide how much each channel of large ones counts (equation 1).
 
-    def __init__(self, small: int, large: int) -> None:
+    Args:
+        small, large: channels of both.
+        size: pixels to which the small maps are pooled, 4×4 for square images of a power of two.
+        pooled: pixels a side that become one.
+    """
+
+    def __init__(self, small: int, large: int, size: tuple[int, int], pooled: int = 1) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(KEPT),
-            nn.Conv2d(small, large, KEPT, bias=False),
+            nn.AvgPool2d(pooled),
+            nn.Conv2d(small, large, size, bias=False),
             nn.SiLU(),
             nn.Conv2d(large, large, 1, bias=False),
             nn.Sigmoid(),

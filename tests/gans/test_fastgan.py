@@ -35,8 +35,8 @@ def game_of(options: FastGANOptions, side: int = 32) -> FastGame:
 
 
 def test_channels_are_scaled_by_gates_between_zero_and_one() -> None:
-    small, large = torch.randn(2, 3, 5, 5), torch.randn(2, 4, 7, 7)
-    scales = Excitation(3, 4)(large, small) / large
+    small, large = torch.randn(2, 3, 8, 8), torch.randn(2, 4, 7, 7)
+    scales = Excitation(3, 4, (4, 4), pooled=2)(large, small) / large
     assert torch.allclose(scales, scales[:, :, :1, :1].expand_as(scales), atol=1e-5)
     assert (scales > 0).all()
     assert (scales < 1).all()
