@@ -27,8 +27,8 @@ OF_TRAINING = ("penalty", "regularizer", "augmentation", "critic-augmentation")
 
 def critic_augmentations_of(values: SettingValues) -> list[str]:
     """The name of a run's critic augmentation, or none."""
-    given = values.get("critic_augment")
-    return [given.partition(":")[0]] if given else []
+    name = values.get("critic_augment", "none").partition(":")[0]
+    return [] if name == "none" else [name]
 
 
 def components_of(values: SettingValues) -> dict[str, str]:

@@ -22,10 +22,10 @@ def derive_critic_augment(stack: SettingsStack, kind: str, flags: SettingValues)
         kind: of the data, "images" or "points".
     """
     values = stack.values
-    if kind == "points" and values["critic_augment"] is not None:
-        if flags.get("critic_augment") is not None:
+    if kind == "points" and values["critic_augment"] != "none":
+        if "critic_augment" in flags:
             raise UsageError(f"--critic-augment has no meaning for points ({values['data']})")
-        stack.put(f"no meaning for points ({values['data']})", {"critic_augment": None})
+        stack.put(f"no meaning for points ({values['data']})", {"critic_augment": "none"})
     if is_adaptive(values):
         (name,) = critic_augmentations_of(values)
         form = registry.load_recipe(values["loss"]).form

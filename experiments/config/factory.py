@@ -173,7 +173,7 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
 
 def _critic_view(settings: Settings, growth: Growth, form: Adversarial) -> CriticView | None:
     """Makes the critic augmentation with its probability; None without. Raises UsageError if it cannot be."""
-    if settings.critic_augment is None or settings.image_size is None:
+    if settings.critic_augment == "none" or settings.image_size is None:
         return None
     name, _, fixed = settings.critic_augment.partition(":")
     with usage_errors(f"--critic-augment {name}"):

@@ -199,11 +199,12 @@ class Settings:
         "NAME[=STRENGTH],…",
         (),
     )
-    critic_augment: str | None = setting(
+    critic_augment: str = setting(
         critic_augmentation,
         "Random changes of all that the critic sees, real and generated, which do not leak into samples "
         "(gans list critic-augmentations): ada follows overfitting, ada:P has a fixed probability.",
         "none|NAME[:P]",
+        "none",
     )
     conditional: bool = setting(boolean, "Give both networks the class labels of the data.", default=False)
     classes: int | None = setting(whole_number(1), "Number of classes.", derived=True)

@@ -248,16 +248,16 @@ def augmentations(value: object) -> tuple[tuple[str, float], ...]:
     return pairs
 
 
-def critic_augmentation(value: object) -> str | None:
-    """Reads `NAME` or `NAME:P`, a critic augmentation and its fixed probability; "none" is None.
+def critic_augmentation(value: object) -> str:
+    """Reads `NAME` or `NAME:P`, a critic augmentation and its fixed probability; or "none".
 
     Raises UsageError for an unknown critic augmentation.
     """
     from experiments.core import registry
 
-    if value == "none":
-        return None
     name, colon, given = text(value).partition(":")
+    if value == "none":
+        return "none"
     registry.check_name("critic-augmentation", name)
     if not colon:
         return name

@@ -1,4 +1,4 @@
-"""A probability that follows overfitting, which the signs of the critic's logits show (Karras et al. 2020)."""
+"""A probability that follows overfitting, which signs of the critic's logits show (Karras et al. 2020)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,31 +40,30 @@ class AdaptiveProbability(nn.Module):
     makes it no number.
 
     >>> p = AdaptiveProbability(AdaptiveOptions(interval=1, kimg=0.1))
-    >>> p.observe(Tensor([2.0, 3.0]))
+    >>> p.observe(Tensor([2.0, 3.0]))  # their mean sign
+    tensor(1.)
     >>> p.begin(batch_index=1, seen=2)
     >>> round(p.value, 6)
     0.02
     """
+
+    signs: Tensor  # sum of the signs since the last adjustment, and their number
 
     def __init__(self, options: AdaptiveOptions) -> None:
         super().__init__()
         self.options = options
         self.value = 0.0
         self.sign: float | None = None  # mean over the last interval that had logits
-        self.total: Tensor | None = None  # sum of the signs since the last adjustment
-        self.count, self.batch_index, self.seen = 0, 0, 0
+        self.batch_index, self.seen = 0, 0  # of the last adjustment
+        self.register_buffer("signs", torch.zeros(2))
 
     @torch.no_grad()
     def observe(self, logits: Tensor, threshold: float = 0.0) -> Tensor:
-        """Counts the signs of logits of real images, from a threshold; returns their mean.
-
-        Without values, on the meta device, nothing is counted.
-        """
+        """Counts the signs of logits of real images, from a threshold; returns their mean."""
         signs = (logits.detach() - threshold).sign()
-        if signs.device.type != "meta":
-            total = signs.sum(dtype=torch.float64 if signs.device.type != "mps" else None)
-            self.total = total if self.total is None else self.total + total
-            self.count += signs.numel()
+        total = signs.sum()
+        # Summed over processes at once, so that the checkpoint of one of them knows all.
+        self.signs += sum_over_ranks(torch.stack([total, torch.full_like(total, signs.numel())]))
         return signs.mean()
 
     def begin(self, batch_index: int, seen: int) -> None:
@@ -76,34 +75,25 @@ class AdaptiveProbability(nn.Module):
         """
         if batch_index - self.batch_index < self.options.interval:
             return
-        if self.total is not None:
-            total, count = sum_over_ranks(
-                torch.stack([self.total, self.total.new_tensor(self.count)])
-            ).tolist()
+        if self.signs.device.type == "meta":  # without values
+            return
+        total, count = self.signs.tolist()
+        if count:
             self.sign = total / count
         if self.sign is not None:
             self.value = adjust_probability(
                 self.value, self.sign, self.options.target, (seen - self.seen) / (self.options.kimg * 1000)
             )
-        self.total, self.count = None, 0
+        self.signs.zero_()
         self.batch_index, self.seen = batch_index, seen
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Returns p, and what was counted since the last adjustment."""
-        return {
-            "value": self.value,
-            "sign": self.sign,
-            "total": None if self.total is None else float(self.total),
-            "count": self.count,
-            "batch_index": self.batch_index,
-            "seen": self.seen,
-        }
+        """Returns p, the last mean sign, and when p was adjusted last."""
+        return {name: getattr(self, name) for name in ("value", "sign", "batch_index", "seen")}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        total = state["total"]
-        self.value, self.sign, self.count = state["value"], state["sign"], state["count"]
+        self.value, self.sign = state["value"], state["sign"]
         self.batch_index, self.seen = state["batch_index"], state["seen"]
-        self.total = None if total is None else torch.tensor(total, dtype=torch.float64)
 
 
 def adjust_probability(value: float, sign: float, target: float, step: float) -> float:

@@ -46,7 +46,7 @@ class DiffAugment(CriticAugmentation):
 
     def draw(self, images: Tensor) -> Draws:
         rows, sides = len(images), images.shape[2:]
-        draws = {}
+        draws: dict[str, Tensor] = {}
         for change in self.options.policy:
             if change == "color":
                 draws |= {name: draw_uniform(rows) for name in ("brightness", "saturation", "contrast")}

@@ -69,8 +69,8 @@ class AdaptivePseudoAugmentation(Relabel):
         require_target_labels("apa", form)
         if form.threshold is None:
             raise ValueError(
-                f"apa has no meaning for {form.recipe.form}: the signs of its critic's logits do not say what "
-                "is real; take --critic-augment diffaugment"
+                f"apa has no meaning for {form.recipe.form}: the signs of its critic's logits do not say "
+                "what is real; take --critic-augment diffaugment"
             )
         self.threshold = form.threshold
         return PseudoReals(form, self.state, self.strength)

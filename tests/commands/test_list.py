@@ -14,7 +14,12 @@ PLURALS = {"architectures": "architecture", "losses": "loss", "data": "data"}
 PLURALS |= {"penalties": "penalty", "regularizers": "regularizer", "trackers": "tracker"}
 PLURALS |= {"metrics": "metric", "extractors": "extractor", "penalty-norms": "penalty-norm"}
 PLURALS |= {"norms": "norm", "batch-statistics": "batch-statistic", "optimizers": "optimizer"}
-PLURALS |= {"schedules": "schedule", "augmentations": "augmentation", "formats": "published-format"}
+PLURALS |= {
+    "schedules": "schedule",
+    "augmentations": "augmentation",
+    "critic-augmentations": "critic-augmentation",
+    "formats": "published-format",
+}
 
 
 def test_list_is_the_registry(gans: Gans) -> None:

@@ -27,6 +27,7 @@ EXAMPLES = {
     "--arch": "dcgan",
     "--augment": "flip",
     "--batch-size": "8",
+    "--critic-augment": "ada",
     "--critic-norm": "layer",
     "--data": "shapes",
     "--data-root": ".",

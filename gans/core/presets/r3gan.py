@@ -5,6 +5,9 @@ from typing import Any
 
 from losses.recipe import Defaults, Preset, defaults
 
+# The authors' pipe: colours with half the probability, and cutout beside geometry.
+PIPE = {"ada.transforms": ("bgc", "cutout"), "ada.colour_share": 0.5}
+
 
 def columns_of_table_9(
     *,
@@ -13,6 +16,7 @@ def columns_of_table_9(
     kimg: float,
     ema_kimg: float,
     burn_in_kimg: float = 20_000.0,
+    augment_p: float | None = None,
     options: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> tuple[Defaults, Defaults]:
@@ -24,6 +28,8 @@ def columns_of_table_9(
     Args:
         gamma: weight of the penalties at the start.
         ema_kimg: half-life of the EMA at the end of the burn-in.
+        augment_p: probability of the critic augmentation at the end of the burn-in, which begins at 0; None
+            for none.
         options, more: further options by key, and settings and conditions by name.
     """
     burn_in = [
@@ -32,6 +38,10 @@ def columns_of_table_9(
         ("beta2", "cosine", 0.9, 0.99),
         ("ema_kimg", "cosine", 0.0, ema_kimg),
     ]
+    if augment_p is not None:
+        burn_in.append(("ada", "cosine", 0.0, augment_p))
+        more = {**more, "critic_augment": f"ada:{augment_p}"}
+        options = {**PIPE, **(options or {})}
     own = defaults(
         batch_size=batch_size,
         kimg=kimg,
@@ -76,11 +86,16 @@ PRESETS = {
             *columns_of_table_9(up_to=32, row="CIFAR-10 of table 9", **CIFAR10),
         ),
     ),
-    "cifar10": configuration("CIFAR-10", 32, conditional=True, **CIFAR10),
-    "ffhq64": configuration("FFHQ", 64, **FFHQ64),
-    "ffhq256": configuration("FFHQ", 256, **FFHQ256),
-    "imagenet32": configuration("ImageNet", 32, gamma=0.5, options=GROUPS, **IMAGENET),
+    "cifar10": configuration("CIFAR-10", 32, conditional=True, augment_p=0.55, **CIFAR10),
+    "ffhq64": configuration("FFHQ", 64, augment_p=0.3, **FFHQ64),
+    "ffhq256": configuration("FFHQ", 256, augment_p=0.3, **FFHQ256),
+    "imagenet32": configuration("ImageNet", 32, gamma=0.5, augment_p=0.5, options=GROUPS, **IMAGENET),
     "imagenet64": configuration(
-        "ImageNet", 64, gamma=1.0, options={**GROUPS, "arch.full_width_up_to": 64}, **IMAGENET
+        "ImageNet",
+        64,
+        gamma=1.0,
+        augment_p=0.4,
+        options={**GROUPS, "arch.full_width_up_to": 64},
+        **IMAGENET,
     ),
 }

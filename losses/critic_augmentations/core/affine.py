@@ -48,4 +48,6 @@ def grey_rotation(angle: Tensor) -> Tensor:
 def _stack(rows: list[list[Tensor | float]]) -> Tensor:
     """Stacks entries, some of which are tensors `(…)`, to matrices `(…, rows, columns)`."""
     entries = [torch.as_tensor(entry, dtype=torch.float64) for row in rows for entry in row]
-    return torch.stack(torch.broadcast_tensors(*entries), dim=-1).unflatten(-1, (len(rows), len(rows[0])))
+    shape = max((entry.shape for entry in entries), key=len)  # the others are numbers
+    stacked = torch.stack([entry.expand(shape) for entry in entries], dim=-1)
+    return stacked.view(*shape, len(rows), len(rows[0]))

@@ -52,6 +52,7 @@ CHOICES: dict[str, list[Any]] = {
     "lr_schedule": [None, "linear", "cosine"],
     "optimizer": [None, "adam", "rmsprop", "sgd"],
     "augment": [None, (("crop", 0.3), ("flip", 0.5)), (("jitter", 0.2),)],
+    "critic_augment": [None, "ada:0.5", "diffaugment"],
     "critic_ema_kimg": [None, 0.1],
     "conditional": [None, True],
 }
@@ -86,7 +87,7 @@ def reason_against(row: Row) -> str | None:
     regularizer = row.get("regularizers")
     if row.get("penalty_norm") and not has_penalty:
         return "has no meaning without a gradient penalty"
-    if row["player"][1] == "ring8" and row.get("augment"):
+    if row["player"][1] == "ring8" and (row.get("augment") or row.get("critic_augment")):
         return "has no meaning for points"
     if row.get("critic_norm") == "batch" and has_penalty:
         return "one by one"

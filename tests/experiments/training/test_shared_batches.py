@@ -15,6 +15,8 @@ from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from tests.shortcuts import take_shortcuts
 
 LABELS = {"conditional": True}
+STEERED = {f"apa.{name}": value for name, value in {"interval": 1, "kimg": 0.02, "target": -0.9}.items()}
+PIPE = {"ada.interval": 1, "ada.kimg": 0.02, "ada.target": -0.9, "ada.transforms": ("bgc", "noise", "cutout")}
 CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     **{arch: (tiny(arch), {}) for arch in registry.names("architecture")},
     **{
@@ -29,6 +31,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
         for name in registry.names("penalty")
     },
     "dcgan jitter, dropout": ({**tiny("dcgan"), "augment": (("jitter", 0.3),), "critic_dropout": 0.3}, {}),
+    "r3gan ada": ({**tiny("r3gan"), **PIPE, "critic_augment": "ada:0.5"}, {}),
+    "dcgan adaptive": ({**tiny("dcgan"), **PIPE, "critic_augment": "ada", "loss": "bce"}, {}),
+    "pix2pix diffaugment": ({**tiny("pix2pix"), "critic_augment": "diffaugment"}, {}),
+    "dcgan apa": ({**tiny("dcgan"), "loss": "bce", **STEERED}, {"apa": 0.9}),
     "progan discrimination": ({**tiny("progan"), "minibatch_statistic": "discrimination", "loss": "r1"}, {}),
     "dcgan spectral": ({**tiny("dcgan"), "critic_norm": "spectral", "loss": "hinge"}, {}),
     "dcgan batch norm": ({**tiny("dcgan"), "critic_norm": "batch", **LABELS}, {}),
