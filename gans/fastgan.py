@@ -164,7 +164,7 @@ class Critic(nn.Module):
             ImageConv2d(channels, widths[0], 3, padding=1, bias=False), nn.LeakyReLU(SLOPE)
         )
         self.blocks = nn.ModuleList(
-            HalvingBlock(narrow, wide, norm, blueprint.critic_dropout) for narrow, wide in pairwise(widths)
+            TwoPathBlock(narrow, wide, norm, blueprint.critic_dropout) for narrow, wide in pairwise(widths)
         )
         last = widths[-1]
         kernel = min(4, height >> halvings, width >> halvings)
@@ -207,7 +207,7 @@ class Critic(nn.Module):
         return self.to_logits(smallest), torch.stack(differences)
 
 
-class HalvingBlock(nn.Module):
+class TwoPathBlock(nn.Module):
     """Halves maps: the mean of two convolutions and of a pooled 1×1 convolution."""
 
     def __init__(self, narrow: int, wide: int, norm: CriticNorm, dropped: float) -> None:
@@ -302,6 +302,7 @@ architecture = Architecture(
     settings=(
         defaults(z_dim=256, width=64, batch_size=8, image_size=(256, 256), kimg=400.0, ema_kimg=5.5),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999), n_critic=1),
+        defaults(critic_augment="diffaugment", options={"diffaugment.policy": ("color", "translation")}),
         defaults(preset="laptop", z_dim=64, width=16, image_size=(64, 64), kimg=24.0),
     ),
 )
