@@ -9,6 +9,7 @@ from torch import nn
 from experiments.core import registry
 from losses.adversarial.bce import BinaryCrossEntropy
 from losses.adversarial.lsgan import LeastSquares
+from losses.core.adaptive_probability import AdaptiveProbability
 from losses.core.adversarial import Adversarial, Labelled
 from losses.core.regularizer import Constraint, Relabel, Term, View
 from losses.regularizers.drift import Drift
@@ -19,7 +20,7 @@ from losses.regularizers.two_sided_label_smoothing import TwoSidedLabelSmoothing
 from losses.regularizers.weight_clip import WeightClip
 
 NAMES = registry.names("regularizer")
-STRENGTHS = {"label-smoothing": 0.9, "two-sided-label-smoothing": 0.9, "label-flip": 0.1}
+STRENGTHS = {"label-smoothing": 0.9, "two-sided-label-smoothing": 0.9, "label-flip": 0.1, "apa": 1.0}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,6 +127,8 @@ def test_labels_are_changed_where_there_are_any_and_refused_elsewhere(name: str,
             relabel.wrap(adversarial)
         return
     wrapped = relabel.wrap(adversarial)
+    if isinstance(relabel.state, AdaptiveProbability):
+        relabel.state.value = 1.0
     real, fake = torch.full((2, 64), 0.25, dtype=torch.float64)
     torch.manual_seed(0)
     assert wrapped.critic(real, -fake).item() != adversarial.critic(real, -fake).item()
@@ -158,10 +161,12 @@ def test_impossible_strengths_are_named(name: str) -> None:
 
 # Strengths with a meaning, and those next to them without one.
 BOUNDS = {
+    "apa": ((1e-6, 1.0), (0.0, 1.001)),
     "drift": ((1e-6, 1e6), (0.0,)),
     "instance-noise": ((1e-6, 1e6), (0.0,)),
     "label-flip": ((1e-6, 0.499), (0.0, 0.5, 1.0)),
     "label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
+    "lecam": ((1e-6, 1e6), (0.0,)),
     "two-sided-label-smoothing": ((0.501, 0.9, 1.0), (0.0, 0.5, 1.001)),
     "weight-clip": ((1e-6, 1e6), (0.0,)),
 }

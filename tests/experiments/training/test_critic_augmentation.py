@@ -1,0 +1,58 @@
+"""Runs with a critic augmentation: none at p = 0, exact on resume, and without a trace in samples' size."""
+
+import io
+from typing import Any
+
+import torch
+
+from benchmarks.processes import largest_difference, tensors_of, tiny, train
+from experiments.config.resolve import resolve
+from experiments.core.stop_signal import StopSignal
+from experiments.training.callbacks import Progress
+from experiments.training.experiment import build
+from experiments.training.memory_estimate import estimate_memory
+from experiments.training.steps import train_steps
+from gans.core.player import Scores
+
+STEERED = {"critic_augment": "ada", "ada.interval": 1, "ada.kimg": 0.05, "ada.target": -0.9}
+
+
+def test_at_zero_a_run_has_the_bits_of_one_without() -> None:
+    case = {**tiny("stylegan2"), "steps": 2}
+    without, with_it = train(case, {}), train({**case, "critic_augment": "ada:0"}, {})
+    shared = {name: with_it[name] for name in without}
+    assert largest_difference(shared, without) == 0
+    assert {name.rpartition(".")[2] for name in with_it.keys() - shared.keys()} == {"augment/p"}
+
+
+def test_a_steered_run_resumes_to_the_bit() -> None:
+    spec = resolve({**tiny("stylegan2"), **STEERED, "steps": 4, "device": "cpu"}, strengths={"lecam": 0.3})
+    whole, file, scores = build(spec), io.BytesIO(), list[Scores]()
+
+    def save(progress: Progress, found: Scores) -> None:
+        scores.append(found)
+        if progress.step == 2:
+            torch.save(whole.state_dict(), file)
+
+    train_steps(whole, 0, [save], StopSignal())
+    second = build(spec)
+    second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    train_steps(second, 2, [], StopSignal())
+    expected, found = (dict(tensors_of(each.state_dict())) for each in (whole, second))
+    assert largest_difference(found, expected) == 0
+    steps = [each["augment/p"].item() for each in scores]
+    assert 0 < steps[0] < steps[1] < steps[3]
+
+
+def test_checkpoints_without_one_stay_readable() -> None:
+    """Their keys are those of versions that had none."""
+    flags: dict[str, Any] = {**tiny("dcgan"), "device": "cpu"}
+    assert not [key for key in build(resolve(flags)).game.state_dict() if "objective" in key]
+
+
+def test_memory_is_estimated() -> None:
+    flags = {**tiny("stylegan2"), "device": "cpu"}
+    plain, changed = (
+        estimate_memory(resolve({**flags, "critic_augment": each})) for each in ("none", "ada:0.5")
+    )
+    assert plain < changed < 20 * plain
