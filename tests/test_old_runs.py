@@ -1,8 +1,8 @@
 """Runs of earlier versions still open, resume and draw the same images: one of every architecture.
 
-Each folder in tests/old_runs/ holds config, a checkpoint of step 4 and, under `expected/`, what the run became
-after step 8 and what its generator drew at step 4. All but fastgan's are from before options stood apart from
-settings.
+Each folder in tests/old_runs/ holds config, a checkpoint of step 4 and, under `expected/`, what the run
+became after step 8 and what its generator drew at step 4. All but fastgan's are from before options stood
+apart from settings.
 """
 
 import json
