@@ -1,7 +1,8 @@
-"""Runs of the first file format still open, resume and draw the same images: one of every architecture.
+"""Runs of earlier versions still open, resume and draw the same images: one of every architecture.
 
-Each folder in tests/old_runs/ was written before options stood apart from settings: config, a checkpoint of
-step 4 and, under `expected/`, what the run became after step 8 and what its generator drew at step 4.
+Each folder in tests/old_runs/ holds config, a checkpoint of step 4 and, under `expected/`, what the run
+became after step 8 and what its generator drew at step 4. All but fastgan's are from before options stood
+apart from settings.
 """
 
 import json

@@ -1,17 +1,23 @@
 """Every architecture in the catalogue builds what its blueprint says."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
 
 from experiments.core import registry
 from gans.batch_statistics.deviation import MinibatchDeviation
 from gans.core.architecture import Architecture, Blueprint
+from gans.core.clock import Clock
 from gans.core.growth import GrowingGenerator
+from gans.core.networks import Batch
+from gans.core.objective import LossSpec
 from gans.layers.sizes import count_halvings
 from gans.norms.batch import BatchNorm
+from losses.adversarial.lsgan import LeastSquares
 from tests.conftest import FROM_NOISE
 from tests.gans.translating import norm_of
 
@@ -37,7 +43,7 @@ def test_images(name: str, shape: tuple[int, ...]) -> None:
     assert images.shape == (6, *shape)
     assert images.isfinite().all()
     assert generator.eval()(torch.randn(6, 5)).abs().max() <= 1  # what is shown; training may go beyond
-    assert critic(images).shape == (6,)
+    assert critic(images).shape[:1] == (6,)  # logits of parts of an image have further dimensions
 
 
 @pytest.mark.parametrize("name", architectures("points"))
@@ -59,8 +65,17 @@ def test_every_parameter_is_used(name: str) -> None:
             if stage is not None:
                 network.stage.set(stage)
         critic(generator(torch.randn(4, 5))).square().sum().backward()
-    unused = [n for net in (generator, critic) for n, p in net.named_parameters() if p.grad is None]
-    assert unused == []
+    unused = {n for net in (generator, critic) for n, p in net.named_parameters() if p.grad is None}
+    if unused:  # further heads, which the game uses
+        game = registry.load("architecture", name).game(
+            generator, critic, LossSpec(LeastSquares(), partial(SGD, lr=0.0), partial(SGD, lr=0.0))
+        )
+        real = Batch(torch.rand(4, 3, 16, 16))
+        critic.requires_grad_(True)
+        losses = game.critic_loss(Clock(0, 0, 0.0), real)
+        torch.stack([*losses.terms.values()]).sum().backward()
+        unused -= {n for n, p in critic.named_parameters() if p.grad is not None}
+    assert not unused
 
 
 @pytest.mark.parametrize("name", architectures("images"))
