@@ -1,5 +1,6 @@
 """Original units of pictures beyond 8 bits: which values become −1 and 1, and the way back."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,11 @@ class PixelUnits(NamedTuple):
     low: float
     high: float
     depth: str
+
+    @property
+    def options(self) -> SettingValues:
+        """The options of data that have these units."""
+        return {"data.range": (self.low, self.high), "data.depth": self.depth}
 
     @property
     def dtype(self) -> torch.dtype:
@@ -58,6 +64,18 @@ def units_of(options: SettingValues) -> PixelUnits | None:
         return None
     low, high = value_range
     return PixelUnits(low, high, depth)
+
+
+def units_from(words: object) -> PixelUnits | None:
+    """Units from a file, `[low, high, depth]`; None where it has none. Raises ValueError for what are none."""
+    if words is None:
+        return None
+    if not isinstance(words, list) or len(words) != 3 or words[2] not in DEPTHS:
+        raise ValueError(f"{words} are no units of pictures")
+    low, high = (float(number) for number in words[:2])
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"{low},{high} is no range of values")
+    return PixelUnits(low, high, words[2])
 
 
 def value_bytes(units: PixelUnits | None) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 from experiments.core.units import PixelUnits
 from experiments.data.core.arguments import check_no_argument
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
-from experiments.data.core.picture_options import check_range, read_range
+from experiments.data.core.picture_options import read_numbers
 from experiments.data.core.random_fields import CHANNELS, LARGEST, draw_fields
 from losses.core.options import option
 
@@ -23,7 +23,7 @@ class FieldOptions:
     range: tuple[float, float] = option(
         (-4.0, 4.0),
         "Values that become −1 and 1 for the networks; the channels have a variance of 1.",
-        reader=read_range,
+        reader=read_numbers,
     )
     depth: str = option("float32", "Type of the values.", choices=("float32",))
 
@@ -83,5 +83,5 @@ class Fields(Source):
             raise ValueError(f"data 'fields' is drawn with {CHANNELS} channels, not {channels}")
         if max(size) > LARGEST:
             raise ValueError(f"data 'fields' is drawn up to {LARGEST} pixels a side: take a smaller size")
-        low, high = check_range(self.options.range)
-        return FieldImages(size, PixelUnits(low, high, self.options.depth), indices)
+        units = PixelUnits(*self.options.range, self.options.depth)
+        return FieldImages(size, units, indices)

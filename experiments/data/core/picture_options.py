@@ -36,9 +36,19 @@ def check_range(value: ValueRange) -> tuple[float, float]:
     return low, high
 
 
-def is_found_in_data(value: ValueRange | str) -> bool:
+def read_numbers(value: object) -> tuple[float, float]:
+    """Reads a range of two numbers, the first below the second. Raises ValueError for any other."""
+    found = read_range(value)
+    if not found or is_found_in_data(found):
+        raise ValueError(f"'{value}' is no range of two numbers LOW,HIGH, and there is no data to find it in")
+    return check_range(found)  # type: ignore[arg-type]
+
+
+def is_found_in_data(value: object) -> bool:
     """Whether a range is to be found in the data: by percentiles or extremes."""
-    return value == AUTO or (len(value) == 2 and isinstance(value[0], str))
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[0], str)
+    return value == AUTO
 
 
 def percentile_of(word: str) -> float:

@@ -67,7 +67,9 @@ def wave_powers(size: tuple[int, int]) -> Tensor:
 def covariance(size: tuple[int, int]) -> Tensor:
     """Covariance of the channels at a pixel, float64 `(5, 5)`: the sum of the cross-spectra over all waves."""
     amplitudes = wave_powers(size).sqrt()
-    weight = torch.full((size[1] // 2 + 1,), 2.0, dtype=torch.float64)  # each stands for its mirror image, too
+    weight = torch.full(
+        (size[1] // 2 + 1,), 2.0, dtype=torch.float64
+    )  # each stands for its mirror image, too
     weight[0] = 1.0
     shared = torch.einsum("ahw,bhw,w->ab", amplitudes, amplitudes, weight)
     return shared * torch.tensor(CORRELATIONS, dtype=torch.float64)
