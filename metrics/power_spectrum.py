@@ -14,10 +14,11 @@ FEW = 64  # images, below which the spread of the spectra is a distance of its o
 
 
 class PowerSpectrum(Metric):
-    """Physical check of images: do their waves have the power, and their channels the correlation, of the data?
+    """Compares the power of the waves in images, and the correlation of their channels, with real ones.
 
-    Needs no feature extractor, and takes any number of channels. Images are periodic to a Fourier transform:
-    what jumps at the border adds power that falls with k⁻², in real and generated ones alike.
+    A physical check that needs no feature extractor and takes any number of channels. Images are periodic to a
+    Fourier transform: what jumps at the border adds power that falls with k⁻², in real and generated ones
+    alike.
 
     Args:
         reals: batches of real images `(B, C, H, W)` in [−1, 1].
@@ -58,7 +59,7 @@ class PowerSpectrum(Metric):
         self.reals, self.samples = ChannelStatistics(NAME), ChannelStatistics(NAME)
         for batch in reals:
             self.reals.update(batch)
-        self._correlation = self.reals.correlation()  # of which a constant channel has none
+        self.reals.check_channels()
 
     def update(self, samples: Tensor) -> None:
         if samples.dim() == 4 and tuple(samples.shape[1:]) != self.reals.shape:
@@ -69,13 +70,11 @@ class PowerSpectrum(Metric):
 
     def compute(self) -> dict[str, float]:
         distances = log_spectral_distance(self.samples.spectra(), self.reals.spectra())
-        covariance = self.samples.covariance()
-        deviations = covariance.diagonal().clamp(min=0).sqrt()
-        own = self.reals.covariance().diagonal().sqrt()
-        # A generated channel that is constant is correlated with none.
-        correlation = covariance / torch.outer(deviations, deviations).clamp(min=1e-18)
+        deviations, own = (
+            side.covariance().diagonal().clamp(min=0).sqrt() for side in (self.samples, self.reals)
+        )
         pairs = torch.triu_indices(len(own), len(own), offset=1)
-        differences = (correlation.clamp(-1, 1) - self._correlation)[pairs[0], pairs[1]]
+        differences = (self.samples.correlations() - self.reals.correlations())[pairs[0], pairs[1]]
         of_pairs = differences.square().mean().sqrt().item() if differences.numel() else 0.0
         means = (self.samples.means() - self.reals.means()).abs() / own
         return {
@@ -90,7 +89,7 @@ class PowerSpectrum(Metric):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        fewest = min(self.reals.count, self.samples.count)
+        fewest = min(len(self.reals), len(self.samples))
         if fewest >= FEW:
             return ()
         return (f"of {fewest} images only: the spread of their spectra adds to the distances",)

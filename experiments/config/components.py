@@ -110,7 +110,7 @@ def default_of(key: str, values: SettingValues) -> Any:
 
 
 def earlier_options(values: SettingValues) -> dict[str, Any]:
-    """Options that the data of a run's config lacks, and whose value in earlier versions was not the default."""
+    """Options of data that an earlier config lacks, where the default is not what that version did."""
     found = {}
     for owner in find_components("data", components_of(values)):
         for name, field in owner.options.items():

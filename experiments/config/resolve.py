@@ -191,7 +191,7 @@ def _native(request: Request) -> Native:
 
 
 def _with_found_values(options: SettingValues, stack: SettingsStack, source: Source) -> SettingValues:
-    """Replaces options of the data that are left to it by what was found, so that later commands use the same."""
+    """Replaces options that are left to the data by what was found, so that later commands use the same."""
     own = {key: value for key, value in options.items() if key.startswith("data.")}
     if not any(value == AUTO or is_found_in_data(value) for value in own.values()):
         return options

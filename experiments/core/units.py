@@ -67,7 +67,7 @@ def units_of(options: SettingValues) -> PixelUnits | None:
 
 
 def units_from(words: object) -> PixelUnits | None:
-    """Units from a file, `[low, high, depth]`; None where it has none. Raises ValueError for what are none."""
+    """Units from a file, `[low, high, depth]`; None where it has none. Raises ValueError for others."""
     if words is None:
         return None
     if not isinstance(words, list) or len(words) != 3 or words[2] not in DEPTHS:

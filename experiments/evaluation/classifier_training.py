@@ -20,6 +20,7 @@ from experiments.core.paths import weights_file
 from experiments.core.seeds import generator_for, seed_all
 from experiments.data.core.dataset import DataSet
 from experiments.data.core.sources import absolute_spec
+from experiments.evaluation.sample_sets import pixels_of
 from gans.core.clock import Clock, Rates, RateSchedule
 from gans.core.player import Losses, Player
 from losses.core.schedule import cosine
@@ -215,7 +216,7 @@ def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tup
     assert data.labels is not None
     for indices in torch.split(order, BATCH):
         with usage_errors():
-            images = network_input(data.fetch(indices), device)
+            images = network_input(pixels_of(data.fetch(indices), data.units), device)
         yield images.contiguous(memory_format=torch.channels_last), data.labels[indices].to(device)
 
 

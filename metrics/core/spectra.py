@@ -3,6 +3,11 @@
 import torch
 from torch import Tensor
 
+from metrics.core.batches import Rows, checked
+
+SMALLEST = 4  # pixels a side
+CONSTANT = 1e-9  # standard deviation below which a channel is
+
 
 class ChannelStatistics:
     """Radially averaged power spectrum of each channel, and moments of the channels at a pixel.
@@ -17,14 +22,17 @@ class ChannelStatistics:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.reset()
+        self.name, self.shape = name, tuple[int, ...]()
+        self._powers, self._sums, self._products = (Rows(name) for _ in range(3))
+
+    def __len__(self) -> int:
+        return len(self._sums)
 
     def reset(self) -> None:
         """Forgets all images."""
-        self.count = 0
-        self.shape: tuple[int, ...] = ()
-        self._powers = self._sums = self._products = torch.zeros(0, dtype=torch.float64)
+        self.shape = ()
+        for rows in (self._powers, self._sums, self._products):
+            rows.clear()
 
     def update(self, images: Tensor) -> None:
         """Takes images `(N, C, H, W)`.
@@ -32,73 +40,66 @@ class ChannelStatistics:
         Raises ValueError for another shape than before, for sides below 4, and for numbers that are not
         finite.
         """
-        if images.dim() != 4 or min(images.shape[2:]) < 4:
+        if images.dim() != 4 or min(images.shape[2:]) < SMALLEST:
             raise ValueError(
-                f"{self.name}: takes images (N, C, H, W) of at least 4 pixels a side, not {tuple(images.shape)}"
+                f"{self.name}: takes images (N, C, H, W) of at least {SMALLEST} pixels a side, not "
+                f"{tuple(images.shape)}"
             )
         shape = tuple(images.shape[1:])
         if self.shape not in ((), shape):
             raise ValueError(f"{self.name}: images of shape {shape} beside those of {self.shape}")
-        values = images.detach().cpu().double()
-        if not values.sum().isfinite():
-            raise ValueError(f"{self.name}: images have numbers that are not finite; check the samples")
-        if not self.shape:
-            self.shape, channels = shape, shape[0]
-            self._powers = torch.zeros(channels, shape[1], shape[2] // 2 + 1, dtype=torch.float64)
-            self._sums = torch.zeros(channels, dtype=torch.float64)
-            self._products = torch.zeros(channels, channels, dtype=torch.float64)
-        self._powers += torch.fft.rfft2(values, norm="forward").abs().square().sum(dim=0)
-        pixels = values.transpose(0, 1).flatten(1)
-        self._sums += pixels.sum(dim=1)
-        self._products += pixels @ pixels.T
-        self.count += len(values)
+        values = checked(images.flatten(1), self.name).double().view(images.shape)
+        self.shape = shape
+        # One row for each image, so that sums do not depend on how images come in batches.
+        self._powers.add(ring_powers(values).flatten(1))
+        self._sums.add(values.mean(dim=(2, 3)))
+        products = [(values * values[:, c, None]).mean(dim=(2, 3)) for c in range(shape[0])]
+        self._products.add(torch.cat(products, dim=1))
 
     def spectra(self) -> Tensor:
         """Radially averaged power of each channel, float64 `(C, K)`, of k = 1, …, K cycles a side.
 
         Raises ValueError without images.
         """
-        self._check_count()
-        _, height, width = self.shape
-        ring, weight = rings((height, width))
-        count = min(height, width) // 2
-        powers = self._powers.flatten(1) / self.count
-        sums = torch.zeros(len(powers), count + 1, dtype=torch.float64)
-        sums.index_add_(1, ring, powers * weight)
-        waves = torch.zeros(count + 1, dtype=torch.float64).index_add_(0, ring, weight)
-        return sums[:, 1:] / waves[1:]
+        return self._powers.all().mean(dim=0).view(self.shape[0], -1)
 
     def means(self) -> Tensor:
         """Mean of each channel, float64 `(C,)`. Raises ValueError without images."""
-        self._check_count()
-        return self._sums / self._pixels
+        return self._sums.all().mean(dim=0)
 
     def covariance(self) -> Tensor:
         """Covariance of the channels at a pixel, float64 `(C, C)`. Raises ValueError without images."""
         means = self.means()
-        return self._products / self._pixels - torch.outer(means, means)
+        return self._products.all().mean(dim=0).view(len(means), -1) - torch.outer(means, means)
 
-    def correlation(self) -> Tensor:
-        """Correlation of the channels at a pixel, float64 `(C, C)`.
+    def correlations(self) -> Tensor:
+        """Correlations of the channels at a pixel, float64 `(C, C)`; 0 with a channel that is constant.
 
-        Raises ValueError without images, and for a channel that is constant.
+        Raises ValueError without images.
         """
         covariance = self.covariance()
         deviations = covariance.diagonal().clamp(min=0).sqrt()
-        if (constant := (deviations < 1e-9).nonzero()[:, 0].tolist()) != []:
+        return (covariance / torch.outer(deviations, deviations).clamp(min=CONSTANT**2)).clamp(-1, 1)
+
+    def check_channels(self) -> None:
+        """Checks that no channel is constant, which has neither spectrum nor correlation; else ValueError."""
+        deviations = self.covariance().diagonal().clamp(min=0).sqrt()
+        if constant := (deviations < CONSTANT).nonzero()[:, 0].tolist():
             raise ValueError(
                 f"{self.name}: channel {constant[0] + 1} of {len(deviations)} is constant, which has neither "
                 "spectrum nor correlation; leave it out of the data"
             )
-        return (covariance / torch.outer(deviations, deviations)).clamp(-1, 1)
 
-    @property
-    def _pixels(self) -> int:
-        return self.count * self.shape[1] * self.shape[2]
 
-    def _check_count(self) -> None:
-        if not self.count:
-            raise ValueError(f"{self.name}: no images yet, needs at least 1; give it more")
+def ring_powers(images: Tensor) -> Tensor:
+    """Radially averaged power of each image and channel, float64 `(N, C, H, W)` → `(N, C, K)`."""
+    height, width = images.shape[2:]
+    ring, weight = rings((height, width))
+    count = min(height, width) // 2
+    powers = torch.fft.rfft2(images, norm="forward").abs().square().flatten(2) * weight
+    sums = powers.new_zeros(*powers.shape[:2], count + 1).index_add_(2, ring, powers)
+    waves = weight.new_zeros(count + 1).index_add_(0, ring, weight)
+    return sums[..., 1:] / waves[1:]
 
 
 def rings(size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Pictures as arrays of numbers: 16 bits, floating-point, and any number of channels.
 
-They are read from `.npy` files, from TIFF files by the library tifffile, and from grey or RGB files of 16 bits
-by Pillow, in the numbers that the files have.
+They are read from `.npy` files, from TIFF files by the library tifffile, and from grey or RGB files of 16
+bits by Pillow, in the numbers that the files have.
 """
 
 import importlib
@@ -96,7 +96,7 @@ def decide_type(kind: ArrayKind, asked: str, has_range: bool) -> tuple[bool, str
     is_cut = kind.is_array and chosen == "uint8" and kind.type != "uint8"
     if is_cut or (chosen == "uint16" and kind.type != "uint16"):
         raise ValueError(
-            f"the images have values of type {kind.type}, and --set data.depth={asked} is none for these; take "
+            f"the images have values of type {kind.type}, which --set data.depth={asked} cannot hold; take "
             "--set data.depth=auto"
         )
     return kind.is_array or chosen != "uint8", chosen

@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from experiments.core.units import PixelUnits
 from experiments.data.core.array_files import read_values
 from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import Fit
-from experiments.data.core.decoding import Header, Store
+from experiments.data.core.decoding import REMEDY, Header, Store, UnreadableError
 
 
 def read_array(store: Store, name: str, channels: int) -> tuple[Header, NDArray[Any]]:
@@ -31,6 +33,19 @@ def read_array(store: Store, name: str, channels: int) -> tuple[Header, NDArray[
             + (", --set data.depth=uint8 all in 8 bits" if values.dtype == np.uint8 else "")
         )
     return header, values.astype(store.array_type, copy=False)
+
+
+def read_network_array(store: Store, name: str, channels: int, units: PixelUnits) -> NDArray[Any]:
+    """Reads a picture as networks see it: float32 `(H, W, C)` in [−1, 1], by the units of a run.
+
+    Raises UnreadableError, also for another number of channels.
+    """
+    values = read_values(store, name)
+    if values.shape[2] != channels:
+        raise UnreadableError(
+            f"{store.name_of(name)} has {_count(values.shape[2])}, and the run has {channels}{REMEDY}"
+        )
+    return units.to_networks(torch.from_numpy(np.ascontiguousarray(values))).numpy()
 
 
 def resize_array(values: NDArray[Any], size: tuple[int, int], fit: Fit) -> NDArray[Any]:

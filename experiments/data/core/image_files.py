@@ -117,7 +117,8 @@ class ImageFiles(DataSet):
 
     Args:
         store: where the files lie; names: which of its files are the samples, in that order.
-        size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha; of arrays any.
+        size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha; of arrays
+            any number.
         fit: how a file of another size is brought to `size`; "error" refuses it.
         half: which half of every file is the image; all of it if there is none.
     """

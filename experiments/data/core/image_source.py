@@ -29,6 +29,7 @@ from experiments.data.core.image_files import add_remarks, open_images
 from experiments.data.core.label_files import DATASET_JSON, read_labels
 from experiments.data.core.picture_options import (
     AUTO,
+    UNSTATED,
     ValueRange,
     check_range,
     is_found_in_data,
@@ -56,10 +57,10 @@ class ImageFileOptions:
     """Options of sources of image files."""
 
     range: ValueRange | str = option(
-        (),
-        "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles such "
-        "as p1,p99, or auto for the extremes of the training images. Without it, those of 16 bits are brought "
-        "to 8, and arrays take their extremes.",
+        UNSTATED,
+        "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
+        "such as p1,p99, or auto for the extremes of the training images. Without it, those of 16 bits are "
+        "brought to 8, and arrays take their extremes.",
         reader=read_range,
     )
     depth: str = option(
@@ -131,10 +132,8 @@ class ImageFileSource(Source, ABC):
             if not asked or is_open:
                 found = find_values_range(store, names, asked)
                 words = asked if isinstance(asked, str) else ",".join(asked)
-                low, high = found
-                log.info(
-                    f"{self.location}: data.range{words and '='}{words} is {low},{high}, of the training images"
-                )
+                asked_for = f"data.range={words}" if words else "data.range"
+                log.info(f"{self.location}: {asked_for} is {found[0]},{found[1]}, of the training images")
             else:
                 found = check_range(asked)
             store.units = PixelUnits(*found, store.array_type)

@@ -6,6 +6,7 @@ from typing import Any
 
 ValueRange = tuple[Any, ...]  # two numbers; two percentiles such as ("p1", "p99"); or none, ()
 AUTO = "auto"
+UNSTATED: ValueRange = ()
 PERCENTILE = re.compile(r"p(100|[0-9]{1,2})(\.[0-9]{1,6})?")
 FORM = "LOW,HIGH such as 0,4095, percentiles such as p1,p99, or auto"
 

@@ -75,8 +75,8 @@ def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | No
     clipped = float(np.mean([each.clipped for each in found]))
     if units and clipped > MOST_CLIPPED:
         remarks.append(
-            f"data.range {units.low:g},{units.high:g} clips {clipped:.1%} of the values (of {len(found)} images "
-            "looked at); --set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
+            f"data.range {units.low:g},{units.high:g} clips {clipped:.1%} of the values (of {len(found)} "
+            "images looked at); --set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
         )
     low, high = np.min([each.low for each in found], axis=0), np.max([each.high for each in found], axis=0)
     for channel in (low == high).nonzero()[0]:
