@@ -16,8 +16,8 @@ FEW = 64  # images, below which the spread of the spectra is a distance of its o
 class PowerSpectrum(Metric):
     """Compares the power of the waves in images, and the correlation of their channels, with real ones.
 
-    A physical check that needs no feature extractor and takes any number of channels. Images are periodic to a
-    Fourier transform: what jumps at the border adds power that falls with k⁻², in real and generated ones
+    A physical check that needs no feature extractor and takes any number of channels. Images are periodic to
+    a Fourier transform: what jumps at the border adds power that falls with k⁻², in real and generated ones
     alike.
 
     Args:

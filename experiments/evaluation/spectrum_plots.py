@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_SPECTRA = 8  # channels whose spectra can be told apart in one panel
+DARK = 0.7  # correlation whose colour takes white letters
 
 
 def channel_statistics(side: SampleSet) -> ChannelStatistics:
@@ -43,6 +44,8 @@ def draw_spectra(fakes: ChannelStatistics, reals: ChannelStatistics) -> "Figure"
         xlabel="frequency (cycles over the short side)",
         ylabel="power of a wave (range of the data = 2, squared)",
     )
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter("{x:g}" if len(cycles) < 10 else "")
     left.legend(fontsize="small")
     for axes, side, name in zip(matrices, (fakes, reals), ("samples", "real images"), strict=True):
         _draw_correlations(axes, side, name)
@@ -60,7 +63,12 @@ def _draw_correlations(axes: Any, side: ChannelStatistics, name: str) -> None:
     if len(matrix) <= MOST_SPECTRA:
         for row in range(len(matrix)):
             for column in range(len(matrix)):
+                value = matrix[row, column].item()
                 axes.text(
-                    column, row, f"{matrix[row, column]:.2f}", ha="center", va="center", fontsize="small"
+                    *(column, row, f"{value:.2f}"),
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    color="white" if abs(value) > DARK else "black",
                 )
     axes.figure.colorbar(image, ax=axes, label="correlation", shrink=0.8)

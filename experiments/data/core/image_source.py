@@ -56,7 +56,7 @@ log = logging.getLogger("gans")
 class ImageFileOptions:
     """Options of sources of image files."""
 
-    range: ValueRange | str = option(
+    range: tuple[Any, ...] | str = option(
         UNSTATED,
         "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
         "such as p1,p99, or auto for the extremes of the training images. Without it, those of 16 bits are "

@@ -43,8 +43,8 @@ def wave_powers(size: tuple[int, int]) -> Tensor:
     """Expected squared amplitude of every wave, float64 `(5, H, W // 2 + 1)`, at the places of `rfft2`.
 
     It is S_c(f) = A_c f^−slope; none for the mean, and for the highest frequency of an even side, whose waves
-    a picture cannot hold. The amplitude A_c makes the variance of a channel 1, of all waves of up to 64 cycles
-    on a square.
+    a picture cannot hold. The amplitude A_c makes the variance of a channel 1, of all waves of up to 64
+    cycles on a square.
     """
     height, width = size
     frequency = frequencies(size)
@@ -65,11 +65,9 @@ def wave_powers(size: tuple[int, int]) -> Tensor:
 
 
 def covariance(size: tuple[int, int]) -> Tensor:
-    """Covariance of the channels at a pixel, float64 `(5, 5)`: the sum of the cross-spectra over all waves."""
+    """Covariance of the channels at a pixel, float64 `(5, 5)`: the sum of all waves' cross-spectra."""
     amplitudes = wave_powers(size).sqrt()
-    weight = torch.full(
-        (size[1] // 2 + 1,), 2.0, dtype=torch.float64
-    )  # each stands for its mirror image, too
+    weight = torch.full((size[1] // 2 + 1,), 2.0, dtype=torch.float64)  # each with its mirror image
     weight[0] = 1.0
     shared = torch.einsum("ahw,bhw,w->ab", amplitudes, amplitudes, weight)
     return shared * torch.tensor(CORRELATIONS, dtype=torch.float64)
