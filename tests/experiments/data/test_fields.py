@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from experiments.core.errors import UsageError
+from experiments.data import fields
 from experiments.data.core.dataset import DataAccess
 from experiments.data.core.random_fields import CHANNELS, covariance, draw_fields
 from experiments.data.core.sources import open_source
-from experiments.data.fields import LENGTH
 
 
 def test_a_field_is_a_function_of_its_index_to_the_bit() -> None:
@@ -28,9 +28,9 @@ def test_coarse_waves_are_the_same_at_every_size() -> None:
 def test_the_set_has_five_channels_units_and_held_out_fields() -> None:
     source = open_source("fields", DataAccess(options={"data.range": "-3,5"}))
     data, held_out = source.open((8, 8), None, "auto"), source.open_held_out((8, 8), 5, "auto")
-    assert len(data) == LENGTH and data.sample_shape == (CHANNELS, 8, 8)
+    assert len(data) == fields.LENGTH and data.sample_shape == (CHANNELS, 8, 8)
     assert data.units is not None and data.units[:2] == (-3, 5)
-    assert torch.equal(held_out.fetch(torch.tensor([0])), draw_fields(torch.tensor([LENGTH]), (8, 8)))
+    assert torch.equal(held_out.fetch(torch.tensor([0])), draw_fields(torch.tensor([fields.LENGTH]), (8, 8)))
 
 
 def test_the_variance_of_a_channel_is_one_on_large_squares() -> None:
