@@ -108,8 +108,8 @@ def open_extractor(
     if channels is not None and extractor.channels is not None and channels not in extractor.channels:
         raise UsageError(
             f"extractor {extractor.name} sees images of {', '.join(map(str, extractor.channels))} channels, "
-            f"not {channels}; leave it out, and take --metrics power-spectrum, which needs none; of data with "
-            f"classes, gans train-classifier --data {quote(data)} makes one"
+            f"not {channels}; leave it out, and take --metrics power-spectrum, which needs none; of data "
+            f"with classes, gans train-classifier --data {quote(data)} makes one"
         )
     if remarks := "; ".join(filter(None, (why, extractor.remark))):
         log.info(f"extractor {extractor.name}: {remarks}")

@@ -1,4 +1,4 @@
-"""Commands on data of five channels and of 16 bits: training, samples, scores and translations in its units."""
+"""Commands on data of five channels and of 16 bits: training, samples, scores, translations in its units."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,12 @@ from experiments.runs.export import METADATA_KEY, open_export
 from tests.commands.helpers import Refused
 from tests.conftest import Gans
 
-RUN = "run --arch dcgan --loss wgan-gp --data fields --image-size 16 --steps 2 --batch-size 8 --width 4 --out run"
+RUN = "run --arch dcgan --loss wgan-gp --data fields --image-size 16 --steps 2 --batch-size 8 --width 4"
 
 
 @pytest.fixture
 def run(gans: Gans) -> Path:
-    result = gans(RUN)
+    result = gans(f"{RUN} --out run")
     assert result.status == 0, result
     return Path("run")
 

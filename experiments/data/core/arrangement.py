@@ -74,8 +74,8 @@ class Splits(NamedTuple):
 def sorted_image_paths(paths: Iterable[str]) -> list[str]:
     """Filters the paths of visible image files and sorts them by their bytes, alike in every locale.
 
-    Where there are none, arrays of numbers (`.npy`) are the images. Paths that are too long, or lie in too
-    many folders, are none of them.
+    Where there are none, arrays of numbers (`.npy`, `.exr`) are the images. Paths that are too long, or lie
+    in too many folders, are none of them.
     """
     visible = [path for path in paths if not _is_too_long(path) and _is_visible(path)]
     images = [path for path in visible if _is_image(path)] or [path for path in visible if _is_array(path)]

@@ -1,7 +1,7 @@
 """Pictures as arrays of numbers: 16 bits, floating-point, and any number of channels.
 
-They are read from `.npy` files, from TIFF files by the library tifffile, and from grey or RGB files of 16
-bits by Pillow, in the numbers that the files have.
+They are read from `.npy` and OpenEXR files, from TIFF files by the library tifffile, and from grey or RGB
+files of 16 bits by Pillow, in the numbers that the files have.
 """
 
 import importlib
@@ -31,7 +31,9 @@ from experiments.data.core.decoding import (
     opened,
     read_whole,
 )
+from experiments.data.core.exr_files import exr_header, read_exr
 
+EXR = ".exr"
 TIFF_ENDINGS = (".tif", ".tiff")
 COPIES = 4  # of an array that may lie in memory at once while it is read and resized
 NEEDS_TIFFFILE = "needs a package to be read: pip install 'gans[tiff]'"
@@ -64,7 +66,7 @@ def find_kind(store: Store, name: str) -> ArrayKind:
     """Finds the type of the numbers in a picture file. Raises UnreadableError."""
     with name_file_in_errors(store, name):
         if name.lower().endswith(ARRAY_ENDINGS):
-            return ArrayKind(_read_npy_header(read_whole(store, name))[1], True)
+            return ArrayKind(_numbers_header(read_whole(store, name), name)[1], True)
         is_tiff = name.lower().endswith(TIFF_ENDINGS)
         try:
             with opened(store, name) as (_, image):
@@ -152,12 +154,13 @@ def read_values(store: Store, name: str) -> NDArray[Any]:
 def _values_in(content: io.BytesIO, name: str) -> NDArray[Any]:
     """The array in the content of a picture file."""
     if name.lower().endswith(ARRAY_ENDINGS):
-        shape, kind, place = _read_npy_header(content)
+        shape, kind = _numbers_header(content, name)
         _check_memory(shape, kind)
-        content.seek(place)
-        with decoded_at_once.taken(COPIES * content.getbuffer().nbytes):
-            found = np.load(io.BytesIO(content.getbuffer()), allow_pickle=False)
-            return _with_channels_last(found)
+        with decoded_at_once.taken(COPIES * math.prod(shape) * np.dtype(kind).itemsize):
+            if name.lower().endswith(EXR):
+                return read_exr(content.getvalue())
+            content.seek(0)
+            return _with_channels_last(np.load(content, allow_pickle=False))
     try:
         with Image.open(content, formats=READABLE) as image:
             if not _needs_tifffile(image):
@@ -191,8 +194,7 @@ def _values_by_pillow(content: BinaryIO, image: Image.Image) -> NDArray[Any]:
 def _array_header(store: Store, name: str) -> Header:
     """The header of a picture that is read as an array."""
     if name.lower().endswith(ARRAY_ENDINGS):
-        shape, _, _ = _read_npy_header(read_whole(store, name))
-        return Header(*_channels_last(shape))
+        return Header(*_numbers_header(read_whole(store, name), name)[0])
     try:
         with opened(store, name) as (_, image):
             is_tiff = _needs_tifffile(image)
@@ -213,9 +215,13 @@ def _needs_tifffile(image: Image.Image) -> bool:
     return image.mode in ("F", "I") or is_stack
 
 
-def _read_npy_header(content: io.BytesIO) -> tuple[tuple[int, ...], str, int]:
-    """Shape, type and beginning of an array in a `.npy` file. Raises ValueError for what is no picture."""
-    place = content.tell()
+def _numbers_header(content: io.BytesIO, name: str) -> tuple[tuple[int, int, int], str]:
+    """Shape (H, W, C) and type of the picture in a `.npy` or OpenEXR file.
+
+    Raises ValueError for what is no picture.
+    """
+    if name.lower().endswith(EXR):
+        return exr_header(content.getvalue())
     version = npy.read_magic(content)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, kind = read(content)
@@ -224,7 +230,7 @@ def _read_npy_header(content: io.BytesIO) -> tuple[tuple[int, ...], str, int]:
             f"it holds an array of {kind} {'×'.join(map(str, shape))}, and a picture is numbers (H, W), "
             "(C, H, W) or (H, W, C)"
         )
-    return shape, kind.name, place
+    return _channels_last(shape), kind.name
 
 
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -40,7 +40,7 @@ FORMATS = {
 _LIBRARIES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
 _SUPPORTED = features.get_supported()
 READABLE = tuple(name for name in FORMATS if _LIBRARIES.get(name) in (None, *_SUPPORTED))
-ARRAY_ENDINGS = (".npy",)  # of pictures as arrays of numbers, looked for where there are no others
+ARRAY_ENDINGS = (".npy", ".exr")  # of pictures as arrays of numbers, looked for where there are no others
 IMAGE_ENDINGS = tuple(ending for name in READABLE for ending in FORMATS[name])
 MOST_BYTES = 192 * 2**20  # of a file
 # Memory of decoding: of one image, and of all that are decoded at once. A pixel takes, with all copies, so

@@ -1,5 +1,6 @@
 """Pictures of 16 bits, floating-point numbers and any number of channels, in folders and zip files."""
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def test_a_range_that_cannot_be_is_refused(tmp_path: Path, value: str) -> None:
 
 def test_without_tifffile_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, VALUES, "tif")
-    monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
+    monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(ValueError, match=r"pip install 'gans\[tiff\]'"):
         opened(tmp_path)
 
@@ -193,3 +194,25 @@ def test_arrays_beside_pictures_are_left_out(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     data = opened(tmp_path)
     assert len(data) == 1 and data.units is None and "left out 6 files" in data.remarks[0]
+
+
+def test_channels_of_openexr_files_are_ordered_by_their_colours(tmp_path: Path) -> None:
+    import OpenEXR
+
+    names = {"R": 0, "G": 1, "B": 2, "density": 3, "velocity": 4}
+    for number, picture in enumerate(VALUES):
+        channels = {name: np.ascontiguousarray(picture[index]) for name, index in names.items()}
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        with OpenEXR.File(header, channels) as file:
+            file.write(str(tmp_path / f"{number}.exr"))
+    assert np.array_equal(fetched(opened(tmp_path)).numpy(), VALUES)
+    (tmp_path / "3.exr").write_bytes((tmp_path / "2.exr").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"3\.exr cannot be read"):
+        opened(tmp_path)
+
+
+def test_without_openexr_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.exr").write_bytes(b"v/1\x01")
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(ValueError, match=r"pip install 'gans\[exr\]'"):
+        opened(tmp_path)
