@@ -83,5 +83,6 @@ class Fields(Source):
             raise ValueError(f"data 'fields' is drawn with {CHANNELS} channels, not {channels}")
         if max(size) > LARGEST:
             raise ValueError(f"data 'fields' is drawn up to {LARGEST} pixels a side: take a smaller size")
-        units = PixelUnits(*self.options.range, self.options.depth)
+        low, high = self.options.range
+        units = PixelUnits(low, high, self.options.depth)
         return FieldImages(size, units, indices)

@@ -21,7 +21,7 @@ from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, in
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
 from metrics.core.metric import Metric
-from metrics.extractors.core.extractor import Extractor
+from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
@@ -153,7 +153,7 @@ class Evaluator:
             return PROTOCOLS[self.choice.protocol].metrics
         of_pairs = list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
         further = list(DEFAULTS_BEYOND_RGB) * (reals[0].data.units is not None) + of_pairs
-        if reals[0].shape[0] not in Extractor.channels and self.options.extractor is None:
+        if reals[0].shape[0] not in RGB_OF and self.options.extractor is None:
             return [*DEFAULTS_BEYOND_RGB, *of_pairs]
         names = list(DEFAULTS_FOR_IMAGES)
         size = make_options(options_type("metric", "kid"), "kid", options).subset_size

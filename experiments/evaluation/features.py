@@ -36,6 +36,7 @@ from experiments.evaluation.sample_sets import DataSamples, specs_within
 from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor
+from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
@@ -88,7 +89,7 @@ def open_extractor(
         for key in options.options:
             raise UsageError(f"--set {key}: extractors see images; points are their own features")
         return points
-    if channels is not None and channels not in Extractor.channels and options.extractor is None:
+    if channels is not None and channels not in RGB_OF and options.extractor is None:
         return NoExtractor(device=device)
     spec, why = (options.extractor, "") if options.extractor is not None else _default(options, data)
     name, _, kept = spec.partition(":")

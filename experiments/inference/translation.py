@@ -179,6 +179,7 @@ class InputFormat(NamedTuple):
 
     def _padded(self, target: Target, image: Image.Image | NDArray[Any], own: tuple[int, int]) -> Tensor:
         """Translates an image with a reflected border, which is cut off: `(C, H, W)`."""
+        assert self.multiple is not None
         sides = [
             padded_side(side, self.multiple, trained) for side, trained in zip(own, self.size, strict=True)
         ]

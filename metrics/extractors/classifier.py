@@ -61,6 +61,7 @@ class Classifier(NetworkExtractor):
 
     def pictures(self, images: Tensor) -> Tensor:
         """Images in the channels that the network reads. Raises ValueError for unfit ones."""
+        assert self.channels is not None
         return in_channels(images, self.channels)
 
     def scale_of(self, rule: str) -> PixelScale:

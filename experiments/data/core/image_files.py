@@ -333,8 +333,7 @@ class ImageFiles(DataSet):
 def _crop(image: Image.Image | NDArray[Any], half: Half) -> Image.Image | NDArray[Any]:
     """Crops a half out of an image of even width."""
     if isinstance(image, np.ndarray):
-        left, right = np.split(image, 2, axis=1)
-        return left if half == "left" else right
+        return np.split(image, 2, axis=1)[half == "right"]
     width = image.width // 2
     left = 0 if half == "left" else width
     return image.crop((left, 0, left + width, image.height))

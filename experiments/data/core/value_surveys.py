@@ -28,14 +28,14 @@ def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | st
     Raises ValueError where all values are equal, or no file can be read.
     """
     if asked == AUTO or not asked:
-        found = [each for each in _map(_extremes, store, names) if each is not None]
-        low, high = min((low for low, _ in found), default=0), max((high for _, high in found), default=0)
+        ends = [each for each in _map(_extremes, store, names) if each is not None]
+        low, high = min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
     else:
         first = next((values for name in names if (values := _read(store, name)) is not None), None)
         step = 1 if first is None else -(-len(names) * first.size // MOST_VALUES)
-        values = [each.ravel() for each in _map(_read, store, names[::step]) if each is not None]
-        ends = [percentile_of(str(word)) for word in asked]
-        low, high = np.percentile(np.concatenate(values), ends) if values else (0, 0)
+        found = [each.ravel() for each in _map(_read, store, names[::step]) if each is not None]
+        shares = [percentile_of(str(word)) for word in asked]
+        low, high = np.percentile(np.concatenate(found), shares) if found else (0, 0)
     if not low < high:
         raise ValueError(
             f"{store.name_of(names[0])} and the others have no different values (only {low:g}): there is "
