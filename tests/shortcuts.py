@@ -9,7 +9,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from experiments.core import images
-from experiments.data import shapes
+from experiments.data import fields, shapes
 from experiments.data.core import drawn
 from metrics.extractors import random_vgg
 from metrics.extractors.core import network
@@ -29,6 +29,8 @@ def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
 # many images any extractor takes at once, as it fills up what is missing.
 FOR_USERS = (
     (shapes, "LENGTH", shapes.LENGTH, 640),
+    (fields, "LENGTH", fields.LENGTH, 200),
+    (fields, "HELD_OUT", fields.HELD_OUT, 100),
     (drawn, "LENGTH", drawn.LENGTH, 640),
     (drawn, "HELD_OUT", drawn.HELD_OUT, 200),
     (images, "scatter", images.scatter, plot_coarsely),

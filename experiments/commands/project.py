@@ -43,6 +43,7 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
     from experiments.core.destinations import output_file
     from experiments.core.files import write_array
     from experiments.core.images import write_picture
+    from experiments.core.units import units_of
     from experiments.inference.projection import project as search
     from experiments.inference.projection import projection_sheet, read_target
 
@@ -53,7 +54,8 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
         space = open_latent_space(flags)
         space.require_images("project")
         settings = space.settings
-        target = read_target(image, settings.image_size, settings.channels, settings.fit or "crop")
+        units = units_of(settings.options)
+        target = read_target(image, settings.image_size, settings.channels, settings.fit or "crop", units)
         with progress_bars() as meter:
             found = search(space, target, steps, seed, meter(str(image), steps))
         write_array(latent, found.point)

@@ -114,6 +114,7 @@ def sample(
     """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
     _check_flags(count, out, cutoff, truncation, raw, flags)
     from experiments.core.processes import entered_by_first, from_first
+    from experiments.core.units import units_of
     from experiments.inference.given_latents import read_draws, sample_draws, set_noise
     from experiments.runs.generator import (
         Truncation,
@@ -129,8 +130,10 @@ def sample(
     labels: tuple[int, ...] = flags["labels"] or ()
     draws = read_draws(flags["latents"], flags["space"], flags["seeds"], labels)
     number = len(draws.latents) if draws else count or COUNT
-    with entered_by_first(lambda: open_destination(out, number, force)):
-        network = from_noise(load_generator(run)[0], str(run))
+    loaded, settings = load_generator(run)
+    units = units_of(settings.options)
+    with entered_by_first(lambda: open_destination(out, number, force, units)):
+        network = from_noise(loaded, str(run))
         set_noise(network, flags["noise_mode"], seed, str(run))
         network.clamps = not raw
         generator = restrict_to_class(network, labels[0] if len(labels) == 1 else None, str(run))
@@ -142,14 +145,14 @@ def sample(
 
         def save_alone() -> str:
             with whole_batches():
-                return save_samples(make(), out, raw)
+                return save_samples(make(), out, raw, units)
 
         # Noise that is drawn from batch to batch is that of one process.
         if draws or flags["noise_mode"] == "random":
             log.info(from_first(save_alone))
         else:
             samples = make()
-            log.info(from_first(lambda: save_samples(samples, out, raw)))
+            log.info(from_first(lambda: save_samples(samples, out, raw, units)))
     click.echo(out)
 
 

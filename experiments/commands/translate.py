@@ -54,22 +54,26 @@ def translate(
     """
     import torch
 
+    from experiments.core.array_writing import array_ending
     from experiments.core.device import resolve_device
     from experiments.core.processes import agreement, from_first
+    from experiments.core.units import units_of
     from experiments.inference.translation import InputFormat, check_readable, find_images, translate_files
     from experiments.inference.translation_targets import resolve_target
     from experiments.runs.generator import load_generator, require_translator
     from losses.core.batch_parts import process_part, whole_batches
 
     torch_device = torch.device(resolve_device(device))
-    items = from_first(lambda: find_images(inputs, out, force))
     generator, settings = load_generator(run)
+    units = units_of(settings.options)
+    items = from_first(lambda: find_images(inputs, out, force, array_ending() if units else ".png"))
     network = require_translator(generator, str(run)).to(torch_device)
     target = resolve_target(network, settings, words, run)
     assert settings.image_size is not None and settings.channels is not None  # it is a run on images
-    frame = InputFormat(settings.image_size, settings.channels, network.multiple, torch_device)
+    frame = InputFormat(settings.image_size, settings.channels, network.multiple, torch_device, units)
     with progress_bars() as meter:
-        good = from_first(lambda: check_readable(items, skip_bad, meter("reading", len(items))))
+        advance = meter("reading", len(items))
+        good = from_first(lambda: check_readable(items, skip_bad, advance, frame.channels, units))
         own = good[process_part().index :: process_part().count]
         with agreement(), whole_batches():
             translate_files(own, frame, target, seed, meter(f"to {target.words}", len(own)))

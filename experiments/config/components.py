@@ -114,8 +114,19 @@ def default_of(key: str, values: SettingValues) -> Any:
     prefix, name = split_key(key)
     for owner in find_components(prefix, components_of(values)):
         if name in owner.options:
-            return owner.options[name].default
+            field = owner.options[name]
+            return field.metadata.get("earlier", field.default)
     return None
+
+
+def earlier_options(values: SettingValues) -> dict[str, Any]:
+    """Options of data that an earlier config lacks, where the default is not what that version did."""
+    found = {}
+    for owner in find_components("data", components_of(values)):
+        for name, field in owner.options.items():
+            if "earlier" in field.metadata and f"data.{name}" not in values:
+                found[f"data.{name}"] = field.metadata["earlier"]
+    return found
 
 
 def owners_of_options(

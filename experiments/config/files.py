@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from experiments.config.components import affects_results, components_of, default_of
+from experiments.config.components import affects_results, components_of, default_of, earlier_options
 from experiments.config.precedence import flatten
 from experiments.core.errors import UsageError
 from experiments.core.files import parse_json
@@ -169,7 +169,8 @@ def settings_from(values: SettingValues) -> Settings:
     """Makes the settings of a run from its config; options that its version did not have get defaults."""
     own = {name: value for name, value in values.items() if "." not in name}
     components = components_of(own)
-    options = {key: read_option(key, value, components) for key, value in values.items() if "." in key}
+    known = {**earlier_options(values), **values} if values.get("data") else values
+    options = {key: read_option(key, value, components) for key, value in known.items() if "." in key}
     return Settings(**own, options=options)
 
 

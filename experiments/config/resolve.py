@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from experiments.config.components import derive_options
+from experiments.config.components import derive_options, earlier_options
 from experiments.config.critic_augmentation import derive_critic_augment, derive_shares_of_run
 from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.files import is_resolved
@@ -30,6 +30,7 @@ from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins, add_recorded_plugins
 from experiments.core.value_readers import file_paths
 from experiments.data.core.dataset import DomainSource, Native, Source
+from experiments.data.core.picture_options import AUTO, is_found_in_data
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
 from gans.core.architecture import Architecture
@@ -82,6 +83,9 @@ def resolve(
             add_named_plugins(file_paths(flags["plugin"]))
     else:
         add_recorded_plugins(file.get("plugin"), f"config {file_name}")
+    if is_resolved(file):
+        earlier = earlier_options(file)
+        file, asked = {**earlier, **file}, {**earlier, **asked}
     request = _request(asked, "--preset" if "preset" in flags else f"config {file_name}: preset")
     if is_resolved(file):
         request = replace(
@@ -190,15 +194,18 @@ def _native(request: Request) -> Native:
 
 
 def _with_found_values(options: SettingValues, stack: SettingsStack, source: Source) -> SettingValues:
-    """Replaces options of the data that are "auto" by what was found, so that later commands use the same."""
-    automatic = [key for key, value in options.items() if key.startswith("data.") and value == "auto"]
-    if not automatic:
+    """Replaces options that are left to the data by what was found, so that later commands use the same."""
+    own = {key: value for key, value in options.items() if key.startswith("data.")}
+    if not any(value == AUTO or is_found_in_data(value) for value in own.values()):
         return options
     with usage_errors():
         found = source.found_options()
-    for key in automatic:
-        stack.sources[key] = f"{stack.sources[key]}: auto"
-    return {**options, **{key: getattr(found, key.removeprefix("data.")) for key in automatic}}
+    values = {key: getattr(found, key.removeprefix("data.")) for key in own}
+    for key, value in own.items():
+        if value != values[key] and stack.sources[key].startswith(("flag", "config")):
+            asked = value if isinstance(value, str) else ",".join(map(str, value))
+            stack.sources[key] = f"{stack.sources[key]}: {asked}"
+    return {**options, **values}
 
 
 def _adjust_regularizers(

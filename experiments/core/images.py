@@ -27,7 +27,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def from_uint8(images: Tensor) -> Tensor:
-    """Converts uint8 images to float32 in [−1, 1], as the networks see images."""
+    """Converts images in [0, 255], uint8 or not rounded, to float32 in [−1, 1], as the networks see them."""
     return images.float().div(127.5).sub(1.0)
 
 
@@ -48,8 +48,18 @@ def grid(images: Tensor, columns: int = GRID_COLUMNS) -> Tensor:
     return canvas
 
 
+def view(image: Tensor) -> Tensor:
+    """The channels of an image `(C, H, W)` that a picture shows: all of 1, 3 or 4.
+
+    Of two it is the first, in grey, and of more than four the first three, as red, green and blue.
+    """
+    channels = image.shape[0]
+    return image[: 3 if channels > 4 else 1] if channels not in (1, 3, 4) else image
+
+
 def to_pillow(image: Tensor) -> Image.Image:
-    """Converts a uint8 image `(C, H, W)` with 1, 3 or 4 channels to Pillow, in mode L, RGB or RGBA."""
+    """Converts a uint8 image `(C, H, W)` to Pillow, in mode L, RGB or RGBA; of other channels, the `view`."""
+    image = view(image)
     array = image.permute(1, 2, 0).contiguous().cpu().numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 

@@ -76,7 +76,10 @@ def describe_options(kind: str, name: str) -> ComponentOptions:
         return ComponentOptions(kind, name, {}, {})
     hints = get_type_hints(declared)
     own = {each.name: each for each in fields(declared)}
-    readers = {each: _reader(hints[each], field.metadata) for each, field in own.items()}
+    readers = {
+        each: field.metadata.get("reader") or _reader(hints[each], field.metadata)
+        for each, field in own.items()
+    }
     return ComponentOptions(kind, name, own, readers)
 
 

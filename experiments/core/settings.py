@@ -170,7 +170,9 @@ class Settings:
     image_size: Size | None = setting(
         height_and_width, f"Image size in pixels, at most {LARGEST_SIDE} a side.", "S|HxW"
     )
-    channels: int | None = setting(channel_count, "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "N")
+    channels: int | None = setting(
+        channel_count, "Image channels: 1 (grey), 3 (RGB), 4 (RGBA), or those of data with others.", "N"
+    )
     fit: str | None = setting(
         choice("auto", "crop", "pad", "stretch", "error"),
         "Fit of images of another size: crop cuts off, pad adds a border, stretch distorts; auto crops, but "

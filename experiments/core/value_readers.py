@@ -18,6 +18,7 @@ DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2}))?")
 Read = Callable[[object], Any]
 LARGEST = 2**63 - 1  # whole number that an int64 holds
 LARGEST_SIDE = 16384  # of images, in pixels
+MOST_CHANNELS = 256  # of images
 
 
 @dataclass(frozen=True)
@@ -316,11 +317,8 @@ def micro_batch_size(value: object) -> int | str:
 
 
 def channel_count(value: object) -> int:
-    """Reads a number of channels: 1, 3 or 4."""
-    number = whole_number(1, 4)(value)
-    if number == 2:
-        raise ValueError("'2' is not 1 (grey), 3 (RGB) or 4 (RGBA)")
-    return number
+    """Reads a number of channels: 1 (grey), 3 (RGB), 4 (RGBA), or that of data with as many."""
+    return whole_number(1, MOST_CHANNELS)(value)
 
 
 def boolean(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
-from experiments.data.core.decoding import IMAGE_ENDINGS, Store
+from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.layouts import (
@@ -148,7 +148,7 @@ def images_below(root: Path) -> tuple[list[str], tuple[str, ...]]:
 def _images_among(root: Path, files: Iterable[str]) -> list[str]:
     names = sorted_image_paths(files)
     if not names:
-        raise ValueError(f"no images below {root} (looked for {' '.join(IMAGE_ENDINGS)})")
+        raise ValueError(f"no images below {root} (looked for {' '.join((*IMAGE_ENDINGS, *ARRAY_ENDINGS))})")
     return names
 
 

@@ -72,4 +72,6 @@ class Shapes(Source):
         check_no_argument("shapes", self.argument)
         if size is None:
             raise ValueError("data 'shapes' has no size of its own: give one with --image-size")
+        if channels not in (None, 1, 3, 4):
+            raise ValueError(f"data 'shapes' is drawn with 1, 3 or 4 channels, not {channels}")
         return ShapeImages(size, channels or 3, scenes)

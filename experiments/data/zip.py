@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import remark_on_left_out, sorted_image_paths
-from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
+from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.path_names import plain_path
 from metrics.core.input_files import open_input_file
@@ -140,7 +140,7 @@ class Zip(ImageFileSource):
         file = self.store.file
         names = sorted_image_paths(self.store.members)
         if not names:
-            raise ValueError(f"no images in {file} (looked for {' '.join(IMAGE_ENDINGS)})")
+            raise ValueError(f"no images in {file} (looked for {' '.join((*IMAGE_ENDINGS, *ARRAY_ENDINGS))})")
         for name in names:
             member = self.store.members[name]
             if member.flag_bits & ENCRYPTED:

@@ -20,10 +20,17 @@ from experiments.core.paths import weights_file
 from experiments.core.seeds import generator_for, seed_all
 from experiments.data.core.dataset import DataSet
 from experiments.data.core.sources import absolute_spec
+from experiments.evaluation.sample_sets import pixels_of
 from gans.core.clock import Clock, Rates, RateSchedule
 from gans.core.player import Losses, Player
 from losses.core.schedule import cosine
-from metrics.extractors.classifier import ClassifierNetwork, classifier_bytes, network_input, read_classifier
+from metrics.extractors.classifier import (
+    ClassifierNetwork,
+    classifier_bytes,
+    network_channels,
+    network_input,
+    read_classifier,
+)
 from metrics.extractors.core.extractor import WeightsError
 from metrics.extractors.core.rgb import SMALLEST
 
@@ -174,7 +181,8 @@ def train_classifier(data: DataSet, training: Training, advance: Callable[[int],
     held_out, own = order[: _held_out(len(data))], order[_held_out(len(data)) :]
     total = images_shown(len(data), training.epochs)
     seed_all(seed, "classifier", "weights")
-    network = ClassifierNetwork(len(data.classes)).to(device).to(memory_format=torch.channels_last)
+    channels = network_channels(data.sample_shape[0])
+    network = ClassifierNetwork(len(data.classes), channels).to(device).to(memory_format=torch.channels_last)
     rates = RateSchedule(cosine, warmup_images=WARMUP * total)
     player = Player("classifier", network, _optimizer, rates=Rates(rates))
     seen = 0
@@ -215,7 +223,7 @@ def _batches(data: DataSet, order: Tensor, device: torch.device) -> Iterator[tup
     assert data.labels is not None
     for indices in torch.split(order, BATCH):
         with usage_errors():
-            images = network_input(data.fetch(indices), device)
+            images = network_input(pixels_of(data.fetch(indices), data.units), device)
         yield images.contiguous(memory_format=torch.channels_last), data.labels[indices].to(device)
 
 

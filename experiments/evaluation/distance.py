@@ -145,7 +145,8 @@ class DistanceSides:
 
     def _extractor_for(self, samples: SampleSet) -> Extractor:
         if self._extractor is None:
-            extractor = open_extractor(self.options, samples.is_images, self._data)
+            channels = samples.shape[0] if samples.is_images else None
+            extractor = open_extractor(self.options, samples.is_images, self._data, channels)
             self._extractor = samples.is_images, extractor
         of_images, extractor = self._extractor
         if samples.is_images != of_images:

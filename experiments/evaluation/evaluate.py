@@ -21,6 +21,7 @@ from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, in
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
 from metrics.core.metric import Metric
+from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
@@ -30,6 +31,7 @@ COMPARABLE = (
     *("options", "n", "seed", "reference", "split", "protocol"),
 )
 DEFAULTS_FOR_IMAGES = ("fid", "kid", "precision-recall")
+DEFAULTS_BEYOND_RGB = ("power-spectrum",)  # for images with other channels, or beyond 8 bits
 DEFAULTS_FOR_PAIRS = ("l1", "psnr", "ssim")
 DEFAULTS_FOR_MIXTURES = ("modes",)
 DEFAULTS_FOR_POINTS = ("fid", "precision-recall")
@@ -98,7 +100,8 @@ class Evaluator:
             kinds = _load_metrics(self._default_names(tasks, options))
             self._read_metric_options(kinds)
         is_images = tasks[0].reals.is_images
-        self.extractor = open_extractor(self.options, is_images, settings.data)
+        channels = tasks[0].reals.shape[0] if is_images else None
+        self.extractor = open_extractor(self.options, is_images, settings.data, channels)
         for metric, kind in kinds.items():
             for task in tasks:
                 if fault := incompatibility(kind, task, self.extractor):
@@ -148,6 +151,10 @@ class Evaluator:
             return DEFAULTS_FOR_POINTS if reals[0].data.mixture is None else DEFAULTS_FOR_MIXTURES
         if self.choice.protocol:
             return PROTOCOLS[self.choice.protocol].metrics
+        of_pairs = list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
+        further = list(DEFAULTS_BEYOND_RGB) * (reals[0].data.units is not None) + of_pairs
+        if reals[0].shape[0] not in RGB_OF and self.options.extractor is None:
+            return [*DEFAULTS_BEYOND_RGB, *of_pairs]
         names = list(DEFAULTS_FOR_IMAGES)
         size = make_options(options_type("metric", "kid"), "kid", options).subset_size
         is_asked = any(key.startswith("kid.") for key in options)
@@ -159,7 +166,7 @@ class Evaluator:
                 + (f"; --set kid.subset_size={fewest} computes it of {fewest:,}" if fewest > 1 else "")
             )
             names.remove("kid")
-        return names + list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
+        return names + further
 
     def _check_best(
         self, best: str | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]

@@ -31,11 +31,12 @@ from experiments.core.processes import from_first, is_first
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.extraction import Meter, extract
-from experiments.evaluation.points_extractor import PointsExtractor
+from experiments.evaluation.points_extractor import NoExtractor, PointsExtractor
 from experiments.evaluation.sample_sets import DataSamples, specs_within
 from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor
+from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
@@ -64,7 +65,9 @@ class ExtractorOptions:
     options: SettingValues = field(default_factory=dict)
 
 
-def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Extractor:
+def open_extractor(
+    options: ExtractorOptions, is_images: bool, data: str, channels: int | None = None
+) -> Extractor:
     """Opens a feature extractor: the one asked for, else the best that this machine has weights for.
 
     A line of the log says why that is the one. Points are their own features.
@@ -72,6 +75,8 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
     Args:
         is_images: whether the samples are images; False: points.
         data: the data spec of the real side (`folder:PATH`); empty where it is not known.
+        channels: of the images; None where they are not known. Where the user asks for no extractor and none
+            sees so many, it is one without features.
 
     Raises UsageError for an extractor, weights or options that cannot be.
     """
@@ -84,6 +89,8 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
         for key in options.options:
             raise UsageError(f"--set {key}: extractors see images; points are their own features")
         return points
+    if channels is not None and channels not in RGB_OF and options.extractor is None:
+        return NoExtractor(device=device)
     spec, why = (options.extractor, "") if options.extractor is not None else _default(options, data)
     name, _, kept = spec.partition(":")
     make = registry.load("extractor", name)
@@ -99,6 +106,12 @@ def open_extractor(options: ExtractorOptions, is_images: bool, data: str) -> Ext
         )
     if own is not None:
         extractor.options = own
+    if channels is not None and extractor.channels is not None and channels not in extractor.channels:
+        raise UsageError(
+            f"extractor {extractor.name} sees images of {', '.join(map(str, extractor.channels))} channels, "
+            f"not {channels}; leave it out, and take --metrics power-spectrum, which needs none; of data "
+            f"with classes, gans train-classifier --data {quote(data)} makes one"
+        )
     if remarks := "; ".join(filter(None, (why, extractor.remark))):
         log.info(f"extractor {extractor.name}: {remarks}")
     return extractor

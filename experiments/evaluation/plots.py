@@ -18,6 +18,7 @@ from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.spectrum_plots import channel_statistics, draw_spectra
 from experiments.evaluation.task_metrics import TaskMetrics
 from experiments.runs.folder import RunFolder
 from gans.core.translation import Translator
@@ -85,9 +86,15 @@ def draw(candidate: Candidate, task_metrics: TaskMetrics, folder: Path, meter: M
     assert isinstance(samples, GeneratedSamples)  # the plots were checked
     count, seed, data = min(samples.count, MOST_SAMPLES), samples.seed, reference.samples
     sides = samples.with_count(count), DataSamples(data.name, data.data, min(len(data), MOST_SAMPLES), seed)
-    fakes, reals = (_extracted(side, reference, meter) for side in sides)
-    pictures = {"neighbours": neighbours(fakes, reals)}
-    if fakes.probabilities is not None:
+    pictures = {}
+    if data.data.units is not None or not reference.extractor.channels:
+        pictures["spectra"] = render_figure(draw_spectra(*(channel_statistics(side) for side in sides)))
+    if reference.extractor.channels == ():  # without features
+        fakes = None
+    else:
+        fakes, reals = (_extracted(side, reference, meter) for side in sides)
+        pictures["neighbours"] = neighbours(fakes, reals)
+    if fakes is not None and fakes.probabilities is not None:
         names = reference.extractor.classes or range(fakes.probabilities.shape[1])
         pictures["classes"] = render_figure(class_distributions(fakes, reals, list(map(str, names))))
         pictures["precision-recall"] = render_figure(

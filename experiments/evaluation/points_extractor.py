@@ -1,4 +1,4 @@
-"""Extractor of points in the plane, which are their own features."""
+"""Extractors without a network: of points, which are their own features, and of images that none can see."""
 
 from pathlib import Path
 from typing import final
@@ -19,6 +19,7 @@ class PointsExtractor(Extractor):
     has_logits = False
     resize_rule = "none"
     weights_hash = "none"
+    channels = None
 
     def __init__(
         self,
@@ -34,6 +35,40 @@ class PointsExtractor(Extractor):
     def __call__(self, images: Tensor) -> Features:
         """The points, float32 `(N, 2)`, as they are."""
         return Features(images, None)
+
+    @classmethod
+    def is_at_hand(cls, weights: Path | None = None) -> bool:
+        """Always."""
+        return True
+
+
+@final
+class NoExtractor(Extractor):
+    """Extractor of images whose channels no network is made for: it has no features.
+
+    Metrics that take images themselves do without them.
+    """
+
+    name = "none"
+    distance = "fd-none"
+    feature_size = 0
+    has_logits = False
+    resize_rule = "none"
+    weights_hash = "none"
+    channels = ()
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        resize_rule: str | None = None,
+        device: torch.device = CPU,
+        download: bool = False,
+    ) -> None:
+        self.device = device
+
+    def __call__(self, images: Tensor) -> Features:
+        """Raises ValueError: there are no features."""
+        raise ValueError(f"no extractor sees {images.shape[1]} channels; take --metrics power-spectrum")
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:

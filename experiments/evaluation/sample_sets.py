@@ -21,6 +21,7 @@ from experiments.core.options import describe_options, split_key, unknown_option
 from experiments.core.processes import from_first, share_out
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
+from experiments.core.units import PixelUnits, units_of
 from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
@@ -53,7 +54,10 @@ class SampleSet(ABC):
     def __len__(self) -> int: ...
 
     def batches(self) -> Iterator[Tensor]:
-        """All samples in order on the CPU, uint8 `(B, C, H, W)` or float32 `(B, 2)`, anew with each call."""
+        """All samples in order on the CPU, images `(B, C, H, W)` or points `(B, 2)`, anew with each call.
+
+        Images are uint8, or with units float32 in [0, 255], not rounded. Points are float32.
+        """
         return share_out(lambda make: make().cpu(), self.batch_makers())
 
     @abstractmethod
@@ -82,7 +86,7 @@ class DataSamples(SampleSet):
     def _fetch(self, indices: Tensor) -> Tensor:
         """Fetches samples of the data. Raises UsageError for one that cannot be read."""
         with usage_errors():
-            return self.data.fetch(indices)
+            return pixels_of(self.data.fetch(indices), self.data.units)
 
     @property
     def class_counts(self) -> Tensor:
@@ -115,6 +119,7 @@ class GeneratedSamples(SampleSet):
         self.name, self.generator, self.settings = name, generator, settings
         self.shape = blueprint_of(settings).sample_shape
         self.count, self.seed, self.device = count, seed, device
+        self.units = units_of(settings.options)
 
     def __len__(self) -> int:
         return self.count
@@ -128,8 +133,10 @@ class GeneratedSamples(SampleSet):
             yield partial(self._make, make)
 
     def _make(self, make: Callable[[], Tensor]) -> Tensor:
-        """Makes a batch of samples; images are rounded."""
-        return to_uint8(make()) if self.is_images else make()
+        """Makes a batch of samples; images are rounded, unless they have units."""
+        if not self.is_images:
+            return make()
+        return to_uint8(make()) if self.units is None else to_pixels(make())
 
     def path_makers(self, epsilon: float = EPSILON) -> Iterator[Callable[[], Tensor]]:
         """Functions that make pairs of neighbours on paths of latents, float32 `(B, 2, …)`, `count` in all.
@@ -153,8 +160,18 @@ class GeneratedSamples(SampleSet):
     def _make_pairs(self, count: int, latents: Tensor, *label: Tensor) -> Tensor:
         """Makes samples of latents that are neighbours two by two, `(2 B, z_dim)`; at most `count` pairs."""
         pairs = self.generator(latents, *label).float()
-        pairs = pairs.add(1).mul(127.5).clamp(0, 255) if self.is_images else pairs
+        pairs = to_pixels(pairs) if self.is_images else pairs
         return pairs.unflatten(0, (BATCH, 2))[:count]
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """Converts images in [−1, 1] to pixels in [0, 255], clamped and not rounded."""
+    return images.add(1).mul(127.5).clamp(0, 255)
+
+
+def pixels_of(samples: Tensor, units: PixelUnits | None) -> Tensor:
+    """Converts samples of a data set to what is evaluated: images with units to pixels, others not at all."""
+    return samples if units is None else to_pixels(units.to_networks(samples))
 
 
 @dataclass(frozen=True)
@@ -163,7 +180,7 @@ class ImageFormat:
 
     Attributes:
         size: `(H, W)` in pixels.
-        channels: 1, 3 or 4.
+        channels: their number.
         fit: treatment of images of another aspect ratio.
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.images import from_uint8
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.core.processes import from_first
@@ -24,6 +25,7 @@ from metrics.extractors.core.extractor import Extractor, Features
 from metrics.path_length import EPSILON
 
 Numbers = dict[str, float]
+OF_PIXELS = ("pairs", "images")  # what metrics take that need no features
 WITHOUT_SAMPLES = ("none", "mixture")  # references of metrics that no real samples change
 
 
@@ -97,7 +99,7 @@ class TaskMetrics:
 
     def record(self, scored: ReferencedMetric, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
-        of_pixels = scored.metric.takes == "pairs"
+        of_pixels = scored.metric.takes in OF_PIXELS
         provenance = {} if of_pixels else self.extractor.description()
         reals = scored.features.samples
         changed, ranges = changed_options(self.options[scored.name]), narrowed_ranges(scored.metric)
@@ -106,7 +108,7 @@ class TaskMetrics:
             **({"options": changed} if changed else {}),
             **({"ranges": ranges} if ranges else {}),
             "n": [len(samples), len(reals)],
-            "quantization": quantization(provenance),
+            "quantization": "none" if reals.data.units else quantization(provenance),
             "seed": seed,
             "reference": reals.content_hash if of_pixels else scored.features.hash,
             **versions(),
@@ -125,6 +127,9 @@ class TaskMetrics:
                 self._feed("points", features.vectors)
                 self._feed("vectors", features.vectors)
                 self._feed("logits", features.logits)
+            if self._takers("images"):
+                assert made is not None
+                self._feed("images", from_uint8(made))
             if self._takers("pairs"):
                 assert isinstance(samples, TranslatedSamples)
                 assert made is not None
@@ -166,13 +171,13 @@ class TaskMetrics:
     def _with_features(self, samples: SampleSet) -> Iterator[tuple[Tensor | None, Features | None]]:
         """The samples, and their features, each where a metric takes them."""
         if any(self._takers(takes) for takes in ("points", "vectors", "logits")):
-            takes_pairs = bool(self._takers("pairs"))
+            takes_pixels = any(self._takers(takes) for takes in OF_PIXELS)
 
             def keep(batch: Tensor) -> Tensor | None:
-                return batch.cpu() if takes_pairs else None
+                return batch.cpu() if takes_pixels else None
 
             yield from extract_beside(keep, samples, self.extractor, self.meter)
-        elif self._takers("pairs"):
+        elif any(self._takers(takes) for takes in OF_PIXELS):
             advance = self.meter(samples.name, len(samples))
             for batch in samples.batches():
                 yield batch, None
@@ -201,6 +206,7 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
         "vectors": lambda: (reference.vectors,),
         "class-shares": lambda: (reference.samples.class_counts,),
         "mixture": lambda: reference.samples.data.mixture or (),
+        "images": lambda: (map(from_uint8, reference.samples.batches()),),
     }
     with usage_errors():
         arguments = (*needs[kind.reference](), *(() if options is None else (options,)))
@@ -222,6 +228,13 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
     samples, data = task.reals, task.reals.data
     if kind.takes == "path-vectors" and not task.has_paths:
         return "follows paths of latents, and a generator that translates has none"
+    if kind.takes == "images" and not samples.is_images:
+        return f"compares images, and {samples.name} is points"
+    if kind.takes not in OF_PIXELS and extractor.channels == ():
+        return (
+            f"needs features, and no extractor sees the {samples.shape[0]} channels of {samples.name}; take "
+            "--metrics power-spectrum"
+        )
     if kind.takes == "pairs" and not task.has_pairs:
         return (
             f"compares images with what they should be, which nobody knows of this run on {samples.name}; "

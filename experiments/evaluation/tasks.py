@@ -35,7 +35,14 @@ from experiments.evaluation.protocols import (
     ReferenceChoice,
 )
 from experiments.evaluation.references import Reference, open_references
-from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet
+from experiments.evaluation.sample_sets import (
+    BATCH,
+    DataSamples,
+    GeneratedSamples,
+    SampleSet,
+    pixels_of,
+    to_pixels,
+)
 from experiments.runs.generator import from_noise
 from gans.core.translation import AttributeTranslator, DomainTranslator
 
@@ -49,7 +56,7 @@ class TranslatedSamples(SampleSet):
     Args:
         inputs: the images to translate.
         translate: the generator; its dropout, if it stays on, draws as the seed says.
-        targets: uint8 images by their indices in the data; None where no truth is known.
+        targets: images by their indices in the data, as that has them; None where no truth is known.
     """
 
     def __init__(
@@ -76,12 +83,12 @@ class TranslatedSamples(SampleSet):
 
         Args:
             begin: number of the first one.
-            made: uint8 `(B, C, H, W)`.
+            made: as `batches` gives them.
         """
         assert self.targets is not None
         indices = self.inputs.order[begin : begin + len(made)]
         with usage_errors():
-            truth = self.targets(indices).to(made.device)
+            truth = pixels_of(self.targets(indices), self.inputs.data.units).to(made.device)
         return from_uint8(torch.stack([made, truth], dim=1))
 
     def _index_batches(self) -> tuple[Tensor, ...]:
@@ -91,9 +98,10 @@ class TranslatedSamples(SampleSet):
     @torch.no_grad()
     def _made_of(self, indices: Tensor) -> Tensor:
         with usage_errors():
-            images = from_uint8(self.inputs.data.fetch(indices).to(self.device))
+            pixels = pixels_of(self.inputs.data.fetch(indices), self.inputs.data.units)
         seed_all(self.seed, "translations", int(indices[0]))
-        return to_uint8(self.translate(images, indices).float())
+        made = self.translate(from_uint8(pixels.to(self.device)), indices).float()
+        return to_uint8(made) if self.inputs.data.units is None else to_pixels(made)
 
 
 class EvaluationTask(ABC):

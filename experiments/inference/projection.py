@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -14,6 +16,8 @@ from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for
+from experiments.core.units import PixelUnits
+from experiments.data.core.array_pictures import read_network_array, resize_array
 from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import Fit
 from experiments.data.core.decoding import REMEDY, UnreadableError, read_image
@@ -75,12 +79,18 @@ class LatentParameters(nn.Module):
         return self.centre + self.shifts * self.deviation
 
 
-def read_target(path: Path, size: tuple[int, int], channels: int, fit: Fit = "crop") -> Tensor:
+def read_target(
+    path: Path, size: tuple[int, int], channels: int, fit: Fit = "crop", units: PixelUnits | None = None
+) -> Tensor:
     """Reads an image file as uint8 `(C, H, W)`, brought to `size` as `--fit` does.
 
-    It may be of any size and kind. Raises UsageError for what is no image.
+    It may be of any size and kind. With units it is an array of numbers, and becomes float32 in [0, 255].
+    Raises UsageError for what is no image.
     """
     try:
+        if units is not None:
+            values = read_network_array(FolderStore(path.parent), path.name, channels, units)
+            return from_network_array(resize_array(values, size, fit))
         _, image = read_image(FolderStore(path.parent), path.name, channels)
     except UnreadableError as error:
         raise UsageError(str(error).removesuffix(REMEDY)) from error
@@ -88,10 +98,17 @@ def read_target(path: Path, size: tuple[int, int], channels: int, fit: Fit = "cr
     return torch.from_numpy(pixels).view(*size, channels).permute(2, 0, 1).contiguous()
 
 
+def from_network_array(values: NDArray[Any]) -> Tensor:
+    """Converts an array in [−1, 1] to float32 in [0, 255], not rounded."""
+    return torch.from_numpy(values.copy()).add(1).mul(127.5).clamp(0, 255)
+
+
 def project(
     space: LatentSpace, target: Tensor, steps: int, seed: int, advance: Callable[[int], None]
 ) -> Projection:
-    """Projects an image: searches for the latent whose sample is nearest to `target`, uint8 `(C, H, W)`.
+    """Projects an image: searches for the latent whose sample is nearest to `target`.
+
+    The target is `(C, H, W)` in [0, 255], uint8 or not rounded.
 
     It descends by Adam on the latents (Lipton & Tripathi 2017; Karras et al. 2020, appendix D), from
     the nearest of random samples, and ends with least squares. `advance` is called after every step.
@@ -180,7 +197,7 @@ def refine(space: LatentSpace, point: Tensor, image: Tensor) -> Tensor:
 
 def projection_sheet(target: Tensor, found: Projection) -> Image.Image:
     """Draws the image, and beside it the nearest sample."""
-    images = torch.stack([target, to_uint8(found.sample)])
+    images = torch.stack([target.float().round().to(torch.uint8), to_uint8(found.sample)])
     return draw_sheet([SheetRow(f"{found.psnr:.1f} dB", images, ("image", "sample"))])
 
 

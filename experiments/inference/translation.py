@@ -4,21 +4,26 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from experiments.core.array_writing import array_bytes
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.files import AtomicWriter
+from experiments.core.files import AtomicWriter, make_parent_folders
 from experiments.core.images import to_pillow, to_uint8, write_picture
 from experiments.core.seeds import make_deterministic, seed_all
+from experiments.core.units import PixelUnits
+from experiments.data.core.array_pictures import read_network_array
 from experiments.data.core.conversion import convert, resize
-from experiments.data.core.decoding import IMAGE_ENDINGS, REMEDY, UnreadableError, read_image
+from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, REMEDY, UnreadableError, read_image
 from experiments.data.core.image_files import NAMED
 from experiments.data.folder import FolderStore, images_below
-from experiments.inference.translation_targets import Target, as_input
+from experiments.inference.translation_targets import Target, as_input, resized
 
 log = logging.getLogger("gans")
 
@@ -46,9 +51,16 @@ class TranslationItem(NamedTuple):
             return image, None
         return convert(image, channels), image.getchannel("A") if header.channels == 4 else None
 
+    def read_array(self, channels: int, units: PixelUnits) -> NDArray[Any]:
+        """Reads the image as networks see it, in the units of the run. Raises UnreadableError."""
+        return read_network_array(FolderStore(self.folder), self.name, channels, units)
 
-def find_images(inputs: Sequence[Path], out: str, force: bool) -> list[TranslationItem]:
+
+def find_images(inputs: Sequence[Path], out: str, force: bool, ending: str = ".png") -> list[TranslationItem]:
     """Finds all image files to translate, with the files of their results; logs which files are left out.
+
+    Args:
+        ending: of the results.
 
     Raises UsageError for a file that is not there, and where a result would take the place of an input, of
     another result or, without `force`, of any file.
@@ -58,7 +70,7 @@ def find_images(inputs: Sequence[Path], out: str, force: bool) -> list[Translati
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise UsageError(f"--out {out} is a file; give a folder")
-    items = [item for path in inputs for item in _items_of(path, target)]
+    items = [item for path in inputs for item in _items_of(path, target, ending)]
     files = {item.file.resolve() for item in items}
     becomes: dict[Path, TranslationItem] = {}
     for item in items:
@@ -75,12 +87,12 @@ def find_images(inputs: Sequence[Path], out: str, force: bool) -> list[Translati
     return items
 
 
-def _items_of(path: Path, out: Path) -> list[TranslationItem]:
+def _items_of(path: Path, out: Path, ending: str) -> list[TranslationItem]:
     """Items of an image file, or of all images below a folder."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; give image files, or folders of them")
     if not path.is_dir():
-        return [TranslationItem(path.parent, path.name, out / f"{_stem(path.name)}.png")]
+        return [TranslationItem(path.parent, path.name, out / f"{_stem(path.name)}{ending}")]
     if out.resolve().is_relative_to(path.resolve()):
         # Else the results of one translation would be among the images of the next.
         raise UsageError(f"--out {out} is in {path}, whose images are translated; take a folder outside")
@@ -88,18 +100,27 @@ def _items_of(path: Path, out: Path) -> list[TranslationItem]:
         names, remarks = images_below(path)
     for remark in remarks:
         log.info(f"{path}: {remark}")
-    return [TranslationItem(path, name, out / f"{_stem(name)}.png") for name in names]
+    return [TranslationItem(path, name, out / f"{_stem(name)}{ending}") for name in names]
 
 
 def _stem(name: str) -> str:
     """Name of a file without its ending, if that is the ending of an image."""
-    return str(Path(name).with_suffix("")) if name.lower().endswith(IMAGE_ENDINGS) else name
+    return (
+        str(Path(name).with_suffix("")) if name.lower().endswith((*IMAGE_ENDINGS, *ARRAY_ENDINGS)) else name
+    )
 
 
 def check_readable(
-    items: Sequence[TranslationItem], skip_bad: bool, advance: Callable[[int], None]
+    items: Sequence[TranslationItem],
+    skip_bad: bool,
+    advance: Callable[[int], None],
+    channels: int = 3,
+    units: PixelUnits | None = None,
 ) -> list[TranslationItem]:
     """Reads every image once, before the first is translated; returns those that can be read.
+
+    Args:
+        channels, units: those of the run.
 
     So a bad file leaves nothing behind. Raises UsageError for it, or where there is no good one; with
     `skip_bad` logs which are bad.
@@ -107,7 +128,7 @@ def check_readable(
     good, bad = [], []
     for item in items:
         try:
-            item.read(3)
+            _ = item.read(3) if units is None else item.read_array(channels, units)
             good.append(item)
         except UnreadableError as error:
             if not skip_bad:
@@ -130,12 +151,14 @@ class InputFormat(NamedTuple):
         channels: those of the run.
         multiple: number that sides must be multiples of; None where they must be those of the training.
         device: where the network is.
+        units: of images beyond 8 bits.
     """
 
     size: tuple[int, int]
     channels: int
     multiple: int | None
     device: torch.device
+    units: PixelUnits | None = None
 
     def through(self, target: Target, image: Image.Image) -> Image.Image:
         """Translates an image; the result has the same size."""
@@ -143,13 +166,27 @@ class InputFormat(NamedTuple):
         if self.multiple is None:
             made = target.change(image, as_input(resize(image, self.size, "stretch")).to(self.device))
             return resize(to_pillow(to_uint8(made[0])), own, "stretch")
+        return to_pillow(to_uint8(self._padded(target, image, own)))
+
+    def array_through(self, target: Target, image: NDArray[Any]) -> Tensor:
+        """Translates an array `(H, W, C)` in [−1, 1] to `(C, H, W)` of the same size."""
+        own = (image.shape[0], image.shape[1])
+        if self.multiple is None:
+            made = target.change(image, as_input(resized(image, self.size, "stretch")).to(self.device))
+            back = resized(made[0].float().cpu().permute(1, 2, 0).numpy(), own, "stretch")
+            return torch.from_numpy(np.ascontiguousarray(back.transpose(2, 0, 1)))
+        return self._padded(target, image, own).float().cpu()
+
+    def _padded(self, target: Target, image: Image.Image | NDArray[Any], own: tuple[int, int]) -> Tensor:
+        """Translates an image with a reflected border, which is cut off: `(C, H, W)`."""
+        assert self.multiple is not None
         sides = [
             padded_side(side, self.multiple, trained) for side, trained in zip(own, self.size, strict=True)
         ]
         rows, columns = (mirror_indices(side, wanted) for side, wanted in zip(own, sides, strict=True))
         made = target.change(image, as_input(image)[:, :, rows][:, :, :, columns].to(self.device))
         top, left = ((wanted - side) // 2 for side, wanted in zip(own, sides, strict=True))
-        return to_pillow(to_uint8(made[0])[:, top : top + own[0], left : left + own[1]])
+        return made[0][:, top : top + own[0], left : left + own[1]]
 
 
 def padded_side(side: int, multiple: int, trained: int) -> int:
@@ -186,6 +223,10 @@ def translate_files(
     make_deterministic()
     writer = AtomicWriter()
     for item in items:
+        if frame.units is not None:
+            _translate_array(item, frame, frame.units, target, seed, writer)
+            advance(1)
+            continue
         with usage_errors():
             image, alpha = item.read(frame.channels)
         seed_all(seed, "translate", item.file.name)
@@ -194,3 +235,20 @@ def translate_files(
             result.putalpha(alpha)
         write_picture(item.result, result, writer)
         advance(1)
+
+
+def _translate_array(
+    item: TranslationItem,
+    frame: InputFormat,
+    units: PixelUnits,
+    target: Target,
+    seed: int,
+    writer: AtomicWriter,
+) -> None:
+    """Translates an image beyond 8 bits, and writes the result in its original units."""
+    with usage_errors():
+        image = item.read_array(frame.channels, units)
+    seed_all(seed, "translate", item.file.name)
+    values = units.to_depth(frame.array_through(target, image))
+    with make_parent_folders(item.result):
+        writer.write(item.result, array_bytes(values, item.result.suffix))

@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.images import from_uint8
 from experiments.core.settings import Settings
+from experiments.data.core.array_pictures import resize_array
 from experiments.data.core.conversion import resize
+from experiments.data.core.dataset import Fit
 from experiments.runs.generator import load_critic
 from gans.core.attributes import (
     AttributeCritic,
@@ -33,11 +36,11 @@ class Target(NamedTuple):
     Attributes:
         words: such as `B`, or `hue=red,filled=1`.
         change: the whole image, in the run's channels, and the network's input of it `(1, C, H, W)` → the
-            network's output.
+            network's output. An image beyond 8 bits is an array `(H, W, C)` in [−1, 1].
     """
 
     words: str
-    change: Callable[[Image.Image, Tensor], Tensor]
+    change: Callable[[Image.Image | NDArray[Any], Tensor], Tensor]
 
 
 def resolve_target(
@@ -127,15 +130,15 @@ class AttributeChange:
         self.network, self.groups, self.asked, self.critic = network, groups, asked, critic
         self.size, self.fit = settings.image_size, settings.fit
 
-    def __call__(self, image: Image.Image, x: Tensor) -> Tensor:
+    def __call__(self, image: Image.Image | NDArray[Any], x: Tensor) -> Tensor:
         return self.network.translate(x, self.rows(image, x.device))
 
-    def rows(self, image: Image.Image, device: torch.device) -> Tensor:
+    def rows(self, image: Image.Image | NDArray[Any], device: torch.device) -> Tensor:
         """All attributes that the translation is to have, `(1, D)`."""
         rows = torch.zeros(1, len(column_names(self.groups)), device=device)
         if self.critic is not None and self.size is not None:
             seen: Any = self.fit or "crop"  # as the run brought its own images to its size
-            shown = as_input(resize(image, self.size, seen)).to(device)
+            shown = as_input(resized(image, self.size, seen)).to(device)
             rows = most_likely_rows(self.groups, self.critic.to(device).classify(shown))
         for name, value in self.asked.items():
             rows = with_value(self.groups, rows, name, value)
@@ -151,7 +154,16 @@ def critic_of(path: Path, settings: Settings) -> AttributeCritic | None:
     return critic if isinstance(critic, AttributeCritic) else None
 
 
-def as_input(image: Image.Image) -> Tensor:
-    """Converts an 8-bit image to the input of a network, `(1, C, H, W)` in [−1, 1]."""
+def resized(image: Any, size: tuple[int, int], fit: Fit) -> Any:
+    """Resizes an image, or an array `(H, W, C)`, as `--fit` says; returns one of the same kind."""
+    if isinstance(image, np.ndarray):
+        return resize_array(image, size, fit).transpose(1, 2, 0)
+    return resize(image, size, fit)
+
+
+def as_input(image: Image.Image | NDArray[Any]) -> Tensor:
+    """Converts an 8-bit image, or an array `(H, W, C)` in [−1, 1], to `(1, C, H, W)` in [−1, 1]."""
+    if isinstance(image, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
     pixels = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
     return from_uint8(pixels.permute(2, 0, 1)[None])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import FIELDS, Settings, read_setting
+from experiments.core.units import units_from, units_of
 from experiments.runs.checkpoint import hash_file, hash_path, read_hash, write_with_hash
 from experiments.runs.revisions import check_revision, with_earlier_options
 from experiments.runs.score_lines import LARGEST_PROGRESS, LARGEST_STEP, is_number
@@ -25,6 +27,7 @@ from metrics.core.safetensors_files import SafetensorsContent, read_safetensors
 MOST_UNVERIFIED_BYTES = 2**30  # of an export of a version that wrote no hash; StyleGAN2's have 120 MB
 METADATA_KEY = "gans"  # one key only: with several, safetensors writes them in random order
 PUBLISHED_KEY = "format"  # in the metadata of files with published names
+UNITS_KEY = "units"  # of images beyond 8 bits: the values that are −1 and 1, and their type
 NETWORK_KEY = "network"  # the published name of the one network of such a file
 # The settings that build each of them; no paths, so that equal runs give equal bytes.
 SHARED = ("arch", "image_size", "channels", "width", "classes", "attributes")
@@ -59,6 +62,8 @@ def describe_network(settings: Settings, player: Role) -> JsonObject:
     # options of the architecture, and of what else this player is built from
     own = ("arch", *NEEDED[player])
     description |= {key: v for key, v in network_options(settings).items() if key.partition(".")[0] in own}
+    units = units_of(settings.options)
+    description |= {UNITS_KEY: list(units)} if units else {}
     revision = registry.load("architecture", settings.arch).revision
     return description | ({"revision": revision} if revision > 1 else {})
 
@@ -145,12 +150,14 @@ def open_export(path: Path, player: Role = "generator") -> ExportedNetwork:
         values = {name: read_setting(name, description[name]) for name in NEEDED[player]}
         options = {key: value for key, value in description.items() if "." in key}
         revision = int(description.get("revision", 1))
+        units = units_from(description.get(UNITS_KEY))
         step, kimg = _progress(description)
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(
             f"{path} is not a {player} exported by gans; gans import reads published weights"
         ) from error
     settings = settings_from({name: values.get(name, f.default) for name, f in FIELDS.items()} | options)
+    settings = replace(settings, options={**settings.options, **(units.options if units else {})})
     check_revision(settings.arch, revision, str(path))
     settings = with_earlier_options(settings, revision)
     try:

@@ -19,6 +19,7 @@ def option(default: Any, help: str, **bounds: Any) -> Any:
             `shapes_network=True` where networks with another value are other networks, so that an export
             has to name it; and `is_schedulable=True` where its component reads it from `self.options`
             whenever it trains (an optimizer: from its parameter groups), so that this number, a float, may
-            move over a run. The EMA and exports do not follow.
+            move over a run. The EMA and exports do not follow. `reader` is a function that reads and checks a
+            value which its type does not describe, and raises ValueError.
     """
     return field(default=default, metadata={"help": help, **bounds})

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from metrics.core.level import Level
 
-Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors", "pairs"]
-Reference = Literal["none", "statistics", "vectors", "class-shares", "mixture"]
+Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors", "pairs", "images"]
+Reference = Literal["none", "statistics", "vectors", "class-shares", "mixture", "images"]
 
 
 class Metric(ABC):
@@ -21,11 +21,12 @@ class Metric(ABC):
     Attributes:
         takes: what `update` gets of N samples: points in the plane `(N, 2)`; an extractor's feature vectors
             `(N, D)`; its logits `(N, K)`; its logits of each channel as a grey picture `(N, C, K)`; the
-            vectors of both ends of N small steps in latent space `(N, 2, D)`; or images in [−1, 1], each
-            beside the one that it should be `(N, 2, C, H, W)`.
+            vectors of both ends of N small steps in latent space `(N, 2, D)`; images in [−1, 1], each
+            beside the one that it should be `(N, 2, C, H, W)`; or images in [−1, 1] `(N, C, H, W)`.
         reference: what the constructor gets of the real data: nothing; `Statistics` of its feature vectors;
-            these vectors `(M, D)`; how frequent each class is `(K,)`; or, as two arguments, the centres
-            `(M, D)` and the deviation of a mixture of round Gaussians.
+            these vectors `(M, D)`; how frequent each class is `(K,)`; as two arguments, the centres
+            `(M, D)` and the deviation of a mixture of round Gaussians; or the images, in batches
+            `(B, C, H, W)` in [−1, 1], to be gone through once.
         higher_is_better: the direction of each score. A score that is not named here has none: a standard
             error, a deviation.
         ranges: the smallest and largest value that each score can have: of the class whatever the data, of

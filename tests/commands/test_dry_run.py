@@ -40,7 +40,7 @@ def test_dry_run_through_a_pipe_keeps_a_setting_on_a_line(gans: Gans, workplace:
     shown = gans("run --arch dcgan --image-size 8 --batch-size 1 --dry-run --data", f"folder:{folder}").out
     assert f"folder:{folder}" in shown
     found = [line.split()[0] for line in shown.splitlines() if line.strip()]
-    options = ["data.range", *OPTIONS_OF_ALL]
+    options = ["data.depth", "data.range", *OPTIONS_OF_ALL]
     assert [name for name in found if is_setting(name)] == [*FIELDS, *options]
     assert len(found) == len(FIELDS) + len(options) + 5, "a heading, the settings, and four sizes"
 

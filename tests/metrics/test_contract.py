@@ -27,6 +27,7 @@ SHAPES = {
     "channel-logits": (3, 4),
     "path-vectors": (2, 8),
     "pairs": (2, 3, 8, 8),
+    "images": (5, 8, 8),
 }
 
 
@@ -56,6 +57,7 @@ def filled(name: str) -> tuple[Metric, torch.Tensor]:
         "statistics": (moments.statistics(),),
         "class-shares": (torch.arange(1, 9),),
         "mixture": (torch.eye(2), 0.1),
+        "images": (torch.randn(400, 5, 8, 8).split(64),),
     }
     return kind(*references[kind.reference]), torch.randn(400, *SHAPES[kind.takes])
 

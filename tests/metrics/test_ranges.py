@@ -119,6 +119,10 @@ def better_and_worse(takes: str) -> tuple[Tensor, Tensor]:
         "channel-logits": lambda: (logits(triples, 4, 9.0), logits(black, 4, 9.0)),
         "path-vectors": lambda: (pairs(step, step + 1e-6), pairs(step, step + 1e-4 * torch.randn(400, 8))),
         "pairs": lambda: (pairs(picture, picture + 0.01), pairs(picture, -picture)),
+        "images": lambda: (
+            torch.randn(400, 3, 8, 8),
+            2 + 3 * torch.randn(400, 1, 8, 8).expand(-1, 3, -1, -1),
+        ),
     }
     return options[takes]()
 
@@ -133,6 +137,7 @@ def test_better_samples_score_in_the_declared_direction(name: str) -> None:
         "statistics": (moments(REAL),),
         "class-shares": (torch.ones(8),),
         "mixture": (torch.eye(2), 0.1),
+        "images": ([torch.randn(400, 3, 8, 8)],),
     }
     arguments = references[kind.reference] + ((FEW,) if name == "kid" else ())
     found = []

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.core.attribute_files import CELEBA, CSV
-from experiments.data.core.decoding import IMAGE_ENDINGS
+from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS
 from experiments.data.core.label_files import DATASET_JSON
 from experiments.data.core.split_names import is_held_out_name, read_split_name, split_names_among
 
@@ -74,20 +74,21 @@ class Splits(NamedTuple):
 def sorted_image_paths(paths: Iterable[str]) -> list[str]:
     """Filters the paths of visible image files and sorts them by their bytes, alike in every locale.
 
-    Paths that are too long, or lie in too many folders, are none of them.
+    Where there are none, arrays of numbers (`.npy`, `.exr`) are the images. Paths that are too long, or lie
+    in too many folders, are none of them.
     """
-    return sorted(
-        (path for path in paths if not _is_too_long(path) and _is_visible(path) and _is_image(path)),
-        key=_bytes_of,
-    )
+    visible = [path for path in paths if not _is_too_long(path) and _is_visible(path)]
+    images = [path for path in visible if _is_image(path)] or [path for path in visible if _is_array(path)]
+    return sorted(images, key=_bytes_of)
 
 
 def remarks_on_files(paths: Iterable[str]) -> tuple[str, ...]:
     """Makes remarks on the visible files that their endings or their paths leave out."""
     paths = list(paths)
     long = [path for path in paths if _is_too_long(path)]
-    others = [path for path in paths if not _is_too_long(path) and _is_visible(path) and not _is_image(path)]
-    others = [path for path in others if _file_name(path) not in SIDE_FILES]
+    visible = [path for path in paths if not _is_too_long(path) and _is_visible(path)]
+    is_image = _is_image if any(map(_is_image, visible)) else _is_array
+    others = [path for path in visible if not is_image(path) and _file_name(path) not in SIDE_FILES]
     remarks = []
     if others:
         whose = "its ending" if len(others) == 1 else "their endings"
@@ -258,6 +259,10 @@ def _is_too_long(path: str) -> bool:
 
 def _is_image(path: str) -> bool:
     return path.lower().endswith(IMAGE_ENDINGS)
+
+
+def _is_array(path: str) -> bool:
+    return path.lower().endswith(ARRAY_ENDINGS)
 
 
 def _file_name(path: str) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.seeds import generator_for
+from experiments.core.units import value_bytes
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.memory import memory_for_data
@@ -145,4 +146,4 @@ def device_for_data(data: DataSet, device: torch.device) -> torch.device | None:
 
 def data_bytes(data: DataSet) -> int:
     """Bytes that the samples of a data set take in memory."""
-    return len(data) * prod(data.sample_shape) * (1 if data.is_images else 4)
+    return len(data) * prod(data.sample_shape) * (value_bytes(data.units) if data.is_images else 4)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.named_values import SettingValues
+from experiments.core.units import PixelUnits
 from gans.core.attributes import AttributeGroup as AttributeGroup
 from gans.core.attributes import Attributes as Attributes
 
@@ -38,6 +39,7 @@ class DataSet(ABC):
         points
             are drawn from, if their modes can be told apart.
         attributes: attributes of every sample beside its class; None without attributes.
+        units: of images beyond 8 bits: which of their values become −1 and 1; None for 8 bits and for points.
         remarks: remarks for the user on how the set was read, a line each.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
@@ -48,6 +50,7 @@ class DataSet(ABC):
     channel_classes: tuple[str, ...] = ()
     mixture: tuple[Tensor, float] | None = None
     attributes: Attributes | None = None
+    units: PixelUnits | None = None
     remarks: tuple[str, ...] = ()
     on_demand: bool = False
 
@@ -61,7 +64,10 @@ class DataSet(ABC):
 
     @abstractmethod
     def fetch(self, indices: Tensor) -> Tensor:
-        """Fetches samples at `indices` (int64, `(B,)`): uint8 `(B, C, H, W)`, or float32 points `(B, 2)`."""
+        """Fetches samples at `indices` (int64, `(B,)`): images `(B, C, H, W)`, or float32 points `(B, 2)`.
+
+        Images are uint8, or with `units` values of their depth.
+        """
 
 
 class InMemoryData(DataSet):
@@ -110,7 +116,7 @@ def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> In
         for part in parts:  # into their place: joined afterwards they would take their memory twice
             samples[part[0] : part[-1] + 1] = data.fetch(part)
     held = InMemoryData(samples, data.labels, data.classes)
-    held.attributes, held.remarks = data.attributes, data.remarks
+    held.attributes, held.remarks, held.units = data.attributes, data.remarks, data.units
     return held
 
 
@@ -178,7 +184,7 @@ class Native:
 
     Attributes:
         size: (height, width).
-        channels: 1, 3 or 4.
+        channels: 1 grey, 3 RGB, 4 RGBA, or any other number.
         first: the size of its first sample, where samples may differ.
     """
 
@@ -226,7 +232,7 @@ class Source(ABC):
 
     @abstractmethod
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """Opens the data at `size` (height, width) with `channels` (1, 3 or 4); both are None for points."""
+        """Opens the data at `size` (height, width) with `channels`; both are None for points."""
 
     def found_options(self) -> Any:
         """The options, with what was found in the data in the place of "auto". Raises ValueError."""

@@ -7,13 +7,14 @@ import struct
 import weakref
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.core.paths import cache_folder
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]  # uint8, or the type of arrays of numbers
 SPARE_BYTES = 2**30  # left free on the disk, for what the run itself writes
 FORMAT = "1"  # of the files below; another number, another key
 

@@ -4,13 +4,14 @@ import io
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
+from experiments.core.units import PixelUnits
 from experiments.data.core import sixteen_bits
 from experiments.data.core.conversion import channels_of, convert
 from experiments.data.core.memory import Allowance
@@ -39,6 +40,7 @@ FORMATS = {
 _LIBRARIES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
 _SUPPORTED = features.get_supported()
 READABLE = tuple(name for name in FORMATS if _LIBRARIES.get(name) in (None, *_SUPPORTED))
+ARRAY_ENDINGS = (".npy", ".exr")  # of pictures as arrays of numbers, looked for where there are no others
 IMAGE_ENDINGS = tuple(ending for name in READABLE for ending in FORMATS[name])
 MOST_BYTES = 192 * 2**20  # of a file
 # Memory of decoding: of one image, and of all that are decoded at once. A pixel takes, with all copies, so
@@ -53,7 +55,7 @@ MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
 MOST_WHOLE_BYTES, FILE_COPIES = 96 * 2**20, 4
 LARGE_BYTES = 16 * 2**20  # larger files are read one at a time, so that several do not fill the memory
 STEP_BYTES = 2**20
-_large_file = threading.Lock()
+large_file = threading.Lock()
 TOO_LARGE = "has more than {:,} pixels, too many to be read safely: shrink it"
 REMEDY = " (--skip-bad leaves such files out)"
 
@@ -70,11 +72,16 @@ class Store(ABC):
     """A store of files, such as a folder or a zip file, used by several threads at once.
 
     Attributes:
-        value_range: values of 16-bit images that become black and white.
+        value_range: values of 16-bit images that become black and white, where they are brought to 8 bits.
+        holds_arrays: whether its images are read as arrays of numbers, in the type `array_type`.
+        units: units of these arrays; None for those of 8 bits.
         remarks: lines on files that cannot be told apart by their paths.
     """
 
     value_range: tuple[int, int] = WHOLE_RANGE
+    holds_arrays: bool = False
+    array_type: str = "uint8"
+    units: PixelUnits | None = None
     remarks: tuple[str, ...] = ()
 
     @abstractmethod
@@ -102,44 +109,38 @@ class Header(NamedTuple):
     channels: int
 
 
-def first_header(store: Store, names: Sequence[str], skip_bad: bool = False) -> Header | None:
-    """The header of the first image.
-
-    With `skip_bad`, it is that of the first whose header can be read, and None where there is none, which
-    `open_images` says.
-    """
-    for name in names:
-        try:
-            return read_header(store, name)
-        except UnreadableError:
-            if not skip_bad:
-                raise
-    return None
-
-
 def read_header(store: Store, name: str) -> Header:
     """Reads size and kind of a file, mostly without its pixels. Raises UnreadableError."""
-    with _name_file_in_errors(store, name):
-        with _opened(store, name) as (file, image):
+    with name_file_in_errors(store, name):
+        with opened(store, name) as (file, image):
             channels = channels_of(image)
             if not is_turned_by_decoding(image, file):
                 return Header(*upright_size(image, file), channels)
             memory = image.width * image.height * _pixel_bytes(image, WHOLE_RANGE)
         # Opened anew, so that all memory is asked for at once: who waits for it holds none.
-        with _opened(store, name, memory) as (file, image):
+        with opened(store, name, memory) as (file, image):
             return Header(*upright_size(image, file), channels)
 
 
 def read_image(store: Store, name: str, channels: int) -> tuple[Header, Image.Image]:
     """Reads an image file, upright, in 8 bits; an animation's first frame. Raises UnreadableError."""
-    with _name_file_in_errors(store, name), store.open(name) as file:
+    with name_file_in_errors(store, name), store.open(name) as file:
         content = io.BytesIO()
-        if _read_some(file, content, LARGE_BYTES):
+        if read_some(file, content, LARGE_BYTES):
             return _decode(content, channels, store.value_range)
-        with _large_file:
+        with large_file:
             most = _most_bytes(bytes(content.getbuffer()[:12]))
-            _check_size(_read_some(file, content, most), most)
+            check_size(read_some(file, content, most), most)
             return _decode(content, channels, store.value_range)
+
+
+def read_whole(store: Store, name: str) -> io.BytesIO:
+    """Reads a file whole, from its beginning on. Raises ValueError for one of more than 192 MiB."""
+    with store.open(name) as file:
+        content = io.BytesIO()
+        check_size(read_some(file, content, MOST_BYTES), MOST_BYTES)
+        content.seek(0)
+        return content
 
 
 def read_content(store: Store, name: str) -> bytes:
@@ -147,7 +148,7 @@ def read_content(store: Store, name: str) -> bytes:
     try:
         with store.open(name) as file:
             content = io.BytesIO()
-            _check_size(_read_some(file, content, MOST_TEXT_BYTES), MOST_TEXT_BYTES)
+            check_size(read_some(file, content, MOST_TEXT_BYTES), MOST_TEXT_BYTES)
             return content.getvalue()
     except Exception as error:  # a damaged zip file raises anything
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -167,13 +168,13 @@ def read_extremes(store: Store, name: str) -> Extremes | None:
 
     Raises UnreadableError.
     """
-    with _name_file_in_errors(store, name):
-        with _opened(store, name) as (_, image):
+    with name_file_in_errors(store, name):
+        with opened(store, name) as (_, image):
             pixels, is_grey = image.width * image.height, sixteen_bits.is_16_bit_grey(image)
             if not (is_grey or (sixteen_bits.is_16_bit_colour(image) and pixels <= MOST_SURVEYED_PIXELS)):
                 return None
-        with _opened(store, name, pixels * (PIXEL_BYTES if is_grey else sixteen_bits.PIXEL_BYTES)) as opened:
-            return _extremes_of(*opened)
+        with opened(store, name, pixels * (PIXEL_BYTES if is_grey else sixteen_bits.PIXEL_BYTES)) as found:
+            return _extremes_of(*found)
 
 
 def _extremes_of(file: BinaryIO, image: Image.Image) -> Extremes:
@@ -189,7 +190,7 @@ def _extremes_of(file: BinaryIO, image: Image.Image) -> Extremes:
 
 
 @contextmanager
-def _opened(store: Store, name: str, memory: int = 0) -> Iterator[tuple[BinaryIO, Image.Image]]:
+def opened(store: Store, name: str, memory: int = 0) -> Iterator[tuple[BinaryIO, Image.Image]]:
     """Opens an image file, of which only the header is read, when there is memory for it.
 
     Args:
@@ -198,10 +199,10 @@ def _opened(store: Store, name: str, memory: int = 0) -> Iterator[tuple[BinaryIO
     with store.open(name) as file:
         size, most = store.size_of(name), _most_bytes(file.read(12))
         file.seek(0)
-        _check_size(size <= most, most)
+        check_size(size <= most, most)
         with (
-            _large_file if size > LARGE_BYTES else nullcontext(),
-            _decoded_at_once.taken(memory + (FILE_COPIES * size if most == MOST_WHOLE_BYTES else 0)),
+            large_file if size > LARGE_BYTES else nullcontext(),
+            decoded_at_once.taken(memory + (FILE_COPIES * size if most == MOST_WHOLE_BYTES else 0)),
             _open(file) as image,
         ):
             yield file, image
@@ -239,7 +240,7 @@ def _decode(content: BinaryIO, channels: int, value_range: tuple[int, int]) -> t
     """Decodes the content of an image file."""
     with _open(content, value_range) as image:
         pixels, native = image.width * image.height, channels_of(image)
-        with _decoded_at_once.taken(pixels * _pixel_bytes(image, value_range)):
+        with decoded_at_once.taken(pixels * _pixel_bytes(image, value_range)):
             whole: Image.Image = image
             if _scales_colours(image, value_range):
                 image.load()  # what a PNG file says of its orientation may stand at its end
@@ -248,7 +249,7 @@ def _decode(content: BinaryIO, channels: int, value_range: tuple[int, int]) -> t
             return Header(whole.height, whole.width, native), convert(whole, channels, value_range)
 
 
-def _read_some(file: BinaryIO, content: BinaryIO, most: int) -> bool:
+def read_some(file: BinaryIO, content: BinaryIO, most: int) -> bool:
     """Reads a file in steps; returns whether that was all, or there are more than `most` bytes."""
     while content.tell() <= most:
         step = file.read(STEP_BYTES)
@@ -258,24 +259,24 @@ def _read_some(file: BinaryIO, content: BinaryIO, most: int) -> bool:
     return False
 
 
-def _check_size(is_whole: bool, most: int) -> None:
+def check_size(is_whole: bool, most: int) -> None:
     if not is_whole:
         raise ValueError(f"it has more than {most // 2**20} MiB, too many to be read safely")
 
 
-_decoded_at_once = Allowance(MOST_DECODING_BYTES)
+decoded_at_once = Allowance(MOST_DECODING_BYTES)
 
 
 @contextmanager
-def _name_file_in_errors(store: Store, name: str) -> Iterator[None]:
+def name_file_in_errors(store: Store, name: str) -> Iterator[None]:
     """Turns any error while a file is read into one line that names the file."""
     bombs = ("error", None, Image.DecompressionBombWarning, None, 0)
     if bombs not in warnings.filters:  # Pillow would print its warning in the midst of a run, and go on
         warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
         yield
-    except MemoryError:
-        raise  # says nothing of the file
+    except (MemoryError, UnreadableError):
+        raise  # says nothing of the file, or says it already
     except Exception as error:  # decoders of damaged files raise anything
         reason = f"cannot be read: {' '.join(str(error).split()) or type(error).__name__}"
         if isinstance(error, TooLargeError):

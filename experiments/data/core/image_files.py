@@ -3,26 +3,22 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import PIL
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from experiments.core.units import value_bytes
+from experiments.data.core.array_files import first_header, read_header
+from experiments.data.core.array_pictures import read_array, resize_array
 from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
-from experiments.data.core.decoding import (
-    REMEDY,
-    Header,
-    Store,
-    UnreadableError,
-    first_header,
-    read_header,
-    read_image,
-)
+from experiments.data.core.decoding import REMEDY, Header, Store, UnreadableError, read_image
 from experiments.data.core.memory import memory_for_data
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
@@ -85,11 +81,13 @@ def open_files(
     if channels is None:
         header = first_header(store, names, access.skip_bad)
         channels = header.channels if header else 3
-    if channels not in CHANNELS:
-        raise ValueError(f"images have 1, 3 or 4 channels, not {channels}")
+    if channels not in CHANNELS and not store.holds_arrays:
+        raise ValueError(
+            f"images have 1, 3 or 4 channels, not {channels}; .npy and TIFF files may have others"
+        )
     images = ImageFiles(store, names, size, channels, fit, half)
     limit = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
-    if not access.stream and len(names) * channels * size[0] * size[1] <= limit:
+    if not access.stream and len(names) * channels * size[0] * size[1] * value_bytes(store.units) <= limit:
         data = images.held(access.skip_bad)
         return data, images.kept
     images.use_cache(access.skip_bad)
@@ -119,7 +117,8 @@ class ImageFiles(DataSet):
 
     Args:
         store: where the files lie; names: which of its files are the samples, in that order.
-        size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha.
+        size: (height, width) of the samples; channels: 1 grey, 3 RGB, 4 RGB with straight alpha; of arrays
+            any number.
         fit: how a file of another size is brought to `size`; "error" refuses it.
         half: which half of every file is the image; all of it if there is none.
     """
@@ -136,7 +135,8 @@ class ImageFiles(DataSet):
         half: Half | None = None,
     ) -> None:
         self.store, self.names, self.fit, self.half = store, tuple(names), fit, half
-        self.sample_shape = (channels, *size)
+        self.sample_shape, self.units = (channels, *size), store.units
+        self._type = np.dtype(store.array_type)
         self._kept: Sequence[int] = range(len(names))
         self._skipped: tuple[str, ...] = ()  # the remark on the others
         self.further_remarks: tuple[str, ...] = ()  # of the source
@@ -160,7 +160,7 @@ class ImageFiles(DataSet):
     def fetch(self, indices: Tensor) -> Tensor:
         """Fetches samples at `indices`, from any thread. Raises ValueError for a file that cannot be read."""
         files = [self._kept[index] for index in indices.tolist()]
-        samples = np.empty((len(files), *self.sample_shape), dtype=np.uint8)
+        samples = np.empty((len(files), *self.sample_shape), self._type)
 
         def read(slot: int) -> None:
             if self._cache is None or not self._cache.load(files[slot], samples[slot]):
@@ -173,7 +173,7 @@ class ImageFiles(DataSet):
 
     def held(self, skip_bad: bool) -> InMemoryData:
         """Loads all samples into memory: from the cache on disk, or decoded into both."""
-        samples = np.empty((len(self.names), *self.sample_shape), dtype=np.uint8)
+        samples = np.empty((len(self.names), *self.sample_shape), self._type)
         self._open_caches()
         cache = self._cache
         assert cache is not None
@@ -190,6 +190,7 @@ class ImageFiles(DataSet):
             if slot != index:
                 samples[slot] = samples[index]  # closes the gaps without a second copy of all
         data = InMemoryData(torch.from_numpy(samples[: len(self)]))
+        data.units = self.units
         is_worth_a_word = samples.nbytes >= SAID_BYTES
         data.remarks = self.remarks if is_worth_a_word else self._skipped
         return data
@@ -208,7 +209,7 @@ class ImageFiles(DataSet):
             if present[index] and self._first is not None:
                 return
             if skip_bad and not present[index]:
-                self._decode(index, np.empty(self.sample_shape, dtype=np.uint8))
+                self._decode(index, np.empty(self.sample_shape, self._type))
             else:
                 header = read_header(self.store, self.names[index])
                 self._compare(self.names[index], self._shown(self.names[index], header))
@@ -228,15 +229,17 @@ class ImageFiles(DataSet):
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [half] if half else []
         decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
+        decoder += [f"arrays of {self._type}"] if self.store.holds_arrays else []
         key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
-        return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)))
+        return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)) * self._type.itemsize)
 
     def _decode(self, index: int, out: Pixels) -> None:
         """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one.
 
         Of a file that shows two, the other half goes into its own cache, so that no file is decoded twice.
         """
-        whole, image = read_image(self.store, self.names[index], self.sample_shape[0])
+        read = read_array if self.store.holds_arrays else read_image
+        whole, image = read(self.store, self.names[index], self.sample_shape[0])
         header = self._shown(self.names[index], whole)
         self._compare(self.names[index], header)
         if self.half and self._cache_of_other_half is not None:
@@ -247,9 +250,12 @@ class ImageFiles(DataSet):
         if self._cache is not None:
             self._cache.save(index, out)
 
-    def _draw(self, image: Image.Image, out: Pixels) -> None:
+    def _draw(self, image: Image.Image | NDArray[Any], out: Pixels) -> None:
         """Draws an image into `out`, resized."""
         channels, height, width = self.sample_shape
+        if isinstance(image, np.ndarray):
+            out[...] = resize_array(image, (height, width), self.fit)
+            return
         pixels = np.asarray(resize(image, (height, width), self.fit))
         out[...] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
@@ -324,8 +330,10 @@ class ImageFiles(DataSet):
                 yield from results
 
 
-def _crop(image: Image.Image, half: Half) -> Image.Image:
+def _crop(image: Image.Image | NDArray[Any], half: Half) -> Image.Image | NDArray[Any]:
     """Crops a half out of an image of even width."""
+    if isinstance(image, np.ndarray):
+        return np.split(image, 2, axis=1)[half == "right"]
     width = image.width // 2
     left = 0 if half == "left" else width
     return image.crop((left, 0, left + width, image.height))

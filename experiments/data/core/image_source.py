@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
+from experiments.core.units import DEPTHS, PixelUnits
 from experiments.data.core.arrangement import Arrangement, arrange, remarks_on_files
+from experiments.data.core.array_files import ArrayKind, decide_type, find_kind
 from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import (
     AttributeGroup,
@@ -22,9 +24,17 @@ from experiments.data.core.dataset import (
     NoHeldOutDataError,
     Source,
 )
-from experiments.data.core.decoding import Store, read_content
+from experiments.data.core.decoding import Store, UnreadableError, read_content
 from experiments.data.core.image_files import add_remarks, open_images
 from experiments.data.core.label_files import DATASET_JSON, read_labels
+from experiments.data.core.picture_options import (
+    AUTO,
+    UNSTATED,
+    ValueRange,
+    check_range,
+    is_found_in_data,
+    read_range,
+)
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
     Survey,
@@ -35,6 +45,7 @@ from experiments.data.core.surveys import (
     remark_on_range,
     survey_headers,
 )
+from experiments.data.core.value_surveys import find_values_range, remark_on_view, remarks_on_values
 from losses.core.options import option
 
 S = TypeVar("S", bound=Store)
@@ -45,12 +56,19 @@ log = logging.getLogger("gans")
 class ImageFileOptions:
     """Options of sources of image files."""
 
-    range: tuple[int, int] | Literal["auto"] = option(
-        WHOLE_RANGE,
-        "Values of 16-bit images that become 0 and 255 (grey ones, and PNG and TIFF in colour); auto takes "
-        "the smallest and the largest of the training images.",
-        at_least=0,
-        at_most=65535,
+    range: tuple[Any, ...] | str = option(
+        UNSTATED,
+        "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
+        "such as p1,p99, or auto for the extremes of the training images. Without it, those of 16 bits are "
+        "brought to 8, and arrays take their extremes.",
+        reader=read_range,
+    )
+    depth: str = option(
+        "auto",
+        "Type in which values are held: uint8 brings images of 16 bits to 8; auto is that of the files where "
+        "a range is given or 8 bits cannot hold them, else uint8.",
+        choices=("auto", "uint8", *DEPTHS),
+        earlier="uint8",
     )
 
 
@@ -89,29 +107,71 @@ class ImageFileSource(Source, ABC):
 
         Raises ValueError for an empty range.
         """
-        if self.options.range == "auto":
-            return store  # `scaled_store` finds it, when the images are known
-        low, high = self.options.range
-        if low >= high:
-            raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
-        store.value_range = low, high
+        asked = self.options.range
+        if asked and not is_found_in_data(asked):  # else `scaled_store` finds it, when the images are known
+            low, high = check_range(asked)
+            store.value_range = low, high  # type: ignore[assignment]  # only images of 16 bits have it
         return store
+
+    @cached_property
+    def typed_store(self) -> Store:
+        """The store of the files, with the type in which their values are held.
+
+        Raises ValueError for a type that cannot hold the values of the first file.
+        """
+        kind, asked = self._first_kind, self.options.depth
+        self.store.holds_arrays, self.store.array_type = decide_type(kind, asked, bool(self.options.range))
+        return self.store
 
     @cached_property
     def scaled_store(self) -> Store:
         """The store of the files, with the range of values found where the options leave it to the images."""
-        if self.options.range == "auto":
-            found = find_range(self.store, self.arrangement.names)
-            self.store.value_range = found or WHOLE_RANGE
-            low, high = self.store.value_range
-            why = (
-                "the extremes of the training images" if found else "no image has different values of 16 bits"
-            )
-            log.info(f"{self.location}: data.range=auto is {low},{high}, {why}")
-        return self.store
+        store, asked, names = self.typed_store, self.options.range, self.arrangement.names
+        is_open = is_found_in_data(asked)
+        if store.array_type != "uint8":
+            if not asked or is_open:
+                found = find_values_range(store, names, asked)
+                words = asked if isinstance(asked, str) else ",".join(asked)
+                asked_for = f"data.range={words}" if words else "data.range"
+                log.info(f"{self.location}: {asked_for} is {found[0]},{found[1]}, of the training images")
+            else:
+                found = check_range(asked)
+            store.units = PixelUnits(*found, store.array_type)
+        elif is_open and not store.holds_arrays:
+            self._scale_to_8_bits(asked)
+        return store
+
+    def _scale_to_8_bits(self, asked: ValueRange | str) -> None:
+        """Finds the range of images of 16 bits that are brought to 8."""
+        names, store = self.arrangement.names, self.store
+        extremes = find_range(store, names)
+        if extremes is not None and asked != AUTO:
+            low, high = find_values_range(store, names, asked)
+            extremes = round(low), round(high)
+        store.value_range = extremes or WHOLE_RANGE
+        words = asked if isinstance(asked, str) else ",".join(asked)
+        (low, high), why = store.value_range, "the extremes of the training images"
+        if extremes is None:
+            why = "no image has different values of 16 bits"
+        elif asked != AUTO:
+            why = "of the training images"
+        log.info(f"{self.location}: data.range={words} is {low},{high}, {why}")
+
+    @cached_property
+    def _first_kind(self) -> ArrayKind:
+        """What the first file that can be read holds."""
+        for name in self.arrangement.names:
+            try:
+                return find_kind(self.store, name)
+            except UnreadableError:
+                if not self.access.skip_bad:
+                    raise
+        return ArrayKind("uint8", is_array=False)
 
     def found_options(self) -> Any:
-        return replace(self.options, range=self.scaled_store.value_range)
+        store = self.scaled_store
+        value_range = store.value_range if store.units is None else (store.units.low, store.units.high)
+        return replace(self.options, range=value_range, depth=store.array_type)
 
     def native(self) -> Native:
         """The native shape: any size; the channels of the images, RGB where they differ in these."""
@@ -178,8 +238,11 @@ class ImageFileSource(Source, ABC):
         if shows_pairs and survey.first:
             survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
         channels, height, width = data.sample_shape
-        remarks = remark_on_kinds(survey, channels) + remark_on_cut(survey, (height, width), fit)
-        remarks += remark_on_range(self.scaled_store, names)
+        store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)
+        if store.holds_arrays:
+            remarks += remarks_on_values(store, names, store.units) + remark_on_view(channels)
+        else:
+            remarks = remark_on_kinds(survey, channels) + remarks + remark_on_range(store, names)
         add_remarks(data, [message_prefix + remark for remark in remarks])
         return survey
 
@@ -187,7 +250,7 @@ class ImageFileSource(Source, ABC):
         """Surveys the headers of some images, once."""
         key = tuple(names)
         if key not in self._surveys:
-            self._surveys[key] = survey_headers(self.store, names, self.access.skip_bad)
+            self._surveys[key] = survey_headers(self.typed_store, names, self.access.skip_bad)
         return self._surveys[key]
 
     @cached_property

@@ -104,6 +104,9 @@ class Loader:
     def prepare(self, samples: Tensor) -> Tensor:
         """Converts raw samples of the data set to samples as the networks see them."""
         samples = copy_to(samples, self.device)
+        if self.data.units is not None:  # those of two domains are the same
+            scaled = self.data.units.to_networks(samples, self.dtype)
+            return scaled.to(memory_format=torch.channels_last)
         if samples.dtype == torch.uint8:
             samples = samples.to(self.dtype, memory_format=torch.channels_last)
             return samples.div_(127.5).sub_(1.0)

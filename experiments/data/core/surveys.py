@@ -7,16 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
+from experiments.data.core.array_files import first_header, read_header
 from experiments.data.core.dataset import Fit, Native
-from experiments.data.core.decoding import (
-    Extremes,
-    Header,
-    Store,
-    UnreadableError,
-    first_header,
-    read_extremes,
-    read_header,
-)
+from experiments.data.core.decoding import Extremes, Header, Store, UnreadableError, read_extremes
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
 MOST_FILES = 2000  # of a survey, evenly spread: a larger set is not read twice
@@ -61,10 +54,14 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey
 
 
 def native_of(survey: Survey) -> Native:
-    """The native shape of surveyed images: any size; RGB where they differ in their channels."""
+    """The native shape of surveyed images: any size; RGB where they differ in their channels.
+
+    Of arrays of numbers it is the first one's.
+    """
     if survey.first is None:
         return Native(channels=3)
-    channels = 3 if len(survey.kinds) > 1 else survey.first.channels
+    is_mixed = len(survey.kinds) > 1 and set(survey.kinds) <= set(KINDS)
+    channels = 3 if is_mixed else survey.first.channels
     return Native(channels=channels, first=survey.first[:2])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from experiments.core.images import draw_samples
+from experiments.core.images import draw_samples, from_uint8
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, Domains
@@ -95,7 +95,8 @@ def _picture_bytes(data: DataSet | Domains) -> int:
     count = GRID_SAMPLES if samples.is_images else SCATTER_SAMPLES
     first = samples.fetch(torch.arange(min(count, len(samples))))
     if samples.is_images:
-        first = first.float() / 127.5 - 1
+        units = samples.units
+        first = from_uint8(first) if units is None else units.to_networks(first)
     buffer = io.BytesIO()
     draw_samples(first, first).save(buffer, format="PNG")
     return buffer.getbuffer().nbytes

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from experiments.core.settings import Settings
+from experiments.core.units import value_bytes
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.batch_stream import BATCHES_AHEAD, data_bytes, device_for_data
 from experiments.data.core.dataset import DataSet, Domains
@@ -96,7 +97,8 @@ def _bytes_of_data(settings: Settings, data: DataSet | Domains, device: torch.de
     for each in (data.a, data.b) if isinstance(data, Domains) else (data,):
         where = device_for_data(each, device)
         if where is None:
-            total += (BATCHES_AHEAD + 1) * settings.batch_size * prod(each.sample_shape)
+            values = (BATCHES_AHEAD + 1) * settings.batch_size * prod(each.sample_shape)
+            total += values * value_bytes(each.units)
         elif where.type == device.type:
             total += data_bytes(each)
     return total

@@ -56,6 +56,7 @@ class Extractor(ABC):
         feature_size: D, length of a feature vector. has_logits: whether it also has class logits.
         resize_rule: rule by which images are resized to the network's size.
         weights_hash: SHA-256 of the weights file, or of the tensors where there is no file.
+        channels: numbers of channels that it sees; None for any.
         classes: names of the classes of the logits, where they are those of some data; else empty.
         remark: a few words that a user should know of it.
         options_type: the frozen dataclass of its own options, whose fields have defaults; None for an
@@ -70,6 +71,7 @@ class Extractor(ABC):
     resize_rule: str
     weights_hash: str
     device: torch.device
+    channels: tuple[int, ...] | None = (1, 3, 4)
     classes: tuple[str, ...] = ()
     remark: str = ""
     options_type: ClassVar[type | None] = None

@@ -74,11 +74,15 @@ class NetworkExtractor(Extractor):
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Features:
-        pictures = as_rgb(images)
+        pictures = self.pictures(images)
         with _exactly(self.device):
             parts = [self._features(part) for part in torch.split(pictures, self.at_once)]
         logits = [part.logits for part in parts if part.logits is not None]
         return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
+
+    def pictures(self, images: Tensor) -> Tensor:
+        """Images in the channels that the network reads: RGB. Raises ValueError for unfit ones."""
+        return as_rgb(images)
 
     def _features(self, images: Tensor) -> Features:
         """Features of up to `at_once` images."""

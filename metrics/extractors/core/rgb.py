@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 SMALLEST = 8  # pixels a side
+RGB_OF = (1, 3, 4)  # channels of images that become RGB
 WHITE = 255
 
 
@@ -14,7 +15,7 @@ def as_rgb(images: Tensor) -> Tensor:
     pixels a side.
     """
     known = images.dtype in (torch.uint8, torch.float32)
-    if not known or images.dim() != 4 or images.shape[1] not in (1, 3, 4):
+    if not known or images.dim() != 4 or images.shape[1] not in RGB_OF:
         shape = "×".join(map(str, images.shape))
         raise ValueError(
             "an extractor reads uint8 or float32 images (N, C, H, W) with 1, 3 or 4 channels, "

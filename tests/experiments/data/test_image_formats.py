@@ -63,8 +63,9 @@ def test_grey_of_any_depth_is_grey_and_a_palette_is_colour(tmp_path: Path) -> No
     assert opened(tmp_path).sample_shape == (3, 8, 8)
 
 
-def test_32_bit_integers_are_refused_because_their_range_is_unknown(tmp_path: Path) -> None:
-    Image.fromarray(np.full((8, 8), 70000, dtype=np.int32)).save(tmp_path / "a.tiff")
+def test_32_bit_integers_beside_8_bits_are_refused_because_their_range_is_unknown(tmp_path: Path) -> None:
+    noise(0).convert("L").save(tmp_path / "a.png")
+    Image.fromarray(np.full((8, 8), 70000, dtype=np.int32)).save(tmp_path / "b.tiff")
     with pytest.raises(ValueError, match="32-bit integers, of unknown range"):
         opened(tmp_path)
 

@@ -82,3 +82,18 @@ def test_files_that_are_none(tmp_path: Path, classifier_file: Path) -> None:
         refuse(file, "damaged, or not a classifier")
     with pytest.raises(WeightsError, match=r"of which data.*train-classifier --data NAME"):
         Classifier()
+
+
+def test_a_classifier_of_five_channels_sees_these_alone(tmp_path: Path) -> None:
+    file = tmp_path / "five.safetensors"
+    torch.manual_seed(0)
+    network = ClassifierNetwork(2, channels=5)
+    file.write_bytes(classifier_bytes(network, {"name": "five", "classes": ["a", "b"], "accuracy": 0.5}))
+    extractor = Classifier(file)
+    assert extractor.channels == (5,)
+    images = 255 * torch.rand(3, 5, 16, 16)
+    with torch.no_grad():
+        expected = network.eval()(network_input(images))
+    torch.testing.assert_close(extractor(images).vectors, expected.vectors, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"reads images \(N, 5, H, W\)"):
+        extractor(images[:, :3])

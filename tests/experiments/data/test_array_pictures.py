@@ -1,0 +1,218 @@
+"""Pictures of 16 bits, floating-point numbers and any number of channels, in folders and zip files."""
+
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from experiments.config.resolve import resolve
+from experiments.core.errors import UsageError
+from experiments.data.core import image_files
+from experiments.data.core.dataset import DataAccess, DataSet
+from experiments.data.core.sources import open_source
+from tests.experiments.data.helpers import BOTH, fetched
+
+pytestmark = pytest.mark.usefixtures("image_cache")
+
+VALUES = np.random.default_rng(0).normal(20, 5, (6, 5, 8, 8)).astype(np.float32)
+WHOLE = np.random.default_rng(1).integers(0, 4096, (6, 5, 8, 8)).astype(np.uint16)
+
+
+def opened(spec: str | Path, size: tuple[int, int] = (8, 8), fit: Any = "auto", **options: str) -> DataSet:
+    spec = f"folder:{spec}" if isinstance(spec, Path) else spec
+    access = DataAccess(options={f"data.{name}": value for name, value in options.items()})
+    return open_source(spec, access).open(size, None, fit)
+
+
+def write(root: Path, pictures: np.ndarray[Any, Any], ending: str = "npy", axes: str = "CYX") -> Path:
+    """Files of pictures `(N, C, H, W)`: .npy, or TIFF with channels side by side, in planes or in pages."""
+    root.mkdir(exist_ok=True)
+    for number, picture in enumerate(pictures):
+        file = root / f"{number}.{ending}"
+        if ending == "npy":
+            np.save(file, picture if axes == "CYX" else picture.transpose(1, 2, 0))
+        elif axes == "YXS":
+            tifffile.imwrite(
+                file, picture.transpose(1, 2, 0), photometric="minisblack", planarconfig="contig"
+            )
+        elif axes == "SYX":
+            tifffile.imwrite(file, picture, photometric="minisblack", planarconfig="separate")
+        else:
+            tifffile.imwrite(file, picture, photometric="minisblack")
+    return root
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "ending, axes", [("npy", "CYX"), ("npy", "YXS"), ("tif", "YXS"), ("tif", "SYX"), ("tif", "CYX")]
+)
+@pytest.mark.parametrize("pictures", [VALUES, WHOLE], ids=["float32", "uint16"])
+def test_values_of_every_file_are_held_as_they_are(
+    tmp_path: Path,
+    ending: str,
+    axes: str,
+    pictures: np.ndarray[Any, Any],
+    held_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    data = opened(write(tmp_path, pictures, ending, axes))
+    assert np.array_equal(fetched(data).numpy(), pictures)
+    assert fetched(data).numpy().dtype == pictures.dtype
+    assert data.units == (pictures.min(), pictures.max(), pictures.dtype.name)
+    again = opened(tmp_path)
+    assert np.array_equal(fetched(again).numpy(), pictures), "from the cache"
+
+
+def test_a_zip_file_is_as_its_folder(tmp_path: Path) -> None:
+    write(tmp_path / "a", VALUES)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for path in sorted((tmp_path / "a").iterdir()):
+            file.write(path, path.name)
+    assert np.array_equal(fetched(opened(f"zip:{tmp_path / 'a.zip'}")).numpy(), VALUES)
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+def test_16_bits_with_a_range_are_held_in_16_bits(tmp_path: Path, kind: str) -> None:
+    for number, picture in enumerate(WHOLE):
+        Image.fromarray(picture[0]).save(tmp_path / f"{number}.{kind}")
+    data = opened(tmp_path, range="0,4095")
+    assert np.array_equal(fetched(data).numpy(), WHOLE[:, :1])
+    assert data.units == (0, 4095, "uint16")
+    assert fetched(opened(tmp_path)).dtype == torch.uint8
+    assert fetched(opened(tmp_path, range="0,4095", depth="uint8")).dtype == torch.uint8
+    assert fetched(opened(tmp_path, range="0,4095", depth="float32")).dtype == torch.float32
+
+
+def test_percentiles_and_extremes_are_found_once_and_kept(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    flags = {"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (8, 8), "batch_size": 2}
+    spec = resolve({**flags, "data.range": "p1,p99"})
+    assert spec.settings.options["data.range"] == pytest.approx(np.percentile(VALUES, [1, 99]))
+    assert spec.settings.options["data.depth"] == "float32" and spec.settings.channels == 5
+    assert spec.sources["data.range"] == "flag: p1,p99"
+    np.save(tmp_path / "9.npy", VALUES[0] * 100)
+    again = resolve({}, file=spec.settings.to_dict(), file_name="config.json")
+    assert again.settings.options == spec.settings.options
+    unasked = resolve(flags)
+    assert unasked.settings.options["data.range"] == pytest.approx((VALUES.min(), 100 * VALUES[0].max()))
+
+
+def test_the_config_of_an_earlier_version_stays_in_8_bits(tmp_path: Path) -> None:
+    Image.fromarray(WHOLE[0, 0]).save(tmp_path / "a.png")
+    flags = {"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (8, 8), "batch_size": 1}
+    config = resolve({**flags, "data.range": "0,4095"}).settings.to_dict()
+    assert config.pop("data.depth") == "uint16"
+    again = resolve({}, file=config, file_name="config.json")
+    assert again.settings.options["data.depth"] == "uint8"
+
+
+def test_a_resized_picture_is_that_of_each_channel(tmp_path: Path) -> None:
+    data = opened(write(tmp_path, VALUES), (4, 4), "stretch")
+    plane = Image.fromarray(VALUES[2, 3]).resize((4, 4), Image.Resampling.LANCZOS)
+    assert np.array_equal(fetched(data)[2, 3].numpy(), np.asarray(plane))
+    assert opened(tmp_path, (8, 12), "pad").sample_shape == (5, 8, 12)
+
+
+def test_a_range_that_clips_and_a_constant_channel_are_said(tmp_path: Path) -> None:
+    pictures = VALUES.copy()
+    pictures[:, 1] = 7
+    data = opened(write(tmp_path, pictures), range="19,21")
+    clips, constant, view = data.remarks
+    assert "data.range 19,21 clips 8" in clips and "--set data.range=p0.5,p99.5" in clips
+    assert "channel 2 of 5 is constant (7)" in constant
+    assert "pictures show the first three" in view
+    assert len(opened(tmp_path, range="0,60").remarks) == 2, "nothing is clipped"
+
+
+def test_files_that_cannot_be_taken_are_named_in_a_line(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    broken = VALUES[0].copy()
+    broken[0, 0, :3] = np.nan
+    np.save(tmp_path / "3.npy", broken)
+    with pytest.raises(ValueError, match=r"3\.npy cannot be read: 3 of its 320 values are not finite"):
+        opened(tmp_path)
+    access = DataAccess(skip_bad=True)
+    assert len(open_source(f"folder:{tmp_path}", access).open((8, 8), None, "auto")) == 5
+    np.save(tmp_path / "3.npy", VALUES[0, :4])
+    with pytest.raises(ValueError, match=r"3\.npy has 4 channels, not 5"):
+        opened(tmp_path)
+    np.save(tmp_path / "3.npy", VALUES[0, 0, 0])
+    with pytest.raises(ValueError, match="a picture is numbers"):
+        opened(tmp_path)
+    np.save(tmp_path / "3.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="a picture is numbers"):
+        opened(tmp_path)
+    (tmp_path / "3.npy").write_bytes((tmp_path / "2.npy").read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"3\.npy cannot be read"):
+        opened(tmp_path)
+
+
+def test_equal_values_leave_nothing_to_learn(tmp_path: Path) -> None:
+    write(tmp_path, np.full_like(VALUES, 3))
+    with pytest.raises(ValueError, match=r"nothing to learn; or give --set data\.range=LOW,HIGH"):
+        opened(tmp_path)
+
+
+def test_mixed_depths_are_refused_with_what_takes_both(tmp_path: Path) -> None:
+    Image.fromarray(WHOLE[0, 0]).save(tmp_path / "0.png")
+    Image.fromarray(WHOLE[0, 0].astype(np.uint8)).save(tmp_path / "1.png")
+    with pytest.raises(ValueError, match=r"1\.png has values of type uint8.*data\.depth=uint8 all in 8 bits"):
+        opened(tmp_path, range="0,4095")
+    assert fetched(opened(tmp_path, range="0,4095", depth="float32")).dtype == torch.float32
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+def test_a_depth_that_cannot_hold_the_values_is_refused(tmp_path: Path, depth: str) -> None:
+    write(tmp_path, VALUES)
+    with pytest.raises(ValueError, match=rf"type float32, which --set data\.depth={depth} cannot hold"):
+        opened(tmp_path, depth=depth)
+
+
+@pytest.mark.parametrize("value", ["9,9", "p9,p9", "p-1,p5", "p1,p200", "1", "nan,1", "a,b", "p1,5"])
+def test_a_range_that_cannot_be_is_refused(tmp_path: Path, value: str) -> None:
+    write(tmp_path, VALUES)
+    with pytest.raises((UsageError, ValueError), match=r"data\.range"):
+        opened(tmp_path, range=value)
+
+
+def test_without_tifffile_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, VALUES, "tif")
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(ValueError, match=r"pip install 'gans\[tiff\]'"):
+        opened(tmp_path)
+
+
+def test_arrays_beside_pictures_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    data = opened(tmp_path)
+    assert len(data) == 1 and data.units is None and "left out 6 files" in data.remarks[0]
+
+
+def test_channels_of_openexr_files_are_ordered_by_their_colours(tmp_path: Path) -> None:
+    import OpenEXR
+
+    names = {"R": 0, "G": 1, "B": 2, "density": 3, "velocity": 4}
+    for number, picture in enumerate(VALUES):
+        channels = {name: np.ascontiguousarray(picture[index]) for name, index in names.items()}
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        with OpenEXR.File(header, channels) as file:
+            file.write(str(tmp_path / f"{number}.exr"))
+    assert np.array_equal(fetched(opened(tmp_path)).numpy(), VALUES)
+    (tmp_path / "3.exr").write_bytes((tmp_path / "2.exr").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"3\.exr cannot be read"):
+        opened(tmp_path)
+
+
+def test_without_openexr_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.exr").write_bytes(b"v/1\x01")
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(ValueError, match=r"pip install 'gans\[exr\]'"):
+        opened(tmp_path)
