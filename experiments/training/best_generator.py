@@ -46,7 +46,10 @@ def open_evaluator(settings: Settings) -> Evaluator:
     options = ExtractorOptions(settings.extractor, device=settings.device, download=may_download)
     count = settings.evaluate_samples
     # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
-    own, choice = _own_options(settings), ReferenceChoice(settings.evaluate_reference)
+    # Copies of training images look best beside these: what decides is compared with others where it can be.
+    prefers_held_out = settings.holdout is not None
+    choice = ReferenceChoice(settings.evaluate_reference, prefers_held_out=prefers_held_out)
+    own = _own_options(settings)
     evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
     evaluator.open(settings, "the run", settings.best_metric)
     evaluator.check_complete()
