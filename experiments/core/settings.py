@@ -352,8 +352,8 @@ class Settings:
     )
     patience: int | None = setting(
         whole_number(1),
-        "End the run when the best metric has not improved for K evaluations, on held-out data where there is "
-        "some; the best generator is kept in RUN/best.",
+        "End the run when the best metric has not improved for K evaluations, on held-out data where there "
+        "is some; the best generator is kept in RUN/best.",
         "K",
     )
     keep: int = setting(

@@ -206,11 +206,15 @@ class Evaluator:
         """Whether the scores that order generators are all there: a metric may have failed."""
         return all(key in scores for key in self._keys_of(best)[1])
 
+    def deciding_scores(self, best: str, scores: EvaluationScores) -> EvaluationScores:
+        """The scores that order generators, with their records."""
+        return {key: scores[key] for key in self._keys_of(best)[1] if key in scores}
+
     def chosen_scores(self, best: str, scores: EvaluationScores) -> dict[str, float]:
         """The numbers that order generators, by the names that they have in `scores.jsonl`."""
-        name, keys = self._keys_of(best)
+        name, _ = self._keys_of(best)
         word = best.partition("/")[0]
-        found = flatten_scores({key: scores[key] for key in keys if key in scores})
+        found = flatten_scores(self.deciding_scores(best, scores))
         own = {each.removeprefix(NUMBER): value for each, value in found.items()}
         is_one = word in self.metrics[name].higher_is_better and len(self.metrics[name].higher_is_better) > 1
         return {each: value for each, value in own.items() if not is_one or each.endswith(f"/{word}")}

@@ -179,11 +179,12 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
     ) -> Domains:
         """Opens both sets, for training or held out."""
         whole = self._domains.open_domains(size, channels, fit, paired)
-        parts = []
-        for name, side in (("A", whole.a), ("B", whole.b)):
+
+        def part(name: str, side: DataSet) -> DataSet:
             training, others = self._split(len(side), "" if paired else name)
-            parts.append(take_part(side, *((others, training) if held_out else (training, others))))
-        return Domains(*parts, whole.names, whole.paired)
+            return take_part(side, *((others, training) if held_out else (training, others)))
+
+        return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
 
     @property
     def _domains(self) -> DomainSource:
