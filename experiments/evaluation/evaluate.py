@@ -50,6 +50,7 @@ class Evaluator:
         meter: called with the name and the number of the samples that are extracted.
         component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
         choice: of the real samples.
+        resamples: sets of the bootstrap interval of each score; 0 for no intervals.
 
     Raises UsageError for another number of samples than that of a protocol.
 
@@ -66,7 +67,9 @@ class Evaluator:
         meter: Meter,
         component_options: SettingValues | None = None,
         choice: ReferenceChoice = USUAL_REFERENCE,
+        resamples: int = 0,
     ) -> None:
+        self.resamples = resamples
         if choice.protocol and count not in (None, own := PROTOCOLS[choice.protocol].samples):
             raise UsageError(f"--protocol {choice.protocol} is {own:,} samples, not {count:,}; leave -n out")
         given = {canonical_key(key): value for key, value in (component_options or {}).items()}
@@ -104,7 +107,9 @@ class Evaluator:
                 if fault := incompatibility(kind, task, self.extractor):
                     raise UsageError(f"metric {metric} {fault}")
         self._check_best(best, kinds, tasks)
-        self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
+        self.task_metrics = [
+            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples) for task in tasks
+        ]
         self.metrics = kinds
         self._keep_faults()
         if not any(each.metrics for each in self.task_metrics):

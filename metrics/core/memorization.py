@@ -102,35 +102,22 @@ def copying_score(counts: Tensor, ranks: Tensor, held_out_counts: Tensor) -> Ten
     return (weight * z).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-12)
 
 
-def fold_nearness(vectors: Tensor, folds: list[Tensor], limit: float = 5.0) -> Tensor:
-    """Nearness of each vector to each of K folds of equal size, `(N, K)`: log distance less its mean.
+def exchange_probability(weights: Tensor, is_training: Tensor, labellings: Tensor) -> Tensor:
+    """Probability that chance puts as much weight on training vectors, for R sets of samples, `(R,)`.
 
-    Differences are cut off at ±`limit`, so that a copy, whose log distance is −∞, counts as a number.
-
-    Args:
-        vectors: `(N, D)`; folds: K of `(F, D)`.
-    """
-    distances = torch.cat([nearest(vectors, fold)[0] for fold in folds], dim=1)
-    tiny = distances.max() * 1e-12 + 1e-300
-    logs = distances.clamp(min=float(tiny)).log()
-    middle = logs.median(dim=1, keepdim=True).values
-    cut = (logs - middle).clamp(-limit, limit)
-    return cut - cut.mean(dim=1, keepdim=True)
-
-
-def exchange_scores(nearness: Tensor, is_training: Tensor) -> Tensor:
-    """Student's t of training folds against held-out ones, `(R,)`; below 0 the training folds are nearer.
-
-    To a generator that learned nothing by heart, the folds are exchangeable, whatever its faults: a training
-    fold is as near to its samples as a held-out one. So t has mean 0, and about K − 2 degrees of freedom.
+    To a generator that knows nothing by heart, training and held-out vectors are exchangeable, however poor
+    it is: which of them are training is a random choice. So the weight on those that are is compared with the
+    weight on those that random choices of as many would have (a permutation test).
 
     Args:
-        nearness: mean nearness of R sets of samples to K folds, `(R, K)`.
-        is_training: bool `(K,)`.
+        weights: of R sets on P vectors, training and held-out ones, `(R, P)`.
+        is_training: bool `(P,)`; labellings: B random choices, bool `(B, P)`.
+
+    >>> labellings = torch.tensor([[True, False], [False, True], [False, True]])
+    >>> exchange_probability(torch.tensor([[3.0, 1.0]]), torch.tensor([True, False]), labellings).tolist()
+    [0.5]
     """
-    training, others = nearness[:, is_training], nearness[:, ~is_training]
-    counts = training.shape[1], others.shape[1]
-    within = training.var(dim=1, correction=0) * counts[0] + others.var(dim=1, correction=0) * counts[1]
-    pooled = within / max(1, sum(counts) - 2) * (1 / counts[0] + 1 / counts[1])
-    difference = training.mean(dim=1) - others.mean(dim=1)
-    return difference / pooled.sqrt().clamp(min=1e-12)
+    weights = weights.double()
+    own = weights @ is_training.double()
+    others = weights @ labellings.double().T
+    return (1 + (others >= own[:, None] - 1e-9).sum(dim=1)) / (1.0 + len(labellings))

@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 
 from experiments.core.seeds import generator_for
 from experiments.evaluation.audit.calibration import (
+    LEVEL,
     PLANTED,
     CalibratedStatistic,
     Interval,
@@ -23,17 +24,16 @@ from experiments.evaluation.audit.sides import AuditSides
 from metrics.core.memorization import (
     authentic,
     copying_score,
-    exchange_scores,
-    fold_nearness,
+    exchange_probability,
     nearest,
     ranks_among,
     ratio,
 )
 
-FOLDS = 12  # of held-out images, for the exchange test
-MOST_FOLDS = 60  # of training images
+LABELLINGS = 999  # random choices of training images, in the exchange test
+LARGEST_WEIGHT = 5.0  # of a sample in it, −log of a ratio of distances: a copy's would be endless
 PER_CELL = 60  # held-out images in a cell of C_T, about
-EXCHANGE = "exchange"
+EXCHANGE, TRAINING_RATIO = "exchange", "training ratio"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class Closeness:
         authentic: as `authentic`, `(N,)`; neighbour_ratio: distance to the nearest training image over that
             to the second; training_ratio: that distance over its sum with that to the nearest held-out one.
         cells, ranks: of C_T. components: principal ones of the features, `(N, P)`.
-        nearness: to the folds, `(N, K)`.
+        nearest_index, nearest_distance: of the nearest training image, `(N,)`.
+        nearest_of_all: index of the nearest among training and reference images together, `(N,)`.
+        weight: −log of its distance over that of the second, `(N,)`.
     """
 
     authentic: Tensor
@@ -53,9 +55,10 @@ class Closeness:
     cells: Tensor
     ranks: Tensor
     components: Tensor
-    nearness: Tensor
     nearest_index: Tensor
     nearest_distance: Tensor
+    nearest_of_all: Tensor
+    weight: Tensor
 
 
 class CopyingAudit:
@@ -74,10 +77,11 @@ class CopyingAudit:
             self.rows[name] = torch.arange(begin, begin + len(vectors))
             begin += len(vectors)
         every = torch.cat(list(named.values()))
-        self.folds, self.is_training = _folds(sides, seed)
         self.centres = k_means(sides.training, max(1, len(sides.reference) // PER_CELL), seed)
         self.mean, self.axes = principal_axes(sides.training)
         self.table = self._closeness(every)
+        self.hit, self.place = self.table.nearest_of_all.unique(return_inverse=True)
+        self.labellings = self._random_labellings()
         reference_cells = assign(sides.reference, self.centres)
         self.held_out_counts = reference_cells.bincount(minlength=len(self.centres))
         self.moments = [
@@ -93,6 +97,7 @@ class CopyingAudit:
         training, reference = self.sides.training, self.sides.reference
         distances, indices = nearest(vectors, training, 2)
         to_held_out = nearest(vectors, reference)[0][:, 0]
+        to_all, of_all = nearest(vectors, torch.cat([training, reference]), 2)
         cells = assign(vectors, self.centres)
         own, own_cells = nearest(reference, training)[0][:, 0], assign(reference, self.centres)
         return Closeness(
@@ -102,9 +107,10 @@ class CopyingAudit:
             cells=cells,
             ranks=ranks_among(distances[:, 0], cells, own, own_cells),
             components=self._project(vectors),
-            nearness=fold_nearness(vectors, self.folds),
             nearest_index=indices[:, 0],
             nearest_distance=distances[:, 0],
+            nearest_of_all=of_all[:, 0],
+            weight=-ratio(to_all[:, 0], to_all[:, 1]).clamp(min=math.exp(-LARGEST_WEIGHT)).log(),
         )
 
     def statistics(self) -> Mapping[str, tuple[str, Statistic]]:
@@ -124,12 +130,12 @@ class CopyingAudit:
                 "first over second distance to training",
                 partial(mean_of, table.neighbour_ratio),
             ),
-            "training ratio": (
+            TRAINING_RATIO: (
                 "distance to training over that and the one to held-out",
                 partial(mean_of, table.training_ratio),
             ),
             "distance gap": ("Fréchet distance to training less that to held-out", self._distance_gap),
-            EXCHANGE: ("t of training folds against held-out ones", self._exchange),
+            EXCHANGE: ("probability that held-out images would be as near", self._exchange),
         }
 
     def _copying_score(self, counts: Tensor) -> Tensor:
@@ -144,8 +150,18 @@ class CopyingAudit:
         return to_training - to_held_out
 
     def _exchange(self, counts: Tensor) -> Tensor:
-        means = counts @ self.table.nearness / counts.sum(dim=1, keepdim=True)
-        return exchange_scores(means, self.is_training)
+        weights = torch.zeros(len(counts), len(self.hit), dtype=torch.float64)
+        weights.index_add_(1, self.place, counts * self.table.weight)
+        return exchange_probability(weights, self.hit < len(self.sides.training), self.labellings)
+
+    def _random_labellings(self) -> Tensor:
+        """Random choices of as many images as are training, among those that are nearest to any sample."""
+        random = generator_for(self.seed, "audit", "labels")
+        training = len(self.sides.training)
+        total = training + len(self.sides.reference)
+        return torch.stack(
+            [torch.randperm(total, generator=random)[self.hit] < training for _ in range(LABELLINGS)]
+        )
 
     def faults(self) -> Mapping[str, Callable[[float], Tensor]]:
         """Functions that draw sets with a share of planted copies, by their kind."""
@@ -169,29 +185,10 @@ class CopyingAudit:
                 total=len(self.table.cells),
                 seed=self.seed,
                 tests=len(named),
-                known=self._exchange_interval(len(named)) if name == EXCHANGE else None,
+                known=Interval((1 - LEVEL) / 2 / len(named), 1.0) if name == EXCHANGE else None,
             )
             for name, (meaning, statistic) in named.items()
         ]
-
-    def _exchange_interval(self, tests: int) -> Interval:
-        """Interval of the exchange score where folds are exchangeable: Student's t."""
-        from scipy.stats import t  # type: ignore[import-untyped]
-
-        bound = float(t.ppf(1 - 0.025 / tests, len(self.folds) - 2))
-        return Interval(-bound, bound)
-
-
-def _folds(sides: AuditSides, seed: int) -> tuple[list[Tensor], Tensor]:
-    """Splits training and held-out vectors into folds of equal size; returns them, and which are training."""
-    size = max(1, min(len(sides.reference), len(sides.training)) // FOLDS)
-    found, is_training = [], []
-    for vectors, purpose in ((sides.training, "training"), (sides.reference, "reference")):
-        order = torch.randperm(len(vectors), generator=generator_for(seed, "audit", "folds", purpose))
-        parts = [part for part in order.split(size) if len(part) == size][:MOST_FOLDS]
-        found += [vectors[part] for part in parts]
-        is_training += [purpose == "training"] * len(parts)
-    return found, torch.tensor(is_training)
 
 
 def weighted_moments(vectors: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

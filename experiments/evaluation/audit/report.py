@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.core.named_values import JsonObject
 from experiments.evaluation.audit.calibration import LEVEL, POWER, CalibratedStatistic
-from experiments.evaluation.audit.copying import EXCHANGE, is_trusted
+from experiments.evaluation.audit.copying import EXCHANGE, TRAINING_RATIO, is_trusted
 from experiments.evaluation.audit.variety import DROPPED
 
 COPIES, HINTS, NO_COPIES, UNKNOWN = "copies", "hints of copies", "no copies found", "cannot tell"
@@ -36,7 +36,7 @@ class AuditReport:
     def copies(self) -> str:
         """Verdict on copies.
 
-        Only the exchange of training and held-out folds tells copies from samples that are near everything;
+        Only the exchange of training and held-out images tells copies from samples that are near everything;
         the others also move for a generator that makes little variety, so that alone they are hints.
         """
         beyond = [each.name for each in self.copying if each.is_beyond and is_trusted(each)]
@@ -75,8 +75,8 @@ class AuditReport:
         if self.copies == UNKNOWN:
             return f"{UNKNOWN}: half of all samples could be copies unseen; hold more images out, or take -n"
         if self.copies == COPIES:
-            exchange = next(each for each in self.copying if each.name == EXCHANGE)
-            share = exchange.equivalent("exact")
+            nearness = next(each for each in self.copying if each.name == TRAINING_RATIO)
+            share = nearness.equivalent("exact")
             like = f", as of {share:.0%} exact copies or more" if share else ""
             return f"{COPIES}: training images are nearer to the samples than held-out ones ({beyond}){like}"
         if self.copies == HINTS:
