@@ -58,6 +58,7 @@ soak: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/restarts.py
 	$(VENV)/bin/python benchmarks/evaluation.py
 	$(VENV)/bin/python benchmarks/fid_command.py
+	$(VENV)/bin/python benchmarks/audit.py
 	$(VENV)/bin/python benchmarks/kills.py --kills 100
 	$(VENV)/bin/python benchmarks/fuzz_readers.py --minutes 30
 

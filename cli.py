@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.audit import audit
 from experiments.commands.compare import compare, report
 from experiments.commands.doctor import doctor
 from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
@@ -29,7 +30,7 @@ from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 from experiments.core.synonyms import similar_commands, similar_settings
 
-EVALUATION_COMMANDS = (evaluate, fid, stats, train_classifier)
+EVALUATION_COMMANDS = (evaluate, audit, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
 # Commands that several processes do together.
 SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")

@@ -167,6 +167,16 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     "--reference also with held-out ones where there are any; the default metric is then fid, and no other "
     "-n is taken.",
 )
+@click.option(
+    "--intervals",
+    type=click.IntRange(min=2),
+    metavar="N",
+    default=0,
+    is_flag=False,
+    flag_value=100,
+    help="Intervals of 95 % of each score, by a bootstrap over the samples in N sets; without N: 100. They "
+    "say nothing of other seeds of the training.",
+)
 @setting_option("skip_bad")
 @setting_option("data_root")
 @add_extraction_options(BOTH_COUNTS)
@@ -202,7 +212,7 @@ def evaluate(
     with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
         choice = ReferenceChoice(flags["reference"], flags["protocol"])
-        evaluator = Evaluator(options, names, count, seed, meter, given, choice)
+        evaluator = Evaluator(options, names, count, seed, meter, given, choice, flags["intervals"])
         evaluator.open(candidates[0].settings, candidates[0].name)
         log.info(evaluator.describe())
         try:

@@ -63,7 +63,8 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
         chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
     if values["evaluate_kimg"] is None:
         without_meaning(
-            ("extractor", "best_metric", "evaluate_reference"), "without evaluations; add --evaluate-kimg"
+            ("extractor", "best_metric", "evaluate_reference", "patience"),
+            "without evaluations; add --evaluate-kimg",
         )
         for name in ("evaluate_metrics", "evaluate_samples"):
             if flags.get(name) is not None:

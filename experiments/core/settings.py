@@ -194,6 +194,15 @@ class Settings:
         default=False,
         affects_results=False,
     )
+    holdout: float | None = setting(
+        finite_number(above=0.0, below=1.0),
+        "Share of the data that is kept out of training, at random, and is --reference held-out of "
+        "evaluations; default: what the data itself holds out, if anything.",
+        "SHARE",
+    )
+    holdout_seed: int = setting(
+        whole_number(0), "Seed of the choice of these; it is not --seed, so that runs compare.", "N", 0
+    )
     augment: tuple[tuple[str, float], ...] = setting(
         augmentations,
         "Random changes of the data (gans list augmentations), with strengths in (0, 1]: they leak, samples "
@@ -350,6 +359,12 @@ class Settings:
         "Metric whose best generator is kept in RUN/best; default: the first of --evaluate-metrics.",
         "NAME",
         affects_results=False,
+    )
+    patience: int | None = setting(
+        whole_number(1),
+        "End the run when the best metric has not improved for K evaluations, on held-out data where there "
+        "is some; the best generator is kept in RUN/best.",
+        "K",
     )
     keep: int = setting(
         whole_number(1), "Number of newest checkpoints that are kept.", "N", 2, affects_results=False

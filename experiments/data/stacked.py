@@ -9,6 +9,7 @@ from torch import Tensor
 
 from experiments.core import registry
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
+from experiments.data.core.holdout import hold_out
 
 LENGTH = 128_000  # as Lin et al. 2018 (PacGAN) have it
 CHANNELS = 3
@@ -55,6 +56,7 @@ class Stacked(Source):
 
     kind: ClassVar[Kind] = "images"
     takes_spec: ClassVar[bool] = True
+    holds_out_within: ClassVar[bool] = True  # else the same grey pictures would be on both sides
 
     @cached_property
     def _grey(self) -> Source:
@@ -64,7 +66,7 @@ class Stacked(Source):
         source: Source = registry.load("data", name)(argument, self.access)
         if source.kind != "images" or source.native().channels != 1:
             raise ValueError(f"data 'stacked' needs grey pictures, which {self.argument} has not; take mnist")
-        return source
+        return hold_out(source, self.access)
 
     def native(self) -> Native:
         native = self._grey.native()

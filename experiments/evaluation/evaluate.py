@@ -52,6 +52,7 @@ class Evaluator:
         meter: called with the name and the number of the samples that are extracted.
         component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
         choice: of the real samples.
+        resamples: sets of the bootstrap interval of each score; 0 for no intervals.
 
     Raises UsageError for another number of samples than that of a protocol.
 
@@ -68,7 +69,9 @@ class Evaluator:
         meter: Meter,
         component_options: SettingValues | None = None,
         choice: ReferenceChoice = USUAL_REFERENCE,
+        resamples: int = 0,
     ) -> None:
+        self.resamples = resamples
         if choice.protocol and count not in (None, own := PROTOCOLS[choice.protocol].samples):
             raise UsageError(f"--protocol {choice.protocol} is {own:,} samples, not {count:,}; leave -n out")
         given = {canonical_key(key): value for key, value in (component_options or {}).items()}
@@ -107,7 +110,9 @@ class Evaluator:
                 if fault := incompatibility(kind, task, self.extractor):
                     raise UsageError(f"metric {metric} {fault}")
         self._check_best(best, kinds, tasks)
-        self.task_metrics = [TaskMetrics(task, kinds, self.extractor, self.meter, options) for task in tasks]
+        self.task_metrics = [
+            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples) for task in tasks
+        ]
         self.metrics = kinds
         self._keep_faults()
         if not any(each.metrics for each in self.task_metrics):
@@ -213,11 +218,15 @@ class Evaluator:
         """Whether the scores that order generators are all there: a metric may have failed."""
         return all(key in scores for key in self._keys_of(best)[1])
 
+    def deciding_scores(self, best: str, scores: EvaluationScores) -> EvaluationScores:
+        """The scores that order generators, with their records."""
+        return {key: scores[key] for key in self._keys_of(best)[1] if key in scores}
+
     def chosen_scores(self, best: str, scores: EvaluationScores) -> dict[str, float]:
         """The numbers that order generators, by the names that they have in `scores.jsonl`."""
-        name, keys = self._keys_of(best)
+        name, _ = self._keys_of(best)
         word = best.partition("/")[0]
-        found = flatten_scores({key: scores[key] for key in keys if key in scores})
+        found = flatten_scores(self.deciding_scores(best, scores))
         own = {each.removeprefix(NUMBER): value for each, value in found.items()}
         is_one = word in self.metrics[name].higher_is_better and len(self.metrics[name].higher_is_better) > 1
         return {each: value for each, value in own.items() if not is_one or each.endswith(f"/{word}")}

@@ -34,10 +34,12 @@ class ReferenceChoice:
         reference: one of `REFERENCES`; None for the usual one of a kind of run: the training samples for
             generators from noise, held-out images for those that translate.
         protocol: name of a published convention; None without.
+        prefers_held_out: whether held-out samples are the usual ones of all runs, where there are some.
     """
 
     reference: str | None = None
     protocol: str | None = None
+    prefers_held_out: bool = False
 
 
 USUAL_REFERENCE = ReferenceChoice()

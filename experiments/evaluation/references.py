@@ -33,7 +33,8 @@ def open_references(
 ) -> Sequence[Reference]:
     """Opens the references of generators from noise: training samples, held-out ones, or both.
 
-    A protocol takes both where samples are held out, unless one of them is asked for.
+    A protocol takes both where samples are held out, unless one of them is asked for. A choice that prefers
+    held-out samples takes them alone, where there are some.
 
     Args:
         count: largest number of samples of each; None for all.
@@ -41,6 +42,12 @@ def open_references(
     Raises UsageError for data that cannot be had, and where none is held out but asked for.
     """
     found = []
+    if choice.prefers_held_out and choice.reference is None and not choice.protocol:
+        try:
+            samples = data_of_run(settings, count, seed, held_out=True)
+            return [Reference(samples, SPLITS[HELD_OUT], HELD_OUT)]
+        except NoHeldOutDataError as error:
+            log.info(f"no held-out samples, so that the training samples are compared with: {error}")
     if choice.reference != HELD_OUT:
         found.append(Reference(data_of_run(settings, count, seed), SPLITS[TRAIN]))
     if choice.reference in (HELD_OUT, BOTH) or (choice.protocol and choice.reference is None):
@@ -51,7 +58,7 @@ def open_references(
             if choice.reference is not None:
                 raise UsageError(
                     f"--reference {choice.reference}: data {settings.data} holds nothing out from training "
-                    f"({error}); or take --reference train"
+                    f"({error}); train with --holdout 0.1, or take --reference train"
                 ) from error
             log.info(f"no score against held-out images: {error}")
     return found

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from shlex import quote
+from statistics import stdev
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError, usage_errors
@@ -14,6 +16,7 @@ from experiments.core.images import from_uint8
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.core.processes import from_first
+from experiments.core.seeds import generator_for
 from experiments.evaluation.extraction import Meter, channel_logits, extract_beside, path_vectors
 from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
@@ -56,6 +59,7 @@ class TaskMetrics:
     Args:
         kinds: classes of metrics by their names; none that `incompatibility` finds fault with.
         options: options of the metrics, by key (`kid.subset_size`).
+        resamples: sets of an interval of each score, drawn with replacement from the samples; 0 for none.
 
     Attributes:
         metrics: the metrics that could be made, for every reference.
@@ -69,8 +73,11 @@ class TaskMetrics:
         extractor: Extractor,
         meter: Meter,
         options: SettingValues | None = None,
+        resamples: int = 0,
     ) -> None:
-        self.task, self.extractor, self.meter = task, extractor, meter
+        self.task, self.extractor, self.meter, self.resamples = task, extractor, meter, resamples
+        self.intervals: dict[tuple[str, str], dict[str, list[float]]] = {}
+        self._kept: dict[str, list[Tensor]] = {}  # what metrics of each kind took
         self.options = {
             name: make_options(getattr(kind, "options_type", None), name, options or {})
             for name, kind in kinds.items()
@@ -107,6 +114,7 @@ class TaskMetrics:
             **provenance,
             **({"options": changed} if changed else {}),
             **({"ranges": ranges} if ranges else {}),
+            **self._interval_record(scored),
             "n": [len(samples), len(reals)],
             "quantization": "none" if reals.data.units else quantization(provenance),
             "seed": seed,
@@ -119,6 +127,7 @@ class TaskMetrics:
     def numbers(self, samples: SampleSet) -> Iterator[tuple[ReferencedMetric, Numbers]]:
         """Computes all metrics of a generator's samples, but those that fail, whose errors are `faults`."""
         self.faults, self._left = dict(self._unmade), list(self.metrics)
+        self.intervals, self._kept = {}, {}
         for each in self.metrics:
             each.metric.reset()
         begin = 0
@@ -149,6 +158,7 @@ class TaskMetrics:
             with self._keeps_fault(each):
                 with usage_errors():
                     numbers = from_first(each.metric.compute)
+                self._find_interval(each, numbers)
                 yield each, numbers
 
     @contextmanager
@@ -186,10 +196,25 @@ class TaskMetrics:
     def _takers(self, takes: str) -> list[ReferencedMetric]:
         return [each for each in self._left if each.metric.takes == takes]
 
+    def _find_interval(self, scored: ReferencedMetric, numbers: Numbers) -> None:
+        """Finds the interval of a metric's numbers, of what is drawn of samples one by one."""
+        if self.resamples and scored.metric.takes in self._kept:
+            kept = torch.cat(self._kept[scored.metric.takes])
+            self.intervals[scored.name, scored.suffix] = from_first(
+                lambda: bootstrap_intervals(scored.metric, kept, numbers, self.resamples)
+            )
+
+    def _interval_record(self, scored: ReferencedMetric) -> JsonObject:
+        """The part of a score's record on its interval."""
+        found = self.intervals.get((scored.name, scored.suffix))
+        return {"intervals": found, "resamples": self.resamples} if found else {}
+
     def _feed(self, takes: str, batch: Tensor | None) -> None:
         for each in self._takers(takes):
             with self._keeps_fault(each):
                 update_checking_finite(each.metric.update, batch)
+        if self.resamples and batch is not None and self._takers(takes):
+            self._kept.setdefault(takes, []).append(batch.float().cpu())
 
 
 def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any = None) -> Metric:
@@ -211,6 +236,35 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
     with usage_errors():
         arguments = (*needs[kind.reference](), *(() if options is None else (options,)))
         return kind(*arguments)
+
+
+def bootstrap_intervals(
+    metric: Metric, samples: Tensor, numbers: Numbers, resamples: int
+) -> dict[str, list[float]]:
+    """Intervals of 95 % of a metric's numbers, from its deviation over resampled samples.
+
+    Each is `value ± 1.96 s`, s the deviation over sets that are drawn with replacement, within the range of
+    the number. The mean of these sets is not used: what is drawn twice biases distances. It says how the
+    numbers vary with the samples of one generator, and nothing of other seeds of the training.
+
+    Args:
+        metric: holds a resampled set afterwards.
+        samples: what its `update` takes, `(N, …)`.
+        numbers: its numbers of all samples.
+    """
+    random = generator_for(0, "bootstrap")
+    found: dict[str, list[float]] = {name: [] for name in metric.higher_is_better}
+    for _ in range(resamples):
+        metric.reset()
+        metric.update(samples[torch.randint(len(samples), (len(samples),), generator=random)])
+        for name, value in metric.compute().items():
+            if name in found:
+                found[name].append(value)
+    intervals = {}
+    for name, values in found.items():
+        reach, (low, high) = 1.96 * stdev(values), metric.ranges[name]
+        intervals[name] = [max(low, numbers[name] - reach), min(high, numbers[name] + reach)]
+    return intervals
 
 
 def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:

@@ -29,7 +29,7 @@ LONGEST_WORD = 4096  # paths may be options
 
 # What stands beside a score, and is none.
 SPREADS = ("standard_error", "deviation")
-NESTED = ("options", "extractor_options", "ranges")  # as an object
+NESTED = ("options", "extractor_options", "ranges", "intervals")  # as an object
 WORDS = (
     *("extractor", "distance", "weights", "resize_rule", "quantization", "reference"),
     *("split", "protocol", "torch", "pillow"),
@@ -133,6 +133,7 @@ PARTS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(SPREADS, _is_spread),
     **dict.fromkeys(("options", "extractor_options"), _are_options),
     "ranges": _are_ranges,
+    "intervals": _are_ranges,
     "n": _are_counts,
     "seed": _is_seed,
 }

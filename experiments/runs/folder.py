@@ -19,6 +19,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import (
     is_leftover,
     open_regular_file,
+    parse_json,
     read_regular_file,
     refuse_link,
     remove_leftovers,
@@ -35,6 +36,7 @@ MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
 FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 TRACKER_FOLDERS = ("tensorboard", "mlflow", "wandb")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", *TRACKER_FOLDERS)
+ENDED = "ended"  # key of the config
 MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
 
 
@@ -172,6 +174,21 @@ class RunFolder:
         if is_changed or not self.exists:
             self.write_config(spec)
         self.rewind_scores(step)
+
+    def note_early_end(self, words: str) -> None:
+        """Notes in the config why a finished run is shorter than it says."""
+        content = parse_json(read_regular_file(self.config_file, MOST_CONFIG_BYTES))
+        write_atomically(self.config_file, (json.dumps({**content, ENDED: words}, indent=2) + "\n").encode())
+
+    @property
+    def early_end(self) -> str:
+        """Why the run was finished before its last step; empty where it was not."""
+        try:
+            content = parse_json(read_regular_file(self.config_file, MOST_CONFIG_BYTES))
+        except (OSError, RunError, ValueError):  # which who reads the settings says
+            return ""
+        words = content.get(ENDED) if isinstance(content, dict) else None
+        return one_line(words) if isinstance(words, str) else ""
 
     def settings(self) -> Settings:
         """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""

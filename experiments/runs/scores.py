@@ -124,10 +124,22 @@ def format_scores(scores: EvaluationScores) -> list[str]:
     """
     lines = []
     for name, score in scores.items():
-        others = further_numbers(score)
-        lines += [name if others.keys() - SPREADS else f"{name} {score['value']:.6g}"]
-        lines += [f"  {key} {value:.6g}" for key, value in others.items()]
+        others, intervals = further_numbers(score), score.get("intervals") or {}
+        first = next(iter(intervals), "")  # which names the value, of a metric with one number
+        lines += [
+            name
+            if others.keys() - SPREADS
+            else f"{name} {score['value']:.6g}{_format_interval(intervals.get(first))}"
+        ]
+        lines += [
+            f"  {key} {value:.6g}{_format_interval(intervals.get(key))}" for key, value in others.items()
+        ]
     return lines
+
+
+def _format_interval(interval: Sequence[float] | None) -> str:
+    """Formats an interval beside a score; empty for None."""
+    return "" if interval is None else f" ({interval[0]:.6g} to {interval[1]:.6g})"
 
 
 def describe_numbers(numbers: Mapping[str, float]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from experiments.core import registry
 from experiments.core.console import describe_error
 from experiments.core.errors import RunError, UsageError
-from experiments.core.named_values import SettingValues
+from experiments.core.named_values import SettingValues, StateDict
 from experiments.core.options import describe_options, split_key
 from experiments.core.processes import from_first, is_first
 from experiments.core.settings import Settings
@@ -46,7 +46,10 @@ def open_evaluator(settings: Settings) -> Evaluator:
     options = ExtractorOptions(settings.extractor, device=settings.device, download=may_download)
     count = settings.evaluate_samples
     # The seed of gans evaluate, not the run's: all runs are evaluated against the same real samples.
-    own, choice = _own_options(settings), ReferenceChoice(settings.evaluate_reference)
+    # Copies of training images look best beside these: what decides is compared with others where it can be.
+    prefers_held_out = settings.holdout is not None or settings.patience is not None
+    choice = ReferenceChoice(settings.evaluate_reference, prefers_held_out=prefers_held_out)
+    own = _own_options(settings)
     evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
     evaluator.open(settings, "the run", settings.best_metric)
     evaluator.check_complete()
@@ -91,6 +94,7 @@ class EvaluationCallback:
         self.metric_logger, self.checkpointer = metric_logger, checkpointer
         self.interval = max(1, round(settings.evaluate_kimg * 1000))
         self.best = settings.best_metric or next(iter(evaluator.metrics))
+        self.patience = experiment.patience
         self.candidate = Candidate(str(folder.path), experiment.ema.average, settings)
 
     def __call__(self, progress: Progress, terms: Terms) -> None:
@@ -100,16 +104,21 @@ class EvaluationCallback:
                     self._evaluate(progress)
                 except (UsageError, RunError) as error:
                     log.info(f"step {progress.step}: not evaluated, and the run goes on: {error}")
-        if progress.is_last and is_first():
+        if (progress.is_last or self.patience.is_over) and is_first():
             kept = dict(read_evaluation_scores(self.folder))
             for path in self.folder.best.paths():
                 chosen = self.evaluator.chosen_scores(self.best, kept.get(step_of(path), {}))
                 log.info(f"best {describe_numbers(chosen) or self.best}: {path}")
 
     def _evaluate(self, progress: Progress) -> None:
-        """Evaluates the EMA generator, and records its scores."""
+        """Evaluates the EMA generator, and records its scores; all processes lose patience at one step."""
         scores = self.evaluator(self._candidate())
-        from_first(lambda: self._record(progress, scores))
+
+        def record() -> StateDict:
+            self._record(progress, scores)
+            return self.patience.state_dict()
+
+        self.patience.load_state_dict(from_first(record))
 
     def _candidate(self) -> Candidate:
         """The EMA generator; extractors take float32, and so it is a copy where it trains in another type."""
@@ -124,12 +133,24 @@ class EvaluationCallback:
             log.info(f"step {progress.step}: no score {name}, and the run goes on: {describe_error(error)}")
         numbers = {name.removeprefix(NUMBER): value for name, value in flatten_scores(scores).items()}
         log.info(f"step {progress.step:,}, {progress.kimg:.1f} kimg: {describe_numbers(numbers)}")
+        if self.evaluator.has_score(self.best, scores):
+            self.patience.observe(progress.step, *self._compared(scores))
         if self.evaluator.has_score(self.best, scores) and self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
             # The checkpoint before the record: a process killed in between finds it best again.
             self.folder.best.save(progress.step, self.checkpointer.content(progress.step))
         append_record(self.folder, progress.step, scores)
         self.tracker.scores({"step": progress.step, "kimg": progress.kimg, **flatten_scores(scores)})
+
+    def _compared(self, scores: EvaluationScores) -> tuple[EvaluationScores, bool]:
+        """The scores that decide, and whether they beat the best that patience knows."""
+        deciding, best = self.evaluator.deciding_scores(self.best, scores), self.patience.best
+        is_better = (
+            not best
+            or not self.evaluator.is_comparable(self.best, deciding, best)
+            or self.evaluator.ranking_key(self.best, deciding) > self.evaluator.ranking_key(self.best, best)
+        )
+        return deciding, is_better
 
     def _is_best(self, scores: EvaluationScores) -> bool:
         """Whether the scores beat those of the best generator so far, or cannot be compared with them."""

@@ -30,6 +30,7 @@ from experiments.runs.checkpoint import rename_keys
 from experiments.runs.revisions import check_training
 from experiments.training.compilation import compile_networks
 from experiments.training.fixed_layers import fix_layers
+from experiments.training.patience import patience_of
 from experiments.training.rollback import scale_schedule
 from experiments.training.shared_batches import share_batches
 from gans.core.architecture import Architecture
@@ -53,6 +54,7 @@ class Experiment:
         total_steps, total_images: length of the run.
         rollbacks: how often the run was rolled back.
         scheduled: options of components, and the critic's dropout, that move over the run.
+        patience: evaluations without improvement, after which it ends early.
     """
 
     spec: RunSpec
@@ -65,6 +67,9 @@ class Experiment:
     total_images: int
     rollbacks: int = 0
     scheduled: Sequence[ScheduledSetting] = ()
+
+    def __post_init__(self) -> None:
+        self.patience = patience_of(self.spec.settings)
 
     @property
     def _architecture(self) -> Architecture:
@@ -108,6 +113,8 @@ class Experiment:
         }
         if self.critic_ema is not None:
             state["critic_ema"] = self.critic_ema.average.state_dict()
+        if patience := self.patience.state_dict():
+            state["patience"] = patience
         return state
 
     @cached_property
@@ -130,6 +137,7 @@ class Experiment:
         self.ema.average.load_state_dict(rename_keys(state["ema"], renamed))
         if self.critic_ema is not None:
             self.critic_ema.average.load_state_dict(rename_keys(state["critic_ema"], renamed))
+        self.patience.load_state_dict(state.get("patience", {}))
         self.set_rollbacks(state.get("rollbacks", 0))  # checkpoints of older versions have none
 
 

@@ -48,7 +48,7 @@ class MetricLogger:
         self.pending.append(scores)
         self._images += progress.seen - progress.previous_seen
         if progress.ends_line:
-            self._line(progress)
+            self.end_line(progress)
 
     def check(self, step: int) -> dict[str, Tensor]:
         """Checks that the pending scores are finite; returns them, name → `(n,)`.
@@ -70,7 +70,7 @@ class MetricLogger:
             raise not_finite_error(at, name)
         return stacked
 
-    def _line(self, progress: Progress) -> None:
+    def end_line(self, progress: Progress) -> None:
         """Logs a line of scores: means since the line before, time and speed."""
         means = {name: values.mean().item() for name, values in self.check(progress.step).items()}
         elapsed, self._rested = self._advance_clock() - self._rested, 0.0

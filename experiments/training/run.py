@@ -48,7 +48,8 @@ def run(
         lambda: (check_folder(spec, folder, force, resumes), folder.is_finished)
     )
     if is_finished and not changed:
-        log.info(f"{folder.path}: this run is finished; another --seed or --out makes a new one")
+        how = f"finished ({folder.early_end})" if folder.early_end else "finished"
+        log.info(f"{folder.path}: this run is {how}; another --seed or --out makes a new one")
         return
     if is_first() and folder.generator_file.exists() and not is_finished:
         log.info(f"{folder.generator_file} is damaged; the run goes on from its newest good checkpoint")

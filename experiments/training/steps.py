@@ -1,6 +1,7 @@
 """The training loop: step after step, with callbacks after each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from experiments.core.processes import agreement, any_over_ranks, average_scores
 from experiments.core.seeds import seed_all
@@ -22,7 +23,8 @@ def train_steps(
 ) -> int:
     """Trains from step `start + 1` to the last; returns the last step that it made.
 
-    It stops short of the end on request, and when `until_kimg` thousand images were shown. What a step
+    It stops short of the end on request, when `until_kimg` thousand images were shown, and when its patience
+    is over, a last step like any other. What a step
     draws at random is a function of (seed, step), and what it loads of (seed, images shown), so a
     resumed run continues bit by bit without any stored random state.
 
@@ -35,6 +37,8 @@ def train_steps(
         callbacks_after: called then.
     """
     game, loader = experiment.game, experiment.loader
+    if experiment.patience.is_over:
+        return start
     callbacks_before = callbacks if callbacks_together else [*callbacks, *callbacks_after]
     for step in range(start + 1, experiment.total_steps + 1):
         before = loader.clock
@@ -49,7 +53,11 @@ def train_steps(
         if callbacks_together:
             for callback in callbacks_together:
                 callback(progress, scores)
+            if experiment.patience.is_over:
+                progress = replace(progress, is_last=True)
             _call(callbacks_after, progress, scores)
+            if experiment.patience.is_over:
+                return step
         if any_over_ranks(stop.requested) or (until_kimg is not None and loader.seen >= until_kimg * 1000):
             return step
     return experiment.total_steps

@@ -24,6 +24,7 @@ from experiments.training.best_generator import EvaluationCallback
 from experiments.training.callbacks import CHECKPOINTS, GRIDS, Callback, interval_images
 from experiments.training.checkpoint_callback import INTERIM, Checkpointer
 from experiments.training.collapse import CollapseGuard
+from experiments.training.early_end import EarlyEnd
 from experiments.training.experiment import Experiment
 from experiments.training.longer import describe_schedules
 from experiments.training.metric_logging import (
@@ -137,7 +138,7 @@ class Trainer:
             with BackgroundWriter() as writer:
                 stopped_at, was_asked = self._train_with(tracker, writer)
             if stopped_at is None:
-                from_first(self._export)
+                from_first(self._finish)
             elif was_asked:
                 again = f"gans run --resume {quote(str(self.folder.path))}"
                 log.info(f"stopped and saved at step {stopped_at:,}; continue with: {again}")
@@ -180,14 +181,14 @@ class Trainer:
                 guard.begin(self.start)
             together = self._callbacks_together(tracker, metric_logger, checkpointer)
             # The checkpointer comes last: it saves what the others have done.
-            after: list[Callback] = [guard, checkpointer]
+            after: list[Callback] = [EarlyEnd(experiment, callbacks, metric_logger), guard, checkpointer]
             step = train_steps(experiment, self.start, callbacks, stop, self.until_kimg, together, after)
             was_asked = any_over_ranks(stop.requested)
             with agreement():
-                if step < experiment.total_steps:
+                if not self._is_done(step):
                     checkpointer.save(step)
                 writer.wait()
-        return step if step < experiment.total_steps else None, was_asked
+        return None if self._is_done(step) else step, was_asked
 
     def _train_beside_first(self, tracker: Tracker) -> tuple[int | None, bool]:
         """Trains in a process that is not the first, which alone has callbacks of its own."""
@@ -199,7 +200,11 @@ class Trainer:
             was_asked = any_over_ranks(stop.requested)
         with agreement():
             pass  # on what the first process writes
-        return step if step < self.experiment.total_steps else None, was_asked
+        return None if self._is_done(step) else step, was_asked
+
+    def _is_done(self, step: int) -> bool:
+        """Whether training ends with this step."""
+        return step >= self.experiment.total_steps or self.experiment.patience.is_over
 
     def _callbacks_together(
         self,
@@ -223,10 +228,19 @@ class Trainer:
         sample_grid.save_reals()
         return [line.advance, sample_grid, GradientNorms(experiment.players), metric_logger]
 
-    def _export(self) -> None:
-        """Exports the EMA generator, and the EMA critic where there is one."""
+    def _finish(self) -> None:
+        """Exports the EMA generator, and the EMA critic where there is one; notes why it ended early."""
         experiment, folder = self.experiment, self.folder
-        progress = experiment.total_steps, experiment.loader.seen / 1000
+        patience = experiment.patience
+        if patience.is_over:
+            words = (
+                f"ended early at step {patience.step:,} of {experiment.total_steps:,}: no evaluation has "
+                f"improved on that of step {patience.best_step:,} in the last {patience.stale}"
+            )
+            log.info(words)
+            folder.note_early_end(words)
+        last_step = patience.step if patience.is_over else experiment.total_steps
+        progress = last_step, experiment.loader.seen / 1000
         if experiment.critic_ema is not None:
             export_network(
                 experiment.critic_ema.average, self.settings, folder.critic_file, "critic", *progress

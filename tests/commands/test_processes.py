@@ -118,6 +118,25 @@ def test_two_processes_stop_together_and_one_goes_on(tmp_path: Path) -> None:
             assert found_scores[key]["value"] == pytest.approx(score["value"], rel=1e-4)
 
 
+def test_processes_hold_the_same_images_out_and_lose_patience_together(tmp_path: Path) -> None:
+    folders = [tmp_path / "both", tmp_path / "alone"]
+    words = "run --arch mlp --data ring8 --width 8 --batch-size 16 --precision fp64 --track local --steps 400"
+    words += " --evaluate-kimg 0.016 --evaluate-metrics fid,modes --best-metric covered --evaluate-samples 50"
+    words += " --holdout 0.2 --patience 1"
+    processes = start(f"{words} --out {folders[0]}", 2) + start(f"{words} --out {folders[1]}")
+    status, _, err = finish(processes)
+    assert status == [0, 0, 0], err
+    both, alone = map(RunFolder, folders)
+    assert both.is_finished and both.early_end == alone.early_end != ""
+    found, expected = (dict(read_evaluation_scores(folder)) for folder in (both, alone))
+    assert found.keys() == expected.keys()
+    for step, scores in expected.items():
+        assert scores.keys() == {"fd-points/held-out", "modes"}
+        assert {key: score["reference"] for key, score in scores.items()} == {
+            key: score["reference"] for key, score in found[step].items()
+        }
+
+
 def test_a_killed_process_ends_all_with_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     processes = start(f"{RUN} --steps 100000 --checkpoint-kimg 0.08 --out {folder}", 2)

@@ -34,6 +34,7 @@ EXAMPLES = {
     "--device": "cpu",
     "--extractor": "random-vgg",
     "--format": "nvlabs",
+    "--holdout": "0.1",
     "--image-size": "32",
     "--kimg": "1",
     "--label": "0",

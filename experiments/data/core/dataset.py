@@ -166,6 +166,9 @@ class DataAccess:
         skip_bad: whether files that cannot be read are left out and counted, instead of refused.
         stream: whether image files stay on disk, and are read when they are wanted, however few they are.
         options: of the source, by key (`data.sigma`).
+        holdout: share of the samples that is kept out of training, in (0, 1); None for those that the source
+            itself holds out, if any.
+        holdout_seed: seed of the choice of these.
     """
 
     root: Path | None = None
@@ -173,6 +176,8 @@ class DataAccess:
     skip_bad: bool = False
     stream: bool = False
     options: SettingValues = field(default_factory=dict, hash=False)
+    holdout: float | None = None
+    holdout_seed: int = 0
 
 
 USUAL = DataAccess()
@@ -203,6 +208,8 @@ class Source(ABC):
         kind: the kind of its samples, images or points.
         is_embedded: whether it needs no files.
         takes_spec: whether its argument is the spec of another source.
+        holds_out_within: whether it applies `--holdout` to that source itself, because its own samples are
+            made of that one's and would share them.
         options_type: dataclass of its options; None for a source without.
         options: an instance of that type, set before anything is asked of the source.
     """
@@ -210,6 +217,7 @@ class Source(ABC):
     kind: ClassVar[Kind]
     is_embedded: ClassVar[bool] = False
     takes_spec: ClassVar[bool] = False
+    holds_out_within: ClassVar[bool] = False
     options_type: ClassVar[type | None] = None
 
     def __init__(self, argument: str = "", access: DataAccess = USUAL) -> None:

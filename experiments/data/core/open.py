@@ -49,16 +49,21 @@ def open_data(settings: Settings) -> tuple[DataSet | Domains, Tensor | None]:
         data = source.open(settings.image_size, settings.channels, fit)
     check_batch_sizes(settings, data)
     if task == "attributes":
-        names = group_names(settings.attributes)
-        with usage_errors(f"data {settings.data}"):
-            attributes = attributes_of(data).select(names).check_all_used()
-        if attributes.column_names != settings.attributes:
-            raise UsageError(
-                f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "
-                f"{', '.join(settings.attributes)}; take another --out"
-            )
-        return data, attributes.table
+        return data, _chosen_attributes(settings, data)
     return data, data.labels if settings.conditional else None
+
+
+def _chosen_attributes(settings: Settings, data: DataSet) -> Tensor:
+    """The attributes of each sample that a run changes. Raises UsageError for data that has others now."""
+    names = group_names(settings.attributes)
+    with usage_errors(f"data {settings.data}"):
+        attributes = attributes_of(data).select(names).check_all_used()
+    if attributes.column_names != settings.attributes:
+        raise UsageError(
+            f"data {settings.data} has attributes {', '.join(attributes.column_names)} now, not "
+            f"{', '.join(settings.attributes)}; take another --out"
+        )
+    return attributes.table
 
 
 def open_domains(settings: Settings, *, paired: bool, held_out: bool = False) -> Domains:
@@ -81,7 +86,7 @@ def open_held_out_domains(settings: Settings, or_training: bool = True) -> tuple
     paired = task_of(settings) == "pairs"
 
     def found() -> tuple[Domains, bool]:
-        if source.is_embedded:
+        if source.is_embedded and settings.holdout is None:  # a pair may have one half in each part
             with suppress(ValueError):
                 return open_at(True, True), True
         try:
@@ -112,6 +117,13 @@ def open_held_out_attributes(settings: Settings, or_training: bool = True) -> tu
     data = open_training_attributes(settings)
     if isinstance(data, KnownChanges):
         return data.held_out(), True
+    if settings.holdout is not None:
+        source = open_source(settings.data, data_access_from(settings.to_dict()))
+        fit: Any = settings.fit or "auto"
+        with usage_errors():
+            data = source.open_held_out(settings.image_size, settings.channels, fit)
+        _chosen_attributes(settings, data)
+        return data, True
     lacking = f"data {settings.data} keeps no images with attributes from training"
     if not or_training:
         raise UsageError(f"{lacking}; take --reference train")

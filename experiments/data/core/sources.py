@@ -11,6 +11,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, make_options
 from experiments.core.paths import expand_home
 from experiments.data.core.dataset import USUAL, DataAccess, Source
+from experiments.data.core.holdout import hold_out
 
 
 def absolute_spec(spec: str) -> str:
@@ -47,7 +48,10 @@ def data_access_from(settings: SettingValues) -> DataAccess:
     root = settings.get("data_root")
     switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}
     options = {key: value for key, value in settings.items() if key.startswith("data.")}
-    return DataAccess(Path(root) if root else None, **switches, options=options)
+    holdout, seed = settings.get("holdout"), settings.get("holdout_seed") or 0
+    return DataAccess(
+        Path(root) if root else None, **switches, options=options, holdout=holdout, holdout_seed=seed
+    )
 
 
 def open_source(spec: str, access: DataAccess = USUAL) -> Source:
@@ -67,4 +71,4 @@ def open_source(spec: str, access: DataAccess = USUAL) -> Source:
         found: Source = make(argument, access)
     if readers:
         found.options = make_options(make.options_type, "data", own)
-    return found
+    return found if found.holds_out_within else hold_out(found, access)

@@ -240,6 +240,8 @@ def test_a_killed_run_ends_with_the_same_scores_and_best(
         ("--evaluate-samples 100", ["--evaluate-samples", "--evaluate-kimg"]),
         ("--evaluate-metrics fid", ["--evaluate-metrics", "--evaluate-kimg"]),
         ("--best-metric fid", ["--best-metric", "--evaluate-kimg"]),
+        ("--patience 2", ["--patience", "--evaluate-kimg"]),
+        (f"{EVALUATE} --patience 0", ["--patience", "1"]),
         ("--extractor random-vgg", ["--extractor", "--evaluate-kimg"]),
         (f"{EVALUATE} --best-metric kid", ["--best-metric kid", "modes"]),
         (f"{EVALUATE} --evaluate-metrics mods", ["mods", "modes"]),
@@ -251,3 +253,93 @@ def test_a_killed_run_ends_with_the_same_scores_and_best(
 def test_bad_input(flags: str, mentions: list[str], refused: Any) -> None:
     refused(2, tuple(mentions), f"{POINTS} --steps 4 --out run {flags}")
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("patience", "found", "ends", "chosen"),
+    [
+        (2, [3.0, 5.0, 4.0, 5.0, 9.0], 8, 4),  # as good is not better
+        (1, [3.0, 2.0, 9.0], 4, 2),
+        (2, [3.0, 2.0, 4.0, 1.0, 5.0], 10, 10),  # a better one begins the count anew
+        (1, [float("nan"), 1.0, float("nan")], 6, 4),
+    ],
+)
+def test_patience_ends_a_run_that_no_longer_improves(
+    patience: int, found: list[float], ends: int, chosen: int, values: list[float], gans: Gans
+) -> None:
+    """As a finished one, which says why; with the best, the last line, grid and checkpoint of a last step."""
+    values += found
+    words = f"{POINTS} --steps 10 --out run {EVALUATE} --patience {patience} --sample-kimg 9"
+    outcome = gans(words)
+    assert outcome.status == 0, outcome.err
+    run = RunFolder(Path("run"))
+    assert run.is_finished and run.state == "finished" and best() == [f"step-{chosen:08}.pt"]
+    assert f"run/best/step-{chosen:08}.pt" in outcome.err
+    assert max(line["step"] for line in lines("run") if "seconds" in line) == ends
+    assert "samples/pairwise_distance" in [line for line in lines("run") if "seconds" in line][-1]
+    assert Path(f"run/checkpoints/step-{ends:08}.pt").exists()
+    assert list(Path("run/samples").glob("kimg-*.png"))
+    early = f"ended early at step {ends} of 10: no evaluation has improved on that of step {chosen} "
+    assert (
+        (early in outcome.err)
+        == (early in json.loads(run.config_file.read_text()).get("ended", ""))
+        == (ends < 10)
+    )
+    assert (early in gans(words).err) == (ends < 10)
+
+
+def test_a_run_that_ended_early_may_be_made_longer(values: list[float], gans: Gans, workplace: Path) -> None:
+    """It then begins to count anew."""
+    values += [3.0, 2.0]
+    assert gans(f"{POINTS} --steps 6 --out run {EVALUATE} --patience 1").status == 0
+    values += [9.0, 8.0]
+    outcome = gans("run --resume run --steps 12")
+    assert outcome.status == 0, outcome.err
+    assert list(scored("run")) == [2, 4, 6, 8] and best() == ["step-00000006.pt"]
+    assert "ended early at step 8 of 12" in RunFolder(Path("run")).early_end
+
+
+def test_patience_looks_at_held_out_samples(gans: Gans, workplace: Path) -> None:
+    flags = "--evaluate-kimg 0.032 --evaluate-samples 40 --evaluate-metrics fid"
+    for run, more in (("run", "--patience 9"), ("share", "--holdout 0.1")):
+        assert gans(f"{POINTS} --steps 2 --out {run} {flags} {more}").status == 0
+        assert list(scored(run, "fd-points/held-out")) == [2] and not scored(run, "fd-points")
+    assert gans(f"{POINTS} --steps 2 --out other {flags} --patience 9 --evaluate-reference train").status == 0
+    assert scored("other", "fd-points")
+
+
+def test_a_stopped_run_loses_patience_at_the_same_step(
+    values: list[float], gans: Gans, moody: Any, workplace: Path
+) -> None:
+    """The best before the checkpoint was overwritten after it; what a lost evaluation said is found anew."""
+    found = [5.0, 3.0, 9.0, 4.0, 4.0, 4.0]
+    words = f"run --plugin moody.py --arch mlp --loss moody --data ring8 --batch-size 16 --width 8 {EVALUATE}"
+    words += " --steps 20 --patience 3 --checkpoint-kimg 0.08"
+    moody("calm")
+    values += found
+    assert gans(f"{words} --out whole").status == 0
+    whole = RunFolder(Path("whole"))
+    assert "step 12 of 20" in whole.early_end
+    values[:] = found[:3]
+    moody("fail 7")  # after evaluations at 2, 4 and 6, with a checkpoint at 5
+    assert gans(f"{words} --out killed").status != 0
+    moody("calm")
+    values[:] = found[2:]
+    outcome = gans(f"{words} --out killed")
+    assert outcome.status == 0 and "at step 5" in outcome.err, outcome.err
+    assert RunFolder(Path("killed")).early_end == whole.early_end and not values
+    assert Path("killed/generator.safetensors").read_bytes() == whole.generator_file.read_bytes()
+    assert best("killed") == best("whole")
+
+
+def test_a_run_killed_at_its_early_end_is_only_finished(
+    values: list[float], gans: Gans, workplace: Path
+) -> None:
+    values += [3.0, 2.0]
+    words = f"{POINTS} --steps 6 --out run {EVALUATE} --patience 1"
+    assert gans(words).status == 0
+    generator = Path("run/generator.safetensors").read_bytes()
+    Path("run/generator.safetensors").unlink()
+    assert gans(words).status == 0
+    assert Path("run/generator.safetensors").read_bytes() == generator
+    assert list(scored("run")) == [2, 4]

@@ -1,0 +1,65 @@
+"""Command `gans audit`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from experiments.commands.evaluate import add_extraction_options, read_extractor_options
+from experiments.commands.options import check_options, read_options, setting_option
+from experiments.core.console import progress_bars
+
+log = logging.getLogger("gans")
+
+
+@click.command(short_help="Look for copies of training data and lost modes.")
+@click.argument("run")
+@click.option("--out", metavar="FILE.png", help="Picture of the closest pairs; default: in RUN/plots.")
+@click.option("--force", is_flag=True, help="Write over what is there already.")
+@setting_option("skip_bad")
+@setting_option("data_root")
+@add_extraction_options("Largest number of training images; default: 50,000.")
+def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Look for copies of training images, and for lost modes, in the samples of RUN.
+
+    RUN is a run folder, a checkpoint or an exported generator, whose data has held-out images (of its own, or
+    by --holdout). Known shares of copies are planted among these first, exact, mirrored, with noise or
+    shifted, and classes are dropped: the table says the smallest share that each statistic would have found.
+    The 24 samples nearest to a training image are drawn beside it.
+    """
+    from experiments.core.destinations import output_file
+    from experiments.core.errors import UsageError
+    from experiments.core.files import refuse_link
+    from experiments.core.images import save_png
+    from experiments.evaluation.audit.audit import audit as audit_generator
+    from experiments.evaluation.audit.audit import picture_of
+    from experiments.evaluation.candidates import open_candidate
+    from experiments.runs.folder import RunFolder
+
+    given = read_options(flags["options"])
+    check_options(given, "extractor")
+    options = read_extractor_options(flags, given)
+    access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
+    candidate = open_candidate(run)
+    candidate = replace(candidate, settings=replace(candidate.settings, **access))
+    folder = RunFolder(Path(run))
+    if out is None and not folder.exists:
+        raise UsageError(f"{run} is not a run folder, so that the picture has no place: add --out FILE.png")
+    if out is None:
+        refuse_link(folder.path / "plots")
+    destination = nullcontext() if out is None else output_file("audit", out, ".png", force=force)
+    with destination, progress_bars() as meter:
+        report, picture = audit_generator(candidate, options, flags["count"], flags["seed"], meter)
+        file = picture_of(folder.path, candidate.step) if out is None else Path(out)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_png(picture, file)
+    if as_json:
+        click.echo(json.dumps({**report.to_json(), "picture": str(file)}))
+        return
+    for line in report.lines():
+        click.echo(line)
+    log.info(f"drawn: {file}")

@@ -1,0 +1,200 @@
+"""A share of any data that is kept out of training (`--holdout`), and the source that knows both parts.
+
+Which samples are held out is a function of their number, the share and the seed of the holdout alone: every
+process, every resumed run and every later evaluation finds the same ones, and runs of other seeds are scored
+against the same real samples.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from experiments.core.seeds import generator_for
+from experiments.data.core.dataset import (
+    AttributeGroup,
+    DataAccess,
+    DataSet,
+    Domains,
+    DomainSource,
+    Fit,
+    InMemoryData,
+    Kind,
+    KnownChanges,
+    Native,
+    Source,
+)
+
+LEAST = 10  # held-out samples that a score begins to mean anything with
+
+
+def split_indices(count: int, share: float, seed: int, purpose: str = "") -> tuple[Tensor, Tensor]:
+    """Splits indices of `count` samples at random into those for training and those held out, both sorted.
+
+    Args:
+        purpose: another word draws another split.
+
+    Raises ValueError where the parts would be too small.
+    """
+    number = round(share * count)
+    if number < LEAST or number >= count:
+        raise ValueError(_describe_unfit(count, share, number))
+    order = torch.randperm(count, generator=generator_for(seed, "holdout", purpose))
+    return order[number:].sort().values, order[:number].sort().values
+
+
+def _describe_unfit(count: int, share: float, number: int) -> str:
+    """Describes a share that leaves too few samples on a side, with a remedy."""
+    held = f"--holdout {share:g} of {count:,} samples holds {number:,} out"
+    if count < 2 * LEAST:
+        return f"{held}, and a score needs {LEAST}: give it at least {2 * LEAST} samples, or leave it out"
+    if number >= count:
+        return f"{held}, which leaves none to train on: take --holdout 0.5 or less"
+    return f"{held}, too few for a score: take --holdout {math.ceil(1000 * LEAST / count) / 1000:g} or more"
+
+
+class Subset(DataSet):
+    """A part of a data set, in its order, fetched from there.
+
+    Args:
+        whole: the data set.
+        indices: of the samples of the part, int64 `(M,)`.
+    """
+
+    def __init__(self, whole: DataSet, indices: Tensor) -> None:
+        self.whole, self.indices = whole, indices
+        self.sample_shape, self.on_demand = whole.sample_shape, whole.on_demand
+        _copy_description(whole, self, indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        samples = self.whole.fetch(self.indices.to(indices.device)[indices])
+        self.remarks = self.whole.remarks  # a set of files may find more to say
+        return samples
+
+
+class SubsetOfKnownChanges(Subset, KnownChanges):
+    """A part of a data set that knows its samples under other attributes; `others` is what it lacks."""
+
+    def __init__(self, whole: KnownChanges, indices: Tensor, others: Tensor) -> None:
+        super().__init__(whole, indices)
+        self.others = others
+
+    def fetch_with(self, indices: Tensor, rows: Tensor) -> Tensor:
+        assert isinstance(self.whole, KnownChanges)
+        return self.whole.fetch_with(self.indices.to(indices.device)[indices], rows)
+
+    def held_out(self) -> "SubsetOfKnownChanges":
+        """The other part."""
+        assert isinstance(self.whole, KnownChanges)
+        return SubsetOfKnownChanges(self.whole, self.others, self.indices)
+
+
+def _copy_description(whole: DataSet, part: DataSet, indices: Tensor) -> None:
+    """Copies to a part what is known of the samples of the whole."""
+    part.labels = None if whole.labels is None else whole.labels[indices]
+    part.attributes = None if whole.attributes is None else whole.attributes.at(indices)
+    part.classes, part.channel_classes = whole.classes, whole.channel_classes
+    part.mixture, part.remarks = whole.mixture, whole.remarks
+
+
+def take_part(whole: DataSet, indices: Tensor, others: Tensor) -> DataSet:
+    """Takes a part of a data set: in memory where that is, else fetched from it.
+
+    Args:
+        indices, others: of the samples of the part and of the rest, int64.
+    """
+    if isinstance(whole, KnownChanges):
+        return SubsetOfKnownChanges(whole, indices, others)
+    if isinstance(whole, InMemoryData):
+        part = InMemoryData(whole.samples[indices])
+        _copy_description(whole, part, indices)
+        return part
+    return Subset(whole, indices)
+
+
+class HoldoutSource(Source):
+    """Source of the part of another source's samples that is not held out; `open_held_out` has the others.
+
+    Args:
+        whole: the source of all.
+        share: held out, in (0, 1).
+        seed: of the choice.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, whole: Source, share: float, seed: int) -> None:
+        self.whole, self.share, self.seed = whole, share, seed
+        self.argument, self.access = whole.argument, whole.access
+        # Declared for classes of sources; of this one they are those of the source within.
+        for name in ("kind", "is_embedded", "takes_spec", "options_type", "options"):
+            setattr(self, name, getattr(whole, name))
+
+    def native(self) -> Native:
+        return self.whole.native()
+
+    def class_names(self) -> Sequence[str]:
+        return self.whole.class_names()
+
+    def attribute_groups(self) -> Sequence[AttributeGroup]:
+        return self.whole.attribute_groups()
+
+    def found_options(self) -> Any:
+        return self.whole.found_options()
+
+    def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens the samples for training."""
+        whole = self.whole.open(size, channels, fit)
+        training, held_out = self._split(len(whole))
+        return take_part(whole, training, held_out)
+
+    def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
+        """Opens the samples that are held out, in the form of the others."""
+        whole = self.whole.open(size, channels, fit)
+        training, held_out = self._split(len(whole))
+        return take_part(whole, held_out, training)
+
+    def _split(self, count: int, purpose: str = "") -> tuple[Tensor, Tensor]:
+        return split_indices(count, self.share, self.seed, purpose)
+
+
+class HoldoutDomainSource(HoldoutSource, DomainSource):
+    """Source of two domains, of each of which a share is held out; partners stay together."""
+
+    def native_domains(self, paired: bool) -> Native:
+        return self._domains.native_domains(paired)
+
+    def open_domains(
+        self,
+        size: tuple[int, int] | None,
+        channels: int | None,
+        fit: Fit,
+        paired: bool,
+        held_out: bool = False,
+    ) -> Domains:
+        """Opens both sets, for training or held out."""
+        whole = self._domains.open_domains(size, channels, fit, paired)
+
+        def part(name: str, side: DataSet) -> DataSet:
+            training, others = self._split(len(side), "" if paired else name)
+            return take_part(side, *((others, training) if held_out else (training, others)))
+
+        return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
+
+    @property
+    def _domains(self) -> DomainSource:
+        assert isinstance(self.whole, DomainSource)
+        return self.whole
+
+
+def hold_out(source: Source, access: DataAccess) -> Source:
+    """Holds a share of a source's samples out of training, where the access says so."""
+    if access.holdout is None:
+        return source
+    kind = HoldoutDomainSource if isinstance(source, DomainSource) else HoldoutSource
+    return kind(source, access.holdout, access.holdout_seed)

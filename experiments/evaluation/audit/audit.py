@@ -1,0 +1,80 @@
+"""Audit of a run's generator, from opening its data to the report and the picture of the closest pairs."""
+
+import logging
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
+from experiments.evaluation.audit.copying import CopyingAudit
+from experiments.evaluation.audit.report import AuditReport
+from experiments.evaluation.audit.sides import AuditSides, open_data, open_sides
+from experiments.evaluation.audit.variety import VarietyAudit
+from experiments.evaluation.candidates import Candidate
+from experiments.evaluation.extraction import Meter
+from experiments.evaluation.features import ExtractorOptions, open_extractor
+
+log = logging.getLogger("gans")
+
+PAIRS, COLUMNS = 24, 6  # in the picture; beside each other
+PICTURE = "closest-pairs"
+
+
+def audit(
+    candidate: Candidate, options: ExtractorOptions, count: int | None, seed: int, meter: Meter
+) -> tuple[AuditReport, Image.Image]:
+    """Audits a generator; returns the report, and the picture of its closest pairs.
+
+    Args:
+        count: largest number of training images; None: 50,000.
+        seed: of the samples, of the parts of the data, and of what is planted.
+
+    Raises UsageError for a generator without held-out images, of points, or that translates.
+    """
+    training, held_out = open_data(candidate, count, seed)
+    extractor = open_extractor(options, True, candidate.settings.data)
+    if len(training) < len(training.data):
+        log.info(
+            f"{len(training):,} of {len(training.data):,} training images: copies of others are not seen"
+        )
+    sides = open_sides(candidate, training, held_out, extractor, seed, options.device, meter)
+    copying, variety = CopyingAudit(sides, seed), VarietyAudit(sides, seed)
+    kind = "classes" if variety.are_classes else "clusters"
+    report = AuditReport(
+        run=candidate.name,
+        step=candidate.step,
+        counts={
+            "training images": len(sides.training),
+            "held-out ones to compare with": len(sides.reference),
+            "honest samples": len(sides.honest),
+            "generated": len(sides.generated),
+        },
+        record={**extractor.description(), "seed": seed},
+        copying=copying.calibrated(),
+        variety=variety.calibrated(),
+        modes=f"{variety.modes} {kind}",
+    )
+    return report, closest_pairs(sides, copying)
+
+
+def closest_pairs(sides: AuditSides, copying: CopyingAudit) -> Image.Image:
+    """Draws the generated images that are nearest to a training image, each beside that."""
+    rows = copying.rows["generated"]
+    distances = copying.table.nearest_distance[rows]
+    chosen = distances.argsort(stable=True)[:PAIRS]
+    originals = sides.training_images(copying.table.nearest_index[rows][chosen])
+    pairs = torch.stack([sides.generated_images[chosen], originals], dim=1)
+    sheet = []
+    for start in range(0, len(pairs), COLUMNS):
+        part = pairs[start : start + COLUMNS]
+        captions = [
+            word for value in distances[chosen][start : start + COLUMNS] for word in ("", f"{value:.3g}")
+        ]
+        sheet.append(SheetRow("generated | nearest" if not start else "", part.flatten(0, 1), captions))
+    return draw_sheet(sheet)
+
+
+def picture_of(folder: Path, step: int | None) -> Path:
+    """The file of the picture in a run folder."""
+    return folder / "plots" / f"step-{step or 0:08d}-{PICTURE}.png"

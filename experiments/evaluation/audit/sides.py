@@ -1,0 +1,149 @@
+"""The sets of an audit, with their features: training, held-out, generated and planted images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from experiments.core.errors import UsageError
+from experiments.core.seeds import generator_for
+from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.evaluation.audit.planting import KINDS
+from experiments.evaluation.candidates import Candidate
+from experiments.evaluation.extraction import Meter, extract_beside
+from experiments.evaluation.features import ReferenceFeatures
+from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
+from experiments.runs.generator import from_noise
+from metrics.extractors.core.extractor import Extractor
+
+LEAST_HELD_OUT = 40  # images: half of them stand for honest samples
+MOST_QUERIES = 1000  # images of each set that is compared with the training images
+MOST_TRAINING = 50_000
+
+
+@dataclass(frozen=True)
+class AuditSides:
+    """Features of the sets of an audit, `(N, D)` each.
+
+    Attributes:
+        training: of all training images, or a part; labels: the class of each, None without.
+        reference: of held-out images that others are compared with.
+        honest: of further held-out images, which stand for the samples of a generator without a fault.
+        generated: of generated images.
+        planted: of changed copies of training images, by the kind of change.
+        closest: returns images of training, uint8, by their index; generated_images: those of `generated`.
+    """
+
+    training: Tensor
+    labels: Tensor | None
+    reference: Tensor
+    honest: Tensor
+    generated: Tensor
+    planted: Mapping[str, Tensor]
+    training_images: Callable[[Tensor], Tensor]
+    generated_images: Tensor
+    training_count: int
+    held_out_count: int
+
+
+class PlantedSamples(SampleSet):
+    """Copies of images of a data set, each changed alike.
+
+    Args:
+        indices: of the images, int64 `(N,)`.
+        kind: how they are changed, one of `KINDS`.
+    """
+
+    def __init__(self, of: DataSamples, indices: Tensor, kind: str) -> None:
+        self.name, self.of, self.indices, self.kind = f"{kind} copies", of, indices, kind
+        self.shape = of.shape
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batch_makers(self) -> Sequence[Callable[[], Tensor]]:  # type: ignore[override]
+        return [lambda part=part: self._make(part) for part in torch.split(self.indices, BATCH)]
+
+    def _make(self, indices: Tensor) -> Tensor:
+        random = generator_for(self.of.seed, "planted", self.kind, int(indices[0]))
+        return KINDS[self.kind](self.of.data.fetch(indices).cpu(), random)
+
+
+def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataSamples, DataSamples]:
+    """Opens the training and the held-out images of a run.
+
+    Raises UsageError for what cannot be audited, with what to do.
+    """
+    settings = candidate.settings
+    from_noise(candidate.network, candidate.name)
+    training = data_of_run(settings, count or MOST_TRAINING, seed)
+    if not training.is_images:
+        raise UsageError(f"an audit compares images, and {settings.data} is points; see gans evaluate RUN")
+    try:
+        held_out = data_of_run(settings, 2 * MOST_QUERIES, seed, held_out=True)
+    except NoHeldOutDataError as error:
+        raise UsageError(
+            f"an audit needs images that training has not seen, and data {settings.data} holds none out "
+            f"({error}); or train anew with --holdout 0.1"
+        ) from error
+    if len(held_out) < LEAST_HELD_OUT:
+        raise UsageError(
+            f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {settings.data} has "
+            f"{len(held_out)}; hold more out: train anew with a larger --holdout"
+        )
+    return training, held_out
+
+
+def open_sides(
+    candidate: Candidate,
+    training: DataSamples,
+    held_out: DataSamples,
+    extractor: Extractor,
+    seed: int,
+    device: str,
+    meter: Meter,
+) -> AuditSides:
+    """Extracts the features of all sets: as many generated images as there are honest ones."""
+    train = ReferenceFeatures(training, extractor, meter).vectors.double()
+    others = ReferenceFeatures(held_out, extractor, meter).vectors.double()
+    order = torch.randperm(len(others), generator=generator_for(seed, "audit", "halves"))
+    half = len(order) // 2
+    samples = GeneratedSamples(
+        candidate.name, from_noise(candidate.network, candidate.name), candidate.settings, half, seed, device
+    )
+    images, generated = zip(
+        *(
+            (kept, features.vectors.double().cpu())
+            for kept, features in extract_beside(Tensor.cpu, samples, extractor, meter)
+        ),
+        strict=True,
+    )
+    chosen = torch.randperm(len(train), generator=generator_for(seed, "audit", "planted"))[:half]
+    planted = {
+        kind: torch.cat(
+            [
+                features.vectors.double().cpu()
+                for _, features in extract_beside(
+                    lambda batch: None,
+                    PlantedSamples(training, training.order[chosen], kind),
+                    extractor,
+                    meter,
+                )
+            ]
+        )
+        for kind in KINDS
+    }
+    labels = None if training.data.labels is None else training.data.labels[training.order]
+    return AuditSides(
+        training=train,
+        labels=labels,
+        reference=others[order[half:]],
+        honest=others[order[:half]],
+        generated=torch.cat(generated),
+        planted=planted,
+        training_images=lambda indices: training.data.fetch(training.order[indices]).cpu(),
+        generated_images=torch.cat(images),
+        training_count=len(training.data),
+        held_out_count=len(held_out),
+    )

@@ -1,0 +1,113 @@
+"""Search for lost modes: statistics of variety, each calibrated by classes or clusters that are dropped."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from experiments.core.seeds import generator_for
+from experiments.evaluation.audit.calibration import (
+    PLANTED,
+    CalibratedStatistic,
+    Statistic,
+    calibrate,
+)
+from experiments.evaluation.audit.clusters import assign, k_means, principal_axes
+from experiments.evaluation.audit.sides import AuditSides
+from metrics.core.memorization import nearest
+from metrics.core.neighbours import squared_radii
+from metrics.vendi import vendi_scores
+
+CLUSTERS = 20
+K = 5  # nearest neighbour that a ball of coverage reaches to
+DROPPED = "dropped"
+
+
+class VarietyAudit:
+    """Statistics of variety for honest and generated samples of an audit.
+
+    Modes are the classes of the data, each sample in that of its nearest training image; or else `CLUSTERS`
+    clusters of the training features.
+
+    Attributes:
+        modes: number of modes; are_classes: whether they are the classes of the data.
+    """
+
+    def __init__(self, sides: AuditSides, seed: int) -> None:
+        self.seed, self.honest_count = seed, len(sides.honest)
+        every = torch.cat([sides.honest, sides.generated])
+        self.honest, self.generated = torch.arange(len(every)).split(
+            [len(sides.honest), len(sides.generated)]
+        )
+        self.are_classes = sides.labels is not None and int(sides.labels.max()) > 0
+        if self.are_classes:
+            assert sides.labels is not None
+            self.cells = sides.labels[nearest(every, sides.training)[1][:, 0]]
+            training_cells = sides.labels
+        else:
+            centres = k_means(sides.training, CLUSTERS, seed)
+            self.cells, training_cells = assign(every, centres), assign(sides.training, centres)
+        counts = training_cells.bincount(minlength=int(self.cells.max()) + 1)
+        self.shares, self.modes = counts.double() / counts.sum(), int((counts > 0).sum())
+        radii = squared_radii(sides.reference, min(K, len(sides.reference) - 1)).sqrt()
+        self.covers = (torch.cdist(every, sides.reference) <= radii).double()
+        mean, axes = principal_axes(sides.training)
+        components = (every - mean) @ axes
+        self.unit = components / components.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+    def statistics(self) -> Mapping[str, tuple[str, Statistic, bool]]:
+        """The statistics: name → meaning, function of rows, and whether lost modes lower it."""
+        kind = "classes" if self.are_classes else "clusters"
+        return {
+            f"{kind} covered": (f"share of the {kind} with a sample", self._covered, True),
+            f"{kind} lacking": (f"share of samples that {kind} lack", self._lacking, False),
+            "coverage": ("share of held-out images with a sample near by", self._coverage, True),
+            "Vendi score": ("effective number of different samples", self._vendi, True),
+        }
+
+    def _frequencies(self, counts: Tensor) -> Tensor:
+        found = counts @ one_hot(self.cells, len(self.shares)).double()
+        return found / counts.sum(dim=1, keepdim=True)
+
+    def _covered(self, counts: Tensor) -> Tensor:
+        return (self._frequencies(counts) > 0).double().sum(dim=1) / self.modes
+
+    def _lacking(self, counts: Tensor) -> Tensor:
+        """Total variation distance of the frequencies from those of training."""
+        return (self.shares - self._frequencies(counts)).clamp(min=0).sum(dim=1)
+
+    def _coverage(self, counts: Tensor) -> Tensor:
+        return (counts @ self.covers > 0).double().mean(dim=1)
+
+    def _vendi(self, counts: Tensor) -> Tensor:
+        width = self.unit.shape[1]
+        products = (self.unit[:, :, None] * self.unit[:, None, :]).flatten(1)
+        mean = counts @ products / counts.sum(dim=1, keepdim=True)
+        return vendi_scores(mean.unflatten(1, (width, width)))
+
+    def _drop(self, share: float) -> Tensor:
+        """Draws sets of honest samples without modes of about a share, other ones in each set."""
+        random = generator_for(self.seed, "audit", "modes", str(share))
+        count, found = len(self.generated), []
+        for _ in range(PLANTED):
+            order = torch.randperm(len(self.shares), generator=random)
+            dropped = order[self.shares[order].cumsum(0) - self.shares[order] / 2 < share]
+            left = self.honest[~torch.isin(self.cells[self.honest], dropped)]
+            left = left if len(left) else self.honest[:1]
+            found.append(left[torch.randint(len(left), (count,), generator=random)])
+        return torch.stack(found)
+
+    def calibrated(self) -> list[CalibratedStatistic]:
+        """All statistics of the run, with the smallest share of lost modes that they would have found."""
+        named = self.statistics()
+        faults: Mapping[str, Callable[[float], Tensor]] = {DROPPED: self._drop}
+        return [
+            calibrate(
+                *(name, meaning, statistic, falls, self.honest, self.generated, faults),
+                total=len(self.cells),
+                seed=self.seed,
+                tests=len(named),
+            )
+            for name, (meaning, statistic, falls) in named.items()
+        ]
