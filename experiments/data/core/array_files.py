@@ -98,8 +98,8 @@ def decide_type(kind: ArrayKind, asked: str, has_range: bool) -> tuple[bool, str
     is_cut = kind.is_array and chosen == "uint8" and kind.type != "uint8"
     if is_cut or (chosen == "uint16" and kind.type != "uint16"):
         raise ValueError(
-            f"the images have values of type {kind.type}, which --set data.depth={asked} cannot hold; take "
-            "--set data.depth=auto"
+            f"the images have values of type {kind.type}, which data.depth {asked} cannot hold; leave it out, or "
+            "take --set data.depth=float32"
         )
     return kind.is_array or chosen != "uint8", chosen
 
