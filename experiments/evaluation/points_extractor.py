@@ -67,7 +67,7 @@ class NoExtractor(Extractor):
         self.device = device
 
     def __call__(self, images: Tensor) -> Features:
-        """Raises ValueError: there are no features."""
+        """Refuses all images by a ValueError: there are no features."""
         raise ValueError(f"no extractor sees {images.shape[1]} channels; take --metrics power-spectrum")
 
     @classmethod

@@ -72,7 +72,7 @@ def save_samples(samples: Tensor, out: str, as_float: bool = False, units: Pixel
 
 
 def view_words(channels: int) -> str:
-    """What a picture shows of images beyond 8-bit RGB, and where all is."""
+    """Words on what a picture shows of images beyond 8-bit RGB, and on where all is."""
     shown = {1: "", 3: ""}.get(channels, f" of the first {3 if channels > 4 else 1} of {channels} channels")
     return f"a view{shown} in 8 bits; --out FILE.npy or DIR/ has the original units"
 

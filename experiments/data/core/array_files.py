@@ -51,7 +51,7 @@ TURNS = {  # orientations of Exif, as functions on arrays (H, W, C)
 
 
 class ArrayKind(NamedTuple):
-    """What a picture file holds.
+    """The content of a picture file.
 
     Attributes:
         type: type of its numbers, as NumPy names it ("uint16").
@@ -98,8 +98,8 @@ def decide_type(kind: ArrayKind, asked: str, has_range: bool) -> tuple[bool, str
     is_cut = kind.is_array and chosen == "uint8" and kind.type != "uint8"
     if is_cut or (chosen == "uint16" and kind.type != "uint16"):
         raise ValueError(
-            f"the images have values of type {kind.type}, which --set data.depth={asked} cannot hold; take "
-            "--set data.depth=auto"
+            f"the images have values of type {kind.type}, which data.depth {asked} cannot hold; leave that "
+            "out, or take --set data.depth=float32"
         )
     return kind.is_array or chosen != "uint8", chosen
 

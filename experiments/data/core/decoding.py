@@ -260,6 +260,7 @@ def read_some(file: BinaryIO, content: BinaryIO, most: int) -> bool:
 
 
 def check_size(is_whole: bool, most: int) -> None:
+    """Checks that no more than `most` bytes had to be read; raises ValueError otherwise."""
     if not is_whole:
         raise ValueError(f"it has more than {most // 2**20} MiB, too many to be read safely")
 

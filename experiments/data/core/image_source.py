@@ -159,7 +159,7 @@ class ImageFileSource(Source, ABC):
 
     @cached_property
     def _first_kind(self) -> ArrayKind:
-        """What the first file that can be read holds."""
+        """The content of the first file that can be read."""
         for name in self.arrangement.names:
             try:
                 return find_kind(self.store, name)

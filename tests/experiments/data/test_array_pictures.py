@@ -171,7 +171,7 @@ def test_mixed_depths_are_refused_with_what_takes_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("depth", ["uint8", "uint16"])
 def test_a_depth_that_cannot_hold_the_values_is_refused(tmp_path: Path, depth: str) -> None:
     write(tmp_path, VALUES)
-    with pytest.raises(ValueError, match=rf"type float32, which --set data\.depth={depth} cannot hold"):
+    with pytest.raises(ValueError, match=rf"type float32, which data\.depth {depth} cannot hold"):
         opened(tmp_path, depth=depth)
 
 

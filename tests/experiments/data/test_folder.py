@@ -255,7 +255,8 @@ def test_what_is_not_an_image_is_named(tmp_path: Path) -> None:
             ask()
 
 
-def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+def test_floating_point_pixels_among_others_are_refused(tmp_path: Path) -> None:
+    save(flat("L", 7), tmp_path / "a.png")
     save(flat("F", 0.5), tmp_path / "deep.tiff")
     with pytest.raises(ValueError, match=r"deep\.tiff cannot be read: its pixels are floating-point"):
         opened(tmp_path)
