@@ -252,7 +252,8 @@ def quarter_of(x: Tensor, quarters: Tensor) -> Tensor:
 
 def shrink(images: Tensor, like: Tensor) -> Tensor:
     """Shrinks images to the size of others, by means over areas."""
-    return adaptive_avg_pool2d(images, like.shape[2:])
+    height, width = like.shape[2:]
+    return adaptive_avg_pool2d(images, (height, width))
 
 
 class FastGame(TwoPlayerGame[LatentNetwork, Critic]):

@@ -1,6 +1,7 @@
 """The device to compute on, and the precision."""
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def multiplies_in_bfloat16() -> bool:
     """Whether this machine's processor has instructions for bfloat16; true where PyTorch cannot tell."""
     import torch
 
-    found = getattr(torch.cpu, "get_capabilities", dict)()
+    found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return not found or any(value for name, value in found.items() if "bf16" in name)
 
 

@@ -22,7 +22,7 @@ class PerceptualDistance:
     """
 
     def __init__(self) -> None:
-        from torchvision.models import vgg16
+        from torchvision.models import vgg16  # type: ignore[import-untyped]
 
         path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
         if not path.is_file():
