@@ -16,7 +16,7 @@ from experiments.data.core.arrangement import Arrangement
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileOptions
-from experiments.data.core.listed_images import FilePart, ListedImageSource
+from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
 from experiments.data.core.tar_index import TarMember, index_tar
 from losses.core.options import option
 
@@ -51,7 +51,7 @@ class TarStore(Store):
     def __init__(self, shards: Sequence[Path]) -> None:
         self.shards = shards
         self.parts: dict[str, Part] = {}
-        self._stamps = [_stamp_of(shard) for shard in shards]
+        self._stamps = [file_stamp(shard) for shard in shards]
 
     def add(self, shard: int, member: TarMember) -> str:
         """Adds a member of a tar file; returns its name."""
@@ -195,15 +195,6 @@ def _read(shard: Path, member: TarMember) -> bytes:
 
 def _number_or_word(text: str) -> int | str | None:
     return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text or None
-
-
-def _stamp_of(shard: Path) -> str:
-    """A stamp of a tar file's path, size and times."""
-    try:
-        status = shard.stat()
-    except OSError:
-        return f"{shard.absolute()} missing"
-    return f"{shard.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def expand_braces(pattern: str) -> list[str]:

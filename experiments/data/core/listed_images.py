@@ -4,6 +4,7 @@ import io
 import os
 from abc import ABC
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from torch import Tensor
@@ -73,3 +74,12 @@ class FilePart(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def file_stamp(file: Path) -> str:
+    """A stamp of a file's path, size and times, which changes when its content may have changed."""
+    try:
+        status = file.stat()
+    except OSError:
+        return f"{file.absolute()} missing"
+    return f"{file.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
