@@ -4,7 +4,7 @@ import io
 import zipfile
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -46,7 +46,7 @@ def read_npz(path: Path | str, most_bytes: int) -> dict[str, NDArray[np.generic]
                 if name in found or member.compress_type not in METHODS:
                     raise ValueError(f"has {name} twice, or compressed as numpy does not")
                 with archive.open(member) as stream:
-                    found[name] = _read_array(stream, name, most_bytes)
+                    found[name] = read_array(stream, name, most_bytes)
                 most_bytes -= found[name].nbytes
     return found
 
@@ -57,23 +57,45 @@ def read_npy(path: Path | str, most_bytes: int) -> NDArray[np.generic]:
     if path.exists() and not path.is_file():
         raise ValueError("is no regular file")
     with path.open("rb") as file:
-        return _read_array(file, path.name, most_bytes)
+        return read_array(file, path.name, most_bytes)
 
 
-def _read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.generic]:
-    """Reads one array, of which only the header is read before its size is known to be allowed."""
+class ArrayHeader(NamedTuple):
+    """Header of an array: its shape, whether it lies column by column, and the type of its values."""
+
+    shape: tuple[int, ...]
+    by_columns: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values that follow."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def read_array_header(stream: IO[bytes], name: str) -> ArrayHeader:
+    """Reads the header of an array. Raises ValueError for one that is too long, or of another version."""
     version = npy.read_magic(stream)
     if version not in READ_HEADER:
         raise ValueError(f"{name} has version {version} of numpy's format")
     length = stream.read(LENGTH_BYTES[version])
     if (header_bytes := int.from_bytes(length, "little")) > MOST_HEADER_BYTES:
         raise ValueError(f"{name} has a header of more than {MOST_HEADER_BYTES:,} bytes")
-    header = io.BytesIO(length + stream.read(header_bytes))
-    shape, by_columns, dtype = READ_HEADER[version](header)
-    size = prod(shape) * dtype.itemsize
-    if dtype.hasobject or not 0 <= size <= most_bytes:
-        raise ValueError(f"{name} claims {shape} of {dtype}, more than the {most_bytes:,} bytes allowed")
-    content = stream.read(size)
-    if len(content) != size or stream.read(1):  # the end is where the checksum is compared
+    return ArrayHeader(*READ_HEADER[version](io.BytesIO(length + stream.read(header_bytes))))
+
+
+def read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.generic]:
+    """Reads one array, of which only the header is read before its size is known to be allowed.
+
+    Raises ValueError for one that is larger than `most_bytes`, not whole, or of objects.
+    """
+    header = read_array_header(stream, name)
+    if header.dtype.hasobject or not 0 <= header.nbytes <= most_bytes:
+        raise ValueError(
+            f"{name} claims {header.shape} of {header.dtype}, more than the {most_bytes:,} bytes allowed"
+        )
+    content = stream.read(header.nbytes)
+    if len(content) != header.nbytes or stream.read(1):  # the end is where the checksum is compared
         raise ValueError(f"{name} has not the bytes that it claims")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if by_columns else "C")
+    order: Literal["C", "F"] = "F" if header.by_columns else "C"
+    return np.frombuffer(content, header.dtype).reshape(header.shape, order=order)

@@ -225,6 +225,11 @@ class Source(ABC):
         self.access = access
         self.options: Any = None if self.options_type is None else self.options_type()
 
+    @classmethod
+    def absolute_argument(cls, argument: str) -> str:
+        """Makes a path in the argument absolute, so that a run goes on from any folder."""
+        return str(Path(argument).absolute()) if Path(argument).exists() else argument
+
     @abstractmethod
     def native(self) -> Native:
         """The native shape of the samples, found without reading them all."""

@@ -72,12 +72,8 @@ class ImageFileOptions:
     )
 
 
-class ImageFileSource(Source, ABC):
-    """Source of image files in a store, in the order of their paths, arranged by `arrange`.
-
-    The classes are the labels of a `dataset.json`, or else the folders. A list of attributes beside the
-    images gives the attributes of each.
-    """
+class StoredImageSource(Source, ABC):
+    """Source of encoded images in a store, whatever lists them and their classes."""
 
     kind: ClassVar[Kind] = "images"
     options_type: ClassVar[type] = ImageFileOptions
@@ -94,13 +90,27 @@ class ImageFileSource(Source, ABC):
 
     @property
     @abstractmethod
-    def files(self) -> Sequence[str]:
-        """Paths of all files in the store."""
+    def arrangement(self) -> Arrangement:
+        """The images to train on, and those that are held out."""
 
     @property
     @abstractmethod
-    def images(self) -> Sequence[str]:
-        """Paths of all image files, sorted."""
+    def held_out_arrangement(self) -> Arrangement:
+        """The images that are held out. Raises NoHeldOutDataError where there are none."""
+
+    @property
+    @abstractmethod
+    def attributes(self) -> Attributes | None:
+        """Attributes of the images to train on; None without any."""
+
+    @property
+    @abstractmethod
+    def remarks_on_others(self) -> tuple[str, ...]:
+        """Remarks on what else is in the store."""
+
+    @abstractmethod
+    def classes_of(self, found: Arrangement) -> tuple[Tensor | None, Sequence[str]]:
+        """The class of each image, int64 `(N,)`, None without classes, and the names of the classes."""
 
     def set_value_range(self, store: S) -> S:
         """Sets the range of 16-bit values of `store` to that of the options, in place; returns `store`.
@@ -185,18 +195,18 @@ class ImageFileSource(Source, ABC):
         return self._classes[1]
 
     def attribute_groups(self) -> Sequence[AttributeGroup]:
-        known = self._attributes
+        known = self.attributes
         return super().attribute_groups() if known is None else known.groups
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the training images at `size`, as `open_images` does."""
         found, (labels, classes) = self.arrangement, self._classes
         channels = channels or self.native().channels
-        known = self._attributes
+        known = self.attributes
         data = open_images(
             self.scaled_store, found.names, size, channels, fit, self.access, labels, classes, known
         )
-        add_remarks(data, (*found.remarks, *self.store.remarks, *remarks_on_files(self.files)))
+        add_remarks(data, (*found.remarks, *self.store.remarks, *self.remarks_on_others))
         self.remark_on(data, found.names, fit)
         return data
 
@@ -205,13 +215,9 @@ class ImageFileSource(Source, ABC):
 
         They have no labels where they show other classes.
         """
-        names, files = self.arrangement.held_out, set(self.files)
-        if not names:
-            raise NoHeldOutDataError(
-                f"{self.location} has no test/ beside a train/: put further images there"
-            )
-        channels = channels or self.native().channels
-        labels, classes = self._classes_of(arrange(names, files, self.location, is_split=True))
+        found = self.held_out_arrangement
+        names, channels = found.names, channels or self.native().channels
+        labels, classes = self.classes_of(found)
         known = self._classes[1]
         if labels is None or not set(classes) <= set(known):
             return open_images(self.scaled_store, names, size, channels, fit, self.access)
@@ -258,16 +264,48 @@ class ImageFileSource(Source, ABC):
         return {}
 
     @cached_property
+    def _classes(self) -> tuple[Tensor | None, Sequence[str]]:
+        return self.classes_of(self.arrangement)
+
+
+class ImageFileSource(StoredImageSource, ABC):
+    """Source of image files in a store, in the order of their paths, arranged by `arrange`.
+
+    The classes are the labels of a `dataset.json`, or else the folders. A list of attributes beside the
+    images gives the attributes of each.
+    """
+
+    @property
+    @abstractmethod
+    def files(self) -> Sequence[str]:
+        """Paths of all files in the store."""
+
+    @property
+    @abstractmethod
+    def images(self) -> Sequence[str]:
+        """Paths of all image files, sorted."""
+
+    @cached_property
     def arrangement(self) -> Arrangement:
         """The images to train on, and their classes by folders."""
         return arrange(self.images, set(self.files), self.location)
 
-    @cached_property
-    def _classes(self) -> tuple[Tensor | None, Sequence[str]]:
-        return self._classes_of(self.arrangement)
+    @property
+    def held_out_arrangement(self) -> Arrangement:
+        """The images of the part for tests, and their classes by folders."""
+        names = self.arrangement.held_out
+        if not names:
+            raise NoHeldOutDataError(
+                f"{self.location} has no test/ beside a train/: put further images there"
+            )
+        return arrange(names, set(self.files), self.location, is_split=True)
 
-    def _classes_of(self, found: Arrangement) -> tuple[Tensor | None, Sequence[str]]:
-        """Labels of images, and the names of the classes."""
+    @property
+    def remarks_on_others(self) -> tuple[str, ...]:
+        return remarks_on_files(self.files)
+
+    def classes_of(self, found: Arrangement) -> tuple[Tensor | None, Sequence[str]]:
+        """The labels of a `dataset.json`, or else the classes by folders."""
         file = found.folder + DATASET_JSON
         if file not in set(self.files):
             return found.labels, found.classes
@@ -275,6 +313,6 @@ class ImageFileSource(Source, ABC):
         return read_labels(self.store.name_of(file), read_content(self.store, file), names)
 
     @cached_property
-    def _attributes(self) -> Attributes | None:
+    def attributes(self) -> Attributes | None:
         found = self.arrangement
         return read_attributes(self.store, set(self.files), found.outer_folders, found.names, self.images)

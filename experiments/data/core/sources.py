@@ -13,13 +13,22 @@ from experiments.core.paths import expand_home
 from experiments.data.core.dataset import USUAL, DataAccess, Source
 from experiments.data.core.holdout import hold_out
 
+# Sources of files by their endings, and words for such a file.
+FILE_SPECS = {
+    ".zip": ("zip", "a zip file"),
+    ".npy": ("npy", "an array"),
+    ".npz": ("npz", "a file of arrays"),
+    ".tar": ("wds", "a tar file"),
+}
+
 
 def absolute_spec(spec: str) -> str:
     """Makes the path in a data spec absolute, if it has one, so that a run goes on from any folder."""
     name, _, argument = spec.partition(":")
-    if argument and _source_type(spec).takes_spec:
-        return f"{name}:{absolute_spec(argument)}"
-    return f"{name}:{Path(argument).absolute()}" if argument and Path(argument).exists() else spec
+    if not argument:
+        return spec
+    source = _source_type(spec)
+    return f"{name}:{absolute_spec(argument) if source.takes_spec else source.absolute_argument(argument)}"
 
 
 def _source_type(spec: str) -> Any:
@@ -36,8 +45,9 @@ def suggest_spec(word: str) -> str:
         path = expand_home(word)
         if path.is_dir():
             return f"a folder; for the images in it: {quote(f'folder:{word}')}"
-        if path.suffix.lower() == ".zip" and path.is_file():
-            return f"a zip file; for the images in it: {quote(f'zip:{word}')}"
+        if path.suffix.lower() in FILE_SPECS and path.is_file():
+            name, words = FILE_SPECS[path.suffix.lower()]
+            return f"{words}; for the images in it: {quote(f'{name}:{word}')}"
         if path.is_file():
             return f"a file; for all images beside it: {quote(f'folder:{path.parent}')}"
     return ""

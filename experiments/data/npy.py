@@ -1,0 +1,71 @@
+"""npy:FILE: pictures in an array of numpy, (N, H, W), (N, H, W, C) or (N, C, H, W); labels beside it."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+
+from experiments.core.paths import expand_home
+from experiments.data.core.array_images import ArraySource, LabelledPictures, as_pictures
+from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.picture_arrays import map_npy
+
+# Names of files of pictures, and of the labels beside them.
+PICTURES = re.compile(r"images|imgs|pictures|^x(?=[_.-]|$)|(?<=[_.-])x$", re.IGNORECASE)
+LABELS = {"images": "labels", "imgs": "labels", "pictures": "labels", "x": "y", "X": "y"}
+TRAINING, TEST = re.compile("train", re.IGNORECASE), ("test", "val")
+
+
+def label_files_beside(file: Path) -> list[Path]:
+    """Lists files beside an array of pictures that may have their labels, likely ones first."""
+    stem = file.stem
+    names = [PICTURES.sub(lambda word: LABELS.get(word[0], "labels"), stem)] if PICTURES.search(stem) else []
+    names += [f"{stem}_labels", f"{stem}-labels", f"{stem}.labels"]
+    return [file.with_name(f"{name}.npy") for name in names]
+
+
+class Npy(ArraySource):
+    """Npy source: an array of pictures in 8 bits, mapped into memory.
+
+    Its labels are an array beside it: `labels.npy` beside `images.npy`, `y_train.npy` beside `x_train.npy`,
+    or `faces-labels.npy` beside `faces.npy`. The test part of `x_train.npy` is `x_test.npy`.
+    """
+
+    @property
+    def location(self) -> str:
+        return str(self.file)
+
+    @cached_property
+    def file(self) -> Path:
+        """The file of the pictures."""
+        if not self.argument:
+            raise ValueError("data 'npy' needs a file: write --data npy:FILE")
+        return expand_home(self.argument)
+
+    def read(self) -> LabelledPictures:
+        """Reads the pictures to train on, with their classes."""
+        label_file = None if self.options.label is None else expand_home(self.options.label)
+        return _read(self.file, label_file)
+
+    def read_held_out(self) -> LabelledPictures | None:
+        """Reads the array of the same name with `test` or `val` in the place of `train`."""
+        if not TRAINING.search(self.file.stem):
+            return None
+        for word in TEST:
+            file = self.file.with_name(TRAINING.sub(word, self.file.stem) + self.file.suffix)
+            if file.exists():
+                return _read(file, None)
+        return None
+
+
+def _read(file: Path, label_file: Path | None) -> LabelledPictures:
+    """Reads an array of pictures, with the labels of a file, or of one that is found beside it."""
+    pictures = as_pictures(str(file), map_npy(file))
+    label_file = label_file or next((each for each in label_files_beside(file) if each.exists()), None)
+    if label_file is None:
+        return LabelledPictures(pictures, ClassLabels())
+    labels = map_npy(label_file)
+    if labels.shape[:1] != pictures.shape[:1]:
+        raise ValueError(
+            f"{label_file} has {labels.shape[:1]} labels for {len(pictures):,} pictures in {file}"
+        )
+    return LabelledPictures(pictures, number_classes(f"labels in {label_file}", labels))

@@ -1,0 +1,214 @@
+"""wds:GLOB: images in tar files as WebDataset has them, labels in .cls or .json; read in any order."""
+
+import io
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, ClassVar, NamedTuple
+
+from experiments.core.files import parse_json
+from experiments.core.paths import expand_home
+from experiments.data.core.arrangement import Arrangement
+from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
+from experiments.data.core.image_source import ImageFileOptions
+from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
+from experiments.data.core.tar_index import TarMember, index_tar
+from losses.core.options import option
+
+BRACES = re.compile(r"\{([^{}]*)\}")
+RANGE = re.compile(r"(\d+)\.\.(\d+)")
+MOST_SHARDS = 100_000
+MOST_LABEL_BYTES = 2**20  # of a .cls or .json
+JSON_LABELS = ("label", "cls", "class", "class_id", "target")  # keys that are looked for
+
+
+@dataclass(frozen=True)
+class TarOptions(ImageFileOptions):
+    """Options of tar files of samples."""
+
+    image: str | None = option(None, "Ending of the image of a sample, such as input.png; default: found.")
+    label: str | None = option(
+        None, "Ending of the file with the label (cls), or a key of the .json; default: found."
+    )
+
+
+class Part(NamedTuple):
+    """A place in one of the tar files, by the number of that."""
+
+    shard: int
+    start: int
+    size: int
+
+
+class TarStore(Store):
+    """Store of members of several tar files, by shard and path, each opened with a file handle of its own."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        self.shards = shards
+        self.parts: dict[str, Part] = {}
+        self._stamps = [file_stamp(shard) for shard in shards]
+
+    def add(self, shard: int, member: TarMember) -> str:
+        """Adds a member of a tar file; returns its name."""
+        name = f"{member.path} in {self.shards[shard]}"
+        self.parts[name] = Part(shard, member.start, member.size)
+        return name
+
+    def open(self, name: str) -> BinaryIO:
+        part = self.parts[name]
+        if part.size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB, too many to be read safely")
+        return io.BufferedReader(FilePart(str(self.shards[part.shard]), part.start, part.size))
+
+    def size_of(self, name: str) -> int:
+        return self.parts[name].size
+
+    def name_of(self, name: str) -> str:
+        return name
+
+    def stamp(self, name: str) -> str:
+        part = self.parts[name]
+        return f"{self._stamps[part.shard]} {part.start} {part.size}"
+
+
+class Wds(ListedImageSource):
+    """WebDataset source: samples of all tar files that a pattern names, `*` and `{000..009}` included.
+
+    Their headers are read once, so that each sample is reached directly: the order of training is a function
+    of seed and position, as everywhere, without a shuffling buffer or a division of shards among processes.
+    """
+
+    options_type: ClassVar[type] = TarOptions
+
+    @classmethod
+    def absolute_argument(cls, argument: str) -> str:
+        return argument if argument.startswith("~") else str(Path(argument).absolute())
+
+    @property
+    def location(self) -> str:
+        return f"wds:{self.argument}"
+
+    @cached_property
+    def shards(self) -> list[Path]:
+        """The tar files, by their paths."""
+        if not self.argument:
+            raise ValueError("data 'wds' needs tar files: write --data 'wds:FOLDER/*.tar'")
+        found: list[Path] = []
+        for pattern in map(Path, expand_braces(str(expand_home(self.argument)))):
+            has_wildcards = bool(re.search(r"[*?\[]", str(pattern)))
+            below = str(pattern.relative_to(pattern.anchor))
+            found += sorted(Path(pattern.anchor).glob(below)) if has_wildcards else [pattern]
+        if not found:
+            raise ValueError(f"{self.argument}: no file has such a name; write --data 'wds:FOLDER/*.tar'")
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def store(self) -> TarStore:
+        return self.set_value_range(TarStore(self.shards))
+
+    @cached_property
+    def arrangement(self) -> Arrangement:
+        """The images of all shards, in the order of the tar files, with their labels."""
+        names: list[str] = []
+        labels: list[int | str | None] = []
+        for number, shard in enumerate(self.shards):
+            for sample in _samples_of(index_tar(shard)):
+                if image := self._image_of(sample, shard):
+                    names.append(self.store.add(number, image))
+                    labels.append(self._label_of(sample, shard))
+        if not names:
+            raise ValueError(f"no images in {self.argument} (looked for {' '.join(IMAGE_ENDINGS)})")
+        classes = self._classes_from(names, labels)
+        return Arrangement(names, classes=classes.names, labels=classes.labels)
+
+    def _classes_from(self, names: Sequence[str], labels: Sequence[int | str | None]) -> ClassLabels:
+        """Numbers the classes. Raises ValueError where only some of the images have a label."""
+        lacking = [name for name, label in zip(names, labels, strict=True) if label is None]
+        if len(lacking) == len(names):
+            if self.options.label is not None:
+                raise ValueError(f"no image in {self.argument} has a label {self.options.label}")
+            return ClassLabels()
+        if lacking:
+            raise ValueError(
+                f"{lacking[0]} has no label, as {len(lacking):,} of {len(names):,} images: add a .cls to each"
+            )
+        return number_classes(f"labels in {self.argument}", [label for label in labels if label is not None])
+
+    def _image_of(self, sample: dict[str, TarMember], shard: Path) -> TarMember | None:
+        """The image of a sample, None without one. Raises ValueError where it has several."""
+        wanted = self.options.image
+        if wanted is not None:
+            return sample.get(wanted.lower().lstrip("."))
+        found = [ending for ending in sample if f".{ending}".endswith(IMAGE_ENDINGS)]
+        if len(found) > 1:
+            path = sample[found[0]].path
+            raise ValueError(
+                f"{path} in {shard} is one of several images of a sample ({', '.join(sorted(found))}): "
+                f"name the one to take, --set data.image={sorted(found)[0]}"
+            )
+        return sample[found[0]] if found else None
+
+    def _label_of(self, sample: dict[str, TarMember], shard: Path) -> int | str | None:
+        """The label of a sample, a number or a word; None without one. Raises ValueError."""
+        wanted = self.options.label
+        file = sample.get("cls" if wanted is None else wanted.lower().lstrip("."))
+        if file is not None:
+            return _number_or_word(_read(shard, file).decode("utf-8", "replace").strip())
+        if (file := sample.get("json")) is None:
+            return None
+        try:
+            whole = parse_json(_read(shard, file).decode("utf-8-sig"))
+        except ValueError as error:
+            raise ValueError(f"{file.path} in {shard} cannot be read as JSON ({error})") from error
+        keys = JSON_LABELS if wanted is None else (wanted,)
+        value = next((whole[key] for key in keys if key in whole), None) if isinstance(whole, dict) else whole
+        if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+            return value
+        if wanted is None:
+            return None  # a description, or the like
+        raise ValueError(f"{file.path} in {shard}: {wanted} is {json.dumps(value)[:40]}, no number or word")
+
+
+def _samples_of(members: Iterator[TarMember]) -> Iterator[dict[str, TarMember]]:
+    """Groups the members of a tar file by their paths up to the first dot of the name; by ending in each."""
+    found: dict[str, dict[str, TarMember]] = defaultdict(dict)
+    for member in members:
+        folder, slash, name = member.path.rpartition("/")
+        stem, _, ending = name.partition(".")
+        if stem and ending:
+            found[folder + slash + stem][ending.lower()] = member
+    yield from found.values()
+
+
+def _read(shard: Path, member: TarMember) -> bytes:
+    """Reads a label. Raises ValueError for one that is no short text."""
+    if member.size > MOST_LABEL_BYTES:
+        raise ValueError(f"{member.path} in {shard} has {member.size:,} bytes, too many for a label")
+    with FilePart(str(shard), member.start, member.size) as part:
+        return part.read()
+
+
+def _number_or_word(text: str) -> int | str | None:
+    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text or None
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """Expands `{000..009}` and `{a,b}` in a pattern. Raises ValueError for too many names."""
+    found = BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    choices = found[1].split(",")
+    if ends := RANGE.fullmatch(found[1]):
+        first, last = int(ends[1]), int(ends[2])
+        if last - first >= MOST_SHARDS:
+            raise ValueError(f"{pattern} names more than {MOST_SHARDS:,} tar files")
+        choices = [str(number).zfill(len(ends[1])) for number in range(first, last + 1)]
+    rest = expand_braces(pattern[found.end() :])
+    if len(choices) * len(rest) > MOST_SHARDS:
+        raise ValueError(f"{pattern} names more than {MOST_SHARDS:,} tar files")
+    return [pattern[: found.start()] + choice + end for choice in choices for end in rest]
