@@ -304,6 +304,7 @@ architecture = Architecture(
         defaults(z_dim=256, width=64, batch_size=8, image_size=(256, 256), kimg=400.0, ema_kimg=5.5),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999), n_critic=1),
         defaults(critic_augment="diffaugment", options={"diffaugment.policy": ("color", "translation")}),
-        defaults(preset="laptop", z_dim=64, width=16, image_size=(64, 64), kimg=24.0),
+        defaults(preset="laptop", z_dim=64, width=8, image_size=(32, 32), kimg=24.0),
+        defaults(preset="laptop", lr_generator=5e-4, lr_critic=5e-4),
     ),
 )
