@@ -40,5 +40,5 @@ def test_options_and_files_give_units_back() -> None:
     "words", [[], [0, 1], [1, 0, "uint16"], [0, 1, "int7"], [0, float("nan"), "uint16"], "a"]
 )
 def test_units_that_are_none_are_refused(words: object) -> None:
-    with pytest.raises(ValueError, match="no units|no range"):
+    with pytest.raises(ValueError, match=r"no units|no range"):
         units_from(words)
