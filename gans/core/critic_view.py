@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from gans.core.clock import Clock
@@ -72,7 +71,7 @@ class CriticView(nn.Module):
         """Counts the signs of the logits of real samples; returns what is logged."""
         scores = {}
         if self.augmentation.takes_probability:
-            scores["augment/p"] = torch.tensor(self.probability)
+            scores["augment/p"] = real_logits.new_full((), self.probability)
         if self.threshold is not None and self.adaptive:
             scores["augment/sign"] = self.adaptive.observe(real_logits, self.threshold)
         return scores

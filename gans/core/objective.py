@@ -92,15 +92,26 @@ class AdversarialObjective(nn.Module):
         critic_view: CriticView | None = None,
     ) -> None:
         super().__init__()
-        self.plain_form, self.penalties, self.regularizers = form, tuple(penalties), tuple(regularizers)
+        self.penalties, self.regularizers = tuple(penalties), tuple(regularizers)
+        self.plain_forms = (form,)  # in tuples: a form that is a module is none of what is saved here
         self.scheduled_strengths = dict(scheduled_strengths or {})
         self.terms = {r.name: r for r in regularizers if isinstance(r, Term)}
         self.views = [r for r in regularizers if isinstance(r, View)]
-        self.form = self._relabelled()
+        self.forms = (self._relabelled(),)
         self.critic_view = critic_view
         self.states = nn.ModuleDict(
             {each.name: each.state for each in self.regularizers if each.state is not None}
         )
+
+    @property
+    def plain_form(self) -> Adversarial:
+        """The form, before regularizers change its labels."""
+        return self.plain_forms[0]
+
+    @property
+    def form(self) -> Adversarial:
+        """The form, with the labels of now."""
+        return self.forms[0]
 
     def _relabelled(self) -> Adversarial:
         """The form, wrapped by every regularizer that changes labels."""
@@ -120,7 +131,7 @@ class AdversarialObjective(nn.Module):
             for regularizer in self.regularizers:
                 if (scheduled := self.scheduled_strengths.get(type(regularizer))) is not None:
                     regularizer.strength = scheduled.at(clock.progress)
-            self.form = self._relabelled()
+            self.forms = (self._relabelled(),)
 
     def weigh(self, losses: Losses, weight: float) -> Losses:
         """Weighs the form's own term of a loss, which counts without the form's constant factor."""

@@ -73,8 +73,13 @@ class Ada(CriticAugmentation):
                 f"its transform imgfilter reflects {REACH} pixels, and the critic sees images of "
                 f"{smallest_side}; take --set ada.transforms=bgc, or larger images"
             )
-        if self.transforms == {"hue"} and channels != 3:
-            raise ValueError(f"hue has no meaning for {channels} channels, only for 3; take other transforms")
+        colours = colour_channels(channels)
+        idle = ({"hue"} if colours != 3 else set()) | ({"saturation"} if colours == 1 else set())
+        if not self.transforms - idle:
+            names = " and ".join(sorted(self.transforms)) or "no transform"
+            raise ValueError(
+                f"{names} changes nothing in images of {channels} channels; take --set ada.transforms=bgc"
+            )
 
     def draw(self, images: Tensor) -> Draws:
         rows = len(images)

@@ -10,6 +10,7 @@ from losses.core.batch_parts import draw_rows, memory_format_of
 from losses.core.critic_augmentation import CriticAugmentation, Draws
 from losses.core.device_copies import copy_to
 from losses.core.options import option
+from losses.critic_augmentations.core.ada_colour import colour_channels
 from losses.critic_augmentations.core.gates import draw_uniform
 
 SHIFT, HOLE = 1 / 8, 1 / 2  # largest shift, and the hole's sides, in sides of the image
@@ -66,16 +67,18 @@ class DiffAugment(CriticAugmentation):
 
 
 def change_colours(images: Tensor, draws: Draws) -> Tensor:
-    """Changes brightness, saturation and contrast of images `(N, C, H, W)`."""
+    """Changes brightness, saturation and contrast of images `(N, C, H, W)`; of four channels, not opacity."""
     brightness, saturation, contrast = (
         copy_to(draws[name].to(images.dtype), images.device).view(-1, 1, 1, 1)
         for name in ("brightness", "saturation", "contrast")
     )
-    images = images + (brightness - 0.5)
-    grey = images.mean(dim=1, keepdim=True)
-    images = (images - grey) * (2 * saturation) + grey
-    mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return (images - mean) * (contrast + 0.5) + mean
+    colours, opacity = images.tensor_split([colour_channels(images.shape[1])], dim=1)
+    colours = colours + (brightness - 0.5)
+    grey = colours.mean(dim=1, keepdim=True)
+    colours = (colours - grey) * (2 * saturation) + grey
+    mean = colours.mean(dim=(1, 2, 3), keepdim=True)
+    colours = (colours - mean) * (contrast + 0.5) + mean
+    return torch.cat([colours, opacity], dim=1) if opacity.shape[1] else colours
 
 
 def translate(images: Tensor, draws: Draws) -> Tensor:

@@ -66,18 +66,19 @@ class AdaptivePseudoAugmentation(Relabel):
         self.threshold = 0.0
 
     def wrap(self, form: Adversarial) -> Adversarial:
-        require_target_labels("apa", form)
         if form.threshold is None:
             raise ValueError(
                 f"apa has no meaning for {form.recipe.form}: the signs of its critic's logits do not say "
                 "what is real; take --critic-augment diffaugment"
             )
+        require_target_labels("apa", form)
         self.threshold = form.threshold
         return PseudoReals(form, self.state, self.strength)
 
     def begin(self, batch_index: int, seen: int) -> None:
         self.state.begin(batch_index, seen)
+        self.state.value = min(self.state.value, self.strength)  # or it would have to come down from beyond
 
     def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
-        probability = torch.tensor(min(self.state.value, self.strength))
+        probability = real_logits.new_full((), min(self.state.value, self.strength))
         return {"apa/p": probability, "apa/sign": self.state.observe(real_logits, self.threshold)}

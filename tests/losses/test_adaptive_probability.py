@@ -95,7 +95,7 @@ def test_apa_shows_fakes_as_real() -> None:
 
 
 def test_apa_knows_its_limits() -> None:
-    with pytest.raises(ValueError, match="compares logits and has no labels to change"):
+    with pytest.raises(ValueError, match="signs of its critic's logits do not say what is real; take --critic-augment diffaugment"):
         AdaptivePseudoAugmentation(1.0).wrap(Wasserstein())
     with pytest.raises(ValueError, match="largest probability in"):
         AdaptivePseudoAugmentation(1.5)
@@ -131,3 +131,18 @@ def test_lecam_has_the_published_sequence() -> None:
         for side in ("real", "fake"):
             anchor = getattr(term.state, side)
             torch.testing.assert_close(anchor, numbers[f"sequence/anchor_{side}"][row], rtol=1e-12, atol=0)
+
+
+def test_apa_comes_down_from_its_largest_probability_at_once() -> None:
+    options = ApaOptions(interval=1, kimg=0.1)
+    apa = AdaptivePseudoAugmentation(0.2, options)
+    for step in range(200):  # far beyond what it may use
+        apa.begin(step, step)
+        apa.observe(torch.ones(1))
+    apa.begin(200, 200)
+    assert apa.state.value == pytest.approx(0.2)
+    for step in range(201, 206):
+        apa.observe(-torch.ones(1))
+        apa.begin(step, step)
+    assert apa.state.value == pytest.approx(0.15)
+    assert float(apa.observe(torch.ones(1))["apa/p"]) == pytest.approx(0.15)

@@ -153,6 +153,38 @@ def test_diffaugment_draws_what_its_code_draws() -> None:
 def test_small_images_have_no_bands() -> None:
     with pytest.raises(ValueError, match="imgfilter reflects 21 pixels, and the critic sees images of 16"):
         ALL.check(3, 16)
-    with pytest.raises(ValueError, match="hue has no meaning for 1 channels"):
+    with pytest.raises(ValueError, match="hue changes nothing in images of 1 channels"):
         Ada(AdaOptions(transforms=("hue",))).check(1, 32)
     ALL.check(1, 22)
+
+
+def test_opacity_is_no_colour_of_diffaugment() -> None:
+    images = torch.rand(3, 4, 8, 8) * 2 - 1
+    pipe = DiffAugment(DiffAugmentOptions(policy=("color",)))
+    draws = pipe.draw(images)
+    changed = pipe.apply(images, draws, 1.0)
+    assert torch.equal(changed[:, 3], images[:, 3])
+    assert torch.equal(changed[:, :3], pipe.apply(images[:, :3], draws, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("transforms", "channels", "is_idle"),
+    [
+        (("hue",), 3, False),
+        (("hue",), 4, False),
+        (("hue",), 1, True),
+        (("hue", "saturation"), 1, True),
+        (("hue",), 5, True),
+        (("saturation",), 5, False),
+        (("hue", "xflip"), 1, False),
+    ],
+)
+def test_transforms_that_change_nothing_are_refused(
+    transforms: tuple[str, ...], channels: int, is_idle: bool
+) -> None:
+    pipe = Ada(AdaOptions(transforms=transforms))
+    if not is_idle:
+        pipe.check(channels, 32)
+        return
+    with pytest.raises(ValueError, match=r"changes nothing .* take --set ada\.transforms=bgc"):
+        pipe.check(channels, 32)

@@ -124,7 +124,7 @@ def low_pass() -> Tensor:
     return taps / taps.sum()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=16)  # margins differ from batch to batch, and matrices of large images take megabytes
 def doubling_matrix(side: int, before: int, after: int) -> Tensor:
     """Makes the matrix `(2 (side + before + after), side)` that `double` is along one axis, float64.
 
