@@ -27,9 +27,9 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
     """Look for copies of training images, and for lost modes, in the samples of RUN.
 
     RUN is a run folder, a checkpoint or an exported generator, whose data has held-out images (of its own, or
-    by --holdout). Known shares of copies are planted among these first, exact, mirrored, with noise or
-    shifted, and classes are dropped: the table says the smallest share that each statistic would have found.
-    The 24 samples nearest to a training image are drawn beside it.
+    by `gans run --holdout 0.1`). Known shares of copies are planted among these first, exact, mirrored, with
+    noise or shifted, and classes are dropped: the table says the smallest share that each statistic would
+    have found. The 24 samples nearest to a training image are drawn beside it.
     """
     from experiments.core.destinations import output_file
     from experiments.core.errors import UsageError

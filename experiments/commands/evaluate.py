@@ -171,7 +171,6 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     "--intervals",
     type=click.IntRange(min=2),
     metavar="N",
-    default=0,
     is_flag=False,
     flag_value=100,
     help="Intervals of 95 % of each score, by a bootstrap over the samples in N sets; without N: 100. They "
@@ -212,7 +211,7 @@ def evaluate(
     with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
         choice = ReferenceChoice(flags["reference"], flags["protocol"])
-        evaluator = Evaluator(options, names, count, seed, meter, given, choice, flags["intervals"])
+        evaluator = Evaluator(options, names, count, seed, meter, given, choice, flags["intervals"] or 0)
         evaluator.open(candidates[0].settings, candidates[0].name)
         log.info(evaluator.describe())
         try:

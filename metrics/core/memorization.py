@@ -27,7 +27,7 @@ def nearest(vectors: Tensor, reference: Tensor, count: int = 1) -> tuple[Tensor,
     mean = reference.double().mean(dim=0)
     x, y = vectors.double() - mean, reference.double() - mean
     norms, found = y.square().sum(dim=1), []
-    for rows in x.split(TILE):
+    for rows in torch.split(x, TILE):
         near = torch.addmm(norms, rows, y.T, alpha=-2).topk(count, largest=False).indices
         exact = (rows[:, None] - y[near]).norm(dim=2)
         order = exact.argsort(dim=1, stable=True)
@@ -46,7 +46,7 @@ def authentic(vectors: Tensor, training: Tensor) -> Tensor:
     [False, True]
     """
     distances, indices = nearest(vectors, training)
-    hit, place = indices[:, 0].unique(return_inverse=True)
+    hit, place = torch.unique(indices[:, 0], return_inverse=True)
     own = nearest(training[hit], training, 2)[0][:, 1]
     return distances[:, 0] > own[place]
 
@@ -67,7 +67,7 @@ def ranks_among(values: Tensor, cells: Tensor, others: Tensor, other_cells: Tens
         values, others: `(N,)` and `(M,)`; cells, other_cells: the cell of each, int64.
     """
     found = torch.zeros(len(values), dtype=torch.float64)
-    for cell in cells.unique().tolist():
+    for cell in torch.unique(cells).tolist():
         own = others[other_cells == cell].sort().values
         here = values[cells == cell].contiguous()
         below, to = (torch.searchsorted(own, here, right=right).double() for right in (False, True))

@@ -75,7 +75,7 @@ def resampled(rows: Tensor, count: int, sets: int, seed: int, *purpose: str | fl
 def values_of(statistic: Statistic, rows: Tensor, total: int) -> Tensor:
     """Computes a statistic of sets, given by their rows among `total` samples, a hundred at a time."""
     found = []
-    for part in rows.split(100):
+    for part in torch.split(rows, 100):
         counts = torch.zeros(len(part), total, dtype=torch.float64)
         found.append(statistic(counts.scatter_add_(1, part, torch.ones(part.shape, dtype=torch.float64))))
     return torch.cat(found)

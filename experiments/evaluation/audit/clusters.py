@@ -28,7 +28,7 @@ def assign(vectors: Tensor, centres: Tensor) -> Tensor:
     """The nearest centre of each vector, int64 `(N,)`."""
     norms = centres.square().sum(dim=1)
     return torch.cat(
-        [torch.addmm(norms, part, centres.T, alpha=-2).argmin(dim=1) for part in vectors.split(5000)]
+        [torch.addmm(norms, part, centres.T, alpha=-2).argmin(dim=1) for part in torch.split(vectors, 5000)]
     )
 
 

@@ -38,7 +38,7 @@ EXCHANGE, TRAINING_RATIO = "exchange", "training ratio"
 
 @dataclass(frozen=True)
 class Closeness:
-    """What is known of the nearness of N samples to the training images.
+    """Nearness of N samples to the training and the held-out images, with their features.
 
     Attributes:
         authentic: as `authentic`, `(N,)`; neighbour_ratio: distance to the nearest training image over that
@@ -80,7 +80,7 @@ class CopyingAudit:
         self.centres = k_means(sides.training, max(1, len(sides.reference) // PER_CELL), seed)
         self.mean, self.axes = principal_axes(sides.training)
         self.table = self._closeness(every)
-        self.hit, self.place = self.table.nearest_of_all.unique(return_inverse=True)
+        self.hit, self.place = torch.unique(self.table.nearest_of_all, return_inverse=True)
         self.labellings = self._random_labellings()
         reference_cells = assign(sides.reference, self.centres)
         self.held_out_counts = reference_cells.bincount(minlength=len(self.centres))
@@ -196,7 +196,7 @@ def weighted_moments(vectors: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     total = counts.sum(dim=1)
     mean = counts @ vectors / total[:, None]
     products = (vectors[:, :, None] * vectors[:, None, :]).flatten(1)
-    second = (counts @ products).unflatten(1, (vectors.shape[1], -1)) / total[:, None, None]
+    second = (counts @ products).view(len(counts), vectors.shape[1], -1) / total[:, None, None]
     unbiased = (total / (total - 1).clamp(min=1))[:, None, None]
     return mean, (second - mean[:, :, None] * mean[:, None, :]) * unbiased
 

@@ -1,7 +1,8 @@
 """The sets of an audit, with their features: training, held-out, generated and planted images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ class AuditSides:
         honest: of further held-out images, which stand for the samples of a generator without a fault.
         generated: of generated images.
         planted: of changed copies of training images, by the kind of change.
-        closest: returns images of training, uint8, by their index; generated_images: those of `generated`.
+        training_images: returns images of training, uint8, by their index; generated_images: of `generated`.
+        training_count, held_out_count: images that there are, of which these may be a part.
     """
 
     training: Tensor
@@ -62,8 +64,9 @@ class PlantedSamples(SampleSet):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batch_makers(self) -> Sequence[Callable[[], Tensor]]:  # type: ignore[override]
-        return [lambda part=part: self._make(part) for part in torch.split(self.indices, BATCH)]
+    def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
+        for part in torch.split(self.indices, BATCH):
+            yield partial(self._make, part)
 
     def _make(self, indices: Tensor) -> Tensor:
         random = generator_for(self.of.seed, "planted", self.kind, int(indices[0]))
@@ -85,12 +88,12 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
     except NoHeldOutDataError as error:
         raise UsageError(
             f"an audit needs images that training has not seen, and data {settings.data} holds none out "
-            f"({error}); or train anew with --holdout 0.1"
+            f"({error}); or train anew with gans run --holdout 0.1"
         ) from error
     if len(held_out) < LEAST_HELD_OUT:
         raise UsageError(
             f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {settings.data} has "
-            f"{len(held_out)}; hold more out: train anew with a larger --holdout"
+            f"{len(held_out)}; hold more out: train anew with a larger share: gans run --holdout 0.5"
         )
     return training, held_out
 

@@ -35,11 +35,10 @@ class VarietyAudit:
     """
 
     def __init__(self, sides: AuditSides, seed: int) -> None:
-        self.seed, self.honest_count = seed, len(sides.honest)
+        self.seed = seed
         every = torch.cat([sides.honest, sides.generated])
-        self.honest, self.generated = torch.arange(len(every)).split(
-            [len(sides.honest), len(sides.generated)]
-        )
+        self.honest = torch.arange(len(sides.honest))
+        self.generated = torch.arange(len(sides.honest), len(every))
         self.are_classes = sides.labels is not None and int(sides.labels.max()) > 0
         if self.are_classes:
             assert sides.labels is not None

@@ -197,3 +197,25 @@ def test_nothing_is_extracted_for_what_is_refused(
     refused(2, ("modes",), f"evaluate {trained} {SMALL} --metrics fid,modes")
     plot = f"evaluate {trained}/checkpoints/step-00000003.pt {SMALL} --metrics fid --plot"
     refused(2, ("--plot", "run folder"), plot)
+
+
+def test_intervals_of_scores_are_those_of_means(gans: Gans, finished: Path) -> None:
+    """The share of samples near a mode has the deviation of a binomial share."""
+    outcome = gans(f"evaluate {finished} -n 400 --metrics modes,fid --intervals 200 --json")
+    assert outcome.status == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert found["modes"]["resamples"] == 200
+    low, high = found["modes"]["intervals"]["high_quality"]
+    share = found["modes"]["high_quality"]
+    assert low <= share <= high and low >= 0 and high <= 1
+    if 0.05 < share < 0.95:
+        assert high - low == pytest.approx(2 * 1.96 * (share * (1 - share) / 400) ** 0.5, rel=0.25)
+    below, above = found["fd-points"]["intervals"]["fid"]
+    assert below < found["fd-points"]["value"] < above
+    without = json.loads(gans(f"evaluate {finished} -n 400 --metrics modes,fid --json").out)
+    assert (
+        without["fd-points"]["value"] == found["fd-points"]["value"] and "intervals" not in without["modes"]
+    )
+    shown = gans(f"evaluate {finished} -n 400 --metrics fid --intervals").out
+    assert shown.startswith("fd-points ") and " to " in shown
+    assert json.loads((finished / "evaluation.jsonl").read_text().splitlines()[0])["scores"] == found
