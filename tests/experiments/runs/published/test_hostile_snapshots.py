@@ -134,10 +134,10 @@ STORAGES = {
 
 @pytest.fixture(autouse=True)
 def _nothing_happens(workplace: Path) -> Any:
-    began = time.monotonic()
+    began = time.process_time()
     yield
     assert {path.name for path in workplace.iterdir()} <= {"s.pkl", "cache", "config"}
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("hostile_*.pkl")), ids=lambda file: file.stem)
