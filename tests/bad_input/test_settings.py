@@ -47,7 +47,7 @@ SETTINGS = [
     ("--image-size 8", "--image-size", "points"),
     ("--channels 3", "--channels", "points"),
     *((f"--image-size {x}", "--image-size", x) for x in ("0", "-4", "8x", "x8", "8x8x8", "8.5", "1e9")),
-    *((f"--channels {x}", "--channels", x) for x in ("0", "2", "5", "x")),
+    *((f"--channels {x}", "--channels", x) for x in ("0", "257", "x")),
     *((f"--steps {x}", "--steps", x) for x in ("0", "-1", "1.5", "x")),
     ("--kimg 1", "--steps", "--kimg"),
     *((f"--batch-size {x}", "--batch-size", x) for x in ("0", "-1", "2.5")),

@@ -37,7 +37,7 @@ def test_words_are_read(name: str, words: str, value: Any) -> None:
         ("image_size", "0"), ("image_size", "8x"), ("image_size", "1x2x3"), ("image_size", "-8"),
         ("betas", "0.5"), ("betas", "0.5,1.0"), ("betas", "a,b"), ("batch_size", "2.5"), ("seed", "-1"),
         ("lr_critic", "0"), ("lr_critic", "nan"), ("lr_critic", "inf"), ("lr_critic", "1e9"),
-        ("channels", "2"), ("regularizers", "weight-clip"), ("kimg", "0"),
+        ("channels", "257"), ("regularizers", "weight-clip"), ("kimg", "0"),
     ],
 )  # fmt: skip
 def test_impossible_words_are_refused(name: str, words: str) -> None:
