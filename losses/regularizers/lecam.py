@@ -62,7 +62,8 @@ class LeCam(Term):
     where they lie beyond: `λ (E[max(0, C(x) − α_F)²] + E[max(0, α_R − C(x̃))²])`, as in the authors'
     PyTorch code. Anchors are moved by a batch before it is held to them; until `start` updates they are the
     batch's own means, and the term counts from the next one on. (The authors' TensorFlow code corrects the
-    bias of means that begin at 0 instead.) Critics that are updated together share their anchors.
+    bias of means that begin at 0 instead.) Critics that are updated
+    together would each need anchors of their own, and are refused.
 
     >>> LeCam(0.3, LeCamOptions(start=0)).value(Tensor([2.0]), Tensor([-1.0]))  # the first update
     tensor(0.)
@@ -70,6 +71,7 @@ class LeCam(Term):
 
     name: ClassVar[str] = "lecam"
     options_type: ClassVar[type] = LeCamOptions
+    is_for_one_critic: ClassVar[bool] = True
     state: Anchors
 
     def __init__(self, strength: float, options: LeCamOptions = LeCamOptions()) -> None:
