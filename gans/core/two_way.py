@@ -55,11 +55,19 @@ class TwoWayGame(TwoPlayerGame[Generator, DomainCritics]):
         generator: makes images of both domains.
         critic: the critics of both domains.
         spec: form, penalties, regularizers and optimizers.
+
+    Raises ValueError for a regularizer that is for one critic only.
     """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         if not isinstance(critic, DomainCritics):
             raise TypeError("a game between two domains needs a critic in each")
+        for regularizer in spec.regularizers:
+            if regularizer.is_for_one_critic:
+                raise ValueError(
+                    f"{regularizer.name} remembers logits of one critic, and two are updated together here; "
+                    f"take --critic-augment diffaugment in place of --{regularizer.name}"
+                )
         super().__init__(generator, critic, spec)
 
     @property

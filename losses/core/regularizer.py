@@ -19,9 +19,11 @@ class Regularizer(ABC):
     Attributes:
         name: of what it logs or remembers.
         state: what it remembers from one update to the next, for checkpoints; None for nothing.
+        is_for_one_critic: whether what it remembers has a meaning for one critic only.
     """
 
     name: ClassVar[str]
+    is_for_one_critic: ClassVar[bool] = False
     state: nn.Module | None = None
 
     def __init__(self, strength: float) -> None:

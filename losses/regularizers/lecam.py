@@ -27,7 +27,11 @@ class LeCamOptions:
 
 
 class Anchors(nn.Module):
-    """Running means of the logits of real and generated samples, with the number of updates."""
+    """Running means of the logits of real and generated samples, with the number of updates.
+
+    Attributes:
+        before: both as they were before the update that is computed.
+    """
 
     real: Tensor
     fake: Tensor
@@ -37,6 +41,12 @@ class Anchors(nn.Module):
         self.register_buffer("real", torch.zeros(()))
         self.register_buffer("fake", torch.zeros(()))
         self.updates = 0
+        self.before = (self.real, self.fake)
+
+    def begin_update(self) -> None:
+        """Counts an update, and keeps what the means are before it: all its passes begin from that."""
+        self.updates += 1
+        self.before = (self.real.clone(), self.fake.clone())
 
     def get_extra_state(self) -> dict[str, Any]:
         return {"updates": self.updates}
@@ -52,7 +62,8 @@ class LeCam(Term):
     where they lie beyond: `λ (E[max(0, C(x) − α_F)²] + E[max(0, α_R − C(x̃))²])`, as in the authors'
     PyTorch code. Anchors are moved by a batch before it is held to them; until `start` updates they are the
     batch's own means, and the term counts from the next one on. (The authors' TensorFlow code corrects the
-    bias of means that begin at 0 instead.) Critics that are updated together share their anchors.
+    bias of means that begin at 0 instead.) Critics that are updated
+    together would each need anchors of their own, and are refused.
 
     >>> LeCam(0.3, LeCamOptions(start=0)).value(Tensor([2.0]), Tensor([-1.0]))  # the first update
     tensor(0.)
@@ -60,6 +71,7 @@ class LeCam(Term):
 
     name: ClassVar[str] = "lecam"
     options_type: ClassVar[type] = LeCamOptions
+    is_for_one_critic: ClassVar[bool] = True
     state: Anchors
 
     def __init__(self, strength: float, options: LeCamOptions = LeCamOptions()) -> None:
@@ -71,12 +83,14 @@ class LeCam(Term):
     def value(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         anchors = self.state
         if is_first_pass():
-            anchors.updates += 1
+            anchors.begin_update()
         iteration = anchors.updates - 1
         decay = self.options.decay if iteration >= max(self.options.start, 1) else 0.0
         anchor_real, anchor_fake = (
-            move_anchor(anchor, logits, decay)
-            for anchor, logits in ((anchors.real, real_logits), (anchors.fake, fake_logits))
+            move_anchor(anchor, before, logits, decay)
+            for anchor, before, logits in zip(
+                (anchors.real, anchors.fake), anchors.before, (real_logits, fake_logits), strict=True
+            )
         )
         if iteration <= self.options.start:
             return 0.0 * real_logits.detach().sum()
@@ -84,13 +98,13 @@ class LeCam(Term):
 
 
 @torch.no_grad()
-def move_anchor(anchor: Tensor, logits: Tensor, decay: float) -> Tensor:
+def move_anchor(anchor: Tensor, before: Tensor, logits: Tensor, decay: float) -> Tensor:
     """Moves an anchor towards the mean of logits of all processes; returns it as it is with these alone.
 
-    Where an update takes several passes, each knows its own logits only.
+    Where an update takes several passes, each knows its own logits only, and what the anchor was before.
     """
     mean = mean_over_ranks(logits.detach().mean()).to(anchor)
-    moved = torch.lerp(mean, anchor, decay)
+    moved = torch.lerp(mean, before, decay)
     move_mean(anchor, mean, 1 - decay)
     return moved
 

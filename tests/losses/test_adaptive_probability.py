@@ -12,6 +12,7 @@ from losses.adversarial.lsgan import LeastSquares
 from losses.adversarial.wgan import Wasserstein
 from losses.core.adaptive_probability import AdaptiveOptions, AdaptiveProbability
 from losses.core.adversarial import Adversarial, Labelled
+from losses.core.batch_parts import compute_in_passes
 from losses.regularizers.apa import AdaptivePseudoAugmentation, ApaOptions
 from losses.regularizers.label_flip import LabelFlip
 from losses.regularizers.lecam import LeCam, LeCamOptions, lecam_distance
@@ -146,3 +147,22 @@ def test_apa_comes_down_from_its_largest_probability_at_once() -> None:
         apa.begin(step, step)
     assert apa.state.value == pytest.approx(0.15)
     assert float(apa.observe(torch.ones(1))["apa/p"]) == pytest.approx(0.15)
+
+
+def test_lecam_holds_every_pass_to_the_means_before_the_update() -> None:
+    """Logits of 2 and −1 are held to anchors of −1 and 2: `3² + 3²`, in all passes alike."""
+    term = LeCam(1.0, LeCamOptions(decay=0.5, start=0))
+    real, fake = torch.full((4,), 2.0).double(), torch.full((4,), -1.0).double()
+    term.state.double()
+    found = [[value.item() for value in compute_in_passes(2, term.value, (real, fake))] for _ in range(3)]
+    assert found == [[0.0, 0.0], [18.0, 18.0], [18.0, 18.0]]
+    assert (term.state.real.item(), term.state.fake.item()) == (2.0, -1.0)
+    assert set(term.state.state_dict()) == {"real", "fake", "_extra_state"}
+    whole, passes = LeCam(1.0, term.options), LeCam(1.0, term.options)
+    for each in (whole, passes):
+        each.state.double()
+        for update in range(4):
+            logits = real + torch.arange(4.0).double() * update
+            compute_in_passes(1 if each is whole else 2, each.value, (logits, -logits))
+    torch.testing.assert_close(passes.state.real, whole.state.real)  # the anchors are those of whole batches
+    torch.testing.assert_close(passes.state.fake, whole.state.fake)

@@ -80,6 +80,10 @@ BRING_PENALTY = {loss for loss in LOSSES if any(d.values.get("penalty") for d in
 LABELLED = {loss for loss in LOSSES if issubclass(registry.load("form", RECIPES[loss].form), Labelled)}
 RELABEL = {n for n in registry.names("regularizer") if issubclass(registry.load("regularizer", n), Relabel)}
 
+FOR_ONE_CRITIC = {
+    n for n in registry.names("regularizer") if registry.load("regularizer", n).is_for_one_critic
+}
+
 
 def reason_against(row: Row) -> str | None:
     """What must refuse this combination, or None where it must work."""
@@ -101,6 +105,8 @@ def reason_against(row: Row) -> str | None:
         return "partners must change alike"
     if regularizer and regularizer[0] in RELABEL and row["loss"] not in LABELLED:
         return "has no labels|no labels to change"
+    if regularizer and regularizer[0] in FOR_ONE_CRITIC and ARCHITECTURES[row["player"][0]].task == "domains":
+        return "two are updated together"
     return None
 
 

@@ -3,10 +3,12 @@
 import io
 from typing import Any
 
+import pytest
 import torch
 
 from benchmarks.processes import largest_difference, tensors_of, tiny, train
 from experiments.config.resolve import resolve
+from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import build
@@ -50,6 +52,15 @@ def test_checkpoints_without_one_stay_readable() -> None:
     """Their keys are those of versions that had none."""
     flags: dict[str, Any] = {**tiny("dcgan"), "device": "cpu"}
     assert not [key for key in build(resolve(flags)).game.state_dict() if "objective" in key]
+
+
+@pytest.mark.parametrize("arch", ["cyclegan", "swap"])
+def test_lecam_is_refused_where_two_critics_learn_together(arch: str) -> None:
+    """Its anchors are of one critic; the remedy works when typed."""
+    flags = {**tiny(arch), "device": "cpu"}
+    with pytest.raises(UsageError, match="lecam remembers .* take --critic-augment diffaugment in place of"):
+        build(resolve(flags, strengths={"lecam": 0.3}))
+    build(resolve({**flags, "critic_augment": "diffaugment"}))
 
 
 def test_memory_is_estimated() -> None:
