@@ -58,7 +58,7 @@ def test_checkpoints_without_one_stay_readable() -> None:
 def test_lecam_is_refused_where_two_critics_learn_together(arch: str) -> None:
     """Its anchors are of one critic; the remedy works when typed."""
     flags = {**tiny(arch), "device": "cpu"}
-    with pytest.raises(UsageError, match="lecam remembers .* take --critic-augment diffaugment in place of"):
+    with pytest.raises(UsageError, match=r"lecam remembers .* take --critic-augment diffaugment in place of"):
         build(resolve(flags, strengths={"lecam": 0.3}))
     build(resolve({**flags, "critic_augment": "diffaugment"}))
 
