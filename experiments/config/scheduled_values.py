@@ -141,10 +141,16 @@ def schedulable_options(values: SettingValues) -> dict[str, tuple[str, str]]:
 def drop_idle_schedules(stack: SettingsStack, asked: SettingValues) -> None:
     """Drops the scheduled values that recipes bring for what is set to a number, or for what the run lacks.
 
+    Of a config file those of critic augmentations are dropped where a flag sets another.
+
     Args:
         asked: settings by name and options by key, of the config file and of flags.
     """
     values, origin = stack.values, stack.sources["schedule"]
+    if origin.startswith("config") and stack.sources["critic_augment"] == "flag":
+        names = {name.replace("-", "_") for name in registry.names("critic-augmentation")}
+        kept = tuple(each for each in values["schedule"] if each[0] not in names)
+        stack.put(f"{origin}, without that of another critic augmentation", {"schedule": kept})
     if origin.startswith(("flag", "config")) or not values["schedule"]:
         return
     given = {key for key, value in flatten("settings", asked) if value is not None}
@@ -190,6 +196,13 @@ def check_scheduled_values(values: SettingValues, flags: SettingValues) -> None:
             raise UsageError(f"--schedule {key}: nothing of that name moves in this run; {hint}")
         if options.get(key) in set_by_flags:
             raise UsageError(f"--schedule {key} and --set {options[key]} exclude each other; give one")
+        fixed = str(flags.get("critic_augment", ""))
+        if "schedule" in flags and key in of_critic and ":" in fixed:
+            name = fixed.partition(":")[0]
+            raise UsageError(
+                f"--schedule {key} and --critic-augment {fixed} exclude each other; "
+                f"take --critic-augment {name}"
+            )
         if key == "beta2" and not registry.load("optimizer", values["optimizer"]).has_betas:
             raise UsageError(f"--schedule beta2 has no meaning for optimizer {values['optimizer']}")
         if key == "penalty_weight" and not values["penalty"]:

@@ -3,6 +3,7 @@
 Everything is built on the meta device, which has shapes but no memory.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from gans.core.growth import Stage
 from gans.core.networks import Batch, Condition
 from gans.core.optimizer import FUSED, FUSED_ON
 from gans.core.player import Player
+from losses.core.adaptive_probability import AdaptiveProbability
 from losses.core.batch_parts import process_part, whole_batches
 
 
@@ -79,10 +81,18 @@ def estimate_tensor_memory(settings: Settings, game: Game, plan: BatchSchedule) 
     share_batches(settings, game, plan)
     state = size_of([*game.parameters(), *game.buffers()]) + size_of(game.generator_network.parameters())
     state += size_of(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
-    with errors_without_values():
+    with errors_without_values(), drawn_alike():
         return state + max(
             _memory_of_steps(settings, game, end, count) for end, count in _costly_batches(plan)
         )
+
+
+@contextmanager
+def drawn_alike() -> Iterator[None]:
+    """Seeds what is drawn on the CPU, such as the margins of a resampling, and restores the generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield
 
 
 @contextmanager
@@ -96,14 +106,25 @@ def errors_without_values() -> Iterator[None]:
 
 
 def build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
-    """Builds the game of a run on the meta device, and plans its batches."""
+    """Builds the game of a run on the meta device, and plans its batches.
+
+    Probabilities that follow the critic stay at 1, where steps take most.
+    """
     meta = torch.device("meta")
     with meta:
         generator, critic = build_networks(settings)
     fix_layers(settings, generator, critic)
     # Outside: its optimizers import parts that break on this device.
     game = to_device(build_game(settings, generator, critic), meta, dtype_of(settings.precision))
+    fix_adaptive_probabilities(game)
     return game, plan_batches(settings, growth_of_generator(settings, generator), game.batches_per_round)
+
+
+def fix_adaptive_probabilities(game: Game) -> None:
+    """Sets probabilities that follow the critic to 1, from 0 at the start, and no longer adjusts them."""
+    for module in game.modules():
+        if isinstance(module, AdaptiveProbability):
+            module.value, module.batch_index = 1.0, sys.maxsize  # so that no adjustment is due
 
 
 def size_of(tensors: Iterable[Tensor]) -> int:

@@ -12,7 +12,11 @@ from experiments.core.processes import min_over_ranks
 from experiments.data.core.loader import Loader
 from experiments.data.core.memory import free_memory
 from experiments.training.experiment import Experiment
-from experiments.training.memory_estimate import UnknownMemoryError, estimate_memory
+from experiments.training.memory_estimate import (
+    UnknownMemoryError,
+    estimate_memory,
+    fix_adaptive_probabilities,
+)
 from experiments.training.shared_batches import check_size
 from gans.core.clock import Clock
 from gans.core.networks import Batch
@@ -37,6 +41,7 @@ def choose_micro_batch_size(experiment: Experiment) -> None:
     torch.save(experiment.state_dict(), before)
     for size in possible:
         _set_size(experiment, size)
+        fix_adaptive_probabilities(experiment.game)  # restored with the rest
         fits = min_over_ranks(int(_fits(experiment, size)))
         before.seek(0)
         experiment.load_state_dict(torch.load(before, map_location="cpu"))

@@ -15,7 +15,12 @@ from torch.utils.flop_counter import flop_registry
 from experiments.core.processes import average_scores
 from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
-from experiments.training.memory_estimate import ShapeLoader, build_without_memory, errors_without_values
+from experiments.training.memory_estimate import (
+    ShapeLoader,
+    build_without_memory,
+    drawn_alike,
+    errors_without_values,
+)
 from experiments.training.shared_batches import share_batches
 from gans.core.clock import Clock
 from gans.core.game import Game
@@ -79,7 +84,7 @@ def count_operations(settings: Settings, game: Game, plan: BatchSchedule) -> Ope
     """Counts operations at the full image size, by PyTorch's counter. Raises UnknownMemoryError."""
     count, batches = plan.segments[-1].batch_size, game.batches_per_round
     total = 0.0
-    with errors_without_values():
+    with errors_without_values(), drawn_alike():
         for index, share in different_rounds(settings, batches):
             with OperationCounter() as counter:
                 game.round(_loader(settings, plan, count, index * batches))

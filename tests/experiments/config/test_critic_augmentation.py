@@ -49,7 +49,11 @@ def test_probabilities() -> None:
         ({"critic_augment": "ada", "loss": "relativistic"}, "say nothing with the loss relativistic"),
         ({"ada.target": 0.5}, "--set ada.target has no meaning without critic-augmentation ada"),
         (
-            {"critic_augment": "ada:0.2", "schedule": "ada=linear:0:2"},
+            {"critic_augment": "ada:0.2", "schedule": "ada=linear:0:1"},
+            "--schedule ada and --critic-augment ada:0.2 exclude each other; take --critic-augment ada",
+        ),
+        (
+            {"critic_augment": "ada", "schedule": "ada=linear:0:2"},
             "--schedule ada: '2.0' is not a number at least 0 and at most 1",
         ),
         ({"schedule": "ada=linear:0:1"}, "--schedule ada: nothing of that name moves in this run"),
@@ -65,6 +69,16 @@ def test_bands_need_large_images_at_every_size(arch: str, side: int) -> None:
     flags = {"critic_augment": "ada:0.5", "ada.transforms": "bgc,imgfilter", "image_size": 16}
     with pytest.raises(UsageError, match=f"reflects 21 pixels, and the critic sees images of {side}"):
         view_of(**flags, arch=arch)
+
+
+@pytest.mark.parametrize("augmentation", ["ada:0.2", "none"])
+def test_a_flag_wins_over_the_schedule_of_a_config(augmentation: str) -> None:
+    recorded = spec_of(critic_augment="ada", schedule="ada=linear:0:0.5,penalty_weight=linear:2:1", loss="r1")
+    file = recorded.settings.to_dict()
+    settings = resolve({"critic_augment": augmentation}, file, "config.json").settings
+    assert settings.critic_augment == augmentation
+    assert [key for key, *_ in settings.schedule] == ["penalty_weight"]
+    assert resolve({}, file, "config.json").settings.schedule == recorded.settings.schedule
 
 
 def test_kimg_by_preset() -> None:

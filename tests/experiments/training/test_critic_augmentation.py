@@ -10,11 +10,15 @@ from benchmarks.processes import largest_difference, tensors_of, tiny, train
 from experiments.config.resolve import resolve
 from experiments.core.errors import UsageError
 from experiments.core.stop_signal import StopSignal
+from experiments.training import micro_batches
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import build
-from experiments.training.memory_estimate import estimate_memory
+from experiments.training.memory_estimate import build_without_memory, estimate_memory
+from experiments.training.plan.rounds import count_operations
 from experiments.training.steps import train_steps
+from gans.core.critic_view import CriticView
 from gans.core.player import Scores
+from losses.core.adaptive_probability import AdaptiveProbability
 
 STEERED = {"critic_augment": "ada", "ada.interval": 1, "ada.kimg": 0.05, "ada.target": -0.9}
 
@@ -63,9 +67,36 @@ def test_lecam_is_refused_where_two_critics_learn_together(arch: str) -> None:
     build(resolve({**flags, "critic_augment": "diffaugment"}))
 
 
-def test_memory_is_estimated() -> None:
-    flags = {**tiny("stylegan2"), "device": "cpu"}
-    plain, changed = (
-        estimate_memory(resolve({**flags, "critic_augment": each})) for each in ("none", "ada:0.5")
-    )
-    assert plain < changed < 20 * plain
+def need_of(augmentation: str) -> tuple[int, float]:
+    """Bytes and operations of a run with a critic augmentation, estimated."""
+    spec = resolve({**tiny("stylegan2"), "device": "cpu", "critic_augment": augmentation})
+    operations = count_operations(spec.settings, *build_without_memory(spec.settings))
+    return estimate_memory(spec), operations.per_real
+
+
+@pytest.mark.parametrize("probability", ["ada:0.5", "ada"])
+def test_memory_is_estimated(probability: str) -> None:
+    """So are operations: a probability that begins at 0 counts as 1; every time the same, without a draw."""
+    before = torch.get_rng_state()
+    plain, changed, again = (need_of(each) for each in ("none", probability, probability))
+    assert 1.2 * plain[0] < changed[0] < 20 * plain[0]
+    assert plain[1] < changed[1]
+    assert changed == again and torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_trial_takes_adaptive_probabilities_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Micro-batches that fit at p = 0 only would fail later; afterwards p is as before."""
+    monkeypatch.setattr(micro_batches, "_can_be_tried", lambda experiment: True)
+    settings = {**tiny("r3gan"), **STEERED, "device": "cpu", "loss": "bce", "micro_batch_size": "auto"}
+    experiment = build(resolve(settings))
+    (p,) = (each for each in experiment.game.modules() if isinstance(each, AdaptiveProbability))
+    before, tried, see = p.get_extra_state(), set[float](), CriticView.see
+
+    def note(self: CriticView, *arguments: Any) -> Any:
+        tried.add(self.probability)
+        return see(self, *arguments)
+
+    monkeypatch.setattr(CriticView, "see", note)
+    micro_batches.choose_micro_batch_size(experiment)
+    assert tried == {1.0}
+    assert p.get_extra_state() == before
