@@ -28,6 +28,7 @@ LINES = {
     "find-lr": ("--arch mlp --data ring8 --width 4 --batch-size 8 --steps 50", "x.png"),
 }
 WRITES_RUNS = {"run", "sweep", "reproduce", "import"}  # into folders that they resume, or that are free
+LONG = {"audit"}  # minutes, even for few images
 BESIDE = {"project": "x.npy", "export": "x.safetensors.sha256"}  # further files
 
 
@@ -48,10 +49,19 @@ def line_of(command: str) -> tuple[str, Path]:
 def test_every_command_that_writes_is_tested_here() -> None:
     for name, command in cli.gans.commands.items():
         options = {option for each in command.params for option in each.opts}
-        assert ("--out" in options) == (name in {*LINES, *WRITES_RUNS}), f"{name}: give it a line in LINES"
+        assert ("--out" in options) == (name in {*LINES, *WRITES_RUNS, *LONG}), (
+            f"{name}: give it a line in LINES"
+        )
         assert name not in LINES or "--force" in options, f"gans {name} --out refuses, and offers no --force"
         outputs = [each for each in command.params if isinstance(each.type, click.File)]
         assert not outputs, f"gans {name} opens files before they are checked"
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_a_long_command_refuses_before_it_computes(command: str, place: Path, refused: Refused) -> None:
+    Path("x.png").write_text("precious")
+    refused(2, ("x.png", "--force", "take another --out"), f"{command} run --out x.png")
+    assert Path("x.png").read_text() == "precious"
 
 
 @pytest.mark.parametrize("command", LINES)
