@@ -160,6 +160,7 @@ class DataAccess:
         skip_bad: whether files that cannot be read are left out and counted, instead of refused.
         stream: whether image files stay on disk, and are read when they are wanted, however few they are.
         options: of the source, by key (`data.sigma`).
+        keeps_decoded: whether decoded images are kept in the cache folder.
     """
 
     root: Path | None = None
@@ -167,6 +168,7 @@ class DataAccess:
     skip_bad: bool = False
     stream: bool = False
     options: SettingValues = field(default_factory=dict, hash=False)
+    keeps_decoded: bool = True
 
 
 USUAL = DataAccess()
