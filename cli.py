@@ -19,6 +19,7 @@ from experiments.commands.latent_moves import arithmetic, directions, interpolat
 from experiments.commands.list import list_plugins
 from experiments.commands.mix import mix
 from experiments.commands.plan import plan
+from experiments.commands.prepare import prepare
 from experiments.commands.project import project
 from experiments.commands.reproduce import reproduce
 from experiments.commands.run import run
@@ -101,6 +102,7 @@ for command in (
     *LATENT_COMMANDS,
     translate,
     import_weights,
+    prepare,
     *RUN_COMMANDS,
 ):
     gans.add_command(command)

@@ -19,7 +19,7 @@ from experiments.config.precedence import (
     stack_layers,
     without_automatic,
 )
-from experiments.config.rules import class_count, derive_settings, derive_task
+from experiments.config.rules import check_class_balance, class_count, derive_settings, derive_task
 from experiments.config.run_length import STAGES, check_sizes
 from experiments.config.scheduled_values import drop_idle_schedules
 from experiments.core import registry
@@ -100,6 +100,7 @@ def resolve(
     stack.apply_rules()
     stack.put(*class_count(stack.values, source))
     derive_task(stack, request.architecture, source, flags)
+    check_class_balance(stack.values, request.architecture, source)
     drop_idle_schedules(stack, asked)
     derive_settings(stack, source.kind, asked, flags)
     derive_critic_augment(stack, source.kind, flags)

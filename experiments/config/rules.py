@@ -151,6 +151,18 @@ def _derive_attributes(chosen: SettingsStack, source: Source) -> None:
     chosen.put(chosen.sources["attributes"] if asked else f"data {data}", {"attributes": columns})
 
 
+def check_class_balance(values: SettingValues, architecture: Architecture, source: Source) -> None:
+    """Checks that there are classes for `--class-balance`. Raises UsageError otherwise."""
+    if not values["class_balance"]:
+        return
+    if architecture.task in ("pairs", "domains"):
+        raise UsageError(f"--class-balance has no meaning for {values['arch']}, whose images have no classes")
+    with usage_errors():
+        names = source.class_names()
+    if not names:
+        raise UsageError(f"--class-balance: data {values['data']} has no labels; leave it out")
+
+
 def class_count(values: SettingValues, source: Source) -> tuple[str, dict[str, int | None]]:
     """The number of classes of a class-conditional run (None without labels), and its source."""
     if not values["conditional"]:

@@ -218,6 +218,11 @@ class Settings:
         "none",
     )
     conditional: bool = setting(boolean, "Give both networks the class labels of the data.", default=False)
+    class_balance: bool = setting(
+        boolean,
+        "Show images of each class equally often, however few it has.",
+        default=False,
+    )
     classes: int | None = setting(whole_number(1), "Number of classes.", derived=True)
     attributes: tuple[str, ...] = setting(
         words, "Attributes that the generator changes; default: all that the data has.", "NAME,…", ()

@@ -152,7 +152,9 @@ def build(spec: RunSpec) -> Experiment:
     generator, critic = build_networks(settings)
     data, condition = open_data(settings)
     if condition is not None and isinstance(generator, LatentNetwork):
-        generator.shares.copy_(condition.bincount(minlength=generator.classes) / len(condition))
+        counts = condition.bincount(minlength=generator.classes)
+        shown = (counts > 0).float() if settings.class_balance else counts
+        generator.shares.copy_(shown / shown.sum())
     fix_layers(settings, generator, critic)
     with usage_errors():
         loss = loss_spec_of(settings, generator)
@@ -164,7 +166,7 @@ def build(spec: RunSpec) -> Experiment:
         compile_networks(settings, game)
     augmentations = make_augmentations(settings)
     changes = [(augmentation.apply, strength) for augmentation, strength in augmentations]
-    loader = Loader(data, plan, settings.seed, device, changes, condition, dtype)
+    loader = Loader(data, plan, settings.seed, device, changes, condition, dtype, settings.class_balance)
     ema = make_ema(settings, game.generator_network, "ema_kimg")
     critic_ema = (
         make_ema(settings, game.critic_network, "critic_ema_kimg") if settings.critic_ema_kimg else None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from experiments.core.seeds import generator_for
 from experiments.core.units import value_bytes
+from experiments.data.core.balanced_order import BalancedOrder
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.dataset import DataSet, InMemoryData, load_into_memory
 from experiments.data.core.memory import memory_for_data
@@ -39,15 +40,26 @@ class BatchStream:
         seed: seed of the order.
         purpose: streams of equal length, seed and purpose have the same order.
         device: device of the samples, if they fit.
+        balances_classes: whether samples of each class come equally often; an epoch is then as long as the
+            data, rounded up to a multiple of the number of classes.
 
     Attributes:
         device: where samples are looked up, which is main memory for those that are not held.
     """
 
     def __init__(
-        self, data: DataSet, batch_schedule: BatchSchedule, seed: int, purpose: str, device: torch.device
+        self,
+        data: DataSet,
+        batch_schedule: BatchSchedule,
+        seed: int,
+        purpose: str,
+        device: torch.device,
+        balances_classes: bool = False,
     ) -> None:
         self.data = _load_if_it_fits(data, device)
+        labels = data.labels if balances_classes else None
+        self._balanced = None if labels is None else BalancedOrder(labels)
+        self._epoch_length = len(data) if self._balanced is None else self._balanced.length
         self.batch_schedule, self.seed, self.purpose = batch_schedule, seed, purpose
         self._orders: dict[int, Tensor] = {}
         self.device, self._ahead = CPU, None
@@ -77,18 +89,20 @@ class BatchStream:
         """Indices of the samples in this process's part of the batch at a position."""
         parts, missing = [], self.batch_schedule.batch_size(position)
         while missing:
-            epoch, start = divmod(position, len(self.data))
+            epoch, start = divmod(position, self._epoch_length)
             part = self._order(epoch)[start : start + missing]
             parts.append(part)
             position, missing = position + len(part), missing - len(part)
         return process_part().cut(torch.cat(parts) if len(parts) > 1 else parts[0])
 
     def _order(self, epoch: int) -> Tensor:
-        """The permutation of an epoch."""
+        """The order of an epoch: a permutation, or a balanced order."""
         if epoch not in self._orders:
             self._orders = {known: order for known, order in self._orders.items() if abs(known - epoch) < 2}
             random = generator_for(self.seed, self.purpose, epoch)
-            self._orders[epoch] = copy_to(torch.randperm(len(self.data), generator=random), self.device)
+            balanced = self._balanced
+            order = balanced.draw(random) if balanced else torch.randperm(len(self.data), generator=random)
+            self._orders[epoch] = copy_to(order, self.device)
         return self._orders[epoch]
 
 

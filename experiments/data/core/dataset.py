@@ -169,6 +169,7 @@ class DataAccess:
         holdout: share of the samples that is kept out of training, in (0, 1); None for those that the source
             itself holds out, if any.
         holdout_seed: seed of the choice of these.
+        keeps_decoded: whether decoded images are kept in the cache folder.
     """
 
     root: Path | None = None
@@ -178,6 +179,7 @@ class DataAccess:
     options: SettingValues = field(default_factory=dict, hash=False)
     holdout: float | None = None
     holdout_seed: int = 0
+    keeps_decoded: bool = True
 
 
 USUAL = DataAccess()

@@ -90,7 +90,7 @@ def open_files(
     if not access.stream and len(names) * channels * size[0] * size[1] * value_bytes(store.units) <= limit:
         data = images.held(access.skip_bad)
         return data, images.kept
-    images.use_cache(access.skip_bad)
+    images.check(access.skip_bad, access.keeps_decoded)
     return images, images.kept
 
 
@@ -195,15 +195,15 @@ class ImageFiles(DataSet):
         data.remarks = self.remarks if is_worth_a_word else self._skipped
         return data
 
-    def use_cache(self, skip_bad: bool) -> None:
-        """Turns on the cache of decoded images on disk.
+    def check(self, skip_bad: bool, keeps_decoded: bool = True) -> None:
+        """Checks the files, and turns on the cache of decoded images on disk, unless it is not wanted.
 
         What `fit` refuses, and bad files, are found here, except among the files that are in the cache: these
         were checked before they came there.
         """
-        self._open_caches()
-        assert self._cache is not None
-        present = self._cache.present
+        if keeps_decoded:
+            self._open_caches()
+        present = np.zeros(len(self.names), np.bool_) if self._cache is None else self._cache.present
 
         def check(index: int) -> None:
             if present[index] and self._first is not None:

@@ -1,6 +1,7 @@
 """Labels in `dataset.json`, as StyleGAN's dataset tool writes them beside the images.
 
-`{"labels": [["00000/img00000000.png", 3], …]}`, or `{"labels": null}` for images without labels.
+`{"labels": [["00000/img00000000.png", 3], …]}`, or `{"labels": null}` for images without labels. Beside the
+labels there may be `"classes"`, the name of each class in the order of their numbers; that tool has none.
 """
 
 import json
@@ -22,11 +23,11 @@ def read_labels(file: str, content: bytes, names: Sequence[str]) -> tuple[Tensor
         file: its name in messages.
         names: paths of the images below the folder of that file.
 
-    Returns the class of each image, int64 `(N,)`, and the names of the classes, which are the numbers that
-    occur; None and no classes where the images have no labels. Raises ValueError, naming the file, for
-    content of another form, and for an image without a label.
+    Returns the class of each image, int64 `(N,)`, and the names of the classes that occur, which are their
+    numbers where the file has no names; None and no classes where the images have no labels. Raises
+    ValueError, naming the file, for content of another form, and for an image without a label.
     """
-    rows = _read_rows(file, content, frozenset(names))
+    rows, words = _read_rows(file, content, frozenset(names))
     lacking = [name for name in names if name not in rows]
     if not rows:
         return None, ()
@@ -41,18 +42,23 @@ def read_labels(file: str, content: bytes, names: Sequence[str]) -> tuple[Tensor
         raise ValueError(f"{file}: labels must be all numbers, or all one-hot vectors of one length")
     found = sorted(set(numbers))
     index = {number: label for label, number in enumerate(found)}
-    return torch.tensor([index[number] for number in numbers]), tuple(str(number) for number in found)
+    are_named = found[-1] < len(words)
+    named = tuple(words[number] if are_named else str(number) for number in found)
+    return torch.tensor([index[number] for number in numbers]), named
 
 
-def _read_rows(file: str, content: bytes, present: Container[str]) -> dict[str, object]:
-    """Labels by the names of their images, as `listed_path` finds these; none where there are no labels."""
+def _read_rows(file: str, content: bytes, present: Container[str]) -> tuple[dict[str, object], Sequence[str]]:
+    """Labels by the names of their images, as `listed_path` finds these, and the names of the classes.
+
+    None of either where the file has none.
+    """
     try:
         whole = parse_json(content.decode("utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{file} cannot be read as JSON ({error}): mend it, or take it out") from error
     labels = whole.get("labels") if isinstance(whole, dict) else whole
     if isinstance(whole, dict) and labels is None:
-        return {}
+        return {}, ()
     pairs = list(labels.items()) if isinstance(labels, Mapping) else labels
     if not isinstance(whole, dict) or not isinstance(pairs, list):
         raise ValueError(f'{file} must be {{"labels": [[name, label], …]}} or {{"labels": null}}')
@@ -64,7 +70,10 @@ def _read_rows(file: str, content: bytes, present: Container[str]) -> dict[str, 
         if name in rows and rows[name] != pair[1]:
             raise ValueError(f"{file} has two labels for {name}: take one out")
         rows[name] = pair[1]
-    return rows
+    words = whole.get("classes")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return rows, ()
+    return rows, words if len(set(words)) == len(words) else ()
 
 
 def _number_of(file: str, name: str, label: object) -> int:

@@ -36,6 +36,7 @@ class Loader:
         condition: further arguments of both networks for each sample of a set, `(N, …)`: labels, or
             attributes.
         dtype: type of the samples and attributes.
+        balances_classes: whether samples of each class come equally often.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Loader:
         augment: Sequence[tuple[Augment, Scheduled]] = (),
         condition: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
+        balances_classes: bool = False,
     ) -> None:
         self.batch_schedule, self.device, self.dtype = batch_schedule, device, dtype
         self.augment = list(augment)
@@ -59,7 +61,7 @@ class Loader:
                 data.a, batch_schedule, seed, "order" if data.paired else "order of A", device
             )
             data = data.b
-        self.stream = BatchStream(data, batch_schedule, seed, "order", device)
+        self.stream = BatchStream(data, batch_schedule, seed, "order", device, balances_classes)
         self.condition = None if condition is None else condition.to(self.stream.device)
 
     @property

@@ -53,14 +53,23 @@ def suggest_spec(word: str) -> str:
     return ""
 
 
-def data_access_from(settings: SettingValues) -> DataAccess:
-    """The access to the files of a source, with its options, from settings by name."""
+def data_access_from(settings: SettingValues, keeps_decoded: bool = True) -> DataAccess:
+    """The access to the files of a source, with its options, from settings by name.
+
+    Args:
+        keeps_decoded: whether decoded images are kept in the cache folder.
+    """
     root = settings.get("data_root")
     switches = {name: settings.get(name, False) for name in ("download", "skip_bad", "stream")}
     options = {key: value for key, value in settings.items() if key.startswith("data.")}
     holdout, seed = settings.get("holdout"), settings.get("holdout_seed") or 0
     return DataAccess(
-        Path(root) if root else None, **switches, options=options, holdout=holdout, holdout_seed=seed
+        Path(root) if root else None,
+        **switches,
+        options=options,
+        holdout=holdout,
+        holdout_seed=seed,
+        keeps_decoded=keeps_decoded,
     )
 
 

@@ -63,6 +63,7 @@ class RunPlan:
         exchanged: bytes that each process sends in a step.
         kimg_in_hours: length that ends within the hours.
         seeds: of each of two settings; infinity for more than 10,000.
+        data: data of the run; None where they are not there yet.
     """
 
     request: PlanRequest
@@ -96,7 +97,7 @@ def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
     game, batches = build_without_memory(settings)
     sizes = count_parameters(game, batches)
     memory, unknown = _or_unknown(lambda: memory_of(settings, (game, batches)))
-    plan = RunPlan(request, settings, sizes, memory=memory, unknown=unknown)
+    plan = RunPlan(request, settings, sizes, memory=memory, unknown=unknown, data=data)
     if request.sizes_only or data is None:
         return plan
     if not unknown:
@@ -119,7 +120,6 @@ def _with_work(plan: RunPlan, game: Game, batches: BatchSchedule, data: DataSet 
         operations=count_operations(settings, build_without_memory(settings)[0], batches),
         disk=estimate_disk_space(settings, game, batches, data, checkpoint),
         exchanged=count_exchanged_bytes(settings, processes) if processes > 1 else None,
-        data=data,
     )
 
 
