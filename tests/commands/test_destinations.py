@@ -16,6 +16,7 @@ from tests.test_old_runs import OLD_RUNS
 LINES = {
     "sample": ("run -n 2", "x.png"),
     "stats": ("ring8 -n 50", "x.npz"),
+    "prepare": ("folder:pairs/expected/inputs --image-size 8", "x.zip"),
     "interpolate": ("run --from 1 --to 2 --frames 2", "x.gif"),
     "arithmetic": ("run --plus 1", "x.png"),
     "traverse": ("run --dims 0 --steps 2", "x.png"),

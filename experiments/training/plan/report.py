@@ -56,7 +56,7 @@ def _describe_sizes(plan: RunPlan) -> list[str]:
 
 
 def _describe_classes(plan: RunPlan) -> list[str]:
-    """Shares of the most and the least frequent classes in the data; nothing without classes."""
+    """Shares of the most and the least frequent labels in the data; nothing without labels."""
     data = plan.data
     if not isinstance(data, DataSet) or data.labels is None or len(data.classes) < 2:
         return []
@@ -71,7 +71,7 @@ def _describe_classes(plan: RunPlan) -> list[str]:
     balance = "; shown equally often" if plan.settings.class_balance else ""
     if not balance and counts[order[0]] >= UNBALANCED * max(1, counts[order[-1]]):
         balance = "; --class-balance shows them equally often"
-    return [f"classes     {len(counts):>12,} by their images (share): {words}{balance}"]
+    return [f"labels      {len(counts):>12,} by their images (share): {words}{balance}"]
 
 
 def _describe_work(plan: RunPlan) -> list[str]:
