@@ -104,7 +104,7 @@ def reason_against(row: Row) -> str | None:
     if "jitter" in dict(row.get("augment") or ()) and ARCHITECTURES[row["player"][0]].task == "pairs":
         return "partners must change alike"
     if regularizer and regularizer[0] in RELABEL and row["loss"] not in LABELLED:
-        return "has no labels|no labels to change"
+        return "has no labels|no labels to change|do not say what is real"
     if regularizer and regularizer[0] in FOR_ONE_CRITIC and ARCHITECTURES[row["player"][0]].task == "domains":
         return "two are updated together"
     return None

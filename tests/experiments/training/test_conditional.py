@@ -92,7 +92,11 @@ EMBEDDED = [name for name in registry.names("data") if registry.load("data", nam
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_classes_are_named_before_the_data_is_opened(name: str) -> None:
     source = open_source(name)
-    data = source.open((8, 8), 3, "auto") if source.kind == "images" else source.open(None, None, "auto")
+    data = (
+        source.open((8, 8), source.native().channels, "auto")
+        if source.kind == "images"
+        else source.open(None, None, "auto")
+    )
     assert tuple(source.class_names()) == data.classes
     assert (data.labels is None) == (not data.classes)
 
