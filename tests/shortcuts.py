@@ -30,7 +30,7 @@ def plot_coarsely(points: Tensor, reals: Tensor | None = None) -> Image:
 FOR_USERS = (
     (shapes, "LENGTH", shapes.LENGTH, 640),
     (fields, "LENGTH", fields.LENGTH, 200),
-    (fields, "HELD_OUT", fields.HELD_OUT, 100),
+    (fields, "HELD_OUT", fields.HELD_OUT, 120),
     (drawn, "LENGTH", drawn.LENGTH, 640),
     (drawn, "HELD_OUT", drawn.HELD_OUT, 200),
     (images, "scatter", images.scatter, plot_coarsely),

@@ -34,7 +34,7 @@ class ColumnOptions(ImageFileOptions):
 
     image: str | None = option(None, "Column of the images; default: the only one that holds images.")
     label: str | None = option(
-        None, "Column of the labels; default: one of classes, or called label, class, …"
+        None, "Column of the labels; default: one of classes, or one that is called label or the like."
     )
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from experiments.core.seeds import derive_seed, generator_for, seed_all
+from experiments.training.patience import Patience
 
 
 def draw(*parts: int | str) -> list[float]:
@@ -58,6 +59,7 @@ def test_training_seeds_every_step_by_its_number(monkeypatch: object) -> None:
         averages, scheduled = (Still(),), ()
         total_steps = 4
         random_parts = (7,)
+        patience = Patience(None, (4, None))
 
     monkeypatch.setattr(loop, "seed_all", lambda *parts: seeded.append(parts))  # type: ignore[attr-defined]
     loop.train_steps(Quiet(), 1, [], StopSignal())  # type: ignore[arg-type]

@@ -87,7 +87,7 @@ def test_files_read_at_once_are_bounded_by_their_size(
         (tmp_path / name).write_bytes(content.getvalue())
     monkeypatch.setattr(decoding, "LARGE_BYTES", large)
     copies = decoding.FILE_COPIES * len(content.getvalue())
-    monkeypatch.setattr(decoding, "_decoded_at_once", Allowance(copies * allowed // 10))
+    monkeypatch.setattr(decoding, "decoded_at_once", Allowance(copies * allowed // 10))
     assert peak_of_open_files(FolderStore(tmp_path), names, monkeypatch) == expected
 
 

@@ -99,7 +99,7 @@ def test_an_ema_that_begins_from_weights_does_not_rise_from_zero(gans: Gans) -> 
     small = f"--image-size 8 --width 1 --z-dim 2 {SMALL}"
     assert gans(f"run --arch r3gan {small} --out source").status == 0
     chosen = resolve_run({"init_from": "source", "preset": "ffhq64", "kimg": 1000.0}).settings
-    assert {key for key, *_ in chosen.schedule} == {"lr_generator", "lr_critic", "beta2"}
+    assert {key for key, *_ in chosen.schedule} == {"lr_generator", "lr_critic", "beta2", "ada"}
     assert chosen.ema_kimg == 500.0
     other = {"init_from": "source", "preset": "ffhq64", "kimg": 1000.0, "data": "shapes-attributes"}
     assert resolve_run(other).settings.ema_kimg == 50.0
