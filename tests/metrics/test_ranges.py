@@ -141,7 +141,8 @@ def test_better_samples_score_in_the_declared_direction(name: str) -> None:
     }
     arguments = references[kind.reference] + ((FEW,) if name == "kid" else ())
     found = []
-    for samples in better_and_worse(kind.takes):
+    copied = (torch.randn(400, 8), REAL)  # fresh samples are better than copies, however good these look
+    for samples in copied if name == "authenticity" else better_and_worse(kind.takes):
         metric = kind(*arguments)
         metric.update(samples)
         found.append(metric.compute())
