@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import remark_on_left_out, sorted_image_paths
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store
+from experiments.data.core.file_errors import explain_file_errors
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.path_names import plain_path
 from metrics.core.input_files import open_input_file
@@ -65,17 +66,18 @@ class ZipStore(Store):
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        try:
-            with open_input_file(file) as content, zipfile.ZipFile(content) as directory:
-                members = directory.infolist()
-        except IsADirectoryError as error:
-            raise ValueError(f"{file} is a folder, not a zip file: write --data folder:{file}") from error
-        except FileNotFoundError as error:
-            raise ValueError(f"{file} does not exist: write --data zip:FILE with a zip file") from error
-        except OSError as error:
-            raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
-        except Exception as error:  # a damaged directory raises anything
-            raise ValueError(f"{file} is not a zip file, or is damaged: make or fetch it anew") from error
+        missing, folder = (
+            "write --data zip:FILE with a zip file",
+            f", not a zip file: write --data folder:{file}",
+        )
+        with explain_file_errors(file, missing, folder):
+            try:
+                with open_input_file(file) as content, zipfile.ZipFile(content) as directory:
+                    members = directory.infolist()
+            except OSError:
+                raise
+            except Exception as error:  # a damaged directory raises anything
+                raise ValueError(f"{file} is not a zip file, or is damaged: make or fetch it anew") from error
         files = [(plain_path(info.filename), info) for info in members if info.filename[-1:] not in "/\\"]
         self.members = dict(files)
         lost = [path for path, info in files if self.members[path] is not info]

@@ -65,7 +65,12 @@ class CriticView(nn.Module):
         """
         if self.probability <= 0:
             return conditioned(critic, condition)
-        return lambda samples: critic(*_flat(self.see(samples, condition)))
+
+        def judge(samples: Tensor) -> Tensor:
+            changed, changed_condition = self.see(samples, condition)
+            return conditioned(critic, changed_condition)(changed)
+
+        return judge
 
     def observe(self, real_logits: Tensor) -> Scores:
         """Counts the signs of the logits of real samples; returns what is logged."""
@@ -75,8 +80,3 @@ class CriticView(nn.Module):
         if self.threshold is not None and self.adaptive:
             scores["augment/sign"] = self.adaptive.observe(real_logits, self.threshold)
         return scores
-
-
-def _flat(batch: Batch) -> tuple[Tensor, ...]:
-    """The samples of a batch, then its condition."""
-    return (batch.samples, *batch.condition)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from experiments.data.core.file_errors import explain_file_errors
 from experiments.data.core.memory import memory_for_data
 from metrics.core.input_files import open_input_file
 from metrics.core.npz_arrays import ArrayHeader, read_array, read_array_header
@@ -118,14 +119,7 @@ def _map(path: Path, name: str, header: ArrayHeader, start: int, end: int) -> ND
 
 def _opened(path: Path, spec: str) -> io.BufferedReader:
     """Opens a file of arrays. Raises ValueError."""
-    try:
+    folder = f", not a file: write --data {spec}, or --data folder:{path} for its pictures"
+    with explain_file_errors(path, f"write --data {spec}", folder):
         found: Any = open_input_file(path)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist: write --data {spec}") from error
-    except IsADirectoryError as error:
-        raise ValueError(
-            f"{path} is a folder, not a file: write --data {spec}, or --data folder:{path} for its pictures"
-        ) from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    return found
+        return found

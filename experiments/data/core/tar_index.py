@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from experiments.data.core.file_errors import explain_file_errors
 from experiments.data.core.path_names import plain_path
 from metrics.core.input_files import open_input_file
 
@@ -41,20 +42,15 @@ def index_tar(path: Path) -> Iterator[TarMember]:
     Raises ValueError, in one line that names the tar file, where it cannot be read, is compressed, damaged or
     cut short.
     """
-    try:
-        with open_input_file(path) as file:
-            _check_beginning(path, file.read(2))
-            end = file.seek(0, 2)
-            file.seek(0)
-            yield from _members_of(path, file, end)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist: write --data wds:FILE.tar") from error
-    except IsADirectoryError as error:
-        raise ValueError(
-            f"{path} is a folder: write --data 'wds:{path}/*.tar' for the tar files in it"
-        ) from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    folder = f": write --data 'wds:{path}/*.tar' for the tar files in it"
+    with (
+        explain_file_errors(path, "write --data wds:FILE.tar", folder),
+        open_input_file(path) as file,
+    ):
+        _check_beginning(path, file.read(2))
+        end = file.seek(0, 2)
+        file.seek(0)
+        yield from _members_of(path, file, end)
 
 
 def _check_beginning(path: Path, beginning: bytes) -> None:
