@@ -148,7 +148,7 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
 
     Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
     """
-    from experiments.core.files import parse_json, read_regular_file, write_atomically
+    from experiments.core.files import is_leftover, parse_json, read_regular_file, write_atomically
 
     file = out / "sweep.json"
     try:
@@ -165,7 +165,7 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
     from experiments.sweeps.engines import threads_per_job
 
     threads = threads_per_job(jobs)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or not all(is_leftover(entry.name) for entry in out.iterdir())):
         raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -274,9 +274,9 @@ def lock_folder(folder: Path, contents: str) -> Iterator[None]:
 
 
 def _is_made_first(path: Path) -> bool:
-    """Whether this is what a run makes before its config: some files, and empty folders."""
+    """Whether this is what a run makes before its config: some files, empty folders, and leftovers."""
     is_empty = path.name in FOLDERS_MADE_FIRST and path.is_dir() and not any(path.iterdir())
-    return is_empty or path.name in MADE_FIRST or is_leftover(path.name, "config.json")
+    return is_empty or path.name in MADE_FIRST or is_leftover(path.name)
 
 
 def _with_step(file: Path, step: int) -> Path:

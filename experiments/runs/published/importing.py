@@ -74,10 +74,11 @@ def import_weights(files: Sequence[Path], out: Path, wishes: Wishes = Wishes()) 
     """Imports the networks in files of published weights into a new folder; nothing in them is executed.
 
     Raises UsageError for files that cannot be read, that hold networks of another kind, or whose weights do
-    not fit, and for a folder that is not empty; RunError where it cannot be written.
+    not fit, and for a folder that holds more than a killed import; RunError where it cannot be written.
     """
     folder = RunFolder(out)
-    if not folder.is_free:
+    was_killed = folder.is_imported and not folder.is_finished
+    if not folder.is_free and not was_killed:
         raise UsageError(f"--out {out}: the folder is not empty; take another --out")
     contents = [read_published_file(path) for path in files]
     found = build_published(contents, wishes)
@@ -246,3 +247,5 @@ def _write(folder: RunFolder, found: Networks, contents: Sequence[PublishedFile]
         if role in found.networks:
             player: Role = "critic" if role == "critic" else "generator"
             export_network(found.networks[role], found.spec.settings, file, player)
+        else:  # a killed import of other files may have left one
+            file.unlink(missing_ok=True)

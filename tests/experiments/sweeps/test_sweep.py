@@ -137,6 +137,13 @@ def test_a_folder_with_other_things_is_left_alone(refused, tmp_path):
         refused(2, (name, "not the folder of a sweep"), f"sweep {TINY} --out", tmp_path / name)
 
 
+def test_a_sweep_that_was_killed_in_its_first_file_begins_again(gans, here, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / ".sweep.json.1a52946c.partial").write_text('{"form')
+    assert gans(f"sweep {POINTS} --steps 2 --seeds 1 --jobs 1 --out s").status == 0
+    assert not [*(tmp_path / "s").glob(".*.partial")] and len(run_folders(tmp_path / "s")) == 1
+
+
 def test_dry_run_lists_members(gans):
     assert gans(f"sweep {TINY} --loss nonsense --dry-run").status == 2
     outcome = gans(f"sweep {TINY} --loss bce,hinge --dry-run")

@@ -67,6 +67,20 @@ def test_samples_are_the_official_images(imported: Path, gans: Gans) -> None:
     assert np.abs(np.load("z.npy") - np.load("w.npy")).max() < 1e-4
 
 
+def test_a_killed_import_is_made_anew(imported: Path, gans: Gans) -> None:
+    whole = {file.name: file.read_bytes() for file in imported.iterdir()}
+    (imported / "generator.safetensors").unlink()  # which is written last
+    (imported / ".generator.safetensors.1a52946c.partial").write_bytes(b"half")
+    assert gans(f"import {SNAPSHOT} --out {imported}").status == 0
+    assert {file.name: file.read_bytes() for file in imported.iterdir()} == whole
+    assert gans(f"import {SNAPSHOT} --out {imported}").status == 2  # what is whole stays
+
+    imported.rename(imported.with_name("other"))
+    imported.mkdir()
+    (imported / ".import.json.1a52946c.partial").write_bytes(b"half")
+    assert gans(f"import {SNAPSHOT} --out {imported}").status == 0
+
+
 def test_noise_can_be_left_out(imported: Path, gans: Gans) -> None:
     numbers = numbers_of("generator")
     file = save("z.npy", numbers["inputs/z"])
