@@ -217,7 +217,11 @@ def collect_settings(flags: SettingValues) -> tuple[dict[str, Any], dict[str, fl
             for key in {key for key, _ in flatten("flag", {name: value})} & options.keys():
                 raise UsageError(f"--set {key} and {flag(name)} are one option; give one")
     words = {name: name.replace("-", "_") for name in registry.built_in_names("regularizer")}
-    return asked | options, {name: given[word] for name, word in words.items() if word in given}
+    strengths = {name: given[word] for name, word in words.items() if word in given}
+    for name in strengths:
+        if f"{name}.weight" in options:
+            raise UsageError(f"--set {name}.weight and --{name} are one option; give one")
+    return asked | options, strengths
 
 
 def debug_option(command: Command) -> Command:

@@ -1,6 +1,7 @@
 """Rules of critic augmentations, and of options whose defaults depend on the length of a run."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from experiments.config.components import (
@@ -13,6 +14,7 @@ from experiments.config.precedence import SettingsStack
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
+from losses.core.adaptive_probability import AdaptiveOptions
 
 
 def derive_critic_augment(stack: SettingsStack, kind: str, flags: SettingValues) -> None:
@@ -35,6 +37,20 @@ def derive_critic_augment(stack: SettingsStack, kind: str, flags: SettingValues)
                 f"say nothing with the loss {values['loss']}; give a fixed one, such as --critic-augment "
                 f"{name}:0.2"
             )
+
+
+def refuse_idle_options(stack: SettingsStack) -> None:
+    """Refuses flags for what steers a probability, where the critic augmentation has a fixed one."""
+    values = stack.values
+    if is_adaptive(values):
+        return
+    for name in critic_augmentations_of(values):
+        for option in fields(AdaptiveOptions):
+            if stack.sources.get(f"{name}.{option.name}") == "flag":
+                raise UsageError(
+                    f"--set {name}.{option.name} has no meaning where the probability of {name} does not "
+                    f"follow the critic's logits; take --critic-augment {name}"
+                )
 
 
 def is_adaptive(values: SettingValues) -> bool:

@@ -46,7 +46,10 @@ class SettingsStack:
         elif values.get("kimg") is not None and values.get("steps") is None:
             values = {**values, "steps": None}
         for name, value in flatten(origin, values):
-            if "." in name:
+            if regularizer := regularizer_of(name):
+                name, value = "regularizers", {**dict(self.values["regularizers"]), regularizer: value}
+                self.values[name] = tuple(each for each in _read(origin, name, value) if each[1] != 0)
+            elif "." in name:
                 self.options[name] = value
             elif value in ("", ()) or isinstance(value, Rule):  # a rule waits for all layers
                 self.values[name] = value
@@ -174,6 +177,12 @@ def flatten(origin: str, values: SettingValues) -> Iterator[tuple[str, Any]]:
             yield name, value
         else:
             raise unknown_setting_error(origin, name)
+
+
+def regularizer_of(key: str) -> str:
+    """The regularizer whose strength a key such as `lecam.weight` sets; empty for other keys."""
+    prefix, _, name = key.partition(".")
+    return prefix if name == "weight" and prefix in registry.names("regularizer") else ""
 
 
 def _read(origin: str, name: str, value: object) -> Any:

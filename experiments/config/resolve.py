@@ -7,7 +7,11 @@ from typing import Any
 import torch
 
 from experiments.config.components import derive_options, earlier_options
-from experiments.config.critic_augmentation import derive_critic_augment, derive_shares_of_run
+from experiments.config.critic_augmentation import (
+    derive_critic_augment,
+    derive_shares_of_run,
+    refuse_idle_options,
+)
 from experiments.config.factory import build_networks, growth_of_generator
 from experiments.config.files import is_resolved
 from experiments.config.precedence import (
@@ -109,6 +113,7 @@ def resolve(
             f"architecture {request.arch} makes {' and '.join(request.architecture.data)}, "
             f"data {request.data} is {source.kind}; take another of the two"
         )
+    refuse_idle_options(stack)
     derive_shares_of_run(stack)
     options = _with_found_values(derive_options(stack, flags), stack, source)
     check_trackers(stack.values["track"])

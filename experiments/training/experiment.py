@@ -37,6 +37,7 @@ from gans.core.architecture import Architecture
 from gans.core.ema import ExponentialMovingAverage
 from gans.core.game import Game
 from gans.core.networks import Batch, LatentNetwork
+from gans.core.objective import adapt_memory
 from gans.core.player import Player
 from losses.core.schedule import ScheduledSetting
 
@@ -128,12 +129,18 @@ class Experiment:
         count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
         return {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
 
-    def load_state_dict(self, state: StateDict) -> None:
-        """Restores the state of a checkpoint."""
+    def load_state_dict(self, state: StateDict, *, adapts: bool = False) -> None:
+        """Restores the state of a checkpoint.
+
+        Args:
+            adapts: takes one of a run with other regularizers or another critic augmentation, too; those that
+                are new begin anew.
+        """
         check_training(self.spec.settings.arch, state.get("revision", 1), "the checkpoint")
         self.loader.seen = state["seen"]
         renamed = self._architecture.renamed_keys
-        self.game.load_state_dict(rename_keys(state["game"], renamed))
+        game = rename_keys(state["game"], renamed)
+        self.game.load_state_dict(adapt_memory(self.game, game) if adapts else game)
         self.ema.average.load_state_dict(rename_keys(state["ema"], renamed))
         if self.critic_ema is not None:
             self.critic_ema.average.load_state_dict(rename_keys(state["critic_ema"], renamed))

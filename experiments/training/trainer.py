@@ -285,7 +285,7 @@ class Trainer:
             )
         try:
             check_pending(state["scores"])
-            self.experiment.load_state_dict(state)
+            self.experiment.load_state_dict(state, adapts=force)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             reason = "; ".join(changed) or "it is not whole"
             raise RunError(f"checkpoint {name} does not fit ({reason}); take another --out") from error

@@ -235,3 +235,18 @@ def sum_losses(losses: Sequence[Losses]) -> Losses:
 def _join_scalars(parts: Sequence[Scores], join: Callable[[Tensor], Tensor]) -> Scores:
     """Joins the scalars of each name."""
     return {name: join(torch.stack([part[name] for part in parts])) for name in parts[0]}
+
+
+def adapt_memory(game: nn.Module, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Adapts a game's `state_dict` to its objectives, which may have other regularizers or another view now.
+
+    What those remember that are still there is kept; others begin anew, and what is not there is left out.
+    """
+    objectives = tuple(
+        f"{name}."
+        for name, module in game.named_modules(remove_duplicate=False)
+        if isinstance(module, AdversarialObjective)
+    )
+    own = {key: value for key, value in game.state_dict().items() if key.startswith(objectives)}
+    kept = {key: value for key, value in state.items() if key in own or not key.startswith(objectives)}
+    return own | kept

@@ -21,10 +21,10 @@ class AdaptiveOptions:
     kimg: float = option(
         500.0,
         "Real images shown, in thousands, in which the probability can rise from 0 to 1; default: 500, 100 "
-        "with --init-from, and 2 % of the run, 100 batches at least, under preset laptop.",
+        "with --init-from, and a fifth of the run, 500 batches at least, under preset laptop.",
         above=0.0,
-        laptop_share=0.02,
-        laptop_batches=100,
+        laptop_share=0.2,
+        laptop_batches=500,
         fine_tuning=100.0,
     )
 

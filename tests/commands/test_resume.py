@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.runs.folder import RunFolder
 from tests.commands.helpers import IMAGES, MOODY, POINTS, Gans, exported, read_scores, settings_of
 
 
@@ -86,6 +87,27 @@ def test_force_goes_on_with_other_settings(gans: Gans, finished: Path) -> None:
     assert outcome.status == 0
     assert settings_of(finished)["steps"] == 6
     assert [line["step"] for line in read_scores(finished)] == [1, 4, 6]
+
+
+def test_force_begins_with_what_a_run_did_without(gans: Gans, workplace: Path) -> None:
+    """ADA and LeCam remember what a run without them has not seen: they begin, and may end, in its middle."""
+    command = f"run {IMAGES} --data shapes --loss hinge --checkpoint-kimg 0.004 --out run"
+    assert gans(f"{command} --lecam 0.3 --set lecam.start=0 --steps 2").status == 0
+    state = RunFolder(workplace / "run").checkpoints().newest()
+    assert state is not None
+    anchors = {key: value for key, value in state["game"].items() if "lecam" in key}
+    assert anchors
+    more = "--critic-augment ada --set ada.interval=1 --set ada.target=-0.99 --set lecam.start=0"
+    assert gans(f"{command} --lecam 0.3 {more} --steps 3 --force").status == 0
+    changed = RunFolder(workplace / "run").checkpoints().newest()
+    assert changed is not None and set(anchors) < set(changed["game"])
+    assert any("critic_view" in key for key in changed["game"])
+    (counted,) = (key for key in anchors if key.endswith("_extra_state"))  # LeCam went on counting
+    assert (anchors[counted], changed["game"][counted]) == ({"updates": 10}, {"updates": 15})
+    outcome = gans(f"{command} --steps 4 --force")
+    assert outcome.status == 0, outcome.err
+    without = RunFolder(workplace / "run").checkpoints().newest()
+    assert without is not None and not [key for key in without["game"] if "lecam" in key or "view" in key]
 
 
 def test_a_run_goes_on_from_another_folder(

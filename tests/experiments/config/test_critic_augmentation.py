@@ -49,6 +49,14 @@ def test_probabilities() -> None:
         ({"critic_augment": "ada", "loss": "relativistic"}, "say nothing with the loss relativistic"),
         ({"ada.target": 0.5}, "--set ada.target has no meaning without critic-augmentation ada"),
         (
+            {"critic_augment": "ada:0.2", "ada.target": 0.5},
+            "--set ada.target has no meaning where the probability of ada does not follow the critic's logits",
+        ),
+        (
+            {"critic_augment": "ada", "schedule": "ada=linear:0:0.5", "ada.kimg": 5.0},
+            "--set ada.kimg has no meaning where the probability of ada does not follow",
+        ),
+        (
             {"critic_augment": "ada:0.2", "schedule": "ada=linear:0:1"},
             "--schedule ada and --critic-augment ada:0.2 exclude each other; take --critic-augment ada",
         ),
@@ -82,20 +90,20 @@ def test_a_flag_wins_over_the_schedule_of_a_config(augmentation: str) -> None:
 
 
 def test_kimg_by_preset() -> None:
-    """500 as published; 100 in fine-tuning; 2 % of a laptop's run, and 100 batches at least."""
+    """500 as published; 100 in fine-tuning; a fifth of a laptop's run, and 500 batches at least."""
     laptop = {"critic_augment": "ada", "steps": None, "batch_size": 16, "preset": "laptop"}
     long, short = spec_of(**laptop, kimg=200.0), spec_of(**laptop, kimg=1.0)
-    assert long.settings.options["ada.kimg"] == pytest.approx(4.0)
-    assert short.settings.options["ada.kimg"] == pytest.approx(1.6)
-    assert long.sources["ada.kimg"] == "preset laptop: 2% of the run"
+    assert long.settings.options["ada.kimg"] == pytest.approx(40.0)
+    assert short.settings.options["ada.kimg"] == pytest.approx(8.0)
+    assert long.sources["ada.kimg"] == "preset laptop: 20% of the run"
     by_steps = spec_of(**{**laptop, "steps": 10_000, "n_critic": 2})
-    assert by_steps.settings.options["ada.kimg"] == pytest.approx(6.4)
+    assert by_steps.settings.options["ada.kimg"] == pytest.approx(64.0)
     paper = spec_of(critic_augment="ada", preset="paper")
     assert paper.settings.options["ada.kimg"] == 500 and paper.sources["ada.kimg"] == "default of ada"
     asked = spec_of(**laptop, kimg=200.0, **{"ada.kimg": 7.0})
     assert asked.settings.options["ada.kimg"] == 7.0 and asked.sources["ada.kimg"] == "flag"
     again = resolve({}, long.settings.to_dict(), "config.json")
-    assert again.settings.options["ada.kimg"] == pytest.approx(4.0)
+    assert again.settings.options["ada.kimg"] == pytest.approx(40.0)
 
 
 def test_a_term_may_start_later() -> None:

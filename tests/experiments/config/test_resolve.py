@@ -43,6 +43,22 @@ def test_strengths_are_added_to_the_losses_own_and_zero_takes_away() -> None:
     assert found == (("label-flip", 0.1), ("label-smoothing", 0.9))
 
 
+def test_a_strength_is_an_option_as_well() -> None:
+    """`--set weight-clip.weight=0.1` is `--weight-clip 0.1`; in a file it is below flags."""
+    wgan, weight = {"arch": "dcgan", "loss": "wgan", "preset": "paper"}, {"weight-clip.weight": 0.1}
+    assert resolve({**wgan, **weight}).settings.regularizers == (("weight-clip", 0.1),)
+    assert resolve({**wgan, "lecam.weight": 0.3}).settings.regularizers == (
+        ("lecam", 0.3),
+        ("weight-clip", 0.01),
+    )
+    assert resolve(wgan, {"weight_clip": {"weight": 0.1}}, "f.json").settings.regularizers == (
+        ("weight-clip", 0.1),
+    )
+    assert resolve({**wgan, "weight-clip.weight": 0}, weight, "f.json").settings.regularizers == ()
+    with pytest.raises(UsageError, match="weight-clip=x: the strength must be a number"):
+        resolve({**wgan, "weight-clip.weight": "x"})
+
+
 def test_later_layers_win_one_by_one() -> None:
     """loss < architecture < preset < data < config file < flag; each is visible where no later one speaks."""
     base = {"arch": "mlp", "loss": "wgan-gp", "data": "ring8"}
