@@ -105,8 +105,15 @@ def draw_labels(network: LatentNetwork, count: int, random: torch.Generator) -> 
 def load(path: Path) -> LoadedGenerator:
     """Loads the generator's EMA from a run folder, one of its checkpoints, or an exported file.
 
-    The run may be finished or not. A line names a damaged export, and each damaged checkpoint.
+    The run may be finished or not. A line names a damaged export, and each damaged checkpoint. The network
+    is in the memory format of training, on which the last bits of its samples depend.
     """
+    loaded = _load(path)
+    loaded.generator.to(memory_format=torch.channels_last)
+    return loaded
+
+
+def _load(path: Path) -> LoadedGenerator:
     if path.suffix == ".safetensors":
         return LoadedGenerator(*open_export(path)[:4])
     if path.suffix == ".pt":

@@ -50,7 +50,7 @@ def test_probabilities() -> None:
         ({"ada.target": 0.5}, "--set ada.target has no meaning without critic-augmentation ada"),
         (
             {"critic_augment": "ada:0.2", "ada.target": 0.5},
-            "--set ada.target has no meaning where the probability of ada does not follow the critic's logits",
+            "--set ada.target has no meaning where the probability of ada does not follow",
         ),
         (
             {"critic_augment": "ada", "schedule": "ada=linear:0:0.5", "ada.kimg": 5.0},

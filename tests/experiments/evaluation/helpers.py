@@ -20,14 +20,10 @@ def ended(name: str, way: str) -> str:
 
 
 def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """The same up to a few pixels' last grey level.
-
-    Convolutions of networks in another memory format round otherwise on some processors, and the addresses of
-    arrays may decide the last bits of a matrix root.
-    """
+    """The same up to the last bits of a matrix root, which the addresses of arrays may decide."""
     assert [(key, score.keys()) for key, score in one.items()] == [(k, s.keys()) for k, s in other.items()]
     return all(
-        value == (pytest.approx(other[key][name], rel=1e-5) if isinstance(value, float) else other[key][name])
+        value == (pytest.approx(other[key][name], rel=1e-9) if isinstance(value, float) else other[key][name])
         for key, score in one.items()
         for name, value in score.items()
     )
