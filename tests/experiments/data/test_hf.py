@@ -177,7 +177,7 @@ def test_what_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "script/script.py").write_text("raise SystemExit('it runs')")
     (tmp_path / "text.txt").write_text("words")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(40))
-    table(1).select([]).save_to_disk(str(tmp_path / "none"))
+    table(1).select([]).save_to_disk(str(tmp_path / "none"), num_shards=1)
     save_folder(tmp_path)
     next((tmp_path / "set/train").glob("*.arrow")).write_bytes(b"ARROW")
     for argument, words in {
