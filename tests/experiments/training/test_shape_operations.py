@@ -8,7 +8,6 @@ from torch import Tensor
 
 from benchmarks.processes import tiny
 from experiments.config.resolve import resolve
-from experiments.core import registry
 from experiments.training import shape_operations
 from experiments.training.memory_estimate import build_without_memory, estimate_memory
 from experiments.training.plan.rounds import count_operations
@@ -71,7 +70,8 @@ def test_values_are_computed_each_time() -> None:
     assert {*shape_operations._known.values()} <= {shape_operations.UNKNOWN}
 
 
-@pytest.mark.parametrize("arch", registry.names("architecture"))
+# Batch norm, growth, and spectral norm: what is remembered knows of no architecture.
+@pytest.mark.parametrize("arch", ["dcgan", "progan", "resnet"])
 def test_memory_and_operations_are_those_without_it(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = resolve({**tiny(arch), "device": "cpu", "loss": "wgan-gp"})
 
