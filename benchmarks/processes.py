@@ -76,7 +76,8 @@ def train_in_processes(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        mp.spawn(_train_part, (count, cases, folder, port, prepare), count)  # type: ignore[no-untyped-call]
+        start: Any = mp.start_processes
+        start(_train_part, (count, cases, folder, port, prepare), count, start_method="forkserver")
         return [
             [torch.load(Path(folder, f"{number}-{rank}.pt")) for rank in range(count)]
             for number in range(len(cases))

@@ -21,6 +21,7 @@ from PIL import Image
 
 import cli
 from experiments.core import registry
+from tests.forked import ForkedCommand
 from tests.shortcuts import take_shortcuts, undo_shortcuts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -225,6 +226,21 @@ def start(workplace: Path) -> Iterator[Start]:
         process.communicate()
 
 
+@pytest.fixture
+def fork(workplace: Path) -> Iterator[Callable[[str], ForkedCommand]]:
+    """Starts the command as `start` does, where the start of Python itself is not what is tested."""
+    processes: list[ForkedCommand] = []
+
+    def begin(line: str) -> ForkedCommand:
+        processes.append(ForkedCommand(line.split(), {**os.environ, "OMP_NUM_THREADS": "1"}, workplace))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "run"
@@ -282,10 +298,10 @@ def seal() -> Callable[[Path], None]:
 
 
 @pytest.fixture
-def wait_for_scores() -> Callable[[Path, "subprocess.Popen[str]"], None]:
+def wait_for_scores() -> Callable[[Path, "subprocess.Popen[str] | ForkedCommand"], None]:
     """Waits until a process has written its first line of scores."""
 
-    def wait(run: Path, process: "subprocess.Popen[str]") -> None:
+    def wait(run: Path, process: "subprocess.Popen[str] | ForkedCommand") -> None:
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError, ValueError, IndexError):

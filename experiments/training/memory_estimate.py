@@ -26,11 +26,12 @@ from experiments.core.settings import Settings
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.open import task_of
 from experiments.training.fixed_layers import fix_layers
+from experiments.training.shape_operations import KnownShapes
 from experiments.training.shared_batches import share_batches
 from experiments.training.tensor_memory import TensorMemory
 from gans.core.clock import Clock
 from gans.core.game import Game
-from gans.core.growth import Stage
+from gans.core.growth import GrowingDuel
 from gans.core.networks import Batch, Condition
 from gans.core.optimizer import FUSED, FUSED_ON
 from gans.core.player import Player
@@ -82,6 +83,9 @@ def estimate_tensor_memory(settings: Settings, game: Game, plan: BatchSchedule) 
     state = size_of([*game.parameters(), *game.buffers()]) + size_of(game.generator_network.parameters())
     state += size_of(game.critic_network.parameters()) if settings.critic_ema_kimg else 0
     with errors_without_values(), drawn_alike():
+        with KnownShapes():
+            for player in game.players:
+                player.take_zero_step()  # there are moments, as from the second step on
         return state + max(
             _memory_of_steps(settings, game, end, count) for end, count in _costly_batches(plan)
         )
@@ -111,7 +115,7 @@ def build_without_memory(settings: Settings) -> tuple[Game, BatchSchedule]:
     Probabilities that follow the critic stay at 1, where steps take most.
     """
     meta = torch.device("meta")
-    with meta:
+    with KnownShapes(), meta:  # spectral norm is iterated as it is made
         generator, critic = build_networks(settings)
     fix_layers(settings, generator, critic)
     # Outside: its optimizers import parts that break on this device.
@@ -135,15 +139,14 @@ def size_of(tensors: Iterable[Tensor]) -> int:
 def _costly_batches(plan: BatchSchedule) -> list[tuple[int, int]]:
     """Ends of the segments that may need most memory, in images shown, with the size of their batches.
 
-    Images grow, so they are the last segment, and those with larger batches.
+    Images grow, so these are the segments whose batches are larger than all later ones.
     """
     ends = [*(segment.seen for segment in plan.segments[1:]), plan.images]
-    sizes = [segment.batch_size for segment in plan.segments]
-    return [
-        (end, size)
-        for index, (end, size) in enumerate(zip(ends, sizes, strict=True))
-        if index == len(sizes) - 1 or size > sizes[-1]
-    ]
+    found: list[tuple[int, int]] = []
+    for end, segment in zip(reversed(ends), reversed(plan.segments), strict=True):
+        if not found or segment.batch_size > found[-1][1]:
+            found.append((end, segment.batch_size))
+    return found
 
 
 def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) -> int:
@@ -153,17 +156,32 @@ def _memory_of_steps(settings: Settings, game: Game, end: int, batch_size: int) 
     count = min(of_process, 2 * micro) if isinstance(micro, int) else of_process
     loader = ShapeLoader(settings, Clock(max(0, end - batch_size), 0, 1.0), count)
     left_out = of_process / count - 1
-    # The first time growing networks forget their moments.
-    rounds = 2 if any(isinstance(module, Stage) for module in game.modules()) else 1
     with whole_batches(), TensorMemory() as memory:
-        for _ in range(rounds):
-            for player in game.players:
-                player.take_zero_step()  # gradients and moments, as from the second step on
-            memory.forget_peak()  # the steps that are counted are those of the rounds
-            with _fused_steps(settings, game.players):
-                game.round(loader)
+        _grow(game, loader.clock)
+        for player in game.players:
+            memory.hold(_moments(player))
+            for weight in player.weights:
+                weight.grad = torch.zeros_like(weight)
+        with _fused_steps(settings, game.players):
+            game.round(loader)
     samples, condition = loader.next_batch()
     return memory.peak + round(left_out * size_of([samples, *condition]))
+
+
+def _grow(game: Game, clock: Clock) -> None:
+    """Grows networks that do to their stage at a time, at which the moments are there all the same."""
+    states = [dict(player.optimizer.state) for player in game.players]
+    for module in game.modules():
+        if isinstance(module, GrowingDuel):
+            module.grow(clock)
+    for player, state in zip(game.players, states, strict=True):
+        player.optimizer.state.update(state)
+
+
+def _moments(player: Player) -> Iterator[Tensor]:
+    """Iterates over what a player's optimizer keeps of its weights' size; counts of steps are on the CPU."""
+    for state in player.optimizer.state.values():
+        yield from (value for value in state.values() if isinstance(value, Tensor) and value.is_meta)
 
 
 @contextmanager

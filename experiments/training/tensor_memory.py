@@ -1,12 +1,14 @@
 """Memory of tensors, as an accelerator would have to hold them."""
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from experiments.training.shape_operations import perform, tensors_in
 
 
 class TensorMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -22,15 +24,21 @@ class TensorMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._alive: dict[int, int] = {}  # bytes of each storage, by its address
 
     def __torch_dispatch__(self, operation: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
-        outputs = operation(*inputs, **(named or {}))
-        before = {
-            each.untyped_storage()._cdata for each in tree_leaves((inputs, named)) if isinstance(each, Tensor)
-        }
-        for each in tree_leaves(outputs):
+        outputs = perform(operation, inputs, named or {})
+        made = [each.untyped_storage() for each in tensors_in(outputs)]
+        made = [storage for storage in made if storage._cdata not in self._alive]
+        if made:
             # Views of what was there before, and tensors changed in place, take nothing.
-            if isinstance(each, Tensor) and each.untyped_storage()._cdata not in before:
-                self._count(each.untyped_storage())
+            before = {each.untyped_storage()._cdata for each in tensors_in((inputs, named))}
+            for storage in made:
+                if storage._cdata not in before:
+                    self._count(storage)
         return outputs
+
+    def hold(self, tensors: Iterable[Tensor]) -> None:
+        """Counts tensors that were made before."""
+        for each in tensors:
+            self._count(each.untyped_storage())
 
     def forget_peak(self) -> None:
         """Begins anew with the most, from what there is now."""

@@ -96,15 +96,19 @@ class GrowingDuel(WrappedGame):
         self.between = (0, 0)  # the levels below and above the stage, to which the optimizers' moments belong
 
     def round(self, loader: BatchLoader) -> Scores:
-        for stage in self.stages:
-            stage.set(self.pace.stage(loader.clock, stage.levels))
+        self.grow(loader.clock)
         level, share = self.stages[0].split()
-        between = (math.floor(self.stages[0].now), level)
+        return self.duel.round(FadingLoader(loader, self.stages[0].levels - level, share))
+
+    def grow(self, clock: Clock) -> None:
+        """Sets both networks to their stage at a time; clears moments that are of other levels."""
+        for stage in self.stages:
+            stage.set(self.pace.stage(clock, stage.levels))
+        between = (math.floor(self.stages[0].now), math.ceil(self.stages[0].now))
         if between != self.between:
             self.between = between
             for player in (self.duel.generator, self.duel.critic):
                 player.reset_optimizer()
-        return self.duel.round(FadingLoader(loader, self.stages[0].levels - level, share))
 
     def get_extra_state(self) -> dict[str, Any]:
         """The levels that the optimizers' moments belong to."""

@@ -71,11 +71,11 @@ def test_a_full_disk_in_a_real_process(start: Gans, clear_line: Refused, finishe
 
 
 def test_two_processes_on_one_folder(
-    start: Gans, refused: Refused, gans: Gans, moody: Mood, wait_for_scores: Callable[..., None]
+    fork: Gans, refused: Refused, gans: Gans, moody: Mood, wait_for_scores: Callable[..., None]
 ) -> None:
     command = f"run {POINTS} {MOODY} --steps 1000000 --checkpoint-kimg 99999 --sample-kimg 99999"
     moody("calm")
-    first: subprocess.Popen[str] = start(f"{command} --out run")
+    first = fork(f"{command} --out run")
     wait_for_scores(Path("run"), first)
     config = Path("run/config.json").read_bytes()
     moody("SIGINT 1")  # so that a second process that is let in comes to an end

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,12 +21,12 @@ from cli import main
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, step_of
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
+from tests.forked import ForkedCommand
 from tests.house.house import ROOT
 
 RUN = "run --arch dcgan --data shapes --image-size 16 --width 2 --batch-size 8 --precision fp64 --track local"
 EVALUATED = "--evaluate-kimg 0.06 --evaluate-metrics fid,kid --evaluate-samples 20 --extractor random-vgg"
 EVALUATED += " --set kid.subset_size=20"
-FEW = "from tests.shortcuts import take_shortcuts; take_shortcuts(setattr); from cli import main; main()"
 THREADS_AFTER = """
 import os, torch
 from pathlib import Path
@@ -52,31 +52,41 @@ with joined_processes():
 MOST_SECONDS = 120.0
 
 
+Processes = Sequence["subprocess.Popen[str] | ForkedCommand"]
+
+
 def start(
-    words: str, count: int = 1, code: str = FEW, variables: Mapping[str, str] = MappingProxyType({})
-) -> list["subprocess.Popen[str]"]:
+    words: str,
+    count: int = 1,
+    code: str = "",
+    variables: Mapping[str, str] = MappingProxyType({}),
+    forks: bool = True,
+) -> list["subprocess.Popen[str] | ForkedCommand"]:
     """Starts a command, or other code, in so many processes, with further environment variables."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), **variables}
-    found = []
+    found: list[subprocess.Popen[str] | ForkedCommand] = []
     for rank in range(count):
         own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **own}
-        command = [sys.executable, "-c", code, *words.split()]
+        if forks:
+            found.append(ForkedCommand(words.split(), environment, ROOT, code))
+            continue
+        command = [sys.executable, "-c", code]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         found.append(subprocess.Popen(command, cwd=ROOT, text=True, env=environment, **streams))
     return found
 
 
-def finish(processes: list["subprocess.Popen[str]"]) -> tuple[list[int], str, str]:
+def finish(processes: Processes) -> tuple[list[int], str, str]:
     """Waits for processes: their exit statuses, and what all of them printed."""
     out, err = zip(*[process.communicate(timeout=MOST_SECONDS) for process in processes], strict=True)
     return [process.returncode for process in processes], "".join(out), "".join(err)
 
 
-def await_checkpoint(folder: Path, processes: list["subprocess.Popen[str]"]) -> None:
+def await_checkpoint(folder: Path, processes: Processes) -> None:
     """Waits until a run has its first checkpoint."""
     began = time.monotonic()
     while not list((folder / "checkpoints").glob("*.pt")):
@@ -171,7 +181,7 @@ def test_work_of_one_process_is_refused_in_several(
 @pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
 def test_no_thread_of_the_engine_is_left_as_python_ends() -> None:
     """Such a thread aborts the process, where it lets go of a tensor just then."""
-    status, out, err = finish(start("", 2, THREADS_AFTER))
+    status, out, err = finish(start("", 2, THREADS_AFTER, forks=False))
     assert status == [0, 0], err
     assert out.split() == ["[]", "[]"]
 

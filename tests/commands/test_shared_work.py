@@ -63,8 +63,8 @@ def test_two_processes_make_what_one_makes(tmp_path: Path, monkeypatch: pytest.M
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    spawn: Any = mp.spawn
-    spawn(perform_together, (both, port, tmp_path / "cache of both"), 2)
+    start: Any = mp.start_processes
+    start(perform_together, (both, port, tmp_path / "cache of both"), 2, start_method="forkserver")
     files = {file.name for file in alone.iterdir()}
     assert {file.name for file in both.iterdir()} == files | {f"{name}.1.txt" for name in COMMANDS}
     for name in files:

@@ -40,8 +40,9 @@ def checkpoint_bytes(settings: Settings, game: Game) -> int:
     Raises UnknownMemoryError for an optimizer that asks for values.
     """
     for player in game.players:
-        with errors_without_values():
-            player.take_zero_step()
+        if not player.optimizer.state:
+            with errors_without_values():
+                player.take_zero_step()
         player.optimizer.zero_grad(set_to_none=True)
     moments = [
         value

@@ -21,6 +21,7 @@ from experiments.training.memory_estimate import (
     drawn_alike,
     errors_without_values,
 )
+from experiments.training.shape_operations import perform
 from experiments.training.shared_batches import share_batches
 from gans.core.clock import Clock
 from gans.core.game import Game
@@ -54,7 +55,7 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.count = 0
 
     def __torch_dispatch__(self, operation: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
-        outputs = operation(*inputs, **(named or {}))
+        outputs = perform(operation, inputs, named or {})
         formula = flop_registry.get(operation._overloadpacket)
         if formula is not None:
             self.count += formula(*inputs, **(named or {}), out_val=outputs)

@@ -1,7 +1,6 @@
 """Every rule of the doctor is shown by a run that is broken on purpose, and none speaks of a healthy one."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from experiments.analysis.doctor.history import History
 from experiments.core.settings import Settings
 from experiments.runs import folder as runs_folder
 from experiments.runs.folder import RunFolder
+from tests.forked import ForkedCommand
 
 Gans = Callable[..., Any]
 RING = "run --arch mlp --data ring8 --width 16 --batch-size 32 --n-critic 1 --steps 175 --track local"
@@ -82,9 +82,9 @@ def test_batch_norm_under_a_penalty(gans: Gans) -> None:
 
 
 def test_it_watches_until_the_run_ends(
-    gans: Gans, start: Callable[..., "subprocess.Popen[str]"], wait_for_scores: Callable[..., None]
+    gans: Gans, fork: Callable[[str], ForkedCommand], wait_for_scores: Callable[..., None]
 ) -> None:
-    run = start(RING.replace("175", "500") + " --loss wgan --weight-clip 0 --lr-critic 1e-2")
+    run = fork(RING.replace("175", "500") + " --loss wgan --weight-clip 0 --lr-critic 1e-2")
     wait_for_scores(Path("run"), run)
     watching = gans("doctor run --watch")
     assert run.wait(timeout=60) == 0 and watching.status == 0, watching.err

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
+from tests.forked import ForkedCommand
 
 Gans = Callable[..., Any]
 POINTS = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8"
@@ -213,11 +213,11 @@ def test_what_is_left_of_another_run_does_not_compete(gans: Gans, workplace: Pat
 
 
 def test_a_killed_run_ends_with_the_same_scores_and_best(
-    gans: Gans, start: Callable[..., "subprocess.Popen[str]"], wait_for_scores: Any
+    gans: Gans, fork: Callable[[str], ForkedCommand], wait_for_scores: Any
 ) -> None:
     words = f"{POINTS} --steps 400 --checkpoint-kimg 0.5 --evaluate-kimg 0.8 --evaluate-samples 200"
     assert gans(f"{words} --out whole").status == 0
-    process = start(f"{words} --out killed")
+    process = fork(f"{words} --out killed")
     wait_for_scores(Path("killed"), process)
     deadline = 200
     while deadline and process.poll() is None and len(scored("killed")) < 3:

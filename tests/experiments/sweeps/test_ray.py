@@ -46,7 +46,7 @@ def cluster(hold, monkeypatch):
     cluster.shutdown()
 
 
-def test_members_survive_the_death_of_a_node(cluster, hold, start, gans, tmp_path):
+def test_members_survive_the_death_of_a_node(cluster, hold, start, gans, here, tmp_path):
     running, nodes = cluster
     line = f"{LINE} --plugin {tmp_path / 'moody.py'} --loss moody --out"
     process = start(f"{line} {tmp_path / 'sweep'} --engine ray")

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -246,13 +245,13 @@ def test_a_config_file_holds_for_all_members(gans, here, refused, tmp_path):
     assert refused_line.status == 2 and "bce-seed-0: --loss bce with the config" in refused_line.err
 
 
-def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, start, moody, tmp_path):
+def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, fork, moody, tmp_path):
     line = f"sweep {POINTS} --kimg 2 --checkpoint-kimg 0.5 --seeds 1 --jobs 1 --loss bce,moody,lsgan"
     line += " --plugin moody.py --out"
     hold = tmp_path / "hold"
     hold.touch()
     moody(f"hold 100 {hold}")
-    cut = start(line, tmp_path / "cut", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    cut = fork(f"{line} {tmp_path / 'cut'}")
     # In the middle: one member has ended, one is at work, and one was not begun.
     member = tmp_path / "cut" / "moody-seed-0"
     deadline = time.monotonic() + 120
@@ -275,9 +274,9 @@ def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, start, 
     assert counts == [1] * 3, "each is evaluated once"
 
 
-def test_ctrl_c_saves_and_stops_all(start, tmp_path):
+def test_ctrl_c_saves_and_stops_all(fork, tmp_path):
     line = f"sweep {POINTS} --steps 100000 --seeds 2 --jobs 2 --loss bce --out"
-    process = start(line, tmp_path / "sweep")
+    process = fork(f"{line} {tmp_path / 'sweep'}")
     deadline = time.monotonic() + 60
     while len(list((tmp_path / "sweep").glob("*/scores.jsonl"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline

@@ -1,7 +1,6 @@
 """A run that is killed at any moment and resumed ends bit-identical to the uninterrupted one [23]."""
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -20,12 +19,9 @@ from torch import Tensor
 import cli
 from experiments.runs.checkpoint import Checkpoints, load_checkpoint
 from tests.conftest import ARCHITECTURES, DATA
+from tests.forked import CONTEXT
 from tests.shortcuts import take_shortcuts
 
-# Children are forked from a process that has imported everything and computed nothing.
-CONTEXT = multiprocessing.get_context("forkserver")
-ROOMS = ["cli", "experiments.training.run", "experiments.data.zip", "gans.dcgan", "losses.adversarial.wgan"]
-CONTEXT.set_forkserver_preload([*ROOMS, "torch._dynamo"])  # which the first optimizer imports
 KILLS = 2
 STEPS = 40
 # Every loss is stopped and goes on in test_composition.py, within one process.
