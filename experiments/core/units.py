@@ -31,7 +31,7 @@ class PixelUnits(NamedTuple):
     def from_range(cls, ends: Sequence[float], depth: str) -> "PixelUnits":
         """Makes units of a range: `(low, high)` for all channels, or these for each, one after the other."""
         if len(ends) == 2:
-            return cls(*ends, depth)
+            return cls(ends[0], ends[1], depth)
         return cls(tuple(ends[::2]), tuple(ends[1::2]), depth)
 
     @property
@@ -81,10 +81,11 @@ class PixelUnits(NamedTuple):
 
     def _low_and_half_width(self) -> tuple[Any, Any]:
         """Low end and half the width of the range: numbers, or of each channel, float64 `(C, 1, 1)`."""
-        low, high = self.low, self.high
+        low: Any = self.low
+        high: Any = self.high
         if isinstance(low, tuple):
             low, high = (torch.tensor(ends, dtype=torch.float64).view(-1, 1, 1) for ends in (low, high))
-        return low, (high - low) / 2  # type: ignore[operator]
+        return low, (high - low) / 2
 
 
 def units_of(options: SettingValues) -> PixelUnits | None:

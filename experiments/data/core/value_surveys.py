@@ -42,11 +42,13 @@ def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | st
     ends = np.percentile(values, shares or [0, 100], axis=0 if by_channel else None).reshape(2, -1)
     for channel, (low, high) in enumerate(ends.T):
         if not low < high:
-            whose = f"in channel {channel + 1} " if by_channel else ""
-            how = " for each channel" if by_channel else ""
+            whose, way_out = "", "give --set data.range=LOW,HIGH"
+            if by_channel:
+                whose = f"in channel {channel + 1} "
+                way_out = "give --set data.range=LOW,HIGH with those of each channel"
             raise ValueError(
                 f"{store.name_of(names[0])} and the others have no different values {whose}(only {low:g}): "
-                f"there is nothing to learn; or give --set data.range=LOW,HIGH{how}"
+                f"there is nothing to learn; or {way_out}"
             )
     return tuple(_plain(end) for pair in ends.T for end in pair)
 
@@ -90,7 +92,10 @@ def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | No
 
 def _remarks_on_clipping(found: Sequence[ChannelSurvey], units: PixelUnits) -> list[str]:
     """Makes a remark where a range clips more than a few of the values, or of those of its channel."""
-    ends, each = units.range, ""
+    ends = units.range
+    way_out = "--set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
+    if len(ends) > 2:
+        way_out = "--set data.range=p0.5,p99.5,each clips 1 %, --set data.range=auto,each none"
     clipped = np.mean([survey.clipped for survey in found], axis=0)
     if len(ends) == 2:
         clipped = clipped.mean(keepdims=True)
@@ -98,12 +103,10 @@ def _remarks_on_clipping(found: Sequence[ChannelSurvey], units: PixelUnits) -> l
     for channel, share in enumerate(clipped):
         if share > MOST_CLIPPED:
             low, high = ends[2 * channel : 2 * channel + 2]
-            whose = ""
-            if len(ends) > 2:
-                whose, each = f" of channel {channel + 1}", ",each"
+            whose = f" of channel {channel + 1}" if len(ends) > 2 else ""
             remarks.append(
                 f"data.range {low:g},{high:g} clips {share:.1%} of the values{whose} (of {len(found)} images "
-                f"looked at); --set data.range=p0.5,p99.5{each} clips 1 %, --set data.range=auto{each} none"
+                f"looked at); {way_out}"
             )
     return remarks
 

@@ -139,7 +139,9 @@ def test_ranges_of_channels_that_cannot_be(tmp_path: Path) -> None:
     constant = VALUES.copy()
     constant[:, 3] = 7
     write(tmp_path / "constant", constant)
-    with pytest.raises(ValueError, match=r"no different values in channel 4 \(only 7\): .*LOW,HIGH for each"):
+    with pytest.raises(
+        ValueError, match=r"no different values in channel 4 \(only 7\): .*LOW,HIGH with those of each"
+    ):
         opened(tmp_path / "constant", range="auto,each")
     Image.fromarray(WHOLE[0, 0].astype(np.uint8)).save(tmp_path / "constant/a.png")
     with pytest.raises(ValueError, match=r"images of 8 bits have one for all; --set data\.depth=float32"):

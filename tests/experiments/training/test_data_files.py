@@ -2,6 +2,7 @@
 
 import io
 import random
+import socket
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,13 @@ import torch
 from PIL import Image
 
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint
-from tests.commands import test_processes as processes
-from tests.experiments.training.test_resume import arguments, assert_equal_runs, finish, killed_and_resumed
+from tests.experiments.training.test_resume import (
+    arguments,
+    assert_equal_runs,
+    finish,
+    killed_and_resumed,
+    start,
+)
 
 COUNT, SIDE, STEPS = 100, 16, 3
 SHARED = f"--arch dcgan --image-size {SIDE} --width 2 --batch-size 8 --precision fp64 --track local"
@@ -115,17 +121,26 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in game.items() if isinstance(value, torch.Tensor)}
 
 
-# Those whose processes share a cache on disk: of an index, of decoded images, of the library itself.
-@pytest.mark.parametrize("kind", ["wds", "hf"])
-def test_two_processes_are_one(kind: str, tmp_path: Path, pixels: Pixels) -> None:
-    """They begin at once, with empty caches."""
-    spec = WRITERS[kind](tmp_path, pixels)
-    words = f"run {SHARED} --data {spec} --steps {STEPS} --stream --out"
-    found = processes.start(f"{words} {tmp_path}/both", 2)
-    status, _, err = processes.finish(found)
-    assert status == [0, 0], err
-    status, _, err = processes.finish(processes.start(f"{words} {tmp_path}/alone"))
-    assert status == [0], err
+@pytest.mark.parametrize("kind", WRITERS)
+def test_two_processes_are_one(
+    kind: str, tmp_path: Path, pixels: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin at once, with empty caches: of indices, of decoded images, of the library itself."""
+    words = f"run {SHARED} --data {WRITERS[kind](tmp_path, pixels)} --steps {STEPS} --stream --out"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = []
+    for rank in range(2):
+        with monkeypatch.context() as patch:
+            variables = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "RANK": rank}
+            for name, value in {**variables, "LOCAL_RANK": rank}.items():
+                patch.setenv(name, str(value))
+            ranks.append(start([*words.split(), str(tmp_path / "both")]))
+    for process in ranks:
+        process.join(120)
+    assert [process.exitcode for process in ranks] == [0, 0]
+    finish([*words.split(), str(tmp_path / "alone")])
     both, alone = weights_of(tmp_path / "both"), weights_of(tmp_path / "alone")
     assert both.keys() == alone.keys() and len(alone) > 10
     for name in alone:
