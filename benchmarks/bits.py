@@ -62,7 +62,7 @@ RUNS = {
     "--steps 20",
 }
 FILES = ("generator.safetensors", "critic.safetensors", "samples/*.png")
-TIMES = ("seconds", "images_per_second")
+TIMES = ("seconds", "images_per_second", "waiting_for_data")
 
 
 def main() -> None:

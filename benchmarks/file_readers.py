@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import cli
+from benchmarks import data_readers as data
 from benchmarks import whole_files as whole
 from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.files import parse_json
@@ -233,6 +234,26 @@ def read_pictures() -> None:
         Folder("pictures").open((8, 8), 3, "crop").fetch(torch.arange(4))
 
 
+def data_set_readers() -> dict[str, Reader]:
+    """A reader for each kind of file that holds a whole data set."""
+    return {
+        "array": Reader("images.npy", "npy", data.make_array, data.reads_of("npy:images.npy")),
+        "labels of an array": Reader("labels.npy", "npy", data.make_array, data.reads_of("npy:images.npy")),
+        "arrays": Reader("set.npz", "zip", data.make_arrays, data.reads_of("npz:set.npz")),
+        "tar file": Reader("set.tar", "tar", data.make_tar, data.reads_of("wds:set.tar")),
+        "database": Reader("set/data.mdb", "database", data.make_database, data.reads_of("lmdb:set")),
+        "parquet": Reader(
+            "set/data/train-00000-of-00001.parquet", "bytes", data.make_table, data.reads_of("hf:set")
+        ),
+        "index of a tar file": Reader(
+            "index-0", "bytes", data.make_index, (data.read_index(0, "wds:set.tar"),)
+        ),
+        "checked pictures": Reader(
+            "index-1", "bytes", data.make_index, (data.read_index(1, "folder:pictures"),)
+        ),
+    }
+
+
 def readers() -> dict[str, Reader]:
     """All readers by name."""
     from experiments.data.core.cifar import load_plain_pickle
@@ -363,4 +384,5 @@ def readers() -> dict[str, Reader]:
         "store of MLflow": Reader("run/mlflow/mlflow.db", "bytes", whole.make_tracked, (resume,)),
         "run of MLflow": Reader("run/mlflow/run.json", "json", whole.make_tracked, (resume,)),
         **picture_readers(),
+        **data_set_readers(),
     }

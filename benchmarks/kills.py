@@ -37,7 +37,7 @@ ROOMS = (
     *(f"gans.{arch}" for arch in ("mlp", "dcgan", "progan", "cyclegan", "stylegan2")),
 )
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
-CLOCKS = ("seconds", "images_per_second")
+CLOCKS = ("seconds", "images_per_second", "waiting_for_data")
 SMALL = "--width 4 --batch-size 8 --track local --image-size 16 --steps 40 --keep 2 --checkpoint-kimg 0.1"
 POINTS = "--arch mlp --loss bce --data ring8 --width 8 --batch-size 16 --track local"
 RUN = f"run {POINTS} --steps 120 --keep 2 --checkpoint-kimg 0.4 --sample-kimg 0.5"

@@ -235,6 +235,61 @@ def mutate_npy(draw: Draw, content: bytes) -> bytes:
     return content[:10] + header + content[10 + length :]
 
 
+def mutate_tar(draw: Draw, content: bytes) -> bytes:
+    """Mutates a header of a tar file, with a sum that fits, or drops or doubles blocks."""
+    found = bytearray(content)
+    blocks = len(found) // 512
+    headers = [512 * n for n in range(blocks) if found[512 * n + 257 : 512 * n + 262] == b"ustar"]
+    what = draw(st.sampled_from(["size", "size", "kind", "name", "field", "drop", "double", "end"]))
+    if what in ("drop", "double"):
+        at = 512 * draw(st.integers(0, blocks - 1))
+        found[at : at + 512] = found[at : at + 512] * 2 if what == "double" else b""
+        return bytes(found)
+    if what == "end":
+        del found[512 * draw(st.integers(0, blocks)) :]
+        return bytes(found)
+    at = draw(st.sampled_from(headers))
+    if what == "size":
+        words = [b"77777777777\0", b"00000000000\0", b"-0000000001\0", b"\x80" + bytes(3) + b"\1" + bytes(7)]
+        words += [b"\xff" * 12, b"00000000777\0", b"x" * 12, bytes(12), b"00000002000 "]
+        found[at + 124 : at + 136] = draw(st.sampled_from(words))
+    elif what == "kind":
+        found[at + 156] = draw(st.sampled_from(list(b"01234567LKSDVMNAxgX\0\xff")))
+    elif what == "name":
+        names = [
+            b"../../victim.png",
+            b"/0.png",
+            b"0.png",
+            b".png",
+            b"0",
+            b"a//0.png",
+            b"\xff\xfe.png",
+            b"0\n.png",
+        ]
+        found[at : at + 100] = draw(st.sampled_from(names)).ljust(100, b"\0")
+    else:
+        field = draw(st.integers(0, 511))
+        found[at + field : at + min(512, field + 12)] = draw(st.binary(min_size=12, max_size=12))[
+            : 512 - field
+        ]
+    header = found[at : at + 512]
+    header[148:156] = b" " * 8
+    found[at + 148 : at + 156] = b"%06o\0 " % sum(header)
+    return bytes(found)
+
+
+def mutate_database(draw: Draw, content: bytes) -> bytes:
+    """Mutates fields of pages of a database of LMDB: of their headers, and of the places in them."""
+    found, page = bytearray(content), 4096
+    for _ in range(draw(st.integers(1, 3))):
+        at = page * draw(st.integers(0, max(0, len(found) // page - 1)))
+        at += draw(st.sampled_from([0, 8, 10, 12, 14, 16, 18, 20, 40, 88, 96, 128, 130, 136, 144, page - 64]))
+        width = draw(st.sampled_from([2, 4, 8]))
+        value = draw(st.one_of(st.sampled_from(NUMBERS), st.integers(0, 300), st.integers(0, 2**16)))
+        found[at : at + width] = (value % 256**width).to_bytes(width, "little")
+    return bytes(found)
+
+
 def mutate_safetensors(draw: Draw, content: bytes) -> bytes:
     """Mutates the header: shapes, types and places of tensors, or the JSON of the metadata within it."""
     if draw(st.integers(0, 3)) == 0:
@@ -358,6 +413,8 @@ MUTATIONS: dict[str, Callable[[Draw, bytes], bytes]] = {
     "words": mutate_words,
     "zip": mutate_zip,
     "npy": mutate_npy,
+    "tar": mutate_tar,
+    "database": mutate_database,
     "safetensors": mutate_safetensors,
     "torch": mutate_torch,
     "png": mutate_png,

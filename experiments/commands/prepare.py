@@ -41,6 +41,8 @@ def prepare(
 ) -> None:
     """Resize the images of SPEC, data of any kind, once and for all, into a zip file with a dataset.json.
 
+    Attributes are kept in an attributes.csv in it.
+
     NVlabs' StyleGAN trainers and R3GAN's read it, too. The same command goes on where it was killed.
 
     \b
@@ -50,7 +52,7 @@ def prepare(
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders
     from experiments.data.core.dataset import Fit, NoHeldOutDataError
-    from experiments.data.core.preparation import unfit_for_others, write_prepared
+    from experiments.data.core.preparation import names_of_lost_attributes, unfit_for_others, write_prepared
     from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 
     options = read_options(flags["options"])
@@ -72,6 +74,8 @@ def prepare(
             raise UsageError(f"--held-out: {error}") from error
         for remark in data.remarks:
             log.info(remark)
+        if lost := names_of_lost_attributes(source, data):
+            log.info(f"the held-out images have no attributes, so {', '.join(lost)} are left out")
         words = [absolute_spec(spec), str(fit), str(held_out), str(source.options)]
         with make_parent_folders(path), progress_bars() as meter:
             found = write_prepared(data, source, words, path, meter("prepare", len(data)))

@@ -83,6 +83,5 @@ class Fields(Source):
             raise ValueError(f"data 'fields' is drawn with {CHANNELS} channels, not {channels}")
         if max(size) > LARGEST:
             raise ValueError(f"data 'fields' is drawn up to {LARGEST} pixels a side: take a smaller size")
-        low, high = self.options.range
-        units = PixelUnits(low, high, self.options.depth)
+        units = PixelUnits.from_range(self.options.range, self.options.depth)
         return FieldImages(size, units, indices)

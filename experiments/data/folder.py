@@ -29,6 +29,7 @@ class FolderStore(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prefix = f"{root.absolute()}".rstrip("/") + "/"  # joined as text: there may be a million files
 
     def open(self, name: str) -> BinaryIO:
         return open_input_file(self.root / name)
@@ -45,12 +46,12 @@ class FolderStore(Store):
         The path belongs to it: two folders, unpacked from one source, may agree in all the rest. So does the
         time of the last change of any kind, which a program that sets the other one back cannot hide.
         """
-        file = self.root / name
+        file = f"{self._prefix}{name}"
         try:
-            status = file.stat()
+            status = Path(file).stat()
         except OSError:
-            return f"{file.absolute()} missing"
-        return f"{file.absolute()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+            return f"{file} missing"
+        return f"{file} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class Folder(ImageFileSource, DomainSource):
@@ -172,5 +173,5 @@ def _walk(root: Path) -> Iterator[str]:
             entered.add(real)
             subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
             starts.extend(link for name in subfolders if (link := Path(folder, name)).is_symlink())
-            here = Path(folder).relative_to(root)
-            yield from ((here / name).as_posix() for name in files)
+            here = (Path(folder).relative_to(root) / "_").as_posix()[:-1]
+            yield from (here + name for name in files)

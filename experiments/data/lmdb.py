@@ -17,6 +17,7 @@ from torch import Tensor
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import Arrangement, arrange
 from experiments.data.core.class_labels import number_classes
+from experiments.data.core.database_pages import DamagedDatabaseError, check_database
 from experiments.data.core.decoding import MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.label_files import DATASET_JSON, read_labels
@@ -57,7 +58,7 @@ class LmdbStore(Store):
         self._file = path / DATA_FILE if path.is_dir() else path
         self._stamp = file_stamp(self._file)
         with self._named_errors():
-            self._check_size()
+            self._check_file()
 
     def keys(self) -> Iterator[str]:
         """Lists the keys, by their bytes."""
@@ -103,17 +104,19 @@ class LmdbStore(Store):
                 _environments[key] = self._stamp, environment
             return environment
 
-    def _check_size(self) -> None:
-        """Checks that the file has all its pages: to read beyond its end ends the process."""
+    def _check_file(self) -> None:
+        """Checks that the file is whole: to read beyond its end, or a damaged page, ends the process."""
         if not self._file.exists():
             what = f"has no {DATA_FILE}" if self.path.exists() else "does not exist"
             raise ValueError(f"{self.path} {what}: write --data lmdb:DIR with the folder of a database")
         if not self._file.is_file():
             raise ValueError(f"{self._file} is no regular file")
-        environment, size = self._environment(), self._file.stat().st_size
-        needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-        if size < needed:
-            raise ValueError(f"{self.path} is cut short: it has {size:,} of {needed:,} bytes; fetch it anew")
+        try:
+            check_database(self._file)
+        except DamagedDatabaseError as error:
+            raise ValueError(f"{self.path} {error}") from error
+        except OSError as error:
+            raise ValueError(f"{self._file} cannot be read: {error.strerror or error}") from error
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -14,11 +14,14 @@ from experiments.core.files import parse_json
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import Arrangement
 from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.decoded_cache import cache_key
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.image_source import ImageFileOptions
+from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
 from experiments.data.core.tar_index import TarMember, index_tar
 from losses.core.options import option
+from metrics.core.input_files import open_input_file
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -45,13 +48,24 @@ class Part(NamedTuple):
     size: int
 
 
+class TarSample(NamedTuple):
+    """An image in a tar file, and its label: a number, a word, or None."""
+
+    image: TarMember
+    label: int | str | None
+
+
 class TarStore(Store):
-    """Store of members of several tar files, by shard and path, each opened with a file handle of its own."""
+    """Store of members of several tar files, by shard and path, each opened with a file handle of its own.
+
+    Attributes:
+        stamps: of the tar files, when they were first looked at.
+    """
 
     def __init__(self, shards: Sequence[Path]) -> None:
         self.shards = shards
         self.parts: dict[str, Part] = {}
-        self._stamps = [file_stamp(shard) for shard in shards]
+        self.stamps = [file_stamp(shard) for shard in shards]
 
     def add(self, shard: int, member: TarMember) -> str:
         """Adds a member of a tar file; returns its name."""
@@ -73,14 +87,15 @@ class TarStore(Store):
 
     def stamp(self, name: str) -> str:
         part = self.parts[name]
-        return f"{self._stamps[part.shard]} {part.start} {part.size}"
+        return f"{self.stamps[part.shard]} {part.start} {part.size}"
 
 
 class Wds(ListedImageSource):
     """WebDataset source: samples of all tar files that a pattern names, `*` and `{000..009}` included.
 
-    Their headers are read once, so that each sample is reached directly: the order of training is a function
-    of seed and position, as everywhere, without a shuffling buffer or a division of shards among processes.
+    Their headers are read once and kept in the cache, so that each sample is reached directly: the order of
+    training is a function of seed and position, as everywhere, without a shuffling buffer or a division of
+    shards among processes.
     """
 
     options_type: ClassVar[type] = TarOptions
@@ -116,15 +131,31 @@ class Wds(ListedImageSource):
         """The images of all shards, in the order of the tar files, with their labels."""
         names: list[str] = []
         labels: list[int | str | None] = []
-        for number, shard in enumerate(self.shards):
-            for sample in _samples_of(index_tar(shard)):
-                if image := self._image_of(sample, shard):
-                    names.append(self.store.add(number, image))
-                    labels.append(self._label_of(sample, shard))
+        for number in range(len(self.shards)):
+            for image, label in self._samples_in(number):
+                names.append(self.store.add(number, image))
+                labels.append(label)
         if not names:
             raise ValueError(f"no images in {self.argument} (looked for {' '.join(IMAGE_ENDINGS)})")
         classes = self._classes_from(names, labels)
         return Arrangement(names, classes=classes.names, labels=classes.labels)
+
+    def _samples_in(self, number: int) -> list[TarSample]:
+        """The samples of a tar file: from the cache, if it has not changed since, or from its headers."""
+        shard, stamp = self.shards[number], self.store.stamps[number]
+        wanted = repr((self.options.image, self.options.label))
+        key = cache_key(["samples of a tar file", stamp, wanted, *IMAGE_ENDINGS, *JSON_LABELS])
+        if (rows := load_index(key)) is not None:
+            return [TarSample(TarMember(*member), label) for *member, label in rows]
+        members = list(_members_by_sample(index_tar(shard)))
+        samples = []
+        with open_input_file(shard) as tar:
+            for sample in members:
+                if image := self._image_of(sample, shard):
+                    samples.append(TarSample(image, self._label_of(sample, shard, tar)))
+        if file_stamp(shard) == stamp:
+            save_index(key, [[*image, label] for image, label in samples])
+        return samples
 
     def _classes_from(self, names: Sequence[str], labels: Sequence[int | str | None]) -> ClassLabels:
         """Numbers the classes. Raises ValueError where only some of the images have a label."""
@@ -153,16 +184,16 @@ class Wds(ListedImageSource):
             )
         return sample[found[0]] if found else None
 
-    def _label_of(self, sample: dict[str, TarMember], shard: Path) -> int | str | None:
+    def _label_of(self, sample: dict[str, TarMember], shard: Path, tar: BinaryIO) -> int | str | None:
         """The label of a sample, a number or a word; None without one. Raises ValueError."""
         wanted = self.options.label
         file = sample.get("cls" if wanted is None else wanted.lower().lstrip("."))
         if file is not None:
-            return _number_or_word(_read(shard, file).decode("utf-8", "replace").strip())
+            return _number_or_word(_read(shard, file, tar).decode("utf-8", "replace").strip())
         if (file := sample.get("json")) is None:
             return None
         try:
-            whole = parse_json(_read(shard, file).decode("utf-8-sig"))
+            whole = parse_json(_read(shard, file, tar).decode("utf-8-sig"))
         except ValueError as error:
             raise ValueError(f"{file.path} in {shard} cannot be read as JSON ({error})") from error
         keys = JSON_LABELS if wanted is None else (wanted,)
@@ -174,7 +205,7 @@ class Wds(ListedImageSource):
         raise ValueError(f"{file.path} in {shard}: {wanted} is {json.dumps(value)[:40]}, no number or word")
 
 
-def _samples_of(members: Iterator[TarMember]) -> Iterator[dict[str, TarMember]]:
+def _members_by_sample(members: Iterator[TarMember]) -> Iterator[dict[str, TarMember]]:
     """Groups the members of a tar file by their paths up to the first dot of the name; by ending in each."""
     found: dict[str, dict[str, TarMember]] = defaultdict(dict)
     for member in members:
@@ -185,12 +216,12 @@ def _samples_of(members: Iterator[TarMember]) -> Iterator[dict[str, TarMember]]:
     yield from found.values()
 
 
-def _read(shard: Path, member: TarMember) -> bytes:
-    """Reads a label. Raises ValueError for one that is no short text."""
+def _read(shard: Path, member: TarMember, tar: BinaryIO) -> bytes:
+    """Reads a label from an opened tar file. Raises ValueError for one that is no short text."""
     if member.size > MOST_LABEL_BYTES:
         raise ValueError(f"{member.path} in {shard} has {member.size:,} bytes, too many for a label")
-    with FilePart(str(shard), member.start, member.size) as part:
-        return part.read()
+    tar.seek(member.start)
+    return tar.read(member.size)
 
 
 def _number_or_word(text: str) -> int | str | None:

@@ -32,16 +32,28 @@ class MetricLogger:
     """Logs the mean scores of every 25 steps, and stops training where a score is not finite.
 
     Scores stay on the device until a line is due, so that a step does not wait for the one before.
+
+    Args:
+        tracker: takes the lines.
+        show: shows a line.
+        waited: seconds for which training has waited for data so far; None where it never does.
     """
 
-    def __init__(self, tracker: Tracker, show: Callable[[dict[str, float]], None]) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        show: Callable[[dict[str, float]], None],
+        waited: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self.tracker = tracker
         self.show = show
+        self.waited = waited
         self.pending: list[Scores] = []
         self.line: dict[str, float] = {}  # the last line of scores
         self.seconds = 0.0
         self._images = 0
         self._rested = 0.0
+        self._waited = waited() or 0.0
         self._clock = time.monotonic()
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
@@ -79,12 +91,21 @@ class MetricLogger:
             "kimg": progress.kimg,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self._images / max(elapsed, 1e-9), 1),
+            **self._waiting(elapsed),
             **means,
         }
         self.tracker.scores(line)
         self.show(line)
         self.pending.clear()
         self._images = 0
+
+    def _waiting(self, elapsed: float) -> dict[str, float]:
+        """The share of the time since the line before for which data was waited for, if it ever is."""
+        waited = self.waited()
+        if waited is None:
+            return {}
+        share, self._waited = (waited - self._waited) / max(elapsed, 1e-9), waited
+        return {"waiting_for_data": round(share, 5)}
 
     @contextmanager
     def paused_clock(self) -> Iterator[None]:

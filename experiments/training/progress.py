@@ -15,6 +15,7 @@ from experiments.training.callbacks import Progress
 from gans.core.player import Scores
 
 PLAIN_SECONDS = 10.0  # between plain lines
+SAID_WAITING = 0.01  # share of the time that waiting for data takes, from which on it is shown
 LEFT_OUT = ("real", "fake", "weight_gradient_norm")
 SHORT = {"adversarial": "adv", "gradient_penalty": "gp", "gradient_norm": "‖∇‖"}
 
@@ -74,6 +75,8 @@ class ProgressLine:
 def describe(line: dict[str, float]) -> str:
     """Describes a line of scores: `12.3 kimg  850 img/s  critic adv −1.20 gp 0.10  generator adv 0.31`."""
     parts = [f"{line['kimg']:.1f} kimg", f"{line['images_per_second']:,.0f} img/s"]
+    if (waiting := line.get("waiting_for_data", 0.0)) >= SAID_WAITING:
+        parts.append(f"{waiting:.0%} waiting for data")
     player = ""
     for name, value in line.items():
         owner, _, term = name.partition("/")

@@ -167,7 +167,8 @@ class Trainer:
             return self._train_beside_first(tracker)
         with ProgressLine(experiment.total_steps, self.start) as line, StopSignal() as stop:
             with agreement():
-                metric_logger = MetricLogger(tracker, line.show)
+                loader = experiment.loader
+                metric_logger = MetricLogger(tracker, line.show, lambda: loader.waited_seconds)
                 if self.state is not None:
                     metric_logger.load_state_dict(self.state["scores"])
                 interval = interval_images(

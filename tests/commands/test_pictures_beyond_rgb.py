@@ -81,6 +81,33 @@ def test_a_resumed_run_has_the_range_that_was_found(gans: Gans, workplace: Path)
     assert np.array_equal(first, np.load("b.npy"))
 
 
+def test_channels_with_units_of_their_own_come_back_in_these(gans: Gans, workplace: Path) -> None:
+    """Temperatures in kelvin and shares between 0 and 1, in samples, files and exports."""
+    random = np.random.default_rng(0)
+    Path("scans").mkdir()
+    for number in range(8):
+        planes = random.uniform(250, 310, (8, 8)), random.uniform(0, 1, (8, 8))
+        np.save(f"scans/{number}.npy", np.stack(planes).astype(np.float32))
+    line = "run --arch mlp --loss bce --data folder:scans --image-size 8 --batch-size 4 --width 4 --steps 2"
+    assert gans(f"{line} --set data.range=auto,each --out run").status == 0
+    ends = json.loads(Path("run/config.json").read_text())["settings"]["data.range"]["value"]
+    assert [round(end) for end in ends] == [250, 310, 0, 1]
+    for out in ("a.npy", "files/"):
+        assert gans(f"sample run -n 6 --out {out}").status == 0
+    samples = np.load("a.npy")
+    for plane, low, high in ((samples[:, 0], *ends[:2]), (samples[:, 1], *ends[2:])):
+        assert low - 1e-4 <= plane.min() < plane.max() <= high + 1e-4
+        assert plane.max() - plane.min() > (high - low) / 20
+    files = [tifffile.imread(path) for path in sorted(Path("files").iterdir())]
+    assert np.array_equal(
+        np.stack(files)[0].reshape(samples[0].transpose(1, 2, 0).shape), samples[0].transpose(1, 2, 0)
+    )
+    assert gans("export run --out g.safetensors").status == 0
+    assert gans("sample g.safetensors -n 6 --out b.npy").status == 0
+    assert np.array_equal(np.load("b.npy"), samples)
+    assert gans("evaluate run -n 8").status == 0
+
+
 def test_translations_of_16_bits_are_in_16_bits(gans: Gans, workplace: Path, refused: Refused) -> None:
     random = np.random.default_rng(0)
     for side in "AB":
@@ -100,6 +127,30 @@ def test_translations_of_16_bits_are_in_16_bits(gans: Gans, workplace: Path, ref
     assert made.dtype == np.uint16 and made.shape == (20, 17) and made.max() <= 4095
     np.save("three.npy", np.zeros((3, 16, 16), np.float32))
     refused(2, ("three.npy has 3 channels, and the run has 1",), "translate run three.npy --to B --out other")
+
+
+@pytest.mark.parametrize("arch", ["cyclegan", "stargan"])
+def test_other_translators_write_16_bits_in_their_units(gans: Gans, workplace: Path, arch: str) -> None:
+    """Of 12 bits that begin at 100, in a range that no picture of 8 bits has."""
+    random = np.random.default_rng(0)
+    for side in "AB":
+        Path(f"scans/{side}").mkdir(parents=True)
+        for number in range(4):
+            picture = random.integers(3000, 3900, (16, 16)).astype(np.uint16)
+            Image.fromarray(picture).save(f"scans/{side}/{number}.png")
+    line = (
+        f"run --arch {arch} --data folder:scans --image-size 16 --width 4 --steps 1 --batch-size 2 --out run"
+    )
+    assert gans(line, "--set", "data.range=3000,4000").status == 0
+    picture = random.integers(3000, 3900, (16, 16)).astype(np.uint16)
+    Image.fromarray(picture).save("one.png")
+    target = "B" if arch == "cyclegan" else "class=B"
+    outcome = gans(f"translate run one.png --to {target} --out made")
+    assert outcome.status == 0, outcome
+    made = tifffile.imread("made/one.tif")
+    assert made.dtype == np.uint16 and made.shape == (16, 16)
+    assert 3000 <= made.min() < made.max() <= 4000
+    assert len(np.unique(made)) > 100 and len(np.unique(made & 0xFF)) > 50, "not 256 steps of a range"
 
 
 def test_8_bits_stay_what_they_are(gans: Gans, workplace: Path) -> None:

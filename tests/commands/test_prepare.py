@@ -113,7 +113,37 @@ def test_arrays_and_drawn_sets_and_held_out_parts(workplace: Path, gans: Gans) -
         assert data.fetch(torch.arange(len(data))).unique().tolist() == [value] and len(data) == count
         assert data.labels is None
     done = json.loads(gans("prepare npz:set.npz --image-size 4 --channels 3 --json --out s.zip").out)
-    assert done == {"file": "s.zip", "images": 3, "shape": [3, 4, 4], "classes": 0}
+    assert done == {"file": "s.zip", "images": 3, "shape": [3, 4, 4], "classes": 0, "attributes": []}
+
+
+def test_attributes_are_kept(photos: Path, gans: Gans) -> None:
+    """Words and binary ones, of names that CSV quotes."""
+    rows = [f"{('cat', 'dog')[n % 2]}/{n}.png,{('red', 'blue')[n // 5]},{n % 3 // 2}" for n in range(COUNT)]
+    Path("photos/attributes.csv").write_text("\n".join(['file,"hue, mostly",is bright', *rows]))
+    done = json.loads(gans(f"{PREPARE} --json").out)
+    assert done["attributes"] == ["hue, mostly", "is bright"]
+    expected, prepared = (samples_of(spec)[0].attributes for spec in ("folder:photos", "zip:set.zip"))
+    assert expected is not None and prepared is not None
+    assert prepared.groups == expected.groups and torch.equal(prepared.table, expected.table)
+    Path("out").mkdir()
+    with zipfile.ZipFile("set.zip") as packed:
+        packed.extractall("out")
+    unpacked = samples_of("folder:out")[0].attributes
+    assert unpacked is not None and torch.equal(unpacked.table, expected.table)
+
+
+def test_attributes_that_held_out_images_lack_are_said(photos: Path, gans: Gans) -> None:
+    for number in range(COUNT):
+        part = ("train", "test")[number % 2]
+        Path("photos", part).mkdir(exist_ok=True)
+        Path("photos", ("cat", "dog")[number % 2], f"{number}.png").rename(f"photos/{part}/{number}.png")
+    rows = [f"{('train', 'test')[n % 2]}/{n}.png,{n // 5}" for n in range(COUNT)]
+    Path("photos/attributes.csv").write_text("\n".join(["file,bright", *rows]))
+    told = gans(PREPARE)
+    assert samples_of("zip:set.zip")[0].attributes is not None and "left out" not in told.err
+    told = gans(f"{PREPARE} --held-out --force")
+    assert "the held-out images have no attributes, so bright are left out" in " ".join(told.err.split())
+    assert samples_of("zip:set.zip")[0].attributes is None
 
 
 def test_what_cannot_be_prepared(photos: Path, refused: Refused, gans: Gans) -> None:

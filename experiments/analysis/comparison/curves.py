@@ -13,7 +13,7 @@ from experiments.runs.score_lines import is_number
 
 POINTS = 200  # largest number of points in a curve
 COLOURS = ("#3b6fd4", "#e07b39", "#3a9a5b", "#b04a9d", "#c2a01e", "#3aa6b9", "#8b5e3c", "#d1495b", "#777777")
-NO_TERMS = ("step", "kimg", "seconds", "images_per_second")
+NO_TERMS = ("step", "kimg", "seconds", "images_per_second", "waiting_for_data")
 Groups = Mapping[str, Sequence[Record]]
 Curve = tuple[list[float], list[float]]  # kimg in ascending order, and the values there
 

@@ -45,7 +45,8 @@ def read_network_array(store: Store, name: str, channels: int, units: PixelUnits
         raise UnreadableError(
             f"{store.name_of(name)} has {_count(values.shape[2])}, and the run has {channels}{REMEDY}"
         )
-    return units.to_networks(torch.from_numpy(np.ascontiguousarray(values))).numpy()
+    planes = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)
+    return units.to_networks(planes).permute(1, 2, 0).numpy()
 
 
 def resize_array(values: NDArray[Any], size: tuple[int, int], fit: Fit) -> NDArray[Any]:

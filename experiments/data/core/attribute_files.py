@@ -128,6 +128,20 @@ def parse_csv(file: str, content: bytes, most_rows: int = MOST_ROWS) -> Attribut
     return _collect_rows(file, tuple(group for group, _ in columns), names, final)
 
 
+def format_csv(names: Sequence[str], attributes: Attributes) -> str:
+    """Formats attributes of the images `names` as a CSV list, which `parse_csv` reads."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", *(group.name for group in attributes.groups)])
+    columns = []
+    for group in attributes.groups:
+        table = attributes.table[:, attributes.columns_of(group.name)]
+        numbers = table[:, 0].int() if group.is_binary else table.argmax(dim=1)
+        columns.append([group.values[number] for number in numbers.tolist()])
+    rows.writerows(zip(names, *columns, strict=True))
+    return text.getvalue()
+
+
 def _lines(file: str, content: bytes) -> Iterator[str]:
     """Lines of a text in UTF-8. Raises ValueError for one of more than `MOST_LINE` characters."""
     for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""):

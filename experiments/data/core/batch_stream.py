@@ -1,5 +1,6 @@
 """A data set as an endless stream of batches, in an order that is a function of (seed, epoch)."""
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,6 +46,7 @@ class BatchStream:
 
     Attributes:
         device: where samples are looked up, which is main memory for those that are not held.
+        waited_seconds: time that batches were waited for, because they were not read yet.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class BatchStream:
         self._epoch_length = len(data) if self._balanced is None else self._balanced.length
         self.batch_schedule, self.seed, self.purpose = batch_schedule, seed, purpose
         self._orders: dict[int, Tensor] = {}
+        self.waited_seconds = 0.0
         self.device, self._ahead = CPU, None
         if isinstance(self.data, InMemoryData):
             self.device = self.data.samples.device
@@ -78,7 +81,15 @@ class BatchStream:
             if number >= waiting:
                 self._ahead.ask(ahead, self._indices(ahead))
             ahead += self.batch_schedule.batch_size(ahead)
-        return IndexedSamples(indices, self._ahead.take())
+        began = time.monotonic()
+        samples = self._ahead.take()
+        self.waited_seconds += time.monotonic() - began
+        return IndexedSamples(indices, samples)
+
+    @property
+    def is_read_ahead(self) -> bool:
+        """Whether batches are read in the background, from data that is not held."""
+        return self._ahead is not None
 
     def first(self, count: int) -> IndexedSamples:
         """The first `count` samples of the data set, or all if there are fewer."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
 from experiments.data.core.decoding import REMEDY, Header, Store, UnreadableError, read_image
+from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.memory import memory_for_data
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 
@@ -199,10 +201,15 @@ class ImageFiles(DataSet):
         """Checks the files, and turns on the cache of decoded images on disk, unless it is not wanted.
 
         What `fit` refuses, and bad files, are found here, except among the files that are in the cache: these
-        were checked before they came there.
+        were checked before they came there. Files that were all found good are not looked at again until one
+        of them changes.
         """
         if keeps_decoded:
             self._open_caches()
+            if not skip_bad and (known := load_index(self._key_of(self.half))):
+                self._first = known[0], Header(*known[1:])
+                self._remark()
+                return
         present = np.zeros(len(self.names), np.bool_) if self._cache is None else self._cache.present
 
         def check(index: int) -> None:
@@ -216,6 +223,8 @@ class ImageFiles(DataSet):
 
         if skip_bad or self.half or self.fit in ("auto", "error"):
             self._survey(check, skip_bad)
+            if keeps_decoded and not skip_bad and self._first:
+                save_index(self._key_of(self.half), [self._first[0], *self._first[1]])
         self._remark()
 
     def _open_caches(self) -> None:
@@ -226,12 +235,21 @@ class ImageFiles(DataSet):
 
     def _open_cache(self, half: Half | None) -> DecodedCache:
         """Opens the cache of these files, or of a half of each, in this form."""
+        sample_bytes = int(np.prod(self.sample_shape)) * self._type.itemsize
+        return DecodedCache(self._key_of(half), len(self.names), sample_bytes)
+
+    def _key_of(self, half: Half | None) -> str:
+        """The key of these files as they were when they were first asked for, or of a half of each."""
         decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
         decoder += [half] if half else []
         decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
         decoder += [f"arrays of {self._type}"] if self.store.holds_arrays else []
-        key = cache_key([*decoder, *(self.store.stamp(name) for name in self.names)])
-        return DecodedCache(key, len(self.names), int(np.prod(self.sample_shape)) * self._type.itemsize)
+        return cache_key([*decoder, *self._stamps])
+
+    @cached_property
+    def _stamps(self) -> list[str]:
+        """The stamps of the files."""
+        return [self.store.stamp(name) for name in self.names]
 
     def _decode(self, index: int, out: Pixels) -> None:
         """Decodes the sample at `index` into `out`, checks it, and saves it in the cache, if there is one.

@@ -32,7 +32,9 @@ from experiments.data.core.picture_options import (
     UNSTATED,
     ValueRange,
     check_range,
+    is_by_channel,
     is_found_in_data,
+    range_words,
     read_range,
 )
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
@@ -59,8 +61,9 @@ class ImageFileOptions:
     range: tuple[Any, ...] | str = option(
         UNSTATED,
         "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
-        "such as p1,p99, or auto for the extremes of the training images. Without it, those of 16 bits are "
-        "brought to 8, and arrays take their extremes.",
+        "such as p1,p99, or auto for the extremes of the training images. For channels with units of their "
+        "own: LOW,HIGH of one after the other, or p1,p99,each and auto,each. Without it, images of 16 bits "
+        "are brought to 8, and arrays take their extremes.",
         reader=read_range,
     )
     depth: str = option(
@@ -119,8 +122,9 @@ class StoredImageSource(Source, ABC):
         """
         asked = self.options.range
         if asked and not is_found_in_data(asked):  # else `scaled_store` finds it, when the images are known
-            low, high = check_range(asked)
-            store.value_range = low, high  # type: ignore[assignment]  # only images of 16 bits have it
+            ends = check_range(asked)
+            if not is_by_channel(asked):
+                store.value_range = ends  # type: ignore[assignment]  # only images of 16 bits have it
         return store
 
     @cached_property
@@ -141,15 +145,29 @@ class StoredImageSource(Source, ABC):
         if store.array_type != "uint8":
             if not asked or is_open:
                 found = find_values_range(store, names, asked)
-                words = asked if isinstance(asked, str) else ",".join(asked)
-                asked_for = f"data.range={words}" if words else "data.range"
-                log.info(f"{self.location}: {asked_for} is {found[0]},{found[1]}, of the training images")
+                asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
+                log.info(f"{self.location}: {asked_for} is {range_words(found)}, of the training images")
             else:
-                found = check_range(asked)
-            store.units = PixelUnits(*found, store.array_type)
+                found = self._check_channels(check_range(asked))
+            store.units = PixelUnits.from_range(found, store.array_type)
+        elif is_by_channel(asked):
+            raise ValueError(
+                f"data.range={range_words(asked)} has a range for each channel, and images of 8 bits have "
+                "one for all; --set data.depth=float32 takes images of 8 bits as numbers"
+            )
         elif is_open and not store.holds_arrays:
             self._scale_to_8_bits(asked)
         return store
+
+    def _check_channels(self, ends: tuple[float, ...]) -> tuple[float, ...]:
+        """Checks that a range for each channel has as many as the images; returns it. Raises ValueError."""
+        channels = self.native().channels
+        if len(ends) > 2 and len(ends) != 2 * (channels or 0):
+            raise ValueError(
+                f"data.range {range_words(ends)} is of {len(ends) // 2} channels, and the images have "
+                f"{channels}: write LOW,HIGH for each, one after the other"
+            )
+        return ends
 
     def _scale_to_8_bits(self, asked: ValueRange | str) -> None:
         """Finds the range of images of 16 bits that are brought to 8."""
@@ -159,7 +177,7 @@ class StoredImageSource(Source, ABC):
             low, high = find_values_range(store, names, asked)
             extremes = round(low), round(high)
         store.value_range = extremes or WHOLE_RANGE
-        words = asked if isinstance(asked, str) else ",".join(asked)
+        words = range_words(asked)
         (low, high), why = store.value_range, "the extremes of the training images"
         if extremes is None:
             why = "no image has different values of 16 bits"
@@ -180,7 +198,7 @@ class StoredImageSource(Source, ABC):
 
     def found_options(self) -> Any:
         store = self.scaled_store
-        value_range = store.value_range if store.units is None else (store.units.low, store.units.high)
+        value_range = store.value_range if store.units is None else store.units.range
         return replace(self.options, range=value_range, depth=store.array_type)
 
     def native(self) -> Native:

@@ -75,6 +75,12 @@ class Loader:
         return (*(self.sources.data.remarks if self.sources else ()), *self.data.remarks)
 
     @property
+    def waited_seconds(self) -> float | None:
+        """Time that batches were waited for; None where all samples are held."""
+        streams = [each for each in (self.sources, self.stream) if each is not None and each.is_read_ahead]
+        return sum(each.waited_seconds for each in streams) if streams else None
+
+    @property
     def clock(self) -> Clock:
         """The time before the next batch is loaded."""
         schedule = self.batch_schedule

@@ -1,55 +1,81 @@
-"""The range of values of pictures as an option: numbers, percentiles of the data, or its extremes."""
+"""The range of values of pictures as an option: numbers, percentiles of the data, or its extremes.
+
+It holds for all channels, or there is one for each.
+"""
 
 import math
 import re
 from typing import Any
 
-ValueRange = tuple[Any, ...]  # two numbers; two percentiles such as ("p1", "p99"); or none, ()
-AUTO = "auto"
+# Two numbers, or two for each channel; two percentiles such as ("p1", "p99"), or "auto", of all channels,
+# or with "each" behind them of each; or nothing.
+ValueRange = tuple[Any, ...]
+AUTO, EACH = "auto", "each"
 UNSTATED: ValueRange = ()
 PERCENTILE = re.compile(r"p(100|[0-9]{1,2})(\.[0-9]{1,6})?")
-FORM = "LOW,HIGH such as 0,4095, percentiles such as p1,p99, or auto"
+FORM = (
+    "LOW,HIGH such as 0,4095, these for each channel such as 0,1,-40,40, percentiles such as p1,p99, auto, "
+    "or one of the last two by channel, such as p1,p99,each"
+)
 
 
 def read_range(value: object) -> ValueRange | str:
-    """Reads a range of values: `0,4095`, `-1.5,1.5`, `p1,p99`, "auto", or an empty one, which says nothing.
+    """Reads a range of values: `0,4095`, `0,1,-40,40`, `p1,p99`, `auto`, `auto,each`, or an empty one.
 
     Raises ValueError for any other.
     """
     if value == AUTO:
         return AUTO
     parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or len(parts) not in (0, 2):
+    if not isinstance(parts, list | tuple):
         raise ValueError(f"'{value}' is not {FORM}")
-    if parts and all(isinstance(part, str) and PERCENTILE.fullmatch(part) for part in parts):
-        low, high = (percentile_of(part) for part in parts)
+    whole = [part for part in parts if part != EACH]
+    is_each = list(parts) == [*whole, EACH]
+    if is_each and whole == [AUTO]:
+        return AUTO, EACH
+    if len(whole) % 2 or not (is_each or len(whole) == len(parts)):
+        raise ValueError(f"'{value}' is not {FORM}")
+    if len(whole) == 2 and all(isinstance(part, str) and PERCENTILE.fullmatch(part) for part in whole):
+        low, high = (percentile_of(part) for part in whole)
         if not low < high <= 100:
-            raise ValueError(f"percentiles {parts[0]},{parts[1]} are no rising ones from p0 to p100")
+            raise ValueError(f"percentiles {whole[0]},{whole[1]} are no rising ones from p0 to p100")
         return tuple(parts)
+    if is_each:
+        raise ValueError(f"'{value}' is not {FORM}")
     return tuple(_number(part, value) for part in parts)
 
 
-def check_range(value: ValueRange) -> tuple[float, float]:
-    """Checks that a range of two numbers is not empty, and returns it. Raises ValueError."""
-    low, high = value
-    if not low < high:
-        raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
-    return low, high
+def check_range(value: ValueRange) -> tuple[float, ...]:
+    """Checks that a range of numbers, or each of several, is not empty; returns it. Raises ValueError."""
+    for low, high in zip(value[::2], value[1::2], strict=True):
+        if not low < high:
+            raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
+    return value
 
 
 def read_numbers(value: object) -> tuple[float, float]:
     """Reads a range of two numbers, the first below the second. Raises ValueError for any other."""
     found = read_range(value)
-    if not found or is_found_in_data(found):
+    if len(found) != 2 or is_found_in_data(found):
         raise ValueError(f"'{value}' is no range of two numbers LOW,HIGH, and there is no data to find it in")
-    return check_range(found)  # type: ignore[arg-type]
+    return check_range(found)  # type: ignore[arg-type, return-value]
 
 
 def is_found_in_data(value: object) -> bool:
     """Whether a range is to be found in the data: by percentiles or extremes."""
     if isinstance(value, tuple):
-        return len(value) == 2 and isinstance(value[0], str)
+        return len(value) > 0 and isinstance(value[0], str)
     return value == AUTO
+
+
+def is_by_channel(value: ValueRange | str) -> bool:
+    """Whether a range is one for each channel."""
+    return isinstance(value, tuple) and len(value) > 0 and (len(value) > 2 or value[-1] == EACH)
+
+
+def range_words(value: ValueRange | str) -> str:
+    """The words of a range, as they are written."""
+    return value if isinstance(value, str) else ",".join(map(str, value))
 
 
 def percentile_of(word: str) -> float:

@@ -23,6 +23,7 @@ from PIL import Image
 
 from experiments.core.files import open_atomically, write_atomically
 from experiments.data.core.array_images import ArraySource
+from experiments.data.core.attribute_files import CSV, format_csv
 from experiments.data.core.conversion import MODES
 from experiments.data.core.dataset import DataSet, Source
 from experiments.data.core.decoded_cache import cache_key
@@ -38,17 +39,20 @@ LENGTH = struct.Struct("<Q")
 
 
 class PreparedSet(NamedTuple):
-    """A prepared set: its images, the shape of each, and its classes."""
+    """A prepared set: its images, the shape of each, its classes, and the names of its attributes."""
 
     images: int
     shape: tuple[int, ...]
     classes: int
+    attributes: tuple[str, ...]
 
 
 def write_prepared(
     data: DataSet, source: Source, words: Sequence[str], out: Path, advance: Callable[[int], None]
 ) -> PreparedSet:
     """Writes a data set as PNG files with a `dataset.json` into a zip file, going on where it was left.
+
+    Attributes go into an `attributes.csv` beside it, which other trainers do not look at.
 
     Args:
         data: images as they are to be written.
@@ -78,8 +82,12 @@ def write_prepared(
         for name, content in zip(names, (each for part in files for each in _read_part(part)), strict=True):
             packed.writestr(zipfile.ZipInfo(name), content)  # dated 1980
         packed.writestr(zipfile.ZipInfo(DATASET_JSON), _labels_of(data, names))
+        if data.attributes is not None:
+            packed.writestr(zipfile.ZipInfo(CSV), format_csv(names, data.attributes))
     shutil.rmtree(folder.parent)
-    return PreparedSet(len(data), data.sample_shape, len(data.classes))
+    groups = () if data.attributes is None else data.attributes.groups
+    attributes = tuple(group.name for group in groups)
+    return PreparedSet(len(data), data.sample_shape, len(data.classes), attributes)
 
 
 def image_name(number: int) -> str:
@@ -98,6 +106,14 @@ def unfit_for_others(shape: tuple[int, ...]) -> str:
             f"not {height}×{width}"
         )
     return ""
+
+
+def names_of_lost_attributes(source: Source, data: DataSet) -> list[str]:
+    """Names the attributes of a source that a set opened from it lacks, as images that are held out may."""
+    names = [group.name for group in source.attribute_groups()]
+    if data.attributes is not None:
+        return []
+    return [name for name in names if name != "class" or data.labels is None]
 
 
 def _key_of(data: DataSet, source: Source, words: Sequence[str]) -> str:

@@ -12,47 +12,56 @@ from numpy.typing import NDArray
 from experiments.core.units import PixelUnits
 from experiments.data.core.array_files import read_values
 from experiments.data.core.decoding import Store, UnreadableError
-from experiments.data.core.picture_options import AUTO, ValueRange, percentile_of
+from experiments.data.core.picture_options import PERCENTILE, ValueRange, is_by_channel, percentile_of
 
 MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of files that are evenly spread
 FEW_FILES = 64  # whose values are looked at for what a range clips
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
 
 
-def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | str) -> tuple[float, float]:
+def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | str) -> tuple[float, ...]:
     """Finds the range of values of pictures: their extremes, or percentiles such as ("p1", "p99").
 
     Extremes are those of all files; percentiles of at most 2²⁶ values, in files that are evenly spread. Files
     that cannot be read do not count.
 
-    Raises ValueError where all values are equal, or no file can be read.
+    Returns (low, high), or where `asked` ends with "each", these for each channel, one after the other.
+    Raises ValueError where all values are equal, or those of a channel, or no file can be read.
     """
-    if asked == AUTO or not asked:
-        ends = [each for each in _map(_extremes, store, names) if each is not None]
-        low, high = min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
+    by_channel, words = is_by_channel(asked), () if isinstance(asked, str) else asked
+    shares = [percentile_of(word) for word in words if PERCENTILE.fullmatch(word)]
+    if not shares:
+        found = [each for each in _map(_extremes, store, names) if each is not None]
     else:
         first = next((values for name in names if (values := _read(store, name)) is not None), None)
         step = 1 if first is None else -(-len(names) * first.size // MOST_VALUES)
-        found = [each.ravel() for each in _map(_read, store, names[::step]) if each is not None]
-        shares = [percentile_of(str(word)) for word in asked]
-        low, high = np.percentile(np.concatenate(found), shares) if found else (0, 0)
-    if not low < high:
-        raise ValueError(
-            f"{store.name_of(names[0])} and the others have no different values (only {low:g}): there is "
-            "nothing to learn; or give --set data.range=LOW,HIGH"
-        )
-    return _plain(low), _plain(high)
+        read = (each for each in _map(_read, store, names[::step]) if each is not None)
+        found = [each.reshape(-1, each.shape[2]) for each in read]
+    found = [each for each in found if each.shape[1] == found[0].shape[1]]  # opening the set refuses others
+    values = np.concatenate(found) if found else np.zeros((1, 1))
+    ends = np.percentile(values, shares or [0, 100], axis=0 if by_channel else None).reshape(2, -1)
+    for channel, (low, high) in enumerate(ends.T):
+        if not low < high:
+            whose, way_out = "", "give --set data.range=LOW,HIGH"
+            if by_channel:
+                whose = f"in channel {channel + 1} "
+                way_out = "give --set data.range=LOW,HIGH with those of each channel"
+            raise ValueError(
+                f"{store.name_of(names[0])} and the others have no different values {whose}(only {low:g}): "
+                f"there is nothing to learn; or {way_out}"
+            )
+    return tuple(_plain(end) for pair in ends.T for end in pair)
 
 
 class ChannelSurvey(NamedTuple):
     """Survey of the values of one picture.
 
     Attributes:
-        clipped: share of the values outside of the range.
+        clipped: share of the values of each channel outside of the range, `(C,)`.
         low, high: extremes of each channel, `(C,)`.
     """
 
-    clipped: float
+    clipped: NDArray[Any]
     low: NDArray[Any]
     high: NDArray[Any]
 
@@ -64,20 +73,14 @@ def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | No
         values = _read(store, name)
         if values is None:
             return None
-        outside = (values < units.low) | (values > units.high) if units else np.zeros(1, bool)
-        return ChannelSurvey(outside.mean(), values.min(axis=(0, 1)), values.max(axis=(0, 1)))
+        outside = (values < units.low) | (values > units.high) if units else np.zeros(values.shape, bool)
+        return ChannelSurvey(outside.mean(axis=(0, 1)), values.min(axis=(0, 1)), values.max(axis=(0, 1)))
 
     looked_at = names[:: -(-len(names) // FEW_FILES)]
     found = [each for each in _map(survey, store, looked_at) if each is not None]
     if not found or len({len(each.low) for each in found}) > 1:  # which opening the set refuses
         return ()
-    remarks = []
-    clipped = float(np.mean([each.clipped for each in found]))
-    if units and clipped > MOST_CLIPPED:
-        remarks.append(
-            f"data.range {units.low:g},{units.high:g} clips {clipped:.1%} of the values (of {len(found)} "
-            "images looked at); --set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
-        )
+    remarks = _remarks_on_clipping(found, units) if units else []
     low, high = np.min([each.low for each in found], axis=0), np.max([each.high for each in found], axis=0)
     for channel in (low == high).nonzero()[0]:
         remarks.append(
@@ -85,6 +88,27 @@ def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | No
             "looked at: there is nothing to learn in it; leave it out of the files"
         )
     return tuple(remarks)
+
+
+def _remarks_on_clipping(found: Sequence[ChannelSurvey], units: PixelUnits) -> list[str]:
+    """Makes a remark where a range clips more than a few of the values, or of those of its channel."""
+    ends = units.range
+    way_out = "--set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
+    if len(ends) > 2:
+        way_out = "--set data.range=p0.5,p99.5,each clips 1 %, --set data.range=auto,each none"
+    clipped = np.mean([survey.clipped for survey in found], axis=0)
+    if len(ends) == 2:
+        clipped = clipped.mean(keepdims=True)
+    remarks = []
+    for channel, share in enumerate(clipped):
+        if share > MOST_CLIPPED:
+            low, high = ends[2 * channel : 2 * channel + 2]
+            whose = f" of channel {channel + 1}" if len(ends) > 2 else ""
+            remarks.append(
+                f"data.range {low:g},{high:g} clips {share:.1%} of the values{whose} (of {len(found)} images "
+                f"looked at); {way_out}"
+            )
+    return remarks
 
 
 def remark_on_view(channels: int) -> tuple[str, ...]:
@@ -95,9 +119,10 @@ def remark_on_view(channels: int) -> tuple[str, ...]:
     return (f"has {channels} channels: pictures show {shown}; .npy and TIFF files have all",)
 
 
-def _extremes(store: Store, name: str) -> tuple[float, float] | None:
+def _extremes(store: Store, name: str) -> NDArray[Any] | None:
+    """The extremes of each channel of a picture, `(2, C)`."""
     values = _read(store, name)
-    return None if values is None else (values.min(), values.max())
+    return None if values is None else np.stack([values.min(axis=(0, 1)), values.max(axis=(0, 1))])
 
 
 def _read(store: Store, name: str) -> NDArray[Any] | None:

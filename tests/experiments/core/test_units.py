@@ -1,5 +1,7 @@
 """Units of pictures beyond 8 bits: a linear map and its inverse, rounded where values are whole numbers."""
 
+import json
+
 import pytest
 import torch
 
@@ -36,8 +38,41 @@ def test_options_and_files_give_units_back() -> None:
     assert units_from(None) is None
 
 
+def test_a_range_for_each_channel() -> None:
+    """−1 and 1 are the ends of each; on the way back each has its own units."""
+    units = PixelUnits.from_range((0, 10, -40, 40, 1000, 1001), "float32")
+    assert units == ((0, -40, 1000), (10, 40, 1001), "float32")
+    values = torch.tensor([[0.0, 10, 5], [-40, 20, 99], [1000.5, 1000, 1001]]).view(1, 3, 1, 3)
+    expected = torch.tensor([[-1.0, 1, 0], [-1, 0.5, 1], [0, -1, 1]], dtype=torch.float64).view(1, 3, 1, 3)
+    for found in (units.to_networks(values, torch.float64), units.to_networks(values).double()):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert units.to_networks(values).dtype == torch.float32 and units.to_networks(values[0]).dim() == 3
+    back = values.clone()
+    back[0, 1, 0, 2] = 40
+    assert torch.equal(units.to_depth(expected), back) and torch.equal(units.from_networks(expected), back)
+
+
+def test_a_range_for_each_channel_is_kept_in_options_and_files() -> None:
+    units = PixelUnits.from_range((0, 10, -40, 40), "uint16")
+    assert units.range == units.options["data.range"] == (0, 10, -40, 40)
+    assert units_of(units.options) == units
+    assert units_from(json.loads(json.dumps(list(units)))) == units
+    assert units_from([0, 1, "uint16"]) == (0, 1, "uint16")
+
+
 @pytest.mark.parametrize(
-    "words", [[], [0, 1], [1, 0, "uint16"], [0, 1, "int7"], [0, float("nan"), "uint16"], "a"]
+    "words",
+    [
+        [[], [], "uint16"],
+        [[0, 2], [1, 1], "uint16"],
+        [[0], [1, 2], "uint16"],
+        [],
+        [0, 1],
+        [1, 0, "uint16"],
+        [0, 1, "int7"],
+        [0, float("nan"), "uint16"],
+        "a",
+    ],
 )
 def test_units_that_are_none_are_refused(words: object) -> None:
     with pytest.raises(ValueError, match=r"no units|no range"):

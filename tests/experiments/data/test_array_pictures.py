@@ -104,6 +104,58 @@ def test_percentiles_and_extremes_are_found_once_and_kept(tmp_path: Path) -> Non
     assert unasked.settings.options["data.range"] == pytest.approx((VALUES.min(), 100 * VALUES[0].max()))
 
 
+def test_a_range_for_each_channel_is_stated_or_found(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    assert VALUES.shape[1] == 5
+    planes = VALUES.transpose(1, 0, 2, 3).reshape(5, -1)
+    flags = {"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (8, 8), "batch_size": 2}
+    for asked, expected in {
+        "auto,each": np.stack([planes.min(axis=1), planes.max(axis=1)], axis=1),
+        "p1,p99,each": np.percentile(planes, [1, 99], axis=1).T,
+        "0,1,-2,2,0,1,0,1,0,50": np.array([[0, 1], [-2, 2], [0, 1], [0, 1], [0, 50]]),
+    }.items():
+        settings = resolve({**flags, "data.range": asked}).settings
+        assert settings.options["data.range"] == pytest.approx(expected.ravel())
+        again = resolve({}, file=settings.to_dict(), file_name="config.json").settings
+        assert again.options == settings.options
+    data = opened(tmp_path, range="auto,each")
+    assert data.units is not None
+    seen = data.units.to_networks(fetched(data)).transpose(0, 1).flatten(1)
+    assert seen.amin(dim=1).tolist() == pytest.approx([-1] * 5)
+    assert seen.amax(dim=1).tolist() == pytest.approx([1] * 5)
+
+
+def test_ranges_of_channels_that_cannot_be(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    for asked, words in {
+        "0,1,0,1": r"data\.range 0,1,0,1 is of 2 channels, and the images have 5: write LOW,HIGH for each",
+        "0,1,3,3,0,1,0,1,0,1": r"data\.range 3,3 is empty",
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            opened(tmp_path, range=asked)
+    for asked in ("0,1,2", "each", "0,1,each", "p1,each", "p1,p99,p1,p99", "auto,each,each", "each,auto"):
+        with pytest.raises(UsageError, match="LOW,HIGH such as 0,4095, these for each channel"):
+            opened(tmp_path, range=asked)
+    constant = VALUES.copy()
+    constant[:, 3] = 7
+    write(tmp_path / "constant", constant)
+    with pytest.raises(
+        ValueError, match=r"no different values in channel 4 \(only 7\): .*LOW,HIGH with those of each"
+    ):
+        opened(tmp_path / "constant", range="auto,each")
+    Image.fromarray(WHOLE[0, 0].astype(np.uint8)).save(tmp_path / "constant/a.png")
+    with pytest.raises(ValueError, match=r"images of 8 bits have one for all; --set data\.depth=float32"):
+        opened(tmp_path / "constant", range="auto,each")
+
+
+def test_a_channel_that_its_range_clips_is_said(tmp_path: Path) -> None:
+    write(tmp_path, VALUES)
+    low, high = VALUES.min(), VALUES.max()
+    clips, _ = opened(tmp_path, range=f"{low},{high},{low},{high},19,20,{low},{high},{low},{high}").remarks
+    assert "data.range 19,20 clips" in clips and "of the values of channel 3 (of" in clips
+    assert "--set data.range=p0.5,p99.5,each" in clips
+
+
 def test_the_config_of_an_earlier_version_stays_in_8_bits(tmp_path: Path) -> None:
     Image.fromarray(WHOLE[0, 0]).save(tmp_path / "a.png")
     flags = {"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (8, 8), "batch_size": 1}

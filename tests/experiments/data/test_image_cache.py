@@ -49,6 +49,46 @@ def test_another_fit_size_kind_or_folder_is_another_cache(
     assert not torch.equal(first[0], first[len(ways) // 2])
 
 
+def test_headers_are_checked_at_the_first_start_only(
+    tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until a file changes; what was refused is refused again."""
+    read: list[str] = []
+    read_header = image_files.read_header
+
+    def note(store: image_files.Store, name: str) -> image_files.Header:
+        read.append(name)
+        return read_header(store, name)
+
+    monkeypatch.setattr(image_files, "read_header", note)
+    pixels = make(tmp_path, 11)
+    for _ in range(2):
+        assert len(opened(tmp_path)) == 11
+        assert len(read) == 11
+    assert torch.equal(fetched(opened(tmp_path)), pixels)
+    for _ in range(2):
+        read.clear()
+        noise(9, 9, 9).save(tmp_path / "009.png")
+        with pytest.raises(ValueError, match=r"000\.png is 8×8, .*009\.png is 9×9"):
+            opened(tmp_path)
+        assert "009.png" in read
+    noise(9).save(tmp_path / "009.png")
+    (tmp_path / "003.png").write_text("words")
+    with pytest.raises(ValueError, match=r"003\.png is not an image"):
+        opened(tmp_path)
+
+
+def test_a_file_that_breaks_after_it_was_checked_is_compared_with_the_first(
+    tmp_path: Path, large: None
+) -> None:
+    make(tmp_path, 4)
+    opened(tmp_path)
+    data = opened(tmp_path)
+    noise(9, 9, 9).save(tmp_path / "002.png")
+    with pytest.raises(ValueError, match=r"000\.png is 8×8, .*002\.png is 9×9"):
+        data.fetch(torch.tensor([2]))
+
+
 def test_a_set_that_is_held_in_memory_is_decoded_at_its_first_start_only(
     tmp_path: Path, image_cache: Path, decoded: list[str]
 ) -> None:

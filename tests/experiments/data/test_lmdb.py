@@ -11,6 +11,7 @@ import torch
 from experiments.data.core.dataset import DataAccess, DataSet
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.data.folder import Folder
+from experiments.data.lmdb import LmdbStore
 from tests.experiments.data.helpers import BOTH, fetched, noise
 from tests.experiments.data.test_wds import png
 
@@ -122,6 +123,51 @@ def test_a_database_that_is_cut_short_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=rf"{root} is (cut short|no database)") as error:
             opened(root)
         assert "\n" not in str(error.value)
+
+
+def test_a_page_that_lies_is_found_before_the_library_sees_it(tmp_path: Path) -> None:
+    """Each of these would end the process, or make it wait without end."""
+    values = {f"8-{seed:05}": png(seed, 40 if seed == 3 else 8, 40 if seed == 3 else 8) for seed in range(60)}
+    root = write(tmp_path / "set", values)
+    whole = (root / "data.mdb").read_bytes()
+    size = 4096
+    kinds = [int.from_bytes(whole[at + 10 : at + 12], "little") for at in range(0, len(whole), size)]
+    leaf, branch = size * kinds.index(2), size * kinds.index(1)
+    node = leaf + int.from_bytes(whole[leaf + 16 : leaf + 18], "little")
+    below = branch + int.from_bytes(whole[branch + 16 : branch + 18], "little")
+    large = next(
+        leaf + place
+        for leaf in range(0, len(whole), size)
+        if kinds[leaf // size] == 2
+        for number in range((int.from_bytes(whole[leaf + 12 : leaf + 14], "little") - 16) // 2)
+        if whole[leaf + (place := int.from_bytes(whole[leaf + 16 + 2 * number :][:2], "little")) + 4] == 1
+    )
+    lies = {
+        "no size of pages": (40, bytes(4)),
+        "pages at a fixed address": (44, b"\x09"),
+        "a root beyond the end": (size + 128, (10**6).to_bytes(8, "little")),
+        "a root that is metadata": (size + 128, bytes(8)),
+        "a last page beyond the end": (size + 136, (2**63).to_bytes(8, "little")),
+        "another number": (leaf, b"\xff"),
+        "no kind": (leaf + 10, bytes(2)),
+        "more nodes than a page has": (leaf + 12, b"\xf0\x0f"),
+        "no nodes": (leaf + 12, b"\x10\0"),
+        "a node beyond the page": (leaf + 16, b"\xfe\x0f"),
+        "a key beyond the page": (node + 6, b"\xff\xff"),
+        "a value beyond the page": (node, b"\xff\xff"),
+        "a page below that is above": (below, (branch // size).to_bytes(2, "little")),
+        "a page below beyond the end": (below, b"\xff\xff"),
+        "a large value beyond the end": (large + 8 + 7, b"\xff\xff\xff"),
+        "a large value of gigabytes": (large, b"\xff\xff\xff\x7f"),
+    }
+    for what, (place, content) in lies.items():
+        (root / "data.mdb").write_bytes(whole[:place] + content + whole[place + len(content) :])
+        with pytest.raises(ValueError, match=rf"^{root} is (damaged|cut short|no database)") as error:
+            opened(root)
+            pytest.fail(what)
+        assert "\n" not in str(error.value)
+    (root / "data.mdb").write_bytes(whole)
+    assert len(list(LmdbStore(root).keys())) == 60
 
 
 def test_values_that_are_no_images(tmp_path: Path) -> None:

@@ -128,6 +128,27 @@ def test_streamed_batches_are_fetched_before_they_are_asked_for(monkeypatch: pyt
     assert len(data.fetched) == 10 * (1 + BATCHES_AHEAD), "the next ones wait, and no more"
 
 
+def test_waiting_for_data_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set that takes 50 ms a batch: who asks at once waits as long, who comes later does not."""
+    assert loader_of().waited_seconds is None, "held data is there"
+    monkeypatch.setattr("experiments.data.core.batch_stream.memory_for_data", lambda device: 0)
+    fetch = Lazy.fetch
+
+    def slow(self: Lazy, indices: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.05)
+        return fetch(self, indices)
+
+    monkeypatch.setattr(Lazy, "fetch", slow)
+    loader = Loader(Lazy(24), constant_batches(2, 48), 0, CPU)
+    for _ in range(3):
+        loader.next_batch()
+    first = loader.waited_seconds
+    assert first is not None and 0.14 < first < 2
+    time.sleep(0.05 * (BATCHES_AHEAD + 4))
+    loader.next_batch()
+    assert loader.waited_seconds is not None and loader.waited_seconds - first < 0.04
+
+
 def test_streamed_order_is_that_of_held_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ends of epochs, from the start and from any position."""
     held = numbers_of(Loader(Lazy(23), constant_batches(5), 3, CPU), 30)
