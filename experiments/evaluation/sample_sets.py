@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
+from shlex import quote
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from experiments.core.units import PixelUnits, units_of
 from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
-from experiments.runs.generator import draw_labels, sample_batches
+from experiments.runs.generator import draw_labels, sample_batches, sample_labels
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
@@ -44,6 +45,11 @@ class SampleSet(ABC):
 
     name: str
     shape: tuple[int, ...]
+
+    @property
+    @abstractmethod
+    def labels(self) -> Tensor | None:
+        """The class of each sample, int64 `(N,)`; None where nothing says it."""
 
     @property
     def is_images(self) -> bool:
@@ -78,6 +84,10 @@ class DataSamples(SampleSet):
 
     def __len__(self) -> int:
         return len(self.order)
+
+    @property
+    def labels(self) -> Tensor | None:
+        return None if self.data.labels is None else self.data.labels[self.order]
 
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in torch.split(self.order, BATCH):
@@ -124,6 +134,10 @@ class GeneratedSamples(SampleSet):
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def labels(self) -> Tensor | None:
+        return sample_labels(self.generator, self.count, self.seed)
+
     def with_count(self, count: int) -> "GeneratedSamples":
         """Another number of samples of the same generator."""
         return GeneratedSamples(self.name, self.generator, self.settings, count, self.seed, self.device)
@@ -162,6 +176,16 @@ class GeneratedSamples(SampleSet):
         pairs = self.generator(latents, *label).float()
         pairs = to_pixels(pairs) if self.is_images else pairs
         return pairs.unflatten(0, (BATCH, 2))[:count]
+
+
+def training_command(samples: SampleSet, spec: str = "") -> str:
+    """The command that trains a classifier of data, at the size of these samples.
+
+    Args:
+        spec: the data; empty for that of the samples.
+    """
+    height, width = samples.shape[1:]
+    return f"gans train-classifier --data {quote(spec or samples.name)} --image-size {height}x{width}"
 
 
 def to_pixels(images: Tensor) -> Tensor:
