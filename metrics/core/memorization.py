@@ -46,9 +46,18 @@ def authentic(vectors: Tensor, training: Tensor) -> Tensor:
     [False, True]
     """
     distances, indices = nearest(vectors, training)
-    hit, place = torch.unique(indices[:, 0], return_inverse=True)
+    return authentic_by_nearest(distances[:, 0], indices[:, 0], training)
+
+
+def authentic_by_nearest(distances: Tensor, indices: Tensor, training: Tensor) -> Tensor:
+    """Which vectors are authentic, where distance and index of their nearest training vector are known.
+
+    Args:
+        distances, indices: `(N,)`, by `nearest`.
+    """
+    hit, place = torch.unique(indices, return_inverse=True)
     own = nearest(training[hit], training, 2)[0][:, 1]
-    return distances[:, 0] > own[place]
+    return distances > own[place]
 
 
 def ratio(first: Tensor, second: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
 from experiments.data.core.dataset import NoHeldOutDataError
-from experiments.evaluation.audit.planting import KINDS
+from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import ReferenceFeatures
@@ -63,6 +63,10 @@ class PlantedSamples(SampleSet):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def labels(self) -> None:
+        return None
 
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for part in torch.split(self.indices, BATCH):
@@ -136,11 +140,12 @@ def open_sides(
             ]
         )
         for kind in KINDS
+        if kind != EXACT
     }
-    labels = None if training.data.labels is None else training.data.labels[training.order]
+    planted = {EXACT: train[chosen], **planted}  # whose features are known
     return AuditSides(
         training=train,
-        labels=labels,
+        labels=training.labels,
         reference=others[order[half:]],
         honest=others[order[:half]],
         generated=torch.cat(generated),

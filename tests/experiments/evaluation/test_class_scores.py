@@ -190,11 +190,11 @@ def test_without_labels_the_classifier_says_the_class(gans: Gans, labelled: Path
 def test_what_has_no_classes_is_refused(gans: Gans, refused: Any, labelled: Path, finished: Path) -> None:
     words = SMALL.removesuffix(" --conditional")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {words} --out plain").status == 0
-    outcome = gans("evaluate plain --extractor random-vgg --by-class")
-    refused(2, ("--by-class", "--conditional", "train-classifier --data"), outcome)
-    refused(2, ("--by-class", "has none"), gans(f"evaluate {finished} --metrics fid --by-class"))
-    outcome = gans(f"evaluate {labelled} --extractor random-vgg --metrics path-length --by-class")
-    refused(2, ("--by-class", "fid", "kid"), outcome)
+    plain = "evaluate plain --extractor random-vgg --by-class"
+    refused(2, ("--by-class", "--conditional", "train-classifier --data"), plain)
+    refused(2, ("--by-class", "has none"), f"evaluate {finished} --metrics fid --by-class")
+    others = f"evaluate {labelled} --extractor random-vgg --metrics path-length --by-class"
+    refused(2, ("--by-class", "fid", "kid"), others)
 
 
 @pytest.mark.parametrize("name", SCORERS)
