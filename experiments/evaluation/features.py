@@ -32,7 +32,7 @@ from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.points_extractor import NoExtractor, PointsExtractor
-from experiments.evaluation.sample_sets import DataSamples, specs_within
+from experiments.evaluation.sample_sets import DataSamples, SampleSet, specs_within
 from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor
@@ -166,15 +166,15 @@ def _is_for_classifiers(spec: str) -> bool:
         return False
 
 
-class ReferenceFeatures:
-    """Features of real data, or their statistics: computed once and kept in the cache folder.
+class KeptFeatures:
+    """Features of samples, or their statistics: computed once and kept in the cache folder.
 
     Kept files are named by a hash over every pixel, their number, the extractor with its weights and its
     resize rule, so that whatever changes is made anew. One that cannot be read, or says otherwise inside, is
     made anew too.
     """
 
-    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+    def __init__(self, samples: SampleSet, extractor: Extractor, meter: Meter) -> None:
         self.samples, self.extractor, self.meter = samples, extractor, meter
 
     @cached_property
@@ -273,6 +273,15 @@ class ReferenceFeatures:
             write()
         except OSError:
             pass
+
+
+class ReferenceFeatures(KeptFeatures):
+    """Features of real data."""
+
+    samples: DataSamples
+
+    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+        super().__init__(samples, extractor, meter)
 
 
 def provenance_differences(ours: JsonObject, theirs: JsonObject) -> list[str]:

@@ -70,6 +70,18 @@ class SampleSet(ABC):
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         """Functions that make the batches, in order, where they are computed; processes make them in turn."""
 
+    @cached_property
+    def content_hash(self) -> str:
+        """Hash of every number and of the order of the samples."""
+        return from_first(self._hash)
+
+    def _hash(self) -> str:
+        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
+        for make in self.batch_makers():
+            batch = make()
+            digest.update(batch.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
 
 class DataSamples(SampleSet):
     """Samples of a data set: all of them, or a random part of `count` that the seed decides."""
@@ -103,18 +115,6 @@ class DataSamples(SampleSet):
         """Number of samples of each class in all of the data, int64 `(K,)`; it must have labels."""
         assert self.data.labels is not None
         return self.data.labels.bincount(minlength=len(self.data.classes))
-
-    @cached_property
-    def content_hash(self) -> str:
-        """Hash of every number and of the order of the samples."""
-        return from_first(self._hash)
-
-    def _hash(self) -> str:
-        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
-        for make in self.batch_makers():
-            batch = make()
-            digest.update(batch.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()
 
 
 class GeneratedSamples(SampleSet):

@@ -13,7 +13,7 @@ from experiments.data.core.dataset import NoHeldOutDataError
 from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
-from experiments.evaluation.features import ReferenceFeatures
+from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
 from experiments.runs.generator import from_noise
 from metrics.extractors.core.extractor import Extractor
@@ -128,17 +128,9 @@ def open_sides(
     )
     chosen = torch.randperm(len(train), generator=generator_for(seed, "audit", "planted"))[:half]
     planted = {
-        kind: torch.cat(
-            [
-                features.vectors.double().cpu()
-                for _, features in extract_beside(
-                    lambda batch: None,
-                    PlantedSamples(training, training.order[chosen], kind),
-                    extractor,
-                    meter,
-                )
-            ]
-        )
+        kind: KeptFeatures(
+            PlantedSamples(training, training.order[chosen], kind), extractor, meter
+        ).vectors.double()
         for kind in KINDS
         if kind != EXACT
     }

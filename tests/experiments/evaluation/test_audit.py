@@ -212,7 +212,9 @@ def pictures(workplace: Path) -> Path:
     return Path("data")
 
 
-def test_the_command_prints_a_table_and_draws_the_closest_pairs(gans: Any, pictures: Path) -> None:
+def test_the_command_prints_a_table_and_draws_the_closest_pairs(
+    gans: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = f"run --arch dcgan --loss bce --data folder:data {SMALL} --holdout 0.4 --out run"
     assert gans(command).status == 0
     outcome = gans("audit run --extractor random-vgg --json")
@@ -231,8 +233,12 @@ def test_the_command_prints_a_table_and_draws_the_closest_pairs(gans: Any, pictu
     assert found["picture"] == "run/plots/step-00000001-closest-pairs.png"
     with Image.open(found["picture"]) as picture:
         assert picture.width > 12 * 16 and picture.height > 4 * 16
+    # Features of training, held-out and planted images are kept; only the generated ones are new.
+    monkeypatch.setattr("experiments.evaluation.features.extract", None)
     again = gans("audit run/checkpoints/step-00000001.pt --extractor random-vgg --out pairs.png")
     assert again.status == 0 and "statistic" in again.out, again.err
+    kept = gans("audit run --extractor random-vgg --json --force")
+    assert kept.status == 0 and json.loads(kept.out) == found, kept.err
     assert Path("pairs.png").read_bytes() == Path(found["picture"]).read_bytes()
 
 
