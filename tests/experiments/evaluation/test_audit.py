@@ -125,8 +125,8 @@ def test_the_table_says_what_each_statistic_would_have_found() -> None:
 def test_statistics_of_sets_are_those_of_their_samples_one_set_at_a_time() -> None:
     """Means, moments and tests over counted samples, against samples that are repeated."""
     audit = CopyingAudit(sides_of(copier(0.2)), 0)
-    sets = torch.cat([audit.rows["honest"][:200], audit.rows["exact"][:100]]).repeat(3, 1)
-    sets[1], sets[2, :150] = audit.rows["generated"], sets[2, 150:].clone()
+    sets = torch.cat([audit.rows["honest"][:200], audit.rows["exact"][:100]]).repeat(4, 1)
+    sets[1], sets[2, :150], sets[3] = audit.rows["generated"], sets[2, 150:].clone(), audit.rows["honest"]
     found = {
         name: CountedSets.of(sets).values(statistic) for name, (_, statistic) in audit.statistics().items()
     }
@@ -144,7 +144,7 @@ def test_statistics_of_sets_are_those_of_their_samples_one_set_at_a_time() -> No
     assert torch.allclose(found["AuthPct"], table.authentic[sets].mean(dim=1))
     assert torch.allclose(found["neighbour ratio"], table.neighbour_ratio[sets].mean(dim=1))
     assert torch.allclose(found["distance gap"], torch.tensor(gaps, dtype=torch.float64), atol=1e-8)
-    assert torch.allclose(found[EXCHANGE], torch.cat(exchanged))
+    assert torch.allclose(found[EXCHANGE], torch.cat(exchanged)) and found[EXCHANGE][3] > 0.01
 
 
 def test_the_nearest_of_all_images_are_found_side_by_side() -> None:

@@ -1,6 +1,7 @@
 """`gans evaluate --by-class`: scores within classes, by labels or by what a classifier sees."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from experiments.core import registry
 from experiments.evaluation.class_scores import ClassedVectors, score_classes
+from experiments.evaluation.features import ExtractorOptions, open_extractor
 from experiments.evaluation.sample_sets import GeneratedSamples, data_of_run
 from experiments.runs.generator import load
 from experiments.runs.scores import flatten_scores
@@ -169,22 +171,27 @@ def test_scores_of_a_class_compare_between_runs(gans: Gans, labelled: Path) -> N
 
 
 def test_without_labels_the_classifier_says_the_class(gans: Gans, labelled: Path) -> None:
-    """Of real samples, too: what it confuses is confused on both sides."""
-    outcome = gans("train-classifier --data folder:data --image-size 8 --epochs 1 --name levels")
+    """Of real samples, too, whatever their labels: what it confuses is confused on both sides.
+
+    It was trained with the names of two classes exchanged.
+    """
+    for name, other in {"dark": "light", "light": "dark", "T-top": "T-top", "rare": "rare"}.items():
+        shutil.copytree(Path("data") / name, Path("exchanged") / other)
+    outcome = gans("train-classifier --data folder:exchanged --image-size 8 --epochs 6 --name levels")
     assert outcome.status == 0, outcome.err
     words = SMALL.removesuffix(" --conditional")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {words} --out plain").status == 0
-    outcome = gans("evaluate plain --extractor classifier:levels --metrics fid --by-class --json")
+    outcome = gans("evaluate plain --extractor classifier:levels --metrics fid,class-modes --by-class --json")
     assert outcome.status == 0, outcome.err
-    own = json.loads(outcome.out)["fd-classifier:levels"]["by_class"]
-    found, reals = (
-        json.loads(gans(f"evaluate plain --extractor classifier:levels --metrics {each} --json").out)
-        for each in ("class-modes", "fid")
-    )
-    assert [sum(entry["n"][side] for entry in own.values()) for side in (0, 1)] == reals[
-        "fd-classifier:levels"
-    ]["n"]
-    assert sum(entry["n"][0] > 0 for entry in own.values()) == found["class-modes"]["covered"]
+    found = json.loads(outcome.out)
+    own, modes = found["fd-classifier:levels"]["by_class"], found["class-modes"]
+    assert "by_class" not in modes and sum(entry["n"][0] > 0 for entry in own.values()) == modes["covered"]
+    reals = data_of_run(load(Path("plain"))[1], None, 0)
+    extractor = open_extractor(ExtractorOptions("classifier:levels", device="cpu"), True, "folder:data")
+    seen = torch.cat([extractor(batch).logits.argmax(dim=1) for batch in reals.batches()])  # type: ignore
+    counts = seen.bincount(minlength=4).tolist()
+    assert [entry["n"][1] for entry in own.values()] == counts != reals.labels.bincount().tolist()  # type: ignore
+    assert sum(entry["n"][0] for entry in own.values()) == 189
 
 
 def test_what_has_no_classes_is_refused(gans: Gans, refused: Any, labelled: Path, finished: Path) -> None:
