@@ -1,6 +1,6 @@
 """Audits of generators that were trained on few and on many pictures: the former copy, the latter do not.
 
-    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 300] [--pictures DIR]
+    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 200] [--pictures DIR]
 
 Pictures are drawn shapes, written as files beside held-out ones. Each run is audited, and a line printed;
 with `--pictures`, its closest pairs are drawn. It fails where a generator of few pictures is not flagged, or
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=50)
     parser.add_argument("--many", type=int, default=20_000)
     parser.add_argument("--most", type=int, help="training images of an audit at most")
-    parser.add_argument("--kimg", type=float, default=300.0)
+    parser.add_argument("--kimg", type=float, default=200.0)
     parser.add_argument("--size", type=int, default=16)
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the closest pairs")
     parser.add_argument("--held-out", type=int, default=HELD_OUT)
