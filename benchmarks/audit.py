@@ -1,9 +1,10 @@
 """Audits of generators that were trained on few and on many pictures: the former copy, the latter do not.
 
-    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 200] [--extractor random-vgg]
+    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 200] [--pictures DIR]
 
-Pictures are drawn shapes, written as files beside held-out ones. Each run is audited, and a line printed. It
-fails where a generator of few pictures is not flagged, or one of many is.
+Pictures are drawn shapes, written as files beside held-out ones. Each run is audited, and a line printed;
+with `--pictures`, its closest pairs are drawn. It fails where a generator of few pictures is not flagged, or
+one of many is. Both are trained by one recipe, under which a generator learns few pictures by heart.
 """
 
 import argparse
@@ -18,6 +19,11 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 HELD_OUT = 2000
+# A short z, and a relativistic loss with both gradient penalties, which check a critic of few pictures.
+RECIPE = {
+    **{"arch": "mlp", "loss": "r3gan", "penalty_weight": 0.05, "z_dim": 4, "width": 256, "batch_size": 50},
+    **{"lr_generator": 5e-4, "lr_critic": 5e-4, "lr_schedule": "cosine", "track": ("local",)},
+}
 
 
 def write_pictures(folder: Path, count: int, begin: int, size: int) -> None:
@@ -35,6 +41,7 @@ def is_flagged(root: Path, count: int, seed: int, asked: argparse.Namespace) -> 
     """Trains a generator on so many pictures, and audits it; returns whether it is flagged, and the words."""
     from experiments.config.resolve import resolve
     from experiments.core.console import progress_bars
+    from experiments.core.images import save_png
     from experiments.evaluation.audit.audit import audit
     from experiments.evaluation.candidates import open_candidate
     from experiments.evaluation.features import ExtractorOptions
@@ -42,12 +49,14 @@ def is_flagged(root: Path, count: int, seed: int, asked: argparse.Namespace) -> 
     from experiments.training.run import run
 
     folder = root / f"run-{count}-{seed}"
-    flags = {"arch": "dcgan", "image_size": (asked.size, asked.size), "width": asked.width, "seed": seed}
-    flags |= {"data": f"folder:{root / str(count)}", "kimg": asked.kimg, "track": ("local",)}
-    run(resolve(flags), RunFolder(folder))
+    flags = {"image_size": (asked.size, asked.size), "kimg": asked.kimg, "seed": seed}
+    run(resolve({**RECIPE, **flags, "data": f"folder:{root / str(count)}"}), RunFolder(folder))
     with progress_bars() as meter:
         options = ExtractorOptions(asked.extractor)
-        report, _ = audit(open_candidate(str(folder)), options, None, 0, meter)
+        report, picture = audit(open_candidate(str(folder)), options, asked.most, 0, meter)
+    if asked.pictures:
+        asked.pictures.mkdir(parents=True, exist_ok=True)
+        save_png(picture, asked.pictures / f"closest-pairs-{count}-{seed}.png")
     return report.is_flagged, report.verdict()[0]
 
 
@@ -59,9 +68,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--few", type=int, default=50)
     parser.add_argument("--many", type=int, default=20_000)
+    parser.add_argument("--most", type=int, help="training images of an audit at most")
     parser.add_argument("--kimg", type=float, default=200.0)
-    parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--size", type=int, default=16)
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of the closest pairs")
     parser.add_argument("--held-out", type=int, default=HELD_OUT)
     parser.add_argument("--extractor", default="random-vgg")
     asked = parser.parse_args()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
+from metrics.core.by_class import ByClass
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric, Reference, Takes
 
@@ -63,6 +64,7 @@ class DensityCoverage(Metric):
     options_type: ClassVar[type] = DensityCoverageOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"density": True, "coverage": True}
+    by_class: ClassVar[ByClass | None] = ByClass(10)
     ranges: Mapping[str, tuple[float, float]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "density": Level(_density_of_real_data, "fidelity", least=0.1),

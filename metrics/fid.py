@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from metrics.core.batches import few_for_width
+from metrics.core.by_class import ByClass
 from metrics.core.metric import Metric, Reference, Takes
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
@@ -37,6 +38,7 @@ class FrechetDistance(Metric):
     takes: ClassVar[Takes] = "vectors"
     reference: ClassVar[Reference] = "statistics"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fid": False}
+    by_class: ClassVar[ByClass | None] = ByClass(50)
     ranges: Mapping[str, tuple[float, float]] = {"fid": (0.0, math.inf)}
 
     def __init__(self, reference: Statistics) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metrics.core.batches import Rows, checked
+from metrics.core.by_class import ByClass
 from metrics.core.metric import Metric, Reference, Takes
 
 TILE = 1000  # rows of a Gram matrix that are in memory at once
@@ -54,6 +55,7 @@ class KernelDistance(Metric):
     options_type: ClassVar[type] = KernelDistanceOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
+    by_class: ClassVar[ByClass | None] = ByClass(10, "subset_size")
     ranges: Mapping[str, tuple[float, float]] = {
         "kid": (-math.inf, math.inf),
         "standard_error": (0.0, math.inf),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrics.core import neighbours
 from metrics.core.batches import Rows, checked, too_few
+from metrics.core.by_class import ByClass
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric, Reference, Takes
 
@@ -55,6 +56,7 @@ class PrecisionRecall(Metric):
     options_type: ClassVar[type] = PrecisionRecallOptions
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
+    by_class: ClassVar[ByClass | None] = ByClass(10)
     ranges: Mapping[str, tuple[float, float]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "precision": Level(_share_of_real_data, "fidelity", least=0.1),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metrics.core.batches import Rows
+from metrics.core.by_class import ByClass
 from metrics.core.metric import Metric, Reference, Takes
 
 
@@ -32,6 +33,7 @@ class Vendi(Metric):
     takes: ClassVar[Takes] = "vectors"
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"vendi": True}
+    by_class: ClassVar[ByClass | None] = ByClass(10)
     ranges: Mapping[str, tuple[float, float]] = {"vendi": (1.0, math.inf)}
 
     def __init__(self) -> None:

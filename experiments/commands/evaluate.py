@@ -176,6 +176,12 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     help="Intervals of 95 % of each score, by a bootstrap over the samples in N sets; without N: 100. They "
     "say nothing of other seeds of the training.",
 )
+@click.option(
+    "--by-class",
+    is_flag=True,
+    help="Score each class, too, by the metrics that can (fid, kid, …). Classes are the labels of a run with "
+    "--conditional, else those that --extractor classifier:NAME sees.",
+)
 @setting_option("skip_bad")
 @setting_option("data_root")
 @add_extraction_options(BOTH_COUNTS)
@@ -211,7 +217,8 @@ def evaluate(
     with progress_bars() as meter:
         names = [name for name in metrics.split(",") if name]
         choice = ReferenceChoice(flags["reference"], flags["protocol"])
-        evaluator = Evaluator(options, names, count, seed, meter, given, choice, flags["intervals"] or 0)
+        further = flags["intervals"] or 0, flags["by_class"]
+        evaluator = Evaluator(options, names, count, seed, meter, given, choice, *further)
         evaluator.open(candidates[0].settings, candidates[0].name)
         log.info(evaluator.describe())
         try:

@@ -14,6 +14,7 @@ from experiments.core.options import canonical_key, describe_options, make_optio
 from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.evaluation.candidates import Candidate
+from experiments.evaluation.class_scores import check_classes
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
@@ -53,6 +54,7 @@ class Evaluator:
         component_options: options of the metrics and of the extractor, by key (`kid.subset_size`).
         choice: of the real samples.
         resamples: sets of the bootstrap interval of each score; 0 for no intervals.
+        by_class: whether metrics that have scores within classes compute them, too.
 
     Raises UsageError for another number of samples than that of a protocol.
 
@@ -70,8 +72,9 @@ class Evaluator:
         component_options: SettingValues | None = None,
         choice: ReferenceChoice = USUAL_REFERENCE,
         resamples: int = 0,
+        by_class: bool = False,
     ) -> None:
-        self.resamples = resamples
+        self.resamples, self.by_class = resamples, by_class
         if choice.protocol and count not in (None, own := PROTOCOLS[choice.protocol].samples):
             raise UsageError(f"--protocol {choice.protocol} is {own:,} samples, not {count:,}; leave -n out")
         given = {canonical_key(key): value for key, value in (component_options or {}).items()}
@@ -110,8 +113,11 @@ class Evaluator:
                 if fault := incompatibility(kind, task, self.extractor):
                     raise UsageError(f"metric {metric} {fault}")
         self._check_best(best, kinds, tasks)
+        if self.by_class:
+            self._check_by_class(settings.conditional, kinds, tasks)
         self.task_metrics = [
-            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples) for task in tasks
+            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples, self.by_class)
+            for task in tasks
         ]
         self.metrics = kinds
         self._keep_faults()
@@ -189,6 +195,19 @@ class Evaluator:
                 f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}{each}"
             )
 
+    def _check_by_class(
+        self, is_labelled: bool, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
+    ) -> None:
+        """Checks that scores within classes can be computed; raises UsageError otherwise."""
+        if not any(kind.by_class for kind in kinds.values()):
+            names = registry.names("metric")
+            able = [name for name in names if registry.load("metric", name).by_class]
+            raise UsageError(
+                f"--by-class: {', '.join(kinds)} score no classes by themselves; add one of {', '.join(able)}"
+            )
+        for task in tasks:
+            check_classes(is_labelled, self.extractor, task.reals)
+
     def ranking_key(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
         """Numbers that order generators, the larger the better.
 
@@ -257,7 +276,10 @@ class Evaluator:
         for task_metrics in self.task_metrics:
             samples = task_metrics.task.samples(candidate)
             for scored, numbers in task_metrics.numbers(samples):
-                self._log_remarks(self.key_of(scored.name, scored.suffix), scored.metric)
+                self._log_remarks(self.key_of(scored.name, scored.suffix), scored.metric.remarks)
+                if task_metrics.class_scores:
+                    remarks = task_metrics.class_scores.remarks(scored.name, scored.suffix)
+                    self._log_remarks(f"{self.key_of(scored.name, scored.suffix)} by class", remarks)
                 (first, value), *rest = numbers.items()
                 # Of a metric with several, each has a name of its own.
                 own = {first: value} if len(scored.metric.higher_is_better) > 1 else {}
@@ -305,9 +327,9 @@ class Evaluator:
         low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
         return min(low), max(high)
 
-    def _log_remarks(self, name: str, metric: Metric) -> None:
-        """Logs the remarks of a metric, each once."""
-        for remark in metric.remarks:
+    def _log_remarks(self, name: str, remarks: Sequence[str]) -> None:
+        """Logs remarks on a score, each once."""
+        for remark in remarks:
             if (line := f"{name}: {remark}") not in self._logged:
                 self._logged.add(line)
                 log.info(line)

@@ -32,7 +32,7 @@ from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.points_extractor import NoExtractor, PointsExtractor
-from experiments.evaluation.sample_sets import DataSamples, specs_within
+from experiments.evaluation.sample_sets import DataSamples, SampleSet, specs_within
 from metrics.core.npz_arrays import read_npz
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor
@@ -166,15 +166,15 @@ def _is_for_classifiers(spec: str) -> bool:
         return False
 
 
-class ReferenceFeatures:
-    """Features of real data, or their statistics: computed once and kept in the cache folder.
+class KeptFeatures:
+    """Features of samples, or their statistics: computed once and kept in the cache folder.
 
     Kept files are named by a hash over every pixel, their number, the extractor with its weights and its
     resize rule, so that whatever changes is made anew. One that cannot be read, or says otherwise inside, is
     made anew too.
     """
 
-    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+    def __init__(self, samples: SampleSet, extractor: Extractor, meter: Meter) -> None:
         self.samples, self.extractor, self.meter = samples, extractor, meter
 
     @cached_property
@@ -213,14 +213,25 @@ class ReferenceFeatures:
     def vectors(self) -> Tensor:
         """The feature vectors, float32 `(N, D)`."""
         file = self._file("vectors")
-        if (kept := from_first(lambda: self._read_vectors(file))) is not None:
+        if (kept := from_first(lambda: self._read_rows(file, "vectors"))) is not None:
             return kept
         vectors = torch.cat(list(self._vectors()))
-        record = np.array(json.dumps(self.record, sort_keys=True))
-        content = io.BytesIO()
-        np.savez(content, vectors=vectors.numpy(), provenance=record)
-        self._keep(lambda: write_atomically(file, content.getvalue()))
+        self._keep_rows(file, "vectors", vectors)
         return vectors
+
+    @cached_property
+    def likeliest(self) -> Tensor:
+        """The likeliest class of each sample by the extractor, int64 `(N,)`; it must know classes."""
+        file = self._file("classes")
+        if (kept := from_first(lambda: self._read_rows(file, "classes"))) is not None:
+            return kept
+        found = []
+        for features in extract(self.samples, self.extractor, self.meter):
+            assert features.logits is not None
+            found.append(features.logits.argmax(dim=1).cpu())
+        classes = torch.cat(found)
+        self._keep_rows(file, "classes", classes)
+        return classes
 
     def _read_statistics(self, file: Path) -> Statistics | None:
         """Reads statistics from the cache; None where they are not there, damaged or of other samples."""
@@ -230,14 +241,21 @@ class ReferenceFeatures:
             return None
         return kept if dict(kept.provenance) == self.record else None
 
-    def _read_vectors(self, file: Path) -> Tensor | None:
-        """Reads vectors from the cache; None where they are not there, damaged or of other samples."""
+    def _read_rows(self, file: Path, name: str) -> Tensor | None:
+        """Reads an array by name from the cache; None where it is not there, damaged or of other samples."""
         try:
             kept = read_npz(file, len(self.samples) * MOST_VECTOR_BYTES + MOST_RECORD_BYTES)
             is_own = json.loads(str(kept["provenance"])) == self.record
-            return torch.from_numpy(kept["vectors"].copy()) if is_own else None
+            return torch.from_numpy(kept[name].copy()) if is_own else None
         except Exception:  # a damaged cache is made anew, whatever is wrong with it
             return None
+
+    def _keep_rows(self, file: Path, name: str, rows: Tensor) -> None:
+        """Writes an array by name to the cache, with the record."""
+        record = np.array(json.dumps(self.record, sort_keys=True))
+        content = io.BytesIO()
+        np.savez(content, provenance=record, **{name: rows.numpy()})
+        self._keep(lambda: write_atomically(file, content.getvalue()))
 
     def _vectors(self) -> Iterator[Tensor]:
         for features in extract(self.samples, self.extractor, self.meter):
@@ -255,6 +273,15 @@ class ReferenceFeatures:
             write()
         except OSError:
             pass
+
+
+class ReferenceFeatures(KeptFeatures):
+    """Features of real data."""
+
+    samples: DataSamples
+
+    def __init__(self, samples: DataSamples, extractor: Extractor, meter: Meter) -> None:
+        super().__init__(samples, extractor, meter)
 
 
 def provenance_differences(ours: JsonObject, theirs: JsonObject) -> list[str]:

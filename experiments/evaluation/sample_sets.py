@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
+from shlex import quote
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from experiments.core.units import PixelUnits, units_of
 from experiments.core.value_readers import Size
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
-from experiments.runs.generator import draw_labels, sample_batches
+from experiments.runs.generator import draw_labels, sample_batches, sample_labels
 from gans.core.networks import LatentNetwork
 from metrics.path_length import EPSILON, neighbours_on_path
 
@@ -46,6 +47,11 @@ class SampleSet(ABC):
     shape: tuple[int, ...]
 
     @property
+    @abstractmethod
+    def labels(self) -> Tensor | None:
+        """The class of each sample, int64 `(N,)`; None where nothing says it."""
+
+    @property
     def is_images(self) -> bool:
         """Whether the samples are images, not points."""
         return len(self.shape) == 3
@@ -64,6 +70,18 @@ class SampleSet(ABC):
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         """Functions that make the batches, in order, where they are computed; processes make them in turn."""
 
+    @cached_property
+    def content_hash(self) -> str:
+        """Hash of every number and of the order of the samples."""
+        return from_first(self._hash)
+
+    def _hash(self) -> str:
+        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
+        for make in self.batch_makers():
+            batch = make()
+            digest.update(batch.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
 
 class DataSamples(SampleSet):
     """Samples of a data set: all of them, or a random part of `count` that the seed decides."""
@@ -79,6 +97,10 @@ class DataSamples(SampleSet):
     def __len__(self) -> int:
         return len(self.order)
 
+    @property
+    def labels(self) -> Tensor | None:
+        return None if self.data.labels is None else self.data.labels[self.order]
+
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in torch.split(self.order, BATCH):
             yield partial(self._fetch, indices)
@@ -93,18 +115,6 @@ class DataSamples(SampleSet):
         """Number of samples of each class in all of the data, int64 `(K,)`; it must have labels."""
         assert self.data.labels is not None
         return self.data.labels.bincount(minlength=len(self.data.classes))
-
-    @cached_property
-    def content_hash(self) -> str:
-        """Hash of every number and of the order of the samples."""
-        return from_first(self._hash)
-
-    def _hash(self) -> str:
-        digest = blake2b(str((len(self), self.shape)).encode(), digest_size=16)
-        for make in self.batch_makers():
-            batch = make()
-            digest.update(batch.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()
 
 
 class GeneratedSamples(SampleSet):
@@ -123,6 +133,10 @@ class GeneratedSamples(SampleSet):
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def labels(self) -> Tensor | None:
+        return sample_labels(self.generator, self.count, self.seed)
 
     def with_count(self, count: int) -> "GeneratedSamples":
         """Another number of samples of the same generator."""
@@ -162,6 +176,16 @@ class GeneratedSamples(SampleSet):
         pairs = self.generator(latents, *label).float()
         pairs = to_pixels(pairs) if self.is_images else pairs
         return pairs.unflatten(0, (BATCH, 2))[:count]
+
+
+def training_command(samples: SampleSet, spec: str = "") -> str:
+    """The command that trains a classifier of data, at the size of these samples.
+
+    Args:
+        spec: the data; empty for that of the samples.
+    """
+    height, width = samples.shape[1:]
+    return f"gans train-classifier --data {quote(spec or samples.name)} --image-size {height}x{width}"
 
 
 def to_pixels(images: Tensor) -> Tensor:

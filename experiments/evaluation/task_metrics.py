@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from shlex import quote
 from statistics import stdev
 from typing import Any
 
@@ -17,9 +16,10 @@ from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.core.processes import from_first
 from experiments.core.seeds import generator_for
+from experiments.evaluation.class_scores import ClassScorer
 from experiments.evaluation.extraction import Meter, channel_logits, extract_beside, path_vectors
 from experiments.evaluation.features import ReferenceFeatures
-from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
+from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet, training_command
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
 from experiments.runs.scores import quantization, versions
 from metrics.core.metric import Metric
@@ -60,8 +60,10 @@ class TaskMetrics:
         kinds: classes of metrics by their names; none that `incompatibility` finds fault with.
         options: options of the metrics, by key (`kid.subset_size`).
         resamples: sets of an interval of each score, drawn with replacement from the samples; 0 for none.
+        by_class: whether metrics that have scores within classes compute them.
 
     Attributes:
+        class_scores: these scores; None where they are not asked for.
         metrics: the metrics that could be made, for every reference.
         faults: errors of the others, and of those that failed with the last generator, by name and suffix.
     """
@@ -74,16 +76,18 @@ class TaskMetrics:
         meter: Meter,
         options: SettingValues | None = None,
         resamples: int = 0,
+        by_class: bool = False,
     ) -> None:
         self.task, self.extractor, self.meter, self.resamples = task, extractor, meter, resamples
         self.intervals: dict[tuple[str, str], dict[str, list[float]]] = {}
+        self.class_scores = ClassScorer(extractor) if by_class else None
         self._kept: dict[str, list[Tensor]] = {}  # what metrics of each kind took
         self.options = {
             name: make_options(getattr(kind, "options_type", None), name, options or {})
             for name, kind in kinds.items()
         }
         features = [ReferenceFeatures(each.samples, extractor, meter) for each in task.references]
-        if any(kind.reference == "vectors" for kind in kinds.values()):
+        if by_class or any(kind.reference == "vectors" for kind in kinds.values()):
             for each in features:
                 _ = each.vectors  # the statistics can be made of these, but not the other way round
         self.reference = features[0]
@@ -115,6 +119,7 @@ class TaskMetrics:
             **({"options": changed} if changed else {}),
             **({"ranges": ranges} if ranges else {}),
             **self._interval_record(scored),
+            **(self.class_scores.record(scored.name, scored.suffix) if self.class_scores else {}),
             "n": [len(samples), len(reals)],
             "quantization": "none" if reals.data.units else quantization(provenance),
             "seed": seed,
@@ -128,11 +133,15 @@ class TaskMetrics:
         """Computes all metrics of a generator's samples, but those that fail, whose errors are `faults`."""
         self.faults, self._left = dict(self._unmade), list(self.metrics)
         self.intervals, self._kept = {}, {}
+        if self.class_scores:
+            self.class_scores.reset()
         for each in self.metrics:
             each.metric.reset()
         begin = 0
         for made, features in self._with_features(samples):
             if features is not None:
+                if self.class_scores:
+                    self.class_scores.update(features)
                 self._feed("points", features.vectors)
                 self._feed("vectors", features.vectors)
                 self._feed("logits", features.logits)
@@ -159,6 +168,9 @@ class TaskMetrics:
                 with usage_errors():
                     numbers = from_first(each.metric.compute)
                 self._find_interval(each, numbers)
+                if self.class_scores and each.metric.by_class:
+                    of_metric = each.metric, self.options[each.name]
+                    self.class_scores.score(each.name, each.suffix, *of_metric, each.features, samples)
                 yield each, numbers
 
     @contextmanager
@@ -303,23 +315,18 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
     if kind.reference == "class-shares" and data.labels is None:
         return f"needs classes, which {samples.name} has not"
     if kind.reference == "class-shares" and extractor.classes != data.classes:
-        spec = samples.name
-        return f"needs a classifier of {spec}, not {extractor.name}; {_training_of(spec, samples)}"
+        command = training_command(samples)
+        return f"needs a classifier of {samples.name}, not {extractor.name}; make one with: {command}"
     if kind.takes == "channel-logits" and not data.channel_classes:
         return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
     if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
         inner = samples.name.partition(":")[2]
-        return f"needs a classifier of {inner}, not {extractor.name}; {_training_of(inner, samples)}"
+        command = training_command(samples, inner)
+        return f"needs a classifier of {inner}, not {extractor.name}; make one with: {command}"
     if kind.takes == "logits" and not extractor.has_logits:
         others = "--extractor inception, efflite0 or classifier:NAME"
         return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
     return ""
-
-
-def _training_of(spec: str, samples: SampleSet) -> str:
-    """The command that trains a classifier of data, at the size of these samples."""
-    height, width = samples.shape[1:]
-    return f"make one with: gans train-classifier --data {quote(spec)} --image-size {height}x{width}"
 
 
 def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

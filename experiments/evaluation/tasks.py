@@ -74,6 +74,10 @@ class TranslatedSamples(SampleSet):
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def labels(self) -> None:
+        return None
+
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in self._index_batches():
             yield partial(self._made_of, indices)

@@ -28,8 +28,9 @@ LONGEST_NAME = 200
 LONGEST_WORD = 4096  # paths may be options
 
 # What stands beside a score, and is none.
+BY_CLASS = "by_class"  # scores within classes
 SPREADS = ("standard_error", "deviation")
-NESTED = ("options", "extractor_options", "ranges", "intervals")  # as an object
+NESTED = ("options", "extractor_options", "ranges", "intervals", BY_CLASS)  # as an object
 WORDS = (
     *("extractor", "distance", "weights", "resize_rule", "quantization", "reference"),
     *("split", "protocol", "torch", "pillow"),
@@ -88,12 +89,12 @@ def _is_word(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST_WORD
 
 
-def _are_counts(value: object) -> bool:
+def _are_counts(value: object, fewest: int = 1) -> bool:
     """Whether these are the numbers of samples on both sides."""
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(type(count) is int and 0 < count <= MOST_SAMPLES for count in value)
+        and all(type(count) is int and fewest <= count <= MOST_SAMPLES for count in value)
     )
 
 
@@ -124,6 +125,19 @@ def _are_ranges(value: object) -> bool:
     )
 
 
+def _are_classes(value: object) -> bool:
+    """Whether these are numbers of samples and scores within classes, by the names of the classes."""
+    return isinstance(value, dict) and all(_is_name(name) and _is_class(each) for name, each in value.items())
+
+
+def _is_class(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and _are_counts(entry.get("n"), fewest=0)
+        and all(name == "n" or (_is_name(name) and is_number(score)) for name, score in entry.items())
+    )
+
+
 def _is_seed(value: object) -> bool:
     return type(value) is int and abs(value) <= LARGEST_STEP
 
@@ -134,6 +148,7 @@ PARTS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(("options", "extractor_options"), _are_options),
     "ranges": _are_ranges,
     "intervals": _are_ranges,
+    BY_CLASS: _are_classes,
     "n": _are_counts,
     "seed": _is_seed,
 }

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import islice
+from math import ceil
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -100,6 +102,24 @@ def draw_labels(network: LatentNetwork, count: int, random: torch.Generator) -> 
     if not network.classes:
         return ()
     return (torch.multinomial(network.shares.cpu(), count, replacement=True, generator=random),)
+
+
+def label_batches(network: LatentNetwork, seed: int) -> Iterator[Condition]:
+    """Yields the class labels of samples without end, a whole batch `(BATCH,)` at a time.
+
+    None are yielded for an unconditional generator, but empty conditions.
+    """
+    random = generator_for(seed, "labels")
+    while True:
+        yield draw_labels(network, BATCH, random)
+
+
+def sample_labels(network: LatentNetwork, count: int, seed: int) -> Tensor | None:
+    """The classes of the samples of `sample_batches`, int64 `(count,)`; None without labels."""
+    if not network.classes:
+        return None
+    batches = islice(label_batches(network, seed), ceil(count / BATCH))
+    return torch.cat([label for (label,) in batches])[:count]
 
 
 def load(path: Path) -> LoadedGenerator:
@@ -284,11 +304,11 @@ def sample_batches(
     """
     target = torch.device(resolve_device(device))
     generator = generator.to(target)
-    random, of_labels = generator_for(seed, "latents"), generator_for(seed, "labels")
-    for start in range(0, count, BATCH):
+    random = generator_for(seed, "latents")
+    for start, labels in zip(range(0, count, BATCH), label_batches(generator, seed), strict=False):
         z = torch.randn(BATCH, generator.z_dim, generator=random).to(target)
-        told = tuple(label.to(target) for label in draw_labels(generator, BATCH, of_labels))
-        yield partial(_generate_batch, generator, truncation, count - start, z, *told)
+        condition = tuple(label.to(target) for label in labels)
+        yield partial(_generate_batch, generator, truncation, count - start, z, *condition)
 
 
 @torch.no_grad()

@@ -13,13 +13,16 @@ from experiments.core.errors import RunError
 from experiments.core.files import TO_APPEND, append_line, open_regular_file, parse_json
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
-from experiments.runs.evaluation_records import NESTED, SPREADS, check_scores, read_evaluations
+from experiments.runs.evaluation_records import BY_CLASS, NESTED, SPREADS, check_scores, read_evaluations
 from experiments.runs.folder import RunFolder
 from experiments.runs.score_lines import RemarkCallback, ignore_remark
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
 EvaluationScores = dict[str, dict[str, Any]]  # name → value, further numbers, and how they were made
+CLASS = "class"  # in the names of scores within a class
 NUMBER = "metric/"  # what the names of evaluation scores begin with, in lines of scores
+
+TOO_FEW = "too few"  # images of a class for a score
 
 # Parts of the record of a score that must be equal for scores of different runs to compare.
 COMPARED_PARTS = (
@@ -68,13 +71,29 @@ def further_numbers(score: JsonObject) -> dict[str, float]:
 def flatten_scores(scores: EvaluationScores) -> dict[str, float]:
     """Flattens scores to numbers by name: `metric/fid`; `metric/precision-recall/recall`.
 
-    The latter is for metrics with several scores.
+    The latter is for metrics with several scores. Scores within a class are `metric/fid/class/NAME`, and
+    `metric/precision-recall/class/NAME/recall`.
     """
     numbers: dict[str, float] = {}
     for name, score in scores.items():
         own = {f"{name}/{key}": value for key, value in further_numbers(score).items() if key not in SPREADS}
         numbers |= own or {name: score["value"]}
+        numbers |= {f"{name}/{end}": value for end, value in _flatten_classes(score).items()}
     return {f"{NUMBER}{name}": value for name, value in numbers.items()}
+
+
+def is_of_class(name: str) -> bool:
+    """Whether a flat name is that of a score within a class."""
+    return f"/{CLASS}/" in name
+
+
+def _flatten_classes(score: JsonObject) -> dict[str, float]:
+    """Flattens scores within classes to numbers by name: `class/NAME`, or of several `class/NAME/recall`."""
+    found = {}
+    for name, entry in (score.get(BY_CLASS) or {}).items():
+        own = {key: float(value) for key, value in entry.items() if key != "n"}
+        found |= {f"{CLASS}/{name}/{key}" if len(own) > 1 else f"{CLASS}/{name}": own[key] for key in own}
+    return found
 
 
 def flat_provenance(folder: RunFolder, line: JsonObject) -> JsonObject:
@@ -120,7 +139,7 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
 def format_scores(scores: EvaluationScores) -> list[str]:
     """Formats scores as lines such as `fid 12.34`, one for every number.
 
-    Numbers that have names of their own follow by these.
+    Numbers that have names of their own follow by these, and tables of the scores within classes last.
     """
     lines = []
     for name, score in scores.items():
@@ -134,6 +153,33 @@ def format_scores(scores: EvaluationScores) -> list[str]:
         lines += [
             f"  {key} {value:.6g}{_format_interval(intervals.get(key))}" for key, value in others.items()
         ]
+    return lines + _class_tables(scores)
+
+
+def _class_tables(scores: EvaluationScores) -> list[str]:
+    """Formats scores within classes: a table of all that are of equally many images of each class."""
+    tables: dict[tuple[Any, ...], dict[str, dict[str, JsonObject]]] = {}
+    for name, score in scores.items():
+        if classes := score.get(BY_CLASS):
+            counts = tuple((label, *entry["n"]) for label, entry in classes.items())
+            tables.setdefault(counts, {})[name] = classes
+    lines = []
+    for counts, by_name in tables.items():
+        columns = [
+            (name, key)
+            for name, classes in by_name.items()
+            for key in dict.fromkeys(key for entry in classes.values() for key in entry if key != "n")
+            or ("",)
+        ]
+        several = {name for name, _ in columns if [each for each, _ in columns].count(name) > 1}
+        header = [key if name in several else name for name, key in columns]
+        rows = [["class", "samples", "real", *header]]
+        for label, *own in counts:
+            entries = [by_name[name][label].get(key) for name, key in columns]
+            cells = [TOO_FEW if value is None else f"{value:.6g}" for value in entries]
+            rows.append([label, *map(str, own), *cells])
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines += ["", *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)]
     return lines
 
 

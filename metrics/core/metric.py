@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from metrics.core.by_class import ByClass
 from metrics.core.level import Level
 
 Takes = Literal["points", "vectors", "logits", "channel-logits", "path-vectors", "pairs", "images"]
@@ -34,6 +35,8 @@ class Metric(ABC):
             Confidence intervals end there.
         levels: of scores whose value for real data is known: that value, and how much less is a fault
             (`gans doctor`). A score without a level is judged by its range, if both ends are finite.
+        by_class: of a metric of vectors whose scores mean something for the samples of one class alone: from
+            how many samples on. None for a metric of all samples together.
         options_type: the frozen dataclass of its options, whose fields have defaults; None for a metric
             without.
 
@@ -51,6 +54,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[Mapping[str, bool]]
     ranges: Mapping[str, tuple[float, float]]
     levels: ClassVar[Mapping[str, Level]] = {}
+    by_class: ClassVar[ByClass | None] = None
     options_type: ClassVar[type | None] = None
 
     @abstractmethod

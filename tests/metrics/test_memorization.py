@@ -65,6 +65,22 @@ def test_ties_count_a_half() -> None:
     assert ranks_among(torch.tensor([1.0, 2.0]), zero, torch.tensor([1.0, 0.0]), zero).tolist() == [1.5, 2.0]
 
 
+@pytest.mark.parametrize("width", [3, 300])
+def test_nearest_are_those_of_all_differences(width: int) -> None:
+    """Far from the origin, where float32 alone takes near neighbours for equal: five are 1e-4 apart."""
+    random = torch.Generator().manual_seed(width)
+    reference = torch.randn(500, width, generator=random, dtype=torch.float64)
+    step = torch.nn.functional.normalize(torch.ones(width, dtype=torch.float64), dim=0)
+    reference[:5] = 40 * step + 1e-4 * torch.arange(1, 6)[:, None] * step
+    vectors = torch.cat([40 * step[None], reference[7:8], torch.randn(50, width, generator=random).double()])
+    differences = (vectors[:, None] - reference).norm(dim=2)
+    expected = differences.topk(2, largest=False)
+    distances, indices = nearest(vectors, reference, 2)
+    assert torch.equal(indices, expected.indices)
+    assert torch.allclose(distances, expected.values, rtol=1e-9)
+    assert distances[1, 0] == 0 and indices[0].tolist() == [0, 1]
+
+
 def test_exchange_is_fair_whatever_the_weights_are() -> None:
     """Of random labels as the true ones, a twentieth has a probability of at most a twentieth."""
     random = torch.Generator().manual_seed(3)

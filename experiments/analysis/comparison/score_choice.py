@@ -13,7 +13,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.options import read_option
 from experiments.core.value_format import format_value
-from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, usual_name
+from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, is_of_class, usual_name
 from metrics.core.metric import Metric
 from metrics.extractors.core.resize import RULES
 
@@ -75,7 +75,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     metric = resolve_metric_name(metric, marks[0]) if metric else _first_common(records, marks)
     for record, own in zip(records, marks, strict=True):
         if metric not in own:
-            has = f"it has {', '.join(own)}" if own else "it has none"
+            names = [name for name in own if is_of_class(metric) or not is_of_class(name)]
+            has = f"it has {', '.join(names)}" if own else "it has none"
             remedy = _evaluation_remedy("make it with", record, [metric])
             raise UsageError(f"{record.name} has no score {metric} ({has}){remedy}")
     rows = [own[metric] for own in marks]
@@ -186,6 +187,7 @@ def _evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
     if record.folder is None:
         return ""
     flag = " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+    flag += " --by-class" if any(map(is_of_class, scores)) else ""
     return f"; {what}: gans evaluate {shlex.quote(record.name)}{flag}"
 
 
@@ -215,6 +217,7 @@ def _command(record: Record, metric: str, entry: JsonObject, different: Sequence
     words += ["--resize-rule", str(rule)] if rule and "resize_rule" in different else []
     words += ["--protocol", protocol] if protocol else []
     words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
+    words += ["--by-class"] if is_of_class(metric) else []
     words += ["--reference", "held-out"] if split == "held-out" else []
     return shlex.join([*words, *options])
 

@@ -9,7 +9,7 @@ from experiments.analysis.doctor.history import History, ScoredPoint
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.options import make_options, read_option
-from experiments.runs.scores import COMPARED_PARTS, NUMBER, differences, usual_name
+from experiments.runs.scores import COMPARED_PARTS, NUMBER, differences, is_of_class, usual_name
 from metrics.core.level import EvaluatedData, Level
 from metrics.core.metric import Metric
 
@@ -104,7 +104,7 @@ def metric_scores(history: History) -> Iterator[MetricScore]:
         word = usual_name(name.removeprefix(NUMBER), last.record)
         metric, _, rest = word.partition("/")
         metric = "fid" if metric.startswith("fd-") else metric  # an older version recorded no distance
-        if metric not in registry.names("metric"):
+        if metric not in registry.names("metric") or is_of_class(name):  # the record is of all samples
             continue
         kind: type[Metric] = registry.load("metric", metric)
         directions = kind.higher_is_better

@@ -39,7 +39,9 @@ def audit(
             f"{len(training):,} of {len(training.data):,} training images: copies of others are not seen"
         )
     sides = open_sides(candidate, training, held_out, extractor, seed, options.device, meter)
-    copying, variety = CopyingAudit(sides, seed), VarietyAudit(sides, seed)
+    copying = CopyingAudit(sides, seed)
+    rows = torch.cat([copying.rows["honest"], copying.rows["generated"]])
+    variety = VarietyAudit(sides, seed, copying.table.nearest_index[rows])
     kind = "classes" if variety.are_classes else "clusters"
     report = AuditReport(
         run=candidate.name,

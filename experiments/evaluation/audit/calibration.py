@@ -1,7 +1,8 @@
 """Calibration of statistics: intervals over held-out sets, and the smallest planted share that leaves them.
 
-A statistic is a function of R sets of samples, given by how often each of N samples is in a set, `(R, N)` →
-`(R,)`: sums over sets are then products of matrices.
+A statistic is a function of R sets of samples, given by the rows `(m,)` of the samples that are in any of
+them, and by how often each of these is in each set, `(R, m)`; it returns `(R,)`. Sums over sets are then
+products of small matrices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ RESAMPLES = 1000  # held-out sets of an interval
 PLANTED = 200  # sets with a planted share
 LEVEL = 0.95
 POWER = 0.9  # share of planted sets in which a fault must be seen to count as found
-Statistic = Callable[[Tensor], Tensor]
+Statistic = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,28 @@ def resampled(rows: Tensor, count: int, sets: int, seed: int, *purpose: str | fl
     return rows[torch.randint(len(rows), (sets, count), generator=random)]
 
 
-def values_of(statistic: Statistic, rows: Tensor, total: int) -> Tensor:
-    """Computes a statistic of sets, given by their rows among `total` samples, a hundred at a time."""
-    found = []
-    for part in torch.split(rows, 100):
-        counts = torch.zeros(len(part), total, dtype=torch.float64)
-        found.append(statistic(counts.scatter_add_(1, part, torch.ones(part.shape, dtype=torch.float64))))
-    return torch.cat(found)
+@dataclass(frozen=True)
+class CountedSets:
+    """R sets of samples, by how often each of the m samples that are in any of them is in each.
+
+    Attributes:
+        rows: of these samples in the table of all, ascending, int64 `(m,)`.
+        counts: float64 `(R, m)`.
+    """
+
+    rows: Tensor
+    counts: Tensor
+
+    @classmethod
+    def of(cls, sets: Tensor) -> "CountedSets":
+        """Counts the samples in sets, given by their rows, int64 `(R, n)`."""
+        rows, places = torch.unique(sets, return_inverse=True)
+        counts = torch.zeros(len(sets), len(rows), dtype=torch.float64)
+        return cls(rows, counts.scatter_add_(1, places, torch.ones(sets.shape, dtype=torch.float64)))
+
+    def values(self, statistic: Statistic) -> Tensor:
+        """Computes a statistic of each set, float64 `(R,)`."""
+        return statistic(self.rows, self.counts)
 
 
 def quantiles(values: Tensor, tests: int = 1) -> Interval:
@@ -88,57 +104,72 @@ def quantiles(values: Tensor, tests: int = 1) -> Interval:
     return Interval(low, high)
 
 
-def honest_interval(
-    statistic: Statistic, honest: Tensor, count: int, total: int, seed: int, tests: int
-) -> Interval:
-    """Interval of a statistic over sets of `count` honest samples.
+def widened_interval(values: Tensor, share: float, tests: int) -> Interval:
+    """Interval of a statistic over sets of honest samples.
 
-    It is widened by √(1 + count / M) about the middle, because all M honest samples together err as well.
+    It is widened by √(1 + share) about the middle, because all honest samples together err as well.
+
+    Args:
+        values: of the sets. share: samples in a set for each honest one.
     """
-    values = values_of(statistic, resampled(honest, count, RESAMPLES, seed, "honest"), total)
-    found, centre = quantiles(values, tests), float(values.median())
-    wider = (1 + count / len(honest)) ** 0.5
+    found, centre, wider = quantiles(values, tests), float(values.median()), (1 + share) ** 0.5
     return Interval(centre - wider * (centre - found.low), centre + wider * (found.high - centre))
 
 
-def calibrate(
-    name: str,
-    meaning: str,
-    statistic: Statistic,
-    falls: bool,
-    honest: Tensor,
-    generated: Tensor,
-    faults: Mapping[str, Callable[[float], Tensor]],
-    total: int,
-    seed: int,
-    tests: int,
-    known: Interval | None = None,
-) -> CalibratedStatistic:
-    """Calibrates a statistic, and computes it for the run.
+class Calibration:
+    """Sets of samples by which statistics are calibrated: drawn once, for all of them.
 
     Args:
         honest, generated: rows of these samples, int64 `(M,)` and `(n,)`.
         faults: draws sets with a share of a fault, share → rows `(R, n)`, by the kind of fault.
-        total: number of all samples, N.
         tests: number of statistics that are calibrated together.
-        known: interval of honest samples, where it follows from theory.
     """
-    count = len(generated)
-    interval = known or honest_interval(statistic, honest, count, total, seed, tests)
-    found: dict[str, float | None] = {}
-    medians: dict[str, dict[float, float]] = {}
-    wrong = []
-    for kind, draw in faults.items():
-        values = {share: values_of(statistic, draw(share), total) for share in SHARES}
-        medians[kind] = {share: float(each.median()) for share, each in values.items()}
-        seen = {
-            share: ((each < interval.low) if falls else (each > interval.high)).double().mean().item()
-            for share, each in values.items()
+
+    def __init__(
+        self,
+        honest: Tensor,
+        generated: Tensor,
+        faults: Mapping[str, Callable[[float], Tensor]],
+        seed: int,
+        tests: int,
+    ) -> None:
+        count = len(generated)
+        self.tests, self.share = tests, count / len(honest)
+        self.honest = CountedSets.of(resampled(honest, count, RESAMPLES, seed, "honest"))
+        self.generated = CountedSets.of(generated[None])
+        self.redrawn = CountedSets.of(resampled(generated, count, RESAMPLES, seed, "generated"))
+        self.faults = {
+            kind: {share: CountedSets.of(draw(share)) for share in SHARES} for kind, draw in faults.items()
         }
-        found[kind] = next((share for share in SHARES if seen[share] >= POWER), None)
-        last = medians[kind][SHARES[-1]]
-        if last > interval.high if falls else last < interval.low:
-            wrong.append(kind)
-    value = float(values_of(statistic, generated[None], total))
-    own = quantiles(values_of(statistic, resampled(generated, count, RESAMPLES, seed, "generated"), total))
-    return CalibratedStatistic(name, meaning, falls, value, own, interval, found, wrong, medians)
+
+    def calibrate(
+        self,
+        name: str,
+        meaning: str,
+        statistic: Statistic,
+        falls: bool,
+        known: Interval | None = None,
+    ) -> CalibratedStatistic:
+        """Calibrates a statistic, and computes it for the run.
+
+        Args:
+            known: interval of honest samples, where it follows from theory.
+        """
+        interval = known or widened_interval(self.honest.values(statistic), self.share, self.tests)
+        found: dict[str, float | None] = {}
+        medians: dict[str, dict[float, float]] = {}
+        wrong = []
+        for kind, sets in self.faults.items():
+            values = {share: each.values(statistic) for share, each in sets.items()}
+            medians[kind] = {share: float(each.median()) for share, each in values.items()}
+            seen = {
+                share: ((each < interval.low) if falls else (each > interval.high)).double().mean().item()
+                for share, each in values.items()
+            }
+            found[kind] = next((share for share in SHARES if seen[share] >= POWER), None)
+            last = medians[kind][SHARES[-1]]
+            if last > interval.high if falls else last < interval.low:
+                wrong.append(kind)
+        value = float(self.generated.values(statistic))
+        own = quantiles(self.redrawn.values(statistic))
+        return CalibratedStatistic(name, meaning, falls, value, own, interval, found, wrong, medians)

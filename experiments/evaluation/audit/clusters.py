@@ -38,3 +38,17 @@ def principal_axes(vectors: Tensor) -> tuple[Tensor, Tensor]:
     centred = vectors - mean
     _, axes = torch.linalg.eigh(centred.T @ centred / len(vectors))
     return mean, axes[:, -min(COMPONENTS, axes.shape[1]) :]
+
+
+def mean_products(vectors: Tensor, counts: Tensor) -> Tensor:
+    """Means of `xxᵀ` over R sets of vectors `(N, P)`, each as often as counts `(R, N)` say; `(R, P, P)`.
+
+    Only a half of these symmetric matrices is summed up.
+    """
+    width = vectors.shape[1]
+    first, second = torch.triu_indices(width, width)
+    sums = counts @ (vectors[:, first] * vectors[:, second]) / counts.sum(dim=1, keepdim=True)
+    found = sums.new_empty(len(counts), width, width)
+    found[:, first, second] = sums
+    found[:, second, first] = sums
+    return found

@@ -14,15 +14,15 @@ from experiments.evaluation.audit.calibration import (
     LEVEL,
     PLANTED,
     CalibratedStatistic,
+    Calibration,
     Interval,
     Statistic,
-    calibrate,
     resampled,
 )
-from experiments.evaluation.audit.clusters import assign, k_means, principal_axes
+from experiments.evaluation.audit.clusters import assign, k_means, mean_products, principal_axes
 from experiments.evaluation.audit.sides import AuditSides
 from metrics.core.memorization import (
-    authentic,
+    authentic_by_nearest,
     copying_score,
     exchange_probability,
     nearest,
@@ -96,14 +96,16 @@ class CopyingAudit:
         """Computes what is known of samples."""
         training, reference = self.sides.training, self.sides.reference
         distances, indices = nearest(vectors, training, 2)
-        to_held_out = nearest(vectors, reference)[0][:, 0]
-        to_all, of_all = nearest(vectors, torch.cat([training, reference]), 2)
+        to_held_out, held_out_indices = nearest(vectors, reference, 2)
+        # The two nearest of all are among the two nearest of each side.
+        to_all, order = torch.cat([distances, to_held_out], dim=1).sort(dim=1, stable=True)
+        of_all = torch.cat([indices, len(training) + held_out_indices], dim=1).gather(1, order)
         cells = assign(vectors, self.centres)
         own, own_cells = nearest(reference, training)[0][:, 0], assign(reference, self.centres)
         return Closeness(
-            authentic=authentic(vectors, training).double(),
+            authentic=authentic_by_nearest(distances[:, 0], indices[:, 0], training).double(),
             neighbour_ratio=ratio(distances[:, 0], distances[:, 1]),
-            training_ratio=ratio(distances[:, 0], distances[:, 0] + to_held_out),
+            training_ratio=ratio(distances[:, 0], distances[:, 0] + to_held_out[:, 0]),
             cells=cells,
             ranks=ranks_among(distances[:, 0], cells, own, own_cells),
             components=self._project(vectors),
@@ -117,8 +119,8 @@ class CopyingAudit:
         """The statistics, all of which copies lower: name → meaning, function of rows."""
         table = self.table
 
-        def mean_of(values: Tensor, counts: Tensor) -> Tensor:
-            return counts @ values / counts.sum(dim=1)
+        def mean_of(values: Tensor, rows: Tensor, counts: Tensor) -> Tensor:
+            return counts @ values[rows] / counts.sum(dim=1)
 
         return {
             "AuthPct": (
@@ -138,21 +140,22 @@ class CopyingAudit:
             EXCHANGE: ("probability that held-out images would be as near", self._exchange),
         }
 
-    def _copying_score(self, counts: Tensor) -> Tensor:
-        of_cells = one_hot(self.table.cells, len(self.centres)).double()
-        return copying_score(
-            counts @ of_cells, counts @ (of_cells * self.table.ranks[:, None]), self.held_out_counts
-        )
+    def _copying_score(self, rows: Tensor, counts: Tensor) -> Tensor:
+        of_cells = one_hot(self.table.cells[rows], len(self.centres)).double()
+        ranks = of_cells * self.table.ranks[rows, None]
+        return copying_score(counts @ of_cells, counts @ ranks, self.held_out_counts)
 
-    def _distance_gap(self, counts: Tensor) -> Tensor:
-        own = weighted_moments(self.table.components, counts)
+    def _distance_gap(self, rows: Tensor, counts: Tensor) -> Tensor:
+        own = weighted_moments(self.table.components[rows], counts)
         to_training, to_held_out = (frechet_distances(own, moments) for moments in self.moments)
         return to_training - to_held_out
 
-    def _exchange(self, counts: Tensor) -> Tensor:
-        weights = torch.zeros(len(counts), len(self.hit), dtype=torch.float64)
-        weights.index_add_(1, self.place, counts * self.table.weight)
-        return exchange_probability(weights, self.hit < len(self.sides.training), self.labellings)
+    def _exchange(self, rows: Tensor, counts: Tensor) -> Tensor:
+        hit, place = torch.unique(self.place[rows], return_inverse=True)
+        weights = torch.zeros(len(counts), len(hit), dtype=torch.float64)
+        weights.index_add_(1, place, counts * self.table.weight[rows])
+        is_training = self.hit[hit] < len(self.sides.training)
+        return exchange_probability(weights, is_training, self.labellings[:, hit])
 
     def _random_labellings(self) -> Tensor:
         """Random choices of as many images as are training, among those that are nearest to any sample."""
@@ -171,22 +174,22 @@ class CopyingAudit:
         count = len(self.rows["generated"])
         number = round(share * count)
         random = generator_for(self.seed, "audit", "sources", kind, str(share))
-        # No copy twice in a set: a generator that copies does not repeat itself more than others do.
-        planted = torch.rand(PLANTED, len(self.rows[kind]), generator=random).argsort(dim=1)[:, :number]
+        # No copy twice in a set, or each as often: a copying generator repeats itself no more than others do.
+        rounds = max(1, math.ceil(number / len(self.rows[kind])))
+        order = torch.rand(PLANTED, rounds, len(self.rows[kind]), generator=random).argsort(dim=2)
+        planted = order.flatten(1)[:, :number]
         others = resampled(self.rows["honest"], count - number, PLANTED, self.seed, "beside", kind, share)
         return torch.cat([self.rows[kind][planted], others], dim=1)
 
     def calibrated(self) -> list[CalibratedStatistic]:
         """All statistics of the run, with what they would have found."""
-        named, faults = self.statistics(), self.faults()
+        named = self.statistics()
+        sets = Calibration(
+            self.rows["honest"], self.rows["generated"], self.faults(), self.seed, tests=len(named)
+        )
+        known = {EXCHANGE: Interval((1 - LEVEL) / 2 / len(named), 1.0)}
         return [
-            calibrate(
-                *(name, meaning, statistic, True, self.rows["honest"], self.rows["generated"], faults),
-                total=len(self.table.cells),
-                seed=self.seed,
-                tests=len(named),
-                known=Interval((1 - LEVEL) / 2 / len(named), 1.0) if name == EXCHANGE else None,
-            )
+            sets.calibrate(name, meaning, statistic, falls=True, known=known.get(name))
             for name, (meaning, statistic) in named.items()
         ]
 
@@ -195,8 +198,7 @@ def weighted_moments(vectors: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Means and covariances of R sets of vectors `(N, P)`, each vector as often as counts `(R, N)` say."""
     total = counts.sum(dim=1)
     mean = counts @ vectors / total[:, None]
-    products = (vectors[:, :, None] * vectors[:, None, :]).flatten(1)
-    second = (counts @ products).view(len(counts), vectors.shape[1], -1) / total[:, None, None]
+    second = mean_products(vectors, counts)
     unbiased = (total / (total - 1).clamp(min=1))[:, None, None]
     return mean, (second - mean[:, :, None] * mean[:, None, :]) * unbiased
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 NOISE = 4.0  # deviation in levels of 255
+EXACT = "exact"  # kind of copies that are not changed
 SHARES = (0.05, 0.1, 0.2, 0.5)  # of a set that are planted, or dropped
 
 
@@ -38,7 +39,7 @@ def exact(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 KINDS: Mapping[str, Callable[[Tensor, torch.Generator], Tensor]] = {
-    "exact": exact,
+    EXACT: exact,
     "flipped": flipped,
     "noised": noised,
     "shifted": shifted,

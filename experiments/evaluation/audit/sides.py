@@ -10,10 +10,10 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
 from experiments.data.core.dataset import NoHeldOutDataError
-from experiments.evaluation.audit.planting import KINDS
+from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
-from experiments.evaluation.features import ReferenceFeatures
+from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
 from experiments.runs.generator import from_noise
 from metrics.extractors.core.extractor import Extractor
@@ -63,6 +63,10 @@ class PlantedSamples(SampleSet):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def labels(self) -> None:
+        return None
 
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for part in torch.split(self.indices, BATCH):
@@ -124,23 +128,16 @@ def open_sides(
     )
     chosen = torch.randperm(len(train), generator=generator_for(seed, "audit", "planted"))[:half]
     planted = {
-        kind: torch.cat(
-            [
-                features.vectors.double().cpu()
-                for _, features in extract_beside(
-                    lambda batch: None,
-                    PlantedSamples(training, training.order[chosen], kind),
-                    extractor,
-                    meter,
-                )
-            ]
-        )
+        kind: KeptFeatures(
+            PlantedSamples(training, training.order[chosen], kind), extractor, meter
+        ).vectors.double()
         for kind in KINDS
+        if kind != EXACT
     }
-    labels = None if training.data.labels is None else training.data.labels[training.order]
+    planted = {EXACT: train[chosen], **planted}  # whose features are known
     return AuditSides(
         training=train,
-        labels=labels,
+        labels=training.labels,
         reference=others[order[half:]],
         honest=others[order[:half]],
         generated=torch.cat(generated),

@@ -1,6 +1,6 @@
 """Search for lost modes: statistics of variety, each calibrated by classes or clusters that are dropped."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ from experiments.core.seeds import generator_for
 from experiments.evaluation.audit.calibration import (
     PLANTED,
     CalibratedStatistic,
+    Calibration,
     Statistic,
-    calibrate,
 )
-from experiments.evaluation.audit.clusters import assign, k_means, principal_axes
+from experiments.evaluation.audit.clusters import assign, k_means, mean_products, principal_axes
 from experiments.evaluation.audit.sides import AuditSides
 from metrics.core.memorization import nearest
 from metrics.core.neighbours import squared_radii
@@ -30,11 +30,15 @@ class VarietyAudit:
     Modes are the classes of the data, each sample in that of its nearest training image; or else `CLUSTERS`
     clusters of the training features.
 
+    Args:
+        nearest_index: of the nearest training image of each honest, then of each generated sample, where it
+            is known.
+
     Attributes:
         modes: number of modes; are_classes: whether they are the classes of the data.
     """
 
-    def __init__(self, sides: AuditSides, seed: int) -> None:
+    def __init__(self, sides: AuditSides, seed: int, nearest_index: Tensor | None = None) -> None:
         self.seed = seed
         every = torch.cat([sides.honest, sides.generated])
         self.honest = torch.arange(len(sides.honest))
@@ -42,7 +46,9 @@ class VarietyAudit:
         self.are_classes = sides.labels is not None and int(sides.labels.max()) > 0
         if self.are_classes:
             assert sides.labels is not None
-            self.cells = sides.labels[nearest(every, sides.training)[1][:, 0]]
+            if nearest_index is None:
+                nearest_index = nearest(every, sides.training)[1][:, 0]
+            self.cells = sides.labels[nearest_index]
             training_cells = sides.labels
         else:
             centres = k_means(sides.training, CLUSTERS, seed)
@@ -65,25 +71,22 @@ class VarietyAudit:
             "Vendi score": ("effective number of different samples", self._vendi, True),
         }
 
-    def _frequencies(self, counts: Tensor) -> Tensor:
-        found = counts @ one_hot(self.cells, len(self.shares)).double()
+    def _frequencies(self, rows: Tensor, counts: Tensor) -> Tensor:
+        found = counts @ one_hot(self.cells[rows], len(self.shares)).double()
         return found / counts.sum(dim=1, keepdim=True)
 
-    def _covered(self, counts: Tensor) -> Tensor:
-        return (self._frequencies(counts) > 0).double().sum(dim=1) / self.modes
+    def _covered(self, rows: Tensor, counts: Tensor) -> Tensor:
+        return (self._frequencies(rows, counts) > 0).double().sum(dim=1) / self.modes
 
-    def _lacking(self, counts: Tensor) -> Tensor:
+    def _lacking(self, rows: Tensor, counts: Tensor) -> Tensor:
         """Total variation distance of the frequencies from those of training."""
-        return (self.shares - self._frequencies(counts)).clamp(min=0).sum(dim=1)
+        return (self.shares - self._frequencies(rows, counts)).clamp(min=0).sum(dim=1)
 
-    def _coverage(self, counts: Tensor) -> Tensor:
-        return (counts @ self.covers > 0).double().mean(dim=1)
+    def _coverage(self, rows: Tensor, counts: Tensor) -> Tensor:
+        return (counts @ self.covers[rows] > 0).double().mean(dim=1)
 
-    def _vendi(self, counts: Tensor) -> Tensor:
-        width = self.unit.shape[1]
-        products = (self.unit[:, :, None] * self.unit[:, None, :]).flatten(1)
-        mean = counts @ products / counts.sum(dim=1, keepdim=True)
-        return vendi_scores(mean.unflatten(1, (width, width)))
+    def _vendi(self, rows: Tensor, counts: Tensor) -> Tensor:
+        return vendi_scores(mean_products(self.unit[rows], counts))
 
     def _drop(self, share: float) -> Tensor:
         """Draws sets of honest samples without modes of about a share, other ones in each set."""
@@ -100,13 +103,8 @@ class VarietyAudit:
     def calibrated(self) -> list[CalibratedStatistic]:
         """All statistics of the run, with the smallest share of lost modes that they would have found."""
         named = self.statistics()
-        faults: Mapping[str, Callable[[float], Tensor]] = {DROPPED: self._drop}
+        sets = Calibration(self.honest, self.generated, {DROPPED: self._drop}, self.seed, tests=len(named))
         return [
-            calibrate(
-                *(name, meaning, statistic, falls, self.honest, self.generated, faults),
-                total=len(self.cells),
-                seed=self.seed,
-                tests=len(named),
-            )
+            sets.calibrate(name, meaning, statistic, falls)
             for name, (meaning, statistic, falls) in named.items()
         ]

@@ -9,11 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from experiments.evaluation.audit.copying import EXCHANGE, CopyingAudit
+from experiments.evaluation.audit.calibration import CountedSets
+from experiments.evaluation.audit.copying import EXCHANGE, LARGEST_WEIGHT, CopyingAudit
 from experiments.evaluation.audit.planting import KINDS, shifted
 from experiments.evaluation.audit.report import COPIES, LOST, NO_COPIES, WHOLE, AuditReport
 from experiments.evaluation.audit.sides import AuditSides
 from experiments.evaluation.audit.variety import VarietyAudit
+from metrics.core.memorization import exchange_probability
+from metrics.core.statistics import Statistics, frechet_distance
 
 WIDTH, COUNT = 12, 300
 MODES = 6
@@ -34,13 +37,13 @@ def drawn(count: int, seed: int, modes: Tensor | None = None) -> tuple[Tensor, T
     return centres[labels] + torch.randn(count, WIDTH, generator=random, dtype=torch.float64), labels
 
 
-def audited(generated: Tensor, training_count: int = 2000, with_labels: bool = True) -> AuditReport:
-    """The report on a generator of vectors. Copies are planted as they are, and with noise."""
+def sides_of(generated: Tensor, training_count: int = 2000, with_labels: bool = True) -> AuditSides:
+    """The sides of an audit of a generator of vectors, with planted copies."""
     training, labels = drawn(training_count, 1)
     reference, honest = drawn(COUNT, 2)[0], drawn(COUNT, 3)[0]
     chosen = training[torch.randperm(len(training), generator=torch.Generator().manual_seed(5))[:COUNT]]
     noise = torch.randn(chosen.shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-    sides = AuditSides(
+    return AuditSides(
         training=training,
         labels=labels if with_labels else None,
         reference=reference,
@@ -52,6 +55,11 @@ def audited(generated: Tensor, training_count: int = 2000, with_labels: bool = T
         training_count=training_count,
         held_out_count=2 * COUNT,
     )
+
+
+def audited(generated: Tensor, training_count: int = 2000, with_labels: bool = True) -> AuditReport:
+    """The report on a generator of vectors. Copies are planted as they are, and with noise."""
+    sides = sides_of(generated, training_count, with_labels)
     copying, variety = CopyingAudit(sides, 0), VarietyAudit(sides, 0)
     kind = "classes" if variety.are_classes else "clusters"
     return AuditReport(
@@ -114,6 +122,60 @@ def test_the_table_says_what_each_statistic_would_have_found() -> None:
     assert json.loads(json.dumps(report.to_json()))["copying"]["AuthPct"]["wrong_way"] == ["blurred"]
 
 
+def test_statistics_of_sets_are_those_of_their_samples_one_set_at_a_time() -> None:
+    """Means, moments and tests over counted samples, against samples that are repeated."""
+    audit = CopyingAudit(sides_of(copier(0.2)), 0)
+    sets = torch.cat([audit.rows["honest"][:200], audit.rows["exact"][:100]]).repeat(4, 1)
+    sets[1], sets[2, :150], sets[3] = audit.rows["generated"], sets[2, 150:].clone(), audit.rows["honest"]
+    found = {
+        name: CountedSets.of(sets).values(statistic) for name, (_, statistic) in audit.statistics().items()
+    }
+    table, gaps, exchanged = audit.table, [], []
+    training, reference = (audit._project(side) for side in (audit.sides.training, audit.sides.reference))
+    for rows in sets:
+        own, *others = (
+            (each.mean(0), each.T.cov()) for each in (table.components[rows], training, reference)
+        )
+        distances = [frechet_distance(*(Statistics(*pair, 0) for pair in (own, other))) for other in others]
+        gaps.append(distances[0] - distances[1])
+        weights = torch.zeros(2000 + COUNT, dtype=torch.float64)
+        weights.index_add_(0, table.nearest_of_all[rows], table.weight[rows])
+        exchanged.append(exchange_probability(weights[audit.hit][None], audit.hit < 2000, audit.labellings))
+    assert torch.allclose(found["AuthPct"], table.authentic[sets].mean(dim=1))
+    assert torch.allclose(found["neighbour ratio"], table.neighbour_ratio[sets].mean(dim=1))
+    assert torch.allclose(found["distance gap"], torch.tensor(gaps, dtype=torch.float64), atol=1e-8)
+    assert torch.allclose(found[EXCHANGE], torch.cat(exchanged)) and found[EXCHANGE][3] > 0.01
+
+
+def test_the_nearest_of_all_images_are_found_side_by_side() -> None:
+    sides = sides_of(copier(0.1), training_count=500)
+    audit = CopyingAudit(sides, 0)
+    every = torch.cat([sides.honest, sides.generated, *sides.planted.values()])
+    distances = torch.cdist(every, torch.cat([sides.training, sides.reference]))
+    nearest = distances.topk(2, largest=False)
+    is_copy = nearest.values[:, 0] < 1e-5
+    assert torch.equal(audit.table.nearest_of_all, nearest.indices[:, 0])
+    expected = (nearest.values[:, 1] / nearest.values[:, 0]).log()
+    assert torch.allclose(audit.table.weight[~is_copy], expected[~is_copy])
+    assert (audit.table.weight[is_copy] == LARGEST_WEIGHT).all() and int(is_copy.sum()) == COUNT
+    own = torch.cdist(sides.training, sides.training).fill_diagonal_(torch.inf).amin(dim=1)
+    to_training = distances[:, :500].min(dim=1)
+    assert torch.equal(audit.table.authentic.bool(), to_training.values > own[to_training.indices])
+
+
+def test_few_training_images_are_planted_as_often_as_the_share_says() -> None:
+    """Half of 300 samples are copies of 40 images, none of which comes five times."""
+    sides = sides_of(copier(0.0), training_count=40)
+    audit = CopyingAudit(sides, 0)
+    for share in (0.05, 0.5):
+        sets = audit.faults()["exact"](share)
+        assert sets.shape[1] == COUNT
+        planted = torch.isin(sets, audit.rows["exact"])
+        assert (planted.sum(dim=1) == share * COUNT).all()
+        most = max(int(rows[own].bincount().max()) for rows, own in zip(sets, planted, strict=True))
+        assert most == -(-share * COUNT // 40)
+
+
 @pytest.mark.parametrize("with_labels", [True, False])
 def test_lost_modes_are_found(with_labels: bool) -> None:
     vectors, _ = drawn(COUNT, 30, modes=torch.arange(COUNT) % (MODES // 2))
@@ -150,7 +212,9 @@ def pictures(workplace: Path) -> Path:
     return Path("data")
 
 
-def test_the_command_prints_a_table_and_draws_the_closest_pairs(gans: Any, pictures: Path) -> None:
+def test_the_command_prints_a_table_and_draws_the_closest_pairs(
+    gans: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = f"run --arch dcgan --loss bce --data folder:data {SMALL} --holdout 0.4 --out run"
     assert gans(command).status == 0
     outcome = gans("audit run --extractor random-vgg --json")
@@ -169,8 +233,12 @@ def test_the_command_prints_a_table_and_draws_the_closest_pairs(gans: Any, pictu
     assert found["picture"] == "run/plots/step-00000001-closest-pairs.png"
     with Image.open(found["picture"]) as picture:
         assert picture.width > 12 * 16 and picture.height > 4 * 16
+    # Features of training, held-out and planted images are kept; only the generated ones are new.
+    monkeypatch.setattr("experiments.evaluation.features.extract", None)
     again = gans("audit run/checkpoints/step-00000001.pt --extractor random-vgg --out pairs.png")
     assert again.status == 0 and "statistic" in again.out, again.err
+    kept = gans("audit run --extractor random-vgg --json --force")
+    assert kept.status == 0 and json.loads(kept.out) == found, kept.err
     assert Path("pairs.png").read_bytes() == Path(found["picture"]).read_bytes()
 
 
