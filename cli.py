@@ -14,6 +14,7 @@ from experiments.commands.doctor import doctor
 from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
 from experiments.commands.export import export
 from experiments.commands.find_lr import find_lr
+from experiments.commands.help_sections import COMMANDS
 from experiments.commands.import_weights import import_weights
 from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
 from experiments.commands.list import list_plugins
@@ -50,6 +51,14 @@ class Commands(click.Group):
             )
             raise click.UsageError(f"unknown command '{args[0]}'; {hint}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands under headings, in the order of use."""
+        longest = max(map(len, self.commands))
+        for title, names in COMMANDS.items():
+            with formatter.section(title):
+                rows = [(f"{name:{longest}}", self.commands[name].short_help or "") for name in names]
+                formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses what stands before the command. Raises click.UsageError for a flag of `gans run` there."""

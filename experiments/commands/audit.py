@@ -16,7 +16,7 @@ from experiments.core.console import progress_bars
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Look for copies of training data and lost modes.")
+@click.command(short_help="Look for copied data and lost modes.")
 @click.argument("run")
 @click.option("--out", metavar="FILE.png", help="Picture of the closest pairs; default: in RUN/plots.")
 @click.option("--force", is_flag=True, help="Write over what is there already.")
@@ -25,6 +25,10 @@ log = logging.getLogger("gans")
 @add_extraction_options("Largest number of training images; default: 50,000.")
 def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Look for copies of training images, and for lost modes, in the samples of RUN.
+
+    \b
+    gans audit runs/mine
+    gans audit runs/mine --extractor random-vgg --json
 
     RUN is a run folder, a checkpoint or an exported generator, whose data has held-out images (of its own, or
     by `gans run --holdout 0.1`). Known shares of copies are planted among these first, exact, mirrored, with

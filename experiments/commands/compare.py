@@ -15,7 +15,7 @@ MIXED_HELP = "Compare scores that were computed differently."
 BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
-@click.command(short_help="Compare settings by one score, with tests over seeds.")
+@click.command(short_help="Compare settings by a score over the seeds.")
 @click.argument("runs", nargs=-1, metavar="RUN…")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
@@ -46,6 +46,10 @@ def compare(
     debug: bool,
 ) -> None:
     """Compare settings by one score, with intervals and tests over the seeds.
+
+    \b
+    gans compare runs/sweep-mine
+    gans compare runs/a runs/b runs/c --metric fid
 
     RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. A run that failed, diverged or collapsed
     "did not end", and is worse than any score.
@@ -92,6 +96,10 @@ def report(
     runs: tuple[str, ...], out: str, metric: str | None, by: str, allow_mixed: bool, force: bool, debug: bool
 ) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
+
+    \b
+    gans report runs/sweep-mine --out report.html
+    gans report runs/a runs/b --out report.html
 
     RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. The report holds their comparison, their
     curves and samples over time, and how they were made.

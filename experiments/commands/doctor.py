@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 2.0  # between two looks at a run
 
 
-@click.command(short_help="Diagnose a run: faults, their evidence and remedies.")
+@click.command(short_help="Diagnose a run: faults and their remedies.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--watch", "watches", is_flag=True, help="Watch RUN and print new findings until it ends, or Ctrl-C."
@@ -27,7 +27,12 @@ WATCH_SECONDS = 2.0  # between two looks at a run
 @json_option
 @debug_option
 def doctor(run: Path, watches: bool, as_json: bool, debug: bool) -> None:
-    """Diagnose RUN: what is wrong, with numbers and the remedy. A diagnosis is a result: exit status 0."""
+    """Diagnose RUN: what is wrong, with numbers and the remedy. A diagnosis is a result: exit status 0.
+
+    \b
+    gans doctor runs/mine
+    gans doctor runs/mine --json
+    """
     if watches and as_json:
         raise UsageError(
             "--watch says things as they happen, and --json is one object; leave out one of them"

@@ -102,14 +102,19 @@ def add_format_options(default: str) -> Decorator:
     return add
 
 
-@click.command(short_help="Compute the Fréchet distance between two sets.")
+@click.command(short_help="Compute the Fréchet distance of two sets.")
 @click.argument("a")
 @click.argument("b")
 @add_format_options("that of a generator on the other side, else the data's own")
 @add_extraction_options(BOTH_COUNTS)
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
-    """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz)."""
+    """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz).
+
+    \b
+    gans fid photos/ samples/
+    gans fid fashion-mnist runs/mine --extractor random-vgg
+    """
     from experiments.evaluation.distance import distance
     from experiments.runs.scores import format_scores
 
@@ -120,13 +125,17 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
         click.echo(line)
 
 
-@click.command(short_help="Write feature statistics for gans fid to read.")
+@click.command(short_help="Write feature statistics for gans fid.")
 @click.argument("spec")
 @out_option("FILE.npz")
 @add_format_options(OF_DATA)
 @add_extraction_options("Largest number of samples; default: 50,000.")
 def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Write mean and covariance of the features of SPEC to a file that `gans fid` reads.
+
+    \b
+    gans stats folder:photos --out photos.npz
+    gans fid photos.npz runs/mine
 
     SPEC is data, a run folder, a checkpoint or an exported generator.
     """
@@ -190,6 +199,11 @@ def evaluate(
 ) -> None:
     """Evaluate a generator against its data: RUN is a run folder, a checkpoint or an exported generator.
 
+    \b
+    gans evaluate runs/mine
+    gans evaluate runs/mine --metrics fid,kid -n 10000 --reference held-out
+    gans evaluate runs/mine --every-checkpoint --json
+
     Of a run folder it is the newest generator, and the scores are kept in the folder, too.
     """
     from experiments.core.processes import from_first
@@ -245,7 +259,7 @@ def evaluate(
         raise RunError("; ".join(lines)) from next(iter(faults.values()))
 
 
-@click.command("train-classifier", short_help="Train an extractor on a labelled set of images.")
+@click.command("train-classifier", short_help="Train an extractor on labelled images.")
 @click.option("--data", required=True, metavar="SPEC", help="Labelled set of images.")
 @click.option(
     "--epochs",
@@ -275,7 +289,12 @@ def evaluate(
 @plugin_option
 @debug_option
 def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
-    """Train the extractor classifier:NAME on a labelled set, once, and keep it with its accuracy."""
+    """Train the extractor classifier:NAME on a labelled set, once, and keep it with its accuracy.
+
+    \b
+    gans train-classifier --data fashion-mnist
+    gans evaluate runs/mine --extractor classifier:fashion-mnist
+    """
     from experiments.evaluation.classifier_training import Training, classifier_name, keep_classifier
     from experiments.evaluation.sample_sets import open_data_as, read_data_options
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Export the EMA generator of a run as one file.")
+@click.command(short_help="Export the generator of a run as one file.")
 @click.option(
     "--format",
     "form",
@@ -31,6 +31,10 @@ log = logging.getLogger("gans")
 @generator_options
 def export(form: str | None, with_critic: bool, out: str, force: bool, **flags: Any) -> None:
     """Export the EMA generator of RUN as one file: for gans (safetensors), or for any program (onnx).
+
+    \b
+    gans export runs/mine --out generator.safetensors
+    gans export runs/mine --format onnx --out generator.onnx
 
     Formats of published weights, such as nvlabs (gans list formats), name the weights as their authors' code;
     where a file has several networks, the names begin with the network's (G_A.model.1.weight).

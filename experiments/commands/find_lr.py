@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.commands.options import (
+    OptionsCommand,
     collect_settings,
     debug_option,
     json_option,
@@ -40,7 +41,7 @@ LEFT_OUT = (
 MOVING = [name for name in SCHEDULABLE if name not in (*LEFT_OUT, "lr_generator", "lr_critic")]
 
 
-@click.command("find-lr", short_help="Suggest both learning rates by a range test.")
+@click.command("find-lr", cls=OptionsCommand, short_help="Suggest both learning rates by a range test.")
 @settings_options(*LEFT_OUT, helps={"schedule": describe_schedule(MOVING)})
 @click.option(
     "--from",
@@ -82,6 +83,10 @@ def find_lr(
     **flags: Any,
 ) -> None:
     """Suggest learning rates of generator and critic, by a range test of each.
+
+    \b
+    gans find-lr --arch dcgan --loss hinge --out rates.png
+    gans find-lr --arch resnet --data folder:photos --from 1e-5 --out rates.png
 
     One player's rate rises while the other's stays as it is set. Suggested is a tenth of the rate at which
     training becomes unstable, and at most three times the set rate: it is an upper bound, as a long run may

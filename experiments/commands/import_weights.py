@@ -12,7 +12,7 @@ from experiments.core.named_values import SettingValues
 log = logging.getLogger("gans")
 
 
-@click.command("import", short_help="Read published weights into a folder as of a run.")
+@click.command("import", short_help="Import published weights as a run folder.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--arch", metavar="NAME", help="Architecture of the weights; default: the one recognized.")
 @click.option(
@@ -39,6 +39,10 @@ def import_weights(
     debug: bool,
 ) -> None:
     """Import published weights from FILE... into a folder that every tool reads as a run.
+
+    \b
+    gans import ffhq.pkl --out ffhq
+    gans import G.pt D.pt --arch r3gan --data folder:faces --out faces
 
     Nothing in the files is executed. Which networks can be read: gans list formats. Without --data the folder
     names the architecture's embedded data, against which evaluations of the weights say little.

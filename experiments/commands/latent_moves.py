@@ -36,7 +36,7 @@ class OrderedCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(short_help="Interpolate between samples, as a film or a grid.")
+@click.command(short_help="Interpolate samples, as a film or a grid.")
 @click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Seed of the first sample.")
 @click.option(
     "--to",
@@ -75,6 +75,10 @@ def interpolate(
     **flags: Any,
 ) -> None:
     """Interpolate between samples of RUN, as a film or as a grid of its frames.
+
+    \b
+    gans interpolate runs/mine --from 1 --to 2,3 --out film.gif
+    gans interpolate runs/mine --from 4 --to 5 --frames 8 --out steps.png
 
     A seed stands for the first picture of `gans sample RUN --seed SEED`.
     """
@@ -130,7 +134,8 @@ def arithmetic(
     """Add and subtract samples of RUN by their latents: each term is the mean of its seeds.
 
     \b
-    gans arithmetic RUN --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
+    gans arithmetic runs/mine --plus 1 --minus 2 --plus 3 --out sum.png
+    gans arithmetic runs/mine --plus 1,2,3 --minus 4,5,6 --plus 7,8,9 --out sum.png
     """
     from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
@@ -151,7 +156,7 @@ def arithmetic(
     click.echo(out)
 
 
-@click.command(short_help="Change one latent dimension of a sample at a time.")
+@click.command(short_help="Change one latent dimension at a time.")
 @click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample.")
 @click.option(
     "--dims", type=DIMS, metavar="DIM,…", help="Dimensions, counted from 0; default: the first eight."
@@ -171,7 +176,12 @@ def arithmetic(
 def traverse(
     seed: int, dims: tuple[int, ...] | None, steps: int, reach: float, out: str, force: bool, **flags: Any
 ) -> None:
-    """Change one latent dimension of a sample of RUN at a time, and draw a row of pictures for each."""
+    """Change one latent dimension of a sample of RUN at a time, and draw a row of pictures for each.
+
+    \b
+    gans traverse runs/mine --seed 3 --out rows.png
+    gans traverse runs/mine --dims 0,1,2 --out rows.png
+    """
     import torch
 
     from experiments.core.destinations import output_file
@@ -186,7 +196,7 @@ def traverse(
     click.echo(out)
 
 
-@click.command(short_help="Find the latent directions that change samples most.")
+@click.command(short_help="Find directions that change samples most.")
 @click.option(
     "-k",
     "count",
@@ -232,6 +242,10 @@ def directions(
     **flags: Any,
 ) -> None:
     """Find the directions in which samples of RUN change most, without labels, and draw them in a row each.
+
+    \b
+    gans directions runs/mine --out directions.png
+    gans directions runs/mine --method pca --out directions.png
 
     sefa reads them from the weights that the latent meets first (Shen & Zhou 2021), pca from the w to
     which the mapping network sends noise (GANSpace, Härkönen et al. 2020).

@@ -15,7 +15,7 @@ KINDS = {"architectures": "architecture", "losses": "loss"}
 KINDS |= {kind.plural: name for name, kind in registry.KINDS.items() if kind.plural}
 
 
-@click.command("list", short_help="List architectures, losses, data and other plug-ins.")
+@click.command("list", short_help="List architectures, losses, data and others.")
 @click.argument("what", required=False, metavar="[KIND|NAME]")
 @plugin_option
 @json_option

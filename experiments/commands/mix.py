@@ -42,7 +42,12 @@ from experiments.commands.options import out_option
 @out_option("FILE.png")
 @generator_options
 def mix(rows: int, cols: int, seed: int, crossover: int | None, out: str, force: bool, **flags: Any) -> None:
-    """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column."""
+    """Mix styles of RUN: the coarse ones of a sample for each row, the fine ones of one for each column.
+
+    \b
+    gans mix runs/mine --out mix.png
+    gans mix runs/mine --rows 3 --cols 5 --crossover 4 --out mix.png
+    """
     from experiments.core.destinations import output_file
     from experiments.core.images import write_picture
     from experiments.inference.style_mixing import mixing_sheet

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.help_sections import SECTION_OF, SectionedOption, write_sections
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
@@ -53,7 +54,7 @@ class SettingType(WordType):
         self.bounds = getattr(read, "bounds", "")
 
 
-class WordOption(click.Option):
+class WordOption(SectionedOption):
     """Option of a `WordType`, whose help ends with the bounds of its numbers, as click's own ranges do."""
 
     def __init__(self, *names: Any, known_default: str = "", **more: Any) -> None:
@@ -71,10 +72,16 @@ class WordOption(click.Option):
 
 
 class OptionsCommand(click.Command):
-    """Command that takes `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`.
+    """Command that takes settings of a run, and `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`.
 
-    Agents of W&B's sweeps write options so.
+    Agents of W&B's sweeps write options so. Its help refers to that of `gans run` for the settings.
     """
+
+    lists_settings = False
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the options under headings."""
+        write_sections(self, ctx, formatter, self.lists_settings)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses the arguments, with `--KEY=VALUE` of an option turned into `--set`."""
@@ -83,6 +90,12 @@ class OptionsCommand(click.Command):
             found = OPTION_FLAG.fullmatch(arg)
             words += ["--set", f"{found[1]}{found[2]}"] if found and found[2] else [arg]
         return super().parse_args(ctx, words)
+
+
+class RunCommand(OptionsCommand):
+    """Command whose help lists all settings of a run."""
+
+    lists_settings = True
 
 
 def setting_option(name: str, help: str = "") -> Decorator:
@@ -94,14 +107,16 @@ def setting_option(name: str, help: str = "") -> Decorator:
         help: in a command for which that of the setting is not true.
     """
     metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+    section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
+    more |= section
     if name in SHORT_FLAGS:
         return click.option(flag(name), name, help=help, **more)
     default = FIELDS[name].default
     if isinstance(default, bool):
         both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
-        return click.option(both, name, default=None, help=help)
+        return click.option(both, name, default=None, help=help, cls=SectionedOption, **section)
     if default and isinstance(default, int | str) and not metadata["affects_results"]:
         more["known_default"] = str(default)  # which no recipe changes
     if metadata["bare_value"] is not None:
@@ -198,7 +213,10 @@ def regularizer_options(command: Command) -> Command:
     """Adds `--NAME STRENGTH` for every built-in regularizer; a strength of 0 takes it away."""
     for name in sorted(registry.built_in_names("regularizer"), reverse=True):
         line = registry.summary("regularizer", name)
-        command = click.option(f"--{name}", type=float, metavar="STRENGTH", help=line)(command)
+        section = SECTION_OF["regularizers"]
+        command = click.option(
+            f"--{name}", type=float, metavar="STRENGTH", help=line, cls=SectionedOption, section=section
+        )(command)
     return command
 
 

@@ -74,6 +74,10 @@ def plan(
 ) -> None:
     """Tell what a run will need, before it runs: memory, operations, time, disk and network.
 
+    \b
+    gans plan --arch stylegan2 --image-size 128 --preset paper --memory 12G
+    gans plan --arch dcgan --hours 2 --no-time
+
     Takes the flags of gans run. Nothing is written.
     """
     if spread is not None and difference is None:

@@ -41,13 +41,12 @@ def prepare(
 ) -> None:
     """Resize the images of SPEC, data of any kind, once and for all, into a zip file with a dataset.json.
 
-    Attributes are kept in an attributes.csv in it.
-
-    NVlabs' StyleGAN trainers and R3GAN's read it, too. The same command goes on where it was killed.
-
     \b
     gans prepare folder:photos --image-size 256 --fit crop --out photos-256.zip
     gans run --data zip:photos-256.zip
+
+    Attributes are kept in an attributes.csv in it. NVlabs' StyleGAN trainers and R3GAN's read the file, too. The
+    same command goes on where it was killed.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders

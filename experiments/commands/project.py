@@ -13,7 +13,7 @@ from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
 
-@click.command(short_help="Search for the sample that is nearest to an image.")
+@click.command(short_help="Find the sample nearest to an image.")
 @click.option(
     "--steps",
     cls=WordOption,
@@ -37,6 +37,10 @@ from experiments.core.value_readers import whole_number
 @click.argument("image", type=click.Path(path_type=Path))
 def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: bool, **flags: Any) -> None:
     """Search for the sample of RUN that is nearest to IMAGE, an image file of any kind.
+
+    \b
+    gans project runs/mine face.png --out nearest.png
+    gans sample runs/mine --latents nearest.npy --out again.png
 
     FILE.png shows both; the latent is written beside it as .npy.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments.commands.options import (
-    OptionsCommand,
+    RunCommand,
     collect_settings,
     config_option,
     debug_option,
@@ -19,7 +19,7 @@ from experiments.core.errors import UsageError
 log = logging.getLogger("gans")
 
 
-@click.command(cls=OptionsCommand, short_help="Train a generator and a critic.")
+@click.command(cls=RunCommand, short_help="Train a generator and a critic.")
 @settings_options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
 @click.option(
@@ -52,6 +52,11 @@ def run(
     **flags: Any,
 ) -> None:
     """Train a generator and a critic (also called discriminator).
+
+    \b
+    gans run --arch dcgan --loss wgan-gp
+    gans run --arch stylegan2 --data folder:photos --image-size 64
+    gans run --resume runs/mine --kimg 400
 
     The same command again resumes an interrupted run; --resume RUN --kimg MORE trains one longer.
     """

@@ -111,7 +111,13 @@ def sample(
     raw: bool,
     **flags: Any,
 ) -> None:
-    """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array."""
+    """Draw samples of RUN (a run folder, a checkpoint or an exported generator) as pictures or an array.
+
+    \b
+    gans sample runs/mine --out grid.png
+    gans sample runs/mine -n 1000 --truncation 0.7 --out samples/
+    gans sample runs/mine --seed 5 -n 16 --out four.npy
+    """
     _check_flags(count, out, cutoff, truncation, raw, flags)
     from experiments.core.processes import entered_by_first, from_first
     from experiments.core.units import units_of

@@ -38,7 +38,7 @@ MOST_SWEEP_BYTES = 2**16  # of sweep.json
 ENGINES = ("local", "ray")
 
 
-@click.command(cls=OptionsCommand, short_help="Train and compare many runs, each with several seeds.")
+@click.command(cls=OptionsCommand, short_help="Train many runs with several seeds each.")
 @search_options
 @jobs_option
 @click.option(
@@ -75,6 +75,10 @@ ENGINES = ("local", "ray")
 @debug_option
 def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags: Any) -> None:
     """Train and compare many runs: a product of settings or random draws, with several seeds each.
+
+    \b
+    gans sweep --arch dcgan --loss bce,hinge,wgan-gp --seeds 3
+    gans sweep --loss wgan-gp --set n_critic=1,5 --random 4 --log-uniform lr_generator=1e-5:1e-3
 
     The same command again goes on where it was interrupted.
     """

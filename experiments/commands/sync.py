@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @json_option
 @debug_option
 def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
-    """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs."""
+    """Upload what W&B wrote offline into RUNS; a sweep's folder stands for all its runs.
+
+    \b
+    gans sync runs/mine
+    gans sync runs/sweep-mine
+    """
     from experiments.runs.wandb_upload import find_runs, select_offline_runs, upload
 
     done, failures = [], []

@@ -49,8 +49,8 @@ def translate(
     """Translate images, and folders of images, of any size by the generator of RUN.
 
     \b
-    gans translate RUN photo.jpg --to B --out translated
-    gans translate RUN faces/ --to hair=black,glasses=1 --out changed
+    gans translate runs/mine photo.jpg --to B --out translated
+    gans translate runs/mine faces/ --to hair=black,glasses=1 --out changed
     """
     import torch
 

@@ -1,5 +1,6 @@
 """Help texts: each is whole at 80 columns, and says the ranges and defaults that the readers have."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,8 @@ import click
 import pytest
 
 import cli
+from experiments.commands.help_sections import COMMANDS as HEADINGS
+from experiments.commands.help_sections import SECTIONS
 from experiments.config.scheduled_values import RANGES
 from experiments.core import registry
 from experiments.core.settings import FIELDS, SCHEDULABLE, Settings, flag
@@ -132,3 +135,47 @@ def test_a_sweep_says_what_its_own_flags_do() -> None:
     for word in ("--evaluate-metrics", "--evaluate-samples", "--evaluate-reference", "--extractor"):
         assert "at the end of each run" in line_of("sweep", word)
         assert "at the end of each run" not in line_of("run", word)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_begins_with_examples_that_can_be_typed(name: str) -> None:
+    help = cli.gans.commands[name].help
+    assert help
+    second = inspect.cleandoc(help).split("\n\n")[1]
+    examples = second.removeprefix("\b\n").splitlines()
+    assert 2 <= len(examples) <= 3 and any(line.startswith(f"gans {name} ") for line in examples), help
+    for line in examples:
+        program, command, *words = line.split("#")[0].split()
+        assert program == "gans"
+        cli.gans.commands[command].make_context(command, words)
+
+
+def test_settings_stand_under_headings_once() -> None:
+    names = [name for own in SECTIONS.values() for name in own]
+    known = [name for name, field in FIELDS.items() if not field.metadata["derived"]]
+    assert sorted(names) == sorted([*known, *SHORT_FLAGS])
+    assert sorted(name for own in HEADINGS.values() for name in own) == COMMANDS
+    shown = help_of("run")
+    for title, own in SECTIONS.items():
+        part = shown.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        assert all(re.search(rf"^  {flag(name)}\b", part, re.M) for name in own), title
+
+
+def test_other_commands_refer_to_the_help_of_run() -> None:
+    for name in ("sweep", "find-lr", "plan"):
+        shown = help_of(name)
+        assert "--penalty-weight" not in shown and "gans run --help" in shown
+        assert len(shown.splitlines()) < len(help_of("run").splitlines()) / 2
+        assert any("--penalty-weight" in option.opts for option in options_of(name))
+    assert re.search(r"^  --seed N +First seed; the others", help_of("sweep"), re.M)  # is not that of run
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_short_help_is_short(name: str) -> None:
+    short = cli.gans.commands[name].short_help
+    assert short and len(short) <= 45
+
+
+def help_of(name: str) -> str:
+    command = cli.gans.commands[name]
+    return command.get_help(click.Context(command, info_name=name, terminal_width=80))

@@ -119,7 +119,8 @@ def texts() -> Iterator[Text]:
 def literals(node: ast.AST) -> Iterator[tuple[int, str]]:
     """String literals below a node, with their lines; sums of strings are one."""
     if (words := literal(node)) is not None:
-        yield node.lineno, " ".join(words.split())  # type: ignore[attr-defined]
+        for paragraph in re.split(r"\n\s*\n", words):
+            yield node.lineno, " ".join(paragraph.split())  # type: ignore[attr-defined]
         parts = [each for each in ast.walk(node) if isinstance(each, ast.FormattedValue | ast.IfExp)]
         for part in parts:  # literals within the holes
             for child in ast.iter_child_nodes(part):
@@ -179,7 +180,8 @@ def command_faults(name: str, tail: str, found: list[str]) -> Iterator[str]:
             found.append(f"there is no command gans {name}; where this is prose, add '{name}' to PROSE")
         return
     arguments, used = [], ""
-    flags = {flag: each for each in command.params if isinstance(each, click.Option) for flag in each.opts}
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    flags = {flag: each for each in options for flag in (*each.opts, *each.secondary_opts)}
     words = re.findall(r" +[^ ]+", tail.partition(";")[0]) if tail.startswith(" ") else []
     while words:
         word = words[0].strip()

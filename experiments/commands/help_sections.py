@@ -1,0 +1,86 @@
+"""Sections of help texts: settings of a run under headings, commands in the order of use."""
+
+from typing import Any
+
+import click
+
+# Settings and short flags of a run by heading, in the order in which one thinks of them.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Data": (
+        *("data", "image_size", "channels", "fit", "augment", "holdout", "holdout_seed", "conditional"),
+        *("class_balance", "attributes", "stream", "skip_bad", "data_root", "download"),
+    ),
+    "Networks": (
+        *("arch", "preset", "width", "z_dim", "critic_norm", "critic_dropout", "minibatch_statistic"),
+        *("fade_kimg", "stable_kimg", "style_mixing", "ema_kimg", "critic_ema_kimg"),
+        *("init_from", "init_strict", "freeze_critic", "freeze_mapping"),
+    ),
+    "Loss and penalties": (
+        *("loss", "penalty", "penalty_norm", "penalty_weight", "penalty_every", "penalty_anneal"),
+        *("term_weights", "n_critic"),
+    ),
+    "Optimizer": (
+        *("optimizer", "lr_generator", "lr_critic", "ttur", "betas", "weight_decay"),
+        *("lr_schedule", "lr_decay_from", "lr_warmup_kimg", "schedule"),
+    ),
+    "Regularizers of the critic": ("critic_augment", "regularizers"),
+    "Length, checkpoints and samples": (
+        *("steps", "kimg", "batch_size", "stage_batch_sizes", "seed", "checkpoint_kimg", "keep"),
+        *("sample_kimg", "on_collapse", "patience"),
+    ),
+    "Evaluation on the way": (
+        *("evaluate_kimg", "evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"),
+        "best_metric",
+    ),
+    "Tracking": ("track", "project", "group", "tags"),
+    "Machine": (
+        *("device", "precision", "deterministic", "compile", "micro_batch_size"),
+        *("activation_checkpointing", "plugin"),
+    ),
+}
+SECTION_OF = {name: title for title, names in SECTIONS.items() for name in names}
+OWN = "Options"  # heading of what is no setting
+# Commands in the order of use.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "Train": ("run", "plan", "find-lr", "list"),
+    "Look": ("sample", "doctor"),
+    "Judge": ("evaluate", "fid", "stats", "audit", "train-classifier"),
+    "Compare": ("sweep", "compare", "report", "reproduce", "sync"),
+    "Latent space": ("interpolate", "traverse", "directions", "mix", "arithmetic", "project"),
+    "Translate": ("translate",),
+    "Files": ("prepare", "import", "export"),
+}
+
+
+class SectionedOption(click.Option):
+    """Option that stands under a heading of the help."""
+
+    def __init__(self, *names: Any, section: str = OWN, **more: Any) -> None:
+        super().__init__(*names, **more)
+        self.section = section
+
+
+def write_sections(
+    command: click.Command, context: click.Context, formatter: click.HelpFormatter, is_whole: bool
+) -> None:
+    """Writes the options of a command under headings.
+
+    Args:
+        is_whole: also settings of a run; else a line says where they are listed.
+    """
+    rows: dict[str, list[tuple[int, tuple[str, str]]]] = {}
+    for parameter in command.get_params(context):
+        if (record := parameter.get_help_record(context)) is not None:
+            title = getattr(parameter, "section", OWN)
+            order = SECTIONS.get(title, ())
+            place = order.index(parameter.name) if parameter.name in order else len(order)
+            rows.setdefault(title, []).append((place, record))
+    for title in (OWN, *(SECTIONS if is_whole else ())):
+        with formatter.section(title):
+            formatter.write_dl([record for _, record in sorted(rows[title], key=lambda each: each[0])])
+    if not is_whole:
+        with formatter.section("Settings of a run"):
+            formatter.write_text(
+                "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run "
+                "--help lists them."
+            )
