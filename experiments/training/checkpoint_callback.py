@@ -17,14 +17,15 @@ from gans.core.player import Scores
 
 INTERIM_SECONDS = 15 * 60.0  # the most training time that a killed process loses
 SPARE = 2  # times the size of a state: memory that is free before it is copied
-INTERIM = "interim"  # key of checkpoints that are saved for that reason alone
+INTERIM = "interim"  # key of checkpoints that the next one replaces
 
 
 class Checkpointer:
     """Saves checkpoints of the experiment at an interval of images, and on demand.
 
-    Where these are far apart in time, it saves interim ones as well, every INTERIM_SECONDS. The next
-    checkpoint replaces an interim one, so that `--keep` counts those that do not depend on the clock.
+    Where these are far apart in time, it saves interim ones as well, every INTERIM_SECONDS, and so does a
+    run that stops before its end. The next checkpoint replaces an interim one, so that `--keep` counts those
+    that depend neither on the clock nor on interruptions.
 
     A checkpoint is on the disk once the writer is waited for. There is at most one on its way.
 
@@ -58,14 +59,19 @@ class Checkpointer:
         if progress.passes(self.interval_images):
             self.save(progress.step)
         elif self.clock() - self._saved_at >= INTERIM_SECONDS:
-            self._write(progress.step, {**self.content(progress.step), INTERIM: True})
-            self.interim = progress.step
+            self.save_interim(progress.step)
 
     def save(self, step: int) -> None:
         """Writes a checkpoint, once for every step. Raises RunError where a score or weight is not finite."""
         if step != self._saved:
             self._write(step, self.content(step))
             self.interim = 0
+
+    def save_interim(self, step: int) -> None:
+        """Writes an interim checkpoint, unless there is one of this step. Raises RunError as `save` does."""
+        if step != self._saved:
+            self._write(step, {**self.content(step), INTERIM: True})
+            self.interim = step
 
     def content(self, step: int) -> StateDict:
         """Content of a checkpoint of this step. Raises RunError where a score or a weight is not finite.

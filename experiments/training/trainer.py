@@ -187,7 +187,7 @@ class Trainer:
             was_asked = any_over_ranks(stop.requested)
             with agreement():
                 if not self._is_done(step):
-                    checkpointer.save(step)
+                    checkpointer.save_interim(step)
                 writer.wait()
         return None if self._is_done(step) else step, was_asked
 
