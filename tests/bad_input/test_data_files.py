@@ -50,9 +50,14 @@ def files(workplace: Path) -> None:
     ],
 )
 def test_files_that_hold_no_data(files: None, refused: Refused, spec: str, mentions: tuple[str, ...]) -> None:
-    before = everything_below(Path())
+    def written() -> dict[str, bytes]:
+        """All files but those of the cache, which keeps the index of a tar file whose images are bad."""
+        found = everything_below(Path())
+        return {path: content for path, content in found.items() if not path.startswith("cache/")}
+
+    before = written()
     refused(2, mentions, RUN, spec)
-    assert everything_below(Path()) == before
+    assert written() == before
 
 
 def test_names_of_arrays_and_columns(files: None, refused: Refused) -> None:
