@@ -121,7 +121,7 @@ def score_classes(
     assert rule is not None
     samples, real = (side.classes.bincount(minlength=len(names)).tolist() for side in (fakes, reals))
     frequent = sorted(range(len(names)), key=lambda index: -real[index])[:MOST_CLASSES]
-    record: dict[str, JsonObject] = {}
+    record: dict[str, dict[str, Any]] = {}
     scored: list[tuple[int, str, Sequence[str]]] = []  # size, name and remarks of each class with a score
     few = []
     for index in sorted(frequent):

@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import numpy as np
 import torch
@@ -254,7 +255,8 @@ class KeptFeatures:
         """Writes an array by name to the cache, with the record."""
         record = np.array(json.dumps(self.record, sort_keys=True))
         content = io.BytesIO()
-        np.savez(content, provenance=record, **{name: rows.numpy()})
+        arrays: dict[str, Any] = {name: rows.numpy(), "provenance": record}
+        np.savez(content, **arrays)
         self._keep(lambda: write_atomically(file, content.getvalue()))
 
     def _vectors(self) -> Iterator[Tensor]:
