@@ -95,3 +95,18 @@ def test_the_clock_changes_no_bits(gans: Gans, monkeypatch: pytest.MonkeyPatch) 
         assert sorted(path.name for path in Path(run).rglob("*.pt")) == sorted(
             path.name for path in Path("whole").rglob("*.pt")
         )
+
+
+def test_an_interruption_leaves_no_checkpoint_too_many(gans: Gans) -> None:
+    """Stopped between those of the interval, or right at one, which then counts among those that are kept."""
+    line = f"{RUN} --checkpoint-kimg 0.05 --sample-kimg 9 --keep 2 --out"
+    assert gans(f"{line} whole").status == 0
+    for step, at_once in ((13, [5, 10, 13]), (15, [10, 15])):
+        cut = f"cut-{step}"
+        stop_after(step, f"{line} {cut}".split())
+        assert [step_of(path) for path in Checkpoints(Path(cut, "checkpoints")).paths()] == at_once
+        assert gans(f"{line} {cut}").status == 0
+        assert_equal_runs(Path("whole"), Path(cut))
+        assert sorted(path.name for path in Path(cut).rglob("*.pt")) == sorted(
+            path.name for path in Path("whole").rglob("*.pt")
+        )
