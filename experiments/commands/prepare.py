@@ -45,8 +45,8 @@ def prepare(
     gans prepare folder:photos --image-size 256 --fit crop --out photos-256.zip
     gans run --data zip:photos-256.zip
 
-    Attributes are kept in an attributes.csv in it. NVlabs' StyleGAN trainers and R3GAN's read the file, too. The
-    same command goes on where it was killed.
+    Attributes are kept in an attributes.csv in it. NVlabs' StyleGAN trainers and R3GAN's read the file, too.
+    The same command goes on where it was killed.
     """
     from experiments.core.destinations import output_file
     from experiments.core.files import make_parent_folders
