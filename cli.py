@@ -16,6 +16,7 @@ from experiments.commands.export import export
 from experiments.commands.find_lr import find_lr
 from experiments.commands.help_sections import COMMANDS
 from experiments.commands.import_weights import import_weights
+from experiments.commands.info import info
 from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
 from experiments.commands.list import list_plugins
 from experiments.commands.mix import mix
@@ -107,6 +108,7 @@ for command in (
     run,
     list_plugins,
     sample,
+    info,
     *EVALUATION_COMMANDS,
     *LATENT_COMMANDS,
     translate,

@@ -1,0 +1,64 @@
+"""Command `gans info`: parse, call, print. Nothing heavy is imported at the top."""
+
+import json
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import click
+
+from experiments.commands.options import debug_option, json_option, plugin_option
+
+if TYPE_CHECKING:
+    from experiments.runs.folder import RunFolder
+
+MOST_LINES = 10  # of a part
+
+
+@click.command(short_help="Tell what a run or a file is.")
+@click.argument("path", metavar="RUN|FILE", type=click.Path(path_type=Path))
+@plugin_option
+@json_option
+@debug_option
+def info(path: Path, as_json: bool, debug: bool) -> None:
+    """Tell what a run, a sweep, a checkpoint, an exported network or a file of weights is, in a screenful.
+
+    \b
+    gans info runs/mine
+    gans info generator.safetensors
+
+    Of a run: its state, the settings that were chosen, its newest scores, pictures, and what to type next.
+    """
+    from experiments.runs.description import describe_path
+
+    description = describe_path(path)
+    rows = dict(description.rows)
+    if description.run is not None and description.run.exists:
+        rows["next"] = next_steps(description.run)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), **description.to_json(), **rows}))
+        return
+    click.echo(click.style(description.title, bold=True))
+    width = max(map(len, rows), default=0)
+    for name, lines in rows.items():
+        left_out = len(lines) - MOST_LINES
+        shown = [*lines[:MOST_LINES], *([f"… and {left_out} more: --json"] if left_out > 0 else [])]
+        for number, line in enumerate(shown):
+            click.echo(f"  {'' if number else name:{width}}  {line}")
+
+
+def next_steps(folder: "RunFolder") -> list[str]:
+    """Commands that come next for a run, by its state."""
+    from experiments.core import registry
+    from experiments.training.longer import next_commands
+
+    path, settings = quote(str(folder.path)), folder.settings()
+    if folder.state == "finished":
+        return next_commands(folder, settings)
+    if folder.state == "running":
+        return [f"gans doctor {path} --watch"]
+    if folder.is_imported:
+        samples = registry.load("architecture", settings.arch).task == "noise"
+        look = [f"gans sample {path}"] if samples else []
+        return [*look, f"gans evaluate {path}", f"gans run --init-from {path} --data folder:DIR"]
+    return [f"gans run --resume {path}", f"gans doctor {path}"]

@@ -1,0 +1,185 @@
+"""Description of a path: a run, a sweep, a checkpoint, an exported network, or published weights."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from experiments.config.files import MOST_CONFIG_BYTES
+from experiments.core.console import describe_seconds
+from experiments.core.errors import UsageError
+from experiments.core.files import parse_json, read_regular_file
+from experiments.core.named_values import JsonObject
+from experiments.core.settings import Settings, flag
+from experiments.runs.checkpoint import load_checkpoint, step_of
+from experiments.runs.export import Role, open_export
+from experiments.runs.folder import RunFolder, run_folders
+from experiments.runs.published.files import read_published_file
+from experiments.runs.scores import EvaluationScores, format_scores, read_evaluation_scores
+
+GIVEN = ("flag", "config")  # beginnings of the sources of settings that somebody chose
+NAMED = ("arch", "loss", "data", "preset", "device", "seed")  # which the title says, or any run has
+PICTURES = ("samples", "plots", "audit")  # folders of a run
+
+
+@dataclass(frozen=True)
+class Description:
+    """A description in parts.
+
+    Attributes:
+        title: what it is, in a line.
+        rows: lines by the name of their part, in the order in which they are read.
+        run: the folder of the run, if it is one.
+    """
+
+    title: str
+    rows: dict[str, list[str]] = field(default_factory=dict)
+    run: RunFolder | None = None
+
+    def to_json(self) -> JsonObject:
+        """Returns the title, and the lines of each part."""
+        return {"title": self.title, **self.rows}
+
+
+def describe_path(path: Path) -> Description:
+    """Describes a run folder, a sweep's folder, or a file of weights. Raises UsageError for anything else."""
+    if path.is_dir():
+        folder = RunFolder(path)
+        return describe_run(folder) if folder.has_begun else _describe_sweep(path)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; gans info takes a run folder or a file of weights")
+    if path.suffix == ".pt" and RunFolder(path.absolute().parent.parent).exists:
+        return _describe_checkpoint(path)
+    for role in ("generator", "critic"):
+        try:
+            return _describe_export(path, role)
+        except UsageError:
+            continue
+    return _describe_published(path)
+
+
+def describe_run(folder: RunFolder) -> Description:
+    """Describes a run: its state, what was chosen for it, its newest scores, its files."""
+    if not folder.exists:  # it ended before it began
+        return Description(f"{folder.path}: a run that {folder.state}")
+    settings, rows = folder.settings(), {}
+    lines = folder.scores()
+    rows["state"] = [_progress(folder, lines)]
+    rows["networks"] = [_networks(settings)]
+    rows["settings"] = _chosen_settings(folder)
+    found: dict[int, EvaluationScores] = {}
+    for step, scores in read_evaluation_scores(folder):
+        found[step] = {**found.get(step, {}), **scores}
+    if found:
+        step = max(found)
+        rows["scores"] = [f"at step {step:,}", *format_scores(found[step])]
+    best = folder.best.paths()
+    if best:
+        rows["best"] = [f"step {step_of(best[-1]):,}: {best[-1]}"]
+    rows["checkpoints"] = [str(path) for path in folder.checkpoints().paths()]
+    rows["pictures"] = [str(path) for name in PICTURES if (path := _newest_picture(folder.path / name))]
+    title = f"{folder.path}: {settings.arch} with {settings.loss} on {settings.data}, {settings.preset}"
+    return Description(title, {name: own for name, own in rows.items() if own}, folder)
+
+
+def _progress(folder: RunFolder, lines: Sequence[JsonObject]) -> str:
+    """State of a run, and how long it was trained."""
+    if not lines:
+        return folder.state
+    words = f"{folder.state}, step {lines[-1]['step']:,}, {lines[-1].get('kimg', 0.0):,.1f} kimg"
+    seconds = next((line["seconds"] for line in reversed(lines) if "seconds" in line), None)
+    return f"{words}, {describe_seconds(seconds)} of training" if isinstance(seconds, float) else words
+
+
+def _networks(settings: Settings) -> str:
+    """The images, and the sizes of the networks."""
+    import torch
+
+    from experiments.config.factory import build_networks
+
+    with torch.device("meta"):
+        networks = build_networks(settings)
+    counts = [sum(each.numel() for each in network.parameters()) for network in networks]
+    images = f"; images of {_images(settings)}" if settings.image_size else ""
+    return f"generator {counts[0]:,} parameters, critic {counts[1]:,}{images}"
+
+
+def _images(settings: Settings) -> str:
+    """The shape of the images of a run."""
+    height, width = settings.image_size or (1, 1)
+    return f"{height} × {width}, {settings.channels} channel{'s' * (settings.channels != 1)}"
+
+
+def _chosen_settings(folder: RunFolder) -> list[str]:
+    """Settings that were not left to their defaults, as flags."""
+    content = parse_json(read_regular_file(folder.config_file, MOST_CONFIG_BYTES))
+    entries: dict[str, Any] = content.get("settings") or {}
+    return [
+        f"{flag(name)}{'=' if '.' in name else ' '}{_words(entry.get('value'))}"
+        for name, entry in entries.items()
+        if isinstance(entry, dict) and str(entry.get("from")).startswith(GIVEN) and name not in NAMED
+    ]
+
+
+def _words(value: Any) -> str:
+    """The value of a setting, as it is typed."""
+    if isinstance(value, list):
+        return ",".join(map(_words, value))
+    if isinstance(value, dict):
+        return ",".join(f"{name}={_words(own)}" for name, own in value.items())
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _newest_picture(folder: Path) -> Path | None:
+    """The picture in a folder that was written last; None without one."""
+    pictures = [path for path in folder.glob("*.png") if path.name != "real.png"]
+    return max(pictures, key=lambda path: (path.stat().st_mtime, path.name), default=None)
+
+
+def _describe_sweep(path: Path) -> Description:
+    """Describes the folder of a sweep: how its runs ended. Raises UsageError where there is no run."""
+    runs = run_folders(path)
+    states: dict[str, list[str]] = {}
+    for run in runs:
+        states.setdefault(run.state.partition(":")[0], []).append(run.path.name)
+    rows = {f"{state} ({len(names)})": names for state, names in sorted(states.items())}
+    return Description(f"{path}: a folder with {len(runs)} run{'s' * (len(runs) != 1)}", rows)
+
+
+def _describe_checkpoint(path: Path) -> Description:
+    """Describes a checkpoint of a run."""
+    folder = RunFolder(path.absolute().parent.parent)
+    settings, state = folder.settings(), load_checkpoint(path)
+    title = f"{path}: checkpoint of {settings.arch} with {settings.loss} on {settings.data}"
+    rows = {"step": [f"{state['step']:,}, {state['seen'] / 1000:,.1f} kimg"], "run": [str(folder.path)]}
+    return Description(title, rows)
+
+
+def _describe_export(path: Path, role: Role) -> Description:
+    """Describes an exported network. Raises UsageError for a file that is none."""
+    network, settings, step, kimg, _ = open_export(path, role)
+    count = sum(each.numel() for each in network.parameters())
+    rows = {"network": [f"{role} of {settings.arch}, {count:,} parameters"]}
+    if settings.image_size:
+        rows["images"] = [_images(settings)]
+    if step is not None and kimg is not None:
+        rows["trained"] = [f"step {step:,}, {kimg:,.1f} kimg"]
+    return Description(f"{path}: exported {role}", rows)
+
+
+def _describe_published(path: Path) -> Description:
+    """Describes published weights. Raises UsageError for a file that holds none."""
+    content = read_published_file(path)
+    rows = {"file": [content.form, f"sha256 {content.sha256}"]}
+    if content.licence:
+        rows["licence"] = [content.licence]
+    rows["networks"] = [
+        f"{each.name}{f' ({each.class_name})' if each.class_name else ''}: "
+        f"{sum(tensor.numel() for tensor in each.tensors.values()):,} numbers in {len(each.tensors)} tensors"
+        for each in content.networks
+    ]
+    return Description(
+        f"{path}: weights, of which gans import {quote(str(path))} --out DIR makes a run", rows
+    )
