@@ -179,8 +179,8 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 @click.option(
     "--by-class",
     is_flag=True,
-    help="Score each class, too, by the metrics that can (fid, kid, …). Classes are the labels of a run with "
-    "--conditional, else those that --extractor classifier:NAME sees.",
+    help="Score each class, too, by the metrics that can (fid, kid, …). Classes are the labels of a "
+    "class-conditional run, else those that --extractor classifier:NAME sees.",
 )
 @setting_option("skip_bad")
 @setting_option("data_root")

@@ -89,7 +89,7 @@ def is_of_class(name: str) -> bool:
 
 def _flatten_classes(score: JsonObject) -> dict[str, float]:
     """Flattens scores within classes to numbers by name: `class/NAME`, or of several `class/NAME/recall`."""
-    found = {}
+    found: dict[str, float] = {}
     for name, entry in (score.get(BY_CLASS) or {}).items():
         own = {key: float(value) for key, value in entry.items() if key != "n"}
         found |= {f"{CLASS}/{name}/{key}" if len(own) > 1 else f"{CLASS}/{name}": own[key] for key in own}
