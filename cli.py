@@ -135,6 +135,10 @@ def main(arguments: list[str] | None = None) -> None:
             line, status = describe_error(error), 2 if isinstance(error, click.UsageError | UsageError) else 1
         if _may_print_error(line):
             log.error(f"gans: {line}")
+        if _has_others():
+            from experiments.core.processes import await_claims
+
+            await_claims()
         sys.exit(status)
 
 

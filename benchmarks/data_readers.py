@@ -16,6 +16,7 @@ from PIL import Image
 
 from benchmarks.whole_files import DCGAN, make_pictures
 from experiments.core.errors import usage_errors
+from experiments.data.core.index_cache import CHECKSUM_BYTES
 
 COUNT, SIZE = 4, (8, 8)
 
@@ -115,8 +116,14 @@ def make_index() -> None:
     for number, spec in enumerate(("wds:set.tar", "folder:pictures")):
         shutil.rmtree(Path(os.environ["GANS_CACHE"], "indices"), ignore_errors=True)
         read_pictures_of(spec)
-        (file, *_) = sorted(Path(os.environ["GANS_CACHE"], "indices").iterdir())
-        shutil.copy(file, f"index-{number}")
+        shutil.copy(find_index(is_of_tar=number == 0), f"index-{number}")
+
+
+def find_index(is_of_tar: bool) -> Path:
+    """Finds the index of a tar file in the cache, which has a row for each image, or that of headers."""
+    files = sorted(Path(os.environ["GANS_CACHE"], "indices").iterdir())
+    rows = {file: json.loads(file.read_bytes()[CHECKSUM_BYTES:]) for file in files}
+    return next(file for file in files if isinstance(rows[file][0], list) == is_of_tar)
 
 
 def read_pictures_of(spec: str) -> torch.Tensor:
@@ -138,8 +145,7 @@ def read_index(number: int, spec: str) -> Callable[[], object]:
         folder = Path(os.environ["GANS_CACHE"], "indices")
         shutil.rmtree(folder, ignore_errors=True)
         expected = read_pictures_of(spec)
-        for file in folder.iterdir():
-            shutil.copy(f"index-{number}", file)
+        shutil.copy(f"index-{number}", find_index(is_of_tar=number == 0))
         if not torch.equal(read_pictures_of(spec), expected):
             raise FaultError("other samples from a damaged index")
 

@@ -45,11 +45,13 @@ def refuse_idle_options(stack: SettingsStack) -> None:
     if is_adaptive(values):
         return
     for name in critic_augmentations_of(values):
+        if not registry.load("critic-augmentation", name).takes_probability:
+            continue
         for option in fields(AdaptiveOptions):
             if stack.sources.get(f"{name}.{option.name}") == "flag":
                 raise UsageError(
-                    f"--set {name}.{option.name} has no meaning where the probability of {name} does not "
-                    f"follow the critic's logits; take --critic-augment {name}"
+                    f"--set {name}.{option.name} has no meaning where the probability of {name} is given "
+                    "and does not follow the critic's logits; leave it out"
                 )
 
 

@@ -45,7 +45,8 @@ class SettingsStack:
             values = {**values, "kimg": None}
         elif values.get("kimg") is not None and values.get("steps") is None:
             values = {**values, "steps": None}
-        for name, value in flatten(origin, values):
+        # A strength by its own key comes after `regularizers`, wherever it stands.
+        for name, value in sorted(flatten(origin, values), key=lambda each: bool(regularizer_of(each[0]))):
             if regularizer := regularizer_of(name):
                 name, value = "regularizers", {**dict(self.values["regularizers"]), regularizer: value}
                 self.values[name] = tuple(each for each in _read(origin, name, value) if each[1] != 0)

@@ -12,7 +12,14 @@ import pickle
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+    suppress,
+)
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -45,11 +52,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SECONDS_TO_JOIN = 120.0
+SECONDS_TO_CLAIM, PAUSE = 3.0, 0.02
 SECONDS_TO_WAIT = 3600.0  # for what one process does while the others wait
 LOST = "a process of this run was lost; the same command, or torchrun's restart, goes on from its checkpoint"
 CUT = re.compile(
     r"connection (closed|reset)|closed by peer|timed out|timeout|broken pipe|remote process", re.I
 )
+CLAIMS = "claims"  # key of the number of processes that have failed
 _by_itself = False  # whether this process does what no other may wait for
 _store: PrefixStore | None = None  # through which the processes can still talk where one of them is lost
 
@@ -159,9 +168,21 @@ def claim_error_line(line: str) -> bool:
     if _store is None:
         return True
     try:
-        return _store.add(hashlib.sha256(line.encode()).hexdigest(), 1) == 1
+        is_claimed = _store.add(hashlib.sha256(line.encode()).hexdigest(), 1) == 1
+        _store.add(CLAIMS, 1)
+        return is_claimed
     except RuntimeError:  # the process that keeps the store is gone
         return True
+
+
+def await_claims() -> None:
+    """Waits a moment in the first process, with which the store ends: others that fail alike claim lines."""
+    if _store is None or os.environ.get("RANK") != "0":
+        return
+    end = time.monotonic() + SECONDS_TO_CLAIM
+    with suppress(RuntimeError):
+        while _store.add(CLAIMS, 0) < int(os.environ["WORLD_SIZE"]) and time.monotonic() < end:
+            time.sleep(PAUSE)
 
 
 def any_over_ranks(asks: bool) -> bool:

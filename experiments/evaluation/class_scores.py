@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.core.console import describe_error
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.processes import from_first
@@ -87,19 +88,26 @@ class ClassScorer:
             options: of the metric, for all samples.
             samples: whose features were taken.
         """
+        try:
+            self.found[name, suffix] = self._score(metric, options, reference, samples)
+        except Exception as error:  # whatever it is, the score of all samples must not be lost
+            self.found[name, suffix] = ClassScores({}, [f"no scores within classes: {describe_error(error)}"])
+
+    def _score(
+        self, metric: Metric, options: Any, reference: ReferenceFeatures, samples: SampleSet
+    ) -> ClassScores:
         fakes, reals, names = samples.labels, reference.samples.labels, reference.samples.data.classes
         if fakes is None or reals is None:
             check_classes(False, self.extractor, reference.samples)
             names = self.extractor.classes
             fakes, reals = torch.cat(self._likeliest), reference.likeliest
         sides = ClassedVectors(reference.vectors, reals), ClassedVectors(torch.cat(self._vectors), fakes)
-        found = from_first(lambda: score_classes(type(metric), options, *sides, names))
-        self.found[name, suffix] = found
+        return from_first(lambda: score_classes(type(metric), options, *sides, names))
 
     def record(self, name: str, suffix: str) -> JsonObject:
         """The part of a score's record on its scores within classes; empty for a metric without."""
         found = self.found.get((name, suffix))
-        return {"by_class": found.record} if found else {}
+        return {"by_class": found.record} if found and found.record else {}
 
     def remarks(self, name: str, suffix: str) -> Sequence[str]:
         """Caveats for a reader of these scores, a line each."""
@@ -156,7 +164,7 @@ def check_classes(is_labelled: bool, extractor: Extractor, reals: DataSamples) -
     """Checks that the classes of samples are known: by their labels, or by the extractor.
 
     Args:
-        is_labelled: whether the generator takes labels.
+        is_labelled: whether the generator takes labels, and the real ones have them.
 
     Raises UsageError otherwise.
     """
@@ -166,7 +174,7 @@ def check_classes(is_labelled: bool, extractor: Extractor, reals: DataSamples) -
     if not reals.is_images or not own:
         raise UsageError(f"--by-class needs classes, and {reals.name} has none")
     raise UsageError(
-        f"--by-class needs the class of each sample: the generator was not trained with --conditional, and "
+        f"--by-class needs the class of each sample: the samples or {reals.name} have no labels, and "
         f"extractor {extractor.name} does not know the classes of {reals.name}; take --extractor "
         f"classifier:NAME, made by: {training_command(reals)}"
     )
@@ -189,5 +197,8 @@ def _statistics(vectors: Tensor) -> Statistics:
 
 
 def _printable(name: str, index: int) -> str:
-    """The name of a class among its scores: its number where it cannot be printed, or is long."""
-    return name if name.isprintable() and 0 < len(name) <= LONGEST_NAME else str(index)
+    """The name of a class among its scores: cut, and with its number, where it is long or not printable."""
+    if name.isprintable() and 0 < len(name) <= LONGEST_NAME:
+        return name
+    shown = "".join(sign for sign in name if sign.isprintable())[: LONGEST_NAME - 10]
+    return f"{shown}… ({index})"

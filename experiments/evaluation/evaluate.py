@@ -114,7 +114,7 @@ class Evaluator:
                     raise UsageError(f"metric {metric} {fault}")
         self._check_best(best, kinds, tasks)
         if self.by_class:
-            self._check_by_class(settings.conditional, kinds, tasks)
+            self._check_by_class(settings.classes if settings.conditional else None, kinds, tasks)
         self.task_metrics = [
             TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples, self.by_class)
             for task in tasks
@@ -196,9 +196,13 @@ class Evaluator:
             )
 
     def _check_by_class(
-        self, is_labelled: bool, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
+        self, classes: int | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
     ) -> None:
-        """Checks that scores within classes can be computed; raises UsageError otherwise."""
+        """Checks that scores within classes can be computed; raises UsageError otherwise.
+
+        Args:
+            classes: number of classes of a generator that takes labels; None for another.
+        """
         if not any(kind.by_class for kind in kinds.values()):
             names = registry.names("metric")
             able = [name for name in names if registry.load("metric", name).by_class]
@@ -206,7 +210,14 @@ class Evaluator:
                 f"--by-class: {', '.join(kinds)} score no classes by themselves; add one of {', '.join(able)}"
             )
         for task in tasks:
-            check_classes(is_labelled, self.extractor, task.reals)
+            for reals in (each.samples for each in task.references):
+                is_told = classes is not None and reals.labels is not None
+                check_classes(is_told, self.extractor, reals)
+                if is_told and classes != len(reals.data.classes):
+                    raise UsageError(
+                        f"--by-class: the generator makes {classes} classes, and {reals.name} has "
+                        f"{len(reals.data.classes)}; leave it out"
+                    )
 
     def ranking_key(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
         """Numbers that order generators, the larger the better.

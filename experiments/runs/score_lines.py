@@ -17,7 +17,7 @@ from experiments.core.files import open_regular_file, parse_json
 
 MOST_BYTES = 256 * 2**20  # of a file: lines by the hundred thousand
 MOST_LINES = 1_000_000  # of a file: 25 million steps of training
-MOST_LINE_BYTES = 2**18
+MOST_LINE_BYTES = 2**21  # scores of 200 classes by all metrics are within it
 MOST_VALUES = 3_000_000  # that are held of a file, at about 70 bytes: 150,000 lines of training
 LINE_VALUES = 4  # values that take as much memory as a line without any
 MOST_REMARKS = 20  # about one file; further ones are counted

@@ -172,7 +172,11 @@ def _class_tables(scores: EvaluationScores) -> list[str]:
             or ("",)
         ]
         several = {name for name, _ in columns if [each for each, _ in columns].count(name) > 1}
-        header = [key if name in several else name for name, key in columns]
+        keys = [key for _, key in columns]
+        header = [
+            (key if keys.count(key) == 1 else f"{name}/{key}") if name in several else name
+            for name, key in columns
+        ]
         rows = [["class", "samples", "real", *header]]
         for label, *own in counts:
             entries = [by_name[name][label].get(key) for name, key in columns]

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from experiments.trackers.core.tracker import TrackedRun, Tracker
 LONGEST_VALUE = 500  # characters of a setting; recent versions take 6,000, older servers no more than this
 MOST_MEMORY_BYTES = 2**16  # of the file with the id of a run
 MOST_WORDS = 100  # settings and tags in one request
+OTHER_SIGNS = re.compile(r"[^\w./ :-]")  # which it takes in no name
 STATUS = {0: "FINISHED", 130: "KILLED"}
 REMEDY = 'pip install "gans[mlflow]"'
 
@@ -54,7 +56,11 @@ class MlflowTracker(Tracker):
         from mlflow.entities import Metric, RunTag
 
         now, images = round(time.time() * 1000), round(scores["kimg"] * 1000)
-        metrics = [Metric(name, value, now, images) for name, value in scores.items() if name != "kimg"]
+        metrics = [
+            Metric(OTHER_SIGNS.sub("_", name), value, now, images)
+            for name, value in scores.items()
+            if name != "kimg"
+        ]
         self._client.log_batch(self._run_id, metrics=metrics)
         record = self._provenance(scores)
         for tags in _batches([RunTag(name, _text(value)) for name, value in record.items()]):

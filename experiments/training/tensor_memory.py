@@ -40,10 +40,6 @@ class TensorMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for each in tensors:
             self._count(each.untyped_storage())
 
-    def forget_peak(self) -> None:
-        """Begins anew with the most, from what there is now."""
-        self.peak = self._now
-
     def _count(self, storage: torch.UntypedStorage) -> None:
         """Counts a storage until it is freed."""
         key = storage._cdata

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metrics.core.neighbours import NARROW, TILE
 
+ROUNDING = 2.0**-17  # most that float32 loses of such a product, as a share of the squared norms
 SPARE = 8  # candidates beside the nearest, whose order float32 may confuse
 LEAST_IN_CELL = 10  # samples of either side, below which a cell of `copying_score` says nothing
 
@@ -17,7 +18,8 @@ def nearest(vectors: Tensor, reference: Tensor, count: int = 1) -> tuple[Tensor,
 
     They are found by `|x|² + |y|² − 2 xᵀy`, and their distances computed anew from differences: that of a
     copy is 0, and not what cancellation leaves. Of more than `NARROW` features, that product is made in
-    float32, which takes half the time, and some more candidates are looked at.
+    float32, which takes half the time: some more candidates are looked at, and where a vector that is none of
+    them might be nearer, by what float32 leaves of the product, it is made again in float64.
 
     Args:
         vectors, reference: `(N, D)` and `(M, D)`, M at least `count`.
@@ -32,14 +34,28 @@ def nearest(vectors: Tensor, reference: Tensor, count: int = 1) -> tuple[Tensor,
     left, right = (x.float(), y.float()) if is_wide else (x, y)
     candidates = min(count + SPARE * is_wide, len(y))
     norms, found = right.square().sum(dim=1), []
+    slack = ROUNDING * float(norms.max()) if candidates < len(y) and is_wide else 0.0
     for rows, product_rows in zip(torch.split(x, TILE), torch.split(left, TILE), strict=True):
         products = torch.addmm(norms, product_rows, right.T, alpha=-2)
-        near = products.topk(candidates, largest=False).indices
-        exact = (rows[:, None] - y[near]).norm(dim=2)
-        order = exact.argsort(dim=1, stable=True)[:, :count]
-        found.append((exact.gather(1, order), near.gather(1, order)))
+        values, near = products.topk(candidates, largest=False)
+        exact, near = _sorted_by_distance(rows, y, near, count)
+        if slack:
+            own = rows.square().sum(dim=1)
+            is_unsure = values[:, -1] + own - slack - ROUNDING * own < exact[:, -1].square()
+            if is_unsure.any():
+                again = torch.addmm(y.square().sum(dim=1), rows[is_unsure], y.T, alpha=-2)
+                again = again.topk(candidates, largest=False).indices
+                exact[is_unsure], near[is_unsure] = _sorted_by_distance(rows[is_unsure], y, again, count)
+        found.append((exact, near))
     distances, indices = zip(*found, strict=True)
     return torch.cat(distances), torch.cat(indices)
+
+
+def _sorted_by_distance(x: Tensor, y: Tensor, candidates: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The nearest of the candidates `(N, K)` for each vector, with their distances, ascending."""
+    exact = (x[:, None] - y[candidates]).norm(dim=2)
+    order = exact.argsort(dim=1, stable=True)[:, :count]
+    return exact.gather(1, order), candidates.gather(1, order)
 
 
 def authentic(vectors: Tensor, training: Tensor) -> Tensor:

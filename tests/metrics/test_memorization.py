@@ -81,6 +81,19 @@ def test_nearest_are_those_of_all_differences(width: int) -> None:
     assert distances[1, 0] == 0 and indices[0].tolist() == [0, 1]
 
 
+def test_neighbours_that_float32_cannot_tell_apart() -> None:
+    """Clusters whose width is less than what it leaves of the product, each of more than the candidates."""
+    random = torch.Generator().manual_seed(0)
+    centres = torch.randn(5, 200, generator=random, dtype=torch.float64).repeat_interleave(60, dim=0)
+    reference = centres + 1e-4 * torch.randn(300, 200, generator=random, dtype=torch.float64)
+    fresh = centres + 1e-4 * torch.randn(300, 200, generator=random, dtype=torch.float64)
+    assert (nearest(reference, reference)[0] == 0).all(), "copies"
+    expected = (fresh[:, None] - reference).norm(dim=2).topk(2, largest=False)
+    distances, indices = nearest(fresh, reference, 2)
+    assert torch.equal(indices, expected.indices)
+    assert torch.allclose(distances, expected.values, rtol=1e-9)
+
+
 def test_exchange_is_fair_whatever_the_weights_are() -> None:
     """Of random labels as the true ones, a twentieth has a probability of at most a twentieth."""
     random = torch.Generator().manual_seed(3)

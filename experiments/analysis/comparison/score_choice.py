@@ -107,6 +107,7 @@ def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) 
         return usual, metric_of, score_name
 
     alike = [name for name in directional_scores(marks) if metric in words(name)]
+    alike = [name for name in alike if not is_of_class(name) or words(name)[0] == metric]
     alike = [name for name in alike if words(name)[0] == metric] or alike
     evaluations = {id(marks[name][-1].entry) for name in alike}
     return alike[0] if metric not in marks and len(evaluations) == 1 else metric

@@ -21,7 +21,8 @@ NODE = struct.Struct("<HHHH")
 BRANCH, LEAF, META_PAGE = 1, 2, 8
 LARGE_VALUE = 1  # flag of a node
 NO_PAGE = 2**64 - 1
-INTEGER_KEYS = 8  # flag of the table of free pages, which has no others
+INTEGER_KEYS = 8  # flag of the table of free pages
+SINGLE_FILE = 0x4000  # flag beside it, of a database that is a file and not a folder
 PAGE_SIZES = [2**power for power in range(9, 17)]
 MOST_LEVELS = 31  # that the library can go down
 
@@ -75,7 +76,7 @@ def _parse_meta(content: bytes) -> Meta:
         raise DamagedDatabaseError("is no database of LMDB, or is damaged: fetch it anew")
     if version != VERSION:
         raise DamagedDatabaseError(f"has version {version} of LMDB's format, not {VERSION}: write it anew")
-    if page_size not in PAGE_SIZES or free_flags != INTEGER_KEYS or main_flags:
+    if page_size not in PAGE_SIZES or free_flags & ~SINGLE_FILE != INTEGER_KEYS or main_flags:
         raise DamagedDatabaseError("is damaged, or has keys of a kind that is not read: write it anew")
     return Meta(page_size, *rest)
 

@@ -37,7 +37,10 @@ def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | st
         step = 1 if first is None else -(-len(names) * first.size // MOST_VALUES)
         read = (each for each in _map(_read, store, names[::step]) if each is not None)
         found = [each.reshape(-1, each.shape[2]) for each in read]
-    found = [each for each in found if each.shape[1] == found[0].shape[1]]  # opening the set refuses others
+    if by_channel:  # opening the set refuses others
+        found = [each for each in found if each.shape[1] == found[0].shape[1]]
+    else:  # grey and colour may stand side by side
+        found = [each.reshape(-1, 1) for each in found]
     values = np.concatenate(found) if found else np.zeros((1, 1))
     ends = np.percentile(values, shares or [0, 100], axis=0 if by_channel else None).reshape(2, -1)
     for channel, (low, high) in enumerate(ends.T):
@@ -69,9 +72,11 @@ class ChannelSurvey(NamedTuple):
 def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | None) -> tuple[str, ...]:
     """Makes remarks on array pictures: values that the range clips, and channels that are constant."""
 
+    by_channel = units.range if units and len(units.range) > 2 else ()
+
     def survey(store: Store, name: str) -> ChannelSurvey | None:
         values = _read(store, name)
-        if values is None:
+        if values is None or (by_channel and len(by_channel) != 2 * values.shape[2]):
             return None
         outside = (values < units.low) | (values > units.high) if units else np.zeros(values.shape, bool)
         return ChannelSurvey(outside.mean(axis=(0, 1)), values.min(axis=(0, 1)), values.max(axis=(0, 1)))

@@ -77,18 +77,25 @@ def import_weights(files: Sequence[Path], out: Path, wishes: Wishes = Wishes()) 
     not fit, and for a folder that holds more than a killed import; RunError where it cannot be written.
     """
     folder = RunFolder(out)
-    was_killed = folder.is_imported and not folder.is_finished
-    if not folder.is_free and not was_killed:
-        raise UsageError(f"--out {out}: the folder is not empty; take another --out")
+    _check_folder(folder)
     contents = [read_published_file(path) for path in files]
     found = build_published(contents, wishes)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with folder.lock():
+            _check_folder(folder)  # again: another import may have come to its end
             _write(folder, found, contents)
     except OSError as error:
         raise RunError(f"cannot write {out}: {error.strerror or error}; take another --out") from error
     return folder
+
+
+def _check_folder(folder: RunFolder) -> None:
+    """Checks that a folder is free, or holds what a killed import left. Raises UsageError."""
+    has_scores = folder.scores_file.exists() or folder.evaluation_file.exists()
+    was_killed = folder.is_imported and not folder.is_finished and not has_scores
+    if not folder.is_free and not was_killed:
+        raise UsageError(f"--out {folder.path}: the folder is not empty; take another --out")
 
 
 def build_published(contents: Sequence[PublishedFile], wishes: Wishes = Wishes()) -> Networks:

@@ -50,11 +50,11 @@ def test_probabilities() -> None:
         ({"ada.target": 0.5}, "--set ada.target has no meaning without critic-augmentation ada"),
         (
             {"critic_augment": "ada:0.2", "ada.target": 0.5},
-            "--set ada.target has no meaning where the probability of ada does not follow",
+            "--set ada.target has no meaning where the probability of ada is given",
         ),
         (
             {"critic_augment": "ada", "schedule": "ada=linear:0:0.5", "ada.kimg": 5.0},
-            "--set ada.kimg has no meaning where the probability of ada does not follow",
+            "--set ada.kimg has no meaning where the probability of ada is given",
         ),
         (
             {"critic_augment": "ada:0.2", "schedule": "ada=linear:0:1"},

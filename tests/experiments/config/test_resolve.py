@@ -54,6 +54,10 @@ def test_a_strength_is_an_option_as_well() -> None:
     assert resolve(wgan, {"weight_clip": {"weight": 0.1}}, "f.json").settings.regularizers == (
         ("weight-clip", 0.1),
     )
+    both = ({"lecam": {"weight": 0.3}}, {"regularizers": {"drift": 0.1}})
+    for one, other in (both, both[::-1]):
+        found = resolve({"arch": "dcgan"}, {**one, **other}, "f.json").settings.regularizers
+        assert found == (("drift", 0.1), ("lecam", 0.3)), "in any order"
     assert resolve({**wgan, "weight-clip.weight": 0}, weight, "f.json").settings.regularizers == ()
     with pytest.raises(UsageError, match="weight-clip=x: the strength must be a number"):
         resolve({**wgan, "weight-clip.weight": "x"})

@@ -268,3 +268,12 @@ def test_without_openexr_the_package_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     with pytest.raises(ValueError, match=r"pip install 'gans\[exr\]'"):
         opened(tmp_path)
+
+
+def test_a_file_with_other_channels_than_the_range_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", VALUES[:, :3])
+    np.save(root / "3.npy", VALUES[3, :2])
+    for value_range in ("auto,each", "0,40,0,40,0,40"):
+        access = DataAccess(stream=True, options={"data.range": value_range})
+        with pytest.raises(ValueError, match=r"3\.npy"):
+            fetched(open_source(f"folder:{root}", access).open((8, 8), None, "crop"))

@@ -40,6 +40,16 @@ def pictures(*seeds: int) -> torch.Tensor:
     return torch.stack([each.view(8, 8, 3).permute(2, 0, 1) for each in pixels])
 
 
+def test_a_database_in_a_single_file(tmp_path: Path) -> None:
+    """Which keeps that it is one among its flags."""
+    database = lmdb.open(str(tmp_path / "set.mdb"), map_size=2**24, subdir=False)
+    with database.begin(write=True) as writing:
+        for seed in range(3):
+            writing.put(f"{seed}".encode(), png(seed))
+    database.close()
+    assert torch.equal(fetched(opened(tmp_path / "set.mdb")), pictures(0, 1, 2))
+
+
 @BOTH
 def test_a_database_is_a_folder_bit_for_bit(
     tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch

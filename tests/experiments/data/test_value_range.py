@@ -181,6 +181,16 @@ def test_auto_takes_the_extremes_of_all_training_images(tmp_path: Path) -> None:
     assert fetched(source.open_held_out((2, 2), None, "auto"))[0, 0, 0].tolist() == [0, 255]
 
 
+def test_percentiles_are_those_of_grey_and_colour_alike(tmp_path: Path) -> None:
+    """The first image, of 8 bits and in colour, is none of those that the range is for."""
+    Image.new("RGB", (2, 2), (1, 2, 247)).save(tmp_path / "0.png")
+    for number in range(1, 6):
+        write_grey(tmp_path / f"{number}.png", 1000, 3000)
+    options = {"data.range": "p50,p90", "data.depth": "uint8"}
+    found = open_source(f"folder:{tmp_path}", DataAccess(options=options)).found_options().range
+    assert found == (1000, 3000)
+
+
 def write_grey(file: Path, *values: int) -> None:
     file.parent.mkdir(exist_ok=True)
     Image.fromarray(np.array([values] * 2, np.uint16)).save(file)

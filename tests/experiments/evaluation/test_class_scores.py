@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core import registry
-from experiments.evaluation.class_scores import ClassedVectors, score_classes
+from experiments.evaluation.class_scores import LONGEST_NAME, ClassedVectors, _printable, score_classes
 from experiments.evaluation.features import ExtractorOptions, open_extractor
 from experiments.evaluation.sample_sets import GeneratedSamples, data_of_run
 from experiments.runs.generator import load
@@ -154,6 +154,37 @@ def test_table_record_and_flat_scores(gans: Gans, labelled: Path) -> None:
     assert table[-1].startswith("rare") and table[-1].count("too few") == 3
 
 
+def test_a_failure_within_classes_loses_no_other_score(
+    gans: Gans, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr("experiments.evaluation.class_scores.score_classes", fail)
+    outcome = gans(f"evaluate {labelled} --extractor random-vgg --metrics fid --by-class --json")
+    assert outcome.status == 0 and "no scores within classes: RuntimeError: no memory" in outcome.err
+    (score,) = json.loads(outcome.out).values()
+    assert score["value"] > 0 and "by_class" not in score
+
+
+def test_names_of_classes_are_told_apart() -> None:
+    long = "x" * 60
+    names = [long, f"{long}y", "2", "\n", "dark"]
+    shown = [_printable(name, index) for index, name in enumerate(names)]
+    assert len(set(shown)) == 5 and shown[2] == "2" and shown[4] == "dark"
+    assert all(len(name) <= LONGEST_NAME and name.isprintable() for name in shown)
+
+
+def test_a_bare_name_is_that_of_all_samples(gans: Gans, labelled: Path) -> None:
+    """Also where scores within classes are of another evaluation."""
+    words = f"evaluate {labelled} --extractor random-vgg --metrics precision-recall"
+    assert gans(f"{words} --by-class").status == 0
+    assert gans(f"{words} -n 150").status == 0
+    outcome = gans(f"compare {labelled} {labelled} --metric recall --json")
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["chosen"]["metric"] == "precision-recall/recall"
+
+
 def test_scores_of_a_class_compare_between_runs(gans: Gans, labelled: Path) -> None:
     metrics = "--extractor random-vgg --metrics kid,precision-recall --set kid.subset_size=100"
     for seed in (0, 1):
@@ -198,7 +229,7 @@ def test_what_has_no_classes_is_refused(gans: Gans, refused: Any, labelled: Path
     words = SMALL.removesuffix(" --conditional")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {words} --out plain").status == 0
     plain = "evaluate plain --extractor random-vgg --by-class"
-    refused(2, ("--by-class", "--conditional", "train-classifier --data"), plain)
+    refused(2, ("--by-class", "no labels", "train-classifier --data"), plain)
     refused(2, ("--by-class", "has none"), f"evaluate {finished} --metrics fid --by-class")
     others = f"evaluate {labelled} --extractor random-vgg --metrics path-length --by-class"
     refused(2, ("--by-class", "fid", "kid"), others)

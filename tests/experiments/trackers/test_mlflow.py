@@ -13,6 +13,7 @@ import pytest
 
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import read_evaluation_scores
+from experiments.trackers.mlflow import OTHER_SIGNS
 
 pytest.importorskip("sqlalchemy", reason="needs gans[mlflow]")
 mlflow = pytest.importorskip("mlflow.tracking", reason="needs gans[mlflow]")
@@ -150,3 +151,12 @@ def test_a_strangers_store_puts_no_picture_elsewhere(
     outcome = gans("run --resume run")
     assert outcome.status == 0 and "elsewhere; remove that folder" in outcome.err
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_names_of_classes_are_written_as_it_takes_them() -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    name = "metric/fid-random-vgg/class/tench, Tinca tinca (it's a fish) + more"
+    taken = OTHER_SIGNS.sub("_", name)
+    _validate_metric_name(taken)
+    assert taken.startswith("metric/fid-random-vgg/class/tench_ Tinca tinca ")

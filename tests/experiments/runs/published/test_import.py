@@ -75,6 +75,10 @@ def test_a_killed_import_is_made_anew(imported: Path, gans: Gans) -> None:
     assert {file.name: file.read_bytes() for file in imported.iterdir()} == whole
     assert gans(f"import {SNAPSHOT} --out {imported}").status == 2  # what is whole stays
 
+    (imported / "generator.safetensors").unlink()
+    (imported / "evaluation.jsonl").write_text("")  # scores of these weights
+    assert gans(f"import {SNAPSHOT} --out {imported}").status == 2
+
     imported.rename(imported.with_name("other"))
     imported.mkdir()
     (imported / ".import.json.1a52946c.partial").write_bytes(b"half")
