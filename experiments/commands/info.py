@@ -29,7 +29,7 @@ def info(path: Path, as_json: bool, debug: bool) -> None:
 
     Of a run: its state, the settings that were chosen, its newest scores, pictures, and what to type next.
     """
-    from experiments.runs.description import describe_path
+    from experiments.analysis.description import describe_path
 
     description = describe_path(path)
     rows = dict(description.rows)

@@ -1,6 +1,5 @@
 """Description of a path: a run, a sweep, a checkpoint, an exported network, or published weights."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,13 @@ from experiments.core.errors import UsageError
 from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings, flag
+from experiments.core.value_format import format_value
 from experiments.runs.checkpoint import load_checkpoint, step_of
-from experiments.runs.export import Role, open_export
+from experiments.runs.export import open_export
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.runs.published.files import read_published_file
 from experiments.runs.scores import EvaluationScores, format_scores, read_evaluation_scores
+from experiments.runs.weights import Role
 
 GIVEN = ("flag", "config")  # beginnings of the sources of settings that somebody chose
 NAMED = ("arch", "loss", "data", "preset", "device", "seed")  # which the title says, or any run has
@@ -116,20 +117,20 @@ def _chosen_settings(folder: RunFolder) -> list[str]:
     """Settings that were not left to their defaults, as flags."""
     content = parse_json(read_regular_file(folder.config_file, MOST_CONFIG_BYTES))
     entries: dict[str, Any] = content.get("settings") or {}
+    values = folder.settings().to_dict()
     return [
-        f"{flag(name)}{'=' if '.' in name else ' '}{_words(entry.get('value'))}"
+        _as_flag(name, values[name])
         for name, entry in entries.items()
-        if isinstance(entry, dict) and str(entry.get("from")).startswith(GIVEN) and name not in NAMED
+        if isinstance(entry, dict) and str(entry.get("from")).startswith(GIVEN)
+        if values.get(name) is not None and name not in NAMED
     ]
 
 
-def _words(value: Any) -> str:
-    """The value of a setting, as it is typed."""
-    if isinstance(value, list):
-        return ",".join(map(_words, value))
-    if isinstance(value, dict):
-        return ",".join(f"{name}={_words(own)}" for name, own in value.items())
-    return value if isinstance(value, str) else json.dumps(value)
+def _as_flag(name: str, value: Any) -> str:
+    """A setting or option as it is typed."""
+    if isinstance(value, bool) and "." not in name:
+        return flag(name) if value else flag(name).replace("--", "--no-", 1)
+    return f"{flag(name)}{'=' if '.' in name else ' '}{format_value(value, name)}"
 
 
 def _newest_picture(folder: Path) -> Path | None:
