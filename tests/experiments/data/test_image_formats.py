@@ -158,7 +158,7 @@ def test_headers_are_read_without_decoding(
 
     monkeypatch.setattr(image_files, "read_header", note)
     fetched(Folder(str(tmp_path)).open((16, 8), 3, "auto"))
-    assert headers == ["0.jpg"]
+    assert not headers
 
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "tiff"])
