@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.completion import files_or
 from experiments.commands.evaluate import add_extraction_options, read_extractor_options
 from experiments.commands.options import check_options, read_options, setting_option
 from experiments.core.console import progress_bars
@@ -17,7 +18,7 @@ log = logging.getLogger("gans")
 
 
 @click.command(short_help="Look for copied data and lost modes.")
-@click.argument("run")
+@click.argument("run", shell_complete=files_or())
 @click.option("--out", metavar="FILE.png", help="Picture of the closest pairs; default: in RUN/plots.")
 @click.option("--force", is_flag=True, help="Write over what is there already.")
 @setting_option("skip_bad")

@@ -5,6 +5,7 @@ import logging
 
 import click
 
+from experiments.commands.completion import files_or
 from experiments.commands.options import debug_option, force_option, json_option
 from experiments.core.errors import UsageError
 
@@ -16,7 +17,7 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
 
 
 @click.command(short_help="Compare settings by a score over the seeds.")
-@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
 @click.option(
@@ -85,7 +86,7 @@ def parse_setting_names(words: str) -> list[str]:
 
 
 @click.command(short_help="Write an HTML report of runs.")
-@click.argument("runs", nargs=-1, metavar="RUN…")
+@click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
 @click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)

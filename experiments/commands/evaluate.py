@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.completion import files_or, names_of
 from experiments.commands.options import (
     Command,
     Decorator,
@@ -71,6 +72,7 @@ def add_extraction_options(count_help: str) -> Decorator:
         click.option(
             "--extractor",
             metavar="NAME",
+            shell_complete=names_of("extractor"),
             help="Feature extractor (gans list extractors); default: the best whose weights are here.",
         ),
         click.option("-n", "count", type=count, metavar="N", help=count_help),
@@ -103,8 +105,8 @@ def add_format_options(default: str) -> Decorator:
 
 
 @click.command(short_help="Compute the Fréchet distance of two sets.")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=files_or("data"))
+@click.argument("b", shell_complete=files_or("data"))
 @add_format_options("that of a generator on the other side, else the data's own")
 @add_extraction_options(BOTH_COUNTS)
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
@@ -126,7 +128,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 
 
 @click.command(short_help="Write feature statistics for gans fid.")
-@click.argument("spec")
+@click.argument("spec", shell_complete=files_or("data"))
 @out_option("FILE.npz")
 @add_format_options(OF_DATA)
 @add_extraction_options("Largest number of samples; default: 50,000.")
@@ -151,11 +153,12 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 
 
 @click.command(short_help="Score a generator against its data.")
-@click.argument("run")
+@click.argument("run", shell_complete=files_or())
 @click.option(
     "--metrics",
     default="",
     metavar="NAME,…",
+    shell_complete=names_of("metric"),
     help="Metrics (gans list metrics); default: fid,kid,precision-recall for images, with l1,psnr,ssim where "
     "a run translates and the truth is known; modes for ring8 and grid25.",
 )

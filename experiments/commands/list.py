@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.completion import complete_words
 from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -16,7 +17,14 @@ KINDS |= {kind.plural: name for name, kind in registry.KINDS.items() if kind.plu
 
 
 @click.command("list", short_help="List architectures, losses, data and others.")
-@click.argument("what", required=False, metavar="[KIND|NAME]")
+@click.argument(
+    "what",
+    required=False,
+    metavar="[KIND|NAME]",
+    shell_complete=lambda context, parameter, incomplete: complete_words(
+        [*KINDS, *(name for kind in KINDS.values() for name in registry.plugin_names(kind))], incomplete
+    ),
+)
 @plugin_option
 @json_option
 @debug_option

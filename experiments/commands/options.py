@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from experiments.commands.completion import complete_setting
 from experiments.commands.help_sections import SECTION_OF, SectionedOption, write_sections
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -52,6 +54,13 @@ class SettingType(WordType):
         super().__init__(metavar or "text", lambda value: read_setting(setting, value))
         read = SHORT_FLAGS[setting].read if setting in SHORT_FLAGS else FIELDS[setting].metadata["read"]
         self.bounds = getattr(read, "bounds", "")
+        self.setting = setting
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Completes names of plug-ins, and the words of a choice."""
+        return complete_setting(self.setting, self.name, incomplete)
 
 
 class WordOption(SectionedOption):

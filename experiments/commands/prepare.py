@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.completion import files_or
 from experiments.commands.options import (
     check_options,
     debug_option,
@@ -23,7 +24,7 @@ log = logging.getLogger("gans")
 
 
 @click.command(short_help="Resize a data set once, into a zip file.")
-@click.argument("spec")
+@click.argument("spec", shell_complete=files_or("data"))
 @setting_option("image_size")
 @setting_option("channels", "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA); default: the data's own.")
 @setting_option("fit")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from experiments.commands.completion import files_or, names_of
 from experiments.commands.options import collect_settings
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
@@ -29,10 +30,26 @@ HELPS = {  # where those of a single run are not true
 }
 SEARCH_OPTIONS = (
     click.option(
-        "--arch", "architectures", metavar="NAME,…", help=f"Architectures; default: {Settings.arch}."
+        "--arch",
+        "architectures",
+        metavar="NAME,…",
+        shell_complete=names_of("architecture"),
+        help=f"Architectures; default: {Settings.arch}.",
     ),
-    click.option("--loss", "losses", metavar="NAME,…", help="Losses; default: the architecture's."),
-    click.option("--data", "sets", metavar="SPEC,…", help="Data; default: the architecture's."),
+    click.option(
+        "--loss",
+        "losses",
+        metavar="NAME,…",
+        shell_complete=names_of("loss"),
+        help="Losses; default: the architecture's.",
+    ),
+    click.option(
+        "--data",
+        "sets",
+        metavar="SPEC,…",
+        shell_complete=files_or("data"),
+        help="Data; default: the architecture's.",
+    ),
     click.option(
         "--seeds",
         "count",
