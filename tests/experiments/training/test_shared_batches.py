@@ -16,7 +16,8 @@ from tests.shortcuts import take_shortcuts
 
 LABELS = {"conditional": True}
 STEERED = {f"apa.{name}": value for name, value in {"interval": 1, "kimg": 0.02, "target": -0.9}.items()}
-PIPE = {"ada.interval": 1, "ada.kimg": 0.02, "ada.target": -0.9, "ada.transforms": ("bgc", "noise", "cutout")}
+PIPE = {"ada.transforms": ("bgc", "noise", "cutout")}
+ADAPTIVE = {**PIPE, "ada.interval": 1, "ada.kimg": 0.02, "ada.target": -0.9}
 CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     **{arch: (tiny(arch), {}) for arch in registry.names("architecture")},
     **{
@@ -32,7 +33,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     },
     "dcgan jitter, dropout": ({**tiny("dcgan"), "augment": (("jitter", 0.3),), "critic_dropout": 0.3}, {}),
     "r3gan ada": ({**tiny("r3gan"), **PIPE, "critic_augment": "ada:0.5"}, {}),
-    "dcgan adaptive": ({**tiny("dcgan"), **PIPE, "critic_augment": "ada", "loss": "bce"}, {}),
+    "dcgan adaptive": ({**tiny("dcgan"), **ADAPTIVE, "critic_augment": "ada", "loss": "bce"}, {}),
     "pix2pix diffaugment": ({**tiny("pix2pix"), "critic_augment": "diffaugment"}, {}),
     "dcgan apa": ({**tiny("dcgan"), "loss": "bce", **STEERED}, {"apa": 0.9}),
     "r3gan lecam": ({**tiny("r3gan"), "loss": "bce", "lecam.start": 0, "lecam.decay": 0.5}, {"lecam": 0.3}),
