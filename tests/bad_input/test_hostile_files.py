@@ -270,7 +270,7 @@ def test_transparency_is_laid_on_white_in_bands_as_at_once(mode: str, channels: 
 
 def test_lines_of_scores_that_are_no_lines(gans: Gans, finished: Path) -> None:
     with (finished / "scores.jsonl").open("a") as file:
-        file.write(json.dumps({"step": 4, "x": [[]] * 200_000}) + "\n")
+        file.write(json.dumps({"step": 4, "x": [[]] * 600_000}) + "\n")
     outcome = gans("compare run")
     assert "line 3" in outcome.err and "bytes is left out" in outcome.err
 
