@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.config.files import MOST_CONFIG_BYTES
 from experiments.core.console import describe_seconds
@@ -19,6 +19,9 @@ from experiments.runs.folder import RunFolder, run_folders
 from experiments.runs.published.files import read_published_file
 from experiments.runs.scores import EvaluationScores, format_scores, read_evaluation_scores
 from experiments.runs.weights import Role
+
+if TYPE_CHECKING:
+    from torch import nn
 
 GIVEN = ("flag", "config")  # beginnings of the sources of settings that somebody chose
 NAMED = ("arch", "loss", "data", "preset", "device", "seed")  # which the title says, or any run has
@@ -102,9 +105,13 @@ def _networks(settings: Settings) -> str:
 
     with torch.device("meta"):
         networks = build_networks(settings)
-    counts = [sum(each.numel() for each in network.parameters()) for network in networks]
+    counts = list(map(_count_parameters, networks))
     images = f"; images of {_images(settings)}" if settings.image_size else ""
     return f"generator {counts[0]:,} parameters, critic {counts[1]:,}{images}"
+
+
+def _count_parameters(network: "nn.Module") -> int:
+    return sum(each.numel() for each in network.parameters())
 
 
 def _images(settings: Settings) -> str:
@@ -161,8 +168,7 @@ def _describe_checkpoint(path: Path) -> Description:
 def _describe_export(path: Path, role: Role) -> Description:
     """Describes an exported network. Raises UsageError for a file that is none."""
     network, settings, step, kimg, _ = open_export(path, role)
-    count = sum(each.numel() for each in network.parameters())
-    rows = {"network": [f"{role} of {settings.arch}, {count:,} parameters"]}
+    rows = {"network": [f"{role} of {settings.arch}, {_count_parameters(network):,} parameters"]}
     if settings.image_size:
         rows["images"] = [_images(settings)]
     if step is not None and kimg is not None:

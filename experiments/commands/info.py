@@ -49,8 +49,7 @@ def info(path: Path, as_json: bool, debug: bool) -> None:
 
 def next_steps(folder: "RunFolder") -> list[str]:
     """Commands that come next for a run, by its state."""
-    from experiments.core import registry
-    from experiments.training.longer import next_commands
+    from experiments.training.longer import look_commands, next_commands
 
     path, settings = quote(str(folder.path)), folder.settings()
     if folder.state == "finished":
@@ -58,7 +57,5 @@ def next_steps(folder: "RunFolder") -> list[str]:
     if folder.state == "running":
         return [f"gans doctor {path} --watch"]
     if folder.is_imported:
-        samples = registry.load("architecture", settings.arch).task == "noise"
-        look = [f"gans sample {path}"] if samples else []
-        return [*look, f"gans evaluate {path}", f"gans run --init-from {path} --data folder:DIR"]
+        return [*look_commands(folder, settings), f"gans run --init-from {path} --data folder:DIR"]
     return [f"gans run --resume {path}", f"gans doctor {path}"]

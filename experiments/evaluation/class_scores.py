@@ -13,6 +13,7 @@ from experiments.core.named_values import JsonObject
 from experiments.core.processes import from_first
 from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import DataSamples, SampleSet, training_command
+from experiments.runs.evaluation_records import BY_CLASS
 from metrics.core.metric import Metric, Reference
 from metrics.core.statistics import Moments, Statistics
 from metrics.extractors.core.extractor import Extractor, Features
@@ -107,7 +108,7 @@ class ClassScorer:
     def record(self, name: str, suffix: str) -> JsonObject:
         """The part of a score's record on its scores within classes; empty for a metric without."""
         found = self.found.get((name, suffix))
-        return {"by_class": found.record} if found and found.record else {}
+        return {BY_CLASS: found.record} if found and found.record else {}
 
     def remarks(self, name: str, suffix: str) -> Sequence[str]:
         """Caveats for a reader of these scores, a line each."""

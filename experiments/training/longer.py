@@ -28,11 +28,17 @@ def describe_schedules(settings: Settings) -> str:
 def next_commands(folder: RunFolder, settings: Settings) -> list[str]:
     """Commands that come after a finished run: look at samples, score it, train it longer."""
     path = quote(str(folder.path))
-    samples = registry.load("architecture", settings.arch).task == "noise"
     longer = f"gans run --resume {path} {length_flag(settings, 2)}"
     if _players_at_rest(settings) and can_restretch(settings.options):
         longer += f" {RESTRETCH}"
-    return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}", longer]
+    return [*look_commands(folder, settings), longer]
+
+
+def look_commands(folder: RunFolder, settings: Settings) -> list[str]:
+    """Commands that look at the samples of a run, and score it."""
+    path = quote(str(folder.path))
+    samples = registry.load("architecture", settings.arch).task == "noise"
+    return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}"]
 
 
 def _players_at_rest(settings: Settings) -> list[str]:

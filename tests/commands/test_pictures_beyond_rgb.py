@@ -108,13 +108,19 @@ def test_channels_with_units_of_their_own_come_back_in_these(gans: Gans, workpla
     assert gans("evaluate run -n 8").status == 0
 
 
-def test_translations_of_16_bits_are_in_16_bits(gans: Gans, workplace: Path, refused: Refused) -> None:
+def write_scans(low: int, high: int) -> np.random.Generator:
+    """Writes four pictures of 16 bits of each of two domains; returns what drew them, to go on with."""
     random = np.random.default_rng(0)
     for side in "AB":
         Path(f"scans/{side}").mkdir(parents=True)
         for number in range(4):
-            picture = random.integers(100, 4000, (16, 16)).astype(np.uint16)
+            picture = random.integers(low, high, (16, 16)).astype(np.uint16)
             Image.fromarray(picture).save(f"scans/{side}/{number}.png")
+    return random
+
+
+def test_translations_of_16_bits_are_in_16_bits(gans: Gans, workplace: Path, refused: Refused) -> None:
+    random = write_scans(100, 4000)
     line = (
         "run --arch pix2pix --data folder:scans --image-size 16 --width 4 --steps 1 --batch-size 2 --out run"
     )
@@ -132,12 +138,7 @@ def test_translations_of_16_bits_are_in_16_bits(gans: Gans, workplace: Path, ref
 @pytest.mark.parametrize("arch", ["cyclegan", "stargan"])
 def test_other_translators_write_16_bits_in_their_units(gans: Gans, workplace: Path, arch: str) -> None:
     """Of 12 bits that begin at 100, in a range that no picture of 8 bits has."""
-    random = np.random.default_rng(0)
-    for side in "AB":
-        Path(f"scans/{side}").mkdir(parents=True)
-        for number in range(4):
-            picture = random.integers(3000, 3900, (16, 16)).astype(np.uint16)
-            Image.fromarray(picture).save(f"scans/{side}/{number}.png")
+    random = write_scans(3000, 3900)
     line = (
         f"run --arch {arch} --data folder:scans --image-size 16 --width 4 --steps 1 --batch-size 2 --out run"
     )
