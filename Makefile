@@ -3,6 +3,7 @@
 # make check   format, lint, types and spelling, without changing anything
 # make house   the numbers of the layout: rooms, floors, circles, …
 # make bench   speed against other projects, in ten minutes; fails below a floor (make bench-full: all, two hours)
+# make docs    the documentation site, in build/site
 # make bits    hashes of what short runs make, to compare before and after a change
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -13,7 +14,7 @@ VENV := .venv
 PROCESSES ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES) --dist worksteal
 
-.PHONY: run test test-oldest check house bench bench-full bits format soak clean
+.PHONY: run test test-oldest check house docs bench bench-full bits format soak clean
 
 run: $(VENV)/ready
 	$(VENV)/bin/gans run $(ARGS)
@@ -35,6 +36,9 @@ check: $(VENV)/ready
 
 house:
 	@$(or $(PYTHON),python3) tests/house/house.py
+
+docs: $(VENV)/ready
+	$(VENV)/bin/python docs/site/build.py
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/bench.py

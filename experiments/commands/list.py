@@ -42,7 +42,7 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
     if not kinds:
         known = [*KINDS, *(name for kind in KINDS.values() for name in registry.plugin_names(kind))]
         raise registry.unknown_name_error("kind or name", what, known, [*KINDS])
-    found = [_describe(kind, what) for _, kind in kinds]
+    found = [describe_plugin(kind, what) for _, kind in kinds]
     if as_json:
         click.echo(json.dumps({what: found}))
         return
@@ -67,7 +67,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
             click.echo(f"  {name:<26} {line}")
 
 
-def _describe(kind: str, name: str) -> JsonObject:
+def describe_plugin(kind: str, name: str) -> JsonObject:
     """Description of a plug-in: its summary, its paper, its options and, of an architecture, its presets."""
     from experiments.core.options import SLOTS, describe_options
 

@@ -1,0 +1,65 @@
+"""Reference pages: every command from its definition, and the Python API from its docstrings."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+from markdown_pages import code, table
+
+import cli
+import gans
+from experiments.commands.help_sections import COMMANDS, OWN, SECTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command_page(name: str) -> str:
+    """Writes the page of a command: examples, what it does, and its options by section."""
+    command = cli.gans.commands[name]
+    context = click.Context(command, info_name=f"gans {name}", parent=None)
+    usage = " ".join(["gans", name, *command.collect_usage_pieces(context)])
+    parts = [f"# gans {name}", code(usage)]
+    parts += _paragraphs(command)
+    for title, rows in _options(command, context):
+        parts += [f"## {title}", table(("option", ""), rows)]
+    return "\n\n".join(parts)
+
+
+def _paragraphs(command: click.Command) -> Iterator[str]:
+    """Paragraphs of a command's help; those that click leaves as they are become blocks of code."""
+    text = textwrap.dedent(command.help or "").split("\f")[0]
+    for block in text.strip().split("\n\n"):
+        first, _, rest = block.partition("\n")
+        yield code(textwrap.dedent(rest)) if first.strip() == "\b" else " ".join(block.split())
+
+
+def _options(command: click.Command, context: click.Context) -> Iterable[tuple[str, list[tuple[str, str]]]]:
+    """Options of a command by heading, in the order of the help."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    whole = command.name == "run"
+    for parameter in command.get_params(context):
+        title = getattr(parameter, "section", OWN)
+        record = parameter.get_help_record(context)
+        if record is not None and (whole or title == OWN):
+            found.setdefault(title, []).append((f"`{record[0]}`", record[1]))
+    return [(title, found[title]) for title in (OWN, *SECTIONS) if title in found]
+
+
+def command_index() -> str:
+    """Writes the list of all commands, grouped as in `gans --help`."""
+    parts = ["# Commands", "`gans COMMAND --help` says the same in the terminal."]
+    for title, names in COMMANDS.items():
+        rows = [(f"[gans {name}]({name}.md)", cli.gans.commands[name].short_help or "") for name in names]
+        parts += [f"## {title}", table(("", ""), rows)]
+    return "\n\n".join(parts)
+
+
+def python_page() -> str:
+    """Writes the page of the Python API, whose entries are read from the sources when the site is built."""
+    parts = ["# Python", f"{(gans.__doc__ or '').strip()}"]
+    for name in gans.__all__:
+        module, _, own = gans.OFFERED[name].partition(":")
+        options = f"heading: gans.{name}\n      toc_label: gans.{name}"
+        parts.append(f"::: {module}.{own or name}\n    options:\n      {options}")
+    return "\n\n".join(parts)

@@ -1,0 +1,128 @@
+"""The documentation site says what the code says, and leaves no page out."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.commands.list import describe_plugin
+from experiments.core import registry
+from experiments.core.value_format import format_value
+
+SITE = Path(__file__).resolve().parent.parent / "docs" / "site"
+
+
+@pytest.fixture(autouse=True)
+def _beside_the_pages(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(SITE), *sys.path])
+
+
+def catalogue_names(kind):
+    parts = ("recipe", "form") if kind == "loss" else (kind,)
+    return sorted({name for part in parts for name in registry.built_in_names(part)})
+
+
+PLUGINS = [(kind, name) for kind in ("architecture", "loss") for name in catalogue_names(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_a_plugins_page_has_its_paper_its_defaults_its_options_and_what_it_reached(kind, name):
+    import catalogue
+
+    page = {"architecture": catalogue.architecture_page, "loss": catalogue.loss_page}[kind](name)
+    plugin = registry.load("architecture", name) if kind == "architecture" else registry.load_recipe(name)
+    assert plugin.paper in page
+    for each in plugin.settings:
+        for key, value in each.values.items():
+            words = (
+                [f"{part}={format_value(value[part])}" for part in value]
+                if isinstance(value, dict)
+                else [key]
+            )
+            assert all(f"`{word}" in page for word in words)
+    for option in describe_plugin(kind, name)["options"]:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{option['key']}` "))
+        assert f"`{format_value(option['default'])}`" in row.replace("\\|", "|")
+    results = page.partition("## Trained here")[2].partition("\n## ")[0]
+    assert re.search(r"\|.*\d+ (min|s|%)", results), "add its row to docs/results.md or docs/translation.md"
+
+
+def test_values_are_those_of_the_code():
+    import catalogue
+
+    page = catalogue.loss_page("wgan-gp")
+    assert "| always | `penalty=interpolates`, `penalty_weight=10`, `n_critic=5`" in page
+    assert "| `--preset laptop` | `lr_generator=0.001`, `lr_critic=0.001` |" in page
+    assert "x̂ = ε x + (1 − ε) x̃" in page and "(‖∇C‖ − 1)²" in page
+
+
+def test_a_plugins_rows_are_its_own():
+    """`r1` is no `r1-like`, and `--arch stylegan` no `stylegan2`."""
+    import catalogue
+
+    firsts = [row.first for row in catalogue.result_rows("stylegan", "--arch stylegan")]
+    assert firsts and not any("stylegan2" in first for first in firsts)
+    firsts = [row.first for row in catalogue.result_rows("wgan", "--loss wgan")]
+    assert firsts and not any("wgan-gp" in first for first in firsts)
+
+
+def test_every_command_and_every_flag_of_it_is_in_its_page():
+    from reference import command_page
+
+    import cli
+
+    for name, command in cli.gans.commands.items():
+        page = command_page(name)
+        shown = [
+            p for p in command.params if not getattr(p, "hidden", False) and p.param_type_name == "option"
+        ]
+        if name == "run":
+            assert all(max(each.opts, key=len) in page for each in shown)
+        for example in re.findall(r"^ *(gans .*)$", command.help, re.MULTILINE):
+            assert re.search(rf"^{re.escape(example)}$", page, re.MULTILINE)
+
+
+def test_docstrings_become_lists_and_code():
+    from markdown_pages import from_docstring
+
+    text = "Sums.\n\n>>> f(1)\n2\n\nArgs:\n    x: one\n        more.\n    y: two."
+    assert from_docstring(text) == (
+        "Sums.\n\n```pycon\n>>> f(1)\n2\n```\n\n**Args:**\n\n* `x`: one more.\n* `y`: two."
+    )
+    assert from_docstring("hf:NAME[/CONFIG][@SPLIT]: images") == "hf:NAME[/CONFIG]\\[@SPLIT]: images"
+
+
+def test_tables_are_read_with_what_stands_above_them():
+    from markdown_pages import Row, rows_of
+
+    page = "# A\n\nold\n\nnew\nline\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## B\n\n| c |\n|---|\n| 3 |\n"
+    assert rows_of(page) == [
+        Row("A", "new line", "| a | b |", "| 1 | 2 |"),
+        Row("B", "", "| c |", "| 3 |"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "moved"),
+    [
+        ("training.md", "[table](../benchmarks/RESULTS.md#bf16)", "[table](printed-results.md#bf16)"),
+        ("training.md", "[data](data.md#sets)", "[data](data.md#sets)"),
+        ("paths/photos.md", "[few](../small-data.md)", "[few](../small-data.md)"),
+        ("contributing.md", "![a](docs/shapes.png)", "![a](shapes.png)"),
+        ("contributing.md", "[rules](tests/house/test_rules.py)", "rules (`tests/house/test_rules.py`)"),
+        ("training.md", "[paper](https://arxiv.org/abs/1)", "[paper](https://arxiv.org/abs/1)"),
+    ],
+)
+def test_links_follow_their_targets(page, link, moved):
+    from build import LINK, move_link
+
+    assert LINK.sub(lambda found: move_link(found, page), link) == moved
+
+
+def test_every_page_has_its_place():
+    from build import PAGES, REFERENCE
+
+    pages = {path.relative_to(SITE.parent).as_posix() for path in SITE.parent.rglob("*.md")}
+    placed = {name for names in PAGES.values() for name in names} | set(REFERENCE)
+    assert pages <= placed
