@@ -1,6 +1,6 @@
 """Files that stand whole in pages: a comment `<!-- file: PATH -->`, and the file in a fenced block below it.
 
-    python -m tests.pages.embedding     writes the files into the pages anew
+python -m tests.pages.embedding     writes the files into the pages anew
 """
 
 import re

@@ -33,7 +33,7 @@ class Command(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the number of its first line, its lines, and whether a mark precedes it."""
+    """A fenced block: its language, the number of its first line, its lines; and whether it is marked."""
 
     language: str
     line: int

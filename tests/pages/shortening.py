@@ -1,8 +1,10 @@
 """Makes commands of the documentation short: less training, smaller networks, fewer samples.
 
-`REPLACED` has, for every command, the values that its flags get in place of those on the page, and `ADDED` the
-flags that are given where a line has none. All else is typed as it stands.
+`REPLACED` has, for every command, the values that its flags get in place of those on the page, and `ADDED`
+the flags that are given where a line has none. All else is typed as it stands.
 """
+
+from itertools import pairwise
 
 import click
 
@@ -21,6 +23,7 @@ TRAINING = {
     "--evaluate-samples": "16",
 }
 FEW = {"-n": "16"}
+SCORED = FEW | {"--extractor": "random-vgg"}
 REPLACED: dict[str, dict[str, str]] = {
     "run": TRAINING,
     "sweep": TRAINING | {"--seeds": "2", "--trials": "3", "--random": "2", "--jobs": "1"},
@@ -38,12 +41,18 @@ REPLACED: dict[str, dict[str, str]] = {
 }
 ADDED: dict[str, dict[str, str]] = {
     "run": NETWORKS | {"--steps": "2", "--track": "local"},
-    "sweep": NETWORKS | {"--steps": "2", "--track": "local", "--jobs": "1", "--evaluate-samples": "16"},
+    "sweep": NETWORKS
+    | {"--steps": "2", "--track": "local", "--jobs": "1"}
+    | {
+        "--evaluate-samples": "16",
+        "--extractor": "random-vgg",
+    },
     "find-lr": NETWORKS | {"--steps": "50"},
     "plan": NETWORKS,
-    "evaluate": FEW,
-    "fid": FEW,
-    "stats": FEW,
+    "evaluate": SCORED,
+    "audit": {"--extractor": "random-vgg"},
+    "fid": SCORED,
+    "stats": SCORED,
     "train-classifier": {"--epochs": "1"},
     "interpolate": {"--frames": "2"},
     "project": {"--steps": "2"},
@@ -53,7 +62,11 @@ OF_ANOTHER = ("--resume", "--config")
 TO_GO_ON = {"--kimg": "0.032", "--steps": "8"}
 # What is not added beside a flag.
 NOT_BESIDE = {"--steps": ("--kimg",), "--width": ("--init-from",), "--evaluate-samples": ("--no-evaluate",)}
-BESIDE = {"--evaluate-kimg": {"--evaluate-samples": "16"}}  # what is added beside a flag
+# What is added beside a flag, and beside a metric among the values of a flag.
+BESIDE = {"--evaluate-kimg": {"--evaluate-samples": "16", "--extractor": "random-vgg"}}
+WITH_METRIC = {"kid": ["--set", "kid.subset_size=8"]}
+METRICS = ("--metrics", "--evaluate-metrics")
+NEEDS_CLASSIFIER = "class-modes"
 SHORT = ("--dry-run", "--help", "--list", "--wandb-config")  # a line with one of these is short as it is
 
 
@@ -69,12 +82,17 @@ def shorten(words: tuple[str, ...]) -> list[str]:
     for flag in given & BESIDE.keys():
         added = added | BESIDE[flag]
     shortened = [name]
-    for before, word in zip([name, *rest], rest, strict=False):
+    for before, word in pairwise(words):
         flag, sign, _ = word.partition("=")
         if sign and flag in replaced:
             shortened.append(f"{flag}={replaced[flag]}")
         else:
             shortened.append(replaced[before] if before in replaced and _takes_value(name, before) else word)
+    metrics = {name for flag, word in pairwise(rest) if flag in METRICS for name in word.split(",")}
+    if NEEDS_CLASSIFIER in metrics:
+        added = {flag: value for flag, value in added.items() if flag != "--extractor"}
+    for metric in metrics & WITH_METRIC.keys():
+        shortened += WITH_METRIC[metric]
     for flag, value in added.items():
         if given.isdisjoint((flag, *NOT_BESIDE.get(flag, ()))):
             shortened += [flag, value]

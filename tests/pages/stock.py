@@ -5,6 +5,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,14 @@ def make_photos(folder: Path, count: int = PHOTOS) -> None:
         )
 
 
+def make_scans(folder: Path) -> None:
+    """Writes grey pictures of 16 bits, of which 12 are used."""
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0)
+    for number in range(20):
+        Image.fromarray(noise.integers(4096, size=(16, 16), dtype=np.uint16)).save(folder / f"{number}.png")
+
+
 def make_photo(file: Path) -> None:
     """Writes one picture."""
     Image.new("RGB", (24, 20), (200, 90, 30)).save(file, "JPEG")
@@ -49,14 +58,13 @@ def make_data(root: Path) -> None:
     noise = np.random.default_rng(0)
     images = noise.integers(256, size=(LABELLED, 28, 28), dtype=np.uint8)
     install(root / "FashionMNIST/raw", images, [number % 10 for number in range(LABELLED)])
-    make_photos(root / "celeba/img_align_celeba", 12)
-    names = [f"{number:02}.png" for number in range(12)]
+    make_photos(root / "celeba/img_align_celeba", 2 ** len(ATTRIBUTES))
+    names = [f"{number:02}.png" for number in range(2 ** len(ATTRIBUTES))]
     (root / "celeba/list_eval_partition.txt").write_text("".join(f"{name} 0\n" for name in names))
-    rows = [
-        f"{name} " + " ".join("1" if number >> place & 1 else "-1" for place in range(5))
-        for number, name in enumerate(names)
-    ]
-    (root / "celeba/list_attr_celeba.txt").write_text("\n".join(["12", " ".join(ATTRIBUTES), *rows]) + "\n")
+    values = product(("1", "-1"), repeat=len(ATTRIBUTES))
+    rows = [" ".join((name, *of_name)) for name, of_name in zip(names, values, strict=True)]
+    lines = [str(len(names)), " ".join(ATTRIBUTES), *rows]
+    (root / "celeba/list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
 
 
 def make_network_file(letter: str) -> Callable[[Path], None]:
@@ -94,7 +102,11 @@ ITEMS: dict[str, Callable[[Path], None]] = {
     "runs": make_runs,
     "photos": make_photos,
     "photo": make_photo,
+    "scans": make_scans,
     "domains": make_domains,
+    "generator": lambda file: shutil.copyfile(
+        Stock(file.parent).item("stylegan2") / "generator.safetensors", file
+    ),
     "network_A": make_network_file("A"),
     "network_B": make_network_file("B"),
     "snapshot": lambda file: shutil.copyfile(FACES, file),
@@ -110,12 +122,17 @@ NAMES = {
     "photo.jpg": "photo",
     "me.jpg": "photo",
     "horses-and-zebras": "domains",
+    "scans": "scans",
+    "maps": "scans",
+    "generator.safetensors": "generator",
+    "runs/dcgan-wgan-gp-shapes-1": "shapes",  # of `make run`
     "runs/faces": "stylegan2",
     "snapshot.pkl": "snapshot",
     "latest_net_G_A.pth": "network_A",
     "latest_net_G_B.pth": "network_B",
 }
 # What RUN is for commands that other architectures have no meaning for.
+MADE_BY = {"run": "shapes", "sweep": "runs", "import": "stylegan2"}  # by commands that are too long to run
 RUN_OF = {"audit": "shapes", "mix": "stylegan2", "translate": "cyclegan"}
 
 
@@ -128,6 +145,7 @@ class Stock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._laid: dict[str, str] = {}
 
     def item(self, name: str) -> Path:
         """The item of this name."""
@@ -143,20 +161,28 @@ class Stock:
         (shutil.copytree if item.is_dir() else shutil.copyfile)(item, to)
 
     def lay_out(self, commands: Iterable[Command]) -> list[Command]:
-        """Puts what the commands name and do not make into the current folder.
+        """Puts what the commands of a page name and do not make into the current folder.
 
-        Returns the commands, whose RUN stands for a run of an architecture that they have a meaning for.
+        Returns those that are run; RUN stands for a run of an architecture that they have a meaning for.
         """
-        commands = [_with_run(each) for each in commands]
-        for word in (word for command in commands for word in command.words[2:]):
+        self._laid.clear()
+        commands = [each for each in commands if each.words[0] == "gans"]
+        run = [_with_run(each) for each in commands if each.is_run]
+        made = _made(run)
+        unmade = {name: item for name, item in _items_of_long(commands).items() if name not in made}
+        for word in (word for command in run for word in command.words[2:]):
             name = word.removeprefix("folder:").rstrip("/…")
+            item = unmade.get(name) if name == word.rstrip("/…") else None
+            item = item or NAMES.get(name) or name.removeprefix("RUN-") * name.startswith("RUN-")
             if name.startswith("examples/") and not Path(name).exists():
                 Path("examples").mkdir(exist_ok=True)
                 shutil.copyfile(ROOT / name, name)
-            item = NAMES.get(name) or name.removeprefix("RUN-") * name.startswith("RUN-")
-            if item and name not in _made(commands) and not Path(name).exists():
-                self.put(item, Path(name))
-        return commands
+            if item and name not in made and self._laid.setdefault(name, item) == item:
+                if not Path(name).exists():
+                    self.put(item, Path(name))
+            elif item and name not in made:
+                raise AssertionError(f"{name} is the name of two things: {self._laid[name]} and {item}")
+        return run
 
 
 def _with_run(command: Command) -> Command:
@@ -175,3 +201,15 @@ def _made(commands: Iterable[Command]) -> set[str]:
         for word, after in zip(command.words, command.words[1:], strict=False)
         if word == "--out"
     }
+
+
+def _items_of_long(commands: Iterable[Command]) -> dict[str, str]:
+    """What stands for the runs that commands make which are too long to be run, by name."""
+    found = {}
+    for command in commands:
+        name, words = command.words[1], command.words
+        if not command.is_run and name in MADE_BY and "--out" in words:
+            arch = words[words.index("--arch") + 1] if "--arch" in words else ""
+            item = "cyclegan" if arch == "cyclegan" else MADE_BY[name]
+            found[words[words.index("--out") + 1].rstrip("/")] = item
+    return found
