@@ -23,7 +23,6 @@ TRAINING = {
     "--evaluate-samples": "16",
 }
 FEW = {"-n": "16"}
-SCORED = FEW | {"--extractor": "random-vgg"}
 REPLACED: dict[str, dict[str, str]] = {
     "run": TRAINING,
     "sweep": TRAINING | {"--seeds": "2", "--trials": "3", "--random": "2", "--jobs": "1"},
@@ -45,14 +44,12 @@ ADDED: dict[str, dict[str, str]] = {
     | {"--steps": "2", "--track": "local", "--jobs": "1"}
     | {
         "--evaluate-samples": "16",
-        "--extractor": "random-vgg",
     },
     "find-lr": NETWORKS | {"--steps": "50"},
     "plan": NETWORKS,
-    "evaluate": SCORED,
-    "audit": {"--extractor": "random-vgg"},
-    "fid": SCORED,
-    "stats": SCORED,
+    "evaluate": FEW,
+    "fid": FEW,
+    "stats": FEW,
     "train-classifier": {"--epochs": "1"},
     "interpolate": {"--frames": "2"},
     "project": {"--steps": "2"},
@@ -63,10 +60,9 @@ TO_GO_ON = {"--kimg": "0.032", "--steps": "8"}
 # What is not added beside a flag.
 NOT_BESIDE = {"--steps": ("--kimg",), "--width": ("--init-from",), "--evaluate-samples": ("--no-evaluate",)}
 # What is added beside a flag, and beside a metric among the values of a flag.
-BESIDE = {"--evaluate-kimg": {"--evaluate-samples": "16", "--extractor": "random-vgg"}}
+BESIDE = {"--evaluate-kimg": {"--evaluate-samples": "16"}}
 WITH_METRIC = {"kid": ["--set", "kid.subset_size=8"]}
 METRICS = ("--metrics", "--evaluate-metrics")
-NEEDS_CLASSIFIER = "class-modes"
 SHORT = ("--dry-run", "--help", "--list", "--wandb-config")  # a line with one of these is short as it is
 
 
@@ -89,8 +85,6 @@ def shorten(words: tuple[str, ...]) -> list[str]:
         else:
             shortened.append(replaced[before] if before in replaced and _takes_value(name, before) else word)
     metrics = {name for flag, word in pairwise(rest) if flag in METRICS for name in word.split(",")}
-    if NEEDS_CLASSIFIER in metrics:
-        added = {flag: value for flag, value in added.items() if flag != "--extractor"}
     for metric in metrics & WITH_METRIC.keys():
         shortened += WITH_METRIC[metric]
     for flag, value in added.items():

@@ -88,7 +88,7 @@ def trained(*words: str) -> Callable[[Path], None]:
 
 def make_runs(folder: Path) -> None:
     """Trains and evaluates two runs that differ in their loss."""
-    for loss in ("bce", "hinge"):
+    for loss in ("bce", "lsgan"):
         trained("--arch", "dcgan", "--loss", loss, "--data", "fashion-mnist")(folder / loss)
         cli.main(["evaluate", str(folder / loss), "-n", "8", "--metrics", "fid", "--extractor", "random-vgg"])
 

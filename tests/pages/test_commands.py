@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import cli
+from experiments.core import registry
 from experiments.sweeps.engines import Job, LocalEngine
 from experiments.sweeps.worker import SweepTask, run_task
 from tests.conftest import Gans, one_thread
@@ -42,6 +43,14 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
 
 
 @pytest.fixture
+def _small_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever weights are on this machine: features are those of a small random network."""
+    for name in ("inception", "efflite0"):
+        is_at_hand = classmethod(lambda cls, weights=None: False)
+        monkeypatch.setattr(registry.load("extractor", name), "is_at_hand", is_at_hand)
+
+
+@pytest.fixture
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of a sweep are trained in this process, which has imported PyTorch."""
 
@@ -58,7 +67,8 @@ def _pages(of: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("page", _pages(lambda text: (c for c in read_commands(text, "") if c.is_run)))
-def test_commands_of_a_page_run(page: str, gans: Gans, stock: Stock, _one_process: None) -> None:
+@pytest.mark.usefixtures("_one_process", "_small_extractor")
+def test_commands_of_a_page_run(page: str, gans: Gans, stock: Stock) -> None:
     commands = list(read_commands((ROOT / page).read_text(encoding="utf-8"), page))
     for command in stock.lay_out(commands):
         words = shorten(command.words[1:])
