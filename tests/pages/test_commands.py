@@ -1,7 +1,6 @@
 """Every command of README.md and docs/ is run, in order page by page, with small settings, or typed."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import cli
 from experiments.core import registry
 from experiments.sweeps.engines import Job, LocalEngine
 from experiments.sweeps.worker import SweepTask, run_task
-from tests.conftest import Gans, one_thread
+from tests.conftest import Gans
 from tests.house.advice import faults
 from tests.pages.reading import NAMES, ROOT, read_blocks, read_commands, read_spans
 from tests.pages.shortening import shorten
@@ -32,14 +31,6 @@ class _Done(Job):
         return self.status
 
     def stop(self) -> None: ...
-
-
-@pytest.fixture(scope="session")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
-    with pytest.MonkeyPatch.context() as patch, one_thread():
-        stock = Stock(tmp_path_factory.mktemp("stock"))
-        patch.setenv("GANS_DATA", str(stock.item("data")))
-        yield stock
 
 
 @pytest.fixture
