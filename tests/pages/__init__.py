@@ -1,0 +1,1 @@
+"""The pages of docs/: their commands, their code and their notebook."""

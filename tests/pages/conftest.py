@@ -1,0 +1,16 @@
+"""What the tests of the pages share: runs, photos and data that the pages name."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import one_thread
+from tests.pages.stock import Stock
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
+    with pytest.MonkeyPatch.context() as patch, one_thread():
+        stock = Stock(tmp_path_factory.mktemp("stock"))
+        patch.setenv("GANS_DATA", str(stock.item("data")))
+        yield stock
