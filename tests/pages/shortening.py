@@ -27,7 +27,7 @@ REPLACED: dict[str, dict[str, str]] = {
     "run": TRAINING,
     "sweep": TRAINING | {"--seeds": "2", "--trials": "3", "--random": "2", "--jobs": "1"},
     "find-lr": NETWORKS | {"--steps": "50", "--image-size": "16"},
-    "plan": NETWORKS | {"--image-size": "16"},
+    "plan": NETWORKS | {"--image-size": "16", "--batch-size": "32"},
     "sample": {"-n": "4"},
     "evaluate": FEW,
     "audit": {"-n": "100"},
@@ -46,7 +46,7 @@ ADDED: dict[str, dict[str, str]] = {
         "--evaluate-samples": "16",
     },
     "find-lr": NETWORKS | {"--steps": "50"},
-    "plan": NETWORKS,
+    "plan": NETWORKS | {"--batch-size": "32"},  # of several GPUs
     "evaluate": FEW,
     "fid": FEW,
     "stats": FEW,
