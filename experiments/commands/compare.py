@@ -106,9 +106,9 @@ def report(
     curves and samples over time, and how they were made.
     """
     from experiments.analysis.comparison.html_report import render_report as page_of
-    from experiments.analysis.comparison.html_report import write_report
     from experiments.analysis.comparison.read import read_records
     from experiments.analysis.comparison.terminal_table import compare as compared
+    from experiments.analysis.page.document import write_page
     from experiments.core.destinations import output_file
 
     with output_file("report", out, ".html", force=force) as path:
@@ -120,5 +120,5 @@ def report(
                 raise
             why_not = str(error)  # curves and samples show something all the same
             log.info(f"not compared: {why_not}")
-        write_report(path, page_of(records, comparison, why_not))
+        write_page(path, page_of(records, comparison, why_not))
     click.echo(out)
