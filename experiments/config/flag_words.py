@@ -67,9 +67,9 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
             own, others = (dict(each["regularizers"]) for each in (wanted, found))
             strengths |= {name: own.get(name, 0.0) for name in {**others, **own}}
             del different["regularizers"]
-        if not all(map(_can_be_given, different, different.values())):
-            return None
-        asked |= different
+        given = {name: v for name, v in different.items() if _can_be_given(name, v) and name not in asked}
+        # Options last: what a component brings is there once the component is.
+        asked |= {name: v for name, v in given.items() if "." not in name} or given
     return None
 
 

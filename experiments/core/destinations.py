@@ -63,8 +63,8 @@ def output_file(
     for file in files:
         if os.path.lexists(file) and not force and not _is_own(command, file):
             raise UsageError(
-                f"{option} {out}: {file} exists, and is not as gans {command} wrote it; take another {option}, or "
-                "--force to write over it"
+                f"{option} {out}: {file} exists, and is not as gans {command} wrote it; take another "
+                f"{option}, or --force to write over it"
             )
     yield path
     for file in files:

@@ -74,8 +74,12 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     axes = figure.add_subplot(aspect="equal")
     shown = points if reals is None else reals
     if reals is not None:
-        axes.scatter(reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color=REAL, alpha=0.7, linewidths=0, label="real")
-    axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=4, color=GENERATED, linewidths=0, label="generated")
+        axes.scatter(
+            reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color=REAL, alpha=0.7, linewidths=0, label="real"
+        )
+    axes.scatter(
+        points[:, 0].numpy(), points[:, 1].numpy(), s=4, color=GENERATED, linewidths=0, label="generated"
+    )
     # The view is that of the real points, so that a runaway generator does not shrink them to a dot.
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)

@@ -42,7 +42,9 @@ def draw_sheet(rows: Sequence[SheetRow], heading: str = "") -> Image.Image:
     left = max(_width(row.label, LABEL) for row in rows) + 2 * MARGIN
     heights = [cell_height + GAP + (CAPTION + GAP if row.captions else 0) for row in rows]
     lines = heading.splitlines()
-    width = max(left + column * max(map(len, cells)) - GAP, *(MARGIN + _width(line, LABEL) for line in ["", *lines]))
+    width = max(
+        left + column * max(map(len, cells)) - GAP, *(MARGIN + _width(line, LABEL) for line in ["", *lines])
+    )
     head = len(lines) * (LABEL + GAP) + (MARGIN if lines else 0)
     canvas = Image.new("RGB", (width + MARGIN, head + sum(heights) - GAP + 2 * MARGIN), "white")
     pen = ImageDraw.Draw(canvas)

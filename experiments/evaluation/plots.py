@@ -160,11 +160,15 @@ def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequenc
     largest = torch.stack(list(marginals.values())).amax(dim=0)
     shown = largest.topk(min(MOST_CLASSES, len(names))).indices.sort().values
     figure = Figure(figsize=(12, 5.2))
-    figure.suptitle("Classes that the classifier finds (the two parts of the Inception Score)", x=0.01, ha="left")
+    figure.suptitle(
+        "Classes that the classifier finds (the two parts of the Inception Score)", x=0.01, ha="left"
+    )
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     _bars(left, [names[i] for i in shown], {side: p[shown] for side, p in marginals.items()})
     some = f", the {len(shown)} most frequent of {len(names)}" * (len(shown) < len(names))
-    left.set(title=f"Variety: frequency of classes{some}", xlabel="class", ylabel="share of images, mean p(y|x)")
+    left.set(
+        title=f"Variety: frequency of classes{some}", xlabel="class", ylabel="share of images, mean p(y|x)"
+    )
     for side, extracted, colour in (("real", reals, REAL), ("generated", fakes, GENERATED)):
         surest = extracted.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
         right.plot(np.linspace(0, 1, len(surest)), surest.numpy(), color=colour, label=side)

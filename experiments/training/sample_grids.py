@@ -105,9 +105,12 @@ class SampleGrid:
                 from_noise(network, settings.arch), reals.samples, experiment.loader.grid_count, settings
             )
 
-    def save_reals(self) -> None:
-        """Saves the grid of real samples, `real.png`."""
-        save_png(draw_samples(self.experiment.reals.samples), self.folder / REAL_IMAGES)
+    def save_reals(self, is_new: bool) -> None:
+        """Saves the grid of real samples, `real.png`; the tracker of a new run is given it."""
+        file = self.folder / REAL_IMAGES
+        save_png(draw_samples(self.experiment.reals.samples), file)
+        if is_new:
+            self.tracker.images("real", file, 0.0)
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
         if progress.step == 1:

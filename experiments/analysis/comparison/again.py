@@ -60,4 +60,3 @@ def report_command(by: Sequence[str], metric: str | None) -> str:
     words += ["--metric", metric] if metric else []
     words += ["--by", ",".join(by)] if by else []
     return shlex.join(words)
-

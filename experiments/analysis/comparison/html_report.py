@@ -170,9 +170,7 @@ class _Pictures:
         self.real: list[Picture | None] = [_real(group) for group in groups]
         sources = {picture.source for picture in self.real if picture}
         self.shared = next((each for each in self.real if each), None) if len(sources) == 1 else None
-        kimg = {
-            picture.kimg for lines in self.timelines for line in lines for picture in line.pictures
-        }
+        kimg = {picture.kimg for lines in self.timelines for line in lines for picture in line.pictures}
         self.times = sorted(kimg)
 
 
@@ -244,7 +242,9 @@ def _differing(
             " or ".join(
                 dict.fromkeys(
                     format_value(value)
-                    for value in dict.fromkeys(as_hashable(value_of(record, name)) for record in group.all_records)
+                    for value in dict.fromkeys(
+                        as_hashable(value_of(record, name)) for record in group.all_records
+                    )
                 )
             )
             for group in groups
@@ -294,9 +294,7 @@ def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:
     """Versions and machines of the runs: what, and its values."""
     keys = dict.fromkeys(key for record in records for key in record.environment)
     known = [record.environment for record in records if record.environment]
-    return [
-        (key, ", ".join(dict.fromkeys(format_value(each.get(key)) for each in known))) for key in keys
-    ]
+    return [(key, ", ".join(dict.fromkeys(format_value(each.get(key)) for each in known))) for key in keys]
 
 
 def _run_row(record: Record) -> dict[str, Any]:

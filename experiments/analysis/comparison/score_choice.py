@@ -193,7 +193,7 @@ def _evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
 
 
 def _command(record: Record, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
-    """Command that evaluates a run as a score was made; empty for a run that is elsewhere, or what is unknown."""
+    """Command that evaluates a run as a score was made; empty for a run elsewhere, or what is unknown."""
     return "" if record.folder is None else evaluation_command(record.name, metric, entry, different)
 
 

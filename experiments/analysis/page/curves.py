@@ -1,4 +1,4 @@
-"""Curves of scores over kimg, and charts of them: means of groups, and bands from the lowest to the highest seed."""
+"""Curves of scores over kimg, and charts: means of groups, bands from the lowest seed to the highest."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Documents of HTML: templates of Jinja, which escape every value, in one file with their style and script."""
+"""Documents of HTML from templates of Jinja, which escape every value; style and script are in the file."""
 
 import base64
 import hashlib

@@ -61,10 +61,7 @@ def scale_of(values: Iterable[float], may_be_log: bool) -> Scale:
     if may_be_log and low > 0 and high / low > LOG_FROM and math.isfinite(high / low):
         room = (high / low) ** MARGIN
         return Scale(low / room, min(high * room, LARGEST), True)
-    if low == high:
-        room = abs(low) / 10 or 1.0
-    else:
-        room = MARGIN * high - MARGIN * low
+    room = MARGIN * high - MARGIN * low if low < high else abs(low) / 10 or 1.0
     return Scale(max(low - room, -LARGEST), min(high + room, LARGEST))
 
 

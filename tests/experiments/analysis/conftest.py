@@ -39,7 +39,9 @@ def open_page(browser: Any) -> OpenPage:
         tab.on("pageerror", lambda error: problems.append(str(error)))
         tab.on(
             "request",
-            lambda request: None if request.url.startswith(("file:", "data:")) else problems.append(request.url),
+            lambda request: (
+                None if request.url.startswith(("file:", "data:")) else problems.append(request.url)
+            ),
         )
         tab.goto(file.as_uri())
         yield tab

@@ -36,12 +36,16 @@ def test_findings_come_first_with_their_remedies(gans, collapsed, tmp_path, open
         assert shown.count() == len(findings)
         for index, finding in enumerate(findings):
             words = shown.nth(index).inner_text()
-            assert all(" ".join(finding[part].split()) in " ".join(words.split()) for part in ("evidence", "remedy"))
+            assert all(
+                " ".join(finding[part].split()) in " ".join(words.split()) for part in ("evidence", "remedy")
+            )
             assert shown.nth(index).locator("pre").all_inner_texts() == list(finding["commands"])
         assert shown.first.evaluate("each => each.classList.contains('is-serious')")
         assert tab.locator("figure.real img").count() == 1
         tab.locator("summary", has_text="Diversity").press("Enter")
-        assert tab.locator("figure.chart:visible figcaption").all_inner_texts() == ["mean distance between samples"]
+        assert tab.locator("figure.chart:visible figcaption").all_inner_texts() == [
+            "mean distance between samples"
+        ]
         assert serious_faults(tab) == []
     with open_page(tmp_path / "page.html", 400, dark=True) as tab:
         tab.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")

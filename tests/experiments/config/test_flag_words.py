@@ -11,7 +11,14 @@ from experiments.config.resolve import resolve
 
 RUNS = [
     {"arch": "dcgan"},
-    {"arch": "dcgan", "loss": "wgan-gp", "kimg": 5.0, "width": 8, "image_size": (16, 16), "penalty_weight": 1.0},
+    {
+        "arch": "dcgan",
+        "loss": "wgan-gp",
+        "kimg": 5.0,
+        "width": 8,
+        "image_size": (16, 16),
+        "penalty_weight": 1.0,
+    },
     {"arch": "mlp", "data": "ring8", "loss": "lsgan", "steps": 100, "batch_size": 16, "optimizer": "rmsprop"},
     {"arch": "stylegan2", "image_size": (32, 32), "arch.mapping_layers": 2, "critic_augment": "ada"},
     {"arch": "dcgan", "conditional": True, "deterministic": False, "augment": (("flip", 0.5),)},
@@ -56,4 +63,7 @@ def test_what_is_unknown_here_has_no_flags():
 
 
 def test_switches():
-    assert flag_words({"conditional": True, "deterministic": False}) == ["--conditional", "--no-deterministic"]
+    assert flag_words({"conditional": True, "deterministic": False}) == [
+        "--conditional",
+        "--no-deterministic",
+    ]

@@ -15,8 +15,11 @@ Make = Callable[..., RunFolder]
 
 
 def run_maker(place: Path) -> Make:
-    """Makes a function that writes run folders into a place: `make_run("a", {"fd-random-vgg": 30.0}, loss="bce", seed=1)` → the folder of a finished run; `kimg` and
-    what was `made` otherwise may be given."""
+    """Makes a function that writes run folders into a place.
+
+    `make_run("a", {"fd-random-vgg": 30.0}, loss="bce", seed=1)` → the folder of a finished run; `kimg` and
+    what was `made` otherwise may be given.
+    """
 
     def make(name, scores=None, kimg=8.0, made=None, root=place, **flags):
         folder = RunFolder(root / name)

@@ -29,7 +29,12 @@ def make_sweep(root):
         for seed, score in enumerate(scores):
             run = make_run(f"{loss}-{seed}", {FD: score}, loss=loss, seed=seed)
             lines = [
-                {"step": step, "kimg": step / 10, "seconds": step / 2, f"metric/{FD}": score * (4 - step / 27)}
+                {
+                    "step": step,
+                    "kimg": step / 10,
+                    "seconds": step / 2,
+                    f"metric/{FD}": score * (4 - step / 27),
+                }
                 | {"critic/adversarial": step * score / 1000, "critic/weight_gradient_norm": score + step}
                 for step in range(1, 80)
             ]
@@ -90,7 +95,9 @@ def test_points_stand_where_their_scores_are(reported, open_page):
     """The axis is read as a person would: from two of its ticks, in pixels."""
     file, comparison = reported
     with open_page(file) as tab:
-        middle = "all => all.map(each => { const b = each.getBoundingClientRect(); return b.x + b.width / 2 })"
+        middle = (
+            "all => all.map(each => { const b = each.getBoundingClientRect(); return b.x + b.width / 2 })"
+        )
         ticks = tab.locator(".strip.axis span")
         places, numbers = ticks.evaluate_all(middle), list(map(float, ticks.all_inner_texts()))
         unit = (places[-1] - places[0]) / (numbers[-1] - numbers[0])
@@ -109,7 +116,7 @@ def test_points_stand_where_their_scores_are(reported, open_page):
 
 
 def test_a_chart_shows_the_numbers_at_the_pointer_and_at_the_keys(reported, open_page):
-    file, comparison = reported
+    file, _ = reported
     with open_page(file) as tab:
         figure = tab.locator("figure[data-chart]").first
         data = json.loads(figure.get_attribute("data-chart"))
@@ -243,7 +250,9 @@ def test_on_a_telephone_rows_are_cards_and_nothing_is_cut(reported, open_page):
         assert card.bounding_box()["height"] > 150
         label = "each => getComputedStyle(each, '::before').content"
         assert card.locator("td", has_text="best").evaluate(label) == '"against the best"'
-        legend, area = (tab.locator(f"figure.chart {part}").first.bounding_box() for part in (".legend", ".area"))
+        legend, area = (
+            tab.locator(f"figure.chart {part}").first.bounding_box() for part in (".legend", ".area")
+        )
         assert legend["y"] > area["y"] + area["height"]
         region = tab.get_by_role("region", name="Settings that differ")
         region.evaluate("each => { each.scrollLeft = 500 }")
@@ -291,7 +300,13 @@ def test_hostile_names_stay_in_their_places(tmp_path, open_page):
         config["settings"]["loss"]["value"] = value
         run.config_file.write_text(json.dumps(config))
         lines = [
-            {"step": step, "kimg": float(step), f"critic/{HOSTILE}": 1.7e308, "<!--<script>": 1.0, "metric/": 2.0}
+            {
+                "step": step,
+                "kimg": float(step),
+                f"critic/{HOSTILE}": 1.7e308,
+                "<!--<script>": 1.0,
+                "metric/": 2.0,
+            }
             for step in range(3)
         ]
         run.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -321,7 +336,10 @@ def test_the_commands_make_the_runs_again(reported, open_page):
             "gans run --arch dcgan --loss wgan-gp --data shapes --preset laptop --kimg 8 "
             "--seed 1 --out again/wgan-gp-1"
         ) in commands
-        assert f"gans evaluate again/bce-0 --metrics fid --extractor random-vgg --resize-rule clean -n 500" in commands
+        assert (
+            "gans evaluate again/bce-0 --metrics fid --extractor random-vgg --resize-rule clean -n 500"
+            in commands
+        )
         assert commands[-1] == f"gans report again --out report.html --metric {FD} --by loss"
 
 
@@ -385,7 +403,7 @@ def test_groups_of_other_data_have_their_own_real_images(sweep, tmp_path):
     for file in sweep.glob("hinge-*/samples/real.png"):
         Image.new("RGB", (16, 16), (200, 0, 0)).save(file)
     write_report_of(sweep, tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text().count("figure class=\"pictures real\"") == 3
+    assert (tmp_path / "report.html").read_text().count('figure class="pictures real"') == 3
 
 
 def test_samples_that_lead_elsewhere_are_not_shown(gans, sweep, tmp_path):

@@ -82,9 +82,7 @@ def test_points_of_a_line_are_where_its_numbers_are() -> None:
     series = Series(0, "a", [0.0, 1.0, 4.0, 5.0, 6.0], [2.0, 6.0, None, 4.0, 4.0])
     chart = LineChart("title", "", "y", [series])
     x, y = chart.x_scale, chart.y_scale
-    places = [
-        (float(at), float(down)) for at, down in re.findall(r"([\d.]+),([\d.]+)", str(chart.svg()))
-    ]
+    places = [(float(at), float(down)) for at, down in re.findall(r"([\d.]+),([\d.]+)", str(chart.svg()))]
     known = [(at, value) for at, value in zip(series.x, series.y, strict=True) if value is not None]
     wanted = [(1000 * x.share(at), 1000 * (1 - y.share(value))) for at, value in known]
     assert all(place == pytest.approx(point, abs=0.6) for place, point in zip(places, wanted, strict=True))
