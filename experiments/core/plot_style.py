@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 STYLE = Path(__file__).with_name("plots.mplstyle")
 GENERATED, REAL = "#2563c9", "#9aa1ab"  # generated beside real images
+SERIES = ("#2563c9", "#c2520a", "#1b7d4f", "#a83c90", "#7d6a00", "#0b788c", "#87572f", "#bd2d46")
 RAW, LIMIT, SUGGESTED, CURRENT = "#c9ced6", "#bd2d46", "#1b7d4f", "#3d4652"
 
 Arguments = ParamSpec("Arguments")

@@ -14,7 +14,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
 from experiments.core.images import render_figure, save_png
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
-from experiments.core.plot_style import GENERATED, REAL, styled
+from experiments.core.plot_style import GENERATED, REAL, SERIES, styled
 from experiments.core.processes import from_first
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
@@ -134,17 +134,22 @@ def neighbours(fakes: ExtractedSet, reals: ExtractedSet) -> Image.Image:
 
     A generator that copies its data shows the same picture twice.
     """
-    rows = []
-    for image, vector in zip(fakes.images[:ROWS], fakes.vectors[:ROWS], strict=True):
-        distances = (reals.vectors - vector).square().sum(dim=1)
-        nearest = distances.topk(min(NEIGHBOURS, len(distances)), largest=False).indices
-        numbers = [f"real {distances[index].sqrt():.3g}" for index in nearest]
-        rows.append(SheetRow("", torch.cat([image[None], reals.images[nearest]]), ["generated", *numbers]))
     return draw_sheet(
-        rows,
+        neighbour_rows(fakes, reals),
         "Generated images, and the real images whose features are nearest\n"
         "Numbers: Euclidean distance between features; equal pictures are copies",
     )
+
+
+def neighbour_rows(fakes: ExtractedSet, reals: ExtractedSet) -> list[SheetRow]:
+    """Rows of samples, each before its nearest real images, with the distances of their features."""
+    rows = []
+    for image, vector in zip(fakes.images[:ROWS], fakes.vectors[:ROWS], strict=True):
+        distances = (reals.vectors - vector).square().sum(dim=1).sqrt()
+        nearest = distances.topk(min(NEIGHBOURS, len(distances)), largest=False).indices
+        words = [f"real {distances[index]:.3g}" for index in nearest]
+        rows.append(SheetRow("", torch.cat([image[None], reals.images[nearest]]), ["generated", *words]))
+    return rows
 
 
 @styled
@@ -194,7 +199,7 @@ def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: S
         name: torch.tensor([scores[index].get(name, float("nan")) for index in shown])
         for name in ("precision", "recall")
     }
-    _bars(axes, labels, columns)
+    _bars(axes, labels, columns, SERIES[:2])
     axes.set(title="Precision and recall within each class that the classifier finds", ylim=(0, 1.02))
     axes.set(xlabel="class (below: generated | real images of it)", ylabel="share of images, in [0, 1]")
     return figure
@@ -210,12 +215,16 @@ def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str
     return metric.compute()
 
 
-def _bars(axes: Any, names: Sequence[str], columns: dict[str, Tensor]) -> None:
+def _bars(
+    axes: Any, names: Sequence[str], columns: dict[str, Tensor], colours: Sequence[str] = (GENERATED, REAL)
+) -> None:
     """Draws two bars beside each other for every name."""
     positions = np.arange(len(names))
-    for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), (GENERATED, REAL), strict=True):
+    for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), colours, strict=True):
         axes.bar(positions + offset, values.numpy(), width=0.4, label=label, color=colour)
-    is_crowded = len(names) > 12 or max(map(len, "\n".join(names).splitlines()), default=0) > 80 // len(names)
+    is_crowded = len(names) > 12 or max(map(len, "\n".join(names).splitlines()), default=0) > 100 // len(
+        names
+    )
     axes.set_xticks(positions, names, rotation=90 if is_crowded else 0)
     axes.grid(axis="x", visible=False)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)  # beside the title

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from experiments.core.images import from_uint8
-from experiments.core.plot_style import styled
+from experiments.core.plot_style import SERIES, styled
 from experiments.evaluation.sample_sets import SampleSet
 from metrics.core.spectra import ChannelStatistics
 
@@ -38,7 +38,7 @@ def draw_spectra(fakes: ChannelStatistics, reals: ChannelStatistics) -> "Figure"
     spectra, real = fakes.spectra(), reals.spectra()
     cycles = torch.arange(1, spectra.shape[1] + 1).numpy()
     for channel in range(min(len(spectra), MOST_SPECTRA)):
-        colour = f"C{channel}"
+        colour = SERIES[channel]
         left.loglog(cycles, spectra[channel].numpy(), color=colour, label=f"channel {channel + 1}")
         left.loglog(cycles, real[channel].numpy(), color=colour, linestyle="--")
     shown = f", {MOST_SPECTRA} of {len(spectra)} channels" * (len(spectra) > MOST_SPECTRA)

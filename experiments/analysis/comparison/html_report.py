@@ -5,12 +5,14 @@ It is one file that opens without a network. What stands where is in `page/templ
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from sys import float_info
 from typing import Any
 
 from experiments.analysis.comparison.again import commands_of, folders_of, report_command
 from experiments.analysis.comparison.answer import answer_of, group_name
 from experiments.analysis.comparison.groups import as_hashable, value_of
 from experiments.analysis.comparison.notes import notes_of
+from experiments.analysis.comparison.provenance import environment_rows, provenance_table
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow
 from experiments.analysis.comparison.score_choice import scores_by_name
@@ -19,11 +21,8 @@ from experiments.analysis.comparison.terminal_table import format_value, row_cel
 from experiments.analysis.page.curves import RunCurves, curves_of, diagnostic_charts, metric_chart
 from experiments.analysis.page.document import render_page
 from experiments.analysis.page.pictures import Picture, Timeline, real_images, sample_grids
-from experiments.core.named_values import JsonObject
 from experiments.runs.score_lines import is_number
 from experiments.runs.scores import NUMBER
-
-NOT_PROVENANCE = ("value", "ranges", "standard_error")  # in the record of a score
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ def render_report(records: Sequence[Record], comparison: Comparison | None, why_
         "comparison": comparison,
         "pictures": pictures,
         "differing": _differing(groups, comparison),
-        "scores": _how_scores_were_made(records, comparison),
-        "environment": _environment(records),
+        "scores": provenance_table(records, comparison.chosen.metric if comparison else ""),
+        "environment": environment_rows(records),
         "runs": [_run_row(record) for record in records],
         "again": _again(groups, comparison),
         **_curves(groups, comparison),
@@ -130,7 +129,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
     kind = "good" if row.verdict == BEST else "fair" if row.verdict == NO_DIFFERENCE else ""
     if row.median is None or row.verdict.startswith("worse"):
         kind = "bad"
-    worst = float("-inf") if comparison.chosen.higher_is_better else float("inf")
+    worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
 
     def key(value: float | None, unknown: float) -> float:
         return unknown if value is None else value
@@ -149,7 +148,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
             ("mean of ended" if comparison.has_failures else "mean", mean, key(row.mean, worst)),
             ("95 % interval", interval, key(row.low, worst)),
             ("p", p, key(row.p, 2.0)),
-            ("minimum detectable effect", detectable, key(row.detectable, float("inf"))),
+            ("minimum detectable effect", detectable, key(row.detectable, float_info.max)),
         ],
     }
 
@@ -251,50 +250,6 @@ def _differing(
         ]
         found.append((name, [(cell, cell == cells[0]) for cell in cells]))
     return found
-
-
-def _how_scores_were_made(
-    records: Sequence[Record], comparison: Comparison | None
-) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """How each score was made: names of the evaluations, the compared one first, and rows of parts."""
-    entries: dict[str, list[JsonObject]] = {}
-    for record in records:
-        last: dict[str, JsonObject] = {}
-        for _, scores in record.evaluations:
-            last |= scores
-        for key, entry in last.items():
-            entries.setdefault(key, []).append(entry)
-    compared = comparison.chosen.metric if comparison else ""
-    names = sorted(entries, key=lambda name: not (compared == name or compared.startswith(f"{name}/")))
-    parts = dict.fromkeys(
-        part
-        for own in entries.values()
-        for entry in own
-        for part, value in entry.items()
-        if part not in NOT_PROVENANCE and not isinstance(value, float) and value not in (None, {}, [])
-    )
-    rows = [(part.replace("_", " "), [_values(entries[name], part) for name in names]) for part in parts]
-    return names, rows
-
-
-def _values(entries: Sequence[JsonObject], part: str) -> str:
-    """Different values of a part of these records, separated by commas."""
-    values = (entry.get(part) for entry in entries)
-    return ", ".join(dict.fromkeys(_plain(value) for value in values)) or "–"
-
-
-def _plain(value: object) -> str:
-    """Formats a value of a record, options by their names."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {format_value(each)}" for name, each in value.items()) or "–"
-    return format_value(value)
-
-
-def _environment(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Versions and machines of the runs: what, and its values."""
-    keys = dict.fromkeys(key for record in records for key in record.environment)
-    known = [record.environment for record in records if record.environment]
-    return [(key, ", ".join(dict.fromkeys(format_value(each.get(key)) for each in known))) for key in keys]
 
 
 def _run_row(record: Record) -> dict[str, Any]:
