@@ -28,7 +28,7 @@ def attach_report(file: Path, records: Sequence[Record]) -> int:
             lines = [line for line in folder.scores() if line.get("kimg") is not None]
             last = lines[-1] if lines else {"step": 0, "kimg": 0.0}
             with folder.lock():
-                run = describe_tracked_run(folder, settings, last["step"], last["kimg"])
+                run = describe_tracked_run(folder, settings, int(last["step"]), last["kimg"])
                 trackers = reopen_trackers(settings.track, run, settings.options)
                 trackers.document("report", file)
                 trackers.close(0 if folder.is_finished else 130)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -101,15 +102,24 @@ def _chart(
     series = []
     for number, (label, curves) in groups.items():
         if curves:
-            kimg, low, mean, high = band(curves)
-            ends = (low, high) if len(curves) > 1 else ((), ())
-            series.append(Series(number, label, kimg, mean, *ends))
+            found = band(curves)
+            ends = (found.low, found.high) if len(curves) > 1 else ((), ())
+            series.append(Series(number, label, found.kimg, found.mean, *ends))
     shown = [each for each in series if any(value is not None for value in each.y)]
     return LineChart(title, note, y_title, shown, may_be_log=may_be_log) if shown else None
 
 
-def band(curves: Sequence[Curve]) -> tuple[list[float], *tuple[list[float | None], ...]]:
-    """Band of several curves: kimg, and their lowest, mean and highest value, where all of them are known.
+class Band(NamedTuple):
+    """Band of several curves: kimg, and their lowest, mean and highest value there; None for a gap."""
+
+    kimg: list[float]
+    low: list[float | None]
+    mean: list[float | None]
+    high: list[float | None]
+
+
+def band(curves: Sequence[Curve]) -> Band:
+    """Computes the band of several curves where all of them are known.
 
     A mean of numbers near the largest float may be none, and is a gap.
     """
@@ -120,6 +130,7 @@ def band(curves: Sequence[Curve]) -> tuple[list[float], *tuple[list[float | None
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.stack([np.interp(grid, kimg, value) for kimg, value in curves])
         rows = (values.min(axis=0), values.mean(axis=0), values.max(axis=0))
-    return [float(f"{kimg:.6g}") for kimg in grid], *(
+    low, mean, high = (
         [float(f"{value:.6g}") if math.isfinite(value) else None for value in row] for row in rows
     )
+    return Band([float(f"{kimg:.6g}") for kimg in grid], low, mean, high)

@@ -53,8 +53,8 @@ def _records(log: bytes) -> Iterator[bytes]:
 
 def _line(content: bytes) -> dict[str, Any]:
     """The values of a line by name, of objects their parts as `samples.sha256`; empty for another record."""
-    from google.protobuf.message import DecodeError
-    from wandb.proto.wandb_internal_pb2 import Record
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     try:
         record = Record.FromString(content)
