@@ -91,10 +91,20 @@ def parse_setting_names(words: str) -> list[str]:
 @click.option("--metric", metavar="NAME", help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
 @click.option("--allow-mixed", is_flag=True, help=MIXED_HELP)
+@click.option(
+    "--track", is_flag=True, help="Put the report beside each run in W&B or MLflow, if tracked there."
+)
 @force_option("Overwrite FILE.html where it exists.")
 @debug_option
 def report(
-    runs: tuple[str, ...], out: str, metric: str | None, by: str, allow_mixed: bool, force: bool, debug: bool
+    runs: tuple[str, ...],
+    out: str,
+    metric: str | None,
+    by: str,
+    allow_mixed: bool,
+    track: bool,
+    force: bool,
+    debug: bool,
 ) -> None:
     """Write an HTML report of RUNs, one file that opens without a network.
 
@@ -103,12 +113,12 @@ def report(
     gans report runs/a runs/b --out report.html
 
     RUN is a run folder, a sweep's folder, or wandb:ENTITY/PROJECT. The report holds their comparison, their
-    curves and samples over time, and how they were made.
+    samples beside real images, their curves, and the commands that make them again.
     """
     from experiments.analysis.comparison.html_report import render_report as page_of
-    from experiments.analysis.comparison.html_report import write_report
     from experiments.analysis.comparison.read import read_records
     from experiments.analysis.comparison.terminal_table import compare as compared
+    from experiments.analysis.page.document import write_page
     from experiments.core.destinations import output_file
 
     with output_file("report", out, ".html", force=force) as path:
@@ -120,5 +130,9 @@ def report(
                 raise
             why_not = str(error)  # curves and samples show something all the same
             log.info(f"not compared: {why_not}")
-        write_report(path, page_of(records, comparison, why_not))
+        write_page(path, page_of(records, comparison, why_not))
+        if track:
+            from experiments.analysis.comparison.attach import attach_report
+
+            log.info(f"put beside {attach_report(path, records)} tracked runs")
     click.echo(out)

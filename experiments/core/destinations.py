@@ -16,8 +16,8 @@ from experiments.core.files import open_regular_file, write_atomically
 from experiments.core.paths import cache_folder
 
 
-def check_destination(out: str, *endings: str) -> Path:
-    """Checks the name and the folder of the file that `--out` names, and returns its path.
+def check_destination(out: str, *endings: str, option: str = "--out") -> Path:
+    """Checks the name and the folder of the file that `--out`, or another option, names; returns its path.
 
     Raises UsageError for an ending that is not one of `endings`, and RunError for a folder that cannot be
     written, before the work of minutes whose result would be lost.
@@ -25,21 +25,26 @@ def check_destination(out: str, *endings: str) -> Path:
     path = Path(out)
     if path.suffix not in endings or path.is_dir():
         *others, last = (f"FILE{ending}" for ending in endings)
-        raise UsageError(f"--out {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
-    check_writable(path)
+        raise UsageError(f"{option} {out}: give {', '.join(others)}{' or ' if others else ''}{last}")
+    check_writable(path, option)
     return path
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--out") -> None:
     """Checks that a file can be made at `path`, whose folders need not be there. Raises RunError."""
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise RunError(f"cannot write {path}: no file can be made in {folder}; give another --out")
+        raise RunError(f"cannot write {path}: no file can be made in {folder}; give another {option}")
 
 
 @contextmanager
 def output_file(
-    command: str, out: str, *endings: str, force: bool = False, beside: Sequence[str] = ()
+    command: str,
+    out: str,
+    *endings: str,
+    force: bool = False,
+    beside: Sequence[str] = (),
+    option: str = "--out",
 ) -> Iterator[Path]:
     """Checks the file that `--out` names, yields its path, and remembers what has been written there.
 
@@ -48,17 +53,18 @@ def output_file(
         endings: endings that the file may have.
         force: write over any file.
         beside: names of further files that are written into its folder.
+        option: the option that names the file.
 
     Raises UsageError for an ending that is not one of `endings` and for a file that is there already and not
     the command's own, RunError for a folder that cannot be written.
     """
-    path = check_destination(out, *endings)
+    path = check_destination(out, *endings, option=option)
     files = [path, *(path.with_name(name) for name in beside)]
     for file in files:
         if os.path.lexists(file) and not force and not _is_own(command, file):
             raise UsageError(
-                f"--out {out}: {file} exists, and is not as gans {command} wrote it; take another --out, or "
-                "--force to write over it"
+                f"{option} {out}: {file} exists, and is not as gans {command} wrote it; take another "
+                f"{option}, or --force to write over it"
             )
     yield path
     for file in files:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.files import AtomicWriter, make_parent_folders
+from experiments.core.plot_style import GENERATED, REAL, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +65,7 @@ def to_pillow(image: Tensor) -> Image.Image:
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
+@styled
 def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     """Draws a scatter plot of points `(N, 2)` in the plane, over real points in grey."""
     from matplotlib.figure import Figure
@@ -72,8 +74,12 @@ def scatter(points: Tensor, reals: Tensor | None = None) -> Image.Image:
     axes = figure.add_subplot(aspect="equal")
     shown = points if reals is None else reals
     if reals is not None:
-        axes.scatter(reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color="0.75", linewidths=0)
-    axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=4, color="tab:blue", linewidths=0)
+        axes.scatter(
+            reals[:, 0].numpy(), reals[:, 1].numpy(), s=6, color=REAL, alpha=0.7, linewidths=0, label="real"
+        )
+    axes.scatter(
+        points[:, 0].numpy(), points[:, 1].numpy(), s=4, color=GENERATED, linewidths=0, label="generated"
+    )
     # The view is that of the real points, so that a runaway generator does not shrink them to a dot.
     low, high = shown.amin().item(), shown.amax().item()
     margin = 0.15 * max(high - low, 1e-6)

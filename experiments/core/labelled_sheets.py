@@ -29,18 +29,28 @@ class SheetRow(NamedTuple):
     captions: Sequence[str] = ()
 
 
-def draw_sheet(rows: Sequence[SheetRow]) -> Image.Image:
-    """Draws rows below each other on white, their images in columns; small images are enlarged."""
+def draw_sheet(rows: Sequence[SheetRow], heading: str = "") -> Image.Image:
+    """Draws rows below each other on white, their images in columns; small images are enlarged.
+
+    Args:
+        heading: words above all of it, in lines.
+    """
     cells = [[on_white(to_pillow(grid(image[None]))) for image in row.images] for row in rows]
     cell_width, cell_height = cells[0][0].size
     words = [caption for row in rows for caption in row.captions]
     column = max(cell_width, *(_width(word, CAPTION) for word in ["", *words])) + GAP
     left = max(_width(row.label, LABEL) for row in rows) + 2 * MARGIN
     heights = [cell_height + GAP + (CAPTION + GAP if row.captions else 0) for row in rows]
-    size = (left + column * max(map(len, cells)) - GAP + MARGIN, sum(heights) - GAP + 2 * MARGIN)
-    canvas = Image.new("RGB", size, "white")
+    lines = heading.splitlines()
+    width = max(
+        left + column * max(map(len, cells)) - GAP, *(MARGIN + _width(line, LABEL) for line in ["", *lines])
+    )
+    head = len(lines) * (LABEL + GAP) + (MARGIN if lines else 0)
+    canvas = Image.new("RGB", (width + MARGIN, head + sum(heights) - GAP + 2 * MARGIN), "white")
     pen = ImageDraw.Draw(canvas)
-    top = MARGIN
+    for number, line in enumerate(lines):
+        _write(pen, (MARGIN, MARGIN + number * (LABEL + GAP)), line, LABEL, "lt")
+    top = MARGIN + head
     for row, images, height in zip(rows, cells, heights, strict=True):
         above = top + height - GAP - cell_height
         _write(pen, (MARGIN, above + cell_height // 2), row.label, LABEL, "lm")

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
-from experiments.core.images import grid, render_figure, save_png, to_pillow
+from experiments.core.images import render_figure, save_png
+from experiments.core.labelled_sheets import SheetRow, draw_sheet
+from experiments.core.plot_style import GENERATED, REAL, SERIES, styled
 from experiments.core.processes import from_first
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
@@ -31,7 +33,6 @@ MOST_SAMPLES = 10_000  # of either side that are extracted
 MOST_CLASSES = 30  # bars that can still be read; of more classes, the most frequent
 FEWEST_IN_CLASS = 10  # on either side, for precision and recall to mean anything
 NEIGHBOURS, ROWS = 8, 10
-REAL, GENERATED = "0.6", "tab:blue"
 
 
 @dataclass(frozen=True)
@@ -133,15 +134,25 @@ def neighbours(fakes: ExtractedSet, reals: ExtractedSet) -> Image.Image:
 
     A generator that copies its data shows the same picture twice.
     """
+    return draw_sheet(
+        neighbour_rows(fakes, reals),
+        "Generated images, and the real images whose features are nearest\n"
+        "Numbers: Euclidean distance between features; equal pictures are copies",
+    )
+
+
+def neighbour_rows(fakes: ExtractedSet, reals: ExtractedSet) -> list[SheetRow]:
+    """Rows of samples, each before its nearest real images, with the distances of their features."""
     rows = []
     for image, vector in zip(fakes.images[:ROWS], fakes.vectors[:ROWS], strict=True):
-        distances = (reals.vectors - vector).square().sum(dim=1)
+        distances = (reals.vectors - vector).square().sum(dim=1).sqrt()
         nearest = distances.topk(min(NEIGHBOURS, len(distances)), largest=False).indices
-        blank = torch.full_like(image, 255)
-        rows.append(torch.cat([image[None], blank[None], reals.images[nearest]]))
-    return to_pillow(grid(torch.cat(rows), columns=len(rows[0])))
+        words = [f"real {distances[index]:.3g}" for index in nearest]
+        rows.append(SheetRow("", torch.cat([image[None], reals.images[nearest]]), ["generated", *words]))
+    return rows
 
 
+@styled
 def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
     """Draws both parts of the Inception Score: class frequencies of all samples, and certainty of each.
 
@@ -150,22 +161,29 @@ def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequenc
     from matplotlib.figure import Figure
 
     assert fakes.probabilities is not None and reals.probabilities is not None
-    marginals = {"samples": fakes.probabilities.mean(dim=0), "reals": reals.probabilities.mean(dim=0)}
+    marginals = {"generated": fakes.probabilities.mean(dim=0), "real": reals.probabilities.mean(dim=0)}
     largest = torch.stack(list(marginals.values())).amax(dim=0)
     shown = largest.topk(min(MOST_CLASSES, len(names))).indices.sort().values
-    figure = Figure(figsize=(11, 5), dpi=100)
+    figure = Figure(figsize=(12, 5.2))
+    figure.suptitle(
+        "Classes that the classifier finds (the two parts of the Inception Score)", x=0.01, ha="left"
+    )
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     _bars(left, [names[i] for i in shown], {side: p[shown] for side, p in marginals.items()})
-    left.set(title="marginal p(y)" + (f", {len(shown)} of {len(names)} classes" * (len(shown) < len(names))))
-    left.set_ylabel("share")
-    for side, extracted, colour in (("reals", reals, REAL), ("samples", fakes, GENERATED)):
+    some = f", the {len(shown)} most frequent of {len(names)}" * (len(shown) < len(names))
+    left.set(
+        title=f"Variety: frequency of classes{some}", xlabel="class", ylabel="share of images, mean p(y|x)"
+    )
+    for side, extracted, colour in (("real", reals, REAL), ("generated", fakes, GENERATED)):
         surest = extracted.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
         right.plot(np.linspace(0, 1, len(surest)), surest.numpy(), color=colour, label=side)
-    right.set(title="conditional: max p(y|x), sorted", xlabel="share of samples", ylim=(0, 1.02))
-    right.legend()
+    right.set(title="Certainty of the likeliest class", ylim=(0, 1.02), xlim=(0, 1))
+    right.set(xlabel="share of images, least certain first", ylabel="probability, max p(y|x)")
+    right.legend(loc="lower right")
     return figure
 
 
+@styled
 def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: Sequence[str]) -> "Figure":
     """Draws precision and recall within each class that the classifier finds."""
     from matplotlib.figure import Figure
@@ -174,15 +192,16 @@ def precision_recall_by_class(fakes: ExtractedSet, reals: ExtractedSet, names: S
     common = counts[1].topk(min(MOST_CLASSES, len(names))).indices.sort().values.tolist()
     shown = [index for index in common if counts[1][index]]
     scores = {index: _scores_of(fakes, reals, index) for index in shown}
-    figure = Figure(figsize=(11, 5), dpi=100)
+    figure = Figure(figsize=(12, 5.2))
     axes = figure.subplots()
     labels = [f"{names[index]}\n{counts[0][index]} | {counts[1][index]}" for index in shown]
     columns = {
         name: torch.tensor([scores[index].get(name, float("nan")) for index in shown])
         for name in ("precision", "recall")
     }
-    _bars(axes, labels, columns)
-    axes.set(title="precision and recall by class (samples | reals of it)", ylim=(0, 1.02))
+    _bars(axes, labels, columns, SERIES[:2])
+    axes.set(title="Precision and recall within each class that the classifier finds", ylim=(0, 1.02))
+    axes.set(xlabel="class (below: generated | real images of it)", ylabel="share of images, in [0, 1]")
     return figure
 
 
@@ -196,10 +215,16 @@ def _scores_of(fakes: ExtractedSet, reals: ExtractedSet, index: int) -> dict[str
     return metric.compute()
 
 
-def _bars(axes: Any, names: Sequence[str], columns: dict[str, Tensor]) -> None:
+def _bars(
+    axes: Any, names: Sequence[str], columns: dict[str, Tensor], colours: Sequence[str] = (GENERATED, REAL)
+) -> None:
     """Draws two bars beside each other for every name."""
     positions = np.arange(len(names))
-    for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), (GENERATED, REAL), strict=True):
+    for offset, (label, values), colour in zip((-0.2, 0.2), columns.items(), colours, strict=True):
         axes.bar(positions + offset, values.numpy(), width=0.4, label=label, color=colour)
-    axes.set_xticks(positions, names, rotation=45 if len(names) <= 12 else 90)
-    axes.legend()
+    is_crowded = len(names) > 12 or max(map(len, "\n".join(names).splitlines()), default=0) > 100 // len(
+        names
+    )
+    axes.set_xticks(positions, names, rotation=90 if is_crowded else 0)
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)  # beside the title

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from experiments.core.images import from_uint8
+from experiments.core.plot_style import SERIES, styled
 from experiments.evaluation.sample_sets import SampleSet
 from metrics.core.spectra import ChannelStatistics
 
@@ -23,6 +24,7 @@ def channel_statistics(side: SampleSet) -> ChannelStatistics:
     return found
 
 
+@styled
 def draw_spectra(fakes: ChannelStatistics, reals: ChannelStatistics) -> "Figure":
     """Draws the power of each channel over the frequency, and both matrices of correlations.
 
@@ -30,24 +32,25 @@ def draw_spectra(fakes: ChannelStatistics, reals: ChannelStatistics) -> "Figure"
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 4.5), dpi=100)
+    figure = Figure(figsize=(14, 4.8))
+    figure.suptitle("Spectra and channels of generated and real images", x=0.01, ha="left")
     left, *matrices = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
     spectra, real = fakes.spectra(), reals.spectra()
     cycles = torch.arange(1, spectra.shape[1] + 1).numpy()
     for channel in range(min(len(spectra), MOST_SPECTRA)):
-        colour = f"C{channel}"
+        colour = SERIES[channel]
         left.loglog(cycles, spectra[channel].numpy(), color=colour, label=f"channel {channel + 1}")
         left.loglog(cycles, real[channel].numpy(), color=colour, linestyle="--")
     shown = f", {MOST_SPECTRA} of {len(spectra)} channels" * (len(spectra) > MOST_SPECTRA)
     left.set(
-        title=f"power spectra: samples solid, real images dashed{shown}",
+        title=f"Power spectra: generated solid, real dashed{shown}",
         xlabel="frequency (cycles over the short side)",
-        ylabel="power of a wave (range of the data = 2, squared)",
+        ylabel="power of a wave (data in [−1, 1], squared)",
     )
     left.xaxis.set_major_formatter("{x:g}")
     left.xaxis.set_minor_formatter("{x:g}" if len(cycles) < 10 else "")
-    left.legend(fontsize="small")
-    for axes, side, name in zip(matrices, (fakes, reals), ("samples", "real images"), strict=True):
+    left.legend()
+    for axes, side, name in zip(matrices, (fakes, reals), ("generated", "real"), strict=True):
         _draw_correlations(axes, side, name)
     return figure
 
@@ -59,7 +62,8 @@ def _draw_correlations(axes: Any, side: ChannelStatistics, name: str) -> None:
     numbers = range(1, len(matrix) + 1)
     axes.set_xticks(range(len(matrix)), numbers)
     axes.set_yticks(range(len(matrix)), numbers)
-    axes.set(title=f"correlations of {name}", xlabel="channel", ylabel="channel")
+    axes.set(title=f"Correlations, {name}", xlabel="channel", ylabel="channel")
+    axes.grid(visible=False)
     if len(matrix) <= MOST_SPECTRA:
         for row in range(len(matrix)):
             for column in range(len(matrix)):

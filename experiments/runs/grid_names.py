@@ -2,6 +2,7 @@
 
 import re
 
+REAL_IMAGES = "real.png"  # the picture of real images beside the grids
 NAME = re.compile(r"kimg-([0-9]{6,15}(?:\.[0-9]{3})?)\.png")
 
 

@@ -120,6 +120,7 @@ def describe_tracked_run(folder: RunFolder, settings: Settings, step: int, kimg:
         group=settings.group,
         tags=settings.tags,
         provenance=partial(flat_provenance, folder),
+        earlier_scores=lambda: [line for line in folder.scores() if line["step"] <= step],
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from experiments.core.files import parse_json, read_regular_file, write_atomically
-from experiments.trackers.core.tracker import TrackedRun, Tracker
+from experiments.trackers.core.tracker import DocumentTracker, TrackedRun
 
 LONGEST_VALUE = 500  # characters of a setting; recent versions take 6,000, older servers no more than this
 MOST_MEMORY_BYTES = 2**16  # of the file with the id of a run
@@ -21,7 +21,7 @@ STATUS = {0: "FINISHED", 130: "KILLED"}
 REMEDY = 'pip install "gans[mlflow]"'
 
 
-class MlflowTracker(Tracker):
+class MlflowTracker(DocumentTracker):
     """Tracks a run in MLflow, in the experiment that `--project` names, under the id that the folder keeps.
 
     It goes to MLFLOW_TRACKING_URI, else to a SQLite file in the run folder's `mlflow/`, which `mlflow ui
@@ -67,6 +67,9 @@ class MlflowTracker(Tracker):
             self._client.log_batch(self._run_id, tags=tags)
 
     def images(self, name: str, file: Path, kimg: float) -> None:
+        self._client.log_artifact(self._run_id, str(file), name)
+
+    def document(self, name: str, file: Path) -> None:
         self._client.log_artifact(self._run_id, str(file), name)
 
     def close(self, exit_status: int = 0) -> None:

@@ -5,9 +5,10 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 from subprocess import Popen
@@ -16,12 +17,16 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from experiments.core.files import read_regular_file, write_atomically
-from experiments.trackers.core.tracker import PROVENANCE, TrackedRun, Tracker
+from experiments.trackers.core.tracker import PROVENANCE, DocumentTracker, TrackedRun
+from experiments.trackers.core.wandb_files import offline_lines
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode, wandb_server
 
 KILLED = 255  # the exit code of a run that W&B calls killed, not crashed
 MOST_ID_BYTES = 1024  # of the file with the id of a run
 GRACE_SECONDS = 5.0  # for W&B's own process, beyond that
+CLOCKS = ("seconds", "images_per_second", "waiting_for_data")  # scores that no two processes share
+HASH = ".sha256"  # of a picture, in the lines that W&B has written
+_Key = frozenset[tuple[str, float | str]]
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,25 @@ class WandbOptions:
     finish_seconds: float = field(
         default=30.0, metadata={"help": "Seconds to wait for the upload when a run ends.", "above": 0.0}
     )
+    system_statistics: bool = field(
+        default=False,
+        metadata={
+            "help": "Record the machine: its kind, and the use of processor, memory and GPUs over time."
+        },
+    )
+    console_log: bool = field(
+        default=False, metadata={"help": "Record the lines that gans says while it trains."}
+    )
 
 
-class WandbTracker(Tracker):
+class WandbTracker(DocumentTracker):
     """Tracks a run in W&B, in the run folder's `wandb/`, under the id that the folder keeps.
 
-    Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `gans sync`.
-    W&B's own counter of lines is left alone: a resumed run writes scores again that its killed process
-    had already sent, and W&B drops in silence what comes with an earlier step. Charts are over `kimg`.
+    Without a login, without an answer, or with WANDB_MODE=offline, it is written there for `gans sync`; a
+    resumed run then reads what its killed processes have written, repeats none of it, and adds what their
+    last second has lost. What was sent online is not read back: lines between checkpoint and kill come twice.
+    W&B's own counter of lines is left alone, as W&B drops in silence what comes with an earlier step.
+    Charts are over `kimg`. System statistics and the console log are left out unless options ask for them.
     """
 
     options_type: ClassVar[type] = WandbOptions
@@ -51,7 +67,7 @@ class WandbTracker(Tracker):
         asked = wandb_mode()
         if asked == "disabled":
             raise RuntimeError("W&B is switched off (WANDB_MODE, or `wandb disabled`)")
-        self._provenance = run.provenance
+        self._provenance, self._kimg = run.provenance, run.kimg
         self._home = run.folder.resolve() / "wandb"
         self._home.mkdir(exist_ok=True)
         self._identity = _run_id(self._home, is_new=run.step == 0)
@@ -59,6 +75,7 @@ class WandbTracker(Tracker):
         self._before = {name: os.environ.get(name) for name in _environment(self._home)}
         os.environ.update(_environment(self._home))
         self._process: Popen[bytes] | None = None
+        self._written = set(_keys(offline_lines(self._home, self._identity))) if run.step else set[_Key]()
         try:
             self._run = self._start(run, asked)
             self._process = _process_of(self._wandb)
@@ -66,11 +83,14 @@ class WandbTracker(Tracker):
             self._run.define_metric(
                 f"{PROVENANCE}*", hidden=True
             )  # columns to compare runs by, but no curves
+            self._write_lost_lines(run)
         except BaseException:
             self._leave()
             raise
 
     def scores(self, scores: Mapping[str, float]) -> None:
+        if _key_of_scores(scores) in self._written:  # by the process that was killed
+            return
         # Options as text: W&B would make a column, and a number, of each.
         provenance = {
             name: json.dumps(value) if isinstance(value, dict) else value
@@ -79,7 +99,15 @@ class WandbTracker(Tracker):
         self._run.log({**scores, **provenance})
 
     def images(self, name: str, file: Path, kimg: float) -> None:
+        if (
+            self._written
+            and _key_of_picture(name, kimg, sha256(file.read_bytes()).hexdigest()) in self._written
+        ):
+            return
         self._run.log({name: self._wandb.Image(str(file)), "kimg": kimg})
+
+    def document(self, name: str, file: Path) -> None:
+        self._run.log({name: self._wandb.Html(str(file), inject=False), "kimg": self._kimg})
 
     def close(self, exit_status: int = 0) -> None:
         """Waits for the upload, but not for long, and no longer than until Ctrl-C.
@@ -97,6 +125,16 @@ class WandbTracker(Tracker):
             ) from error
         finally:
             self._leave()
+
+    def _write_lost_lines(self, run: TrackedRun) -> None:
+        """Writes lines of scores that are in the run folder, and that a killed process did not write here.
+
+        Not for a run that was online: nobody here knows what the server has.
+        """
+        if self._written and not any(self._home.glob(f"run-*-{self._identity}")):
+            for line in run.earlier_scores():
+                self.scores(line)
+                self._written.add(_key_of_scores(line))
 
     def _start(self, run: TrackedRun, asked: str) -> Any:
         """Starts the run online if possible, else offline with a line that says why."""
@@ -128,10 +166,11 @@ class WandbTracker(Tracker):
             finish_timeout_raises=True,
             silent=True,
             console="off",  # captured, it would break the line of progress
+            capture_loggers={"gans": "INFO"} if self._options.console_log else None,
             symlink=False,
             x_save_requirements=False,
-            x_disable_stats=True,
-            x_disable_machine_info=True,
+            x_disable_stats=not self._options.system_statistics,
+            x_disable_machine_info=not self._options.system_statistics,
         )
         self._wandb.setup(settings)  # what is said before a run exists must be silenced too
         return self._wandb.init(
@@ -161,6 +200,32 @@ class WandbTracker(Tracker):
     def _teardown(self) -> None:
         with suppress(Exception, SystemExit):  # with the status of W&B's own process, if that was killed
             _run_with_timeout(GRACE_SECONDS, self._wandb.teardown)
+
+
+def _keys(lines: Iterable[Mapping[str, Any]]) -> Iterator[_Key]:
+    """Keys of the scores and the pictures in lines that W&B has written."""
+    for line in lines:
+        if "step" in line:
+            yield _key_of_scores(
+                {name: value for name, value in line.items() if not name.startswith(PROVENANCE)}
+            )
+        for name, value in line.items():
+            if name.endswith(HASH):
+                yield _key_of_picture(name.removesuffix(HASH), line.get("kimg", 0.0), value)
+
+
+def _key_of_scores(scores: Mapping[str, Any]) -> _Key:
+    """Key of a line of scores, equal for the same step of a resumed run: without what clocks say."""
+    return frozenset(
+        (name, float(value))
+        for name, value in scores.items()
+        if name not in CLOCKS and isinstance(value, int | float)
+    )
+
+
+def _key_of_picture(name: str, kimg: float, sha256: str) -> _Key:
+    """Key of a picture: its name, time and content."""
+    return frozenset(((name, sha256), ("kimg", float(kimg))))
 
 
 def _run_with_timeout(seconds: float, action: Callable[[], object]) -> None:

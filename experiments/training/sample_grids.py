@@ -17,7 +17,7 @@ from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.core.seeds import generator_for, seed_all
 from experiments.core.settings import Settings
 from experiments.runs.generator import from_noise
-from experiments.runs.grid_names import grid_name
+from experiments.runs.grid_names import REAL_IMAGES, grid_name
 from experiments.trackers.core.tracker import Tracker
 from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment
@@ -105,9 +105,12 @@ class SampleGrid:
                 from_noise(network, settings.arch), reals.samples, experiment.loader.grid_count, settings
             )
 
-    def save_reals(self) -> None:
-        """Saves the grid of real samples, `real.png`."""
-        save_png(draw_samples(self.experiment.reals.samples), self.folder / "real.png")
+    def save_reals(self, is_new: bool) -> None:
+        """Saves the grid of real samples, `real.png`; the tracker of a new run is given it."""
+        file = self.folder / REAL_IMAGES
+        save_png(draw_samples(self.experiment.reals.samples), file)
+        if is_new:
+            self.tracker.images("real", file, 0.0)
 
     def __call__(self, progress: Progress, scores: Scores) -> None:
         if progress.step == 1:

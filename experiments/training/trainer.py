@@ -226,7 +226,7 @@ class Trainer:
         experiment, folder = self.experiment, self.folder
         interval = interval_images(self.settings.sample_kimg, GRIDS, experiment.total_images)
         sample_grid = SampleGrid(experiment, folder.samples, interval, tracker, writer)
-        sample_grid.save_reals()
+        sample_grid.save_reals(is_new=self.start == 0)
         return [line.advance, sample_grid, GradientNorms(experiment.players), metric_logger]
 
     def _finish(self) -> None:

@@ -50,7 +50,9 @@ def run(installed: Path, where: Path, *words: object) -> str:
 def test_it_holds_every_source_and_data_file(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     data = {
-        path.relative_to(ROOT).as_posix() for path in ROOT.glob("experiments/**/page/*") if path.is_file()
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("experiments/**/*")
+        if path.suffix in (".html", ".css", ".js", ".mplstyle")
     }
     typed = {f"{room}/py.typed" for room in ("experiments", "gans", "losses", "metrics")}
     assert data and held >= set(sources()) | data | typed

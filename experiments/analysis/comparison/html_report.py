@@ -1,45 +1,50 @@
-"""HTML report of a comparison: table, curves, samples over time, settings, provenance and failures.
+"""HTML report of runs: the answer, the scores, samples beside real images, curves, settings and commands.
 
-It opens without a network: the pictures and the script that draws the curves are in the file.
+It is one file that opens without a network. What stands where is in `page/templates/report.html`.
 """
 
-import base64
-import io
-import json
-import logging
-import math
-import warnings
-from collections.abc import Iterable, Sequence
-from html import escape
-from itertools import starmap
-from operator import itemgetter
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from sys import float_info
+from typing import Any
 
-from PIL import Image
-
-from experiments.analysis.comparison.curves import figures_of
+from experiments.analysis.comparison.again import commands_of, folders_of, report_command
+from experiments.analysis.comparison.answer import answer_of, group_name
+from experiments.analysis.comparison.groups import as_hashable, value_of
 from experiments.analysis.comparison.notes import notes_of
+from experiments.analysis.comparison.provenance import environment_rows, provenance_table
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.result import Comparison, GroupRow
-from experiments.analysis.comparison.terminal_table import (
-    columns_of,
-    differing_cells,
-    format_value,
-    row_cells,
-)
-from experiments.core.errors import RunError
-from experiments.core.files import open_regular_file, refuse_link, write_atomically
-from experiments.core.named_values import JsonObject
-from experiments.runs.grid_names import kimg_of_grid
+from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow
+from experiments.analysis.comparison.score_choice import scores_by_name
+from experiments.analysis.comparison.score_plot import plot_scores
+from experiments.analysis.comparison.terminal_table import format_value, row_cells
+from experiments.analysis.page.curves import RunCurves, curves_of, diagnostic_charts, metric_chart
+from experiments.analysis.page.document import render_page
+from experiments.analysis.page.pictures import Picture, Timeline, real_images, sample_grids
 from experiments.runs.score_lines import is_number
+from experiments.runs.scores import NUMBER
 
-log = logging.getLogger("gans")
 
-PAGE = Path(__file__).with_name("page")
-GRIDS = 12  # largest number of sample grids of a run, spread from the first to the last
-MOST_PIXELS, SHOWN_PIXELS = 2**26, 2**23  # of a grid, and of its picture on the page, which is shrunk to it
-QUALITY = 80  # of the grids' WebP compression, in percent
+@dataclass(frozen=True)
+class ReportGroup:
+    """Group of a report.
+
+    Attributes:
+        name: its settings in words.
+        records: its runs that ended.
+        failed: its runs that failed, diverged or collapsed, with the reason.
+        row: its row of the comparison; None without one.
+    """
+
+    name: str
+    records: Sequence[Record]
+    failed: Sequence[tuple[Record, str]] = ()
+    row: GroupRow | None = None
+
+    @property
+    def all_records(self) -> list[Record]:
+        """All runs of the group, those that ended first."""
+        return [*self.records, *(record for record, _ in self.failed)]
 
 
 def render_report(records: Sequence[Record], comparison: Comparison | None, why_not: str = "") -> str:
@@ -49,43 +54,24 @@ def render_report(records: Sequence[Record], comparison: Comparison | None, why_
         comparison: None for curves and samples without a comparison.
         why_not: the reason why there is no comparison.
     """
-    from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
-
-    groups = _records_by_group(records, comparison)
-    curves = "".join(starmap(_curve, enumerate(figures_of(groups).values())))
-    title = escape(_title(records))
-    parts = [
-        f"<h1>{title}</h1>",
-        f"<p class=note>{len(records)} runs</p>",
-        "<h2>Comparison</h2>",
-        _comparison(comparison) if comparison else f"<p class=note>{escape(why_not)}</p>",
-        "<h2>Curves</h2>",
-        "<p class=note>Means over the seeds that ended; bands from the lowest of these to the highest.</p>",
-        f"<div class=curves>{curves}</div>",
-        "<h2>Samples</h2>",
-        f"<div class=runs>{''.join(map(_timeline, records))}</div>",
-        "<h2>Settings that differ</h2>",
-        _differences(comparison) if comparison else "",
-        "<h2>How it was made</h2>",
-        _provenance(records, comparison),
-        "<h2>Runs</h2>",
-        _runs(records),
-    ]
-    style, script = ((PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return (
-        f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{title}</title>"
-        f"<meta name=viewport content='width=device-width'><link rel=icon href='data:,'>"
-        f"<style>{style}</style></head><body>{''.join(parts)}"
-        f"<script>{get_plotlyjs()}</script><script>{script}</script></body></html>"
-    )
-
-
-def write_report(file: Path, page: str) -> None:
-    """Writes an HTML report to a file. Raises RunError where the file cannot be written."""
-    try:
-        write_atomically(file, page.encode(errors="replace"))  # names may hold what is no text
-    except OSError as error:
-        raise RunError(f"cannot write {file}: {error.strerror or error}") from error
+    groups = _groups(records, comparison)
+    pictures = _Pictures(groups)
+    values: dict[str, Any] = {
+        "title": _title(records),
+        "records": records,
+        "groups": groups,
+        "why_not": why_not,
+        "comparison": comparison,
+        "pictures": pictures,
+        "differing": _differing(groups, comparison),
+        "scores": provenance_table(records, comparison.chosen.metric if comparison else ""),
+        "environment": environment_rows(records),
+        "runs": [_run_row(record) for record in records],
+        "again": _again(groups, comparison),
+        **_curves(groups, comparison),
+        **(_compared(comparison) if comparison else {}),
+    }
+    return render_page("report.html", values)
 
 
 def _title(records: Sequence[Record]) -> str:
@@ -94,158 +80,195 @@ def _title(records: Sequence[Record]) -> str:
         dict.fromkeys(str(r.settings[name]) for r in records if name in r.settings)
         for name in ("arch", "data")
     ]
-    return " · ".join(", ".join(each) for each in words if each) or "runs"
+    return " on ".join(", ".join(each) for each in words if each) or "runs"
 
 
-def _records_by_group(records: Sequence[Record], comparison: Comparison | None) -> dict[str, list[Record]]:
-    """Records by the label of their group, the best group first; without a comparison, by their own name."""
+def _groups(records: Sequence[Record], comparison: Comparison | None) -> list[ReportGroup]:
+    """Groups by rank; without a comparison, each run is its own."""
     if comparison is None:
-        return {record.name: [record] for record in records if record.lines}
+        return [ReportGroup(record.name, [record]) for record in records]
     named = {record.name: record for record in records}
-    return {row.group.label: [named[name] for name in row.group.names] for row in comparison.rows}
+    return [
+        ReportGroup(
+            group_name(row.group),
+            [named[name] for name in row.group.names],
+            [(named[run.name], run.reason) for run in row.group.failed_runs],
+            row,
+        )
+        for row in comparison.rows
+    ]
 
 
-def _comparison(comparison: Comparison) -> str:
-    """Section of the comparison: the metric, the table and the notes."""
-    chosen = comparison.chosen
-    which = "higher" if chosen.higher_is_better else "lower"
-    at = "" if chosen.kimg is None else f" at {chosen.kimg:g} kimg"
-    rows = [_cells(row, comparison) for row in comparison.rows]
-    notes = "".join(f"<p class=note>{escape(note)}</p>" for note in notes_of(comparison))
-    return (
-        f"<p>{escape(chosen.metric)}{at}: {which} is better.</p>{_table(columns_of(comparison), rows)}{notes}"
-    )
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    """Values of the first screen: the answer, the picture of the scores, the table and its notes."""
+    rows, chosen = comparison.rows, comparison.chosen
+    total, failed = sum(row.count for row in rows), sum(row.failed_count for row in rows)
+    return {
+        "answer": answer_of(comparison),
+        "plot": plot_scores(comparison),
+        "notes": notes_of(comparison),
+        "table": [_table_row(number, row, comparison) for number, row in enumerate(rows)],
+        "total": total,
+        "failed": failed,
+        "seeds": _range([row.count for row in rows]),
+        "which": "higher is better" if chosen.higher_is_better else "lower is better",
+    }
 
 
-def _cells(row: GroupRow, comparison: Comparison) -> list[tuple[str, float | str]]:
-    """Cells of a row, each as text and sort key; unknown values sort as the worst do, or last."""
-    texts = row_cells(row, comparison.has_failures)
+def _range(counts: Sequence[int]) -> str:
+    """Numbers from the least to the greatest, in words."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, Any]:
+    """Row of the table: its rank, cells by name with their sort keys, and the kind of its verdict."""
+    count = len(row.group.settings)
+    cells = row_cells(row, has_failures=True)
+    _, seeds, median, mean, interval, p, detectable, verdict = cells[count:]
+    kind = "good" if row.verdict == BEST else "fair" if row.verdict == NO_DIFFERENCE else ""
+    if row.median is None or row.verdict.startswith("worse"):
+        kind = "bad"
     worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
-    keys = [row.failed_share] if comparison.has_failures else []
-    keys.append(row.count)
-    keys += [worst if number is None else number for number in (row.median, row.mean, row.low)]
-    keys += [2.0 if row.p is None else row.p]
-    keys += [float_info.max if number is None else number for number in (row.detectable, row.difference)]
-    return list(zip(texts, [*texts[: len(row.group.settings)], *keys], strict=True))
+
+    def key(value: float | None, unknown: float) -> float:
+        return unknown if value is None else value
+
+    return {
+        "rank": number + 1,
+        "group": number,
+        "settings": list(zip(comparison.by, cells[:count], strict=True)) or [("runs", "all")],
+        "verdict": verdict,
+        "kind": kind,
+        "failed": f"{row.failed_count} of {row.count}",
+        "share": row.failed_share,
+        "numbers": [
+            ("seeds", seeds, row.count),
+            ("median", median, key(row.median, worst)),
+            ("mean of ended" if comparison.has_failures else "mean", mean, key(row.mean, worst)),
+            ("95 % interval", interval, key(row.low, worst)),
+            ("p", p, key(row.p, 2.0)),
+            ("minimum detectable effect", detectable, key(row.detectable, float_info.max)),
+        ],
+    }
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[tuple[str, float | str]]]) -> str:
-    """HTML table whose columns can be sorted, from rows of text and sort keys."""
-    top = "".join(f"<th>{escape(word)}</th>" for word in head)
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td data-value="{escape(str(v))}">{escape(text)}</td>' for text, v in row)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table class=sortable><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+class _Pictures:
+    """Pictures of the groups: sample grids of every run, and the real images.
 
-
-def _plain(rows: Iterable[Sequence[str]]) -> list[list[tuple[str, float | str]]]:
-    """Rows whose cells are sorted by their text."""
-    return [[(cell, cell) for cell in row] for row in rows]
-
-
-def _curve(number: int, figure: JsonObject) -> str:
-    """HTML element with the Plotly figure of one score."""
-    name = f"figure-{number}"
-    content = json.dumps(figure, separators=(",", ":"), allow_nan=False)
-    # Also <!-- and <script would change how the page goes on.
-    content = content.replace("<", "\\u003c")
-    return f"<div data-figure={name}></div><script type=application/json id={name}>{content}</script>"
-
-
-def _timeline(record: Record) -> str:
-    """HTML figure with the sample grids of a run and a slider over kimg."""
-    pictures = [] if record.folder is None else sample_grids(record.folder)
-    caption = f"<figcaption>{escape(record.name)} <span class=note>{escape(record.state)}</span></figcaption>"
-    if not pictures:
-        return f"<figure>{caption}<p class=note>no samples</p></figure>"
-    last = len(pictures) - 1
-    return (
-        f'<figure data-pictures="{escape(json.dumps(pictures))}"><img alt="samples of {escape(record.name)}">'
-        f'<input type=range min=0 max={last} value={last} aria-label="kimg"><output></output>'
-        f"{caption}</figure>"
-    )
-
-
-def sample_grids(folder: Path) -> list[tuple[float, str]]:
-    """Sample grids of a run folder: pairs of kimg and the picture as a data URL.
-
-    A remark names each picture that is left out.
+    Attributes:
+        timelines: those of each group, in the order of the groups.
+        shared: the real images, where all groups have the same.
+        real: those of each group otherwise; None for a group without.
+        times: every kimg of some grid, in ascending order.
     """
-    try:
-        refuse_link(folder / "samples")
-    except RunError as error:
-        log.info(f"{folder} is shown without samples: {error}")
+
+    def __init__(self, groups: Sequence[ReportGroup]) -> None:
+        names = short_names([record.name for group in groups for record in group.all_records])
+        self.timelines = [_timelines(number, group, names) for number, group in enumerate(groups)]
+        self.real: list[Picture | None] = [_real(group) for group in groups]
+        sources = {picture.source for picture in self.real if picture}
+        self.shared = next((each for each in self.real if each), None) if len(sources) == 1 else None
+        kimg = {picture.kimg for lines in self.timelines for line in lines for picture in line.pictures}
+        self.times = sorted(kimg)
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names of runs without the folders that all of them are in.
+
+    >>> short_names(["runs/sweep/bce-0", "runs/sweep/bce-1"])
+    {'runs/sweep/bce-0': 'bce-0', 'runs/sweep/bce-1': 'bce-1'}
+    """
+    parts = [name.split("/") for name in names]
+    shared = 0
+    while all(len(own) > shared + 1 for own in parts) and len({own[shared] for own in parts}) == 1:
+        shared += 1
+    return {name: "/".join(own[shared:]) for name, own in zip(names, parts, strict=True)}
+
+
+def _timelines(number: int, group: ReportGroup, names: Mapping[str, str]) -> list[Timeline]:
+    """Sample grids of the runs of a group."""
+    reasons = {record.name: f"did not end: {reason}" for record, reason in group.failed}
+    return [
+        Timeline(
+            names[record.name],
+            reasons.get(record.name) or ("" if record.state == "finished" else record.state),
+            number,
+            sample_grids(record.folder) if record.folder else [],
+        )
+        for record in group.all_records
+    ]
+
+
+def _real(group: ReportGroup) -> Picture | None:
+    """The real images that the first run with some has saved."""
+    found = (real_images(record.folder) for record in group.all_records if record.folder)
+    return next((picture for picture in found if picture), None)
+
+
+def _curves(groups: Sequence[ReportGroup], comparison: Comparison | None) -> dict[str, Any]:
+    """Charts: of the compared score, and of everything else by its kind."""
+    curves = [(group.name, [_run_curves(record) for record in group.records]) for group in groups]
+    if comparison is None:
+        return {"metric_chart": None, "diagnostics_of": diagnostic_charts(curves)}
+    metric = comparison.chosen.metric
+    note = "higher is better" if comparison.chosen.higher_is_better else "lower is better"
+    return {
+        "metric_chart": metric_chart(curves, metric, note),
+        "diagnostics_of": diagnostic_charts(curves, without=metric),
+    }
+
+
+def _run_curves(record: Record) -> RunCurves:
+    """Curves of a run, of its training and of its evaluations."""
+    evaluations = [
+        {"kimg": mark.kimg, f"{NUMBER}{name}": mark.value}
+        for name, marks in scores_by_name(record).items()
+        for mark in marks
+    ]
+    return RunCurves(str(record.settings.get("loss")), curves_of([*record.lines, *evaluations]))
+
+
+def _differing(
+    groups: Sequence[ReportGroup], comparison: Comparison | None
+) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Settings that differ: name, and for each group its values and whether they are the best group's."""
+    if comparison is None:
         return []
-    pictures = sorted(file for file in (folder / "samples").glob("*.png") if file.name != "real.png")
-    files = []
-    for file in pictures:
-        kimg = kimg_of_grid(file.name)
-        if kimg is None:
-            log.info(f"{file} is left out: grids of samples have names such as kimg-000012.png")
-        else:
-            files.append((kimg, file))
-    files.sort(key=itemgetter(0))
-    if len(files) > GRIDS:
-        files = [files[round(i * (len(files) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
     found = []
-    for kimg, file in files:
-        try:
-            data = base64.b64encode(_compressed(file)).decode()
-        except Exception as error:  # whatever a damaged file makes the reader stumble over
-            log.info(f"{file} is left out: {str(error) or type(error).__name__}")
-            continue
-        found.append((kimg, f"data:image/webp;base64,{data}"))
+    for name in comparison.differing:
+        cells = [
+            " or ".join(
+                dict.fromkeys(
+                    format_value(value)
+                    for value in dict.fromkeys(
+                        as_hashable(value_of(record, name)) for record in group.all_records
+                    )
+                )
+            )
+            for group in groups
+        ]
+        found.append((name, [(cell, cell == cells[0]) for cell in cells]))
     return found
 
 
-def _compressed(file: Path) -> bytes:
-    """Picture of a PNG file, compressed as WebP. Raises an exception of any kind where it is none."""
-    content = io.BytesIO()
-    with warnings.catch_warnings(), open_regular_file(file) as stream:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(stream, formats=["PNG"]) as picture:
-            pixels = picture.width * picture.height
-            if pixels > MOST_PIXELS:
-                raise ValueError(f"it has more than {MOST_PIXELS:,} pixels")
-            shown = picture.reduce(max(1, math.ceil((pixels / SHOWN_PIXELS) ** 0.5)))
-            shown.convert("RGB").save(content, "WEBP", quality=QUALITY)
-    return content.getvalue()
+def _run_row(record: Record) -> dict[str, Any]:
+    """Row of the table of runs: seed, state, kimg and seconds, each with its sort key."""
+    timed = [line for line in record.lines if line.get("seconds") is not None]
+    last = timed[-1] if timed else {}
+    numbers = {"seed": record.settings.get("seed"), "kimg": last.get("kimg"), "seconds": last.get("seconds")}
+    cells = {
+        name: (f"{value:g}", float(value)) if is_number(value) else ("–", -1.0)
+        for name, value in numbers.items()
+    }
+    return {"name": record.name, "state": record.state, **cells}
 
 
-def _differences(comparison: Comparison) -> str:
-    """Section of the settings that differ, with their values."""
-    rows = differing_cells(comparison)
-    return _table(["setting", "values"], _plain(rows)) if rows else "<p class=note>none but the seed</p>"
-
-
-def _provenance(records: Sequence[Record], comparison: Comparison | None) -> str:
-    """Section of how the scores were computed, and on which versions and machines."""
-    made = dict(comparison.chosen.provenance) if comparison else {}
-    rows = [(key, format_value(value)) for key, value in made.items()]
-    for key in dict.fromkeys(key for record in records for key in record.environment):
-        values = dict.fromkeys(
-            format_value(record.environment.get(key)) for record in records if record.environment
-        )
-        rows.append((key, ", ".join(values)))
-    return _table(["what", "value"], _plain(rows))
-
-
-def _runs(records: Sequence[Record]) -> str:
-    """Section of the runs: seed, state, kimg and seconds of each."""
-    head = ["run", "seed", "state", "kimg", "seconds"]
-    rows: list[list[tuple[str, float | str]]] = []
-    for record in records:
-        timed = [line for line in record.lines if line.get("seconds") is not None]
-        last = timed[-1] if timed else {}
-        numbers = [record.settings.get("seed"), last.get("kimg"), last.get("seconds")]
-        seed, kimg, seconds = (_number_cell(value) for value in numbers)
-        rows.append([(record.name, record.name), seed, (record.state, record.state), kimg, seconds])
-    return _table(head, rows)
-
-
-def _number_cell(value: object) -> tuple[str, float | str]:
-    """Cell of a number, which may be unknown: text and sort key."""
-    return (f"{value:g}", float(value)) if is_number(value) else ("–", -1.0)
+def _again(groups: Sequence[ReportGroup], comparison: Comparison | None) -> dict[str, Any]:
+    """Commands that make the groups' runs again, and the report."""
+    metric = comparison.chosen.metric if comparison else None
+    folders = folders_of([record for group in groups for record in group.all_records])
+    return {
+        "groups": [(group.name, commands_of(group.all_records, folders, metric)) for group in groups],
+        "report": report_command(comparison.by if comparison else (), metric),
+    }

@@ -193,10 +193,19 @@ def _evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
 
 
 def _command(record: Record, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
+    """Command that evaluates a run as a score was made; empty for a run elsewhere, or what is unknown."""
+    return "" if record.folder is None else evaluation_command(record.name, metric, entry, different)
+
+
+def evaluation_command(
+    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule",)
+) -> str:
     """Command that evaluates a run as a score was made, quoted for a shell.
 
-    It is empty for a run that is elsewhere, and where the score's record, which anyone may have written,
-    names what is not known here.
+    It is empty where the score's record, which anyone may have written, names what is not known here.
+
+    Args:
+        different: parts of the record that a plain evaluation would make otherwise.
     """
     kind, extractor = usual_name(metric, entry).partition("/")[0], str(entry.get("extractor") or "none")
     split, protocol, rule = (entry.get(part) for part in ("split", "protocol", "resize_rule"))
@@ -206,14 +215,13 @@ def _command(record: Record, metric: str, entry: JsonObject, different: Sequence
     except (UsageError, ValueError):
         return ""
     is_known = (
-        record.folder is not None
-        and extractor.partition(":")[0] in (*registry.names("extractor"), "none")
+        extractor.partition(":")[0] in (*registry.names("extractor"), "none")
         and (rule is None or "resize_rule" not in different or rule in RULES)
         and (protocol is None or bool(PROTOCOL.fullmatch(protocol)))
     )
     if not is_known:
         return ""
-    words = ["gans", "evaluate", record.name, "--metrics", kind]
+    words = ["gans", "evaluate", run, "--metrics", kind]
     words += ["--extractor", extractor] if extractor != "none" else []
     words += ["--resize-rule", str(rule)] if rule and "resize_rule" in different else []
     words += ["--protocol", protocol] if protocol else []

@@ -71,10 +71,16 @@ def closest_pairs(sides: AuditSides, copying: CopyingAudit) -> Image.Image:
     for start in range(0, len(pairs), COLUMNS):
         part = pairs[start : start + COLUMNS]
         captions = [
-            word for value in distances[chosen][start : start + COLUMNS] for word in ("", f"{value:.3g}")
+            word
+            for value in distances[chosen][start : start + COLUMNS]
+            for word in ("generated", f"real {value:.3g}")
         ]
-        sheet.append(SheetRow("generated | nearest" if not start else "", part.flatten(0, 1), captions))
-    return draw_sheet(sheet)
+        sheet.append(SheetRow("", part.flatten(0, 1), captions))
+    return draw_sheet(
+        sheet,
+        f"The {len(pairs)} generated images nearest to a training image, each beside it\n"
+        "Numbers: distance between their features; equal pictures are copies",
+    )
 
 
 def picture_of(folder: Path, step: int | None) -> Path:

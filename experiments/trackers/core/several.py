@@ -11,7 +11,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import make_component
-from experiments.trackers.core.tracker import TrackedRun, Tracker
+from experiments.trackers.core.tracker import DocumentTracker, TrackedRun, Tracker
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_mode
 
 log = logging.getLogger("gans")
@@ -51,7 +51,9 @@ def trackers_of_run(names: Sequence[str], folder: Path) -> list[str]:
     return [name for name in tracker_names(names) if (folder / name).is_dir()]
 
 
-def reopen_trackers(names: Sequence[str], run: TrackedRun, options: SettingValues | None = None) -> Tracker:
+def reopen_trackers(
+    names: Sequence[str], run: TrackedRun, options: SettingValues | None = None
+) -> "TrackerGroup":
     """Reopens the trackers that have tracked the run, as one, to report something later."""
     return TrackerGroup(
         [], [_FaultTolerantTracker(name, run, options or {}) for name in trackers_of_run(names, run.folder)]
@@ -76,7 +78,7 @@ def _load(name: str) -> type[Tracker]:
 
 
 @final
-class TrackerGroup(Tracker):
+class TrackerGroup(DocumentTracker):
     """Several trackers as one; the guarded ones may fail."""
 
     def __init__(self, own: Sequence[Tracker], others: Sequence["_FaultTolerantTracker"]) -> None:
@@ -87,6 +89,12 @@ class TrackerGroup(Tracker):
 
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._do(lambda tracker: tracker.images(name, file, kimg))
+
+    def document(self, name: str, file: Path) -> None:
+        """Gives a document to those that keep some."""
+        self._do(
+            lambda tracker: tracker.document(name, file) if isinstance(tracker, DocumentTracker) else None
+        )
 
     def close(self, exit_status: int = 0) -> None:
         for other in self._others:

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +16,11 @@ PROVENANCE = "evaluation/"  # what the names of the provenance of scores begin w
 def _no_provenance(scores: Mapping[str, float]) -> JsonObject:
     """No provenance of scores."""
     return {}
+
+
+def _no_lines() -> Iterable[Mapping[str, float]]:
+    """No lines of scores."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class TrackedRun:
         tags: words to find it by.
         provenance: provenance of the evaluation scores in a line, by flat names (`evaluation/fid/extractor`);
             nothing for a line without such scores.
+        earlier_scores: lines of scores up to `step` that the run folder holds, for a tracker whose own files
+            may have lost some when the process was killed.
     """
 
     folder: Path
@@ -43,6 +50,7 @@ class TrackedRun:
     group: str | None = None
     tags: tuple[str, ...] = ()
     provenance: Callable[[Mapping[str, float]], JsonObject] = _no_provenance
+    earlier_scores: Callable[[], Iterable[Mapping[str, float]]] = _no_lines
 
     def say(self, line: str) -> None:
         """Tells the user something in one line; a tracker never prints."""
@@ -81,3 +89,11 @@ class Tracker(ABC):
         Args:
             exit_status: the command's: 0 the run is finished, 1 it failed, 130 it was stopped.
         """
+
+
+class DocumentTracker(Tracker):
+    """Tracker that keeps documents beside a run, too, such as the report of a comparison."""
+
+    @abstractmethod
+    def document(self, name: str, file: Path) -> None:
+        """Receives a document of HTML that was written to `file`."""

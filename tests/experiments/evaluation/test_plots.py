@@ -12,6 +12,7 @@ from PIL import Image
 from experiments.evaluation.plots import (
     ExtractedSet,
     class_distributions,
+    neighbour_rows,
     neighbours,
     precision_recall_by_class,
 )
@@ -34,12 +35,14 @@ def test_neighbours_are_the_nearest_reals_in_order() -> None:
     reals.vectors.copy_(torch.arange(20)[:, None].float().expand(-1, 3))
     fakes = seen([0, 0])
     fakes.vectors.copy_(torch.tensor([[3.1], [17.9]]).expand(-1, 3))
-    picture = np.asarray(neighbours(fakes, reals))
-    cell = 64 + 2  # images are enlarged to 64 pixels, with a gap of 2
-    levels = [[int(picture[row * cell + 30, column * cell + 30]) for column in range(10)] for row in range(2)]
-    assert levels[0][:2] == [0, 255] and levels[1][:2] == [1, 255], "the sample, then a blank"
-    assert levels[0][2:] == [3, 4, 2, 5, 1, 6, 0, 7]
-    assert levels[1][2:] == [18, 17, 19, 16, 15, 14, 13, 12]
+    rows = neighbour_rows(fakes, reals)
+    levels = [[int(image[0, 0, 0]) for image in row.images] for row in rows]
+    assert levels == [[0, 3, 4, 2, 5, 1, 6, 0, 7], [1, 18, 17, 19, 16, 15, 14, 13, 12]], (
+        "the sample comes first"
+    )
+    assert rows[0].captions[:2] == ["generated", f"real {0.1 * 3**0.5:.3g}"]
+    sheet = neighbours(fakes, reals)
+    assert sheet.width > 9 * 64 and sheet.height > 2 * 64
 
 
 def heights(figure: Any, number: int) -> list[float]:

@@ -105,7 +105,7 @@ def parts() -> Callable[[Path], list[Part]]:
 
     def read(run: Path) -> list[Part]:
         folders = sorted(run.glob("wandb/*run-2*"), key=lambda folder: folder.name.partition("run-")[2])
-        return [_part(_records(next(folder.glob("*.wandb")))) for folder in folders]
+        return [_part(read_records(next(folder.glob("*.wandb")))) for folder in folders]
 
     return read
 
@@ -124,7 +124,7 @@ def _part(records: list[dict[str, Any]]) -> Part:
     )
 
 
-def _records(file: Path) -> list[dict[str, Any]]:
+def read_records(file: Path) -> list[dict[str, Any]]:
     """Every record in a `.wandb` file as W&B reads it: what `wandb leet inspect --json` runs, without the two
     seconds of its start; or a class, in versions that have no such command."""
     try:

@@ -22,7 +22,7 @@ def told(run: str) -> list[str]:
 
 def told_but_pictures(run: str) -> list[str]:
     """What is told in order; of pictures a tracker is told as soon as they are written, before its end."""
-    assert sum(line.startswith("images") for line in told(run)[1:-1]) == 2
+    assert sum(line.startswith("images samples") for line in told(run)[1:-1]) == 2
     return [line for line in told(run) if not line.startswith("images")]
 
 
@@ -37,7 +37,8 @@ def test_a_tracker_is_told_everything(gans: Gans, plugins: str) -> None:
     expected = ["open 0 0.0 p g ('a', 'b') 8", "scores 1 0.016", "scores 4 0.064", "close 0"]
     assert told_but_pictures("run") == expected
     pictures = [line for line in told("run") if line.startswith("images")]
-    assert pictures == [f"images samples kimg-000000.{seen}.png 0.{seen}" for seen in ("032", "064")]
+    assert pictures[0] == "images real real.png 0.0"
+    assert pictures[1:] == [f"images samples kimg-000000.{seen}.png 0.{seen}" for seen in ("032", "064")]
     assert len(Path("run/scores.jsonl").read_text().splitlines()) == 2, "the local one is always on"
 
 

@@ -16,6 +16,7 @@ import pytest
 from experiments.runs.folder import RunFolder
 from experiments.runs.scores import parse_scores, read_evaluation_scores
 from experiments.trackers import wandb as tracker
+from tests.experiments.trackers.conftest import read_records
 
 Gans = Callable[..., Any]
 Parts = Callable[[Path], list[Any]]
@@ -141,18 +142,25 @@ def test_a_run_of_an_agent_has_the_id_that_it_was_given(
 # --- resume ------------------------------------------------------------------------------------------
 
 
-def test_a_resumed_run_keeps_its_id(gans: Gans, parts: Parts, moody: Callable[[str], None]) -> None:
-    """The scores between the checkpoint and the kill are there twice, and none is missing."""
+@pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "last second lost"])
+def test_a_resumed_run_keeps_its_id(
+    is_cut: bool, gans: Gans, parts: Parts, moody: Callable[[str], None]
+) -> None:
+    """Every line of scores is there once, though those after the checkpoint were computed twice."""
     command = f"{SHORT} --plugin moody.py --loss moody --checkpoint-kimg 0.32 --track wandb --out run"
-    moody("fail 27")  # after the line of step 25, before the checkpoint of step 40
+    moody("fail 27")  # after the line of step 25 and the checkpoint of step 20
     assert gans(command).status == 1
+    (file,) = Path("run/wandb").glob("offline-run-*/run-*.wandb")
+    if is_cut:  # as if killed before W&B has written any line, a second after the beginning
+        whole = file.read_bytes()
+        file.write_bytes(whole[: whole.index(b"critic/adversarial")])
     moody("calm")
     assert gans(command).status == 0
     first, second = parts(Path("run"))
     assert first.run["run_id"] == second.run["run_id"] == Path("run/wandb/run-id").read_text().strip()
     assert second.run["resume"] is True
-    assert [line["step"] for line in first.scores] == [1, 25]
-    assert [line["step"] for line in second.scores] == [25, 30]
+    assert [line["step"] for line in first.scores] == ([] if is_cut else [1, 25])
+    assert [line["step"] for line in second.scores] == ([1, 25, 30] if is_cut else [30])
     assert [line["step"] for line in scores_of(Path("run"))] == [1, 25, 30]
     assert [line["_step"] for line in second.history] == list(range(len(second.history))), "none was dropped"
 
@@ -227,6 +235,67 @@ def test_a_killed_run_leaves_nothing_behind(
     assert list(home.rglob("*")) == []
     (part,) = parts(Path("run"))
     assert part.scores[0] == scores_of(Path("run"))[0]
+
+
+def test_a_killed_and_resumed_run_is_one_without_a_gap_or_a_repetition(
+    start: Gans, gans: Gans, parts: Parts
+) -> None:
+    command = f"{POINTS} --steps 200 --sample-kimg 0.8 --checkpoint-kimg 0.56 --track wandb --out run"
+    process, run = start(command), Path("run")
+    deadline = time.monotonic() + 60
+    while not (run / "scores.jsonl").exists() or len(scores_of(run)) < 5:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=60)
+    while children(process):
+        time.sleep(0.1)
+    assert gans(command).status == 0
+    first, second = parts(run)
+    assert first.run["run_id"] == second.run["run_id"]
+    written, clocks = [*first.scores, *second.scores], dict.fromkeys(tracker.CLOCKS)
+    assert [{**line, **clocks} for line in written] == [{**line, **clocks} for line in scores_of(run)]
+    assert [line["step"] for line in written] == [1, *range(25, 201, 25)]
+    pictures = [line["kimg"] for line in (*first.pictures, *second.pictures)]
+    assert pictures == pytest.approx([0.8, 1.6, 2.4, 3.2])
+    assert len([line for line in (*first.history, *second.history) if "real._type" in line]) == 1
+
+
+def test_system_statistics_and_console_log_are_options(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them no machine and no words of a terminal are in the files."""
+    monkeypatch.setenv("WANDB_X_STATS_SAMPLING_INTERVAL", "0.1")
+    options = "--set wandb.system_statistics=yes --set wandb.console_log=yes"
+    kinds, environments = {}, {}
+    for name, words in {"plain": "", "full": f"{options} --steps 300"}.items():
+        assert gans(f"{SHORT} {words} --track wandb --out {name}").status == 0
+        (file,) = Path(name).glob("wandb/offline-run-*/run-*.wandb")
+        records = read_records(file)
+        kinds[name] = {kind for record in records for kind in record}
+        environments[name] = [record["environment"] for record in records if "environment" in record]
+    assert not kinds["plain"] & {"stats", "output", "output_raw"}
+    assert kinds["full"] >= {"stats", "output_raw"}
+    assert not any("cpu_count" in each for each in environments["plain"])
+    assert any("cpu_count" in each for each in environments["full"])
+
+
+def test_real_images_stand_beside_samples(gans: Gans, parts: Parts) -> None:
+    assert gans(f"{IMAGES} --steps 2 --sample-kimg 0.004 --track wandb --out run").status == 0
+    (part,) = parts(Path("run"))
+    (line,) = [line for line in part.history if "real._type" in line]
+    assert line["kimg"] == 0.0
+    assert line["real.sha256"] == hashlib.sha256(Path("run/samples/real.png").read_bytes()).hexdigest()
+
+
+def test_the_report_stands_beside_its_runs(gans: Gans, parts: Parts) -> None:
+    assert gans(f"{POINTS} --steps 2 --track wandb --out runs/a").status == 0
+    assert gans(f"{POINTS} --steps 2 --seed 1 --out runs/b").status == 0
+    outcome = gans("report runs --out report.html --track")
+    assert outcome.status == 0 and "put beside 1 tracked runs" in outcome.err
+    first, second = parts(Path("runs/a"))
+    assert first.run["run_id"] == second.run["run_id"]
+    (line,) = second.history
+    digest = hashlib.sha256(Path("report.html").read_bytes()).hexdigest()
+    assert (line["report._type"], line["report.sha256"]) == ("html-file", digest)
 
 
 def test_wandb_itself_may_die(gans: Gans, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

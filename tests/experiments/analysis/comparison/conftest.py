@@ -14,12 +14,14 @@ MADE |= {"distance": "fd-random-vgg", "quantization": "uint8", "reference": "472
 Make = Callable[..., RunFolder]
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> Make:
-    """`make_run("a", {"fd-random-vgg": 30.0}, loss="bce", seed=1)` → the folder of a finished run; `kimg` and
-    what was `made` otherwise may be given."""
+def run_maker(place: Path) -> Make:
+    """Makes a function that writes run folders into a place.
 
-    def make(name, scores=None, kimg=8.0, made=None, root=tmp_path, **flags):
+    `make_run("a", {"fd-random-vgg": 30.0}, loss="bce", seed=1)` → the folder of a finished run; `kimg` and
+    what was `made` otherwise may be given.
+    """
+
+    def make(name, scores=None, kimg=8.0, made=None, root=place, **flags):
         folder = RunFolder(root / name)
         folder.prepare()
         folder.write_config(
@@ -35,3 +37,9 @@ def make_run(tmp_path: Path) -> Make:
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Make:
+    """A function that writes run folders, as `run_maker` does."""
+    return run_maker(tmp_path)

@@ -1,0 +1,119 @@
+"""Answer of a comparison in words: which setting is the best, and whether that is sure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.analysis.comparison.groups import Group
+from experiments.analysis.comparison.result import Comparison, GroupRow
+from experiments.analysis.comparison.significance import LEVEL
+from experiments.core.value_format import format_value
+
+Certainty = Literal["sure", "partly sure", "not sure"]
+SELF_EXPLAINING = ("arch", "loss", "data")  # settings whose values need no name beside them
+FEW_NAMES = 3  # names in a sentence, after which the rest are counted
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer of a comparison.
+
+    Attributes:
+        headline: the answer in a sentence.
+        certainty: "sure" where the best is better than every other setting by a test, "partly sure" where it
+            is better than some.
+        reason: why it is sure, or not.
+    """
+
+    headline: str
+    certainty: Certainty
+    reason: str
+
+
+def group_name(group: Group) -> str:
+    """Name of a group for a reader: its settings, with their names where values do not explain themselves.
+
+    >>> group_name(Group({"loss": "bce", "n_critic": 5}, (), (), ()))
+    'bce, n_critic 5'
+    """
+    words = [
+        format_value(value, name) if name in SELF_EXPLAINING else f"{name} {format_value(value, name)}"
+        for name, value in group.settings.items()
+    ]
+    return ", ".join(words) or "all runs"
+
+
+def answer_of(comparison: Comparison) -> Answer:
+    """Answers which setting is the best, and whether that is sure."""
+    best, *others = comparison.rows
+    name, metric = group_name(best.group), comparison.chosen.metric
+    if best.median is None:
+        return Answer(
+            "No setting is the best: in none did more than half of the runs end.",
+            "not sure",
+            f"{_count(comparison, 'failed')} of {_count(comparison)} runs failed, diverged or collapsed.",
+        )
+    lead = f"{name} has the best {metric}"
+    if not others:
+        return Answer(
+            f"One setting alone: {name}.",
+            "not sure",
+            "There is nothing to compare it with; add runs with other settings.",
+        )
+    worse = [row for row in others if _is_worse(row)]
+    rest = [row for row in others if row not in worse]
+    if not rest:
+        return Answer(f"{lead}, and that is sure.", "sure", _why_sure(worse))
+    if worse:
+        return Answer(
+            f"{lead}; that is sure against {_names(worse)}, not against {_names(rest)}.",
+            "partly sure",
+            f"{_why_sure(worse)} {_why_unsure(rest)}",
+        )
+    return Answer(f"{lead}, but that is not sure.", "not sure", _why_unsure(rest))
+
+
+def _is_worse(row: GroupRow) -> bool:
+    """Whether the setting is worse than the best: by the test, or because most of its runs did not end."""
+    is_called = row.p is not None and row.p < 1 - LEVEL and row.difference is not None and row.difference > 0
+    return is_called or row.median is None
+
+
+def _why_sure(rows: Sequence[GroupRow]) -> str:
+    """The reason for which settings are called worse."""
+    parts = []
+    tested = [row for row in rows if row.median is not None]
+    if tested:
+        largest = max(row.p for row in tested if row.p is not None)
+        words = "p < 0.001" if largest < 0.001 else f"p ≤ {largest:.3f}"
+        parts.append(f"A t test over the seeds finds {_names(tested)} worse ({words}).")
+    failed = [row for row in rows if row.median is None]
+    if failed:
+        parts.append(f"Half of the runs or more did not end with {_names(failed)}.")
+    return " ".join(parts)
+
+
+def _why_unsure(rows: Sequence[GroupRow]) -> str:
+    """The reason for which settings are not called worse."""
+    untested = [row for row in rows if row.p is None]
+    if untested:
+        return f"No test can be made against {_names(untested)}: {untested[0].verdict.partition(':')[0]}."
+    ahead = [row for row in rows if row.p is not None and row.p < 1 - LEVEL]
+    if ahead:
+        return f"The mean of {_names(ahead)} is better, though its median is not."
+    effects = [row.detectable for row in rows if row.detectable is not None]
+    hidden = f"; differences up to {max(effects):.3g} could hide in their spread" if effects else ""
+    return f"The seeds show no significant difference from {_names(rows)}{hidden}."
+
+
+def _names(rows: Sequence[GroupRow]) -> str:
+    """Names of settings in a sentence."""
+    names = [group_name(row.group) for row in rows]
+    if len(names) > FEW_NAMES:
+        return f"{', '.join(names[: FEW_NAMES - 1])} and {len(names) - FEW_NAMES + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _count(comparison: Comparison, which: str = "all") -> int:
+    """Number of runs in the groups, or of those that did not end."""
+    return sum(row.failed_count if which == "failed" else row.count for row in comparison.rows)

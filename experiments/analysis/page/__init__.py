@@ -1,0 +1,1 @@
+"""Pages of HTML, of one file each: their frame, charts and pictures, for reports and diagnoses."""
