@@ -1,0 +1,77 @@
+"""Page of the explorer: the runs side by side, and the controls that all of them follow."""
+
+from dataclasses import replace
+from typing import Any
+
+from nicegui import run, ui
+
+from experiments.exploration.controls import Controls
+from experiments.exploration.pane import Pane
+from experiments.exploration.scene import Scene
+from experiments.exploration.server import Exploration
+
+POLL_SECONDS = 2.0  # between looks at the run folders
+
+
+class ExplorerPage:
+    """One page, of one tab: its scene is its own."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        self.exploration, self.scene = exploration, Scene()
+        self.controls: Controls | None = None
+        self._is_looking = False
+
+    def build(self) -> None:
+        """Builds the page; pictures and controls come as soon as the generators are loaded."""
+        ui.add_head_html('<link rel="stylesheet" href="/explore/explorer.css">')
+        with ui.element("header").classes("page-head"):
+            ui.html("gans explore", sanitize=False, tag="h1")
+            self._words = ui.label("loading …").classes("hint").props("role=status")
+            dark = ui.dark_mode(value=None)
+            ui.button(icon="contrast", on_click=lambda: self._toggle(dark)).props(
+                'flat round dense aria-label="light or dark"'
+            ).classes("head-button")
+        with ui.element("main").classes("page-main"):
+            with ui.element("div").classes("stage"):
+                self.panes = [Pane(self.exploration, watch) for watch in self.exploration.watches]
+            self._aside = ui.element("aside").classes("controls")
+        client = ui.context.client
+        client.on_delete(self.close)
+        ui.timer(0.05, self.look, once=True)
+        ui.timer(POLL_SECONDS, self.look)
+
+    def ask(self, **changes: Any) -> None:
+        """Changes the scene, and asks every run for its picture."""
+        self.scene = replace(self.scene, **changes)
+        for pane in self.panes:
+            pane.show(self.scene)
+
+    async def look(self) -> None:
+        """Looks at the run folders, and shows what is new in them."""
+        if self._is_looking:
+            return
+        self._is_looking = True
+        try:
+            for pane in self.panes:
+                if pane.follow(await run.io_bound(pane.watch.poll)):
+                    await pane.open()
+                    pane.show(self.scene)
+            if self.controls is None and any(pane.abilities for pane in self.panes):
+                await self._build_controls()
+        finally:
+            self._is_looking = False
+
+    def close(self) -> None:
+        """Lets go of what the page holds."""
+        for pane in self.panes:
+            pane.close()
+
+    async def _build_controls(self) -> None:
+        abilities = [pane.abilities for pane in self.panes if pane.abilities]
+        self._words.text = ""
+        with self._aside:
+            self.controls = Controls(self, abilities)
+            self.controls.build()
+
+    def _toggle(self, dark: Any) -> None:
+        dark.value = not dark.value
