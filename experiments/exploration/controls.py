@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
+from experiments.exploration.gallery import Gallery
 from experiments.exploration.generators import DIRECTIONS, Abilities
 from experiments.exploration.scene import Scene
 from experiments.exploration.widgets import SEEDS_ON_SLIDER, NamedSlider, SeedSlider, section
@@ -76,11 +77,20 @@ class Controls:
                 )
 
     def _build_interpolation(self) -> None:
-        with section("Interpolate", "From the sample above to another one."):
+        with section("Interpolate", "From the sample above to another."):
+            Gallery(self.page, self._pick)
             self.other = SeedSlider("To seed", self.scene.other, lambda seed: self.page.ask(other=seed))
             self.share = NamedSlider(
                 "Way", 0, 1, 0.01, 0, lambda share: self.page.ask(share=share), "{:.0%}".format
             )
+
+    def _pick(self, role: str, seed: int) -> None:
+        """Takes a sample as the start or the end of the interpolation."""
+        if role == "start":
+            self._give_seed(seed)
+        else:
+            self.other.set(seed)
+            self.page.ask(other=seed)
 
     def _build_directions(self) -> None:
         hint = "Found without labels; the first changes most. In standard deviations."
@@ -104,8 +114,8 @@ class Controls:
             )
 
     def _set_mixing(self, _: Any) -> None:
-        fine = int(self.fine.slider.value or 0) if self.mixes.value else None
-        self.page.ask(fine=fine, crossover=int(self.crossover.slider.value or 1))
+        fine = int(self.fine.value) if self.mixes.value else None
+        self.page.ask(fine=fine, crossover=int(self.crossover.value))
 
     def _build_latent(self) -> None:
         with section("Latent", f"Numbers of z, {self.z_dim} in all."):

@@ -39,7 +39,7 @@ def draw_plot(title: str, curves: Mapping[str, Curve]) -> str:
     newest = ", ".join(f"{name.partition('/')[0]} {value:.4g}" for name, value in last.items())
     words = f"{title}: {newest if len(last) > 1 else f'{next(iter(last.values())):.4g}'}"
     return (
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}, over kimg">'
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
         f"{_heading(title, last)}{_axes((left, right), (low, high))}{''.join(lines)}</svg>"
     )
 

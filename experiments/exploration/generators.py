@@ -72,7 +72,7 @@ class OpenGenerator:
             return self._spaces[key]
 
     def directions(self, label: int) -> Directions:
-        """Directions in which samples of a class change most: by GANSpace where there is a w, else by SeFa."""
+        """Directions in which samples of a class change most: by GANSpace where there is w, or SeFa."""
         with self._lock:
             space = self.space(label, True)
             found = self._directions.get(label)

@@ -10,6 +10,7 @@ from experiments.exploration.pane import Pane
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 
+BLUE = "#2459b8"  # of controls: dark enough for white letters
 POLL_SECONDS = 2.0  # between looks at the run folders
 
 
@@ -24,6 +25,7 @@ class ExplorerPage:
     def build(self) -> None:
         """Builds the page; pictures and controls come as soon as the generators are loaded."""
         ui.add_head_html('<link rel="stylesheet" href="/explore/explorer.css">')
+        ui.colors(primary=BLUE)
         with ui.element("header").classes("page-head"):
             ui.html("gans explore", sanitize=False, tag="h1")
             self._words = ui.label("loading …").classes("hint").props("role=status")
@@ -53,7 +55,8 @@ class ExplorerPage:
         self._is_looking = True
         try:
             for pane in self.panes:
-                if pane.follow(await run.io_bound(pane.watch.poll)):
+                status = await run.io_bound(pane.watch.poll)
+                if status is not None and pane.follow(status):
                     await pane.open()
                     pane.show(self.scene)
             if self.controls is None and any(pane.abilities for pane in self.panes):

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
@@ -45,7 +44,7 @@ class Pane:
         self._loop = asyncio.get_running_loop()
         self._client = ui.context.client
         self._translations: TranslationPanel | None = None
-        self._curves_drawn = ""
+        self._curves_drawn, self._refusal = "", ""
         self._build()
 
     def _build(self) -> None:
@@ -56,22 +55,22 @@ class Pane:
             self._message = ui.label("").classes("message").props("role=alert")
             self._message.visible = False
             with ui.element("div").classes("of-latents") as self._of_latents:
-                self._build_picture()
-            self._of_images = ui.element("div")
+                self._image = ui.element("img").classes("picture").props('alt="sample" draggable=false')
+                self._quality = ui.label("").classes("hint quality").props("role=status")
+            self._of_images = ui.element("div").classes("of-images")
             self._time = NamedSlider("Time", 0, 1, 1, 0, self._set_moment, self._moment_words)
-            self._time_row = self._time.slider.parent_slot.parent  # type: ignore[union-attr]
-            self._time_row.visible = False
+            self._time.row.visible = False
+            with ui.element("div").classes("of-latents") as self._of_savings:
+                self._build_savings()
             self._curves = ui.element("div").classes("curves")
             self._scores = ui.element("ul").classes("scores")
-        self._of_latents.visible = False
+        self._of_latents.visible = self._of_savings.visible = False
 
-    def _build_picture(self) -> None:
-        self._image = ui.element("img").classes("picture").props('alt="sample" draggable=false')
-        self._quality = ui.label("").classes("hint quality").props("role=status")
+    def _build_savings(self) -> None:
         with ui.element("div").classes("buttons"):
             ui.button("Save picture", icon="image", on_click=partial(self._save, PICTURE_FILE))
             ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props("outline")
-            ui.button("Nearest real images", icon="search", on_click=self._find_neighbours).props("outline")
+            ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props("outline")
         with ui.element("div").classes("command-row"):
             self._command = ui.element("code").classes("command").props("tabindex=0")
             with self._command:
@@ -92,9 +91,9 @@ class Pane:
         """Shows a new state of the run; returns whether another generator is to be shown."""
         before, self.status = self.moment, status
         self._state.text = status.words
-        self._tell(status.message)
+        self._show_message()
         count = len(status.moments)
-        self._time_row.visible = count > 1
+        self._time.row.visible = count > 1
         if count > 1:
             self._time.set_range(0, count - 1)
             self._time.set(count - 1 if self.index is None else self.index)
@@ -109,10 +108,11 @@ class Pane:
             return
         try:
             opened = await run.io_bound(self.exploration.workbench.pool.open, moment.path)
-            self.abilities = opened.abilities
-            self._show_task(opened)
+            if opened is not None:  # the server is not being closed
+                self.abilities = opened.abilities
+                self._show_task(opened)
         except Exception as error:
-            self._tell(describe_error(error))
+            self.tell(describe_error(error))
 
     def show(self, scene: Scene) -> None:
         """Asks for the picture of a scene."""
@@ -130,7 +130,7 @@ class Pane:
 
     def _show_task(self, opened: OpenGenerator) -> None:
         """Builds what a generator of this kind is asked by."""
-        self._of_latents.visible = opened.abilities.task == "noise"
+        self._of_latents.visible = self._of_savings.visible = opened.abilities.task == "noise"
         if opened.abilities.task == "translation":
             with self._of_images:
                 self._translations = TranslationPanel(self)
@@ -138,7 +138,7 @@ class Pane:
             try:
                 check_renderable(opened)
             except Exception as error:
-                self._tell(describe_error(error))
+                self.tell(describe_error(error))
 
     def put_picture(self, part: str, png: bytes) -> str:
         """Makes a picture of the page reachable, and returns its address, another one each time."""
@@ -155,7 +155,7 @@ class Pane:
 
     def _present(self, picture: Picture) -> None:
         """Shows a picture, or the message why there is none."""
-        self._tell(picture.message or self.status.message)
+        self.tell(picture.message)
         if picture.rendering is None:
             self._image.classes(add="stale")
             return
@@ -167,8 +167,15 @@ class Pane:
         self._command_text.text = picture.rendering.command
         self._neighbours.classes(add="stale")
 
-    def _tell(self, message: str) -> None:
-        self._message.text, self._message.visible = message, bool(message)
+    def tell(self, message: str) -> None:
+        """Shows a message above the picture until the next picture; an empty one takes it away."""
+        self._refusal = message
+        self._show_message()
+
+    def _show_message(self) -> None:
+        """Shows what is wrong with the run, or else with its picture."""
+        self._message.text = self.status.message or self._refusal
+        self._message.visible = bool(self._message.text)
 
     def _set_moment(self, index: float) -> None:
         newest = len(self.status.moments) - 1
@@ -187,7 +194,7 @@ class Pane:
         try:
             return await run.io_bound(lambda: render(pool.open(moment.path), self.scene))
         except Exception as error:
-            self._tell(describe_error(error))
+            self.tell(describe_error(error))
             return None
 
     async def _save(self, file: str) -> None:
@@ -247,8 +254,3 @@ class Pane:
         with self._scores:
             for line in self.status.scores:
                 ui.html(escape(line), sanitize=False, tag="li")
-
-
-def path_words(path: Path) -> str:
-    """A path for a label."""
-    return escape(str(path))

@@ -46,7 +46,7 @@ def render(opened: OpenGenerator, scene: Scene, batch: int = BATCH) -> Rendering
 
     Args:
         batch: copies of the latent that are computed at once. With `BATCH` the picture is that of
-            `gans sample` to the bit; with 1 it is a draft, many times faster, whose pixels may differ by a level.
+            `gans sample` to the bit; with 1 it is a draft, many times faster, in which pixels may differ.
 
     Raises UsageError where the generator makes no images from latents.
     """

@@ -49,7 +49,8 @@ class RunWatch:
     def __init__(self, path: Path) -> None:
         self.path, self.folder = path, run_folder_of(path)
         self._scores = None if self.folder is None else GrowingScores(self.folder.scores_file)
-        self._status, self._seen, self._read_at = RunStatus(), (0,), -REREAD_SECONDS
+        self._status, self._read_at = RunStatus(), -REREAD_SECONDS
+        self._seen: tuple[int, ...] = ()
         self._lock = Lock()
 
     def poll(self) -> RunStatus:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import socket
+import warnings
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ def serve(paths: Sequence[Path], port: int, device: str, opens_browser: bool) ->
         log.info(f"{len(runs)} run{'s' * (len(runs) > 1)} on {target}; this machine only; Ctrl-C ends it")
         if opens_browser:
             webbrowser.open(address)
+        # Another library's object warns when NiceGUI looks at it.
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             server.run(sockets=[listener])
         finally:
@@ -140,11 +143,5 @@ def build_application(exploration: Exploration) -> "FastAPI":
     def page() -> None:
         ExplorerPage(exploration).build()
 
-    ui.run_with(
-        application,
-        dark=None,
-        tailwind=False,
-        message_history_length=50,
-        show_welcome_message=False,
-    )
+    ui.run_with(application, dark=None, tailwind=False, message_history_length=50, show_welcome_message=False)
     return application
