@@ -6,6 +6,7 @@ from typing import Any
 from nicegui import run, ui
 
 from experiments.exploration.controls import Controls
+from experiments.exploration.generators import Abilities
 from experiments.exploration.pane import Pane
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
@@ -19,7 +20,7 @@ class ExplorerPage:
 
     def __init__(self, exploration: Exploration) -> None:
         self.exploration, self.scene = exploration, Scene()
-        self.controls: Controls | None = None
+        self._abilities: list[Abilities] = []
         self._is_looking = False
 
     def build(self) -> None:
@@ -35,7 +36,10 @@ class ExplorerPage:
             ).classes("head-button")
         with ui.element("main").classes("page-main"):
             with ui.element("div").classes("stage"):
-                self.panes = [Pane(self.exploration, watch) for watch in self.exploration.watches]
+                watches = self.exploration.watches
+                names = [watch.path.name for watch in watches]
+                titles = names if len(set(names)) == len(names) else [str(watch.path) for watch in watches]
+                self.panes = [Pane(self.exploration, *each) for each in zip(watches, titles, strict=True)]
             self._aside = ui.element("aside").classes("controls")
         client = ui.context.client
         client.on_delete(self.close)
@@ -58,9 +62,9 @@ class ExplorerPage:
                 status = await run.io_bound(pane.watch.poll)
                 if status is not None and pane.follow(status):
                     await pane.open()
-                    pane.show(self.scene)
-            if self.controls is None and any(pane.abilities for pane in self.panes):
-                await self._build_controls()
+                    pane.scene = self.scene
+                    pane.show_moment()
+            self._build_controls()
         finally:
             self._is_looking = False
 
@@ -69,12 +73,15 @@ class ExplorerPage:
         for pane in self.panes:
             pane.close()
 
-    async def _build_controls(self) -> None:
+    def _build_controls(self) -> None:
+        """Builds the controls of what the generators can be asked for, once these are known."""
         abilities = [pane.abilities for pane in self.panes if pane.abilities]
-        self._words.text = ""
-        with self._aside:
-            self.controls = Controls(self, abilities)
-            self.controls.build()
+        if abilities != self._abilities:
+            self._abilities = abilities
+            self._words.text = ""
+            self._aside.clear()
+            with self._aside:
+                Controls(self, abilities).build()
 
     def _toggle(self, dark: Any) -> None:
         dark.value = not dark.value

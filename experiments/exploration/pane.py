@@ -28,29 +28,30 @@ class Pane:
 
     Args:
         watch: of its folder.
+        title: by which the page names it.
 
     Attributes:
         abilities: what its generator can be asked for; None until it was loaded.
     """
 
-    def __init__(self, exploration: Exploration, watch: RunWatch) -> None:
-        self.exploration, self.watch = exploration, watch
+    def __init__(self, exploration: Exploration, watch: RunWatch, title: str) -> None:
+        self.exploration, self.watch, self.title = exploration, watch, title
         self.abilities: Abilities | None = None
         self.scene = Scene()
         self.status = RunStatus()
-        self.index: int | None = None  # of the moment that is shown; None: always the newest
+        self.step: int | None = None  # of the moment that is shown; None: always the newest
         self.name = secrets.token_urlsafe(9)
         self.view = View(exploration.workbench, self._deliver)
         self._loop = asyncio.get_running_loop()
-        self._client = ui.context.client
+        self._is_closed = False
         self._translations: TranslationPanel | None = None
         self._curves_drawn, self._refusal = "", ""
         self._build()
 
     def _build(self) -> None:
-        with ui.element("article").classes("pane").props(f'aria-label="{escape(self.watch.path.name)}"'):
+        with ui.element("article").classes("pane").props(f'aria-label="{escape(self.title)}"'):
             with ui.element("div").classes("pane-head"):
-                ui.html(escape(self.watch.path.name), sanitize=False, tag="h2")
+                ui.html(escape(self.title), sanitize=False, tag="h2")
                 self._state = ui.label("").classes("hint")
             self._message = ui.label("").classes("message").props("role=alert")
             self._message.visible = False
@@ -82,10 +83,17 @@ class Pane:
         self._neighbours = ui.element("div").classes("neighbours")
 
     @property
+    def index(self) -> int:
+        """Place of the moment that is shown: the nearest to the step that was chosen, or the newest."""
+        moments, step = self.status.moments, self.step
+        if step is None:
+            return len(moments) - 1
+        return min(range(len(moments)), key=lambda place: abs((moments[place].step or 0) - step), default=-1)
+
+    @property
     def moment(self) -> Moment | None:
         """The moment of the run that is shown; None where it has none."""
-        moments = self.status.moments
-        return moments[-1 if self.index is None else min(self.index, len(moments) - 1)] if moments else None
+        return self.status.moments[self.index] if self.status.moments else None
 
     def follow(self, status: RunStatus) -> bool:
         """Shows a new state of the run; returns whether another generator is to be shown."""
@@ -96,7 +104,7 @@ class Pane:
         self._time.row.visible = count > 1
         if count > 1:
             self._time.set_range(0, count - 1)
-            self._time.set(count - 1 if self.index is None else self.index)
+            self._time.set(self.index)
         self._show_curves()
         now = self.moment
         return now is not None and (before is None or now.path != before.path or now.step != before.step)
@@ -119,11 +127,16 @@ class Pane:
         self.scene, moment = scene, self.moment
         if moment is not None and self.abilities is not None and self.abilities.task == "noise":
             self.view.show(moment.path, scene)
-        elif self._translations is not None:
+
+    def show_moment(self) -> None:
+        """Asks for what the page shows of another moment of the run."""
+        self.show(self.scene)
+        if self._translations is not None:
             self._translations.translate_again()
 
     def close(self) -> None:
         """Lets go of pictures and requests."""
+        self._is_closed = True
         self.view.close()
         for name in [name for name in self.exploration.pictures if name.startswith(self.name)]:
             del self.exploration.pictures[name]
@@ -148,7 +161,11 @@ class Pane:
 
     def deliver_on_page(self, show: Callable[..., None], *arguments: Any) -> None:
         """Calls a function of the page from another thread."""
-        self._loop.call_soon_threadsafe(show, *arguments)
+        self._loop.call_soon_threadsafe(self._call_while_open, show, *arguments)
+
+    def _call_while_open(self, show: Callable[..., None], *arguments: Any) -> None:
+        if not self._is_closed:
+            show(*arguments)
 
     def _deliver(self, picture: Picture) -> None:
         self.deliver_on_page(self._present, picture)
@@ -159,9 +176,11 @@ class Pane:
         if picture.rendering is None:
             self._image.classes(add="stale")
             return
-        address = self.put_picture("sample", picture.rendering.png)
+        if picture.rendering.png != self.exploration.pictures.get(f"{self.name}-sample"):
+            address = self.put_picture("sample", picture.rendering.png)
+            self._image.props(f'src="{address}"')
         self._image.classes(remove="stale")
-        self._image.props(f'src="{address}" data-number={picture.number} data-exact={int(picture.is_exact)}')
+        self._image.props(f"data-number={picture.number} data-exact={int(picture.is_exact)}")
         kind = "exactly as gans sample makes it" if picture.is_exact else "draft"
         self._quality.text = f"{kind} · {picture.milliseconds:.0f} ms"
         self._command_text.text = picture.rendering.command
@@ -178,9 +197,9 @@ class Pane:
         self._message.visible = bool(self._message.text)
 
     def _set_moment(self, index: float) -> None:
-        newest = len(self.status.moments) - 1
-        self.index = None if index >= newest else int(index)
-        self.show(self.scene)
+        moments = self.status.moments
+        self.step = moments[int(index)].step if index < len(moments) - 1 else None
+        self.show_moment()
 
     def _moment_words(self, index: float) -> str:
         moments = self.status.moments

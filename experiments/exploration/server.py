@@ -112,6 +112,7 @@ def _listen(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        listener.listen()  # from now on the browser waits for the page, and is not refused
     except OSError as error:
         listener.close()
         raise RunError(

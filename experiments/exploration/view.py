@@ -9,11 +9,11 @@ from pathlib import Path
 from experiments.core.console import describe_error
 from experiments.exploration.generators import GeneratorPool
 from experiments.exploration.newest_only import NewestOnly
-from experiments.exploration.rendering import Rendering, render
+from experiments.exploration.rendering import Rendering, check_renderable, render
 from experiments.exploration.scene import Scene
 
 REST_SECONDS = 0.3  # without a move, before a draft is replaced by the exact picture
-LONGEST_DRAFT_SECONDS = 0.5  # for which that is done by itself: a whole batch takes about 25 times as long
+LONGEST_DRAFT_SECONDS = 1.5  # for which that is done by itself: a whole batch takes about 25 times as long
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ class View:
     def _draft(self, number: int, path: Path, scene: Scene) -> None:
         try:
             opened = self.workbench.pool.open(path)
+            check_renderable(opened)
+            opened.space(scene.label, scene.has_noise)  # made once
             began = time.perf_counter()
             rendering = render(opened, scene, batch=1)
         except Exception as error:
