@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from experiments.commands.completion import names_of
 from experiments.commands.options import debug_option, device_option, plugin_option
 
 
@@ -19,10 +20,18 @@ from experiments.commands.options import debug_option, device_option, plugin_opt
 @click.option(
     "--open/--no-browser", "opens_browser", default=True, help="Open the page in the browser; default: yes."
 )
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    shell_complete=names_of("extractor"),
+    help="Feature extractor that finds the nearest real images; default: the best whose weights are here.",
+)
 @device_option
 @plugin_option
 @debug_option
-def explore(runs: tuple[Path, ...], port: int, opens_browser: bool, device: str, debug: bool) -> None:
+def explore(
+    runs: tuple[Path, ...], port: int, opens_browser: bool, extractor: str | None, device: str, debug: bool
+) -> None:
     """Look at runs on a local page, side by side: move latents, directions, styles and time by sliders.
 
     \b
@@ -36,4 +45,4 @@ def explore(runs: tuple[Path, ...], port: int, opens_browser: bool, device: str,
     """
     from experiments.exploration.server import serve
 
-    serve(runs, port, device, opens_browser)
+    serve(runs, port, device, opens_browser, extractor)

@@ -1,6 +1,8 @@
 """Nearest real images of a sample: neighbours among the training images by an extractor's features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -56,19 +58,26 @@ class NeighbourSearch:
 
     Attributes:
         device: where features are computed.
+        extractor: its name; None for the best whose weights are on this machine.
     """
 
     device: str
+    extractor: str | None = None
     _sides: dict[Any, tuple[DataSamples, Extractor, Tensor]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
-    def nearest(self, settings: Settings, sample: Tensor) -> Neighbours:
+    def nearest(
+        self, settings: Settings, sample: Tensor, tell: Callable[[str], None] = lambda words: None
+    ) -> Neighbours:
         """Finds the training images of a run nearest to a sample, `(C, H, W)` in [−1, 1].
+
+        Args:
+            tell: is called with words on how far the search is, the first time.
 
         Raises UsageError where the data of the run cannot be had.
         """
         with self._lock:
-            data, extractor, vectors = self._side(settings)
+            data, extractor, vectors = self._side(settings, tell)
         own = extractor(to_uint8(sample)[None]).vectors.double().cpu()
         distances = torch.cdist(own, vectors.double().cpu())[0]
         nearest = distances.argsort(stable=True)[:NEIGHBOURS]
@@ -81,15 +90,27 @@ class NeighbourSearch:
         ]
         return Neighbours(found, extractor.name, len(data), len(data.data))
 
-    def _side(self, settings: Settings) -> tuple[DataSamples, Extractor, Tensor]:
+    def _side(self, settings: Settings, tell: Callable[[str], None]) -> tuple[DataSamples, Extractor, Tensor]:
         """The images that are searched, and their features."""
         if units_of(settings.options) is not None:
             raise UsageError("nearest images are found among pictures of 8 bits; gans audit compares others")
         key = settings.data, settings.image_size, settings.channels, settings.fit, str(settings.options)
         if key not in self._sides:
             data = data_of_run(settings, SEARCHED, 0)
-            options = ExtractorOptions(device=self.device)
+            options = ExtractorOptions(self.extractor, device=self.device)
             extractor = open_extractor(options, True, settings.data, settings.channels)
-            features = ReferenceFeatures(data, extractor, lambda name, total: lambda count: None)
+            features = ReferenceFeatures(data, extractor, partial(_counting, tell))
             self._sides[key] = data, extractor, features.vectors
         return self._sides[key]
+
+
+def _counting(tell: Callable[[str], None], name: str, total: int) -> Callable[[int], None]:
+    """Makes a function that counts images, and tells how many there were."""
+    counted = 0
+
+    def advance(count: int) -> None:
+        nonlocal counted
+        counted += count
+        tell(f"comparing real images of {name}: {counted:,} of {total:,}")
+
+    return advance

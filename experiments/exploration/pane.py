@@ -226,12 +226,13 @@ class Pane:
         if moment is None:
             return
         self._show_words("searching …")
+        tell = partial(self.deliver_on_page, self._show_words)
 
         def search() -> None:
             try:
                 opened = workbench.pool.open(moment.path)
                 sample = render(opened, scene, batch=1).samples[0]
-                found = self.exploration.search.nearest(opened.settings, sample)
+                found = self.exploration.search.nearest(opened.settings, sample, tell)
             except Exception as error:
                 self.deliver_on_page(self._show_words, describe_error(error))
                 return

@@ -71,11 +71,14 @@ def require_package() -> None:
         raise UsageError(f"gans explore needs the package nicegui; get it with: {PACKAGE}")
 
 
-def serve(paths: Sequence[Path], port: int, device: str, opens_browser: bool) -> None:
+def serve(
+    paths: Sequence[Path], port: int, device: str, opens_browser: bool, extractor: str | None = None
+) -> None:
     """Serves the page until it is interrupted.
 
     Args:
         port: 0 for any that is free.
+        extractor: by whose features nearest images are found; None for the best on this machine.
 
     Raises UsageError for paths that are no runs, RunError for a port that is taken.
     """
@@ -85,7 +88,9 @@ def serve(paths: Sequence[Path], port: int, device: str, opens_browser: bool) ->
 
     target = resolve_device(device)
     workbench = Workbench(GeneratorPool(torch.device(target)))
-    exploration = Exploration([RunWatch(path) for path in runs], workbench, NeighbourSearch(target))
+    exploration = Exploration(
+        [RunWatch(path) for path in runs], workbench, NeighbourSearch(target, extractor)
+    )
     with _listen(port) as listener:
         own_port = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)

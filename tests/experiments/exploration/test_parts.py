@@ -176,7 +176,7 @@ def test_names_of_uploads_are_tame():
 def test_a_training_image_is_nearest_to_itself(explored, pool):
     settings = pool.open(explored / "small").settings
     image = data_of_run(settings, None, 0).data.fetch(torch.tensor([17]))[0]
-    found = NeighbourSearch("cpu").nearest(settings, from_uint8(image))
+    found = NeighbourSearch("cpu", "random-vgg").nearest(settings, from_uint8(image))
     assert found.found[0].index == 17 and found.found[0].distance == pytest.approx(0, abs=1e-3)
     assert found.found[1].distance > found.found[0].distance
     assert (found.searched, found.total) == (640, 640)
