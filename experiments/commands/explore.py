@@ -43,6 +43,13 @@ def explore(
     translators, a picture is dropped on the page. The page is for this machine alone, at the address that is
     printed; it needs pip install "gans[explore]".
     """
+    import webbrowser
+
     from experiments.exploration.server import serve
 
-    serve(runs, port, device, opens_browser, extractor)
+    def announce(address: str) -> None:
+        click.echo(address)
+        if opens_browser:
+            webbrowser.open(address)
+
+    serve(runs, port, device, extractor, announce)

@@ -53,12 +53,12 @@ class NewestOnly:
             return len(self._waiting)
 
     def close(self) -> None:
-        """Ends the thread after what it does now."""
+        """Ends the thread after what it does now, which is not waited for long."""
         with self._changed:
             self._is_open = False
             self._waiting.clear()
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
         while (work := self._next()) is not None:

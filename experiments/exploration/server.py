@@ -4,8 +4,7 @@ import logging
 import secrets
 import socket
 import warnings
-import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,13 +71,18 @@ def require_package() -> None:
 
 
 def serve(
-    paths: Sequence[Path], port: int, device: str, opens_browser: bool, extractor: str | None = None
+    paths: Sequence[Path],
+    port: int,
+    device: str,
+    extractor: str | None,
+    announce: Callable[[str], None],
 ) -> None:
     """Serves the page until it is interrupted.
 
     Args:
         port: 0 for any that is free.
         extractor: by whose features nearest images are found; None for the best on this machine.
+        announce: is called with the address of the page, once it can be opened.
 
     Raises UsageError for paths that are no runs, RunError for a port that is taken.
     """
@@ -99,10 +103,8 @@ def serve(
             uvicorn.Config(gate, log_level="error", lifespan="on", ws="websockets-sansio")
         )
         address = f"http://{HOST}:{own_port}/?token={token}"
-        print(address, flush=True)
         log.info(f"{len(runs)} run{'s' * (len(runs) > 1)} on {target}; this machine only; Ctrl-C ends it")
-        if opens_browser:
-            webbrowser.open(address)
+        announce(address)
         # Another library's object warns when NiceGUI looks at it.
         warnings.simplefilter("ignore", FutureWarning)
         try:
