@@ -99,9 +99,8 @@ def serve(
         own_port = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)
         gate: Any = TokenGate(build_application(exploration), token, own_port)
-        server = uvicorn.Server(
-            uvicorn.Config(gate, log_level="error", lifespan="on", ws="websockets-sansio")
-        )
+        config = uvicorn.Config(gate, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
         address = f"http://{HOST}:{own_port}/?token={token}"
         log.info(f"{len(runs)} run{'s' * (len(runs) > 1)} on {target}; this machine only; Ctrl-C ends it")
         announce(address)
