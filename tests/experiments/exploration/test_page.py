@@ -1,6 +1,7 @@
 """The explorer's page in a real browser."""
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -205,10 +206,13 @@ def test_nearest_real_images_and_what_cannot_be_shown(open_tab):
     shown(tab, "small", "--latents")
 
 
-def test_a_deleted_run_is_a_message(open_tab, server):
+def test_new_scores_appear_and_a_deleted_run_is_a_message(open_tab, server):
     tab = open_tab(width=400)
     tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     folder = Path(f"/proc/{server.process.pid}/cwd").resolve()
+    with (folder / "gone" / "scores.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 20, "kimg": 0.08, "metric/fid": 12.5}) + "\n")
+    pane(tab, "gone").locator('svg[aria-label="fid: 12.5"]').wait_for(timeout=15_000)
     shutil.rmtree(folder / "gone")
     alert = pane(tab, "gone").get_by_role("alert")
     alert.get_by_text("is gone").wait_for(timeout=15_000)
