@@ -55,6 +55,7 @@ format: $(VENV)/ready
 
 soak: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/start.py
+	$(VENV)/bin/python benchmarks/explorer.py
 	$(VENV)/bin/python benchmarks/modes.py --loss all
 	$(VENV)/bin/python benchmarks/gradient_penalty.py
 	$(VENV)/bin/python benchmarks/overhead.py

@@ -12,6 +12,7 @@ from experiments.commands.audit import audit
 from experiments.commands.compare import compare, report
 from experiments.commands.doctor import doctor
 from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
+from experiments.commands.explore import explore
 from experiments.commands.export import export
 from experiments.commands.find_lr import find_lr
 from experiments.commands.help_sections import COMMANDS
@@ -108,6 +109,7 @@ for command in (
     run,
     list_plugins,
     sample,
+    explore,
     info,
     *EVALUATION_COMMANDS,
     *LATENT_COMMANDS,

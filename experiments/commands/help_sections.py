@@ -43,7 +43,7 @@ OWN = "Options"  # heading of what is no setting
 # Commands in the order of use.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Train": ("run", "plan", "find-lr", "list"),
-    "Look": ("info", "sample", "doctor"),
+    "Look": ("info", "sample", "explore", "doctor"),
     "Judge": ("evaluate", "fid", "stats", "audit", "train-classifier"),
     "Compare": ("sweep", "compare", "report", "reproduce", "sync"),
     "Latent space": ("interpolate", "traverse", "directions", "mix", "arithmetic", "project"),

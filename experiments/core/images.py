@@ -106,9 +106,14 @@ def save_png(picture: Image.Image, path: Path, writer: AtomicWriter | None = Non
     Args:
         writer: one for all pictures that are written; a new one by default.
     """
+    (writer or AtomicWriter()).write(path, png_bytes(picture))
+
+
+def png_bytes(picture: Image.Image) -> bytes:
+    """Encodes a picture as PNG, without times or other metadata."""
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
-    (writer or AtomicWriter()).write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def draw_samples(samples: Tensor, reals: Tensor | None = None, columns: int = GRID_COLUMNS) -> Image.Image:

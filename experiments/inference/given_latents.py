@@ -94,8 +94,12 @@ def sample_draws(
     seed: int,
     device: str = "auto",
     truncation: Truncation | None = None,
+    batch: int = BATCH,
 ) -> Tensor:
     """Makes the samples of latents on the CPU, in whole batches as `gans sample` does.
+
+    Args:
+        batch: samples that are made at once; with others than `BATCH` the last bits may differ.
 
     Raises UsageError for latents that are not those of the network, and for truncation without styles.
     """
@@ -107,8 +111,8 @@ def sample_draws(
     labels = _labels_of(network, draws, len(latents), seed)
     target = torch.device(resolve_device(device))
     network, made = network.to(target), []
-    for start in range(0, len(latents), BATCH):
-        rows = torch.arange(start, start + BATCH).clamp(max=len(latents) - 1)  # the last is repeated
+    for start in range(0, len(latents), batch):
+        rows = torch.arange(start, start + batch).clamp(max=len(latents) - 1)  # the last is repeated
         told = tuple(each[rows].to(target) for each in labels)
         samples = _make(network, latents[rows].to(target), told, draws.space or "z", truncation)
         made.append(samples.float().cpu()[: len(latents) - start])

@@ -19,7 +19,7 @@ FLOORS = (
     ("cli",),
     ("experiments/commands", "experiments"),
     ("experiments/sweeps",),
-    ("experiments/training",),
+    ("experiments/training", "experiments/exploration"),
     ("experiments/evaluation", "experiments/inference", "experiments/analysis"),
     ("experiments/runs",),
     ("experiments/config",),

@@ -1,0 +1,114 @@
+"""Watch over the folder of a run: its state, its moments, its curves and scores, as they come."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from experiments.core.errors import RunError, UsageError
+from experiments.exploration.moments import Moment, list_moments, run_folder_of
+from experiments.runs.folder import RunFolder
+from experiments.runs.score_lines import GrowingScores, is_number
+from experiments.runs.scores import NUMBER, format_scores, is_of_class, read_evaluation_scores
+
+TERMS = ("critic/adversarial", "generator/adversarial")  # losses that are drawn beside the scores
+REREAD_SECONDS = 10.0  # after which a run is read though no file has changed: it may have been killed
+Curve = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """State of a run at a time.
+
+    Attributes:
+        words: state, step and kimg in a line.
+        moments: generators that its folder has.
+        curves: points (kimg, value) by name: evaluation scores, then losses.
+        scores: newest evaluation scores, a line each.
+        message: why there is nothing to see; empty where there is.
+        is_running: whether a process trains it.
+    """
+
+    words: str = ""
+    moments: Sequence[Moment] = ()
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    scores: Sequence[str] = ()
+    message: str = ""
+    is_running: bool = False
+
+
+class RunWatch:
+    """Reads what is new in a run folder, or of the run of a checkpoint, with each call.
+
+    Args:
+        path: a run folder, a checkpoint or an exported file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.folder = path, run_folder_of(path)
+        self._scores = None if self.folder is None else GrowingScores(self.folder.scores_file)
+        self._status, self._read_at = RunStatus(), -REREAD_SECONDS
+        self._seen: tuple[int, ...] = ()
+        self._lock = Lock()
+
+    def poll(self) -> RunStatus:
+        """The state of the run, read anew when its files have changed, and now and then; for any thread."""
+        with self._lock:
+            seen, now = self._fingerprint(), time.monotonic()
+            if seen != self._seen or now - self._read_at > REREAD_SECONDS:
+                self._status, self._seen, self._read_at = self.read(), seen, now
+            return self._status
+
+    def read(self) -> RunStatus:
+        """Reads the state of the run; of a folder that is gone or cannot be read, a message."""
+        if not self.path.exists():
+            return RunStatus(message=f"{self.path} is gone: it was moved or deleted while this page was open")
+        try:
+            return self._read()
+        except (UsageError, RunError, OSError) as error:
+            return RunStatus(message=str(error))
+
+    def _fingerprint(self) -> tuple[int, ...]:
+        """Times of change of what is read; 0 of what is not there."""
+        folder = RunFolder(self.path) if self.folder is None else self.folder
+        files = (
+            *(self.path, folder.scores_file, folder.evaluation_file, folder.generator_file),
+            *(folder.checkpoints().folder, folder.best.folder, folder.ended_file),
+        )
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+    def _read(self) -> RunStatus:
+        lines = [] if self._scores is None else self._scores.read()
+        moments = list_moments(self.path, lines)
+        if self.folder is None:
+            return RunStatus("exported generator", moments)
+        words = self.folder.state
+        is_running = words == "running"
+        if lines:
+            words += f" · step {lines[-1]['step']:,} · {lines[-1].get('kimg') or 0:,.4g} kimg"
+        message = "" if moments else f"{self.path} has no checkpoint yet; this page waits for its first"
+        return RunStatus(words, moments, read_curves(lines), self._newest_scores(), message, is_running)
+
+    def _newest_scores(self) -> list[str]:
+        """Newest evaluation scores of the run, a line each."""
+        assert self.folder is not None
+        found = read_evaluation_scores(self.folder)
+        if not found:
+            return []
+        step, scores = found[-1]
+        return [*format_scores(scores), f"at step {step:,}"]
+
+
+def read_curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+    """Curves in lines of scores, of points (kimg, value) by name: evaluation scores first, then losses."""
+    curves: dict[str, Curve] = {}
+    for line in lines:
+        kimg = line.get("kimg")
+        for name, value in line.items():
+            is_drawn = name in TERMS or (name.startswith(NUMBER) and not is_of_class(name))
+            if is_drawn and is_number(kimg) and is_number(value):
+                curves.setdefault(name, []).append((float(kimg), float(value)))
+    order = sorted(curves, key=lambda name: (not name.startswith(NUMBER), name))
+    return {name: curves[name] for name in order}

@@ -1,0 +1,66 @@
+"""Panel of a translator on the explorer's page: takes a picture, and shows it in every domain."""
+
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from experiments.core.console import describe_error
+from experiments.exploration.translations import MOST_UPLOAD_BYTES, TranslatedPicture, translate_upload
+
+if TYPE_CHECKING:
+    from experiments.exploration.pane import Pane
+
+
+class TranslationPanel:
+    """An upload, and the pictures that it is translated to."""
+
+    def __init__(self, pane: "Pane") -> None:
+        self.pane = pane
+        self._upload: tuple[bytes, str] | None = None
+        upload = ui.upload(
+            label="Drop a picture here, or choose one",
+            auto_upload=True,
+            max_file_size=MOST_UPLOAD_BYTES,
+            on_upload=self._on_upload,
+            on_rejected=lambda: self._show_message("this file is refused: it is too large, or no picture"),
+        )
+        upload.props("flat bordered accept=image/* aria-label='picture to translate'").classes("upload")
+        self._results = ui.element("div").classes("translations")
+
+    def translate_again(self) -> None:
+        """Translates what was uploaded last by the generator that is shown now."""
+        if self._upload is None or self.pane.moment is None:
+            return
+        path, (content, name) = self.pane.moment.path, self._upload
+        workbench = self.pane.exploration.workbench
+
+        def translate() -> None:
+            try:
+                found = list(translate_upload(workbench.pool.open(path), content, name))
+            except Exception as error:
+                self.pane.deliver_on_page(self._show_message, describe_error(error))
+                return
+            self.pane.deliver_on_page(self._show, found)
+
+        workbench.chores.submit(self.pane.view, translate)
+
+    async def _on_upload(self, event: Any) -> None:
+        self._upload = await event.file.read(), event.file.name
+        event.sender.reset()
+        self._show_message("translating …")
+        self.translate_again()
+
+    def _show_message(self, words: str) -> None:
+        self._results.clear()
+        with self._results:
+            ui.label(words).classes("hint").props("role=status")
+
+    def _show(self, pictures: list[TranslatedPicture]) -> None:
+        self._results.clear()
+        with self._results:
+            for rank, picture in enumerate(pictures):
+                with ui.element("figure"):
+                    address = self.pane.put_picture(f"translation-{rank}", picture.png)
+                    image = ui.element("img").classes("picture")
+                    image.props(f'src="{address}" alt="{picture.words}" title="{picture.command}"')
+                    ui.label(picture.words).classes("caption")
