@@ -192,6 +192,8 @@ def evaluate(
     options: SettingValues | None = None,
     reference: str | None = None,
     protocol: str | None = None,
+    intervals: int = 0,
+    by_class: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Evaluates a generator against the data of its run; returns its scores by name, each with its record.
 
@@ -204,16 +206,22 @@ def evaluate(
         options: of metrics and extractors by key (`{"kid.subset_size": 100}`).
         reference: "train", "held-out" or "both", as after `--reference`.
         protocol: "fid50k-full", as after `--protocol`.
+        intervals: sets of a bootstrap over the samples, at least 2, from which each score gets an interval of
+            95 %, `"intervals"` in its record; 0 for none.
+        by_class: whether metrics that can score each class, too, `"by_class"` in their records.
 
     Raises UsageError for what cannot be evaluated, RunError for what fails at run time.
     """
     _check_word("reference", reference, REFERENCES)
     _check_word("protocol", protocol, PROTOCOLS)
+    if intervals < 0 or intervals == 1:
+        raise UsageError(f"intervals={intervals}: give a number of sets from 2 on, or 0 for no intervals")
     path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
     names = [name for name in metrics.split(",") if name] if isinstance(metrics, str) else list(metrics)
     how = ExtractorOptions(extractor, device=device)
     choice = ReferenceChoice(reference, protocol)
-    evaluator = Evaluator(how, names, n, seed, _no_meter, dict(options or {}), choice)
+    given = dict(options or {})
+    evaluator = Evaluator(how, names, n, seed, _no_meter, given, choice, intervals, by_class)
     scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(path)))
     for name, error in evaluator.faults.items():
         log.warning(f"no score {name}: {describe_error(error)}")

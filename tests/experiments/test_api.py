@@ -85,11 +85,16 @@ def test_a_loaded_generator_has_its_critic_and_its_latents(gans: Gans, workplace
 
 
 def test_evaluate_is_the_command(gans: Gans, workplace: Path) -> None:
-    from gans import evaluate
+    from gans import UsageError, evaluate
 
     assert gans("run --arch mlp --loss bce --data ring8 --steps 3 --track local --out run").status == 0
     told = json.loads(gans("evaluate run --metrics modes -n 500 --json").out)
     assert evaluate("run", "modes", n=500) == told
+    told = json.loads(gans("evaluate run --metrics modes -n 500 --intervals 20 --json").out)
+    assert all(score["intervals"] for score in told.values())
+    assert evaluate("run", "modes", n=500, intervals=20) == told
+    with pytest.raises(UsageError, match="intervals=1"):
+        evaluate("run", "modes", intervals=1)
 
 
 def test_fid_of_vectors_is_the_closed_form() -> None:

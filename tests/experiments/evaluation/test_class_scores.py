@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from experiments.api import evaluate
 from experiments.core import registry
 from experiments.evaluation.class_scores import LONGEST_NAME, ClassedVectors, _printable, score_classes
 from experiments.evaluation.features import ExtractorOptions, open_extractor
@@ -127,6 +128,7 @@ def test_table_record_and_flat_scores(gans: Gans, labelled: Path) -> None:
     outcome = gans(f"{words} --json")
     assert outcome.status == 0, outcome.err
     found = json.loads(outcome.out)
+    assert evaluate(labelled, "fid,precision-recall", extractor="random-vgg", by_class=True) == found
     own = found["fd-random-vgg"]["by_class"]
     assert [*own] == ["T-top", "dark", "light", "rare"] and own["rare"]["n"][1] == 4
     assert "no score of " in outcome.err and "too few images" in outcome.err
