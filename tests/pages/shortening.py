@@ -16,7 +16,7 @@ TRAINING = {
     "--kimg": "0.016",
     "--steps": "2",
     "--image-size": "16",
-    "--micro-batch-size": "2",
+    "--micro-batch-size": "4",
     "--checkpoint-kimg": "0.008",
     "--sample-kimg": "0.008",
     "--evaluate-kimg": "0.008",
