@@ -42,7 +42,8 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
     Args:
         values: settings by name and options by key, from a config of this version or an earlier one.
 
-    Returns None where no flags do: a plug-in is not here, or this version resolves otherwise.
+    Returns None where no flags do, because this version resolves otherwise, and for a run with plug-in files,
+    which would be executed.
     """
     try:
         known = {
@@ -51,6 +52,8 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
         }
         wanted = settings_from(known).to_dict()
     except (UsageError, RunError, ValueError, TypeError, KeyError):
+        return None
+    if wanted["plugin"]:
         return None
     asked = {name: wanted[name] for name in NAMES}
     strengths: dict[str, float] = {}

@@ -1,5 +1,6 @@
 """Commands that make the runs of a report again, their evaluations, and the report."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -37,12 +38,16 @@ def commands_of(
         metric: the score that is compared.
     """
     commands = []
+    resolved: dict[str, list[str] | None] = {}
     for record in records:
         if not record.settings:  # it failed before it began
             continue
         seed = record.settings.get("seed", 0)
         folder = folders[record.name]
-        flags = flags_of_run(record.settings)
+        key = json.dumps({**record.settings, "seed": 0}, default=str)
+        if key not in resolved:  # seeds of a group have the same flags
+            resolved[key] = flags_of_run(record.settings)
+        flags = resolved[key]
         if flags is None and record.folder is None:
             continue
         words = flags or ["--config", str(record.folder / "config.json")]  # type: ignore[operator]

@@ -30,7 +30,7 @@ def render_diagnosis(folder: RunFolder, history: History, findings: Sequence[Fin
         "name": name,
         "path": str(folder.path),
         "state": folder.state,
-        "headline": f"{_headline(findings, summary)} in {name}" if findings else f"{name}: {summary}",
+        "headline": f"{_headline(findings)} in {name}" if findings else f"{name}: {summary}",
         "findings": findings,
         "serious": sum(finding.is_serious for finding in findings),
         "history": history,
@@ -42,7 +42,9 @@ def render_diagnosis(folder: RunFolder, history: History, findings: Sequence[Fin
     return render_page("doctor.html", values)
 
 
-def _headline(findings: Sequence[Finding], summary: str) -> str:
-    """The findings by name, where they are few, else the summary."""
+def _headline(findings: Sequence[Finding]) -> str:
+    """The first findings by name, and the number of the others."""
     names = [finding.rule for finding in findings]
-    return " and ".join(names).capitalize() if len(names) < 3 else summary.capitalize()
+    if len(names) < 3:
+        return " and ".join(names).capitalize()
+    return f"{names[0].capitalize()} and {len(names) - 1} more findings"

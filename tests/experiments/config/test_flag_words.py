@@ -62,6 +62,12 @@ def test_what_is_unknown_here_has_no_flags():
     assert flags_of_run({}) is None
 
 
+def test_no_plugin_file_of_a_run_is_executed(tmp_path):
+    (tmp_path / "mine.py").write_text("raise SystemExit('executed')")
+    known = resolve({"arch": "dcgan", "device": "cpu"}).settings.to_dict()
+    assert flags_of_run({**known, "plugin": [str(tmp_path / "mine.py")]}) is None
+
+
 def test_switches():
     assert flag_words({"conditional": True, "deterministic": False}) == [
         "--conditional",

@@ -272,8 +272,8 @@ def test_system_statistics_and_console_log_are_options(gans: Gans, monkeypatch: 
         records = read_records(file)
         kinds[name] = {kind for record in records for kind in record}
         environments[name] = [record["environment"] for record in records if "environment" in record]
-    assert not kinds["plain"] & {"stats", "output", "output_raw"}
-    assert kinds["full"] >= {"stats", "output_raw"}
+    assert not kinds["plain"] & {"stats", "output", "output_raw", "output_logger"}
+    assert kinds["full"] >= {"stats", "output_logger"}
     assert not any("cpu_count" in each for each in environments["plain"])
     assert any("cpu_count" in each for each in environments["full"])
 

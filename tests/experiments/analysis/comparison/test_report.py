@@ -396,7 +396,7 @@ def test_runs_without_real_images_are_shown(spoil, gans, sweep, tmp_path):
         spoil(file)
     assert gans("report", sweep, "--out", tmp_path / "report.html").status == 0
     assert shown_pictures(tmp_path / "report.html") == 24
-    assert "Real images" not in (tmp_path / "report.html").read_text()
+    assert "Real data" not in (tmp_path / "report.html").read_text()
 
 
 def test_groups_of_other_data_have_their_own_real_images(sweep, tmp_path):
