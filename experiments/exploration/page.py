@@ -66,7 +66,7 @@ class ExplorerPage:
                     pane.show_moment()
             self._build_controls()
         finally:
-            self._is_looking = False
+            self._words.text, self._is_looking = "", False
 
     def close(self) -> None:
         """Lets go of what the page holds."""
@@ -78,7 +78,6 @@ class ExplorerPage:
         abilities = [pane.abilities for pane in self.panes if pane.abilities]
         if abilities != self._abilities:
             self._abilities = abilities
-            self._words.text = ""
             self._aside.clear()
             with self._aside:
                 Controls(self, abilities).build()

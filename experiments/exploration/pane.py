@@ -107,6 +107,8 @@ class Pane:
             self._time.set(self.index)
         self._show_curves()
         now = self.moment
+        if now is None:  # the run was deleted
+            self._image.classes(add="stale")
         return now is not None and (before is None or now.path != before.path or now.step != before.step)
 
     async def open(self) -> None:
@@ -184,7 +186,8 @@ class Pane:
         kind = "exactly as gans sample makes it" if picture.is_exact else "draft"
         self._quality.text = f"{kind} · {picture.milliseconds:.0f} ms"
         self._command_text.text = picture.rendering.command
-        self._neighbours.classes(add="stale")
+        if not picture.is_exact:  # the same sample, else
+            self._neighbours.classes(add="stale")
 
     def tell(self, message: str) -> None:
         """Shows a message above the picture until the next picture; an empty one takes it away."""
