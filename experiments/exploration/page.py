@@ -32,7 +32,7 @@ class ExplorerPage:
             self._words = ui.label("loading …").classes("hint").props("role=status")
             dark = ui.dark_mode(value=None)
             ui.button(icon="contrast", on_click=lambda: self._toggle(dark)).props(
-                'flat round dense aria-label="light or dark"'
+                'flat round dense color=link aria-label="light or dark"'
             ).classes("head-button")
         with ui.element("main").classes("page-main"):
             with ui.element("div").classes("stage"):

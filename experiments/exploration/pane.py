@@ -70,8 +70,12 @@ class Pane:
     def _build_savings(self) -> None:
         with ui.element("div").classes("buttons"):
             ui.button("Save picture", icon="image", on_click=partial(self._save, PICTURE_FILE))
-            ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props("outline")
-            ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props("outline")
+            ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props(
+                "outline color=link"
+            )
+            ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props(
+                "outline color=link"
+            )
         with ui.element("div").classes("command-row"):
             self._command = ui.element("code").classes("command").props("tabindex=0")
             with self._command:
@@ -79,7 +83,7 @@ class Pane:
             copy = ui.button(
                 icon="content_copy", on_click=lambda: ui.clipboard.write(self._command_text.text)
             )
-            copy.props('flat dense round aria-label="copy the command"')
+            copy.props('flat dense round color=link aria-label="copy the command"')
         self._neighbours = ui.element("div").classes("neighbours")
 
     @property
