@@ -49,7 +49,7 @@ class Controls:
 
     @property
     def scene(self) -> Scene:
-        """What is asked now."""
+        """The scene that is asked for now."""
         return self.page.scene
 
     def _build_sample(self) -> None:

@@ -19,7 +19,7 @@ from experiments.exploration.run_watch import RunStatus, RunWatch
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 from experiments.exploration.translation_panel import TranslationPanel
-from experiments.exploration.view import Picture, View
+from experiments.exploration.view import Picture, RunView
 from experiments.exploration.widgets import NamedSlider
 
 
@@ -41,7 +41,7 @@ class Pane:
         self.status = RunStatus()
         self.step: int | None = None  # of the moment that is shown; None: always the newest
         self.name = secrets.token_urlsafe(9)
-        self.view = View(exploration.workbench, self._deliver)
+        self.view = RunView(exploration.workbench, self._deliver)
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         self._translations: TranslationPanel | None = None
