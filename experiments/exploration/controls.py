@@ -49,7 +49,7 @@ class Controls:
 
     @property
     def scene(self) -> Scene:
-        """What is asked now."""
+        """The scene that is asked for now."""
         return self.page.scene
 
     def _build_sample(self) -> None:
@@ -57,7 +57,7 @@ class Controls:
             self.seed = SeedSlider("Seed", self.scene.seed, self._set_seed)
             with ui.element("div").classes("buttons"):
                 ui.button("Random", on_click=lambda: self._give_seed(secrets.randbelow(SEEDS_ON_SLIDER + 1)))
-                ui.button("Reset all", on_click=self._reset).props("flat")
+                ui.button("Reset all", on_click=self._reset).props("flat color=link")
             if self.classes:
                 numbers = {label: f"class {label}" for label in range(self.classes)}
                 ui.select(numbers, value=0, label="Class", on_change=self._set_label).props("dense outlined")
@@ -126,7 +126,7 @@ class Controls:
             ]
             if last:
                 NamedSlider("First number shown", 0, last, 1, 0, self._show_dims_from, "{:.0f}".format)
-            ui.button("Back to the seed's", on_click=self._forget_dims).props("flat")
+            ui.button("Back to the seed's", on_click=self._forget_dims).props("flat color=link")
             self._show_dims()
 
     def _dim_setter(self, place: int) -> Any:

@@ -78,7 +78,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _thin(curve: Curve) -> Curve:
-    """At most so many points of a curve: the means of neighbours, and the last as it is."""
+    """Thins a curve to `MOST_POINTS`: means of neighbours, and the last as it is."""
     if len(curve) <= MOST_POINTS:
         return curve
     ends = [round(index * len(curve) / MOST_POINTS) for index in range(MOST_POINTS + 1)]

@@ -36,7 +36,7 @@ class Gallery:
 
     def _step(self, icon: str, words: str, count: int) -> None:
         button = ui.button(icon=icon, on_click=lambda: self.show_from(self.first + count))
-        button.props(f'flat dense round aria-label="{words}"')
+        button.props(f'flat dense round color=link aria-label="{words}"')
 
     def _on_open(self) -> None:
         self.show_from(self.first)

@@ -52,7 +52,7 @@ class OpenGenerator:
 
     @property
     def abilities(self) -> "Abilities":
-        """What the generator can be asked for."""
+        """The abilities of the generator."""
         return Abilities.of(self.network, self.settings)
 
     def space(self, label: int, has_noise: bool) -> LatentSpace:
@@ -85,7 +85,7 @@ class OpenGenerator:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a generator can be asked for.
+    """Abilities of a generator: all that it can be asked for.
 
     Attributes:
         task: "noise" for images of latents, "points" for points in the plane, "translation" for images.

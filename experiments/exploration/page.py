@@ -32,7 +32,7 @@ class ExplorerPage:
             self._words = ui.label("loading …").classes("hint").props("role=status")
             dark = ui.dark_mode(value=None)
             ui.button(icon="contrast", on_click=lambda: self._toggle(dark)).props(
-                'flat round dense aria-label="light or dark"'
+                'flat round dense color=link aria-label="light or dark"'
             ).classes("head-button")
         with ui.element("main").classes("page-main"):
             with ui.element("div").classes("stage"):
@@ -66,7 +66,7 @@ class ExplorerPage:
                     pane.show_moment()
             self._build_controls()
         finally:
-            self._is_looking = False
+            self._words.text, self._is_looking = "", False
 
     def close(self) -> None:
         """Lets go of what the page holds."""
@@ -78,7 +78,6 @@ class ExplorerPage:
         abilities = [pane.abilities for pane in self.panes if pane.abilities]
         if abilities != self._abilities:
             self._abilities = abilities
-            self._words.text = ""
             self._aside.clear()
             with self._aside:
                 Controls(self, abilities).build()

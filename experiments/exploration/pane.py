@@ -19,7 +19,7 @@ from experiments.exploration.run_watch import RunStatus, RunWatch
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 from experiments.exploration.translation_panel import TranslationPanel
-from experiments.exploration.view import Picture, View
+from experiments.exploration.view import Picture, RunView
 from experiments.exploration.widgets import NamedSlider
 
 
@@ -41,7 +41,7 @@ class Pane:
         self.status = RunStatus()
         self.step: int | None = None  # of the moment that is shown; None: always the newest
         self.name = secrets.token_urlsafe(9)
-        self.view = View(exploration.workbench, self._deliver)
+        self.view = RunView(exploration.workbench, self._deliver)
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         self._translations: TranslationPanel | None = None
@@ -70,8 +70,12 @@ class Pane:
     def _build_savings(self) -> None:
         with ui.element("div").classes("buttons"):
             ui.button("Save picture", icon="image", on_click=partial(self._save, PICTURE_FILE))
-            ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props("outline")
-            ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props("outline")
+            ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props(
+                "outline color=link"
+            )
+            ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props(
+                "outline color=link"
+            )
         with ui.element("div").classes("command-row"):
             self._command = ui.element("code").classes("command").props("tabindex=0")
             with self._command:
@@ -79,7 +83,7 @@ class Pane:
             copy = ui.button(
                 icon="content_copy", on_click=lambda: ui.clipboard.write(self._command_text.text)
             )
-            copy.props('flat dense round aria-label="copy the command"')
+            copy.props('flat dense round color=link aria-label="copy the command"')
         self._neighbours = ui.element("div").classes("neighbours")
 
     @property
@@ -107,6 +111,8 @@ class Pane:
             self._time.set(self.index)
         self._show_curves()
         now = self.moment
+        if now is None:  # the run was deleted
+            self._image.classes(add="stale")
         return now is not None and (before is None or now.path != before.path or now.step != before.step)
 
     async def open(self) -> None:
@@ -184,7 +190,8 @@ class Pane:
         kind = "exactly as gans sample makes it" if picture.is_exact else "draft"
         self._quality.text = f"{kind} · {picture.milliseconds:.0f} ms"
         self._command_text.text = picture.rendering.command
-        self._neighbours.classes(add="stale")
+        if not picture.is_exact:  # the same sample, else
+            self._neighbours.classes(add="stale")
 
     def tell(self, message: str) -> None:
         """Shows a message above the picture until the next picture; an empty one takes it away."""

@@ -24,7 +24,7 @@ class Rendering:
     Attributes:
         samples: `(N, C, H, W)` in [−1, 1].
         png: the picture, as a file.
-        latent: numbers that `gans sample --latents` reads, float32 `(1, …)`.
+        latent: numbers that `gans sample RUN --latents FILE.npy` reads, float32 `(1, …)`.
         command: makes the picture again, beside the file of the latent where it needs that.
     """
 

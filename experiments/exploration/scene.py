@@ -14,7 +14,7 @@ from gans.core.styles import repeat_styles
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture is asked to show; the first values are those of `gans sample RUN -n 1`.
+    """A request for a picture; the first values are those of `gans sample RUN -n 1`.
 
     Attributes:
         seed: of the latent z.
@@ -51,7 +51,7 @@ class Scene:
 
 @torch.no_grad()
 def latent_of(space: LatentSpace, scene: Scene, directions: Directions | None) -> Draws:
-    """Computes the latent of a scene, `(1, …)` in the space z or w that `gans sample --latents` reads.
+    """Computes the latent of a scene, `(1, …)` in z or w, as `gans sample` takes it.
 
     It is in z for as long as nothing moves w: the mapping network then has its place in the picture. What
     the generator has not is passed over, so that one scene may be shown by several generators.

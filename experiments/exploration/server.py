@@ -33,7 +33,7 @@ PACKAGE = 'pip install "gans[explore]"'
 
 @dataclass
 class Exploration:
-    """What all pages of a server share.
+    """State that all pages of a server share.
 
     Attributes:
         watches: of the runs, in the order in which they stand.

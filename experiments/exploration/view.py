@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass
 class Workbench:
-    """What all views of a process share: open generators, and a thread each for drafts and exact pictures."""
+    """Workbench of all views: open generators, and a thread each for drafts, exact pictures and chores."""
 
     pool: GeneratorPool
     drafts: NewestOnly = field(default_factory=lambda: NewestOnly("drafts"))
@@ -55,7 +55,7 @@ class Workbench:
             lane.close()
 
 
-class View:
+class RunView:
     """A picture of one generator that follows what is asked of it.
 
     Args:
