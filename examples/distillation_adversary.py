@@ -14,6 +14,7 @@ critic sees the noise beside the point, so that it judges pairs: the teacher's a
 """
 
 import argparse
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,9 @@ from metrics.modes import Modes
 DEVIATION = 8**0.5  # of grid25 along each axis
 SIGMAS = (0.01, 20.0)  # noise levels
 DRAWN = 5000
+SIGMA = 0.05  # of grid25's modes
+# Generators of one step: the weight of the squared distance, and whether they have an adversary.
+STUDENTS = (("distance", 1.0, False), ("adversary", 0.0, True), ("both", 1.0, True))
 
 
 def chain(inputs: int, outputs: int, width: int, hidden: int = 3) -> nn.Sequential:
@@ -38,25 +42,30 @@ def chain(inputs: int, outputs: int, width: int, hidden: int = 3) -> nn.Sequenti
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
+def with_waves(points: Tensor) -> Tensor:
+    """Points `(N, 2)` beside waves of them, of periods 16 to 2, `(N, 18)`: so networks find sharp modes."""
+    angles = torch.cat([points * (math.pi / 8 * 2**octave) for octave in range(4)], dim=1)
+    return torch.cat([points / DEVIATION, angles.sin(), angles.cos()], dim=1)
+
+
 class Denoiser(nn.Module):
     """EDM's denoiser: noisy points `(N, 2)` with their noise level `(N, 1)` → points (equation 7)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.network = chain(2 + 8, 2, width)
-        self.register_buffer("waves", 2.0 ** torch.arange(-2, 2))
+        self.network = chain(18 + 3, 2, width)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         whole = (sigma**2 + DEVIATION**2).sqrt()
-        angles = sigma.log() * self.waves
-        told = torch.cat([x / whole, angles.sin(), angles.cos()], dim=1)
+        level = sigma.log() / 4
+        told = torch.cat([with_waves(x * DEVIATION / whole), level, level.sin(), level.cos()], dim=1)
         return x * (DEVIATION / whole) ** 2 + self.network(told) * sigma * DEVIATION / whole
 
 
 def train_teacher(points: Tensor, steps: int, width: int, batch: int) -> Denoiser:
     """Trains the diffusion model by denoising (equation 8)."""
     denoiser = Denoiser(width)
-    optimizer = torch.optim.Adam(denoiser.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(denoiser.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         x = points[torch.randint(len(points), (batch,))]
@@ -71,7 +80,7 @@ def train_teacher(points: Tensor, steps: int, width: int, batch: int) -> Denoise
 
 
 @torch.no_grad()
-def sample_teacher(denoiser: Denoiser, z: Tensor, steps: int = 24) -> Tensor:
+def sample_teacher(denoiser: Denoiser, z: Tensor, steps: int = 18) -> Tensor:
     """Makes points of noise `z ~ N(0, 1)` `(N, 2)`: Heun's method along the flow (algorithm 1)."""
     low, high = (sigma ** (1 / 7) for sigma in SIGMAS)
     sigmas = [*((high + (low - high) * index / (steps - 1)) ** 7 for index in range(steps)), 0.0]
@@ -86,71 +95,78 @@ def sample_teacher(denoiser: Denoiser, z: Tensor, steps: int = 24) -> Tensor:
     return x
 
 
-def distil(
-    z: Tensor, taught: Tensor, steps: int, width: int, batch: int, distance: float, has_adversary: bool
-) -> nn.Module:
-    """Trains a generator of one step, of which the EMA is returned.
-
-    Args:
-        z, taught: noise and the teacher's points, `(N, 2)` each.
-        distance: weight of the squared distance to the teacher's points.
-        has_adversary: whether there is an adversary, too.
-    """
-    generator = chain(2, 2, width)
-    optimizer = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.0, 0.99))
-    adversary = gans.Adversary(
-        PairCritic(width), "r3gan", lr_critic=2e-3, penalty_weight=0.1, steps=steps, penalty_anneal=0.1
-    )
-    average = adversary.ema_of(generator, half_life_kimg=batch * steps * 2e-5)
-    for _ in range(steps):
-        rows = torch.randint(len(z), (batch,))
-        noise, real = z[rows], taught[rows]
-        loss = distance * (generator(noise) - real).square().mean()
-        adversary.critic_step((real, noise), generator(noise).detach())
-        if has_adversary:
-            loss = loss + adversary.generator_loss(generator(noise), (real, noise))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        adversary.follow()
-    return average
-
-
 class PairCritic(nn.Module):
     """A critic of points `(N, 2)` beside the noise that they are made of."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = chain(4, 1, width)
+        self.layers = chain(18 + 2, 1, width)
 
     def forward(self, points: Tensor, noise: Tensor) -> Tensor:
-        return self.layers(torch.cat([points / DEVIATION, noise], dim=1))
+        return self.layers(torch.cat([with_waves(points), noise], dim=1))
 
 
-def modes_of(points: Tensor) -> Mapping[str, float]:
+def distil(
+    pairs: tuple[Tensor, Tensor], steps: int, width: int, batch: int, distance: float, has_adversary: bool
+) -> nn.Module:
+    """Trains a generator of one step.
+
+    Args:
+        pairs: noise and the teacher's points, `(N, 2)` each.
+        distance: weight of the squared distance to the teacher's points.
+        has_adversary: whether there is an adversary, too, from a quarter of the steps on.
+    """
+    generator = chain(2, 2, width)
+    optimizer = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.99))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    adversary = gans.Adversary(
+        *(PairCritic(width), "r1"),
+        **{"penalty_weight": 0.05, "penalty_every": 4, "lr_critic": 2e-3, "betas": (0.5, 0.99)},
+        start=steps // 4 if distance else 0,
+    )
+    for _ in range(steps):
+        rows = torch.randint(len(pairs[0]), (batch,))
+        noise, real = (each[rows] for each in pairs)
+        if has_adversary:
+            with torch.no_grad():
+                fake = generator(noise)
+            adversary.critic_step((real, noise), fake)
+        fake = generator(noise)
+        loss = distance * (fake - real).square().mean()
+        if has_adversary:
+            loss = loss + adversary.generator_loss(fake, (real, noise))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return generator
+
+
+def modes_of(points: Tensor, sigma: float = SIGMA) -> Mapping[str, float]:
     """Counts the modes that points cover, and the share of points that lie at one."""
-    data = gans.load_plugin("data", "grid25")
-    metric = Modes(data.centres, sigma=0.05)
+    metric = Modes(gans.load_plugin("data", "grid25").centres, sigma)
     metric.update(points)
     return metric.compute()
 
 
-def compare(steps: int, seed: int = 0, width: int = 128, batch: int = 256) -> dict[str, Tensor]:
+def compare(
+    steps: int,
+    teacher_steps: int,
+    *,
+    seed: int = 0,
+    width: int = 128,
+    batch: int = 256,
+    sigma: float = SIGMA,
+) -> dict[str, Tensor]:
     """Trains the teacher and three generators; returns points of all of them."""
     torch.manual_seed(seed)
-    data = gans.load_plugin("data", "grid25")().open(None, None, "auto")
-    points = data.fetch(torch.arange(len(data)))
-    teacher = train_teacher(points, steps, width, 2 * batch)
+    centres = gans.load_plugin("data", "grid25").centres.repeat(400, 1)
+    teacher = train_teacher(centres + sigma * torch.randn_like(centres), teacher_steps, width, 2 * batch)
     z = torch.randn(40 * batch, 2)
-    taught = sample_teacher(teacher, z)
-    fresh = torch.randn(DRAWN, 2)
+    pairs, fresh = (z, sample_teacher(teacher, z)), torch.randn(DRAWN, 2)
     found = {"teacher": sample_teacher(teacher, fresh)}
-    for name, distance, has_adversary in (
-        ("distance", 1.0, False),
-        ("adversary", 0.0, True),
-        ("both", 1.0, True),
-    ):
-        generator = distil(z, taught, steps, width, batch, distance, has_adversary)
+    for name, distance, has_adversary in STUDENTS:
+        generator = distil(pairs, steps, width, batch, distance, has_adversary)
         with torch.no_grad():
             found[name] = generator(fresh)
     return found
@@ -173,10 +189,10 @@ def draw(found: Mapping[str, Tensor], side: int = 240) -> Image.Image:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    found = compare(given.steps, given.seed)
+    found = compare(given.steps, given.steps, seed=given.seed)
     for name, points in found.items():
         scores = modes_of(points)
         print(f"{name:10} {scores['covered']:.0f} of 25 modes, {scores['high_quality']:.1%} of points at one")

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from experiments.config.adversary_settings import resolve_adversary
 from experiments.config.factory import (
@@ -117,7 +118,8 @@ class Adversary(CriticTrainer):
         self.scheduled = scheduled_options(resolved, self, spec.components)
         if resolved.critic_ema_kimg:
             half_life = scheduled_value_of(resolved, "critic_ema_kimg") or resolved.critic_ema_kimg
-            self.critic_ema = self.ema_of(network, half_life, make_ema_options(resolved))
+            self.ema_of(network, half_life, make_ema_options(resolved))
+            self.critic_average = self.emas[-1]
 
 
 def _find_critic(name: str, image_size: Any, channels: int | None) -> tuple[str, str]:
@@ -159,6 +161,11 @@ def _check_network(critic: nn.Module, settings: Settings) -> None:
     """
     if not isinstance(critic, nn.Module):
         raise UsageError(f"critic: give a module or a name, not {type(critic).__name__}")
+    if isinstance(critic, DataParallel | DistributedDataParallel):
+        raise UsageError(
+            "the critic is wrapped already, but an adversary averages its gradients itself; give "
+            "critic.module"
+        )
     if not any(parameter.requires_grad for parameter in critic.parameters()):
         raise UsageError("critic: no parameter asks for a gradient; call critic.requires_grad_(True) before")
     if settings.penalty and contains_module(critic, _BatchNorm):

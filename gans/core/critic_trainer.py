@@ -71,7 +71,7 @@ class CriticTrainer(CriticSide):
 
     Attributes:
         weight_now: weight of the last generator loss, a scalar without gradient.
-        critic_ema: the EMA of the critic's network; None without.
+        critic_average: EMA of the critic; None without.
         scheduled: options of components that move over the training.
     """
 
@@ -95,7 +95,7 @@ class CriticTrainer(CriticSide):
         self.averaged_at = (0, 0)  # images and batches at the last `follow`
         self.averages = nn.ModuleList()  # the networks of `emas`
         self.emas: list[ExponentialMovingAverage] = []
-        self.critic_ema: nn.Module | None = None
+        self.critic_average: ExponentialMovingAverage | None = None
         self.register_buffer("weight_now", torch.tensor(weight.factor), persistent=False)
         self.scheduled: Sequence[ScheduledSetting] = ()
         self._checked_shape: torch.Size | None = None  # of samples that the critic augmentation can change
@@ -129,9 +129,8 @@ class CriticTrainer(CriticSide):
             if self.batch_index >= self.critic_start:
                 self.critic.product_type = dtype
                 scores = self.critic.minimise(self._critic_loss, self.clock, shown, *made)
-                self.critic.optimizer.zero_grad(
-                    set_to_none=True
-                )  # for optimizers of all parameters of a module
+                # Optimizers of all parameters of a module, and clipping, would meet them.
+                self.critic.optimizer.zero_grad(set_to_none=True)
             self.seen += len(shown.samples) * process_part().count
             self.batch_index += 1
         return scores
@@ -210,6 +209,11 @@ class CriticTrainer(CriticSide):
     def critic_network(self) -> nn.Module:
         """The critic."""
         return self.critic.network
+
+    @property
+    def critic_ema(self) -> nn.Module | None:
+        """The EMA of the critic, in evaluation mode; None without."""
+        return None if self.critic_average is None else self.critic_average.average
 
     @property
     def augment_probability(self) -> float | None:

@@ -191,10 +191,10 @@ def test_under_autocast_only_networks_multiply_in_bfloat16(loss: str) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
             made = (fake if precise else fake.bfloat16().float()).clone().requires_grad_(True)
             value = adversary.generator_loss(made if precise else made.bfloat16(), real)
+            value.backward()
             scores = adversary.critic_step(real, made.detach())
         assert {torch.float32} == {each.dtype for each in (value, *scores.values(), *own.parameters())}
         assert (torch.bfloat16 in seen) is not precise
-        value.backward()
         steps = torch.cat([(a - b).flatten() for a, b in zip(own.parameters(), start, strict=True)])
         found.append((steps, made.grad.flatten(), scores))
     (exact, at_fake, scores), (rounded, near_fake, near) = found
@@ -387,6 +387,7 @@ def test_critics_without_logits_are_refused() -> None:
         ({"critic": "dcgan"}, "give image_size"),
         ({"critic": "patch", "image_size": 32, "channels": 1, "classes": 3}, "takes no labels"),
         ({"critic": 3}, "give a module or a name, not int"),
+        ({"critic": nn.DataParallel(nn.Linear(2, 1))}, "give critic.module"),
         ({"critic": nn.Linear(2, 1).requires_grad_(False)}, "no parameter asks for a gradient"),
         ({"critic": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))}, "the critic has batch norm"),
         ({"n_critic": 5}, "n_critic has no meaning for an adversary"),

@@ -55,7 +55,8 @@ class Lit(pytorch_lightning.LightningModule):
         self.network = Autoencoder()
         self.adversary = gans.Adversary(small_critic(), "hinge", start=1, critic_ema_kimg=0.01)
 
-    def training_step(self, x: Tensor, index: int) -> Tensor:
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
+        x = images_of(self.global_step)
         torch.manual_seed(self.global_step)
         y = self.network(x)
         self.adversary.critic_step(x, y.detach())
@@ -71,8 +72,7 @@ def fit(module: Lit, steps: int, precision: str = "32-true", resume: Path | None
         max_steps=steps, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, precision=precision,
     )  # fmt: skip
-    pictures = [images_of(step) for step in range(6)]
-    trainer.fit(module, torch.utils.data.DataLoader(pictures, batch_size=None), ckpt_path=resume)
+    trainer.fit(module, torch.utils.data.DataLoader(range(6), batch_size=None), ckpt_path=resume)
     return trainer
 
 
