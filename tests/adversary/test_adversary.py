@@ -198,8 +198,8 @@ def test_under_autocast_only_networks_multiply_in_bfloat16(loss: str) -> None:
         steps = torch.cat([(a - b).flatten() for a, b in zip(own.parameters(), start, strict=True)])
         found.append((steps, made.grad.flatten(), scores))
     (exact, at_fake, scores), (rounded, near_fake, near) = found
-    assert (exact - rounded).norm() < 0.03 * exact.norm()
-    assert (at_fake - near_fake).norm() < 0.03 * at_fake.norm()
+    assert (exact - rounded).norm() < 0.06 * exact.norm()
+    assert (at_fake - near_fake).norm() < 0.06 * at_fake.norm()
     assert all(
         near[name].item() == pytest.approx(value.item(), rel=0.02, abs=0.01) for name, value in scores.items()
     )
