@@ -136,7 +136,7 @@ def _find_critic(name: str, image_size: Any, channels: int | None) -> tuple[str,
 
 
 def _task(arch: str) -> str:
-    """What the generator of an architecture starts from."""
+    """The task of an architecture: noise, pairs, domains or attributes."""
     task: str = registry.load("architecture", arch).task
     return task
 

@@ -53,14 +53,14 @@ def test_an_adversary_sharpens_an_autoencoder(example: Any) -> None:
     assert module.draw(rows).size == (28 * module.SHOWN * module.ENLARGED, 28 * 3 * module.ENLARGED)
 
 
-def test_an_adversary_distils_a_diffusion_model(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More points lie at modes than by the distance to the teacher's alone, and no mode is lost for it."""
+def test_an_adversary_distils_a_diffusion_model(example: Any) -> None:
+    """More points lie at modes than by the distance to the teacher's alone, and all modes get their share, as
+    they do not from an adversary alone."""
     module = example("distillation_adversary")
-    monkeypatch.setattr(module, "STUDENTS", [each for each in module.STUDENTS if each[0] != "adversary"])
-    found = module.compare(300, 600, width=64, batch=128, sigma=0.1)
+    found = module.compare(300, 800, width=64, batch=128, sigma=0.1)
     scores = {name: module.modes_of(points, 0.1) for name, points in found.items()}
     assert scores["teacher"]["covered"] == 25 and scores["teacher"]["high_quality"] > 0.7
     assert scores["both"]["high_quality"] > 1.25 * scores["distance"]["high_quality"]
-    assert scores["both"]["covered"] >= scores["distance"]["covered"] - 2
-    assert scores["both"]["kl"] < 0.1, "it goes to all of them alike"
-    assert module.draw(found).size == (3 * 240, 240)
+    assert scores["both"]["covered"] > scores["adversary"]["covered"]
+    assert scores["both"]["kl"] < 0.1 < scores["adversary"]["kl"]
+    assert module.draw(found).size == (4 * 240, 240)
