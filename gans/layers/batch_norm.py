@@ -61,7 +61,7 @@ OVER_RANKS: dict[type[nn.Module], type[nn.Module]] = {
     nn.BatchNorm1d: BatchNorm1dOverRanks,
     nn.BatchNorm2d: BatchNorm2dOverRanks,
 }
-SHARED = (nn.SyncBatchNorm, *OVER_RANKS.values())
+SHARED: tuple[type[nn.Module], ...] = (nn.SyncBatchNorm, *OVER_RANKS.values())
 
 
 def share_batch_norms(network: nn.Module) -> None:
