@@ -16,7 +16,7 @@ critic sees the noise beside the point, so that it judges pairs: the teacher's a
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,8 +31,8 @@ DEVIATION = 8**0.5  # of grid25 along each axis
 SIGMAS = (0.01, 20.0)  # noise levels
 DRAWN = 5000
 SIGMA = 0.05  # of grid25's modes
-# Generators of one step: the weight of the squared distance, and whether they have an adversary.
-STUDENTS = (("distance", 1.0, False), ("adversary", 0.0, True), ("both", 1.0, True))
+# Generators of one step: weights of the squared distance and of the adversarial loss.
+STUDENTS = (("distance", 1.0, 0.0), ("adversary", 0.0, 1.0), ("both", 1.0, 0.1))
 
 
 def chain(inputs: int, outputs: int, width: int, hidden: int = 3) -> nn.Sequential:
@@ -119,14 +119,14 @@ class PairCritic(nn.Module):
 
 
 def distil(
-    pairs: tuple[Tensor, Tensor], steps: int, width: int, batch: int, distance: float, has_adversary: bool
+    pairs: tuple[Tensor, Tensor], steps: int, width: int, batch: int, distance: float, weight: float
 ) -> nn.Module:
     """Trains a generator of one step.
 
     Args:
         pairs: noise and the teacher's points, `(N, 2)` each.
         distance: weight of the squared distance to the teacher's points.
-        has_adversary: whether there is an adversary, too, from a quarter of the steps on.
+        weight: of the adversarial loss, which begins after a quarter of the steps; 0 for no adversary.
     """
     generator = OneStepGenerator(width)
     optimizer = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.99))
@@ -135,17 +135,18 @@ def distil(
         *(PairCritic(width), "r1"),
         **{"penalty_weight": 0.05, "penalty_every": 4, "lr_critic": 2e-3, "betas": (0.5, 0.99)},
         start=steps // 4 if distance else 0,
+        weight=weight,
     )
     for _ in range(steps):
         rows = torch.randint(len(pairs[0]), (batch,))
         noise, real = (each[rows] for each in pairs)
-        if has_adversary:
+        if weight:
             with torch.no_grad():
                 fake = generator(noise)
             adversary.critic_step((real, noise), fake)
         fake = generator(noise)
         loss = distance * (fake - real).square().mean()
-        if has_adversary:
+        if weight:
             loss = loss + adversary.generator_loss(fake, (real, noise))
         optimizer.zero_grad()
         loss.backward()
@@ -169,6 +170,7 @@ def compare(
     width: int = 128,
     batch: int = 256,
     sigma: float = SIGMA,
+    students: Sequence[tuple[str, float, float]] = STUDENTS,
 ) -> dict[str, Tensor]:
     """Trains the teacher and three generators; returns points of all of them."""
     torch.manual_seed(seed)
@@ -177,8 +179,9 @@ def compare(
     z = torch.randn(40 * batch, 2)
     pairs, fresh = (z, sample_teacher(teacher, z)), torch.randn(DRAWN, 2)
     found = {"teacher": sample_teacher(teacher, fresh)}
-    for name, distance, has_adversary in STUDENTS:
-        generator = distil(pairs, steps, width, batch, distance, has_adversary)
+    for name, distance, weight in students:
+        torch.manual_seed(seed + 1)
+        generator = distil(pairs, steps, width, batch, distance, weight)
         with torch.no_grad():
             found[name] = generator(fresh)
     return found
