@@ -1,8 +1,8 @@
 """A GAN laboratory; every file beside this one is an architecture (`--arch NAME`).
 
-`gans.load`, `gans.train`, `gans.evaluate` and `gans.fid` are the commands as functions; `gans.loss`,
-`gans.penalty` and `gans.metric` are the parts by name, and `gans.AdversarialObjective` the losses of both
-players for any critic.
+`gans.load`, `gans.train`, `gans.evaluate` and `gans.fid` are the commands as functions, `gans.Adversary` is a
+critic for a loop of your own; `gans.loss`, `gans.penalty` and `gans.metric` are the parts by name, and
+`gans.AdversarialObjective` the losses of both players for any critic.
 """
 
 import importlib
@@ -24,6 +24,7 @@ OFFERED = {
     "UsageError": "experiments.core.errors",
     "RunError": "experiments.core.errors",
     "load_plugin": "experiments.core.registry:load",
+    "Adversary": "experiments.config.adversary",
     "AdversarialObjective": "gans.core.objective",
     "Batch": "gans.core.networks",
     "Clock": "gans.core.clock",

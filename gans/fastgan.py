@@ -287,7 +287,7 @@ class FastGame(TwoPlayerGame[LatentNetwork, Critic]):
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's adversarial loss on as many generated samples as the batch has."""
         fake = self.generator_network.generate(real)
-        return Losses({"adversarial": self.objective.generator_loss(self.critic_network, clock, real, fake)})
+        return Losses({"adversarial": self.generator_loss_on(clock, real, fake)})
 
 
 architecture = Architecture(

@@ -197,7 +197,7 @@ class PairedDuel(WrappedGame):
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's loss: adversarial, and λ times the mean L1 distance to the target."""
         fake, objective = self.duel.generate(real), self.duel.objective
-        adversarial = objective.generator_loss(self.duel.critic_network, clock, real, fake)
+        adversarial = self.duel.generator_loss_on(clock, real, fake)
         distance = self.options.l1_weight * l1_loss(fake, real.samples)
         losses = Losses({"adversarial": adversarial, "l1": distance})
         return objective.weigh(losses, self.options.adversarial_weight)

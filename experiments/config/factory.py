@@ -136,8 +136,8 @@ def build_game(
         return architecture.game(generator, critic, loss or loss_spec_of(settings, generator))
 
 
-def growth_of_generator(settings: Settings, generator: GeneratorNetwork) -> Growth:
-    """The sizes, batch sizes and pace of a generator that grows."""
+def growth_of_generator(settings: Settings, generator: GeneratorNetwork | None) -> Growth:
+    """The sizes, batch sizes and pace of a generator that grows; None for one that does not."""
     return plan_growth(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
 
@@ -147,8 +147,12 @@ def form_of(settings: Settings) -> Adversarial:
     return form
 
 
-def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
-    """Makes the loss in all its parts, with the optimizers of both players."""
+def loss_spec_of(settings: Settings, generator: GeneratorNetwork | None) -> LossSpec:
+    """Makes the loss in all its parts, with the optimizers of both players.
+
+    Args:
+        generator: of the run; None where it is somebody else's.
+    """
     architecture: Architecture = registry.load("architecture", settings.arch)
     growth = growth_of_generator(settings, generator)
     form = form_of(settings)
@@ -166,20 +170,31 @@ def loss_spec_of(settings: Settings, generator: GeneratorNetwork) -> LossSpec:
         generator_rates=_by_stage(_rates(settings, "lr_generator"), growth),
         critic_rates=_by_stage(_rates(settings, "lr_critic"), growth),
         pace=growth.pace,
-        critic_view=_critic_view(settings, growth, form),
+        critic_view=_checked_critic_view(settings, growth, form),
         options=make_options(architecture.options_type, "arch", options_to_build_with(settings)),
     )
 
 
-def _critic_view(settings: Settings, growth: Growth, form: Adversarial) -> CriticView | None:
+def _checked_critic_view(settings: Settings, growth: Growth, form: Adversarial) -> CriticView | None:
+    """Makes the critic augmentation of a run on images.
+
+    Raises UsageError for images that it cannot change.
+    """
+    if settings.image_size is None or (view := critic_view_of(settings, form)) is None:
+        return None
+    halvings = len(growth.sides) - 1 - growth.pace.first_level
+    with usage_errors(f"--critic-augment {settings.critic_augment.partition(':')[0]}"):
+        view.augmentation.check(settings.channels or 0, min(settings.image_size) >> halvings)
+    return view
+
+
+def critic_view_of(settings: Settings, form: Adversarial) -> CriticView | None:
     """Makes the critic augmentation with its probability; None without. Raises UsageError if it cannot be."""
-    if settings.critic_augment == "none" or settings.image_size is None:
+    if settings.critic_augment == "none":
         return None
     name, _, fixed = settings.critic_augment.partition(":")
     with usage_errors(f"--critic-augment {name}"):
         augmentation = _component(settings, "critic-augmentation", name, name)
-        halvings = len(growth.sides) - 1 - growth.pace.first_level
-        augmentation.check(settings.channels or 0, min(settings.image_size) >> halvings)
     probability: Scheduled | AdaptiveProbability = 1.0
     if augmentation.takes_probability:
         scheduled = scheduled_value_of(settings, name)
@@ -248,10 +263,14 @@ def make_augmentations(settings: Settings) -> list[tuple[Augmentation, Scheduled
 
 def make_ema(settings: Settings, network: nn.Module, name: str) -> ExponentialMovingAverage:
     """Makes the EMA of a network, whose half-life is the setting of that name."""
-    options = make_options(EmaOptions, "ema", settings.options)
-    return ExponentialMovingAverage(
-        network, scheduled_value_of(settings, name) or getattr(settings, name), options
-    )
+    half_life = scheduled_value_of(settings, name) or getattr(settings, name)
+    return ExponentialMovingAverage(network, half_life, make_ema_options(settings))
+
+
+def make_ema_options(settings: Settings) -> EmaOptions:
+    """Makes the options of EMAs."""
+    options: EmaOptions = make_options(EmaOptions, "ema", settings.options)
+    return options
 
 
 def check_batch_norm(settings: Settings, generator: nn.Module, critic: nn.Module) -> None:

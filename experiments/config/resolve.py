@@ -100,7 +100,7 @@ def resolve(
     size = stack_layers(request, layers, None).values["image_size"] if source.kind == "images" else None
     stack = stack_layers(request, layers, max(size) if size else None)
     if strengths:
-        stack.put("flag", {"regularizers": _adjust_regularizers(stack.values["regularizers"], strengths)})
+        stack.put("flag", {"regularizers": adjust_regularizers(stack.values["regularizers"], strengths)})
     stack.apply_rules()
     stack.put(*class_count(stack.values, source))
     derive_task(stack, request.architecture, source, flags)
@@ -214,7 +214,7 @@ def _with_found_values(options: SettingValues, stack: SettingsStack, source: Sou
     return {**options, **values}
 
 
-def _adjust_regularizers(
+def adjust_regularizers(
     present: Iterable[tuple[str, float]], strengths: Mapping[str, float]
 ) -> dict[str, float]:
     """Adds regularizers to those present; a strength of 0 takes one away."""

@@ -21,6 +21,7 @@ from experiments.core.options import make_component, read_option, split_key
 from experiments.core.settings import Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import Read, finite_number
+from gans.core.critic_trainer import CriticTrainer
 from gans.core.game import Game
 from gans.core.player import Player
 from losses.core.regularizer import Regularizer
@@ -75,11 +76,14 @@ def options_to_build_with(settings: Settings) -> SettingValues:
     return found
 
 
-def scheduled_options(settings: Settings, game: Game, parts: Sequence[Any]) -> list[ScheduledSetting]:
+def scheduled_options(
+    settings: Settings, game: Game | CriticTrainer, parts: Sequence[Any]
+) -> list[ScheduledSetting]:
     """The options of a run that move, each set in every component that has it, and the critic's dropout.
 
     Args:
-        game: of the run; options of its optimizers are keys of their parameter groups.
+        game: of the run, or what trains a critic alone; options of its optimizers are keys of their parameter
+            groups.
         parts: the other components: those of the loss, and augmentations.
     """
     found, components = [], [*game.modules(), *parts]

@@ -30,12 +30,12 @@ class Duel(TwoPlayerGame[GeneratorNetwork, nn.Module]):
         """The critic's loss on a batch of real samples and as many generated ones."""
         with torch.no_grad():
             fake = self.generate(real)
-        return self.objective.critic_loss(self.critic.network, clock, real, fake)
+        return self.critic_loss_on(clock, real, fake)
 
     def generator_loss(self, clock: Clock, real: Batch) -> Losses:
         """The generator's loss on as many generated samples as the batch has."""
         fake = self.generate(real)
-        return Losses({"adversarial": self.objective.generator_loss(self.critic.network, clock, real, fake)})
+        return Losses({"adversarial": self.generator_loss_on(clock, real, fake)})
 
 
 class WrappedGame(Game):

@@ -42,6 +42,12 @@ class ExponentialMovingAverage:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.half_life_kimg = half_life_kimg
         self.ramp_up = options.ramp_up
+        self._network = (network,)
+        self.find_tensors()
+
+    def find_tensors(self) -> None:
+        """Finds the tensors of both networks, anew where `.to(device)` may have put others in their place."""
+        (network,) = self._network
         self._averages: list[Tensor] = list(self.average.parameters())
         self._parameters: list[Tensor] = list(network.parameters())
         self._stale, self._buffers = list(self.average.buffers()), list(network.buffers())

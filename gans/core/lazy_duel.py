@@ -112,17 +112,14 @@ class LazyDuel(WrappedGame):
         """The generator's adversarial loss on as many generated samples as the batch has."""
         condition = self.draw_condition(real)
         fake = self.duel.generate(Batch(real.samples, condition))
-        objective = self.duel.objective
-        return Losses(
-            {"adversarial": objective.generator_loss(self.critic_network, clock, real, fake, condition)}
-        )
+        return Losses({"adversarial": self.duel.generator_loss_on(clock, real, fake, condition)})
 
     def critic_loss(self, clock: Clock, real: Batch) -> Losses:
         """The critic's loss on a batch of real samples and as many generated ones."""
         condition = self.draw_condition(real)
         with torch.no_grad():
             fake = self.duel.generate(Batch(real.samples, condition))
-        return self.duel.objective.critic_loss(self.critic_network, clock, real, fake, condition)
+        return self.duel.critic_loss_on(clock, real, fake, condition)
 
     def penalty_loss(self, clock: Clock, real: Batch) -> Losses:
         """The critic's loss at a step of lazy regularization: the gradient penalties that are due.

@@ -11,7 +11,7 @@ from gans.core.clock import CONSTANT, Clock, Rates
 from gans.core.critic_view import CriticView
 from gans.core.growth_pace import SCALED, GrowthPace
 from gans.core.networks import Batch, Condition, conditioned
-from gans.core.player import Losses, MakeOptimizer, Scores
+from gans.core.player import Losses, MakeOptimizer, Player, Scores
 from losses.core.adversarial import Adversarial
 from losses.core.gradient_penalty import GradientPenalty
 from losses.core.regularizer import Constraint, Regularizer, Relabel, Term, View
@@ -60,6 +60,10 @@ class LossSpec:
         parts = [part for penalty in self.penalties for part in (penalty.points, penalty.norm)]
         augmentation = [] if self.critic_view is None else [self.critic_view.augmentation]
         return [self.form, *self.regularizers, *parts, *augmentation]
+
+    def critic_player(self, critic: nn.Module) -> Player:
+        """Makes the player of a critic: its optimizer, schedules, and the constraints on its weights."""
+        return Player("critic", critic, self.critic_optimizer, self.constraints, self.critic_rates)
 
     @property
     def constraints(self) -> list[Callable[[nn.Module], None]]:
@@ -151,9 +155,15 @@ class AdversarialObjective(nn.Module):
         return Batch(samples, condition)
 
     def critic_logits(self, critic: nn.Module, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
-        """The critic's logits of samples `(N, …)`, which are perturbed first."""
+        """The critic's logits of samples `(N, …)`, which are perturbed first.
+
+        Raises ValueError for a critic that returns anything else.
+        """
         samples, condition = self.perturb(samples, clock, condition)
         logits: Tensor = critic(samples, *condition)
+        if not isinstance(logits, Tensor) or logits.shape[:1] != samples.shape[:1]:
+            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ValueError(f"the critic returns {found}, and not logits (N, …) of {len(samples)} samples")
         return logits
 
     def critic_loss(

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar, cast
 
 from torch import nn
 
+from gans.core.critic_side import CriticSide
 from gans.core.game import BatchLoader, Game
 from gans.core.networks import GeneratorNetwork
 from gans.core.objective import LossSpec
@@ -14,7 +15,7 @@ Generator = TypeVar("Generator", bound=GeneratorNetwork)
 Critic = TypeVar("Critic", bound=nn.Module)
 
 
-class TwoPlayerGame(Game, Generic[Generator, Critic]):
+class TwoPlayerGame(CriticSide, Game, Generic[Generator, Critic]):
     """Base of games with a player for the generator and one for the critic; `round` is the game's own.
 
     Args:
@@ -26,7 +27,7 @@ class TwoPlayerGame(Game, Generic[Generator, Critic]):
         super().__init__()
         self.objective, self.n_critic, self.options = spec.objective, spec.n_critic, spec.options
         self.generator = Player("generator", generator, spec.generator_optimizer, (), spec.generator_rates)
-        self.critic = Player("critic", critic, spec.critic_optimizer, spec.constraints, spec.critic_rates)
+        self.critic = spec.critic_player(critic)
 
     @property
     def generator_network(self) -> Generator:

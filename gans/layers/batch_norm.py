@@ -61,6 +61,7 @@ OVER_RANKS: dict[type[nn.Module], type[nn.Module]] = {
     nn.BatchNorm1d: BatchNorm1dOverRanks,
     nn.BatchNorm2d: BatchNorm2dOverRanks,
 }
+SHARED: tuple[type[nn.Module], ...] = (nn.SyncBatchNorm, *OVER_RANKS.values())
 
 
 def share_batch_norms(network: nn.Module) -> None:
@@ -71,5 +72,5 @@ def share_batch_norms(network: nn.Module) -> None:
     for name, module in network.named_modules():
         if type(module) in OVER_RANKS:
             module.__class__ = OVER_RANKS[type(module)]  # it keeps its place, weights and statistics
-        elif isinstance(module, _BatchNorm) and not isinstance(module, tuple(OVER_RANKS.values())):
+        elif isinstance(module, _BatchNorm) and not isinstance(module, SHARED):
             raise ValueError(f"{name} is a {type(module).__name__}, which sees the batch of one process only")

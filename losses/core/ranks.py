@@ -3,7 +3,8 @@
 With one process each of them is the identity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from losses.core.batch_parts import process_part, rows_of_all_passes
+from losses.core.batch_parts import BatchPart, process_part, rows_of_all_passes, set_process_part
 
 
 class _SumOverRanks(torch.autograd.Function):
@@ -25,7 +26,38 @@ class _SumOverRanks(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        return sum_over_ranks(gradients[0])
+        # By the function itself: a backward pass may run where this process has no part of a batch any more.
+        total: Tensor = _SumOverRanks.apply(gradients[0])
+        return total
+
+
+@contextmanager
+def ranks_of_default_group() -> Iterator[None]:
+    """Context in which the processes of torch's default group compute one batch, each its rows.
+
+    Without such a group, or within a run that has shared its batches out already, it changes nothing.
+    """
+    is_needed = process_part().count == 1 and dist.is_available() and dist.is_initialized()
+    if not is_needed or dist.get_world_size() == 1:
+        yield
+        return
+    before = process_part()
+    set_process_part(BatchPart(dist.get_rank(), dist.get_world_size()))
+    try:
+        yield
+    finally:
+        set_process_part(before)
+
+
+@torch.no_grad()
+def copy_from_first_rank(tensors: Sequence[Tensor]) -> None:
+    """Copies tensors of the first rank to all others, in place."""
+    if process_part().count == 1:
+        return
+    for tensor in tensors:
+        whole = tensor.detach().contiguous()  # memory without gaps, as engines need it
+        dist.broadcast(whole, 0)
+        tensor.copy_(whole)
 
 
 def sum_over_ranks(x: Tensor) -> Tensor:
