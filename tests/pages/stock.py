@@ -114,7 +114,7 @@ ITEMS: dict[str, Callable[[Path], None]] = {
 NAMES = {
     "RUN": "dcgan",
     "RUNS": "runs",
-    "A": "dcgan",
+    "A": "shapes",
     "B": "shapes",
     "mine": "photos",
     "photos": "photos",
