@@ -114,8 +114,8 @@ ITEMS: dict[str, Callable[[Path], None]] = {
 NAMES = {
     "RUN": "dcgan",
     "RUNS": "runs",
-    "A": "photos",
-    "B": "photos",
+    "A": "shapes",
+    "B": "shapes",
     "mine": "photos",
     "photos": "photos",
     "album": "photos",

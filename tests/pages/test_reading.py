@@ -68,7 +68,7 @@ def test_commands_are_made_short(line: str, short: str) -> None:
     [
         ("gans train --data x", "no command train"),
         ("gans sample RUN --number 3", "No such option"),
-        ("gans export RUN", "--out"),
+        ("gans export RUN", "out"),
         ("make tests", "no such target"),
         ("python examples/none.py", "no examples/none.py"),
         ("pip install gans[none]", "no such extra"),
