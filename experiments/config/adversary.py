@@ -97,7 +97,13 @@ class Adversary(CriticTrainer):
         critic_ema_kimg: float = 0.0,
         **settings: Any,
     ) -> None:
-        own = {"loss": loss, "penalty": penalty, "critic_augment": augment, "kimg": kimg, "steps": steps}
+        own: dict[str, Any] = {
+            "loss": loss,
+            "penalty": penalty,
+            "critic_augment": augment,
+            "kimg": kimg,
+            "steps": steps,
+        }
         own |= {"image_size": image_size, "channels": channels, "classes": classes or None}
         settings = own | {"critic_ema_kimg": critic_ema_kimg} | settings
         arch, kind = None, "images"

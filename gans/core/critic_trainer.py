@@ -181,7 +181,7 @@ class CriticTrainer(CriticSide):
             if is_adaptive and wants_gradient and reconstruction is not None and last_layer is not None:
                 self._adapt_weight(reconstruction, loss, last_layer)
         if loss.requires_grad:
-            loss.register_hook(partial(self._check_same_critic, self.batch_index))
+            loss.register_hook(partial(self._check_same_critic, self.batch_index))  # type: ignore[no-untyped-call]
         return loss * self.weight_now.to(loss)
 
     def ema_of(

@@ -20,7 +20,7 @@ from experiments.analysis.comparison.score_plot import plot_scores
 from experiments.analysis.comparison.terminal_table import format_value, row_cells
 from experiments.analysis.page.curves import RunCurves, curves_of, diagnostic_charts, metric_chart
 from experiments.analysis.page.document import render_page
-from experiments.analysis.page.pictures import Picture, Timeline, real_images, sample_grids
+from experiments.analysis.page.pictures import EmbeddedPicture, Timeline, real_images, sample_grids
 from experiments.runs.score_lines import is_number
 from experiments.runs.scores import NUMBER
 
@@ -166,7 +166,7 @@ class _Pictures:
     def __init__(self, groups: Sequence[ReportGroup]) -> None:
         names = short_names([record.name for group in groups for record in group.all_records])
         self.timelines = [_timelines(number, group, names) for number, group in enumerate(groups)]
-        self.real: list[Picture | None] = [_real(group) for group in groups]
+        self.real: list[EmbeddedPicture | None] = [_real(group) for group in groups]
         sources = {picture.source for picture in self.real if picture}
         self.shared = next((each for each in self.real if each), None) if len(sources) == 1 else None
         kimg = {picture.kimg for lines in self.timelines for line in lines for picture in line.pictures}
@@ -200,7 +200,7 @@ def _timelines(number: int, group: ReportGroup, names: Mapping[str, str]) -> lis
     ]
 
 
-def _real(group: ReportGroup) -> Picture | None:
+def _real(group: ReportGroup) -> EmbeddedPicture | None:
     """The real images that the first run with some has saved."""
     found = (real_images(record.folder) for record in group.all_records if record.folder)
     return next((picture for picture in found if picture), None)

@@ -25,7 +25,7 @@ QUALITY = 80  # of the grids' WebP compression, in percent
 
 
 @dataclass(frozen=True)
-class Picture:
+class EmbeddedPicture:
     """Picture of a page.
 
     Attributes:
@@ -53,7 +53,7 @@ class Timeline:
     name: str
     note: str
     group: int
-    pictures: Sequence[Picture]
+    pictures: Sequence[EmbeddedPicture]
 
     @property
     def label(self) -> str:
@@ -65,7 +65,7 @@ class Timeline:
         return [(short_number(picture.kimg), picture.source) for picture in self.pictures]
 
 
-def sample_grids(folder: Path) -> list[Picture]:
+def sample_grids(folder: Path) -> list[EmbeddedPicture]:
     """Sample grids of a run folder in the order of kimg. A remark names each picture that is left out."""
     if not _is_own(folder):
         return []
@@ -83,7 +83,7 @@ def sample_grids(folder: Path) -> list[Picture]:
     return [picture for picture in found if picture is not None]
 
 
-def real_images(folder: Path) -> Picture | None:
+def real_images(folder: Path) -> EmbeddedPicture | None:
     """Real images of a run folder, which a run saves when it begins; None where there are none."""
     file = folder / "samples" / REAL_IMAGES
     return _picture(file, 0) if _is_own(folder) and file.exists() else None
@@ -99,7 +99,7 @@ def _is_own(folder: Path) -> bool:
     return True
 
 
-def _picture(file: Path, kimg: float) -> Picture | None:
+def _picture(file: Path, kimg: float) -> EmbeddedPicture | None:
     """Picture of a PNG file, compressed as WebP; None, with a remark, where it is none."""
     content = io.BytesIO()
     try:
@@ -115,4 +115,4 @@ def _picture(file: Path, kimg: float) -> Picture | None:
         log.info(f"{file} is left out: {str(error) or type(error).__name__}")
         return None
     data = base64.b64encode(content.getvalue()).decode()
-    return Picture(kimg, f"data:image/webp;base64,{data}", shown.width, shown.height)
+    return EmbeddedPicture(kimg, f"data:image/webp;base64,{data}", shown.width, shown.height)
