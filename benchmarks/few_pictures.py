@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gans
 from experiments.core.images import render_figure, save_png
+from experiments.core.plot_style import SERIES, styled
 
 PICTURES_IN_ALL = 60_000
 ARMS: dict[str, dict[str, Any]] = {
@@ -72,6 +73,7 @@ def describe(values: NDArray[np.float64]) -> str:
     return f"{values.mean():.2f} ± {interval(values):.2f}"
 
 
+@styled
 def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
     """Draws the distance of every arm over kimg, with its mean and interval."""
     from matplotlib.figure import Figure
@@ -80,11 +82,11 @@ def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
     axes = figure.subplots()
     for number, (arm, runs) in enumerate(curves.items()):
         kimg, values = runs[0][0], np.stack([distances for _, distances in runs])
-        axes.plot(kimg, values.mean(axis=0), color=f"C{number}", label=arm)
+        axes.plot(kimg, values.mean(axis=0), color=SERIES[number], label=arm)
         if len(runs) > 1:
             half = interval(values)
             axes.fill_between(
-                kimg, values.mean(axis=0) - half, values.mean(axis=0) + half, color=f"C{number}", alpha=0.2
+                kimg, values.mean(axis=0) - half, values.mean(axis=0) + half, color=SERIES[number], alpha=0.2
             )
     axes.set(xlabel="kimg", ylabel="distance to held-out pictures", title=title, ylim=(0, None))
     axes.legend()
