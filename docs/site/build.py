@@ -112,8 +112,11 @@ def write_pages(docs: Path) -> Navigation:
 
 
 def build(out: Path, work: Path) -> None:
-    """Builds the site into a folder. Raises SystemExit, with its lines, where MkDocs finds fault."""
+    """Builds the site into a folder. Raises SystemExit, with a line, where MkDocs finds fault."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "sitemap.xml").exists():
+        raise SystemExit(f"{out} holds other files, which MkDocs would delete; take another --out")
     docs = work / "docs"
+    shutil.rmtree(docs, ignore_errors=True)  # of an earlier call
     copy_pages(docs)
     written = write_pages(docs)
     hand_written: Navigation = [{tab: list(names)} for tab, names in PAGES.items()]

@@ -64,7 +64,7 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
             return None
         different = {name: value for name, value in wanted.items() if _differs(name, value, found)}
         if not different:
-            regularizers = [word for name, v in strengths.items() for word in (f"--{name}", f"{v:g}")]
+            regularizers = [word for name, v in strengths.items() for word in (f"--{name}", format_value(v))]
             return [*flag_words(asked), *regularizers]
         if "regularizers" in different:
             own, others = (dict(each["regularizers"]) for each in (wanted, found))

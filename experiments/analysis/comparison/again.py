@@ -51,7 +51,7 @@ def commands_of(
         if flags is None and record.folder is None:
             continue
         words = flags or ["--config", str(record.folder / "config.json")]  # type: ignore[operator]
-        commands.append(shlex.join(["gans", "run", *words, "--seed", f"{seed:g}", "--out", folder]))
+        commands.append(shlex.join(["gans", "run", *words, "--seed", str(int(seed)), "--out", folder]))
         marks = scores_by_name(record).get(metric or "", ())
         if marks and not is_number(record.settings.get("evaluate_kimg")):
             command = evaluation_command(folder, metric or "", marks[-1].entry)

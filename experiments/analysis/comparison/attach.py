@@ -16,8 +16,8 @@ log = logging.getLogger("gans")
 def attach_report(file: Path, records: Sequence[Record]) -> int:
     """Gives a report to the trackers that have followed these runs, and keep documents.
 
-    Runs on which another process works are left out, with a remark. Returns the number of the others that
-    some tracker has followed.
+    Runs on which another process works are left out, with a remark. Returns the number of runs beside which
+    some tracker has put it.
     """
     count = 0
     for folder in (RunFolder(record.folder) for record in records if record.folder):
@@ -30,10 +30,8 @@ def attach_report(file: Path, records: Sequence[Record]) -> int:
             with folder.lock():
                 run = describe_tracked_run(folder, settings, int(last["step"]), last["kimg"])
                 trackers = reopen_trackers(settings.track, run, settings.options)
-                trackers.document("report", file)
-                trackers.close(0 if folder.is_finished else 130)
+                count += trackers.document("report", file) > 0
+                trackers.close(0 if folder.is_finished else 1 if folder.state.startswith("failed") else 130)
         except (RunError, UsageError) as error:
             log.info(f"{error}: its trackers are not given the report")
-            continue
-        count += 1
     return count

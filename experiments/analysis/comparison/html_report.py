@@ -1,6 +1,6 @@
 """HTML report of runs: the answer, the scores, samples beside real images, curves, settings and commands.
 
-It is one file that opens without a network. What stands where is in `page/templates/report.html`.
+It is one file that opens without a network. Its template is experiments/analysis/page/templates/report.html.
 """
 
 from collections.abc import Mapping, Sequence
@@ -258,10 +258,16 @@ def _run_row(record: Record) -> dict[str, Any]:
     last = timed[-1] if timed else {}
     numbers = {"seed": record.settings.get("seed"), "kimg": last.get("kimg"), "seconds": last.get("seconds")}
     cells = {
-        name: (f"{value:g}", float(value)) if is_number(value) else ("–", -1.0)
+        name: (_short(value), float(value)) if is_number(value) else ("–", -1.0)
         for name, value in numbers.items()
     }
     return {"name": record.name, "state": record.state, **cells}
+
+
+def _short(number: float) -> str:
+    """Number in words; a whole one, such as a seed, with all its digits."""
+    is_whole = float(number).is_integer() and abs(number) < 1e15
+    return str(int(number)) if is_whole else f"{number:g}"
 
 
 def _again(groups: Sequence[ReportGroup], comparison: Comparison | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Strip:
     Attributes:
         dots: the runs that ended.
         mean, low, high: of the group, and the ends of its interval.
-        words: all of it for who hears the page.
+        words: all of it, as text for screen readers.
     """
 
     dots: Sequence[Dot]

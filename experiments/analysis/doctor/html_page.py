@@ -1,7 +1,7 @@
 """HTML page of a diagnosis: the findings with their remedies, samples beside real images, and curves.
 
-It has the parts and the form of the report of a comparison; what stands where is in
-`page/templates/doctor.html`.
+It has the parts and the form of the report of a comparison. Its template is
+experiments/analysis/page/templates/doctor.html.
 """
 
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ def rerun(history: History, strengths: Mapping[str, float] | None = None, /, **s
         return []
     words = ["--config", str(Path(history.run) / "config.json")]
     words += _flags(asked) + [
-        word for name, value in strengths.items() for word in (f"--{name}", f"{value:g}")
+        word for name, value in strengths.items() for word in (f"--{name}", format_value(value))
     ]
     return [shlex.join(["gans", "run", *words])]
 

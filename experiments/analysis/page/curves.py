@@ -124,6 +124,8 @@ def band(curves: Sequence[Curve]) -> Band:
     A mean of numbers near the largest float may be none, and is a gap.
     """
     start, end = max(kimg[0] for kimg, _ in curves), min(kimg[-1] for kimg, _ in curves)
+    if start > end:
+        return Band([], [], [], [])
     longest = max((kimg for kimg, _ in curves), key=len)
     within = [kimg for kimg in longest if start <= kimg <= end] or [start]
     grid = np.array(within if len(within) <= POINTS else np.linspace(start, end, POINTS))

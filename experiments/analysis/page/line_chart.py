@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from experiments.analysis.page.scale import Scale, scale_of, short_number
 
-COLOURS = 8  # of style.css, which repeat with other dashes
+COLOURS = 8  # of page.css, which repeat with other dashes
 DASHES = ("", "9 5", "2 4", "9 4 2 4")
 SIZE = 1000  # of the drawing: it is stretched over the place that the page has
 Values = Sequence[float | None]
@@ -89,7 +89,7 @@ class LineChart:
 
     @property
     def label(self) -> str:
-        """Words for who hears the page: what the chart shows, and where its series end."""
+        """Text for screen readers: what the chart shows, and where its series end."""
         ends = "; ".join(f"{each.name} ends at {each.last}" for each in self.series)
         return f"{self.title} over {self.x_title}: {ends}"
 

@@ -34,14 +34,14 @@ const timelines = all("figure[data-pictures]").map((figure) => {
   const pictures = JSON.parse(figure.dataset.pictures);
   const [image, slider, label] = ["img", "input", "output"].map((name) => figure.querySelector(name));
   const show = () => {
-    const [kimg, source] = pictures[Number(slider.value)];
+    const [, words, source] = pictures[Number(slider.value)];
     image.src = source;
-    label.textContent = `${kimg} kimg`;
-    slider.setAttribute("aria-valuetext", `${kimg} kimg`);
+    label.textContent = `${words} kimg`;
+    slider.setAttribute("aria-valuetext", label.textContent);
   };
   slider.addEventListener("input", show);
   show();
-  const times = pictures.map(([kimg]) => Number(kimg));
+  const times = pictures.map(([kimg]) => kimg);
   return (kimg) => {
     slider.value = times.findLastIndex((time) => time <= kimg);
     if (Number(slider.value) < 0) slider.value = 0;

@@ -57,12 +57,12 @@ class Timeline:
 
     @property
     def label(self) -> str:
-        """Words for who hears the page."""
+        """Text for screen readers."""
         return f"samples of {self.name}"
 
-    def data(self) -> list[tuple[str, str]]:
-        """Pairs of kimg, in words, and the picture, which the slider goes through."""
-        return [(short_number(picture.kimg), picture.source) for picture in self.pictures]
+    def data(self) -> list[tuple[float, str, str]]:
+        """Steps of the slider: kimg, the same in words, and the picture."""
+        return [(picture.kimg, short_number(picture.kimg), picture.source) for picture in self.pictures]
 
 
 def sample_grids(folder: Path) -> list[EmbeddedPicture]:

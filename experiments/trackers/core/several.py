@@ -90,11 +90,17 @@ class TrackerGroup(DocumentTracker):
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._do(lambda tracker: tracker.images(name, file, kimg))
 
-    def document(self, name: str, file: Path) -> None:
-        """Gives a document to those that keep some."""
-        self._do(
-            lambda tracker: tracker.document(name, file) if isinstance(tracker, DocumentTracker) else None
-        )
+    def document(self, name: str, file: Path) -> int:
+        """Gives a document to those that keep some; returns how many have taken it."""
+        taken = []
+
+        def give(tracker: Tracker) -> None:
+            if isinstance(tracker, DocumentTracker):
+                tracker.document(name, file)
+                taken.append(tracker)
+
+        self._do(give)
+        return len(taken)
 
     def close(self, exit_status: int = 0) -> None:
         for other in self._others:

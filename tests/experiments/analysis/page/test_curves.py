@@ -28,6 +28,11 @@ def test_a_number_that_no_browser_can_read_is_a_gap() -> None:
     assert (chart.series[0].x, chart.series[0].y, chart.series[0].low) == ([0.0, 3.0], [0.0, 2.0], ())
 
 
+def test_seeds_that_share_no_time_have_no_band() -> None:
+    runs = [run_of((0.0, 0.0), (1.0, 1.0)), run_of((5.0, 9.0), (6.0, 9.0))]
+    assert not [chart for charts in diagnostic_charts([("all", runs)]).values() for chart in charts]
+
+
 def test_means_beyond_the_largest_float_are_gaps() -> None:
     runs = [run_of((0.0, 0.0), (1.0, 1.7e308)) for _ in range(2)]
     ((chart,),) = diagnostic_charts([("all", runs)]).values()
