@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
 from experiments.runs.evaluation_records import BY_CLASS, NESTED, SPREADS, check_scores, read_evaluations
 from experiments.runs.folder import RunFolder
+from experiments.runs.grid_names import REAL_IMAGES, kimg_of_grid
 from experiments.runs.score_lines import RemarkCallback, ignore_remark
 from experiments.trackers.core.tracker import PROVENANCE, TrackedRun
 
@@ -121,7 +123,24 @@ def describe_tracked_run(folder: RunFolder, settings: Settings, step: int, kimg:
         tags=settings.tags,
         provenance=partial(flat_provenance, folder),
         earlier_scores=lambda: [line for line in folder.scores() if line["step"] <= step],
+        earlier_pictures=partial(_earlier_pictures, folder, kimg),
     )
+
+
+def _earlier_pictures(folder: RunFolder, kimg: float) -> list[tuple[str, Path, float]]:
+    """Names, files and times of the pictures in a run folder up to a time, in their order.
+
+    Names of files tell whole kimg; the lines of the steps that drew them tell all.
+    """
+    times = [line["kimg"] for line in folder.scores() if "samples/pairwise_distance" in line]
+    real = folder.samples / REAL_IMAGES
+    found = [("real", real, 0.0)] * real.is_file()
+    for file in sorted(folder.samples.glob("kimg-*.png")):
+        named = kimg_of_grid(file.name)
+        if named is not None:
+            near = [time for time in times if 0 <= time - named < 1] if isinstance(named, int) else []
+            found.append(("samples", file, min(near, default=float(named))))
+    return [each for each in found if each[2] <= kimg]
 
 
 def parse_scores(line: JsonObject) -> EvaluationScores:

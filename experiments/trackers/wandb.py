@@ -76,6 +76,8 @@ class WandbTracker(DocumentTracker):
         os.environ.update(_environment(self._home))
         self._process: Popen[bytes] | None = None
         self._written = set(_keys(offline_lines(self._home, self._identity))) if run.step else set[_Key]()
+        # Before this process has a part of its own. Nobody here knows what a server has.
+        self._was_offline = bool(run.step) and self._has_parts("offline-run") and not self._has_parts("run")
         try:
             self._run = self._start(run, asked)
             self._process = _process_of(self._wandb)
@@ -127,14 +129,20 @@ class WandbTracker(DocumentTracker):
             self._leave()
 
     def _write_lost_lines(self, run: TrackedRun) -> None:
-        """Writes lines of scores that are in the run folder, and that a killed process did not write here.
+        """Writes scores and pictures of the run folder that a killed process did not write here."""
+        if not self._was_offline:
+            return
+        for line in run.earlier_scores():
+            self.scores(line)
+            self._written.add(_key_of_scores(line))
+        known = {part for key in self._written for part in key}
+        for name, file, kimg in run.earlier_pictures():
+            if (name, sha256(file.read_bytes()).hexdigest()) not in known:
+                self.images(name, file, kimg)
 
-        Not for a run that was online: nobody here knows what the server has.
-        """
-        if self._written and not any(self._home.glob(f"run-*-{self._identity}")):
-            for line in run.earlier_scores():
-                self.scores(line)
-                self._written.add(_key_of_scores(line))
+    def _has_parts(self, way: str) -> bool:
+        """Whether the run has parts that were written offline ("offline-run") or online ("run")."""
+        return any(self._home.glob(f"{way}-*-{self._identity}"))
 
     def _start(self, run: TrackedRun, asked: str) -> Any:
         """Starts the run online if possible, else offline with a line that says why."""

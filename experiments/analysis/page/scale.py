@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 LOG_FROM = 50.0  # ratio of the largest to the smallest positive value from which an axis is logarithmic
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # steps between ticks, times a power of ten
-LARGEST = sys.float_info.max
+LARGEST, SMALLEST = sys.float_info.max, math.ulp(0.0)
 MARGIN = 0.04  # of the range, on both sides of the values
 
 
@@ -22,7 +22,9 @@ class Scale:
     def share(self, value: float) -> float:
         """Position of a value along the axis: 0 at `low`, 1 at `high`."""
         if self.is_log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            # Differences of logarithms, as the ratio of large and small numbers is none.
+            low = math.log(self.low)
+            return (math.log(value) - low) / (math.log(self.high) - low)
         # Halves: the difference of numbers near the largest float is none.
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
 
@@ -60,7 +62,7 @@ def scale_of(values: Iterable[float], may_be_log: bool) -> Scale:
     low, high = known[0], known[-1]
     if may_be_log and low > 0 and high / low > LOG_FROM and math.isfinite(high / low):
         room = (high / low) ** MARGIN
-        return Scale(low / room, min(high * room, LARGEST), True)
+        return Scale(max(low / room, SMALLEST), min(high * room, LARGEST), True)
     room = MARGIN * high - MARGIN * low if low < high else abs(low) / 10 or 1.0
     return Scale(max(low - room, -LARGEST), min(high + room, LARGEST))
 

@@ -23,6 +23,11 @@ def _no_lines() -> Iterable[Mapping[str, float]]:
     return ()
 
 
+def _no_pictures() -> Iterable[tuple[str, Path, float]]:
+    """No pictures."""
+    return ()
+
+
 @dataclass(frozen=True)
 class TrackedRun:
     """Description of a run for its trackers.
@@ -40,6 +45,7 @@ class TrackedRun:
             nothing for a line without such scores.
         earlier_scores: lines of scores up to `step` that the run folder holds, for a tracker whose own files
             may have lost some when the process was killed.
+        earlier_pictures: pictures up to `step` that the run folder holds, as `images` takes them.
     """
 
     folder: Path
@@ -51,6 +57,7 @@ class TrackedRun:
     tags: tuple[str, ...] = ()
     provenance: Callable[[Mapping[str, float]], JsonObject] = _no_provenance
     earlier_scores: Callable[[], Iterable[Mapping[str, float]]] = _no_lines
+    earlier_pictures: Callable[[], Iterable[tuple[str, Path, float]]] = _no_pictures
 
     def say(self, line: str) -> None:
         """Tells the user something in one line; a tracker never prints."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -259,6 +260,21 @@ def test_a_killed_and_resumed_run_is_one_without_a_gap_or_a_repetition(
     pictures = [line["kimg"] for line in (*first.pictures, *second.pictures)]
     assert pictures == pytest.approx([0.8, 1.6, 2.4, 3.2])
     assert len([line for line in (*first.history, *second.history) if "real._type" in line]) == 1
+
+
+@pytest.mark.parametrize("left", [0, 7], ids=["no byte left", "no record left"])
+def test_what_a_killed_process_has_lost_is_written_again(gans: Gans, parts: Parts, left: int) -> None:
+    """All of it, where it was killed before W&B wrote its first record."""
+    assert gans(f"{POINTS} --steps 50 --sample-kimg 0.4 --track wandb --out run").status == 0
+    (file,) = Path("run").glob("wandb/offline-run-*/run-*.wandb")
+    pictures = parts(Path("run"))[0].pictures
+    file.write_bytes(file.read_bytes()[:left])
+    assert gans("run --resume run --steps 75").status == 0
+    shutil.rmtree(file.parent)  # W&B's reader takes no torn file
+    (second,) = parts(Path("run"))
+    assert [line["step"] for line in second.scores] == [1, 25, 50, 75]
+    assert [line["kimg"] for line in second.pictures][: len(pictures)] == [line["kimg"] for line in pictures]
+    assert len([line for line in second.history if "real._type" in line]) == 1
 
 
 def test_system_statistics_and_console_log_are_options(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_what_came_before_a_checkpoint_is_there_and_reported_before_it(
     monkeypatch.setattr(sample_grids, "save_png", slowly(save_png))
     assert gans(f"{OFTEN} run").status == 0
     assert events == sorted(events, key=lambda event: (event[1], event[0] == "checkpoint"))
-    assert len(events) == 6 + 5
+    assert len(events) == 6 + 5 + 1  # checkpoints, grids, and the grid of real samples
 
 
 def test_saved_is_said_when_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
