@@ -39,7 +39,7 @@ class Gallery:
         button = ui.button(icon=icon, on_click=lambda: self.show_from(self.first + count))
         button.props("flat dense round color=link").props["aria-label"] = words
 
-    def _on_open(self, event: ValueChangeEventArguments) -> None:
+    def _on_open(self, event: ValueChangeEventArguments[bool]) -> None:
         if event.value:  # not when it is folded up
             self.show_from(self.first)
 

@@ -140,6 +140,12 @@ def test_a_run_that_trains_is_followed(tmp_path, explored):
     assert "is gone" in watch.poll().message
 
 
+def test_a_file_that_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
+    watch = RunWatch(tmp_path / "run")
+    monkeypatch.setattr(Path, "exists", lambda self, **_: True)  # a moment before it was deleted
+    assert set(watch._fingerprint()) == {0}
+
+
 def test_curves_have_ends_and_no_markup_of_strangers():
     plots = draw_curves({"metric/<b>": [(0.0, 2.0), (4.0, 1.0)], "critic/adversarial": [(1.0, 1.0)] * 2})
     assert len(plots) == 2
