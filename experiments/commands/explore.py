@@ -44,12 +44,15 @@ def explore(
     printed; it needs pip install "gans[explore]".
     """
     import webbrowser
+    from contextlib import ExitStack
 
-    from experiments.exploration.server import serve
+    from experiments.exploration.server import redirect_file, serve
 
-    def announce(address: str) -> None:
-        click.echo(address)
-        if opens_browser:
-            webbrowser.open(address)
+    with ExitStack() as at_end:
 
-    serve(runs, port, device, extractor, announce)
+        def announce(address: str) -> None:
+            click.echo(address)
+            if opens_browser:
+                webbrowser.open(at_end.enter_context(redirect_file(address)).as_uri())
+
+        serve(runs, port, device, extractor, announce)

@@ -20,7 +20,7 @@ REACH = 3.0  # of sliders, in standard deviations
 
 
 class Controls:
-    """The controls; each shows itself only where a run can follow it.
+    """The controls; each shows itself only where a run can follow it, and begins at the scene's value.
 
     Args:
         page: asked for pictures.
@@ -60,20 +60,24 @@ class Controls:
                 ui.button("Reset all", on_click=self._reset).props("flat color=link")
             if self.classes:
                 numbers = {label: f"class {label}" for label in range(self.classes)}
-                ui.select(numbers, value=0, label="Class", on_change=self._set_label).props("dense outlined")
+                ui.select(numbers, value=self.scene.label, label="Class", on_change=self._set_label).props(
+                    "dense outlined"
+                )
             if self.styles:
                 self.truncation = NamedSlider(
                     "Truncation ψ",
                     0,
                     1.5,
                     0.05,
-                    1,
+                    self.scene.truncation,
                     lambda psi: self.page.ask(truncation=psi),
                     "{:.2f}".format,
                 )
             if self.has_noise:
                 self.noise = ui.switch(
-                    "Noise in the layers", value=True, on_change=lambda e: self.page.ask(has_noise=e.value)
+                    "Noise in the layers",
+                    value=self.scene.has_noise,
+                    on_change=lambda e: self.page.ask(has_noise=e.value),
                 )
 
     def _build_interpolation(self) -> None:
@@ -81,7 +85,13 @@ class Controls:
             Gallery(self.page, self._pick)
             self.other = SeedSlider("To seed", self.scene.other, lambda seed: self.page.ask(other=seed))
             self.share = NamedSlider(
-                "Way", 0, 1, 0.01, 0, lambda share: self.page.ask(share=share), "{:.0%}".format
+                "Way",
+                0,
+                1,
+                0.01,
+                self.scene.share,
+                lambda share: self.page.ask(share=share),
+                "{:.0%}".format,
             )
 
     def _pick(self, role: str, seed: int) -> None:
@@ -97,7 +107,13 @@ class Controls:
         with section("Directions", hint):
             self.moves = [
                 NamedSlider(
-                    f"Direction {rank + 1}", -REACH, REACH, 0.1, 0, self._mover(rank), "{:+.1f}".format
+                    f"Direction {rank + 1}",
+                    -REACH,
+                    REACH,
+                    0.1,
+                    self.scene.moves.get(rank, 0),
+                    self._mover(rank),
+                    "{:+.1f}".format,
                 )
                 for rank in range(min(DIRECTIONS, self.z_dim))
             ]
@@ -106,11 +122,13 @@ class Controls:
         return lambda length: self.page.ask(moves={**self.scene.moves, rank: length})
 
     def _build_mixing(self) -> None:
+        fine = self.scene.fine
+        begin = self.styles // 2 if fine is None else self.scene.crossover
         with section("Mix styles", "Fine layers from another sample."):
-            self.mixes = ui.switch("Mix", value=False, on_change=self._set_mixing)
-            self.fine = SeedSlider("Fine styles of seed", 2, self._set_mixing)
+            self.mixes = ui.switch("Mix", value=fine is not None, on_change=self._set_mixing)
+            self.fine = SeedSlider("Fine styles of seed", 2 if fine is None else fine, self._set_mixing)
             self.crossover = NamedSlider(
-                "From layer", 1, self.styles - 1, 1, self.styles // 2, self._set_mixing, "{:.0f}".format
+                "From layer", 1, self.styles - 1, 1, begin, self._set_mixing, "{:.0f}".format
             )
 
     def _set_mixing(self, _: Any) -> None:

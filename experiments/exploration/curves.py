@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
+from experiments.analysis.page.scale import Scale
 from experiments.exploration.run_watch import TERMS, Curve
 
 WIDTH, HEIGHT = 320, 150
@@ -26,8 +27,8 @@ def draw_plot(title: str, curves: Mapping[str, Curve]) -> str:
     (left, right), (low, high) = (_range(values) for values in zip(*points, strict=True))
 
     def place(point: tuple[float, float]) -> str:
-        x = LEFT + (point[0] - left) / (right - left) * (WIDTH - LEFT - RIGHT)
-        y = HEIGHT - BOTTOM - (point[1] - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+        x = LEFT + Scale(left, right).share(point[0]) * (WIDTH - LEFT - RIGHT)
+        y = HEIGHT - BOTTOM - Scale(low, high).share(point[1]) * (HEIGHT - TOP - BOTTOM)
         return f"{x:.1f},{y:.1f}"
 
     lines = []

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
 
 from experiments.core.console import describe_error
 from experiments.exploration.rendering import render
@@ -36,10 +37,11 @@ class Gallery:
 
     def _step(self, icon: str, words: str, count: int) -> None:
         button = ui.button(icon=icon, on_click=lambda: self.show_from(self.first + count))
-        button.props(f'flat dense round color=link aria-label="{words}"')
+        button.props("flat dense round color=link").props["aria-label"] = words
 
-    def _on_open(self) -> None:
-        self.show_from(self.first)
+    def _on_open(self, event: ValueChangeEventArguments[bool]) -> None:
+        if event.value:  # not when it is folded up
+            self.show_from(self.first)
 
     def show_from(self, first: int) -> None:
         """Asks for the samples of the seeds from `first` on."""
@@ -61,13 +63,16 @@ class Gallery:
             pane.deliver_on_page(show, found)
 
         def show(found: list[bytes]) -> None:
+            if self._thumbs.is_deleted:  # the controls were built anew meanwhile
+                return
             self._thumbs.clear()
             with self._thumbs:
                 for place, (seed, png) in enumerate(zip(seeds, found, strict=True)):
-                    with ui.element("button").classes("pick").props(f'aria-label="seed {seed}"') as button:
+                    with ui.element("button").classes("pick") as button:
+                        button.props["aria-label"] = f"seed {seed}"
                         address = pane.put_picture(f"gallery-{place}", png)
-                        ui.element("img").classes("thumb").props(f'src="{address}" alt=""')
+                        ui.element("img").classes("thumb").props.update({"src": address, "alt": ""})
                         ui.label(str(seed)).classes("caption")
                     button.on("click", lambda seed=seed: self.pick(str(self._role.value), seed))
 
-        workbench.chores.submit(self, make)
+        workbench.chores.submit(self.page, make)

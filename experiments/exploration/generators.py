@@ -122,12 +122,14 @@ class GeneratorPool:
     Attributes:
         device: where they compute.
         opened: called with every path that is loaded.
+        lock: held while a generator is loaded, as first weights draw from the global random generator;
+            to be held by what seeds that one, too.
     """
 
     device: torch.device
     opened: Callable[[Path], None] = lambda path: None
+    lock: RLock = field(default_factory=RLock)
     _kept: OrderedDict[tuple[Path, int], OpenGenerator] = field(default_factory=OrderedDict)
-    _lock: RLock = field(default_factory=RLock)
 
     def open(self, path: Path) -> OpenGenerator:
         """Opens the generator of a run folder, a checkpoint or an exported file.
@@ -135,7 +137,7 @@ class GeneratorPool:
         Raises UsageError or RunError as `load` does.
         """
         key = path, _version(path)
-        with self._lock:
+        with self.lock:
             if key not in self._kept:
                 self.opened(path)
                 self._kept[key] = OpenGenerator(path, self.device)

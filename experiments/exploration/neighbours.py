@@ -13,8 +13,9 @@ from experiments.core.errors import UsageError
 from experiments.core.images import draw_samples, from_uint8, png_bytes, to_uint8
 from experiments.core.settings import Settings
 from experiments.core.units import units_of
+from experiments.data.core.sources import data_access_from
 from experiments.evaluation.features import ExtractorOptions, ReferenceFeatures, open_extractor
-from experiments.evaluation.sample_sets import DataSamples, data_of_run
+from experiments.evaluation.sample_sets import DataSamples, data_of_run, image_format_of
 from metrics.extractors.core.extractor import Extractor
 
 SEARCHED = 1000  # training images, in the order of the data's seed
@@ -94,7 +95,8 @@ class NeighbourSearch:
         """The images that are searched, and their features."""
         if units_of(settings.options) is not None:
             raise UsageError("nearest images are found among pictures of 8 bits; gans audit compares others")
-        key = settings.data, settings.image_size, settings.channels, settings.fit, str(settings.options)
+        # All that `data_of_run` goes by: runs of one data set may hold other parts of it out.
+        key = settings.data, image_format_of(settings), data_access_from(settings.to_dict())
         if key not in self._sides:
             data = data_of_run(settings, SEARCHED, 0)
             options = ExtractorOptions(self.extractor, device=self.device)

@@ -70,6 +70,7 @@ class ExplorerPage:
 
     def close(self) -> None:
         """Lets go of what the page holds."""
+        self.exploration.workbench.chores.forget(self)
         for pane in self.panes:
             pane.close()
 

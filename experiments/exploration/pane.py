@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import Any
@@ -49,7 +50,8 @@ class Pane:
         self._build()
 
     def _build(self) -> None:
-        with ui.element("article").classes("pane").props(f'aria-label="{escape(self.title)}"'):
+        with ui.element("article").classes("pane") as article:
+            article.props["aria-label"] = self.title  # as a value: never read as a language of props
             with ui.element("div").classes("pane-head"):
                 ui.html(escape(self.title), sanitize=False, tag="h2")
                 self._state = ui.label("").classes("hint")
@@ -166,8 +168,9 @@ class Pane:
         return f"/picture/{name}.png?{secrets.token_urlsafe(4)}"
 
     def deliver_on_page(self, show: Callable[..., None], *arguments: Any) -> None:
-        """Calls a function of the page from another thread."""
-        self._loop.call_soon_threadsafe(self._call_while_open, show, *arguments)
+        """Calls a function of the page from another thread; after the server's end, nothing."""
+        with suppress(RuntimeError):  # the loop is closed, and this thread was not waited for
+            self._loop.call_soon_threadsafe(self._call_while_open, show, *arguments)
 
     def _call_while_open(self, show: Callable[..., None], *arguments: Any) -> None:
         if not self._is_closed:
@@ -184,7 +187,7 @@ class Pane:
             return
         if picture.rendering.png != self.exploration.pictures.get(f"{self.name}-sample"):
             address = self.put_picture("sample", picture.rendering.png)
-            self._image.props(f'src="{address}"')
+            self._image.props["src"] = address
         self._image.classes(remove="stale")
         self._image.props(f"data-number={picture.number} data-exact={int(picture.is_exact)}")
         kind = "exactly as gans sample makes it" if picture.is_exact else "draft"
@@ -264,7 +267,7 @@ class Pane:
                     with ui.element("figure"):
                         address = self.put_picture(f"neighbour-{rank}", neighbour.png)
                         image = ui.element("img").classes("thumb")
-                        image.props(f'src="{address}" alt="real image {neighbour.index}"')
+                        image.props.update({"src": address, "alt": f"real image {neighbour.index}"})
                         ui.html(f"{neighbour.distance:.3g}", sanitize=False, tag="figcaption")
 
     def _show_curves(self) -> None:

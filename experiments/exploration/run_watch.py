@@ -1,11 +1,13 @@
 """Watch over the folder of a run: its state, its moments, its curves and scores, as they come."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeGuard
 
 from experiments.core.errors import RunError, UsageError
 from experiments.exploration.moments import Moment, list_moments, run_folder_of
@@ -71,13 +73,13 @@ class RunWatch:
             return RunStatus(message=str(error))
 
     def _fingerprint(self) -> tuple[int, ...]:
-        """Times of change of what is read; 0 of what is not there."""
+        """Times of change of what is read."""
         folder = RunFolder(self.path) if self.folder is None else self.folder
         files = (
             *(self.path, folder.scores_file, folder.evaluation_file, folder.generator_file),
             *(folder.checkpoints().folder, folder.best.folder, folder.ended_file),
         )
-        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        return tuple(map(_changed_at, files))
 
     def _read(self) -> RunStatus:
         lines = [] if self._scores is None else self._scores.read()
@@ -101,14 +103,29 @@ class RunWatch:
         return [*format_scores(scores), f"at step {step:,}"]
 
 
+def _changed_at(file: Path) -> int:
+    """Time of change of a file in nanoseconds; 0 of what is not there, or was deleted a moment ago."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def read_curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
-    """Curves in lines of scores, of points (kimg, value) by name: evaluation scores first, then losses."""
+    """Curves in lines of scores, of points (kimg, value) by name: evaluation scores first, then losses.
+
+    Points are in the order of kimg; values that are not finite, as of a loss that diverged, are left out.
+    """
     curves: dict[str, Curve] = {}
     for line in lines:
         kimg = line.get("kimg")
         for name, value in line.items():
             is_drawn = name in TERMS or (name.startswith(NUMBER) and not is_of_class(name))
-            if is_drawn and is_number(kimg) and is_number(value):
+            if is_drawn and _is_finite(kimg) and _is_finite(value):
                 curves.setdefault(name, []).append((float(kimg), float(value)))
     order = sorted(curves, key=lambda name: (not name.startswith(NUMBER), name))
-    return {name: curves[name] for name in order}
+    return {name: sorted(curves[name], key=itemgetter(0)) for name in order}
+
+
+def _is_finite(value: object) -> TypeGuard[int | float]:
+    return is_number(value) and math.isfinite(value)

@@ -4,10 +4,13 @@ import logging
 import secrets
 import socket
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -110,6 +113,25 @@ def serve(
             server.run(sockets=[listener])
         finally:
             workbench.close()
+
+
+@contextmanager
+def redirect_file(address: str) -> Iterator[Path]:
+    """Makes a file, of this user alone, that leads a browser on to an address; it is deleted at the end.
+
+    The list of processes shows to all users of a machine what a browser is started with: an address with a
+    token must not be there.
+    """
+    target = escape(address)
+    with TemporaryDirectory(prefix="gans-explore-") as folder:
+        file = Path(folder, "open.html")
+        file.touch(mode=0o600)
+        file.write_text(
+            f'<!DOCTYPE html><meta charset="utf-8"><title>gans explore</title>'
+            f'<meta http-equiv="refresh" content="0; url={target}"><a href="{target}">gans explore</a>\n',
+            encoding="utf-8",
+        )
+        yield file
 
 
 def _listen(port: int) -> socket.socket:

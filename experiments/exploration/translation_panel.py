@@ -36,7 +36,8 @@ class TranslationPanel:
 
         def translate() -> None:
             try:
-                found = list(translate_upload(workbench.pool.open(path), content, name))
+                with workbench.pool.lock:  # a translation is seeded, and loading draws numbers, too
+                    found = list(translate_upload(workbench.pool.open(path), content, name))
             except Exception as error:
                 self.pane.deliver_on_page(self._show_message, describe_error(error))
                 return
@@ -62,5 +63,6 @@ class TranslationPanel:
                 with ui.element("figure"):
                     address = self.pane.put_picture(f"translation-{rank}", picture.png)
                     image = ui.element("img").classes("picture")
-                    image.props(f'src="{address}" alt="{picture.words}" title="{picture.command}"')
+                    # As values: the words of a run must never be read as NiceGUI's language of props.
+                    image.props.update({"src": address, "alt": picture.words, "title": picture.command})
                     ui.label(picture.words).classes("caption")

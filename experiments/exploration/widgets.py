@@ -95,7 +95,8 @@ class SeedSlider(NamedSlider):
 
     def _build_value(self) -> None:
         self._field = ui.number(value=self.value, min=0, max=LARGEST_SEED, precision=0, format="%.0f")
-        self._field.props(f'dense borderless aria-label="{self._field_label}"').classes("seed-field")
+        self._field.props("dense borderless").classes("seed-field")
+        self._field.props["aria-label"] = self._field_label
         self._field.on_value_change(lambda event: self._typed(event.value))
 
     def _typed(self, value: float | None) -> None:

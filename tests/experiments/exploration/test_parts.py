@@ -2,22 +2,29 @@
 
 import asyncio
 import json
+import math
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import cli
 from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8
 from experiments.evaluation.sample_sets import data_of_run
-from experiments.exploration import server
+from experiments.exploration import neighbours, server
 from experiments.exploration.curves import draw_curves
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.newest_only import NewestOnly
-from experiments.exploration.run_watch import RunWatch
+from experiments.exploration.run_watch import RunWatch, read_curves
 from experiments.exploration.token_gate import TokenGate
 from experiments.exploration.translations import file_name_of, translate_upload
 
@@ -133,12 +140,47 @@ def test_a_run_that_trains_is_followed(tmp_path, explored):
     assert "is gone" in watch.poll().message
 
 
+def test_a_file_that_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
+    watch = RunWatch(tmp_path / "run")
+    monkeypatch.setattr(Path, "exists", lambda self, **_: True)  # a moment before it was deleted
+    assert set(watch._fingerprint()) == {0}
+
+
 def test_curves_have_ends_and_no_markup_of_strangers():
     plots = draw_curves({"metric/<b>": [(0.0, 2.0), (4.0, 1.0)], "critic/adversarial": [(1.0, 1.0)] * 2})
     assert len(plots) == 2
     assert "<b>" not in plots[0] and "4 kimg" in plots[0] and "46.0,24.0 310.0,126.0" in plots[0]
     long = draw_curves({"metric/fid": [(float(x), float(x)) for x in range(5000)]})[0]
     assert long.count(",") < 400 and "4999" in long
+
+
+def test_curves_leave_out_what_is_not_finite_and_go_forwards():
+    values = ((2.0, 0.5), (3.0, float("nan")), (4.0, float("-inf")), (float("nan"), 1.0), (1.0, 0.25))
+    lines = [
+        {"step": 1, "kimg": kimg, "critic/adversarial": value, "metric/fid": math.nan}
+        for kimg, value in values
+    ]
+    curves = read_curves(lines)
+    assert curves == {"critic/adversarial": [(1.0, 0.25), (2.0, 0.5)]}
+    huge = draw_curves({"metric/fid": [(0.0, -1.7e308), (1.0, 1.7e308)], **curves})
+    assert not any(word in plot for plot in huge for word in ("nan", "inf"))
+
+
+def test_no_list_of_processes_shows_the_token(explored, monkeypatch, capsys):
+    opened = []
+
+    def look(url):
+        file = Path(url2pathname(urlsplit(url).path))
+        opened.append((url, file, file.stat().st_mode & 0o777, file.read_text()))
+
+    monkeypatch.setattr("webbrowser.open", look)
+    address = "http://127.0.0.1:8080/?token=abc"
+    monkeypatch.setattr(server, "serve", lambda *args: args[-1](address))
+    cli.main(["explore", str(explored / "small")])
+    ((url, file, mode, text),) = opened
+    assert address in capsys.readouterr().out
+    assert "abc" not in url and mode == 0o600 and f"url={address}" in text
+    assert not file.exists()
 
 
 @pytest.fixture
@@ -180,6 +222,18 @@ def test_a_training_image_is_nearest_to_itself(explored, pool):
     assert found.found[0].index == 17 and found.found[0].distance == pytest.approx(0, abs=1e-3)
     assert found.found[1].distance > found.found[0].distance
     assert (found.searched, found.total) == (640, 640)
+
+
+def test_runs_that_hold_out_other_images_are_searched_apart(explored, pool, monkeypatch):
+    opened = []
+    monkeypatch.setattr(neighbours, "data_of_run", lambda settings, *_: opened.append(settings))
+    monkeypatch.setattr(neighbours, "open_extractor", lambda *_: None)
+    monkeypatch.setattr(neighbours, "ReferenceFeatures", lambda *_: SimpleNamespace(vectors=None))
+    search, settings = NeighbourSearch("cpu"), pool.open(explored / "small").settings
+    changes = ({}, {"holdout": 0.5}, {"holdout": 0.5, "holdout_seed": 1}, {"data_root": "elsewhere"})
+    for change in (*changes, *changes):
+        search._side(replace(settings, **change), lambda words: None)
+    assert len(opened) == len(changes)
 
 
 def test_what_cannot_be_explored_is_refused(refused, explored, monkeypatch):

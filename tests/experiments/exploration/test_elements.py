@@ -1,0 +1,107 @@
+"""Elements of the explorer's page without a browser: what they show, ask for, and let go of."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+
+from nicegui import Client, ui
+
+from experiments.exploration import translation_panel
+from experiments.exploration.controls import Controls
+from experiments.exploration.gallery import Gallery
+from experiments.exploration.generators import Abilities
+from experiments.exploration.newest_only import NewestOnly
+from experiments.exploration.page import ExplorerPage
+from experiments.exploration.pane import Pane
+from experiments.exploration.scene import Scene
+from experiments.exploration.translation_panel import TranslationPanel
+from experiments.exploration.translations import TranslatedPicture
+
+
+def test_words_of_a_run_are_no_language_of_props():
+    words = 'eyes" :onerror="alert(1)'
+    pane = SimpleNamespace(put_picture=lambda part, png: "/picture/a.png")
+    with Client(ui.page("/words")) as client:
+        panel = TranslationPanel(pane)
+        panel._show([TranslatedPicture(words, b"", f"gans translate '{words}'")])
+    (image,) = (each for each in client.elements.values() if each.tag == "img")
+    expected = {"src": "/picture/a.png", "alt": words, "title": f"gans translate '{words}'"}
+    assert dict(image.props) == expected
+
+
+def test_a_translation_keeps_loading_out(monkeypatch, pool):
+    def can_load():
+        free = []
+        thread = threading.Thread(target=lambda: free.append(pool.lock.acquire(blocking=False)))
+        thread.start()
+        thread.join()
+        return free[0]
+
+    seen = []
+    monkeypatch.setattr(pool, "open", lambda path: None)
+    monkeypatch.setattr(translation_panel, "translate_upload", lambda *args: seen.append(can_load()) or ())
+    chores = SimpleNamespace(submit=lambda client, work: work())
+    workbench = SimpleNamespace(pool=pool, chores=chores)
+    pane = SimpleNamespace(
+        **{"exploration": SimpleNamespace(workbench=workbench), "moment": SimpleNamespace(path="run")},
+        **{"view": None, "deliver_on_page": lambda *args: None},
+    )
+    with Client(ui.page("/translation")):
+        panel = TranslationPanel(pane)
+        panel._upload = b"", "a.png"
+        panel.translate_again()
+    assert seen == [False] and can_load()
+
+
+def test_controls_begin_at_the_scene():
+    scene = Scene(
+        **{"seed": 3, "other": 4, "share": 0.5, "moves": {1: 2.0}, "dims": {2: 1.5}, "fine": 7},
+        **{"crossover": 3, "truncation": 0.7, "label": 1, "has_noise": False},
+    )
+    asked = []
+    page = SimpleNamespace(scene=scene, panes=[], ask=lambda **changes: asked.append(changes))
+    with Client(ui.page("/controls")) as client:
+        controls = Controls(page, [Abilities("noise", z_dim=8, classes=2, styles=4, has_noise=True)])
+        controls.build()
+    (select,) = (each for each in client.elements.values() if isinstance(each, ui.select))
+    sliders = (controls.seed, controls.other, controls.share, controls.moves[1], controls.dims[2])
+    assert [slider.value for slider in sliders] == [3, 4, 0.5, 2.0, 1.5]
+    assert [slider.value for slider in (controls.fine, controls.crossover, controls.truncation)] == [
+        7,
+        3,
+        0.7,
+    ]
+    assert (select.value, controls.noise.value, controls.mixes.value) == (1, False, True)
+    assert not asked, "building asks for nothing"
+
+
+def test_a_gallery_asks_when_it_is_opened_and_is_forgotten_with_the_page():
+    chores = NewestOnly("chores", rest_seconds=60.0)
+    workbench = SimpleNamespace(chores=chores)
+    exploration = SimpleNamespace(workbench=workbench, watches=[])
+    page = ExplorerPage(exploration)
+    moment, abilities = SimpleNamespace(path="run"), Abilities("noise")
+    page.panes = [
+        SimpleNamespace(exploration=exploration, moment=moment, abilities=abilities, close=lambda: None)
+    ]
+    try:
+        with Client(ui.page("/gallery")) as client:
+            Gallery(page, lambda role, seed: None)
+            (fold,) = (each for each in client.elements.values() if isinstance(each, ui.expansion))
+            for is_open, waiting in ((True, 1), (False, 0)):
+                chores.forget(page)
+                fold.value = is_open
+                assert chores.waiting == waiting
+            fold.value = True
+            page.close()
+            assert chores.waiting == 0
+    finally:
+        chores.close()
+
+
+def test_after_the_end_of_the_server_a_page_is_told_nothing():
+    loop = asyncio.new_event_loop()
+    loop.close()
+    pane = Pane.__new__(Pane)
+    pane._loop = loop
+    pane.deliver_on_page(lambda: None)
