@@ -180,7 +180,7 @@ class Player(nn.Module):
 
     def _apply(self, *arguments: Any, **options: Any) -> Self:
         """Moves the moments with their weights, as `.to(device)` may come after a state was loaded."""
-        super()._apply(*arguments, **options)
+        super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
         if self.optimizer.state:
             # As from a checkpoint, so that PyTorch decides which of them lie beside their weights.
             self.set_extra_state(self.get_extra_state())
