@@ -125,7 +125,7 @@ class Adversary(CriticTrainer):
         if resolved.critic_ema_kimg:
             half_life = scheduled_value_of(resolved, "critic_ema_kimg") or resolved.critic_ema_kimg
             self.ema_of(network, half_life, make_ema_options(resolved))
-            self.critic_average = self.emas[-1]
+            self.critic_ema_tracker = self.emas[-1]
 
 
 def _find_critic(name: str, image_size: Any, channels: int | None) -> tuple[str, str]:

@@ -71,7 +71,7 @@ class CriticTrainer(CriticSide):
 
     Attributes:
         weight_now: weight of the last generator loss, a scalar without gradient.
-        critic_average: EMA of the critic; None without.
+        critic_ema_tracker: what moves the EMA of the critic (`critic_ema`); None without.
         scheduled: options of components that move over the training.
     """
 
@@ -92,10 +92,10 @@ class CriticTrainer(CriticSide):
         self.seen, self.batch_index = 0, 0  # real images and batches given to the critic
         self.generator_losses = 0  # that a gradient was wanted of
         self.clock = Clock()  # of the critic's last step: games move both players at the time of one batch
-        self.averaged_at = (0, 0)  # images and batches at the last `follow`
-        self.averages = nn.ModuleList()  # the networks of `emas`
+        self.ema_clock = (0, 0)  # images and batches at the last `follow`
+        self.ema_networks = nn.ModuleList()  # the networks of `emas`
         self.emas: list[ExponentialMovingAverage] = []
-        self.critic_average: ExponentialMovingAverage | None = None
+        self.critic_ema_tracker: ExponentialMovingAverage | None = None
         self.register_buffer("weight_now", torch.tensor(weight.factor), persistent=False)
         self.scheduled: Sequence[ScheduledSetting] = ()
         self._checked_shape: torch.Size | None = None  # of samples that the critic augmentation can change
@@ -145,7 +145,8 @@ class CriticTrainer(CriticSide):
     ) -> Tensor:
         """The adversarial loss of generated samples, times its weight: a scalar, differentiable in them.
 
-        Nothing of the critic gets a gradient. The first `start` losses of which a gradient is wanted are 0.
+        Nothing of the critic gets a gradient. The first `start` losses of which a gradient is wanted are 0,
+        and until then those without one. Over processes all call it together, also in validation.
 
         Args:
             fake: as for `critic_step`, with their gradient.
@@ -161,17 +162,18 @@ class CriticTrainer(CriticSide):
         if real is None and self.objective.form.relativistic:
             raise ValueError("this loss compares with real samples; give generator_loss(fake, real)")
         check_alike(shown, made)
+        if self.objective.form.relativistic:
+            check_same_condition(shown.condition, made.condition, "the loss compares")
         self._check_fits(made.samples)
         is_adaptive = self.weight.is_adaptive
         if is_adaptive and (reconstruction is None or last_layer is None):
             raise ValueError(
                 "an adaptive weight needs generator_loss(fake, real, reconstruction=loss, last_layer=weight)"
             )
-        wants_gradient = torch.is_grad_enabled()
-        if wants_gradient:
-            self.generator_losses += 1
-            if self.generator_losses <= self.start:
-                return made.samples.flatten()[:0].sum()  # 0, with a gradient of 0
+        wants_gradient, has_begun = torch.is_grad_enabled(), self.generator_losses >= self.start
+        self.generator_losses += wants_gradient
+        if not has_begun:
+            return made.samples.flatten()[:0].sum()  # 0, with a gradient of 0
         device = made.samples.device
         with ranks_of_default_group():
             self._share()
@@ -194,16 +196,16 @@ class CriticTrainer(CriticSide):
         """
         ema = ExponentialMovingAverage(network, half_life_kimg, options)
         self.emas.append(ema)
-        self.averages.append(ema.average)
+        self.ema_networks.append(ema.average)
         return ema.average
 
     def follow(self) -> None:
         """Moves all EMAs, by the images since the last call: once a step, after all optimizers."""
-        before = self._clock_at(*self.averaged_at)
+        before = self._clock_at(*self.ema_clock)
         for ema in self.emas:
             ema.find_tensors()  # which may be elsewhere since, as after `.to(device)`
             ema.follow(self.seen, self.seen - before.seen, before.progress)
-        self.averaged_at = (self.seen, self.batch_index)
+        self.ema_clock = (self.seen, self.batch_index)
 
     @property
     def critic_network(self) -> nn.Module:
@@ -213,7 +215,7 @@ class CriticTrainer(CriticSide):
     @property
     def critic_ema(self) -> nn.Module | None:
         """The EMA of the critic, in evaluation mode; None without."""
-        return None if self.critic_average is None else self.critic_average.average
+        return None if self.critic_ema_tracker is None else self.critic_ema_tracker.average
 
     @property
     def augment_probability(self) -> float | None:
@@ -224,23 +226,27 @@ class CriticTrainer(CriticSide):
     def train(self, mode: bool = True) -> Self:
         """Sets the mode of the critic; EMAs stay in evaluation mode."""
         super().train(mode)
-        self.averages.eval()
+        self.ema_networks.eval()
         return self
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The clock: it travels with the adversary, so that its `state_dict` is whole."""
+        """The clock and the weight: they travel with the adversary, so that its `state_dict` is whole."""
         return {
             "seen": self.seen,
             "batch_index": self.batch_index,
             "generator_losses": self.generator_losses,
-            "averaged_at": self.averaged_at,
+            "ema_clock": self.ema_clock,
             "clock": (self.clock.seen, self.clock.batch_index),
+            "weight_now": self.weight_now,
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        for name in ("seen", "batch_index", "generator_losses", "averaged_at"):
+        for name in ("seen", "batch_index", "generator_losses", "ema_clock"):
             setattr(self, name, state[name])
         self.clock = self._clock_at(*state["clock"])
+        # A weight that is a number belongs to the settings.
+        if self.weight.is_adaptive and "weight_now" in state:
+            self.weight_now = state["weight_now"].to(self.weight_now.device)
         self._is_shared = False
 
     def _critic_loss(self, clock: Clock, real: Batch, fake: Tensor, condition: Sequence[Tensor]) -> Losses:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, reduce
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -177,6 +177,14 @@ class Player(nn.Module):
             known = ((), self.weights[index].shape)
             if not all(value.shape in known for value in each.values() if isinstance(value, Tensor)):
                 raise ValueError("these are moments of other parameters")
+
+    def _apply(self, *arguments: Any, **options: Any) -> Self:
+        """Moves the moments with their weights, as `.to(device)` may come after a state was loaded."""
+        super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        if self.optimizer.state:
+            # As from a checkpoint, so that PyTorch decides which of them lie beside their weights.
+            self.set_extra_state(self.get_extra_state())
+        return self
 
     def get_extra_state(self) -> dict[str, Any]:
         """The optimizer's moments: they travel with the player, so that a game's `state_dict` is whole."""

@@ -15,6 +15,7 @@ from experiments.config.adversary import FURTHER_CRITICS
 from experiments.core import registry
 from tests.adversary.loops import Autoencoder, images_of, small_critic, train_autoencoder
 from tests.conftest import FROM_NOISE
+from tests.fake_accelerator import fake_accelerator
 
 NUMBERS = {"optimizer": "sgd", "lr_critic": 0.1}
 
@@ -108,8 +109,8 @@ def test_the_start() -> None:
         values = []
         for _ in range(3):
             fake = points(-1.0, 0.5).requires_grad_(True)
-            with torch.no_grad():
-                adversary.generator_loss(fake)  # validation counts for nothing, and is never 0
+            with torch.no_grad():  # validation counts for nothing
+                assert (adversary.generator_loss(fake).item() == 0) == (adversary.generator_losses < 2)
             loss = adversary.generator_loss(fake)
             loss.backward()
             values.append((loss.item(), fake.grad.abs().sum().item()))
@@ -118,6 +119,28 @@ def test_the_start() -> None:
                 assert states_equal(critic, before) == rests and bool(scores) != rests
         assert values[:2] == [(0.0, 0.0)] * 2 and min(map(abs, values[2])) > 0
         assert not states_equal(critic, before)
+
+
+def test_an_adaptive_weight_is_resumed() -> None:
+    """Validation after a resume has the weight of before; a weight that is a number is a setting."""
+    real, last = points(1.0, 2.0), torch.tensor(0.5, requires_grad=True)
+    more = {"reconstruction": (last * real).mean(), "last_layer": last}
+    adversary = gans.Adversary(nn.Linear(2, 1), "hinge", weight="adaptive:0.8")
+    adversary.generator_loss(last * real, **more)
+    found, state = adversary.weight_now.item(), adversary.state_dict()
+    assert found not in (0.0, pytest.approx(0.8))
+    resumed = gans.Adversary(nn.Linear(2, 1), "hinge", weight="adaptive:0.8")
+    resumed.load_state_dict(state)
+    with torch.no_grad():
+        values = [each.generator_loss(last * real, **more) for each in (adversary, resumed)]
+    assert resumed.weight_now.item() == found and torch.equal(*values)
+    fixed = gans.Adversary(nn.Linear(2, 1), "hinge", weight=0.3)
+    fixed.load_state_dict(state)
+    assert fixed.weight_now.item() == pytest.approx(0.3)
+    del state["_extra_state"]["weight_now"]  # as in older states
+    older = gans.Adversary(nn.Linear(2, 1), "hinge", weight="adaptive:0.8")
+    older.load_state_dict(state)
+    assert older.weight_now.item() == pytest.approx(0.8)
 
 
 def test_a_critic_step_before_the_backward_pass_is_refused() -> None:
@@ -291,6 +314,10 @@ def test_labels_and_partners_reach_the_critic() -> None:
     assert {tuple(label.tolist()) for _, label in asked} == {(0, 2)}
     with pytest.raises(ValueError, match="other conditions, but the loss compares them"):
         adversary.critic_step((real, labels), (fake, others))
+    with pytest.raises(ValueError, match="other conditions, but the loss compares them"):
+        adversary.generator_loss((fake, others), (real, labels))
+    adversary.generator_loss((fake, labels), (real, labels))
+    gans.Adversary(Told(), "bce").generator_loss((fake, others), (real, labels))
     labelled = gans.Adversary("mlp", "wgan-gp", classes=3, width=8)
     labelled.critic_step((real, labels), fake)
 
@@ -305,6 +332,38 @@ def test_adversaries_move_between_devices_and_modes() -> None:
     adversary.follow()
     norms = [network[1].running_mean for network in (adversary.critic_network, adversary.critic_ema)]
     assert torch.equal(*norms) and norms[1].abs().sum() > 0
+
+
+def test_moments_move_with_their_weights() -> None:
+    """Of Adam, loaded before the move, as Lightning does; and between types."""
+    adversary = gans.Adversary(nn.Linear(2, 1), "bce")
+    adversary.critic_step(points(1.0, 2.0), points(-1.0, 0.5))
+    resumed = gans.Adversary(nn.Linear(2, 1), "bce")
+    resumed.load_state_dict(adversary.state_dict())
+    before = copy.deepcopy(resumed.critic.optimizer.state_dict()["state"])
+    resumed.double()
+    for index, moments in resumed.critic.optimizer.state_dict()["state"].items():
+        assert moments["exp_avg"].dtype == moments["exp_avg_sq"].dtype == torch.float64
+        assert all(
+            torch.equal(moments[name], value.to(moments[name])) for name, value in before[index].items()
+        )
+    resumed.critic_step(points(1.0, 2.0).double(), points(-1.0, 0.5).double())
+
+
+def test_moments_move_to_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps after a load and a move are those on the CPU."""
+    real, fake = points(1.0, 2.0), points(-1.0, 0.5)
+    adversary = gans.Adversary(nn.Linear(2, 1), "bce")
+    adversary.critic_step(real, fake)
+    resumed = gans.Adversary(nn.Linear(2, 1), "bce")
+    resumed.load_state_dict(copy.deepcopy(adversary.state_dict()))
+    adversary.critic_step(real, fake)
+    with fake_accelerator(monkeypatch):
+        resumed.to("cuda")
+        resumed.critic_step(real.to("cuda"), fake.to("cuda"))
+        ends = [each.detach().cpu() for each in resumed.critic_network.parameters()]
+    for end, expected in zip(ends, adversary.critic_network.parameters(), strict=True):
+        torch.testing.assert_close(end, expected, rtol=1e-6, atol=1e-7)
 
 
 GOOD = points(1.0, 2.0)
