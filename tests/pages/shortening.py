@@ -34,7 +34,7 @@ REPLACED: dict[str, dict[str, str]] = {
     "fid": FEW,
     "stats": FEW,
     "train-classifier": {"--epochs": "1"},
-    "interpolate": {"--frames": "2"},
+    "interpolate": {"--frames": "3"},
     "project": {"--steps": "2"},
     "prepare": {"--image-size": "16"},
 }
@@ -51,7 +51,7 @@ ADDED: dict[str, dict[str, str]] = {
     "fid": FEW,
     "stats": FEW,
     "train-classifier": {"--epochs": "1"},
-    "interpolate": {"--frames": "2"},
+    "interpolate": {"--frames": "3"},
     "project": {"--steps": "2"},
 }
 # With one of these a run has the settings of another, and only its length is made small: more than that has.
@@ -63,6 +63,9 @@ NOT_BESIDE = {"--steps": ("--kimg",), "--width": ("--init-from",), "--evaluate-s
 BESIDE = {"--evaluate-kimg": {"--evaluate-samples": "16"}}
 WITH_METRIC = {"kid": ["--set", "kid.subset_size=8"]}
 METRICS = ("--metrics", "--evaluate-metrics")
+ENDLESS = (
+    "explore",
+)  # commands that end when they are told to; they are typed, and their own tests run them
 SHORT = ("--dry-run", "--help", "--list", "--wandb-config")  # a line with one of these is short as it is
 
 

@@ -13,9 +13,12 @@ SERIOUS = ("serious", "critical")
 OpenPage = Callable[..., AbstractContextManager[Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; tests are skipped where there is none."""
+    """Chromium; tests are skipped where there is none.
+
+    While it is open an event loop runs in this thread, and tests of other modules may need one of their own.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     if BROWSER is None:
         pytest.skip("no Chromium on this machine")

@@ -49,11 +49,20 @@ def test_grids_within_a_kimg_are_all_there_and_in_order(gans: Callable[..., Any]
     assert named[0] == named[1]
     fractions = [f"kimg-00000{whole}.{rest}.png" for whole in (0, 1) for rest in (250, 500, 750)]
     assert set(named[0]) == {"real.png", "kimg-000001.png", "kimg-000002.png", *fractions}
-    assert [kimg for kimg, _ in sample_grids(Path("whole"))] == [0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
+    assert [picture.kimg for picture in sample_grids(Path("whole"))] == [
+        0.25,
+        0.5,
+        0.75,
+        1,
+        1.25,
+        1.5,
+        1.75,
+        2,
+    ]
 
 
 def test_grids_of_earlier_versions_stand_among_them(gans: Callable[..., Any]) -> None:
     assert gans(f"{RUN} --batch-size 250 --kimg 1 --sample-kimg 0.5 --out run").status == 0
     for name in ("kimg-000000.png", "kimg-000010.png"):
         shutil.copy("run/samples/kimg-000000.500.png", f"run/samples/{name}")
-    assert [kimg for kimg, _ in sample_grids(Path("run"))] == [0, 0.5, 1, 10]
+    assert [picture.kimg for picture in sample_grids(Path("run"))] == [0, 0.5, 1, 10]
