@@ -157,11 +157,11 @@ class AdversarialObjective(nn.Module):
     def critic_logits(self, critic: nn.Module, samples: Tensor, condition: Condition, clock: Clock) -> Tensor:
         """The critic's logits of samples `(N, …)`, which are perturbed first.
 
-        Raises ValueError for a critic that returns anything else.
+        Raises ValueError for a critic that returns something else, or one number for all samples.
         """
         samples, condition = self.perturb(samples, clock, condition)
         logits: Tensor = critic(samples, *condition)
-        if not isinstance(logits, Tensor) or logits.shape[:1] != samples.shape[:1]:
+        if not isinstance(logits, Tensor) or logits.dim() == 0 or len(logits) == 1 < len(samples):
             found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ValueError(f"the critic returns {found}, and not logits (N, …) of {len(samples)} samples")
         return logits
