@@ -1,6 +1,7 @@
 """Every command of README.md and docs/ is run, in order page by page, with small settings, or typed."""
 
 import re
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_commands_of_a_page_can_be_typed(page: str) -> None:
 
 def _typing_fault(words: tuple[str, ...]) -> str:
     """What is wrong with a command line; nothing for most."""
-    program, *rest = words
+    program, *rest = dropwhile(re.compile(r"[A-Z_]+=").match, words)  # what is set for the command alone
     if program == "torchrun":
         program, rest = "gans", rest[rest.index("-m") + 2 :]
     if program == "make":

@@ -30,7 +30,7 @@ def attach_report(file: Path, records: Sequence[Record]) -> int:
             with folder.lock():
                 run = describe_tracked_run(folder, settings, int(last["step"]), last["kimg"])
                 trackers = reopen_trackers(settings.track, run, settings.options)
-                count += trackers.document("report", file) > 0
+                count += trackers.give_document("report", file) > 0
                 trackers.close(0 if folder.is_finished else 1 if folder.state.startswith("failed") else 130)
         except (RunError, UsageError) as error:
             log.info(f"{error}: its trackers are not given the report")

@@ -90,8 +90,11 @@ class TrackerGroup(DocumentTracker):
     def images(self, name: str, file: Path, kimg: float) -> None:
         self._do(lambda tracker: tracker.images(name, file, kimg))
 
-    def document(self, name: str, file: Path) -> int:
-        """Gives a document to those that keep some; returns how many have taken it."""
+    def document(self, name: str, file: Path) -> None:
+        self.give_document(name, file)
+
+    def give_document(self, name: str, file: Path) -> int:
+        """Gives a document to the trackers that keep some; returns how many have taken it."""
         taken = []
 
         def give(tracker: Tracker) -> None:
