@@ -18,12 +18,9 @@ def _beside_the_pages(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(SITE), *sys.path])
 
 
-def catalogue_names(kind):
-    parts = ("recipe", "form") if kind == "loss" else (kind,)
-    return sorted({name for part in parts for name in registry.built_in_names(part)})
-
-
-PLUGINS = [(kind, name) for kind in ("architecture", "loss") for name in catalogue_names(kind)]
+PLUGINS = [
+    (kind, name) for kind in ("architecture", "loss") for name in sorted(registry.built_in_names(kind))
+]
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)

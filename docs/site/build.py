@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
 
-from catalogue import architecture_page, index_page, kind_page, kinds, loss_page, names_of  # noqa: E402
+from catalogue import architecture_page, index_page, kind_page, kinds, loss_page  # noqa: E402
 from markdown_pages import link_papers  # noqa: E402
 from reference import command_index, command_page, python_page  # noqa: E402
 
@@ -88,12 +88,14 @@ def move_link(link: re.Match[str], page: str) -> str:
 
 def write_pages(docs: Path) -> Navigation:
     """Writes the pages that are made from the code; returns their place in the navigation."""
-    pages: dict[str, dict[str, str]] = {"architectures": {}, "losses": {}, "plugins": {}, "commands": {}}
+    pages: dict[str, dict[str, str]] = {}
     for kind, folder, write in (
         ("architecture", "architectures", architecture_page),
         ("loss", "losses", loss_page),
     ):
-        pages[folder] = {"index": index_page(kind)} | {name: write(name) for name in names_of(kind)}
+        pages[folder] = {"index": index_page(kind)} | {
+            name: write(name) for name in sorted(registry.built_in_names(kind))
+        }
     pages["plugins"] = {registry.KINDS[kind].plural: kind_page(kind) for kind in kinds()}
     pages["commands"] = {"index": command_index()}
     pages["commands"] |= {name: command_page(name) for names in COMMANDS.values() for name in names}

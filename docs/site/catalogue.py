@@ -50,7 +50,7 @@ def architecture_page(name: str) -> str:
         _defaults(plugin.settings),
         _section("Presets", table(("`--preset`", ""), _preset_rows(found["presets"]))),
         _options(found["options"]),
-        _departures(name, inspect.getdoc(module) or ""),
+        _departures(name),
     )
 
 
@@ -86,7 +86,7 @@ def kind_page(kind: str) -> str:
     """Writes the page of all plug-ins of a kind, with their options."""
     plural = registry.KINDS[kind].plural
     parts = [f"# {plural.replace('-', ' ').capitalize()}", f"`gans list {plural}` prints them."]
-    for name in names_of(kind):
+    for name in sorted(registry.built_in_names(kind)):
         found = describe_plugin(kind, name)
         plugin = registry.load(kind, name)
         text = inspect.getdoc(plugin) if inspect.isclass(plugin) else ""
@@ -104,15 +104,9 @@ def kinds() -> list[str]:
     return [name for name, kind in registry.KINDS.items() if kind.plural and name not in OWN_PAGES]
 
 
-def names_of(kind: str) -> list[str]:
-    """Names of the plug-ins of a kind that come with the laboratory, sorted."""
-    parts = ("recipe", "form") if kind == "loss" else (kind,)
-    return sorted({name for part in parts for name in registry.built_in_names(part)})
-
-
 def index_page(kind: str) -> str:
     """Writes the list of all architectures, or all losses."""
-    names = names_of(kind)
+    names = sorted(registry.built_in_names(kind))
     plural = "Architectures" if kind == "architecture" else "Losses"
     rows = [(f"[{name}]({name}.md)", registry.summary_of(kind, name)) for name in names]
     return _join(f"# {plural}", table(("", ""), rows))
@@ -210,7 +204,7 @@ def _options(options: Iterable[Mapping[str, Any]], level: int = 2) -> str:
     return _section("Options", table(("`--set KEY=VALUE`", "default", "range", ""), rows), level=level)
 
 
-def _departures(name: str, documentation: str) -> str:
+def _departures(name: str) -> str:
     """Section of departures from the paper: those that the other pages name."""
     published = (DOCS / "published.md").read_text(encoding="utf-8")
     rows = [row for row in rows_of(published) if row.heading == "Departures from the paper"]

@@ -1,17 +1,14 @@
 """Reference pages: every command from its definition, and the Python API from its docstrings."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import click
 from markdown_pages import code, table
 
 import cli
 import gans
-from experiments.commands.help_sections import COMMANDS, OWN, SECTIONS
-
-ROOT = Path(__file__).resolve().parents[2]
+from experiments.commands.help_sections import COMMANDS, OWN, SECTIONS, records_by_section
 
 
 def command_page(name: str) -> str:
@@ -34,16 +31,12 @@ def _paragraphs(command: click.Command) -> Iterator[str]:
         yield code(textwrap.dedent(rest)) if first.strip() == "\b" else " ".join(block.split())
 
 
-def _options(command: click.Command, context: click.Context) -> Iterable[tuple[str, list[tuple[str, str]]]]:
+def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Options of a command by heading, in the order of the help."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    whole = command.name == "run"
-    for parameter in command.get_params(context):
-        title = getattr(parameter, "section", OWN)
-        record = parameter.get_help_record(context)
-        if record is not None and (whole or title == OWN):
-            found.setdefault(title, []).append((f"`{record[0]}`", record[1]))
-    return [(title, found[title]) for title in (OWN, *SECTIONS) if title in found]
+    found = records_by_section(command, context)
+    for title in (OWN, *(SECTIONS if command.name == "run" else ())):
+        if title in found:
+            yield title, [(f"`{flags}`", words) for flags, words in found[title]]
 
 
 def command_index() -> str:

@@ -60,6 +60,20 @@ class SectionedOption(click.Option):
         self.section = section
 
 
+def records_by_section(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Options of a command with their help by heading, each in its order."""
+    rows: dict[str, list[tuple[int, tuple[str, str]]]] = {}
+    for parameter in command.get_params(context):
+        if (record := parameter.get_help_record(context)) is not None:
+            title = getattr(parameter, "section", OWN)
+            order = SECTIONS.get(title, ())
+            place = order.index(parameter.name) if parameter.name in order else len(order)
+            rows.setdefault(title, []).append((place, record))
+    return {
+        title: [record for _, record in sorted(own, key=lambda each: each[0])] for title, own in rows.items()
+    }
+
+
 def write_sections(
     command: click.Command, context: click.Context, formatter: click.HelpFormatter, is_whole: bool
 ) -> None:
@@ -68,16 +82,10 @@ def write_sections(
     Args:
         is_whole: also settings of a run; else a line says where they are listed.
     """
-    rows: dict[str, list[tuple[int, tuple[str, str]]]] = {}
-    for parameter in command.get_params(context):
-        if (record := parameter.get_help_record(context)) is not None:
-            title = getattr(parameter, "section", OWN)
-            order = SECTIONS.get(title, ())
-            place = order.index(parameter.name) if parameter.name in order else len(order)
-            rows.setdefault(title, []).append((place, record))
+    rows = records_by_section(command, context)
     for title in (OWN, *(SECTIONS if is_whole else ())):
         with formatter.section(title):
-            formatter.write_dl([record for _, record in sorted(rows[title], key=lambda each: each[0])])
+            formatter.write_dl(rows[title])
     if not is_whole:
         with formatter.section("Settings of a run"):
             formatter.write_text(

@@ -1,5 +1,6 @@
 """Settings as flags: the words of a command that give some settings, and of one that gives a whole run's."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.config.files import modernize, settings_from
@@ -36,6 +37,15 @@ def flag_words(settings: SettingValues) -> list[str]:
     return words
 
 
+def strength_words(strengths: Mapping[str, float]) -> list[str]:
+    """Words of a command that give regularizers these strengths.
+
+    >>> strength_words({"lecam": 0.3})
+    ['--lecam', '0.3']
+    """
+    return [word for name, value in strengths.items() for word in (f"--{name}", format_value(value))]
+
+
 def flags_of_run(values: SettingValues) -> list[str] | None:
     """The fewest flags of `gans run` that resolve to the settings of a run, without its seed and machine.
 
@@ -64,8 +74,7 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
             return None
         different = {name: value for name, value in wanted.items() if _differs(name, value, found)}
         if not different:
-            regularizers = [word for name, v in strengths.items() for word in (f"--{name}", format_value(v))]
-            return [*flag_words(asked), *regularizers]
+            return [*flag_words(asked), *strength_words(strengths)]
         if "regularizers" in different:
             own, others = (dict(each["regularizers"]) for each in (wanted, found))
             strengths |= {name: own.get(name, 0.0) for name in {**others, **own}}

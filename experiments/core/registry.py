@@ -97,7 +97,9 @@ _from_files: dict[tuple[str, str], _FilePlugin] = {}  # (kind, name) → what --
 
 
 def built_in_names(kind: str) -> set[str]:
-    """Names of the plug-ins of a kind that come with the laboratory."""
+    """Names of the plug-ins of a kind that come with the laboratory; "loss" stands for recipes and forms."""
+    if kind == "loss":
+        return built_in_names("recipe") | built_in_names("form")
     found = {path.stem.replace("_", "-") for path in _files(kind)}
     return found | set(RECIPES) if kind == "recipe" else found
 

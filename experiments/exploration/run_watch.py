@@ -1,18 +1,17 @@
 """Watch over the folder of a run: its state, its moments, its curves and scores, as they come."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeGuard
+from typing import Any
 
+from experiments.analysis.page.curves import curves_of
 from experiments.core.errors import RunError, UsageError
 from experiments.exploration.moments import Moment, list_moments, run_folder_of
 from experiments.runs.folder import RunFolder
-from experiments.runs.score_lines import GrowingScores, is_number
+from experiments.runs.score_lines import GrowingScores
 from experiments.runs.scores import NUMBER, format_scores, is_of_class, read_evaluation_scores
 
 TERMS = ("critic/adversarial", "generator/adversarial")  # losses that are drawn beside the scores
@@ -116,16 +115,9 @@ def read_curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
 
     Points are in the order of kimg; values that are not finite, as of a loss that diverged, are left out.
     """
-    curves: dict[str, Curve] = {}
-    for line in lines:
-        kimg = line.get("kimg")
-        for name, value in line.items():
-            is_drawn = name in TERMS or (name.startswith(NUMBER) and not is_of_class(name))
-            if is_drawn and _is_finite(kimg) and _is_finite(value):
-                curves.setdefault(name, []).append((float(kimg), float(value)))
-    order = sorted(curves, key=lambda name: (not name.startswith(NUMBER), name))
-    return {name: sorted(curves[name], key=itemgetter(0)) for name in order}
-
-
-def _is_finite(value: object) -> TypeGuard[int | float]:
-    return is_number(value) and math.isfinite(value)
+    drawn = {
+        name: list(zip(*curve, strict=True))
+        for name, curve in curves_of(lines).items()
+        if name in TERMS or (name.startswith(NUMBER) and not is_of_class(name))
+    }
+    return {name: drawn[name] for name in sorted(drawn, key=lambda name: (not name.startswith(NUMBER), name))}

@@ -13,11 +13,10 @@ import torch
 
 from experiments.analysis.doctor.history import History
 from experiments.config.factory import build_game, build_networks
+from experiments.config.flag_words import flag_words, strength_words
 from experiments.config.resolve import resolve
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
-from experiments.core.settings import flag
-from experiments.core.value_format import format_value
 
 ELSEWHERE: SettingValues = {"device": "cpu", "track": ("local",)}  # this machine may have less than the run's
 NEW_LOSS = ("preset", "image_size", "channels", "batch_size", "z_dim", "data_root", "plugin", "steps", "kimg")
@@ -37,9 +36,7 @@ def rerun(history: History, strengths: Mapping[str, float] | None = None, /, **s
     if not is_new or not _is_accepted(asked, known, strengths):
         return []
     words = ["--config", str(Path(history.run) / "config.json")]
-    words += _flags(asked) + [
-        word for name, value in strengths.items() for word in (f"--{name}", format_value(value))
-    ]
+    words += [*flag_words(asked), *strength_words(strengths)]
     return [shlex.join(["gans", "run", *words])]
 
 
@@ -60,7 +57,7 @@ def with_other_loss(history: History, *losses: str) -> list[str]:
     for loss in losses:
         asked = {"arch": history.settings.arch, "data": history.settings.data, "loss": loss, **kept}
         if loss != history.settings.loss and _is_accepted(asked, {}, {}):
-            return [shlex.join(["gans", "run", *_flags(asked)])]
+            return [shlex.join(["gans", "run", *flag_words(asked)])]
     return []
 
 
@@ -75,15 +72,7 @@ def train_longer(history: History, more_kimg: float) -> list[str]:
     asked: SettingValues = {"kimg": float(f"{total:.2g}")}
     if history.settings.steps:
         asked = {"steps": int(float(f"{total * history.step / history.kimg:.2g}"))}
-    return [shlex.join(["gans", "run", "--resume", history.run, *_flags(asked)])]
-
-
-def _flags(asked: SettingValues) -> list[str]:
-    """Words of a command that give these settings."""
-    words: list[str] = []
-    for name, value in asked.items():
-        words += [flag(name)] if value is True else [flag(name), format_value(value, name)]
-    return words
+    return [shlex.join(["gans", "run", "--resume", history.run, *flag_words(asked)])]
 
 
 def _is_accepted(asked: SettingValues, known: SettingValues, strengths: Mapping[str, float]) -> bool:

@@ -11,10 +11,10 @@ from experiments.analysis.page.line_chart import LineChart, Series
 from experiments.analysis.page.score_names import GRADIENTS, KINDS, METRICS, ScoreName, name_score
 from experiments.core.named_values import JsonObject
 from experiments.runs.score_lines import is_number
+from experiments.runs.scores import NUMBER
 
 POINTS = 160  # largest number of points in a curve
 NO_TERMS = ("step", "kimg", "seconds", "images_per_second", "waiting_for_data")
-METRIC = "metric/"
 Curve = tuple[list[float], list[float]]  # kimg in ascending order, and the values there
 
 
@@ -47,7 +47,7 @@ def curves_of(lines: Iterable[JsonObject]) -> dict[str, Curve]:
 
 def metric_chart(groups: Groups, metric: str, note: str) -> LineChart | None:
     """Chart of an evaluation score over kimg; None where no run was scored twice."""
-    return _chart(_numbered(groups, METRIC + metric), f"{metric} over training", note, metric, True)
+    return _chart(_numbered(groups, NUMBER + metric), f"{metric} over training", note, metric, True)
 
 
 def diagnostic_charts(groups: Groups, without: str = "") -> dict[str, list[LineChart]]:
@@ -59,7 +59,7 @@ def diagnostic_charts(groups: Groups, without: str = "") -> dict[str, list[LineC
     keys = dict.fromkeys(key for _, runs in groups for run in runs for key in run.curves)
     charts: dict[str, list[LineChart]] = {kind: [] for kind in KINDS}
     for key in sorted(keys):
-        if key != METRIC + without:
+        if key != NUMBER + without:
             name = name_score(key)
             charts[name.kind] += _charts_of_score(key, name, groups)
     return {kind: own for kind, own in charts.items() if own}
