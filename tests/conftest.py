@@ -21,6 +21,7 @@ from PIL import Image
 
 import cli
 from experiments.core import registry
+from tests.browser import open_browser
 from tests.forked import ForkedCommand
 from tests.shortcuts import take_shortcuts, undo_shortcuts
 
@@ -239,6 +240,13 @@ def fork(workplace: Path) -> Iterator[Callable[[str], ForkedCommand]]:
     for process in processes:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of a module."""
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

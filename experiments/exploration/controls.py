@@ -1,7 +1,8 @@
 """Controls of the explorer's page: what is asked of all runs, in the order of use."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from experiments.exploration.page import ExplorerPage
 
 DIMS = 6  # of the latent that have a slider at a time
+MOST_UNTYPED = 20  # classes in a list without a field that searches it
 REACH = 3.0  # of sliders, in standard deviations
+
+
+def shared_class_names(of_runs: Iterable[Sequence[str]]) -> list[str]:
+    """Names by which all runs know their classes; numbers where they differ."""
+    names: list[str] = []
+    for label, found in enumerate(zip_longest(*of_runs)):
+        distinct = set(found) - {None}
+        names.append(distinct.pop() if len(distinct) == 1 else f"class {label}")
+    return names
 
 
 class Controls:
@@ -30,7 +41,7 @@ class Controls:
     def __init__(self, page: "ExplorerPage", abilities: Sequence[Abilities]) -> None:
         self.page = page
         self.of_images = [each for each in abilities if each.task == "noise"]
-        self.classes = max((each.classes for each in self.of_images), default=0)
+        self.classes = shared_class_names(each.classes for each in self.of_images)
         self.styles = max((each.styles for each in self.of_images), default=0)
         self.has_noise = any(each.has_noise for each in self.of_images)
         self.z_dim = max((each.z_dim for each in self.of_images), default=0)
@@ -59,10 +70,15 @@ class Controls:
                 ui.button("Random", on_click=lambda: self._give_seed(secrets.randbelow(SEEDS_ON_SLIDER + 1)))
                 ui.button("Reset all", on_click=self._reset).props("flat color=link")
             if self.classes:
-                numbers = {label: f"class {label}" for label in range(self.classes)}
-                ui.select(numbers, value=self.scene.label, label="Class", on_change=self._set_label).props(
-                    "dense outlined"
-                )
+                names = dict(enumerate(self.classes))
+                is_long = len(names) > MOST_UNTYPED
+                ui.select(
+                    names,
+                    value=self.scene.label,
+                    label="Class",
+                    on_change=self._set_label,
+                    with_input=is_long,
+                ).props("dense outlined")
             if self.styles:
                 self.truncation = NamedSlider(
                     "Truncation ψ",

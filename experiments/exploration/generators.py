@@ -4,6 +4,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from experiments.config.factory import blueprint_of
 from experiments.core.settings import Settings
+from experiments.data.core.sources import known_class_names
 from experiments.inference.latent_directions import FINDERS, Directions
 from experiments.inference.latent_space import LatentSpace, StyleSpace, space_of
 from experiments.runs.checkpoint import hash_path
@@ -50,7 +52,7 @@ class OpenGenerator:
         """Memory of all weights, in bytes."""
         return sum(each.numel() * each.element_size() for each in self.network.state_dict().values())
 
-    @property
+    @cached_property
     def abilities(self) -> "Abilities":
         """The abilities of the generator."""
         return Abilities.of(self.network, self.settings)
@@ -89,14 +91,15 @@ class Abilities:
 
     Attributes:
         task: "noise" for images of latents, "points" for points in the plane, "translation" for images.
-        z_dim, classes: of its latents and labels; 0 for none.
+        z_dim: of its latents; 0 for none.
+        classes: their names, or "class 0" and so on where the data of the run are gone; empty for none.
         styles: number of layers that take w; 0 without styles.
         has_noise: whether there is noise in its layers.
     """
 
     task: str
     z_dim: int = 0
-    classes: int = 0
+    classes: tuple[str, ...] = ()
     styles: int = 0
     has_noise: bool = False
 
@@ -109,7 +112,7 @@ class Abilities:
         return cls(
             "noise" if blueprint_of(settings).is_image else "points",
             network.z_dim,
-            network.classes,
+            _class_names(network.classes, settings),
             network.styles if isinstance(network, StyledNetwork) else 0,
             any(isinstance(part, Noise) for part in network.modules()),
         )
@@ -153,6 +156,12 @@ def _version(path: Path) -> int:
     if path.is_dir():
         files = [folder.generator_file, hash_path(folder.generator_file), *folder.checkpoints().paths()[-1:]]
     return max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+
+
+def _class_names(count: int, settings: Settings) -> tuple[str, ...]:
+    """Names of the classes that a run was trained on, or their numbers where its data do not tell them."""
+    names = known_class_names(settings.data, settings.to_dict()) if count else ()
+    return names if len(names) == count else tuple(f"class {label}" for label in range(count))
 
 
 def _without_noise(network: LatentNetwork) -> LatentNetwork:

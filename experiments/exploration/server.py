@@ -168,7 +168,7 @@ def build_application(exploration: Exploration) -> "FastAPI":
 
     assets.add_static_files("/explore", Path(__file__).parent / "assets")
 
-    @ui.page("/", title="gans explore")
+    @ui.page("/", title="gans explore", language="en-US")
     def page() -> None:
         ExplorerPage(exploration).build()
 

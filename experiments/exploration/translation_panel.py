@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from experiments.exploration.pane import Pane
 
 
+# Quasar puts the browser's field, which nobody can reach by keyboard, into a button without a name.
+NAME_THE_FIELD = """vnode => {
+    const root = vnode.el.closest('.q-uploader') ?? vnode.el
+    const field = root.querySelector('input[type=file]'), button = field.closest('[role=button]')
+    button.removeAttribute('role')
+    button.removeAttribute('tabindex')
+    field.removeAttribute('tabindex')
+    field.setAttribute('aria-label', 'picture to translate')
+}"""
+
+
 class TranslationPanel:
     """An upload, and the pictures that it is translated to."""
 
@@ -25,6 +36,7 @@ class TranslationPanel:
             on_rejected=lambda: self._show_message("this file is refused: it is too large, or no picture"),
         )
         upload.props("flat bordered accept=image/* aria-label='picture to translate'").classes("upload")
+        upload.on("vnodeMounted", js_handler=NAME_THE_FIELD)
         self._results = ui.element("div").classes("translations")
 
     def translate_again(self) -> None:

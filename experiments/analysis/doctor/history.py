@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from statistics import median
@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from experiments.config.factory import build_networks
-from experiments.core.errors import RunError, UsageError, usage_errors
+from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.settings import Settings
-from experiments.data.core.sources import data_access_from, open_source
+from experiments.data.core.sources import known_class_names
 from experiments.runs.score_lines import is_number
 from experiments.runs.scores import NUMBER, EvaluationScores, flatten_scores
 from gans.core.networks import GeneratorNetwork
@@ -147,13 +147,8 @@ class History:
     @cached_property
     def data_modes(self) -> int | None:
         """Number of modes or classes of the data, found without reading it; None where nobody knows it."""
-        settings = self.settings
-        try:
-            access = replace(data_access_from(settings.to_dict()), download=False)
-            with usage_errors():
-                return len(open_source(settings.data, access).class_names()) or None
-        except (UsageError, RunError, OSError):  # data that is gone
-            return settings.classes
+        names = known_class_names(self.settings.data, self.settings.to_dict())
+        return len(names) or self.settings.classes or None
 
     @cached_property
     def _values(self) -> dict[str, list[Point]]:

@@ -1,12 +1,13 @@
 """Data specs, the words after `--data`, and the sources that they name."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from experiments.core import registry
-from experiments.core.errors import UsageError, usage_errors
+from experiments.core.errors import RunError, UsageError, usage_errors
 from experiments.core.named_values import SettingValues
 from experiments.core.options import describe_options, make_options
 from experiments.core.paths import expand_home
@@ -91,3 +92,19 @@ def open_source(spec: str, access: DataAccess = USUAL) -> Source:
     if readers:
         found.options = make_options(make.options_type, "data", own)
     return found if found.holds_out_within else hold_out(found, access)
+
+
+def known_class_names(spec: str, settings: SettingValues) -> tuple[str, ...]:
+    """Names of the classes of data that are on this machine, found without reading the samples.
+
+    Args:
+        settings: by name, with the access to the data.
+
+    Empty where there are none, and where the data are gone.
+    """
+    try:
+        access = replace(data_access_from(settings), download=False)
+        with usage_errors():
+            return tuple(open_source(spec, access).class_names())
+    except (UsageError, RunError, OSError):
+        return ()

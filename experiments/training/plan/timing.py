@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -56,7 +57,7 @@ class RunTime:
     """Seconds that a run takes.
 
     Attributes:
-        start: seconds to build it and load its data.
+        start: seconds to build it and load its data, and what first steps take longer than others.
         stages: numbers of steps, and seconds of a step, of each stage.
         files: seconds of all sample grids and checkpoints.
         evaluations: number of evaluations, whose time is not known.
@@ -98,7 +99,9 @@ def time_run(spec: RunSpec, seconds: float = SECONDS) -> RunTime:
     left = seconds
     for index, stage in enumerate(stages):
         began = time.perf_counter()
-        found.append((stage.steps, _time_steps(experiment, stage, cycle, left / (len(stages) - index))))
+        each, once = _time_steps(experiment, stage, cycle, left / (len(stages) - index))
+        found.append((stage.steps, each))
+        start += once
         left = max(0.0, left - (time.perf_counter() - began))
     files = _time_files(experiment)
     settings = spec.settings
@@ -129,8 +132,13 @@ def training_stages(experiment: Experiment) -> list[TrainingStage]:
     return [stage for stage in found if stage.steps]
 
 
-def _time_steps(experiment: Experiment, stage: TrainingStage, cycle: int, seconds: float) -> float:
-    """Median, or over whole cycles the mean, of the seconds of a step of a stage."""
+def _time_steps(
+    experiment: Experiment, stage: TrainingStage, cycle: int, seconds: float
+) -> tuple[float, float]:
+    """Seconds of a step of a stage: the median, or over whole cycles the mean.
+
+    And those by which its first steps take longer, as they import and choose kernels.
+    """
     experiment.loader.seen = stage.seen
     batches = experiment.game.batches_per_round
     first = experiment.loader.clock.batch_index // batches
@@ -152,10 +160,9 @@ def _time_steps(experiment: Experiment, stage: TrainingStage, cycle: int, second
     train_steps(experiment, first, callbacks, stop)
     times = [b - a for a, b in zip([began, *ends], ends, strict=False)]
     timed = times[WARM_UP:] or times[-1:]
-    if cycle == 1:
-        return median(timed)
     whole = len(timed) // cycle * cycle or len(timed)
-    return sum(timed[:whole]) / whole
+    each = median(timed) if cycle == 1 else sum(timed[:whole]) / whole
+    return each, sum(max(0.0, first - each) for first in times[:WARM_UP])
 
 
 def _wait_for(experiment: Experiment) -> None:
@@ -165,7 +172,10 @@ def _wait_for(experiment: Experiment) -> None:
 
 
 def _time_files(experiment: Experiment) -> float:
-    """Seconds of all sample grids and checkpoints of the run, from one of each, with their writing."""
+    """Seconds of all sample grids and checkpoints of the run, with their writing.
+
+    Two of each are timed: the first of all imports what draws and writes, the others do not.
+    """
     settings, steps = experiment.spec.settings, experiment.total_steps
     progress = Progress(steps, experiment.total_images, 0, is_last=True)
     with TemporaryDirectory(prefix="gans-plan-") as folder, BackgroundWriter() as writer:
@@ -173,11 +183,20 @@ def _time_files(experiment: Experiment) -> float:
         logger = MetricLogger(tracker, lambda line: None)
         grid = SampleGrid(experiment, Path(folder), 1, tracker, writer)
         checkpointer = Checkpointer(experiment, Checkpoints(Path(folder)), 1, logger, writer)
-        picture = _seconds_of(lambda: grid(progress, {}), writer.wait)
-        checkpoint = _seconds_of(lambda: checkpointer.save(1), writer.wait)
+        pictures, checkpoints = (
+            [_seconds_of(partial(make, step), writer.wait) for step in (1, 2)]
+            for make in (lambda step: grid(progress, {}), checkpointer.save)
+        )
     schedule = experiment.loader.batch_schedule
-    pictures = count_calls(settings.sample_kimg, GRIDS, schedule)
-    return picture * pictures + checkpoint * count_calls(settings.checkpoint_kimg, CHECKPOINTS, schedule)
+    counts = (
+        count_calls(settings.sample_kimg, GRIDS, schedule),
+        count_calls(settings.checkpoint_kimg, CHECKPOINTS, schedule),
+    )
+    return sum(
+        first + next_ones * (count - 1)
+        for (first, next_ones), count in zip((pictures, checkpoints), counts, strict=True)
+        if count
+    )
 
 
 def _seconds_of(*parts: Callable[[], object]) -> float:

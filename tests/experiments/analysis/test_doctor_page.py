@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.experiments.analysis.comparison.conftest import run_maker
-from tests.experiments.analysis.conftest import serious_faults
+from tests.browser import serious_faults
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ RUNS = {
     "--lr-generator 0.1 --checkpoint-kimg 0.02 --keep 3",
     "styled": "--arch stylegan2 --data shapes --image-size 16 --width 2 --z-dim 8 --conditional --steps 3",
     "cycle": "--arch cyclegan --data shapes-styles --image-size 16 --width 2 --steps 3 --lr-generator 0.05",
+    "star": "--arch stargan --data shapes-attributes --image-size 16 --width 2 --steps 2 --lr-generator 0.05",
     "points": "--arch mlp --loss bce --data ring8 --width 4 --steps 2",
 }
 

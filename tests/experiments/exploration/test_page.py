@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import BROWSER, serious_faults
 from tests.conftest import ROOT
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 EXACT = 'img.picture[data-exact="1"]'
 START = "document.querySelector('aside h2') && document.querySelector('img.picture')?.dataset.exact === '1'"
@@ -44,14 +45,15 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(explored, tmp_path_factory):
-    """A server of the tiny runs, of which `gone` may be deleted."""
+    """A server of the tiny runs, of which `gone` may be deleted and `live` may be trained."""
     gone = tmp_path_factory.mktemp("runs") / "gone"
     shutil.copytree(explored / "small", gone)
+    shutil.copytree(explored / "small", gone.with_name("live"))
     names = [explored / name for name in ("small", "styled", "cycle", "points")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     environment.pop("PYTEST_CURRENT_TEST", None)  # by which NiceGUI would take itself to be under test
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *names, gone, *FLAGS],
+        [sys.executable, "-c", PROGRAM, *names, gone, gone.with_name("live"), *FLAGS],
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
         cwd=gone.parent,
         env=environment,
@@ -62,15 +64,6 @@ def server(explored, tmp_path_factory):
         process.terminate()
         _, errors = process.communicate(timeout=30)
         assert "Traceback" not in errors, errors
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -219,6 +212,48 @@ def test_new_scores_appear_and_a_deleted_run_is_a_message(open_tab, server):
     press(tab, "Seed", "ArrowRight")
     shown(tab, "small", "--seed 1")
     assert alert.is_visible()
+
+
+def test_a_run_that_trains_is_followed(open_tab, server, fork):
+    """The newest moment is shown as it comes, an earlier one that was chosen stays."""
+    tab, follower = open_tab(), open_tab(width=400)
+    live = Path(f"/proc/{server.process.pid}/cwd").resolve() / "live"
+    before, _ = shown(tab, "live", "live")
+    pane(tab, "live").get_by_role("slider", name="Time").focus()
+    tab.keyboard.press("Home")
+    chosen, _ = shown(tab, "live", "step-00000010.pt")
+    # It trains until it is interrupted; of its checkpoints it keeps more than come before that.
+    training = fork(f"run --resume {live} --steps 1000000 --keep 500 --track local")
+    state = pane(follower, "live").locator(".pane-head .hint")
+    state.get_by_text("running").wait_for(timeout=60_000)
+    follower.wait_for_function(
+        """before => {
+            const own = document.querySelector('article[aria-label="live"]')
+            return own.querySelector('code').innerText.match(/step-(\\d+)/)?.[1] > before
+                && own.querySelector('img.picture').dataset.exact === '1'
+        }""",
+        arg="00000040",
+        timeout=60_000,
+    )
+    now = bytes_of(follower, pane(follower, "live").locator(EXACT))
+    assert now not in (before, chosen)
+    assert shown(tab, "live", "step-00000010.pt")[0] == chosen
+    training.send_signal(signal.SIGINT)
+    training.wait(60)
+    state.get_by_text("unfinished").wait_for(timeout=30_000)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_people_who_hear_or_type_can_use_it(open_tab, dark):
+    tab = open_tab()
+    tab.emulate_media(color_scheme="dark" if dark else "light")
+    pane(tab, "small").get_by_role("button", name="Nearest real").click()
+    pane(tab, "small").locator(".neighbours figure").nth(5).wait_for(timeout=60_000)
+    tab.get_by_text("Pick by eye").click()
+    tab.get_by_role("button", name="seed 6", exact=True).wait_for()
+    # axe-core takes what stands in a sticky box to stand on the page's ground.
+    tab.add_style_tag(content=".controls { position: static !important }")
+    assert serious_faults(tab) == []
 
 
 def status_of(port, path, **headers):

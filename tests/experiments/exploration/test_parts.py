@@ -19,9 +19,13 @@ from PIL import Image
 import cli
 from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8
+from experiments.data.shapes import CLASSES
+from experiments.data.shapes_attributes import GROUPS
 from experiments.evaluation.sample_sets import data_of_run
 from experiments.exploration import neighbours, server
+from experiments.exploration.controls import shared_class_names
 from experiments.exploration.curves import draw_curves
+from experiments.exploration.generators import Abilities
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.newest_only import NewestOnly
 from experiments.exploration.run_watch import RunWatch, read_curves
@@ -191,15 +195,32 @@ def upload(tmp_path):
     return tmp_path / "my picture.png"
 
 
-def test_translations_are_those_of_their_commands(upload, explored, pool, gans, workplace):
-    opened = pool.open(explored / "cycle")
+@pytest.mark.parametrize(
+    "run, words",
+    [
+        ("cycle", ["A", "B"]),
+        ("star", [f"{group.name}={value}" for group in GROUPS for value in group.values]),
+    ],
+)
+def test_translations_are_those_of_their_commands(run, words, upload, explored, pool, gans, workplace):
+    opened = pool.open(explored / run)
     first, *others = translate_upload(opened, upload.read_bytes(), upload.name)
-    assert first.words == "input" and {each.words for each in others} == set(opened.network.targets)
+    assert first.words == "input" and [each.words for each in others] == words
+    assert len({each.png for each in others}) == len(words), "no two are the same picture"
     (workplace / "my-picture.png").write_bytes(upload.read_bytes())
     for each in others:
         outcome = gans(f"{each.command.removeprefix('gans ')} --device cpu --force")
         assert outcome.status == 0, outcome
         assert (workplace / "translated" / "my-picture.png").read_bytes() == each.png
+
+
+def test_classes_are_named_by_the_data_of_the_run(explored, pool, monkeypatch):
+    opened = pool.open(explored / "styled")
+    assert opened.abilities.classes == tuple(CLASSES)
+    assert pool.open(explored / "small").abilities.classes == ()
+    gone = replace(opened.settings, data="folder:/nowhere")
+    assert Abilities.of(opened.network, gone).classes == tuple(f"class {label}" for label in range(6))
+    assert shared_class_names([("a", "b", "c"), (), ("a", "d")]) == ["a", "class 1", "c"]
 
 
 def test_a_broken_upload_is_named(explored, pool):
@@ -243,7 +264,7 @@ def test_what_cannot_be_explored_is_refused(refused, explored, monkeypatch):
 
 
 def test_a_folder_of_runs_stands_for_its_runs(explored, monkeypatch):
-    assert [path.name for path in server.find_runs([explored])] == ["cycle", "points", "small", "styled"]
+    assert [path.name for path in server.find_runs([explored])] == ["cycle", "points", "small", "star", "styled"]
     monkeypatch.setattr(server, "MOST_RUNS", 3)
     with pytest.raises(UsageError, match="do not fit"):
         server.find_runs([explored])
