@@ -45,11 +45,15 @@ PARTS = {
         "peers.py --losses wgan-gp --sizes 32", "--rounds 4 --cycles 1", "--rounds 12 --cycles 2"
     ),
     "wgan-gp-64": Part("peers.py --losses wgan-gp --sizes 64", None, "--rounds 8 --cycles 1"),
-    "stylegan2": Part("peers.py --losses stylegan2 --sizes 32 --cycles 1", "--rounds 2 --loops stylegan2-ada", "--rounds 8"),
+    "stylegan2": Part(
+        "peers.py --losses stylegan2 --sizes 32 --cycles 1", "--rounds 2 --loops stylegan2-ada", "--rounds 8"
+    ),
     "stylegan2-64": Part("peers.py --losses stylegan2 --sizes 64 --cycles 1", None, "--rounds 4"),
     "processes": Part("peers.py --processes --losses bce,wgan-gp --sizes 32", None, "--turns 4"),
     "laboratory": Part("overhead.py", "--rounds 4 --steps 5", "--rounds 12 --steps 20"),
-    "evaluation": Part("evaluation.py", f"--rounds 1 --with-goal --row {' --row '.join(ROWS)}", "--rounds 5", FIDELITY),
+    "evaluation": Part(
+        "evaluation.py", f"--rounds 1 --with-goal --row {' --row '.join(ROWS)}", "--rounds 5", FIDELITY
+    ),
     "fid-command": Part("fid_command.py", "--rounds 1 --images 16 --row pytorch-fid", "--rounds 3", FIDELITY),
     "growth": Part("growth.py", "--parts size,lines", "--full"),
 }

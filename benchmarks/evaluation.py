@@ -244,7 +244,9 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--row", choices=ROWS, action="append", help="only this comparison; repeatable")
-    parser.add_argument("--with-goal", action="store_true", help="only against those for whom there is a goal")
+    parser.add_argument(
+        "--with-goal", action="store_true", help="only against those for whom there is a goal"
+    )
     options = parser.parse_args()
     print_titles(options.rounds)
     rows = ((name, ROWS[name]()) for name in options.row or ROWS)

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from tests.experiments.analysis.comparison.conftest import run_maker
 from tests.browser import serious_faults
+from tests.experiments.analysis.comparison.conftest import run_maker
 
 
 @pytest.fixture

@@ -264,7 +264,13 @@ def test_what_cannot_be_explored_is_refused(refused, explored, monkeypatch):
 
 
 def test_a_folder_of_runs_stands_for_its_runs(explored, monkeypatch):
-    assert [path.name for path in server.find_runs([explored])] == ["cycle", "points", "small", "star", "styled"]
+    assert [path.name for path in server.find_runs([explored])] == [
+        "cycle",
+        "points",
+        "small",
+        "star",
+        "styled",
+    ]
     monkeypatch.setattr(server, "MOST_RUNS", 3)
     with pytest.raises(UsageError, match="do not fit"):
         server.find_runs([explored])

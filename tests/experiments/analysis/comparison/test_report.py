@@ -13,8 +13,8 @@ from experiments.analysis.comparison.html_report import render_report, short_nam
 from experiments.analysis.comparison.read import read_records
 from experiments.analysis.comparison.terminal_table import compare
 from experiments.analysis.page.document import write_page
-from tests.experiments.analysis.comparison.conftest import run_maker
 from tests.browser import serious_faults
+from tests.experiments.analysis.comparison.conftest import run_maker
 
 FD = "fd-random-vgg"
 SCORES = {"bce": (30.0, 31.0, 32.5), "wgan-gp": (60.0, 61.0), "hinge": (33.0, 29.0, 36.0)}
