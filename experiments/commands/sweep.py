@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from experiments.sweeps.search_space import Sweep, SweepRun
 
 MOST_THREADS = 2**16  # of a run; more in a file are no number that this program has written
-MOST_SWEEP_BYTES = 2**16  # of sweep.json
+SWEEP_FILE = "sweep.json"
+MOST_SWEEP_BYTES = 2**16  # of that file
 ENGINES = ("local", "ray")
 
 
@@ -97,7 +98,11 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     lengths = check_sweep_runs(context, known, flags["skip_impossible"], asked)
     sweep_runs = [sweep_run for sweep_run in known if sweep_run.name in lengths]
     if dry_run:
+        check_sweep_folder(out)
         print_members(plan, sweep_runs, as_json)
+        if not plan.is_tpe:
+            total = sum(lengths.values())
+            log.info(f"{len(lengths)} runs, {total:,.4g} kimg in all; gans plan tells the time of one")
         return
     engine = make_engine(flags, out, plan)
     from experiments.runs.folder import lock_folder
@@ -147,14 +152,24 @@ def make_engine(flags: SettingValues, out: Path, plan: "Sweep") -> "Engine":
     return LocalEngine(jobs, threads_of_sweep(out, jobs * processes), gpus)
 
 
+def check_sweep_folder(out: Path) -> None:
+    """Checks that a folder is that of a sweep, or free for one. Raises UsageError otherwise."""
+    from experiments.core.files import is_leftover
+
+    if (out / SWEEP_FILE).is_file() or not out.exists():
+        return
+    if not out.is_dir() or not all(is_leftover(entry.name) for entry in out.iterdir()):
+        raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
+
+
 def threads_of_sweep(out: Path, jobs: int) -> int:
     """Number of threads of each run, which `sweep.json` keeps.
 
     Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
     """
-    from experiments.core.files import is_leftover, parse_json, read_regular_file, write_atomically
+    from experiments.core.files import parse_json, read_regular_file, write_atomically
 
-    file = out / "sweep.json"
+    file = out / SWEEP_FILE
     try:
         kept = parse_json(read_regular_file(file, MOST_SWEEP_BYTES))["threads"]
         if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
@@ -169,8 +184,7 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
     from experiments.sweeps.engines import threads_per_job
 
     threads = threads_per_job(jobs)
-    if out.exists() and (not out.is_dir() or not all(is_leftover(entry.name) for entry in out.iterdir())):
-        raise UsageError(f"{out} is not the folder of a sweep and not empty; take another --out")
+    check_sweep_folder(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(file, json.dumps({"format": 1, "threads": threads}).encode())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from experiments.commands.completion import files_or, names_of
-from experiments.commands.options import collect_settings
+from experiments.commands.options import collect_settings, read_options
+from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import Settings
@@ -154,7 +155,11 @@ def read_sweep(flags: SettingValues) -> "Sweep":
     check_choice_of_best(flags, search, bool(ranges))
     words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
     choices = {name: read_choices(name, text) for name, text in words.items() if text}
+    base, strengths = collect_settings(flags)
+    evaluates_on_the_way = base.get("evaluate_kimg") is not None
     for text in flags["sets_of"]:
+        if is_of_evaluation(text) and not evaluates_on_the_way:
+            continue
         name, equals, values = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: give SETTING=VALUE,…")
@@ -162,11 +167,10 @@ def read_sweep(flags: SettingValues) -> "Sweep":
         if own in (*choices, *ranges, "seed"):
             raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
         choices[own] = read_choices(own, values)
-    base, strengths = collect_settings(flags)
     first = base.pop("seed", 0)
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
-    if base.get("evaluate_kimg") is None:  # then these say how runs are evaluated at their end
+    if not evaluates_on_the_way:  # then these say how runs are evaluated at their end
         for name in ("evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"):
             base.pop(name, None)
     file = read_config(flags["config"]) if flags["config"] else {}
@@ -234,4 +238,14 @@ def evaluation_of(flags: SettingValues) -> "Evaluation":
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
     count = count if flags["evaluates"] else 0
-    return Evaluation(flags["evaluate_metrics"] or (), count, flags["extractor"], flags["evaluate_reference"])
+    options = read_options(filter(is_of_evaluation, flags["sets_of"]))
+    if flags["evaluate_kimg"] is not None:  # with several values they are settings that vary
+        options = {key: value for key, value in options.items() if "," not in value}
+    metrics, reference = flags["evaluate_metrics"] or (), flags["evaluate_reference"]
+    return Evaluation(metrics, count, flags["extractor"], reference, options)
+
+
+def is_of_evaluation(text: str) -> bool:
+    """Whether words `KEY=VALUE` set an option of a metric or of the feature extractor."""
+    prefix, dot, _ = text.partition("=")[0].partition(".")
+    return bool(dot) and (prefix == "extractor" or prefix in registry.names("metric"))

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from experiments.analysis.comparison.score_choice import ScoreValue, resolve_metric_name
+from experiments.analysis.comparison.score_choice import SAME_KIMG, ScoreValue, resolve_metric_name
 from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
@@ -28,13 +28,14 @@ def check_sweep_runs(
     that cannot be computed: all of that would else be found after the training.
     """
     possible: dict[str, float] = {}
-    faults, judged = {}, set()
+    faults, judged, slack = {}, set(), 0.0
     for sweep_run in sweep_runs:
         try:
             spec, length = resolve_sweep_run(context, sweep_run)
             check_other_settings(context, sweep_run, spec)
             possible[sweep_run.name] = length
             settings = spec.settings
+            slack = max(slack, settings.batch_size * settings.n_critic / 1000, SAME_KIMG * length)
             kind = (settings.arch, settings.data, settings.image_size, settings.channels)
         except UsageError as error:
             faults[sweep_run.name] = str(error)
@@ -49,7 +50,19 @@ def check_sweep_runs(
             f"{len(faults)} of {len(sweep_runs)} sweep runs are impossible, and none was started; "
             "change the settings" + ("" if not possible else ", or leave these out with --skip-impossible")
         )
+    if context.evaluation.count and not context.evaluates_on_the_way:
+        warn_of_other_lengths(possible, slack)
     return possible
+
+
+def warn_of_other_lengths(lengths: Mapping[str, float], slack: float) -> None:
+    """Warns that runs whose lengths differ by more than `slack` in kimg will not be compared."""
+    shortest, longest = (pick(lengths, key=lengths.__getitem__) for pick in (min, max))
+    if lengths[longest] - lengths[shortest] > slack:
+        log.warning(
+            f"{shortest} trains for {lengths[shortest]:g} kimg and {longest} for {lengths[longest]:g}: "
+            "scores are compared at equal kimg alone, so these will not be; give the length as --kimg"
+        )
 
 
 def resolve_sweep_run(context: SweepContext, sweep_run: SweepRun) -> tuple[RunSpec, float]:

@@ -29,6 +29,7 @@ class SweepProgress:
         self.console = Console(stderr=True)
         self.states: dict[str, str] = {}
         self.ended: dict[str, str] = {}  # last progress of the runs that have ended
+        self.evaluated: set[str] = set()  # runs whose evaluation was told of
         self.live = Live(console=self.console, auto_refresh=False, transient=False, redirect_stdout=False)
         self._drawn = 0.0
 
@@ -57,6 +58,10 @@ class SweepProgress:
             return
         for name, state in changed.items():
             log.info(f"{name}: {state}" + (f" ({last})" if (last := self.progress(name)) else ""))
+        for name in states:
+            if name not in self.evaluated | changed.keys() and self._is_evaluated_now(name):
+                self.evaluated.add(name)
+                log.info(f"{name}: {self.progress(name)}")
 
     def table(self) -> Table:
         """Table of the sweep runs: name, state and progress, those at work first."""
@@ -89,6 +94,10 @@ class SweepProgress:
             self.ended[name] = self._read(name)
         return self.ended[name]
 
+    def _is_evaluated_now(self, name: str) -> bool:
+        """Whether a run has ended its training, and is at work all the same."""
+        return self.states[name] == "running" and RunFolder(self.out / name).generator_file.exists()
+
     def _read(self, name: str) -> str:
         """Progress of a sweep run in words, read from its scores."""
         lines = RunFolder(self.out / name).scores()
@@ -97,4 +106,6 @@ class SweepProgress:
         metrics = {key: value for line in lines for key, value in line.items() if key.startswith("metric/")}
         first = next(iter(metrics.items()), None)
         kimg = next((line["kimg"] for line in reversed(lines) if line.get("kimg") is not None), 0.0)
+        if self._is_evaluated_now(name):
+            return f"{kimg:g} kimg, evaluating"
         return f"{kimg:g} kimg" + (f", {first[0].removeprefix('metric/')} {first[1]:.4g}" if first else "")

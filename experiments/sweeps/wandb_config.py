@@ -35,6 +35,7 @@ def wandb_config(
         base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
         base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}
         base |= {"evaluate_reference": evaluation.reference} if evaluation.reference else {}
+        base |= evaluation.options
     parameters: dict[str, Any] = dict(_fixed(name, value) for name, value in base.items())
     if file is not None:
         parameters["config"] = {"value": str(file)}

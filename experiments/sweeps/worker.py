@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,14 @@ class Evaluation:
         count: largest number of samples on each side; 0: no evaluation.
         extractor: the feature extractor; None for the usual one of the data.
         reference: real samples to compare with: train, held-out or both; None for the usual ones.
+        options: of the metrics and of the extractor, by key (`kid.subset_size`).
     """
 
     metrics: tuple[str, ...] = ()
     count: int = 5000
     extractor: str | None = None
     reference: str | None = None
+    options: SettingValues = field(default_factory=dict)
 
     def evaluator(self, device: str) -> "Evaluator":
         """Builds the evaluator, on this device."""
@@ -55,11 +57,14 @@ class Evaluation:
         from experiments.evaluation.features import ExtractorOptions
         from experiments.evaluation.protocols import ReferenceChoice
 
-        options = ExtractorOptions(self.extractor, device=device)
+        extraction = ExtractorOptions(self.extractor, device=device)
         choice = ReferenceChoice(self.reference)
-        return Evaluator(
-            options, self.metrics, self.count, 0, lambda name, total: lambda count: None, choice=choice
-        )
+        return Evaluator(extraction, self.metrics, self.count, 0, _silent, self.options, choice)
+
+
+def _silent(name: str, total: int) -> Callable[[int], None]:
+    """Tells nobody how far an extraction is: the log of a sweep run has the lines of its steps."""
+    return lambda count: None
 
 
 @dataclass(frozen=True)

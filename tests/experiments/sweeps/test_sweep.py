@@ -10,6 +10,7 @@ import pytest
 from experiments.analysis.comparison.read import read_record
 from experiments.commands import sweep
 from experiments.runs.folder import RunFolder, lock_folder, run_folders
+from experiments.runs.scores import read_evaluation_scores
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import describe_end
 from experiments.sweeps.stages import successive_halving
@@ -141,6 +142,62 @@ def test_a_sweep_that_was_killed_in_its_first_file_begins_again(gans, here, tmp_
     (tmp_path / "s" / ".sweep.json.1a52946c.partial").write_text('{"form')
     assert gans(f"sweep {POINTS} --steps 2 --seeds 1 --jobs 1 --out s").status == 0
     assert not [*(tmp_path / "s").glob(".*.partial")] and len(run_folders(tmp_path / "s")) == 1
+
+
+def test_runs_of_other_lengths_are_told_before_they_train(gans):
+    """Of a number of steps, losses with more updates of the critic see more images."""
+    line = f"sweep {POINTS} --loss bce,wgan-gp --seeds 1 --dry-run"
+    told = gans(f"{line} --steps 8").err
+    assert "bce-seed-0 trains for 0.128 kimg and wgan-gp-seed-0 for 0.64" in told and "--kimg" in told
+    for equal in (
+        "--kimg 2",
+        "--steps 8 --set n_critic=2",
+        "--steps 8 --no-evaluate",
+        "--steps 8 --evaluate-kimg 1",
+    ):
+        assert "compared" not in gans(f"{line} {equal}").err
+
+
+def test_the_remedy_of_a_metric_that_needs_more_images_works(gans, here, pictures, tmp_path):
+    """Options of metrics are those of the evaluation at the end, also where nothing is scored on the way."""
+    line = (
+        "sweep --arch dcgan --loss bce --data folder:pictures --image-size 8 --fit crop --width 2 --seeds 1"
+    )
+    line += (
+        " --steps 2 --batch-size 4 --track local --extractor random-vgg --evaluate-metrics fid,kid --jobs 1"
+    )
+    asked = gans(f"{line} --out cut")
+    assert asked.status == 2 and "--set kid.subset_size=12" in asked.err, asked.err
+    done = gans(f"{line} --set kid.subset_size=12 --out cut")
+    assert done.status == 0, done.err
+    (run,) = run_folders(tmp_path / "cut")
+    ((_, scores),) = read_evaluation_scores(run)
+    assert scores["kid"]["options"]["subset_size"] == 12
+    assert "evaluating 5,000 samples against 12 training images" in done.err
+
+
+def test_an_evaluation_is_shown_while_it_lasts(tmp_path, caplog):
+    """It may take longer than the training, and nothing else says that the run is at work."""
+    run = RunFolder(tmp_path / "a")
+    run.path.mkdir()
+    run.scores_file.write_text(json.dumps({"step": 1, "kimg": 2.0}) + "\n")
+    caplog.set_level("INFO", logger="gans")
+    with SweepProgress(tmp_path) as board:
+        board.show({"a": "running"})
+        run.generator_file.touch()
+        for _ in range(3):
+            board.show({"a": "running"})
+        board.show({"a": "done"})
+    assert caplog.messages == ["a: running (2 kimg)", "a: 2 kimg, evaluating", "a: done (2 kimg)"]
+
+
+def test_dry_run_looks_at_the_folder(gans, tmp_path):
+    (tmp_path / "losses").mkdir()
+    line = f"sweep {TINY} --loss bce --dry-run --out losses"
+    assert gans(line).status == 0
+    (tmp_path / "losses" / "bce.py").touch()
+    refused = gans(line)
+    assert refused.status == 2 and "losses is not the folder of a sweep" in refused.err
 
 
 def test_dry_run_lists_members(gans):
