@@ -34,6 +34,7 @@ from experiments.training.metric_logging import (
     check_pending,
 )
 from experiments.training.micro_batches import choose_micro_batch_size, describe_lack_of_memory
+from experiments.training.native_size import remark_on_native_size
 from experiments.training.progress import ProgressLine
 from experiments.training.rollback import RollbackRequest, roll_back
 from experiments.training.sample_grids import SampleGrid
@@ -95,6 +96,8 @@ class Trainer:
             choose_micro_batch_size(self.experiment)
         from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed)))
         self._log_remarks()
+        if self.start == 0:
+            self._log_native_size()
         try:
             with self._advice_on_memory():
                 self._train_with_rollbacks()
@@ -255,6 +258,13 @@ class Trainer:
             if remark not in self._logged_remarks:
                 log.info(f"data {self.settings.data}: {remark}")
         self._logged_remarks = remarks
+
+    def _log_native_size(self) -> None:
+        """Logs that all images are larger than the size that a recipe brings, where that is so."""
+        loader = self.experiment.loader
+        sets = [loader.data] if loader.sources is None else [loader.sources.data, loader.data]
+        if remark := remark_on_native_size(self.experiment.spec, sets):
+            log.info(f"data {self.settings.data}: {remark}")
 
     def _restore(self, state: StateDict | None, changed: Sequence[str], force: bool) -> None:
         """Restores the newest good checkpoint, if there is one.

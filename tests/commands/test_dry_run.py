@@ -42,7 +42,7 @@ def test_dry_run_through_a_pipe_keeps_a_setting_on_a_line(gans: Gans, workplace:
     found = [line.split()[0] for line in shown.splitlines() if line.strip()]
     options = ["data.depth", "data.range", *OPTIONS_OF_ALL]
     assert [name for name in found if is_setting(name)] == [*FIELDS, *options]
-    assert len(found) == len(FIELDS) + len(options) + 5, "a heading, the settings, and four sizes"
+    assert len(found) == len(FIELDS) + len(options) + 6, "a heading, the settings, four sizes, and the images"
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])

@@ -16,6 +16,7 @@ from tests.conftest import ARCHITECTURES
 from tests.gans.published_presets import TABLE, Row
 
 
+@pytest.mark.usefixtures("all_shapes")  # batches may be larger than the sets of tests
 @pytest.mark.parametrize("published", TABLE, ids=lambda row: f"{row.arch}-{row.preset}-{row.flags}")
 def test_dry_run_shows_the_published_values(published: Row) -> None:
     """The embedded shapes have 6 classes, where the papers' labelled data have 10 and 1000."""

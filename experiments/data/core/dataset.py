@@ -6,7 +6,7 @@ can be a function of (seed, epoch) and any step is reached without replaying.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -40,6 +40,8 @@ class DataSet(ABC):
             are drawn from, if their modes can be told apart.
         attributes: attributes of every sample beside its class; None without attributes.
         units: of images beyond 8 bits: which of their values become −1 and 1; None for 8 bits and for points.
+        native_sizes: number of files by the (height, width) of their images before these were resized, evenly
+            spread over the set where it is large; None where that is not known.
         remarks: remarks for the user on how the set was read, a line each.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
@@ -51,6 +53,7 @@ class DataSet(ABC):
     mixture: tuple[Tensor, float] | None = None
     attributes: Attributes | None = None
     units: PixelUnits | None = None
+    native_sizes: Mapping[tuple[int, int], int] | None = None
     remarks: tuple[str, ...] = ()
     on_demand: bool = False
 
@@ -117,6 +120,7 @@ def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> In
             samples[part[0] : part[-1] + 1] = data.fetch(part)
     held = InMemoryData(samples, data.labels, data.classes)
     held.attributes, held.remarks, held.units = data.attributes, data.remarks, data.units
+    held.native_sizes = data.native_sizes
     return held
 
 

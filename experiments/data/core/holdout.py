@@ -99,7 +99,7 @@ def _copy_description(whole: DataSet, part: DataSet, indices: Tensor) -> None:
     part.labels = None if whole.labels is None else whole.labels[indices]
     part.attributes = None if whole.attributes is None else whole.attributes.at(indices)
     part.classes, part.channel_classes = whole.classes, whole.channel_classes
-    part.mixture, part.remarks = whole.mixture, whole.remarks
+    part.mixture, part.remarks, part.native_sizes = whole.mixture, whole.remarks, whole.native_sizes
 
 
 def take_part(whole: DataSet, indices: Tensor, others: Tensor) -> DataSet:

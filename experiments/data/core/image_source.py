@@ -2,6 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -250,7 +251,7 @@ class StoredImageSource(Source, ABC):
         shows_pairs: bool = False,
         message_prefix: str = "",
     ) -> Survey:
-        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off.
+        """Adds remarks to `data`, opened from `names`, on what it mixes and what is cut off, and its sizes.
 
         Args:
             shows_pairs: whether each file shows a pair of images side by side, of which `data` has one.
@@ -260,7 +261,10 @@ class StoredImageSource(Source, ABC):
         """
         survey = self._survey(names)
         if shows_pairs and survey.first:
-            survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
+            halves = Counter({(height, width // 2): count for (height, width), count in survey.sizes.items()})
+            first = survey.first._replace(width=survey.first.width // 2)
+            survey = survey._replace(first=first, sizes=halves)
+        data.native_sizes = survey.sizes
         channels, height, width = data.sample_shape
         store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)
         if store.holds_arrays:

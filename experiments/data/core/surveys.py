@@ -25,10 +25,12 @@ class Survey(NamedTuple):
     Attributes:
         first: of the first image; None where none can be read.
         kinds: number of images by their channels.
+        sizes: number of images by their (height, width).
     """
 
     first: Header | None
     kinds: Counter[int]
+    sizes: Counter[tuple[int, int]]
 
 
 def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey:
@@ -39,18 +41,18 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey
     """
     first = first_header(store, names, skip_bad)
     if first is None:
-        return Survey(None, Counter())
+        return Survey(None, Counter(), Counter())
 
-    def channels_of(name: str) -> int | None:
+    def header_of(name: str) -> Header | None:
         try:
-            return read_header(store, name).channels
+            return read_header(store, name)
         except UnreadableError:
             return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(channels_of, names[:: -(-len(names) // MOST_FILES)]))
-    kinds = Counter(channels for channels in found if channels is not None)
-    return Survey(first, kinds)
+        found = list(pool.map(header_of, names[:: -(-len(names) // MOST_FILES)]))
+    headers = [header for header in found if header is not None]
+    return Survey(first, Counter(each.channels for each in headers), Counter(each[:2] for each in headers))
 
 
 def native_of(survey: Survey) -> Native:

@@ -17,6 +17,7 @@ from experiments.training.memory_estimate import (
     build_without_memory,
     count_parameters,
 )
+from experiments.training.native_size import remark_on_native_size
 from experiments.training.plan.disk import DiskSpace, checkpoint_bytes, estimate_disk_space
 from experiments.training.plan.limits import LargestSizes, kimg_in, largest_sizes
 from experiments.training.plan.memory import ProcessMemory, estimate_process_memory, resident_memory
@@ -64,6 +65,7 @@ class RunPlan:
         kimg_in_hours: length that ends within the hours.
         seeds: of each of two settings; infinity for more than 10,000.
         data: data of the run; None where they are not there yet.
+        remarks: remarks on the data that the run would log.
     """
 
     request: PlanRequest
@@ -80,6 +82,7 @@ class RunPlan:
     penalty_weights: PenaltyWeights | None = None
     seeds: float | None = None
     data: DataSet | Domains | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
@@ -97,7 +100,8 @@ def make_plan(spec: RunSpec, request: PlanRequest) -> RunPlan:
     game, batches = build_without_memory(settings)
     sizes = count_parameters(game, batches)
     memory, unknown = _or_unknown(lambda: memory_of(settings, (game, batches)))
-    plan = RunPlan(request, settings, sizes, memory=memory, unknown=unknown, data=data)
+    remarks = _remarks_on(data, spec)
+    plan = RunPlan(request, settings, sizes, memory=memory, unknown=unknown, data=data, remarks=remarks)
     if request.sizes_only or data is None:
         return plan
     if not unknown:
@@ -148,11 +152,20 @@ def _with_time(plan: RunPlan, spec: RunSpec) -> RunPlan:
 
 
 def _open_data_if_there(settings: Settings) -> DataSet | Domains | None:
-    """Opens the data of a run; None where the run would refuse it, as data that is not there yet."""
+    """Opens the data of a run; None where it cannot be fetched now. Raises UsageError as the run would."""
     try:
         return open_data(settings)[0]
-    except (UsageError, RunError):
+    except RunError:
         return None
+
+
+def _remarks_on(data: DataSet | Domains | None, spec: RunSpec) -> tuple[str, ...]:
+    """Remarks on the data, in the order of the run's log."""
+    if data is None:
+        return ()
+    sets = [data.a, data.b] if isinstance(data, Domains) else [data]
+    of_size = remark_on_native_size(spec, sets)
+    return (*(remark for each in sets for remark in each.remarks), *([of_size] if of_size else []))
 
 
 def _or_unknown(work: Callable[[], Result]) -> tuple[Result | None, str]:

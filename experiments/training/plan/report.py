@@ -5,12 +5,10 @@ from typing import Any
 
 from experiments.config.resolve import RunSpec
 from experiments.core.value_format import format_value
-from experiments.data.core.dataset import DataSet
+from experiments.training.plan.data_report import describe_classes, describe_data
 from experiments.training.plan.plan import FEWEST_SEEDS, PlanRequest, RunPlan, make_plan
 
 MIB = 2**20
-NAMED_CLASSES = 3  # at each end, the most and the least frequent ones
-UNBALANCED = 2.0  # times as many images in the largest class as in the smallest: worth a word
 
 
 def describe_dry_run(spec: RunSpec) -> str:
@@ -26,12 +24,12 @@ def describe_dry_run(spec: RunSpec) -> str:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
     plan = make_plan(spec, PlanRequest(sizes_only=True))
-    return "\n".join([*lines, "", *_describe_sizes(plan), *_describe_classes(plan)])
+    return "\n".join([*lines, "", *_describe_sizes(plan), *describe_data(plan), *describe_classes(plan)])
 
 
 def describe(plan: RunPlan) -> list[str]:
     """Describes a plan in lines."""
-    lines = [*_describe_sizes(plan), *_describe_work(plan), *_describe_limits(plan)]
+    lines = [*_describe_sizes(plan), *describe_data(plan), *_describe_work(plan), *_describe_limits(plan)]
     if plan.penalty_weights is not None:
         shown = ", ".join(f"{weight:.3g}" for weight in plan.penalty_weights.weights)
         lines.append(f"{'γ to try':<12}{shown}: {plan.penalty_weights.reason}")
@@ -53,25 +51,6 @@ def _describe_sizes(plan: RunPlan) -> list[str]:
         *lines,
         f"memory      {plan.memory.total / MIB:>12,.0f} MiB on {plan.memory.on}, about: {parts}",
     ]
-
-
-def _describe_classes(plan: RunPlan) -> list[str]:
-    """Shares of the most and the least frequent labels in the data; nothing without labels."""
-    data = plan.data
-    if not isinstance(data, DataSet) or data.labels is None or len(data.classes) < 2:
-        return []
-    counts = data.labels.bincount(minlength=len(data.classes)).tolist()
-    order = sorted(range(len(counts)), key=lambda each: -counts[each])
-
-    def describe(label: int) -> str:
-        return f"{data.classes[label]} {counts[label]:,} ({counts[label] / len(data):.2g})"
-
-    shown = [order] if len(order) <= 2 * NAMED_CLASSES else [order[:NAMED_CLASSES], order[-NAMED_CLASSES:]]
-    words = " … ".join(", ".join(map(describe, part)) for part in shown)
-    balance = "; shown equally often" if plan.settings.class_balance else ""
-    if not balance and counts[order[0]] >= UNBALANCED * max(1, counts[order[-1]]):
-        balance = "; --class-balance shows them equally often"
-    return [f"labels      {len(counts):>12,} by their images (share): {words}{balance}"]
 
 
 def _describe_work(plan: RunPlan) -> list[str]:

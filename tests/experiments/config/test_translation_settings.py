@@ -137,7 +137,7 @@ def test_refused_before_anything_is_read(
 
 
 def test_refused_for_what_the_data_is(refused: Refused, workplace: Path) -> None:
-    """Sets that are no pairs; fewer images of A than in a batch, which a dry run does not count."""
+    """Sets that are no pairs; fewer images of A than in a batch."""
     small = "--image-size 8 --width 2 --batch-size 4 --steps 1 --out run"
     no_pairs = "run --arch pix2pix --data"
     for dry in ("", " --dry-run"):
@@ -146,8 +146,8 @@ def test_refused_for_what_the_data_is(refused: Refused, workplace: Path) -> None
         (workplace / "sets" / folder).mkdir(parents=True)
         for number in range(count):
             Image.new("RGB", (8, 8)).save(workplace / "sets" / folder / f"{folder}{number}.png")
-    refused(2, ("3 samples", "--batch-size 3"), f"run --arch cyclegan --data folder:sets {small}")
     for dry in ("", " --dry-run"):
+        refused(2, ("3 samples", "--batch-size 3"), f"run --arch cyclegan --data folder:sets {small}{dry}")
         refused(2, ("without a partner of the same name",), f"{no_pairs} folder:sets {small}{dry}")
     assert not Path("run/checkpoints").exists()
 
