@@ -1,4 +1,4 @@
-# make run     set up and train; other arguments: make run ARGS="--arch mlp --loss wgan-gp"
+# make run     set up and train; other arguments instead: make run ARGS="--arch dcgan --loss wgan-gp --kimg 4"
 # make test    set up and test
 # make check   format, lint, types and spelling, without changing anything
 # make house   the numbers of the layout: rooms, floors, circles, …
@@ -70,7 +70,8 @@ soak: $(VENV)/ready
 $(VENV)/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --editable ".[dev]"
+	@echo "sets up $(VENV): two to five minutes with a normal connection, most of them for PyTorch"
+	$(VENV)/bin/python -m pip install --progress-bar off --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
 clean:

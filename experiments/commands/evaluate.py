@@ -114,7 +114,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
     """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz).
 
     \b
-    gans fid photos/ samples/
+    gans fid folder:photos folder:samples --fit crop
     gans fid fashion-mnist runs/mine --extractor random-vgg
     """
     from experiments.evaluation.distance import distance
