@@ -11,6 +11,7 @@ from experiments.core.console import describe_seconds
 from experiments.core.errors import UsageError
 from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject
+from experiments.core.paths import require_path
 from experiments.core.settings import Settings, flag
 from experiments.core.value_format import format_value
 from experiments.runs.checkpoint import load_checkpoint, step_of
@@ -52,8 +53,7 @@ def describe_path(path: Path) -> Description:
     if path.is_dir():
         folder = RunFolder(path)
         return describe_run(folder) if folder.has_begun else _describe_sweep(path)
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; gans info takes a run folder or a file of weights")
+    require_path(path, "a run folder or a file of weights")
     if path.suffix == ".pt" and RunFolder(path.absolute().parent.parent).exists:
         return _describe_checkpoint(path)
     for role in ("generator", "critic"):
