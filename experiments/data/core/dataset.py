@@ -41,6 +41,7 @@ class DataSet(ABC):
         attributes: attributes of every sample beside its class; None without attributes.
         units: of images beyond 8 bits: which of their values become −1 and 1; None for 8 bits and for points.
         remarks: remarks for the user on how the set was read, a line each.
+        unreadable: names of files that were left out because they cannot be read.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
 
@@ -52,6 +53,7 @@ class DataSet(ABC):
     attributes: Attributes | None = None
     units: PixelUnits | None = None
     remarks: tuple[str, ...] = ()
+    unreadable: Sequence[str] = ()
     on_demand: bool = False
 
     @property
@@ -103,6 +105,10 @@ class KnownChanges(DataSet, ABC):
 
 class NoHeldOutDataError(ValueError):
     """Error of a source that holds no samples out from training; its message says how to add some."""
+
+
+class TooFewHeldOutError(NoHeldOutDataError):
+    """Error of a source that holds fewer samples out than a score needs; its message says how many do."""
 
 
 def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> InMemoryData:

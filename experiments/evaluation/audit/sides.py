@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
 from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.data.core.holdout import USUAL_SHARE, least_share
 from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
@@ -92,14 +94,33 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
     except NoHeldOutDataError as error:
         raise UsageError(
             f"an audit needs images that training has not seen, and data {settings.data} holds none out "
-            f"({error}); or train anew with gans run --holdout 0.1"
+            f"({error}); {_describe_remedy(candidate, training, held_out_count=None)}"
         ) from error
     if len(held_out) < LEAST_HELD_OUT:
         raise UsageError(
             f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {settings.data} has "
-            f"{len(held_out)}; hold more out: train anew with a larger share: gans run --holdout 0.5"
+            f"{len(held_out)}; {_describe_remedy(candidate, training, len(held_out))}"
         )
     return training, held_out
+
+
+def _describe_remedy(candidate: Candidate, training: DataSamples, held_out_count: int | None) -> str:
+    """Describes how to come to enough held-out images, or what to do where there are too few images for it.
+
+    Args:
+        held_out_count: images that are held out, by `--holdout` or by the data itself; None for unknown.
+    """
+    own, count = candidate.settings.holdout, len(training.data)
+    if own is not None:  # else a share would be one of the training images alone
+        count += round(count * own / (1 - own)) if held_out_count is None else held_out_count
+    share = least_share(count, LEAST_HELD_OUT)
+    if share is None:
+        return (
+            f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
+            f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
+            "--metrics authenticity, the share of samples that are no copies"
+        )
+    return f"train anew with gans run --holdout {max(USUAL_SHARE, share):g}"
 
 
 def open_sides(
