@@ -90,9 +90,13 @@ def describe_run(folder: RunFolder) -> Description:
 
 def _progress(folder: RunFolder, lines: Sequence[JsonObject]) -> str:
     """State of a run, and how long it was trained."""
+    saved = max(map(step_of, folder.checkpoints().paths()), default=0)
     if not lines:
-        return folder.state
-    words = f"{folder.state}, step {lines[-1]['step']:,}, {lines[-1].get('kimg', 0.0):,.1f} kimg"
+        return f"{folder.state}, step {saved:,}" if saved else folder.state
+    scored, kimg = lines[-1]["step"], f"{lines[-1].get('kimg', 0.0):,.1f} kimg"
+    words = f"{folder.state}, step {scored:,}, {kimg}"
+    if saved > scored:  # an interrupted run saves a checkpoint, and no scores
+        words = f"{folder.state}, step {saved:,}, scores to step {scored:,}, {kimg}"
     seconds = next((line["seconds"] for line in reversed(lines) if "seconds" in line), None)
     return f"{words}, {describe_seconds(seconds)} of training" if isinstance(seconds, float) else words
 
