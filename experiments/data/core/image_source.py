@@ -259,8 +259,10 @@ class StoredImageSource(Source, ABC):
         Returns the survey of their headers.
         """
         survey = self._survey(names)
+        if data.unreadable:
+            survey = survey.without(set(data.unreadable))
         if shows_pairs and survey.first:
-            survey = survey._replace(first=survey.first._replace(width=survey.first.width // 2))
+            survey = survey.halved()
         channels, height, width = data.sample_shape
         store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)
         if store.holds_arrays:
