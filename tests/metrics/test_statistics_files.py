@@ -136,7 +136,7 @@ def refused(path: Path, problem: str) -> None:
     with pytest.raises(ValueError) as failure:
         Statistics.load(path)
     line = str(failure.value)
-    assert line.startswith(f"statistics {path}: ")
+    assert line.startswith(f"statistics {path}")
     assert problem in line
     assert "give a .npz with mu (D,) and sigma (D, D)" in line
     assert "\n" not in line

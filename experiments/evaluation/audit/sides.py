@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
-from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.data.core.dataset import NoHeldOutDataError, TooFewHeldOutError
 from experiments.data.core.holdout import USUAL_SHARE, least_share
 from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
@@ -91,36 +91,40 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
         raise UsageError(f"an audit compares images, and {settings.data} is points; see gans evaluate RUN")
     try:
         held_out = data_of_run(settings, 2 * MOST_QUERIES, seed, held_out=True)
+    except TooFewHeldOutError as error:
+        assert settings.holdout is not None
+        number = round(len(training.data) * settings.holdout / (1 - settings.holdout))
+        raise UsageError(_describe_too_few(candidate, training, number)) from error
     except NoHeldOutDataError as error:
         raise UsageError(
             f"an audit needs images that training has not seen, and data {settings.data} holds none out "
-            f"({error}); {_describe_remedy(candidate, training, held_out_count=None)}"
+            f"({error}); {_describe_remedy(candidate, len(training.data))}"
         ) from error
     if len(held_out) < LEAST_HELD_OUT:
-        raise UsageError(
-            f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {settings.data} has "
-            f"{len(held_out)}; {_describe_remedy(candidate, training, len(held_out))}"
-        )
+        raise UsageError(_describe_too_few(candidate, training, len(held_out)))
     return training, held_out
 
 
-def _describe_remedy(candidate: Candidate, training: DataSamples, held_out_count: int | None) -> str:
-    """Describes how to come to enough held-out images, or what to do where there are too few images for it.
+def _describe_too_few(candidate: Candidate, training: DataSamples, held_out_count: int) -> str:
+    """Describes that too few images are held out, with a remedy."""
+    # Of data with held-out images of its own, a share would be one of the training images.
+    others = held_out_count if candidate.settings.holdout is not None else 0
+    return (
+        f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {candidate.settings.data} has "
+        f"{held_out_count}; {_describe_remedy(candidate, len(training.data) + others)}"
+    )
 
-    Args:
-        held_out_count: images that are held out, by `--holdout` or by the data itself; None for unknown.
-    """
-    own, count = candidate.settings.holdout, len(training.data)
-    if own is not None:  # else a share would be one of the training images alone
-        count += round(count * own / (1 - own)) if held_out_count is None else held_out_count
+
+def _describe_remedy(candidate: Candidate, count: int) -> str:
+    """Describes what share of `count` images is enough, or what to do where they are too few for any."""
     share = least_share(count, LEAST_HELD_OUT)
-    if share is None:
-        return (
-            f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
-            f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
-            "--metrics authenticity, the share of samples that are no copies"
-        )
-    return f"train anew with gans run --holdout {max(USUAL_SHARE, share):g}"
+    if share is not None:
+        return f"train anew with gans run --holdout {max(USUAL_SHARE, share):g}"
+    return (
+        f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
+        f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
+        "--metrics authenticity, the share of samples that are no copies"
+    )
 
 
 def open_sides(

@@ -259,6 +259,7 @@ def test_what_cannot_be_audited(gans: Any, refused: Any, pictures: Path) -> None
         run = f"run --arch dcgan --loss bce --data folder:data {SMALL} {share} --out tiny --force"
         assert gans(run).status == 0
         told = refused(2, ("with 57 images that is not possible", "80 in all"), "audit tiny")
+        assert told.count("--holdout") == 0
         advised = told.partition("what is: gans ")[2].partition(",")[0]
         assert advised == "evaluate tiny --metrics authenticity"
     outcome = gans(f"{advised} -n 20 --extractor random-vgg --json")
