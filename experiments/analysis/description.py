@@ -11,6 +11,7 @@ from experiments.core.console import describe_seconds
 from experiments.core.errors import UsageError
 from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject
+from experiments.core.paths import require_path
 from experiments.core.settings import Settings, flag
 from experiments.core.value_format import format_value
 from experiments.runs.checkpoint import load_checkpoint, step_of
@@ -52,8 +53,7 @@ def describe_path(path: Path) -> Description:
     if path.is_dir():
         folder = RunFolder(path)
         return describe_run(folder) if folder.has_begun else _describe_sweep(path)
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; gans info takes a run folder or a file of weights")
+    require_path(path, "a run folder or a file of weights")
     if path.suffix == ".pt" and RunFolder(path.absolute().parent.parent).exists:
         return _describe_checkpoint(path)
     for role in ("generator", "critic"):
@@ -90,9 +90,13 @@ def describe_run(folder: RunFolder) -> Description:
 
 def _progress(folder: RunFolder, lines: Sequence[JsonObject]) -> str:
     """State of a run, and how long it was trained."""
+    saved = max(map(step_of, folder.checkpoints().paths()), default=0)
     if not lines:
-        return folder.state
-    words = f"{folder.state}, step {lines[-1]['step']:,}, {lines[-1].get('kimg', 0.0):,.1f} kimg"
+        return f"{folder.state}, step {saved:,}" if saved else folder.state
+    scored, kimg = lines[-1]["step"], f"{lines[-1].get('kimg', 0.0):,.1f} kimg"
+    words = f"{folder.state}, step {scored:,}, {kimg}"
+    if saved > scored:  # an interrupted run saves a checkpoint, and no scores
+        words = f"{folder.state}, step {saved:,}, scores to step {scored:,}, {kimg}"
     seconds = next((line["seconds"] for line in reversed(lines) if "seconds" in line), None)
     return f"{words}, {describe_seconds(seconds)} of training" if isinstance(seconds, float) else words
 

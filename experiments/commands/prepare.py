@@ -79,6 +79,11 @@ def prepare(
         words = [absolute_spec(spec), str(fit), str(held_out), str(source.options)]
         with make_parent_folders(path), progress_bars() as meter:
             found = write_prepared(data, source, words, path, meter("prepare", len(data)))
+    broken, (_, height, width) = len(data.unreadable), found.shape
+    log.info(
+        f"wrote {found.images:,} images of {height}×{width}"
+        + (f"; {broken:,} that cannot be read {'are' if broken > 1 else 'is'} left out" if broken else "")
+    )
     if reason := unfit_for_others(found.shape):
         log.info(f"{reason}: the file is for gans alone")
     if as_json:

@@ -15,6 +15,7 @@ from experiments.core.errors import UsageError
 from experiments.core.files import parse_json
 from experiments.core.named_values import SettingValues
 from experiments.core.options import read_option
+from experiments.core.paths import require_path
 from experiments.core.settings import FIELDS, Settings, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.data.core.sources import absolute_spec
@@ -46,6 +47,7 @@ def read_config(path: Path) -> SettingValues:
 
     Raises UsageError for a file that cannot be read, and where `parse_config` does.
     """
+    require_path(path, "a file of settings, .json, .toml or .yaml", f"config {path}")
     try:
         content = _read_file_or_pipe(path)
     except OSError as error:

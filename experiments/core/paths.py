@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from experiments.core.errors import UsageError
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -13,6 +15,23 @@ def expand_home(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError(f"{path} is in the home folder of nobody known: write the whole path") from error
+
+
+def require_path(path: Path, takes: str, words: str = "") -> None:
+    """Refuses a path that does not exist, in the words of all commands.
+
+    Args:
+        takes: what to give in its place.
+        words: the path as it was typed; by default as it is.
+
+    Raises UsageError where there is nothing; a link that leads nowhere is for who opens it.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{words or path} does not exist; give {takes}") from error
+    except OSError:
+        return  # who opens it says why it cannot be read
 
 
 def cache_folder() -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.evaluation.sample_sets import GeneratedSamples
 from experiments.runs.checkpoint import DamagedError
@@ -56,6 +57,7 @@ def candidates_of(word: str, every_checkpoint: bool) -> list[Candidate]:
     if not every_checkpoint:
         return [open_candidate(word)]
     folder, found = RunFolder(Path(word)), []
+    require_path(folder.path, "a run folder")
     if not folder.exists:
         raise UsageError(f"{word} is not a run folder, which --every-checkpoint needs")
     for path in folder.checkpoints().paths():

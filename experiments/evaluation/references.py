@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from experiments.core.errors import UsageError
 from experiments.core.settings import Settings
-from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.data.core.dataset import NoHeldOutDataError, TooFewHeldOutError
+from experiments.data.core.holdout import LEAST, USUAL_SHARE, least_share
 from experiments.evaluation.protocols import BOTH, HELD_OUT, SPLITS, TRAIN, ReferenceChoice
 from experiments.evaluation.sample_sets import DataSamples, data_of_run
 
@@ -46,6 +47,8 @@ def open_references(
         try:
             samples = data_of_run(settings, count, seed, held_out=True)
             return [Reference(samples, SPLITS[HELD_OUT], HELD_OUT)]
+        except TooFewHeldOutError as error:
+            raise UsageError(str(error)) from error
         except NoHeldOutDataError as error:
             log.info(f"no held-out samples, so that the training samples are compared with: {error}")
     if choice.reference != HELD_OUT:
@@ -56,9 +59,18 @@ def open_references(
             found.append(Reference(samples, SPLITS[HELD_OUT], HELD_OUT))
         except NoHeldOutDataError as error:
             if choice.reference is not None:
-                raise UsageError(
-                    f"--reference {choice.reference}: data {settings.data} holds nothing out from training "
-                    f"({error}); train with --holdout 0.1, or take --reference train"
-                ) from error
+                raise UsageError(_describe_lacking(settings, seed, choice.reference, error)) from error
             log.info(f"no score against held-out images: {error}")
     return found
+
+
+def _describe_lacking(settings: Settings, seed: int, asked: str, error: NoHeldOutDataError) -> str:
+    """Describes that too few samples are held out for the reference that was asked for, with a remedy."""
+    if isinstance(error, TooFewHeldOutError):
+        return f"--reference {asked}: {error}; or take --reference train"
+    share = least_share(len(data_of_run(settings, None, seed)), LEAST)
+    train = f"train with --holdout {max(USUAL_SHARE, share):g}, or " if share else ""
+    return (
+        f"--reference {asked}: data {settings.data} holds nothing out from training ({error}); "
+        f"{train}take --reference train"
+    )

@@ -17,6 +17,7 @@ import torch
 
 from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
+from experiments.core.paths import require_path
 from experiments.exploration.generators import GeneratorPool
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.run_watch import RunWatch
@@ -56,8 +57,7 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist; give run folders, checkpoints or exported generators")
+        require_path(path, "run folders, checkpoints or exported generators")
         is_file = path.suffix in (".pt", ".safetensors")
         found += [path] if is_file else [folder.path for folder in run_folders(path) if folder.exists]
     if len(found) > MOST_RUNS:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from experiments.core.device import resolve_device
 from experiments.core.errors import UsageError
+from experiments.core.paths import require_path
 from experiments.core.seeds import generator_for, seed_all
 from experiments.runs.generator import BATCH, Truncation, draw_labels
 from gans.core.networks import Condition, LatentNetwork, StyledNetwork
@@ -57,6 +58,7 @@ def read_draws(
 
 def _read_latents(file: Path) -> Tensor:
     """Reads latents from a `.npy`, as float32. Raises UsageError for any other file."""
+    require_path(file, "a .npy file of latents", f"--latents {file}")
     try:
         array = read_npy(file, MOST_LATENT_BYTES)
         if array.dtype.kind not in KINDS or array.ndim not in (2, 3) or not array.size:

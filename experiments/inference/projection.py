@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
+from experiments.core.paths import require_path
 from experiments.core.seeds import generator_for
 from experiments.core.units import PixelUnits
 from experiments.data.core.array_pictures import read_network_array, resize_array
@@ -87,6 +88,7 @@ def read_target(
     It may be of any size and kind. With units it is an array of numbers, and becomes float32 in [0, 255].
     Raises UsageError for what is no image.
     """
+    require_path(path, "an image file")
     try:
         if units is not None:
             values = read_network_array(FolderStore(path.parent), path.name, channels, units)

@@ -16,6 +16,7 @@ from experiments.core.array_writing import array_bytes
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import AtomicWriter, make_parent_folders
 from experiments.core.images import to_pillow, to_uint8, write_picture
+from experiments.core.paths import require_path
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.core.units import PixelUnits
 from experiments.data.core.array_pictures import read_network_array
@@ -89,8 +90,7 @@ def find_images(inputs: Sequence[Path], out: str, force: bool, ending: str = ".p
 
 def _items_of(path: Path, out: Path, ending: str) -> list[TranslationItem]:
     """Items of an image file, or of all images below a folder."""
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; give image files, or folders of them")
+    require_path(path, "image files, or folders of them")
     if not path.is_dir():
         return [TranslationItem(path.parent, path.name, out / f"{_stem(path.name)}{ending}")]
     if out.resolve().is_relative_to(path.resolve()):

@@ -27,6 +27,7 @@ from experiments.core.files import (
     write_file,
 )
 from experiments.core.named_values import JsonObject, SettingValues
+from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.runs.checkpoint import Checkpoints, is_whole, remove_with_hash
@@ -286,6 +287,7 @@ def _with_step(file: Path, step: int) -> Path:
 
 def open_run(path: Path) -> RunFolder:
     """Opens an existing run folder. Raises UsageError where there is none."""
+    require_path(path, "a run folder")
     folder = RunFolder(path)
     if not folder.exists:
         raise UsageError(f"{path} is not a run folder (it has no config.json)")
@@ -299,6 +301,7 @@ def run_folders(path: Path) -> list[RunFolder]:
     """
     if RunFolder(path).exists:
         return [RunFolder(path)]
+    require_path(path, "a run folder, or a folder of runs")
     if not path.is_dir():
         raise UsageError(f"{path} is not a run folder, nor a folder of runs")
     within = [folder for folder in map(RunFolder, sorted(path.iterdir())) if folder.has_begun]

@@ -20,6 +20,7 @@ from experiments.core.device import resolve_device
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import read_regular_file
 from experiments.core.named_values import StateDict
+from experiments.core.paths import require_path
 from experiments.core.processes import share_out
 from experiments.core.seeds import generator_for
 from experiments.core.settings import Settings
@@ -134,6 +135,7 @@ def load(path: Path) -> LoadedGenerator:
 
 
 def _load(path: Path) -> LoadedGenerator:
+    require_path(path, "a run folder, a checkpoint or an exported generator")
     if path.suffix == ".safetensors":
         return LoadedGenerator(*open_export(path)[:4])
     if path.suffix == ".pt":

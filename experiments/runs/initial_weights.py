@@ -11,7 +11,7 @@ from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import read_regular_file
 from experiments.core.named_values import StateDict
-from experiments.core.paths import expand_home
+from experiments.core.paths import expand_home, require_path
 from experiments.core.settings import Settings
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint, read_hash
 from experiments.runs.export import import_network, open_export
@@ -65,6 +65,7 @@ def read_initial_weights(name: str, wanted: str | None = None) -> InitialWeights
         path = expand_home(name)
     except ValueError as error:
         raise UsageError(f"--init-from {error}") from error
+    require_path(path, "a run folder, a checkpoint or an exported generator", f"--init-from {name}")
     if path.suffix == ".safetensors":
         return _from_exports(name, {"generator": path})
     if path.suffix == ".pt":

@@ -113,9 +113,10 @@ class Statistics:
             _check_definite(found.covariance)
             return found
         except Exception as error:  # whatever a file that is no .npz makes the readers stumble over
-            what = "there is no such file" if isinstance(error, FileNotFoundError) else _in_a_line(error)
+            is_missing = isinstance(error, FileNotFoundError)
+            what = " does not exist" if is_missing else f": {_in_a_line(error)}"
             raise ValueError(
-                f"statistics {path}: {what}; give a .npz with mu (D,) and sigma (D, D), or make one anew"
+                f"statistics {path}{what}; give a .npz with mu (D,) and sigma (D, D), or make one anew"
             ) from error
 
 

@@ -58,6 +58,12 @@ def test_a_run_that_is_not_finished(gans: Gans, workplace: Path) -> None:
     (workplace / "run/generator.safetensors").unlink()
     found = told(gans, "run")
     assert found["state"][0].startswith("unfinished, step 4")
+    scores = workplace / "run/scores.jsonl"
+    lines = [line for line in scores.read_text().splitlines() if json.loads(line)["step"] <= 2]
+    scores.write_text("\n".join([*lines, json.dumps({"step": 2, "kimg": 0.1, "seconds": 1.0}), ""]))
+    assert told(gans, "run")["state"][0].startswith("unfinished, step 4, scores to step 2, 0.1 kimg, 1")
+    scores.unlink()
+    assert told(gans, "run")["state"] == ["unfinished, step 4"]
     assert found["next"][0] == "gans run --resume run" and gans("run --resume run").status == 0
     with lock_folder(workplace / "run", "run folder"):
         (workplace / "run/generator.safetensors").unlink()

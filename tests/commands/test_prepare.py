@@ -39,7 +39,9 @@ PREPARE = "prepare folder:photos --image-size 16 --fit crop --out set.zip"
 
 
 def test_a_prepared_set_is_the_set(photos: Path, gans: Gans) -> None:
-    assert gans(PREPARE).out == "set.zip\n"
+    outcome = gans(PREPARE)
+    assert outcome.out == "set.zip\n"
+    assert f"wrote {COUNT} images of 16×16\n" in outcome.err and "left out" not in outcome.err
     assert not list(Path().glob(".*.parts")) and not Path("cache/decoded").exists(), "nothing else is kept"
     expected, prepared = samples_of("folder:photos"), samples_of("zip:set.zip")
     assert torch.equal(prepared[1], expected[1])
@@ -155,7 +157,8 @@ def test_what_cannot_be_prepared(photos: Path, refused: Refused, gans: Gans) -> 
     refused(2, ("--set arch.width", "no data"), f"{PREPARE} --set arch.width=3")
     Path("photos/cat/0.png").write_text("words")
     refused(2, ("photos/cat/0.png", "not an image"), PREPARE)
-    gans(f"{PREPARE} --skip-bad")
+    told = gans(f"{PREPARE} --skip-bad").err
+    assert f"wrote {COUNT - 1} images of 16×16; 1 that cannot be read is left out" in " ".join(told.split())
     assert len(samples_of("zip:set.zip")[0]) == COUNT - 1
     Path("other.zip").write_text("words")
     refused(2, ("other.zip exists",), PREPARE.replace("set.zip", "other.zip"))

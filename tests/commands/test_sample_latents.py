@@ -63,7 +63,7 @@ def test_raw_numbers_are_not_cut(imported: Path, gans: Gans) -> None:
         ("--space w", "give both"),
         ("--latents short.npy", "has the shape (2, 5); the generator takes (N, 12)"),
         ("--latents z.npy --space w", "takes (N, 12) or (N, 8, 12)"),
-        ("--latents none.npy", "No such file"),
+        ("--latents none.npy", "--latents none.npy does not exist"),
         ("--latents words.npy", "no latents"),
         ("--latents large.npy", "claims (1099511627776, 12)"),
         ("--latents odd.npy", "not finite"),

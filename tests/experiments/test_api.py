@@ -146,7 +146,7 @@ def test_what_cannot_be_compared_is_named(a: Any, b: Any, mentions: str) -> None
 def test_errors_are_the_commands_lines(workplace: Path) -> None:
     with pytest.raises(gans.UsageError, match="unknown architecture 'dcgann'; did you mean dcgan"):
         gans.train(arch="dcgann")
-    with pytest.raises(gans.UsageError, match="is not a run folder"):
+    with pytest.raises(gans.UsageError, match="nothing does not exist; give a run folder"):
         gans.load("nothing")
     with pytest.raises(AttributeError, match="no attribute 'trian'; it offers"):
         gans.trian  # noqa: B018

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 METRICS = "Other scores"
-LOSSES, LOGITS, GRADIENTS = "Losses", "Logits of the discriminator", "Penalties and gradients"
+LOSSES, LOGITS, GRADIENTS = "Losses", "Logits of the critic", "Penalties and gradients"
 SAMPLES, OTHERS = "Diversity of samples and augmentation", "Everything else"
 KINDS = (METRICS, LOSSES, LOGITS, GRADIENTS, SAMPLES, OTHERS)  # in the order of the page
 
-PLAYERS = {"critic": "discriminator", "generator": "generator"}
+PLAYERS = ("critic", "generator")
 ADVERSARIAL, TERM = "adversarial loss", "loss term"
 KNOWN = {
     "real": (LOGITS, "mean logit of real images", "logit"),
@@ -55,7 +55,7 @@ def name_score(key: str) -> ScoreName:
     """Names a score of scores.jsonl.
 
     >>> name_score("critic/gradient_penalty").title
-    'discriminator: gradient penalty, weighted'
+    'critic: gradient penalty, weighted'
     """
     if key in WHOLE:
         return ScoreName(*WHOLE[key])
@@ -63,8 +63,7 @@ def name_score(key: str) -> ScoreName:
     if room == "metric":
         return ScoreName(METRICS, rest, "score")
     words = rest.replace("_", " ").replace("/", ": ")
-    player = PLAYERS.get(room)
-    if player is None or not rest:
+    if room not in PLAYERS or not rest:
         return ScoreName(OTHERS, key, "value")
     kind, title, y_title = KNOWN.get(rest, (LOSSES, words, "loss"))
-    return ScoreName(kind, f"{player}: {title}", y_title, rest not in UNLIKE)
+    return ScoreName(kind, f"{room}: {title}", y_title, rest not in UNLIKE)

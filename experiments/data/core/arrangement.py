@@ -23,6 +23,7 @@ MOST_LETTERS = 120  # of a name in a remark
 MOST_PATH_BYTES, MOST_FOLDERS = 4096, 64
 SIDE_FILES = {CSV, CELEBA, DATASET_JSON, "list_eval_partition.txt"}  # belong to a set, and are no images
 SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini"}
+PHOTO_ENDINGS = (".heic", ".heif")  # of phones; Pillow alone does not read them
 
 
 class Arrangement(NamedTuple):
@@ -93,10 +94,18 @@ def remarks_on_files(paths: Iterable[str]) -> tuple[str, ...]:
     if others:
         whose = "its ending" if len(others) == 1 else "their endings"
         remarks.append(remark_on_left_out(others, f"because of {whose}"))
+    remarks += remarks_on_photos(others)
     if long:
         why = f"in more than {MOST_FOLDERS} folders, or with paths of more than {MOST_PATH_BYTES:,} bytes"
         remarks.append(remark_on_left_out(long, why))
     return tuple(remarks)
+
+
+def remarks_on_photos(paths: Iterable[str]) -> tuple[str, ...]:
+    """Makes a remark, with a remedy, on photos in a format that is not read; none without such photos."""
+    if not any(path.lower().endswith(PHOTO_ENDINGS) for path in paths):
+        return ()
+    return ("photos of a phone in .heic are not read: save them as JPEG or PNG",)
 
 
 def remark_on_left_out(paths: Iterable[str], why: str) -> str:

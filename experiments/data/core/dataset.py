@@ -43,6 +43,7 @@ class DataSet(ABC):
         native_sizes: number of files by the (height, width) of their images before these were resized, evenly
             spread over the set where it is large; None where that is not known.
         remarks: remarks for the user on how the set was read, a line each.
+        unreadable: names of files that were left out because they cannot be read.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
     """
 
@@ -55,6 +56,7 @@ class DataSet(ABC):
     units: PixelUnits | None = None
     native_sizes: Mapping[tuple[int, int], int] | None = None
     remarks: tuple[str, ...] = ()
+    unreadable: Sequence[str] = ()
     on_demand: bool = False
 
     @property
@@ -106,6 +108,10 @@ class KnownChanges(DataSet, ABC):
 
 class NoHeldOutDataError(ValueError):
     """Error of a source that holds no samples out from training; its message says how to add some."""
+
+
+class TooFewHeldOutError(NoHeldOutDataError):
+    """Error of a source that holds fewer samples out than a score needs; its message says how many do."""
 
 
 def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> InMemoryData:

@@ -5,7 +5,6 @@ process, every resumed run and every later evaluation finds the same ones, and r
 against the same real samples.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -25,9 +24,11 @@ from experiments.data.core.dataset import (
     KnownChanges,
     Native,
     Source,
+    TooFewHeldOutError,
 )
 
 LEAST = 10  # held-out samples that a score begins to mean anything with
+USUAL_SHARE = 0.1
 
 
 def split_indices(count: int, share: float, seed: int, purpose: str = "") -> tuple[Tensor, Tensor]:
@@ -36,23 +37,39 @@ def split_indices(count: int, share: float, seed: int, purpose: str = "") -> tup
     Args:
         purpose: another word draws another split.
 
-    Raises ValueError where the parts would be too small.
+    Raises ValueError where nothing would be on one side.
     """
     number = round(share * count)
-    if number < LEAST or number >= count:
-        raise ValueError(_describe_unfit(count, share, number))
+    if number >= count:
+        raise ValueError(
+            f"{_describe_share(count, share)}, which leaves none to train on: take --holdout 0.5 or less"
+        )
+    if number < 1:
+        raise ValueError(describe_few(count, share))
     order = torch.randperm(count, generator=generator_for(seed, "holdout", purpose))
     return order[number:].sort().values, order[:number].sort().values
 
 
-def _describe_unfit(count: int, share: float, number: int) -> str:
-    """Describes a share that leaves too few samples on a side, with a remedy."""
-    held = f"--holdout {share:g} of {count:,} samples holds {number:,} out"
-    if count < 2 * LEAST:
+def describe_few(count: int, share: float) -> str:
+    """Describes a share that holds too few of `count` samples out for a score; else empty."""
+    if round(share * count) >= LEAST:
+        return ""
+    held, enough = _describe_share(count, share), least_share(count, LEAST)
+    if enough is None:
         return f"{held}, and a score needs {LEAST}: give it at least {2 * LEAST} samples, or leave it out"
-    if number >= count:
-        return f"{held}, which leaves none to train on: take --holdout 0.5 or less"
-    return f"{held}, too few for a score: take --holdout {math.ceil(1000 * LEAST / count) / 1000:g} or more"
+    return f"{held}, too few for a score: take --holdout {enough:g} or more"
+
+
+def least_share(count: int, number: int) -> float | None:
+    """The least share, in thousandths, that holds `number` of `count` samples out.
+
+    None where fewer than that would be left to train on.
+    """
+    return -(-1000 * number // count) / 1000 if count >= 2 * number else None
+
+
+def _describe_share(count: int, share: float) -> str:
+    return f"--holdout {share:g} of {count:,} samples holds {round(share * count):,} out"
 
 
 class Subset(DataSet):
@@ -73,7 +90,8 @@ class Subset(DataSet):
 
     def fetch(self, indices: Tensor) -> Tensor:
         samples = self.whole.fetch(self.indices.to(indices.device)[indices])
-        self.remarks = self.whole.remarks  # a set of files may find more to say
+        # A set of files may find more to say.
+        self.remarks = tuple(dict.fromkeys((*self.whole.remarks, *self.remarks)))
         return samples
 
 
@@ -89,7 +107,9 @@ class SubsetOfKnownChanges(Subset, KnownChanges):
         return self.whole.fetch_with(self.indices.to(indices.device)[indices], rows)
 
     def held_out(self) -> "SubsetOfKnownChanges":
-        """The other part."""
+        """The other part. Raises TooFewHeldOutError where it is too small for a score."""
+        count = len(self) + len(self.others)
+        _refuse_few(count, len(self.others) / count)
         assert isinstance(self.whole, KnownChanges)
         return SubsetOfKnownChanges(self.whole, self.others, self.indices)
 
@@ -151,11 +171,15 @@ class HoldoutSource(Source):
         """Opens the samples for training."""
         whole = self.whole.open(size, channels, fit)
         training, held_out = self._split(len(whole))
-        return take_part(whole, training, held_out)
+        return _remark_on_few(take_part(whole, training, held_out), len(whole), self.share)
 
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
-        """Opens the samples that are held out, in the form of the others."""
+        """Opens the samples that are held out, in the form of the others.
+
+        Raises TooFewHeldOutError where they are too few for a score.
+        """
         whole = self.whole.open(size, channels, fit)
+        _refuse_few(len(whole), self.share)
         training, held_out = self._split(len(whole))
         return take_part(whole, held_out, training)
 
@@ -177,12 +201,15 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
         paired: bool,
         held_out: bool = False,
     ) -> Domains:
-        """Opens both sets, for training or held out."""
+        """Opens both sets, for training or held out. Raises TooFewHeldOutError as `open_held_out` does."""
         whole = self._domains.open_domains(size, channels, fit, paired)
 
         def part(name: str, side: DataSet) -> DataSet:
             training, others = self._split(len(side), "" if paired else name)
-            return take_part(side, *((others, training) if held_out else (training, others)))
+            if held_out:
+                _refuse_few(len(side), self.share)
+                return take_part(side, others, training)
+            return _remark_on_few(take_part(side, training, others), len(side), self.share)
 
         return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
 
@@ -190,6 +217,19 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
     def _domains(self) -> DomainSource:
         assert isinstance(self.whole, DomainSource)
         return self.whole
+
+
+def _refuse_few(count: int, share: float) -> None:
+    """Refuses to open held-out samples that are too few for a score. Raises TooFewHeldOutError."""
+    if few := describe_few(count, share):
+        raise TooFewHeldOutError(few)
+
+
+def _remark_on_few(training: DataSet, count: int, share: float) -> DataSet:
+    """Adds a remark to training samples where too few others are held out; returns them."""
+    if few := describe_few(count, share):
+        training.remarks = (*training.remarks, f"{few}; until then nothing is scored against them")
+    return training
 
 
 def hold_out(source: Source, access: DataAccess) -> Source:

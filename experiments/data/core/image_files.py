@@ -192,7 +192,7 @@ class ImageFiles(DataSet):
             if slot != index:
                 samples[slot] = samples[index]  # closes the gaps without a second copy of all
         data = InMemoryData(torch.from_numpy(samples[: len(self)]))
-        data.units = self.units
+        data.units, data.unreadable = self.units, self.unreadable
         is_worth_a_word = samples.nbytes >= SAID_BYTES
         data.remarks = self.remarks if is_worth_a_word else self._skipped
         return data
@@ -332,6 +332,7 @@ class ImageFiles(DataSet):
         bad = [name for name, error in zip(self.names, errors, strict=True) if error is not None]
         if bad:
             named = ", ".join(bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
+            self.unreadable = bad
             self._skipped = (f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}",)
         self._remark()
 

@@ -2,7 +2,6 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -251,7 +250,7 @@ class StoredImageSource(Source, ABC):
         shows_pairs: bool = False,
         message_prefix: str = "",
     ) -> Survey:
-        """Adds remarks to `data`, opened from `names`, on what it mixes and what is cut off, and its sizes.
+        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off.
 
         Args:
             shows_pairs: whether each file shows a pair of images side by side, of which `data` has one.
@@ -260,10 +259,10 @@ class StoredImageSource(Source, ABC):
         Returns the survey of their headers.
         """
         survey = self._survey(names)
+        if data.unreadable:
+            survey = survey.without(set(data.unreadable))
         if shows_pairs and survey.first:
-            halves = Counter({(height, width // 2): count for (height, width), count in survey.sizes.items()})
-            first = survey.first._replace(width=survey.first.width // 2)
-            survey = survey._replace(first=first, sizes=halves)
+            survey = survey.halved()
         data.native_sizes = survey.sizes
         channels, height, width = data.sample_shape
         store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)

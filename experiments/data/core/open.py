@@ -116,7 +116,8 @@ def open_held_out_attributes(settings: Settings, or_training: bool = True) -> tu
     """
     data = open_training_attributes(settings)
     if isinstance(data, KnownChanges):
-        return data.held_out(), True
+        with usage_errors():
+            return data.held_out(), True
     if settings.holdout is not None:
         source = open_source(settings.data, data_access_from(settings.to_dict()))
         fit: Any = settings.fit or "auto"

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -25,12 +25,28 @@ class Survey(NamedTuple):
     Attributes:
         first: of the first image; None where none can be read.
         kinds: number of images by their channels.
-        sizes: number of images by their (height, width).
+        headers: of the surveyed images, by their names.
     """
 
     first: Header | None
     kinds: Counter[int]
-    sizes: Counter[tuple[int, int]]
+    headers: Mapping[str, Header]
+
+    @property
+    def sizes(self) -> Counter[tuple[int, int]]:
+        """Number of images by their (height, width)."""
+        return Counter((header.height, header.width) for header in self.headers.values())
+
+    def without(self, names: Collection[str]) -> "Survey":
+        """The survey without images that were found broken later: a broken one may have a good header."""
+        left = {name: header for name, header in self.headers.items() if name not in names}
+        return _of_headers(next(iter(left.values()), None), left)
+
+    def halved(self) -> "Survey":
+        """The survey of the halves of images that stand side by side in each file."""
+        halves = {name: header._replace(width=header.width // 2) for name, header in self.headers.items()}
+        first = self.first and self.first._replace(width=self.first.width // 2)
+        return self._replace(first=first, headers=halves)
 
 
 def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey:
@@ -41,7 +57,7 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey
     """
     first = first_header(store, names, skip_bad)
     if first is None:
-        return Survey(None, Counter(), Counter())
+        return _of_headers(None, {})
 
     def header_of(name: str) -> Header | None:
         try:
@@ -49,10 +65,14 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey
         except UnreadableError:
             return None
 
+    asked = names[:: -(-len(names) // MOST_FILES)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(header_of, names[:: -(-len(names) // MOST_FILES)]))
-    headers = [header for header in found if header is not None]
-    return Survey(first, Counter(each.channels for each in headers), Counter(each[:2] for each in headers))
+        found = zip(asked, pool.map(header_of, asked), strict=True)
+        return _of_headers(first, {name: header for name, header in found if header is not None})
+
+
+def _of_headers(first: Header | None, headers: Mapping[str, Header]) -> Survey:
+    return Survey(first, Counter(header.channels for header in headers.values()), headers)
 
 
 def native_of(survey: Survey) -> Native:
@@ -124,19 +144,34 @@ def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def remark_on_cut(survey: Survey, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:
-    """Makes a remark on what a crop to `size` cuts off the images, judged by the first; else none."""
+    """Makes a remark on what a crop to `size` cuts off the images; else none.
+
+    It names a size that takes all of them whole, if there is one.
+    """
     if survey.first is None or fit not in ("auto", "crop"):
         return ()
-    (height, width), short = survey.first[:2], min(size)
+    height, width = survey.first[:2]
     scale = max(size[0] / height, size[1] / width)
     kept = min(height, round(size[0] / scale)), min(width, round(size[1] / scale))
-    whole = tuple(
-        max(MULTIPLE, MULTIPLE * round(side * short / min(height, width) / MULTIPLE))
-        for side in (height, width)
-    )
+    whole = _size_of_whole(survey.first, size)
+    shapes = [_size_of_whole(header, size) for header in survey.headers.values()]
+    cut = sum(shape != size for shape in shapes)
+    if cut and len(set(shapes)) > 1:
+        return (
+            f"images of several shapes: {cut:,} of {len(shapes):,} are cut to their middle of the shape "
+            f"{size[0]}×{size[1]} (height × width); --fit pad takes all whole, in a border",
+        )
     if kept == (height, width) or whole == size:
         return ()
     return (
         f"images of {height}×{width} (height × width) are cut to their middle {kept[0]}×{kept[1]}; "
         f"--image-size {whole[0]}x{whole[1]} takes them whole, --fit pad in a border",
     )
+
+
+def _size_of_whole(header: Header, size: tuple[int, int]) -> tuple[int, int]:
+    """The size (height, width) that takes an image whole, with the shorter side of `size`."""
+    height, width = header[:2]
+    sides = (side * min(size) / min(height, width) / MULTIPLE for side in (height, width))
+    high, wide = (max(MULTIPLE, MULTIPLE * round(side)) for side in sides)
+    return high, wide

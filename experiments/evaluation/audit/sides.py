@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 
 import torch
 from torch import Tensor
 
 from experiments.core.errors import UsageError
 from experiments.core.seeds import generator_for
-from experiments.data.core.dataset import NoHeldOutDataError
+from experiments.data.core.dataset import NoHeldOutDataError, TooFewHeldOutError
+from experiments.data.core.holdout import USUAL_SHARE, least_share
 from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
@@ -89,17 +91,40 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
         raise UsageError(f"an audit compares images, and {settings.data} is points; see gans evaluate RUN")
     try:
         held_out = data_of_run(settings, 2 * MOST_QUERIES, seed, held_out=True)
+    except TooFewHeldOutError as error:
+        assert settings.holdout is not None
+        number = round(len(training.data) * settings.holdout / (1 - settings.holdout))
+        raise UsageError(_describe_too_few(candidate, training, number)) from error
     except NoHeldOutDataError as error:
         raise UsageError(
             f"an audit needs images that training has not seen, and data {settings.data} holds none out "
-            f"({error}); or train anew with gans run --holdout 0.1"
+            f"({error}); {_describe_remedy(candidate, len(training.data))}"
         ) from error
     if len(held_out) < LEAST_HELD_OUT:
-        raise UsageError(
-            f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {settings.data} has "
-            f"{len(held_out)}; hold more out: train anew with a larger share: gans run --holdout 0.5"
-        )
+        raise UsageError(_describe_too_few(candidate, training, len(held_out)))
     return training, held_out
+
+
+def _describe_too_few(candidate: Candidate, training: DataSamples, held_out_count: int) -> str:
+    """Describes that too few images are held out, with a remedy."""
+    # Of data with held-out images of its own, a share would be one of the training images.
+    others = held_out_count if candidate.settings.holdout is not None else 0
+    return (
+        f"an audit needs at least {LEAST_HELD_OUT} held-out images, and data {candidate.settings.data} has "
+        f"{held_out_count}; {_describe_remedy(candidate, len(training.data) + others)}"
+    )
+
+
+def _describe_remedy(candidate: Candidate, count: int) -> str:
+    """Describes what share of `count` images is enough, or what to do where they are too few for any."""
+    share = least_share(count, LEAST_HELD_OUT)
+    if share is not None:
+        return f"train anew with gans run --holdout {max(USUAL_SHARE, share):g}"
+    return (
+        f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
+        f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
+        "--metrics authenticity, the share of samples that are no copies"
+    )
 
 
 def open_sides(

@@ -12,6 +12,7 @@ from torch import Tensor
 from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import open_regular_file, parse_json
+from experiments.core.paths import require_path
 from experiments.runs.export import METADATA_KEY, NETWORK_KEY
 from experiments.runs.published.snapshot import load_snapshot, networks_of
 from gans.core.published_format import PublishedNetwork
@@ -58,6 +59,7 @@ def read_published_file(path: Path) -> PublishedFile:
     Raises UsageError for a file that cannot be opened, that is too large, damaged, or names what weights do
     not need; RunError where there is too little memory.
     """
+    require_path(path, "a file of published weights")
     try:
         with open_regular_file(path.resolve()) as file:
             if file.seek(0, 2) > MOST_BYTES:

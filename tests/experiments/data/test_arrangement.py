@@ -207,6 +207,17 @@ def test_files_of_other_endings_are_counted_and_named(tmp_path: Path, store: str
     assert data.remarks == ("left out 4 files because of their endings: a.eps, b.txt, c.pdf, …",)
 
 
+def test_photos_in_a_format_that_is_not_read_come_with_a_remedy(tmp_path: Path) -> None:
+    data = source_of(tmp_path, "folder", ("1.png", "IMG_2.HEIC")).open((8, 8), 3, "auto")
+    assert data.remarks == (
+        "left out 1 file because of its ending: IMG_2.HEIC",
+        "photos of a phone in .heic are not read: save them as JPEG or PNG",
+    )
+    (tmp_path / "set/1.png").unlink()
+    with pytest.raises(ValueError, match=r"no images below .*in \.heic are not read: save them as JPEG"):
+        Folder(str(tmp_path / "set")).open((8, 8), 3, "auto")
+
+
 def test_a_remark_is_one_line_whatever_the_names(tmp_path: Path) -> None:
     data = source_of(tmp_path, "folder", ("1.png", "two\nlines.txt", "se\udce9.txt")).open((8, 8), 3, "auto")
     assert data.remarks == (r"left out 2 files because of their endings: se\udce9.txt, two?lines.txt",)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from experiments.core import registry
 from experiments.data.core.dataset import USUAL, DataAccess, DataSet, DomainSource, KnownChanges
-from experiments.data.core.holdout import LEAST, split_indices
+from experiments.data.core.holdout import LEAST, describe_few, least_share, split_indices
 from experiments.data.core.sources import open_source
 from tests.conftest import DATA, Gans
 
@@ -116,15 +116,46 @@ def test_image_files_are_split_alike_held_or_read_again(stream: bool, tmp_path: 
 @pytest.mark.parametrize(
     ("count", "share", "words"),
     [
-        (1000, 0.001, "holds 1 out, too few for a score: take --holdout 0.01 or more"),
-        (18, 0.5, f"a score needs {LEAST}: give it at least {2 * LEAST} samples"),
+        (1000, 0.0001, "holds 0 out, too few for a score: take --holdout 0.01 or more"),
+        (18, 0.01, f"a score needs {LEAST}: give it at least {2 * LEAST} samples"),
         (40, 0.999, "leaves none to train on: take --holdout 0.5 or less"),
     ],
 )
-def test_parts_that_are_too_small_are_refused(count: int, share: float, words: str) -> None:
+def test_parts_without_samples_are_refused(count: int, share: float, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         split_indices(count, share, 0)
     assert all(map(len, split_indices(40, 0.5, 0))) and len(split_indices(1000, 0.01, 0)[1]) == LEAST
+
+
+def test_the_share_that_is_advised_holds_enough_out() -> None:
+    """For every number of samples that has as many left to train on."""
+    for wanted in (LEAST, 40):
+        assert least_share(2 * wanted - 1, wanted) is None
+        for count in range(2 * wanted, 3000):
+            share = least_share(count, wanted)
+            assert share is not None
+            own, others = split_indices(count, share, 0)
+            assert len(others) >= wanted and len(own) >= count - wanted - count // 1000 - 1
+    assert describe_few(57, 0.1).endswith("holds 6 out, too few for a score: take --holdout 0.176 or more")
+    assert not describe_few(57, 0.176)
+
+
+FEW = "run --arch dcgan --data folder:data --image-size 16 --fit stretch --batch-size 4 --steps 1 --width 4"
+
+
+def test_a_run_without_scores_holds_few_out_and_says_so(gans: Gans, refused: Any, workplace: Path) -> None:
+    """Only what scores against the held-out images is refused, and the remedy works."""
+    write_levels(Path("data"), range(57))
+    scored = "--evaluate-kimg 1 --evaluate-metrics fid --extractor random-vgg"
+    words = "--holdout 0.1 of 57 samples holds 6 out, too few for a score: take --holdout 0.176 or more"
+    refused(2, (words,), f"{FEW} --holdout 0.1 {scored} --out run")
+    outcome = gans(f"{FEW} --holdout 0.1 --out run")
+    assert outcome.status == 0 and words in " ".join(outcome.err.split()), outcome.err
+    evaluate = "evaluate run --metrics fid --extractor random-vgg -n 20"
+    refused(2, (words, "or take --reference train"), f"{evaluate} --reference held-out")
+    assert gans(f"{evaluate} --reference train").status == 0
+    assert gans(f"{FEW} --holdout 0.176 --out run --force").status == 0
+    assert gans(f"{evaluate} --reference held-out").status == 0
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "nan", "some"])
@@ -135,10 +166,7 @@ def test_shares_outside_are_refused(share: str, gans: Gans, workplace: Path) -> 
 
 def test_too_few_images_are_refused_in_one_line(gans: Gans, workplace: Path) -> None:
     write_levels(Path("data"), range(12))
-    command = (
-        "run --arch dcgan --data folder:data --image-size 16 --fit stretch --batch-size 4 --steps 1 --width 4"
-    )
-    outcome = gans(f"{command} --holdout 0.5 --out run")
+    outcome = gans(f"{FEW} --holdout 0.01 --out run")
     assert outcome.status == 2 and "give it at least 20 samples" in outcome.err.splitlines()[-1]
     assert not Path("run").exists()
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from experiments.data.core import image_files, surveys
-from experiments.data.core.dataset import DataSet, Fit
+from experiments.data.core.dataset import DataAccess, DataSet, Fit
 from experiments.data.core.decoding import Header, Store
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
@@ -117,6 +117,36 @@ def test_a_cut_is_said_with_a_size_that_mends_it(
         assert f"--image-size {whole[0]}x{whole[1]} " in remark
         assert cut(source.open(whole, 3, fit)) == []
     assert cut(source.open(taken, 3, "stretch")) == []
+
+
+@BOTH
+def test_what_is_broken_is_not_counted(
+    tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one whose header is good."""
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    source_of(tmp_path, ["RGB", "RGB", "L", "RGBA", "RGBA"], size=(40, 40))
+    file = tmp_path / "set/4.png"
+    pixels = torch.randint(256, (40, 40, 4), dtype=torch.uint8).numpy()
+    Image.fromarray(pixels).save(file)
+    file.write_bytes(file.read_bytes()[:2000])
+    data = Folder(str(tmp_path / "set"), DataAccess(skip_bad=True)).open((8, 8), None, "crop")
+    assert len(data) == 4 and data.unreadable == ["4.png"]
+    (remark,) = [remark for remark in data.remarks if "mixes" in remark]
+    assert "(1 grey, 2 in colour, 1 with transparency)" in remark
+
+
+@BOTH
+def test_no_size_is_named_that_takes_one_image_of_several_shapes_whole(
+    tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    for number, size in enumerate([(48, 48), (96, 48), (48, 64)]):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    (remark,) = cut(Folder(str(tmp_path)).open((32, 32), 3, "crop"))
+    assert remark.startswith("images of several shapes: 2 of 3 are cut to their middle of the shape 32×32")
+    assert "--image-size" not in remark and "--fit pad" in remark
+    assert cut(Folder(str(tmp_path)).open((32, 32), 3, "pad")) == []
 
 
 def test_square_images_at_a_square_size_are_not_cut(tmp_path: Path) -> None:

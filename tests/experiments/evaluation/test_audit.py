@@ -244,10 +244,26 @@ def test_the_command_prints_a_table_and_draws_the_closest_pairs(
 
 def test_what_cannot_be_audited(gans: Any, refused: Any, pictures: Path) -> None:
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --out run").status == 0
-    refused(2, ("holds none out", "--holdout 0.1"), "audit run")
+    refused(2, ("holds none out", "train anew with gans run --holdout 0.334"), "audit run")
     refused(2, ("not a run folder", "--out FILE.png"), "audit run/checkpoints/step-00000001.pt")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --holdout 0.1 --out few").status == 0
-    refused(2, ("at least 40 held-out images", "12", "--holdout"), "audit few")
+    told = refused(2, ("at least 40 held-out images, and data", "has 12;"), "audit few")
+    advised = told.partition("train anew with gans run ")[2]
+    assert advised == "--holdout 0.334"
+    assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} {advised} --out enough").status == 0
+    outcome = gans("audit enough --extractor random-vgg --json")
+    assert outcome.status == 0 and json.loads(outcome.out)["n"]["honest samples"] == 20, outcome.err
+    for number in range(57, 120):
+        Path(f"data/{number:03}.png").unlink()
+    for share in ("--holdout 0.1", "--holdout 0.2", ""):  # too few for a score, enough for one, none
+        run = f"run --arch dcgan --loss bce --data folder:data {SMALL} {share} --out tiny --force"
+        assert gans(run).status == 0
+        told = refused(2, ("with 57 images that is not possible", "80 in all"), "audit tiny")
+        assert told.count("--holdout") == 0
+        advised = told.partition("what is: gans ")[2].partition(",")[0]
+        assert advised == "evaluate tiny --metrics authenticity"
+    outcome = gans(f"{advised} -n 20 --extractor random-vgg --json")
+    assert outcome.status == 0 and "authenticity" in outcome.out, outcome.err
     points = "run --arch mlp --loss bce --data ring8 --batch-size 16 --width 8 --steps 1 --out points"
     assert gans(points).status == 0
     refused(2, ("points", "gans evaluate"), "audit points")

@@ -130,7 +130,7 @@ def test_any_image_is_cropped_to_the_generators_size(mode: str, workplace: Path)
 
 
 REFUSED = [
-    ("project run nowhere.png --out x.png", "nowhere.png", "No such file"),
+    ("project run nowhere.png --out x.png", "nowhere.png", "nowhere.png does not exist"),
     ("project run text.png --out x.png", "text.png", "not an image"),
     ("project run cut.png --out x.png", "cut.png", "cannot be read"),
     ("project run pictures --out x.png", "pictures", "not a file"),

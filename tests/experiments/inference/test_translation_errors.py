@@ -45,7 +45,7 @@ def test_bad_files_stop_before_anything_is_written(gans: Gans, refused: Refused,
         ("cyclegan x.png --to A --out x.png", ("--out x.png is a file",)),
         ("cyclegan x.png --to A", ("--out",)),
         ("cyclegan --to A --out out", ("INPUT",)),
-        ("nowhere x.png --to A --out out", ("nowhere is not a run folder",)),
+        ("nowhere x.png --to A --out out", ("nowhere does not exist",)),
         ("cyclegan x.png --to A --out out --plugin none.py", ("none.py",)),
     ],
 )

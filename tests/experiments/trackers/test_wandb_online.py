@@ -231,7 +231,7 @@ def test_a_server_that_is_not_there(offline: Path, refused: Gans, monkeypatch: p
 
 def test_what_cannot_be_uploaded(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(2, ("home is not a run folder", "none in it"), "sync sweep/one home")
-    refused(2, ("nowhere is not a run folder",), "sync nowhere")
+    refused(2, ("nowhere does not exist",), "sync nowhere")
     refused(2, ("sweep/two: nothing to upload", "--track wandb"), "sync sweep/two")
     with RunFolder(offline / "one").lock():
         refused(1, ("sweep/one: another process",), "sync", offline)

@@ -348,7 +348,9 @@ def test_without_a_comparison_it_says_why(gans, make_run, tmp_path):
     outcome = gans("report", tmp_path / "runs", "--out", tmp_path / "report.html")
     assert outcome.status == 0 and "not compared: no score that all have" in outcome.err
     assert outcome.out.strip() == str(tmp_path / "report.html")
-    assert "Not compared: no score that all have" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "Not compared: no score that all have" in page
+    assert '<p class="kind">1 run: dcgan on shapes</p>' in page
 
 
 def test_names_of_runs_lose_what_they_share():

@@ -55,8 +55,8 @@ def test_losses_of_different_kinds_have_an_axis_each_and_gradient_norms_have_one
     ]
     shown = {chart.title: [each.group for each in chart.series] for chart in charts[GRADIENTS]}
     assert shown == {
-        "discriminator: gradient penalty, weighted": [1],
-        "discriminator: gradient norm with respect to weights": [0, 1],
+        "critic: gradient penalty, weighted": [1],
+        "critic: gradient norm with respect to weights": [0, 1],
     }
     assert list(charts) == [kind for kind in KINDS if kind in charts]
 
@@ -72,7 +72,7 @@ def test_the_compared_score_stands_alone() -> None:
 @pytest.mark.parametrize(
     ("key", "kind", "title"),
     [
-        ("critic/real", LOGITS, "discriminator: mean logit of real images"),
+        ("critic/real", LOGITS, "critic: mean logit of real images"),
         ("generator/path_length", GRADIENTS, "generator: path length regularization, weighted"),
         ("generator/something_new", LOSSES, "generator: something new"),
         ("<b>", OTHERS, "<b>"),
