@@ -250,7 +250,7 @@ class StoredImageSource(Source, ABC):
         shows_pairs: bool = False,
         message_prefix: str = "",
     ) -> Survey:
-        """Adds remarks to `data`, opened from `names`, on what it mixes and on what is cut off.
+        """Adds remarks to `data`, opened from `names`, on what it mixes and what is cut off, and its sizes.
 
         Args:
             shows_pairs: whether each file shows a pair of images side by side, of which `data` has one.
