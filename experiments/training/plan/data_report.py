@@ -19,9 +19,9 @@ def describe_data(plan: RunPlan) -> list[str]:
     if data is None:
         return []
     if isinstance(data, Domains):
-        sides = ((f"images {name}", side) for name, side in zip(data.names, (data.a, data.b), strict=True))
+        sides = [(f"images {name}", side) for name, side in zip(data.names, (data.a, data.b), strict=True)]
     else:
-        sides = iter([("images" if data.is_images else "points", data)])
+        sides = [("images" if data.is_images else "points", data)]
     lines = [_describe_samples(name, side, plan.settings) for name, side in sides]
     return lines + [f"{'remark':<12}data {plan.settings.data}: {each}" for each in plan.remarks]
 
