@@ -33,6 +33,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "ada": {"critic_augment": "ada"},
     "diffaugment": {"critic_augment": "diffaugment"},
 }
+FEWEST_SEEDS = 3  # with two an interval is wider than the plot
 SCORE = "fd-classifier:fashion-mnist/held-out"
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # kimg and distances
 
@@ -75,7 +76,7 @@ def describe(values: NDArray[np.float64]) -> str:
 
 @styled
 def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
-    """Draws the distance of every arm over kimg, with its mean and interval."""
+    """Draws the distance of every arm over kimg: each seed, the mean and, from three seeds on, its interval."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0))
@@ -83,7 +84,9 @@ def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
     for number, (arm, runs) in enumerate(curves.items()):
         kimg, values = runs[0][0], np.stack([distances for _, distances in runs])
         axes.plot(kimg, values.mean(axis=0), color=SERIES[number], label=arm)
-        if len(runs) > 1:
+        for own in values if len(runs) > 1 else ():
+            axes.plot(kimg, own, color=SERIES[number], linewidth=0.8, alpha=0.45)
+        if len(runs) >= FEWEST_SEEDS:
             half = interval(values)
             axes.fill_between(
                 kimg, values.mean(axis=0) - half, values.mean(axis=0) + half, color=SERIES[number], alpha=0.2
