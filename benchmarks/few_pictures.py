@@ -76,7 +76,7 @@ def describe(values: NDArray[np.float64]) -> str:
 
 @styled
 def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
-    """Draws the distance of every arm over kimg: each seed, the mean and, from three seeds on, its interval."""
+    """Draws the distance of every arm over kimg: seeds, mean and, from three seeds on, its interval."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0))
