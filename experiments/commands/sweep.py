@@ -91,7 +91,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
         print_wandb_config(plan, flags, as_json)
         return
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
-    context = SweepContext(out.absolute(), plan, evaluation_of(flags), processes=flags["processes"])
+    context = SweepContext(out.absolute(), plan, evaluation_of(flags, plan), processes=flags["processes"])
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
     is_adaptive(flags, plan)
     known = plan.sample_runs() if plan.is_tpe else plan.sweep_runs()
@@ -101,8 +101,10 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
         check_sweep_folder(out)
         print_members(plan, sweep_runs, as_json)
         if not plan.is_tpe:
-            total = sum(lengths.values())
-            log.info(f"{len(lengths)} runs, {total:,.4g} kimg in all; gans plan tells the time of one")
+            runs, total = len(lengths), sum(lengths.values())
+            log.info(
+                f"{runs} run{'s' * (runs > 1)}, {total:,.6g} kimg in all; gans plan tells the time of one"
+            )
         return
     engine = make_engine(flags, out, plan)
     from experiments.runs.folder import lock_folder
@@ -110,7 +112,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
     count = (plan.draws or 0) * len(plan.seeds) if plan.is_tpe else len(sweep_runs)
     log.info(f"gans sweep: {count} runs in {out}, {engine.jobs} at once")
-    with lock_folder(out, "sweep"), SweepProgress(context.out) as board:
+    with lock_folder(out, "sweep"), SweepProgress(context.out, context.evaluation.count > 0) as board:
         context = replace(context, engine=engine, show=board.show)
         sweep_runs, ended = run_stages(context, sweep_runs, lengths, flags)
     print_comparison(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)
@@ -261,5 +263,5 @@ def print_wandb_config(plan: "Sweep", flags: SettingValues, as_json: bool) -> No
             raise UsageError(
                 f"{word} with --wandb-config: W&B's agents train all runs to their end; leave it out"
             )
-    config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags))
+    config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags, plan))
     click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

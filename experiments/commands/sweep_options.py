@@ -10,6 +10,7 @@ from experiments.commands.options import collect_settings, read_options
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
+from experiments.core.options import split_key
 from experiments.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -155,11 +156,9 @@ def read_sweep(flags: SettingValues) -> "Sweep":
     check_choice_of_best(flags, search, bool(ranges))
     words = {"arch": flags["architectures"], "loss": flags["losses"], "data": flags["sets"]}
     choices = {name: read_choices(name, text) for name, text in words.items() if text}
-    base, strengths = collect_settings(flags)
-    evaluates_on_the_way = base.get("evaluate_kimg") is not None
-    for text in flags["sets_of"]:
-        if is_of_evaluation(text) and not evaluates_on_the_way:
-            continue
+    of_evaluation = [text for text in flags["sets_of"] if is_of_evaluation(text)]
+
+    def vary(text: str) -> None:
         name, equals, values = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: give SETTING=VALUE,…")
@@ -167,13 +166,22 @@ def read_sweep(flags: SettingValues) -> "Sweep":
         if own in (*choices, *ranges, "seed"):
             raise UsageError(f"--set {name}: it is given already; seeds are --seeds")
         choices[own] = read_choices(own, values)
+
+    for text in flags["sets_of"]:
+        if text not in of_evaluation:
+            vary(text)
+    base, strengths = collect_settings(flags)
+    file = read_config(flags["config"]) if flags["config"] else {}
+    known = Sweep(choices, (), ranges, base=base, file=file)
+    if known.evaluates_on_the_way or not flags["evaluates"]:
+        for text in of_evaluation:
+            vary(text)
     first = base.pop("seed", 0)
     if twice := [name for name in base if name in (*choices, *ranges)]:
         raise UsageError(f"--set {twice[0]} and its flag exclude each other; give one")
-    if not evaluates_on_the_way:  # then these say how runs are evaluated at their end
+    if not known.evaluates_on_the_way:  # then these say how runs are evaluated at their end
         for name in ("evaluate_metrics", "evaluate_samples", "evaluate_reference", "extractor"):
             base.pop(name, None)
-    file = read_config(flags["config"]) if flags["config"] else {}
     seeds = range(first, first + flags["count"])
     return Sweep(choices, seeds, ranges, draws, base, strengths, file, is_tpe=search == "tpe")
 
@@ -232,20 +240,21 @@ def is_adaptive(flags: SettingValues, plan: "Sweep") -> bool:
     return True
 
 
-def evaluation_of(flags: SettingValues) -> "Evaluation":
-    """Evaluation of the sweep runs, from the flags."""
+def evaluation_of(flags: SettingValues, plan: "Sweep") -> "Evaluation":
+    """Evaluation of the sweep runs at their end, from the flags."""
     from experiments.sweeps.worker import Evaluation
 
     count = flags["evaluate_samples"] or Settings.evaluate_samples
     count = count if flags["evaluates"] else 0
     options = read_options(filter(is_of_evaluation, flags["sets_of"]))
-    if flags["evaluate_kimg"] is not None:  # with several values they are settings that vary
-        options = {key: value for key, value in options.items() if "," not in value}
+    # With several values they are settings that vary, of the evaluations on the way.
+    options = {key: value for key, value in options.items() if len(plan.choices.get(key, ())) < 2}
     metrics, reference = flags["evaluate_metrics"] or (), flags["evaluate_reference"]
     return Evaluation(metrics, count, flags["extractor"], reference, options)
 
 
 def is_of_evaluation(text: str) -> bool:
     """Whether words `KEY=VALUE` set an option of a metric or of the feature extractor."""
-    prefix, dot, _ = text.partition("=")[0].partition(".")
-    return bool(dot) and (prefix == "extractor" or prefix in registry.names("metric"))
+    key = text.partition("=")[0]
+    prefix, _ = split_key(key)
+    return "." in key and (prefix == "extractor" or prefix in registry.names("metric"))

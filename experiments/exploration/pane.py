@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
@@ -123,12 +124,18 @@ class Pane:
         if self.abilities is not None or moment is None:
             return
         try:
-            opened = await run.io_bound(self.exploration.workbench.pool.open, moment.path)
+            opened = await run.io_bound(self._open_generator, moment.path)
             if opened is not None:  # the server is not being closed
                 self.abilities = opened.abilities
                 self._show_task(opened)
         except Exception as error:
             self.tell(describe_error(error))
+
+    def _open_generator(self, path: Path) -> OpenGenerator:
+        """Opens a generator with its abilities, for which its data are looked at."""
+        opened = self.exploration.workbench.pool.open(path)
+        _ = opened.abilities
+        return opened
 
     def show(self, scene: Scene) -> None:
         """Asks for the picture of a scene."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 # Quasar puts the browser's field, which nobody can reach by keyboard, into a button without a name.
 NAME_THE_FIELD = """vnode => {
     const root = vnode.el.closest('.q-uploader') ?? vnode.el
-    const field = root.querySelector('input[type=file]'), button = field.closest('[role=button]')
+    const field = root.querySelector?.('input[type=file]'), button = field?.closest('[role=button]')
+    if (!button) return
     button.removeAttribute('role')
     button.removeAttribute('tabindex')
     field.removeAttribute('tabindex')
@@ -36,7 +37,8 @@ class TranslationPanel:
             on_rejected=lambda: self._show_message("this file is refused: it is too large, or no picture"),
         )
         upload.props("flat bordered accept=image/* aria-label='picture to translate'").classes("upload")
-        upload.on("vnodeMounted", js_handler=NAME_THE_FIELD)
+        for moment in ("vnodeMounted", "vnodeUpdated"):  # the button is made anew after each upload
+            upload.on(moment, js_handler=NAME_THE_FIELD)
         self._results = ui.element("div").classes("translations")
 
     def translate_again(self) -> None:

@@ -50,7 +50,8 @@ def check_sweep_runs(
             f"{len(faults)} of {len(sweep_runs)} sweep runs are impossible, and none was started; "
             "change the settings" + ("" if not possible else ", or leave these out with --skip-impossible")
         )
-    if context.evaluation.count and not context.evaluates_on_the_way:
+    varies = {"kimg", "steps"} & {*context.sweep.choices, *context.sweep.ranges}
+    if context.evaluation.count and not context.sweep.evaluates_on_the_way and not varies:
         warn_of_other_lengths(possible, slack)
     return possible
 
@@ -61,7 +62,8 @@ def warn_of_other_lengths(lengths: Mapping[str, float], slack: float) -> None:
     if lengths[longest] - lengths[shortest] > slack:
         log.warning(
             f"{shortest} trains for {lengths[shortest]:g} kimg and {longest} for {lengths[longest]:g}: "
-            "scores are compared at equal kimg alone, so these will not be; give the length as --kimg"
+            "scores are compared at equal kimg alone, so these will not be; give the length as --kimg, or "
+            "score them on the way with --evaluate-kimg"
         )
 
 

@@ -32,12 +32,6 @@ class SweepContext:
     show: Show = lambda states: None
     processes: int = 1
 
-    @property
-    def evaluates_on_the_way(self) -> bool:
-        """Whether runs are also evaluated while they train."""
-        flags = {**self.sweep.file, **self.sweep.base}
-        return flags.get("evaluate_kimg") is not None or "evaluate_kimg" in self.sweep.choices
-
     def task(self, sweep_run: SweepRun, until_kimg: float | None = None) -> SweepTask:
         """Task of a sweep run, to its end or to `until_kimg`."""
         flags = {"group": self.out.name, **self.sweep.base, **sweep_run.settings, "seed": sweep_run.seed}

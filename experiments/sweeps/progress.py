@@ -22,10 +22,15 @@ ROWS = 30  # largest number of rows in the table
 
 
 class SweepProgress:
-    """Display of the states of all sweep runs, with how far each has come."""
+    """Display of the states of all sweep runs, with how far each has come.
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    Args:
+        out: folder of the sweep.
+        evaluates: whether runs are evaluated when they end.
+    """
+
+    def __init__(self, out: Path, evaluates: bool = True) -> None:
+        self.out, self.evaluates = out, evaluates
         self.console = Console(stderr=True)
         self.states: dict[str, str] = {}
         self.ended: dict[str, str] = {}  # last progress of the runs that have ended
@@ -51,6 +56,7 @@ class SweepProgress:
         self.states |= states
         for name in changed:
             self.ended.pop(name, None)
+            self.evaluated.discard(name)
         if self.console.is_terminal:
             if changed or time.monotonic() - self._drawn > REFRESH_SECONDS:
                 self._drawn = time.monotonic()
@@ -96,7 +102,8 @@ class SweepProgress:
 
     def _is_evaluated_now(self, name: str) -> bool:
         """Whether a run has ended its training, and is at work all the same."""
-        return self.states[name] == "running" and RunFolder(self.out / name).generator_file.exists()
+        is_running = self.evaluates and self.states[name] == "running"
+        return is_running and RunFolder(self.out / name).generator_file.exists()
 
     def _read(self, name: str) -> str:
         """Progress of a sweep run in words, read from its scores."""

@@ -101,6 +101,12 @@ class Sweep:
     file: SettingValues = field(default_factory=dict)
     is_tpe: bool = False
 
+    @property
+    def evaluates_on_the_way(self) -> bool:
+        """Whether runs are also evaluated while they train."""
+        flags = {**self.file, **self.base}
+        return flags.get("evaluate_kimg") is not None or "evaluate_kimg" in {**self.choices, **self.ranges}
+
     def sweep_runs(self) -> list[SweepRun]:
         """All runs of the sweep: every setting of the product or of the draws, with every seed."""
         if self.draws is None:

@@ -30,7 +30,7 @@ def wandb_config(
     Raises UsageError for a metric without a direction.
     """
     base = {**sweep.base, **sweep.strengths}
-    if evaluation.count and not (base.get("evaluate_kimg") or sweep.file.get("evaluate_kimg")):
+    if evaluation.count and not sweep.evaluates_on_the_way:
         base |= {"evaluate_kimg": AT_THE_END, "evaluate_samples": evaluation.count}
         base |= {"evaluate_metrics": evaluation.metrics} if evaluation.metrics else {}
         base |= {"extractor": evaluation.extractor} if evaluation.extractor else {}

@@ -63,7 +63,7 @@ class Evaluation:
 
 
 def _silent(name: str, total: int) -> Callable[[int], None]:
-    """Tells nobody how far an extraction is: the log of a sweep run has the lines of its steps."""
+    """Ignores the progress of an extraction: the log of a sweep run has one line of its evaluation."""
     return lambda count: None
 
 

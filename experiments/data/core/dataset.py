@@ -295,5 +295,5 @@ class DomainSource(Source, ABC):
 
         With `held_out` they are images for evaluation that are never among those for training.
 
-        Raises ValueError where there are no pairs, NothingHeldOut where no images are held out.
+        Raises ValueError where there are no pairs, NoHeldOutDataError where none are held out, or too few.
         """

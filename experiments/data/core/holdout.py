@@ -69,6 +69,7 @@ def least_share(count: int, number: int) -> float | None:
 
 
 def _describe_share(count: int, share: float) -> str:
+    """Describes how many of `count` samples a share holds out."""
     return f"--holdout {share:g} of {count:,} samples holds {round(share * count):,} out"
 
 
@@ -83,6 +84,7 @@ class Subset(DataSet):
     def __init__(self, whole: DataSet, indices: Tensor) -> None:
         self.whole, self.indices = whole, indices
         self.sample_shape, self.on_demand = whole.sample_shape, whole.on_demand
+        self.own_remarks: tuple[str, ...] = ()
         _copy_description(whole, self, indices)
 
     def __len__(self) -> int:
@@ -90,8 +92,7 @@ class Subset(DataSet):
 
     def fetch(self, indices: Tensor) -> Tensor:
         samples = self.whole.fetch(self.indices.to(indices.device)[indices])
-        # A set of files may find more to say.
-        self.remarks = tuple(dict.fromkeys((*self.whole.remarks, *self.remarks)))
+        self.remarks = (*self.whole.remarks, *self.own_remarks)  # a set of files may find more to say
         return samples
 
 
@@ -228,7 +229,10 @@ def _refuse_few(count: int, share: float) -> None:
 def _remark_on_few(training: DataSet, count: int, share: float) -> DataSet:
     """Adds a remark to training samples where too few others are held out; returns them."""
     if few := describe_few(count, share):
-        training.remarks = (*training.remarks, f"{few}; until then nothing is scored against them")
+        remark = f"{few}; until then nothing is scored against them"
+        training.remarks = (*training.remarks, remark)
+        if isinstance(training, Subset):
+            training.own_remarks = (remark,)
     return training
 
 

@@ -17,6 +17,7 @@ from experiments.data.core.dataset import (
     DomainSource,
     KnownChanges,
     NoHeldOutDataError,
+    TooFewHeldOutError,
     attributes_of,
 )
 from experiments.data.core.sources import data_access_from, open_source
@@ -92,7 +93,7 @@ def open_held_out_domains(settings: Settings, or_training: bool = True) -> tuple
         try:
             return open_at(paired, True), True
         except NoHeldOutDataError as error:
-            if not or_training:
+            if not or_training or isinstance(error, TooFewHeldOutError):
                 raise
             log.info(f"{error}; until then the training images are judged")
         return open_at(paired, False), False

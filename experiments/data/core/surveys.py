@@ -72,6 +72,7 @@ def survey_headers(store: Store, names: Sequence[str], skip_bad: bool) -> Survey
 
 
 def _of_headers(first: Header | None, headers: Mapping[str, Header]) -> Survey:
+    """Makes the survey of these headers."""
     return Survey(first, Counter(header.channels for header in headers.values()), headers)
 
 
@@ -150,23 +151,32 @@ def remark_on_cut(survey: Survey, size: tuple[int, int], fit: Fit) -> tuple[str,
     """
     if survey.first is None or fit not in ("auto", "crop"):
         return ()
-    height, width = survey.first[:2]
-    scale = max(size[0] / height, size[1] / width)
-    kept = min(height, round(size[0] / scale)), min(width, round(size[1] / scale))
-    whole = _size_of_whole(survey.first, size)
-    shapes = [_size_of_whole(header, size) for header in survey.headers.values()]
-    cut = sum(shape != size for shape in shapes)
-    if cut and len(set(shapes)) > 1:
+    kept, whole = _kept_by_crop(survey.first, size), _size_of_whole(survey.first, size)
+    shapes = {_size_of_whole(header, size) for header in survey.headers.values()}
+    cut = sum(not _is_whole(header, size) for header in survey.headers.values())
+    if cut and len(shapes) > 1:
         return (
-            f"images of several shapes: {cut:,} of {len(shapes):,} are cut to their middle of the shape "
-            f"{size[0]}×{size[1]} (height × width); --fit pad takes all whole, in a border",
+            f"images of several shapes: {cut:,} of {len(survey.headers):,} are cut to their middle of the "
+            f"shape {size[0]}×{size[1]} (height × width); --fit pad takes all whole, in a border",
         )
-    if kept == (height, width) or whole == size:
+    if _is_whole(survey.first, size):
         return ()
+    height, width = survey.first[:2]
     return (
         f"images of {height}×{width} (height × width) are cut to their middle {kept[0]}×{kept[1]}; "
         f"--image-size {whole[0]}x{whole[1]} takes them whole, --fit pad in a border",
     )
+
+
+def _kept_by_crop(header: Header, size: tuple[int, int]) -> tuple[int, int]:
+    """The part (height, width) of an image that a crop to the shape of `size` keeps."""
+    scale = max(size[0] / header.height, size[1] / header.width)
+    return min(header.height, round(size[0] / scale)), min(header.width, round(size[1] / scale))
+
+
+def _is_whole(header: Header, size: tuple[int, int]) -> bool:
+    """Whether a crop to `size` takes an image whole, but for what rounding to a size makes of it."""
+    return _kept_by_crop(header, size) == header[:2] or _size_of_whole(header, size) == size
 
 
 def _size_of_whole(header: Header, size: tuple[int, int]) -> tuple[int, int]:

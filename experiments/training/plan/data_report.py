@@ -13,7 +13,7 @@ UNBALANCED = 2.0  # times as many images in the largest class as in the smallest
 def describe_data(plan: RunPlan) -> list[str]:
     """Describes the data: its samples, their sizes as the files have them, and what was found in them.
 
-    The result is empty for data that is not there yet.
+    The result is empty for data that could not be fetched.
     """
     data = plan.data
     if data is None:

@@ -64,7 +64,7 @@ class RunPlan:
         exchanged: bytes that each process sends in a step.
         kimg_in_hours: length that ends within the hours.
         seeds: of each of two settings; infinity for more than 10,000.
-        data: data of the run; None where they are not there yet.
+        data: data of the run; None where they could not be fetched.
         remarks: remarks on the data that the run would log.
     """
 

@@ -146,6 +146,8 @@ def test_no_size_is_named_that_takes_one_image_of_several_shapes_whole(
     (remark,) = cut(Folder(str(tmp_path)).open((32, 32), 3, "crop"))
     assert remark.startswith("images of several shapes: 2 of 3 are cut to their middle of the shape 32×32")
     assert "--image-size" not in remark and "--fit pad" in remark
+    (remark,) = cut(Folder(str(tmp_path)).open((50, 50), 3, "crop"))  # no multiple of 4, yet of their shape
+    assert remark.startswith("images of several shapes: 2 of 3 are cut")
     assert cut(Folder(str(tmp_path)).open((32, 32), 3, "pad")) == []
 
 

@@ -154,6 +154,8 @@ def test_runs_of_other_lengths_are_told_before_they_train(gans):
         "--steps 8 --set n_critic=2",
         "--steps 8 --no-evaluate",
         "--steps 8 --evaluate-kimg 1",
+        "--steps 8 --set evaluate_kimg=1",
+        "--set steps=8,16",
     ):
         assert "compared" not in gans(f"{line} {equal}").err
 
@@ -189,6 +191,19 @@ def test_an_evaluation_is_shown_while_it_lasts(tmp_path, caplog):
             board.show({"a": "running"})
         board.show({"a": "done"})
     assert caplog.messages == ["a: running (2 kimg)", "a: 2 kimg, evaluating", "a: done (2 kimg)"]
+
+
+@pytest.mark.parametrize("words", [[], ["evaluate_kimg=0.01"], ["--no-evaluate"]])
+def test_options_of_metrics_go_where_they_are_used(words, monkeypatch, tmp_path):
+    """To the evaluation at the end, and to the runs where these are scored on the way."""
+    (tmp_path / "own.toml").write_text("evaluate_kimg = 0.01\n")
+    of_file = [["--config", str(tmp_path / "own.toml")]] if words == [] else []
+    for own in [[f"--set={word}" if "=" in word else word for word in words], *of_file]:
+        read = sweep.sweep.make_context("sweep", [*own, "--set=precision_recall.k=2"]).params
+        plan = sweep.read_sweep(read)
+        is_of_runs = bool(own)
+        assert ("precision-recall.k" in plan.choices) == is_of_runs, own
+        assert sweep.evaluation_of(read, plan).options == {"precision-recall.k": "2"}
 
 
 def test_dry_run_looks_at_the_folder(gans, tmp_path):
