@@ -28,7 +28,7 @@ def photos(workplace: Path) -> Path:
         ("", "choose --fit crop"),
         ("--fit error", "choose --fit crop"),
         ("--fit crop --batch-size 7", "fewer than a batch of 7"),
-        ("--fit crop --holdout 0.1", "leave it out"),
+        ("--fit crop --holdout 0.01", "leave it out"),
         ("--fit crop broken", "(--skip-bad leaves such files out)"),
     ],
 )
