@@ -165,7 +165,7 @@ REFUSED = [
     ("--init-from source --freeze-mapping", "--freeze-mapping", "no mapping network"),
     ("--init-from source --image-size 32 --freeze-critic 1", "--freeze-critic 1", "does not come from"),
     ("--init-from source/generator.safetensors --data shapes --freeze-critic 1", "does not come from"),
-    ("--init-from nowhere", "nowhere", "not a run folder"),
+    ("--init-from nowhere", "nowhere", "does not exist"),
     ("--init-from source/config.json", "not a run folder"),
     ("--freeze-critic 1", "--freeze-critic has no meaning without --init-from"),
     ("--freeze-mapping", "--freeze-mapping has no meaning without --init-from"),

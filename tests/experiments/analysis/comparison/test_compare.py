@@ -181,7 +181,7 @@ def test_members_that_are_not_evaluated_yet_are_left_out_and_named(gans, sweep, 
 
 def test_nothing_to_compare(refused, make_run, tmp_path):
     refused(2, ("nothing to compare", "run folders"), "compare")
-    refused(2, ("absent", "not a run folder"), "compare", tmp_path / "absent")
+    refused(2, ("absent", "does not exist"), "compare", tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     refused(2, ("empty", "config.json"), "compare", tmp_path / "empty")
     make_run("a", loss="bce", root=tmp_path / "sweep")
