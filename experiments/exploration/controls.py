@@ -41,7 +41,7 @@ class Controls:
     def __init__(self, page: "ExplorerPage", abilities: Sequence[Abilities]) -> None:
         self.page = page
         self.of_images = [each for each in abilities if each.task == "noise"]
-        self.classes = shared_class_names(each.classes for each in self.of_images)
+        self.classes = shared_class_names(each.class_names for each in self.of_images)
         self.styles = max((each.styles for each in self.of_images), default=0)
         self.has_noise = any(each.has_noise for each in self.of_images)
         self.z_dim = max((each.z_dim for each in self.of_images), default=0)

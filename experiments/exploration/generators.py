@@ -3,8 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 
@@ -52,10 +51,15 @@ class OpenGenerator:
         """Memory of all weights, in bytes."""
         return sum(each.numel() * each.element_size() for each in self.network.state_dict().values())
 
-    @cached_property
+    @property
     def abilities(self) -> "Abilities":
         """The abilities of the generator."""
         return Abilities.of(self.network, self.settings)
+
+    def named_abilities(self) -> "Abilities":
+        """The abilities with the names of the classes, for which the data of the run are looked at."""
+        found = self.abilities
+        return replace(found, class_names=_class_names(found.classes, self.settings))
 
     def space(self, label: int, has_noise: bool) -> LatentSpace:
         """Latent space of a class, of a network with noise or without. Raises UsageError for a translator."""
@@ -91,17 +95,18 @@ class Abilities:
 
     Attributes:
         task: "noise" for images of latents, "points" for points in the plane, "translation" for images.
-        z_dim: of its latents; 0 for none.
-        classes: their names, or "class 0" and so on where the data of the run are gone; empty for none.
+        z_dim, classes: of its latents and labels; 0 for none.
+        class_names: "class 0" and so on where the data of the run are gone; empty where nobody looked.
         styles: number of layers that take w; 0 without styles.
         has_noise: whether there is noise in its layers.
     """
 
     task: str
     z_dim: int = 0
-    classes: tuple[str, ...] = ()
+    classes: int = 0
     styles: int = 0
     has_noise: bool = False
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, network: nn.Module, settings: Settings) -> "Abilities":
@@ -112,7 +117,7 @@ class Abilities:
         return cls(
             "noise" if blueprint_of(settings).is_image else "points",
             network.z_dim,
-            _class_names(network.classes, settings),
+            network.classes,
             network.styles if isinstance(network, StyledNetwork) else 0,
             any(isinstance(part, Noise) for part in network.modules()),
         )

@@ -124,18 +124,17 @@ class Pane:
         if self.abilities is not None or moment is None:
             return
         try:
-            opened = await run.io_bound(self._open_generator, moment.path)
-            if opened is not None:  # the server is not being closed
-                self.abilities = opened.abilities
+            found = await run.io_bound(self._open_generator, moment.path)
+            if found is not None:  # the server is not being closed
+                opened, self.abilities = found
                 self._show_task(opened)
         except Exception as error:
             self.tell(describe_error(error))
 
-    def _open_generator(self, path: Path) -> OpenGenerator:
-        """Opens a generator with its abilities, for which its data are looked at."""
+    def _open_generator(self, path: Path) -> tuple[OpenGenerator, Abilities]:
+        """Opens a generator; returns it and its abilities. Once for a run: its data are looked at."""
         opened = self.exploration.workbench.pool.open(path)
-        _ = opened.abilities
-        return opened
+        return opened, opened.named_abilities()
 
     def show(self, scene: Scene) -> None:
         """Asks for the picture of a scene."""

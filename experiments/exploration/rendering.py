@@ -83,7 +83,7 @@ def command_of(opened: OpenGenerator, scene: Scene, space: str | None) -> str:
         words += [f"--seed {scene.seed} -n 1"]
     else:
         words += [f"--latents {LATENT_FILE}", *["--space w"] * (space == "w")]
-    words += [f"--label {min(scene.label, len(abilities.classes) - 1)}"] * bool(abilities.classes)
+    words += [f"--label {min(scene.label, abilities.classes - 1)}"] * bool(abilities.classes)
     words += [f"--truncation {scene.truncation:g}"] * (bool(abilities.styles) and scene.truncation != 1)
     words += ["--noise-mode none"] * (abilities.has_noise and not scene.has_noise)
     return " ".join([*words, f"--out {PICTURE_FILE}"])

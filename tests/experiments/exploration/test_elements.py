@@ -61,7 +61,9 @@ def test_controls_begin_at_the_scene():
     asked = []
     page = SimpleNamespace(scene=scene, panes=[], ask=lambda **changes: asked.append(changes))
     with Client(ui.page("/controls")) as client:
-        controls = Controls(page, [Abilities("noise", z_dim=8, classes=("a", "b"), styles=4, has_noise=True)])
+        controls = Controls(
+            page, [Abilities("noise", z_dim=8, classes=2, class_names=("a", "b"), styles=4, has_noise=True)]
+        )
         controls.build()
     (select,) = (each for each in client.elements.values() if isinstance(each, ui.select))
     sliders = (controls.seed, controls.other, controls.share, controls.moves[1], controls.dims[2])

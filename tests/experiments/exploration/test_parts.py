@@ -25,7 +25,6 @@ from experiments.evaluation.sample_sets import data_of_run
 from experiments.exploration import neighbours, server
 from experiments.exploration.controls import shared_class_names
 from experiments.exploration.curves import draw_curves
-from experiments.exploration.generators import Abilities
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.newest_only import NewestOnly
 from experiments.exploration.run_watch import RunWatch, read_curves
@@ -196,17 +195,20 @@ def upload(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "run, words",
+    "run, words, distinct",
     [
-        ("cycle", ["A", "B"]),
-        ("star", [f"{group.name}={value}" for group in GROUPS for value in group.values]),
+        ("cycle", ["A", "B"], 2),
+        # Of each attribute one value is that of the picture, as the critic sees it: these change nothing.
+        ("star", [f"{group.name}={value}" for group in GROUPS for value in group.values], 5),
     ],
 )
-def test_translations_are_those_of_their_commands(run, words, upload, explored, pool, gans, workplace):
+def test_translations_are_those_of_their_commands(
+    run, words, distinct, upload, explored, pool, gans, workplace
+):
     opened = pool.open(explored / run)
     first, *others = translate_upload(opened, upload.read_bytes(), upload.name)
     assert first.words == "input" and [each.words for each in others] == words
-    assert len({each.png for each in others}) == len(words), "no two are the same picture"
+    assert len({each.png for each in others}) == distinct
     (workplace / "my-picture.png").write_bytes(upload.read_bytes())
     for each in others:
         outcome = gans(f"{each.command.removeprefix('gans ')} --device cpu --force")
@@ -216,10 +218,10 @@ def test_translations_are_those_of_their_commands(run, words, upload, explored, 
 
 def test_classes_are_named_by_the_data_of_the_run(explored, pool, monkeypatch):
     opened = pool.open(explored / "styled")
-    assert opened.abilities.classes == tuple(CLASSES)
-    assert pool.open(explored / "small").abilities.classes == ()
-    gone = replace(opened.settings, data="folder:/nowhere")
-    assert Abilities.of(opened.network, gone).classes == tuple(f"class {label}" for label in range(6))
+    assert opened.named_abilities().class_names == tuple(CLASSES)
+    assert pool.open(explored / "small").named_abilities().class_names == ()
+    opened.settings = replace(opened.settings, data="folder:/nowhere")
+    assert opened.named_abilities().class_names == tuple(f"class {label}" for label in range(6))
     assert shared_class_names([("a", "b", "c"), (), ("a", "d")]) == ["a", "class 1", "c"]
 
 
