@@ -40,9 +40,15 @@ ROWS = ("frechet", "frechet-500-500", "kid", "precision-recall", "inception-scor
 PARTS = {
     "start": Part("start.py", "", ""),
     "bce": Part("peers.py --losses bce --sizes 32", "--rounds 6 --cycles 1", "--rounds 16 --cycles 5"),
-    "bce-64": Part("peers.py --losses bce --sizes 64", "--rounds 3 --cycles 1", "--rounds 12 --cycles 3"),
+    "bce-64": Part(
+        "peers.py --losses bce --sizes 64",
+        "--rounds 3 --cycles 1 --loops LynnHo,StudioGAN,hand-tuned",
+        "--rounds 12 --cycles 3",
+    ),
     "wgan-gp": Part(
-        "peers.py --losses wgan-gp --sizes 32", "--rounds 4 --cycles 1", "--rounds 12 --cycles 2"
+        "peers.py --losses wgan-gp --sizes 32",
+        "--rounds 4 --cycles 1 --loops LynnHo,PyTorch-GAN,StudioGAN,hand-tuned",
+        "--rounds 12 --cycles 2",
     ),
     "wgan-gp-64": Part("peers.py --losses wgan-gp --sizes 64", None, "--rounds 8 --cycles 1"),
     "stylegan2": Part(
@@ -50,11 +56,14 @@ PARTS = {
     ),
     "stylegan2-64": Part("peers.py --losses stylegan2 --sizes 64 --cycles 1", None, "--rounds 4"),
     "processes": Part("peers.py --processes --losses bce,wgan-gp --sizes 32", None, "--turns 4"),
-    "laboratory": Part("overhead.py", "--rounds 4 --steps 5", "--rounds 12 --steps 20"),
+    "laboratory": Part("overhead.py", "--rounds 3 --steps 5", "--rounds 12 --steps 20"),
     "evaluation": Part(
-        "evaluation.py", f"--rounds 1 --with-goal --row {' --row '.join(ROWS)}", "--rounds 5", FIDELITY
+        "evaluation.py",
+        f"--rounds 1 --against torch-fidelity --row {' --row '.join(ROWS)}",
+        "--rounds 5",
+        FIDELITY,
     ),
-    "fid-command": Part("fid_command.py", "--rounds 1 --images 16 --row pytorch-fid", "--rounds 3", FIDELITY),
+    "fid-command": Part("fid_command.py", "--rounds 0 --images 16 --row pytorch-fid", "--rounds 3", FIDELITY),
     "growth": Part("growth.py", "--parts size,lines", "--full"),
 }
 

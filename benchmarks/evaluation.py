@@ -1,12 +1,13 @@
 """Speed of our metrics against torch-fidelity's and pytorch-fid's on the same features, in one process.
 
-    python benchmarks/evaluation.py [--rounds 5] [--row NAME]… [--with-goal]
+    python benchmarks/evaluation.py [--rounds 5] [--row NAME]… [--against NAME]
 
 Every row first checks that all contestants find the same value, then lets them take turns, each round
-in another order. Printed are medians of the seconds, and the median of the rounds' ratios beside the
-floor and the goal. What is given to a contestant is what it would have at that point: statistics for
-the distance (with our reference's root kept, as for the second of many evaluations; and, in a row of
-its own, without), features or logits for the others. clean-fid takes part where it is installed.
+in another order; without a round (`--rounds 0`) the check itself is timed. Printed are medians of the
+seconds, and the median of the rounds' ratios beside the floor and the goal. What is given to a contestant
+is what it would have at that point: statistics for the distance (with our reference's root kept, as for
+the second of many evaluations; and, in a row of its own, without), features or logits for the others.
+clean-fid takes part where it is installed.
 
 The status is 1 where a ratio is below its floor by more than noise.
 """
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from goals import Goal
@@ -60,9 +62,9 @@ class Row:
     goals: dict[str, Goal] = field(default_factory=dict)
     tolerance: float = 1e-6
 
-    def with_goal(self) -> "Row":
-        """The comparison with those alone for whom there is a goal."""
-        return replace(self, others={name: self.others[name] for name in self.goals})
+    def against(self, name: str) -> "Row":
+        """The comparison with one other alone."""
+        return replace(self, others={name: self.others[name]})
 
 
 def features(count: int, seed: int, scale: float = 1.0) -> Tensor:
@@ -175,8 +177,8 @@ def inception_row() -> Row:
     batches = torch.split(images, 16)
     return Row(
         lambda: torch.cat([ours(batch).vectors for batch in batches]).double().norm().item(),
-        {"torch_fidelity": lambda: torch.cat([theirs(b)[0] for b in batches]).double().norm().item()},
-        {"torch_fidelity": Goal(1.35, 1.7)},
+        {"torch-fidelity": lambda: torch.cat([theirs(b)[0] for b in batches]).double().norm().item()},
+        {"torch-fidelity": Goal(1.35, 1.7)},
         tolerance=1e-5,
     )
 
@@ -196,29 +198,36 @@ ROWS: dict[str, Callable[[], Row]] = {
 }
 
 
-def seconds(contestant: Contestant) -> float:
-    """Seconds that a contestant takes."""
+class Turn(NamedTuple):
+    """Value that a contestant computed, and the seconds that it took."""
+
+    value: float
+    seconds: float
+
+
+def timed(contestant: Contestant) -> Turn:
+    """Lets a contestant compute once."""
     began = time.perf_counter()
-    contestant()
-    return time.perf_counter() - began
+    value = contestant()
+    return Turn(value, time.perf_counter() - began)
 
 
 def compare(name: str, row: Row, rounds: int) -> bool:
-    """Checks the values, then times `rounds` rounds and prints a line for each other contestant.
+    """Checks the values, then times `rounds` rounds, and prints a line for each other contestant.
 
-    Returns whether all ratios are at their floors.
+    Without a round the check's own times stand. Returns whether all ratios are at their floors.
     """
-    value = row.ours()
-    for other, contestant in row.others.items():
-        found = contestant()
-        if not math.isclose(value, found, rel_tol=row.tolerance):
-            raise SystemExit(f"{name}: ours is {value!r}, {other}'s is {found!r}")
     contestants = {"ours": row.ours, **row.others}
-    times: dict[str, list[float]] = {each: [] for each in contestants}
+    checks = {each: timed(contestant) for each, contestant in contestants.items()}
+    value = checks["ours"].value
+    for other in row.others:
+        if not math.isclose(value, checks[other].value, rel_tol=row.tolerance):
+            raise SystemExit(f"{name}: ours is {value!r}, {other}'s is {checks[other].value!r}")
+    times = {each: [] if rounds else [check.seconds] for each, check in checks.items()}
     for turn in range(rounds):
         order = list(contestants) if turn % 2 else list(reversed(contestants))
         for each in order:
-            times[each].append(seconds(contestants[each]))
+            times[each].append(timed(contestants[each]).seconds)
     holds = True
     for other in row.others:
         ratio = statistics.median(b / a for a, b in zip(times["ours"], times[other], strict=True))
@@ -244,13 +253,11 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--row", choices=ROWS, action="append", help="only this comparison; repeatable")
-    parser.add_argument(
-        "--with-goal", action="store_true", help="only against those for whom there is a goal"
-    )
+    parser.add_argument("--against", metavar="NAME", help="only with this other, such as torch-fidelity")
     options = parser.parse_args()
     print_titles(options.rounds)
     rows = ((name, ROWS[name]()) for name in options.row or ROWS)
-    chosen = ((name, row.with_goal() if options.with_goal else row) for name, row in rows)
+    chosen = ((name, row.against(options.against) if options.against else row) for name, row in rows)
     holds = [compare(name, row, options.rounds) for name, row in chosen]
     sys.exit(0 if all(holds) else 1)
 

@@ -27,7 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
         **{"arch": "dcgan", "loss": "bce", "width": 64, "batch_size": 64, "kimg": 6.4}
     },
     "stylegan2, preset laptop": {"arch": "stylegan2", "preset": "laptop", "kimg": 2.0},
-    "progan, growing": {"arch": "progan", "preset": "laptop", "kimg": 8.0},
+    "progan, growing": {"arch": "progan", "preset": "laptop", "kimg": 2.0},
 }
 
 
