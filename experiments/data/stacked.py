@@ -25,7 +25,8 @@ class StackedImages(DataSet):
 
     def __init__(self, grey: DataSet) -> None:
         assert grey.labels is not None
-        self.grey, self.remarks, self.on_demand = grey, grey.remarks, grey.on_demand
+        self.grey, self.on_demand = grey, grey.on_demand
+        self.units, self.remarks, self.unreadable = grey.units, grey.remarks, grey.unreadable
         self.sample_shape = (CHANNELS, *grey.sample_shape[1:])
         draw = torch.Generator().manual_seed(SEED)
         self.parts = torch.randint(len(grey), (LENGTH, CHANNELS), generator=draw)

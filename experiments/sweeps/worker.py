@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.resolve import RunSpec
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import RunError, UsageError
+from experiments.core.files import parse_json, read_regular_file, write_atomically
 from experiments.core.named_values import SettingValues
 from experiments.runs.folder import RunFolder
 from experiments.runs.initial_settings import resolve_run
@@ -29,6 +30,8 @@ log = logging.getLogger("gans")
 if TYPE_CHECKING:
     from experiments.evaluation.evaluate import Evaluator
 
+EVALUATION_FILE = "sweep-evaluation.json"  # in a run folder: the evaluation of its newest scores
+MOST_EVALUATION_BYTES = 2**16  # of that file
 INTERRUPTED = 130  # exit status after Ctrl-C
 HANDOVER_SECONDS = 60.0  # time in which an earlier process of this run has to save and stop
 
@@ -50,6 +53,20 @@ class Evaluation:
     extractor: str | None = None
     reference: str | None = None
     options: SettingValues = field(default_factory=dict)
+
+    def keep(self, folder: RunFolder) -> None:
+        """Writes down in a run folder that its newest scores are of this evaluation."""
+        write_atomically(folder.path / EVALUATION_FILE, json.dumps(asdict(self)).encode())
+
+    def is_kept(self, folder: RunFolder) -> bool:
+        """Whether the newest scores of a run folder are of this evaluation, as far as the folder says."""
+        try:
+            kept = parse_json(read_regular_file(folder.path / EVALUATION_FILE, MOST_EVALUATION_BYTES))
+        except FileNotFoundError:
+            return True  # of a sweep from before the evaluation was written down
+        except (RunError, OSError, ValueError):
+            return False
+        return bool(kept == json.loads(json.dumps(asdict(self))))
 
     def evaluator(self, device: str) -> "Evaluator":
         """Builds the evaluator, on this device."""
@@ -111,6 +128,8 @@ class SweepTask:
             return False
         if self.evaluation.count == 0:
             return folder.is_finished
+        if not self.evaluation.is_kept(folder):
+            return False
         evaluated = evaluated_kimg(folder)
         if self.until_kimg is not None:
             return any(kimg >= self.until_kimg for kimg in evaluated)
@@ -142,6 +161,7 @@ def train_and_evaluate(task: SweepTask) -> None:
         from experiments.evaluation.publish import evaluate_newest
 
         evaluate_newest(folder, task.evaluation.evaluator(spec.settings.device))
+        task.evaluation.keep(folder)
 
 
 def _wait_for(folder: RunFolder) -> None:

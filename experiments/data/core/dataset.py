@@ -74,6 +74,21 @@ class DataSet(ABC):
         Images are uint8, or with `units` values of their depth.
         """
 
+    def copy_description(self, whole: "DataSet", indices: Tensor | None = None) -> None:
+        """Copies what is known of another set, whose samples these are.
+
+        Args:
+            indices: of those of its samples that this set has, int64 `(M,)`; None: it has all.
+        """
+        labels, attributes = whole.labels, whole.attributes
+        if indices is not None:
+            labels = None if labels is None else labels[indices]
+            attributes = None if attributes is None else attributes.at(indices)
+        self.labels, self.attributes = labels, attributes
+        self.classes, self.channel_classes, self.mixture = whole.classes, whole.channel_classes, whole.mixture
+        self.units, self.native_sizes = whole.units, whole.native_sizes
+        self.remarks, self.unreadable = whole.remarks, whole.unreadable
+
 
 class InMemoryData(DataSet):
     """A data set in memory, on whichever device it fits."""
@@ -124,9 +139,8 @@ def load_into_memory(data: DataSet, device: torch.device, chunk: int = 64) -> In
         samples = first.new_empty(len(data), *first.shape[1:], device=device)
         for part in parts:  # into their place: joined afterwards they would take their memory twice
             samples[part[0] : part[-1] + 1] = data.fetch(part)
-    held = InMemoryData(samples, data.labels, data.classes)
-    held.attributes, held.remarks, held.units = data.attributes, data.remarks, data.units
-    held.native_sizes = data.native_sizes
+    held = InMemoryData(samples)
+    held.copy_description(data)
     return held
 
 

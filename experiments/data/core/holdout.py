@@ -85,7 +85,7 @@ class Subset(DataSet):
         self.whole, self.indices = whole, indices
         self.sample_shape, self.on_demand = whole.sample_shape, whole.on_demand
         self.own_remarks: tuple[str, ...] = ()
-        _copy_description(whole, self, indices)
+        self.copy_description(whole, indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -115,14 +115,6 @@ class SubsetOfKnownChanges(Subset, KnownChanges):
         return SubsetOfKnownChanges(self.whole, self.others, self.indices)
 
 
-def _copy_description(whole: DataSet, part: DataSet, indices: Tensor) -> None:
-    """Copies to a part what is known of the samples of the whole."""
-    part.labels = None if whole.labels is None else whole.labels[indices]
-    part.attributes = None if whole.attributes is None else whole.attributes.at(indices)
-    part.classes, part.channel_classes = whole.classes, whole.channel_classes
-    part.mixture, part.remarks, part.native_sizes = whole.mixture, whole.remarks, whole.native_sizes
-
-
 def take_part(whole: DataSet, indices: Tensor, others: Tensor) -> DataSet:
     """Takes a part of a data set: in memory where that is, else fetched from it.
 
@@ -133,7 +125,7 @@ def take_part(whole: DataSet, indices: Tensor, others: Tensor) -> DataSet:
         return SubsetOfKnownChanges(whole, indices, others)
     if isinstance(whole, InMemoryData):
         part = InMemoryData(whole.samples[indices])
-        _copy_description(whole, part, indices)
+        part.copy_description(whole, indices)
         return part
     return Subset(whole, indices)
 

@@ -4,19 +4,34 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from experiments.core import registry
-from experiments.data.core.dataset import USUAL, DataAccess, DataSet, DomainSource, KnownChanges
-from experiments.data.core.holdout import LEAST, describe_few, least_share, split_indices
+from experiments.data.core.dataset import (
+    USUAL,
+    DataAccess,
+    DataSet,
+    DomainSource,
+    InMemoryData,
+    KnownChanges,
+    load_into_memory,
+)
+from experiments.data.core.holdout import LEAST, Subset, describe_few, least_share, split_indices, take_part
 from experiments.data.core.sources import open_source
+from gans.core.attributes import AttributeGroup, Attributes
 from tests.conftest import DATA, Gans
 
 EMBEDDED = [name for name in registry.names("data") if registry.load("data", name).is_embedded]
 SHARE = DataAccess(holdout=0.25)
+
+
+# Attributes that describe a set, or each of its samples; the others are of how it is fetched.
+OF_SAMPLES = {"labels", "attributes"}
+OF_SETS = sorted(set(DataSet.__annotations__) - OF_SAMPLES - {"sample_shape", "on_demand"})
 
 
 def write_levels(folder: Path, levels: range) -> None:
@@ -52,13 +67,14 @@ def test_the_parts_of_every_embedded_set_are_the_whole_and_share_nothing(name: s
     assert abs(len(others) - 0.25 * len(all_of_it)) <= 0.5
     for part, indices in ((training, own), (held_out, others)):
         assert torch.equal(every(part), all_of_it.fetch(indices))
-        assert part.sample_shape == all_of_it.sample_shape and part.classes == all_of_it.classes
+        assert part.sample_shape == all_of_it.sample_shape
+        for name in OF_SETS:
+            assert getattr(part, name) == getattr(all_of_it, name)
         if all_of_it.labels is not None:
             assert part.labels is not None and torch.equal(part.labels, all_of_it.labels[indices])
         if all_of_it.attributes is not None:
             assert part.attributes is not None
             assert torch.equal(part.attributes.table, all_of_it.attributes.table[indices])
-        assert (part.mixture is None) == (all_of_it.mixture is None)
 
 
 def test_the_choice_is_a_function_of_its_own_seed_and_mixes_the_order() -> None:
@@ -101,6 +117,45 @@ def test_stacked_pictures_of_both_parts_have_no_grey_picture_in_common(tmp_path:
     training, held_out = opened(f"stacked:folder:{tmp_path}", SHARE)
     own, others = (set(every(part)[:, :, 0, 0].flatten().tolist()) for part in (training, held_out))
     assert not own & others and len(own | others) == 80
+
+
+def test_a_part_and_a_copy_in_memory_know_all_that_is_known_of_the_set() -> None:
+    """Each attribute has a value of its own here, so that none is left out or mistaken for another."""
+    data = InMemoryData(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.arange(6))
+    for name in OF_SETS:
+        setattr(data, name, (f"some {name}",))
+    rows = torch.tensor([4, 1])
+    sizes = AttributeGroup("size", ("tiny", "small", "large"))
+    data.attributes = Attributes((sizes,), sizes.encode(torch.arange(6) % 3))
+    for part, kept in (
+        (Subset(data, rows), rows),
+        (take_part(data, rows, torch.tensor([0, 2, 3, 5])), rows),
+        (load_into_memory(Subset(data, torch.arange(6)), torch.device("cpu")), torch.arange(6)),
+    ):
+        assert [getattr(part, name) for name in OF_SETS] == [(f"some {name}",) for name in OF_SETS]
+        assert part.labels is not None and part.labels.tolist() == kept.tolist()
+        assert part.attributes is not None
+        assert torch.equal(part.attributes.table, data.attributes.table[kept])
+
+
+@pytest.mark.parametrize("stream", ["", " --stream"])
+def test_held_out_pictures_of_16_bits_keep_their_range(stream: str, gans: Gans, workplace: Path) -> None:
+    """In training, where a level of 3,000 between 1,000 and 5,000 is 0, and in scores."""
+    (workplace / "scans").mkdir()
+    for number in range(40):
+        levels = np.full((8, 8), 3000, dtype=np.uint16)
+        levels[0, :2] = 1000, 5000
+        np.save(workplace / "scans" / f"{number:02}.npy", levels)
+    data = "--data folder:scans --set data.range=1000,5000"
+    line = (
+        f"run --arch dcgan --loss bce {data} --holdout 0.25 --image-size 8 --width 2 --batch-size 4 --steps 1"
+    )
+    done = gans(f"{line} --track local{stream} --out run")
+    assert done.status == 0, done.err
+    with Image.open("run/samples/real.png") as picture:
+        assert 126 <= np.median(np.asarray(picture)) <= 129
+    scored = gans("evaluate run --reference held-out --metrics power-spectrum --json")
+    assert scored.status == 0, scored.err
 
 
 @pytest.mark.parametrize("stream", [False, True])

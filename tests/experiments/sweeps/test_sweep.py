@@ -14,6 +14,7 @@ from experiments.runs.scores import read_evaluation_scores
 from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import describe_end
 from experiments.sweeps.stages import successive_halving
+from experiments.sweeps.worker import EVALUATION_FILE
 
 POINTS = "--arch mlp --data ring8 --batch-size 16 --width 8 --track local --evaluate-samples 50"
 TINY = f"{POINTS} --kimg 0.096 --seeds 2 --jobs 2"
@@ -176,6 +177,22 @@ def test_the_remedy_of_a_metric_that_needs_more_images_works(gans, here, picture
     ((_, scores),) = read_evaluation_scores(run)
     assert scores["kid"]["options"]["subset_size"] == 12
     assert "evaluating 5,000 samples against 12 training images" in done.err
+
+
+def test_scores_of_another_evaluation_are_computed_anew(gans, here, pictures, tmp_path):
+    """An option of a metric is another one; runs that do not say how they were scored are left alone."""
+    line = "sweep --arch dcgan --loss bce --data folder:pictures --image-size 8 --fit crop --width 2"
+    line += " --steps 2 --batch-size 4 --track local --extractor random-vgg --evaluate-metrics kid --jobs 1"
+    line += " --seeds 1"
+    for size in (12, 12, 6):
+        assert gans(f"{line} --set kid.subset_size={size} --out cut").status == 0
+    (run,) = run_folders(tmp_path / "cut")
+    weights = run.generator_file.read_bytes()
+    sizes = [scores["kid"]["options"]["subset_size"] for _, scores in read_evaluation_scores(run)]
+    assert sizes[-1] == 6 and [len(engine.started) for engine in here] == [1, 0, 1]
+    (run.path / EVALUATION_FILE).unlink()
+    assert gans(f"{line} --set kid.subset_size=9 --out cut").status == 0
+    assert here[-1].started == [] and run.generator_file.read_bytes() == weights
 
 
 def test_an_evaluation_is_shown_while_it_lasts(tmp_path, caplog):
