@@ -1,5 +1,5 @@
 # make run     set up and train; other arguments instead: make run ARGS="--arch dcgan --loss wgan-gp --kimg 4"
-# make test    set up and test
+# make test    set up and test, in ten minutes; make test-long: the tests that take long by themselves
 # make check   format, lint, types and spelling, without changing anything
 # make house   the numbers of the layout: rooms, floors, circles, …
 # make bench   speed against other projects, in ten minutes; fails below a floor (make bench-full: all, two hours)
@@ -14,13 +14,16 @@ VENV := .venv
 PROCESSES ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES) --dist worksteal
 
-.PHONY: run test test-oldest check house docs bench bench-full bits format soak clean
+.PHONY: run test test-long test-oldest check house docs bench bench-full bits format soak clean
 
 run: $(VENV)/ready
 	$(VENV)/bin/gans run $(ARGS)
 
 test: $(VENV)/ready
 	$(PYTEST) $(TESTS)
+
+test-long: $(VENV)/ready
+	$(PYTEST) -m long $(TESTS)
 
 # The same tests on the lower bounds of pyproject.toml, in an environment of their own.
 test-oldest:
@@ -53,7 +56,7 @@ format: $(VENV)/ready
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-soak: $(VENV)/ready
+soak: test-long
 	$(VENV)/bin/python benchmarks/start.py
 	$(VENV)/bin/python benchmarks/explorer.py
 	$(VENV)/bin/python benchmarks/modes.py --loss all

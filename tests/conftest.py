@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,6 +75,11 @@ class Moody(_Usual):
             value = value + (fake_logits.mean() * 0).sqrt()
         return value
 '''
+
+
+def long_but(short: Collection[str], names: Iterable[str]) -> list[Any]:
+    """Parameters of a test that takes long: with some of them it is among the usual tests all the same."""
+    return [name if name in short else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 class CommandResult(NamedTuple):

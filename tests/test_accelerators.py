@@ -22,7 +22,7 @@ from experiments.training.trainer import train_steps
 from losses.core import few_channels
 from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from losses.core.device_copies import copy_to
-from tests.conftest import ARCHITECTURES
+from tests.conftest import ARCHITECTURES, long_but
 from tests.fake_accelerator import DeviceTensor, FakeAccelerator, fake_accelerator
 
 Settings = dict[str, Any]
@@ -64,7 +64,7 @@ def waits_of_steps(accelerator: FakeAccelerator, settings: Settings) -> tuple[Ex
     return experiment, accelerator.waits
 
 
-@pytest.mark.parametrize("has_penalty", [False, True])
+@pytest.mark.parametrize("has_penalty", long_but({False}, [False, True]))
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_no_step_waits_for_the_device(arch: str, has_penalty: bool, accelerator: FakeAccelerator) -> None:
     own = ARCHITECTURES[arch].default_loss

@@ -179,6 +179,7 @@ def test_work_of_one_process_is_refused_in_several(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
+@pytest.mark.long
 def test_no_thread_of_the_engine_is_left_as_python_ends() -> None:
     """Such a thread aborts the process, where it lets go of a tensor just then."""
     status, out, err = finish(start("", 2, THREADS_AFTER, forks=False))
@@ -186,6 +187,7 @@ def test_no_thread_of_the_engine_is_left_as_python_ends() -> None:
     assert out.split() == ["[]", "[]"]
 
 
+@pytest.mark.long
 def test_restarted_processes_do_not_look_for_those_of_before() -> None:
     """torchrun goes on with the store in which the processes of before have left their addresses."""
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)

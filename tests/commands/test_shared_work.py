@@ -54,6 +54,7 @@ def perform_together(rank: int, folder: Path, port: int, caches: Path) -> None:
         perform(folder)
 
 
+@pytest.mark.long
 def test_two_processes_make_what_one_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both, alone = tmp_path / "both", tmp_path / "alone"
     for folder in (both, alone):

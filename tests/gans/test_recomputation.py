@@ -72,6 +72,7 @@ def test_a_block_keeps_its_inputs_alone() -> None:
     assert count(x) == 12
 
 
+@pytest.mark.long
 def test_a_run_is_estimated_to_need_less() -> None:
     case = {"arch": "r3gan", "preset": "paper", "image_size": 64, "data": "shapes"}
     assert resolve_and_estimate({**case, "activation_checkpointing": True}) < 0.7 * resolve_and_estimate(case)

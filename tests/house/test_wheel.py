@@ -11,6 +11,7 @@ import pytest
 
 from tests.house.house import ROOT, sources
 
+pytestmark = pytest.mark.long
 POINTS = "--arch mlp --loss wgan-gp --data ring8 --steps 3 --batch-size 16 --width 8 --track local"
 
 

@@ -11,7 +11,7 @@ import cli
 from experiments.core import registry
 from experiments.sweeps.engines import Job, LocalEngine
 from experiments.sweeps.worker import SweepTask, run_task
-from tests.conftest import Gans
+from tests.conftest import Gans, long_but
 from tests.house.advice import faults
 from tests.pages.reading import NAMES, ROOT, read_blocks, read_commands, read_spans
 from tests.pages.shortening import ENDLESS, shorten
@@ -58,7 +58,10 @@ def _pages(of: Any) -> list[str]:
     return [page for page in NAMES if any(True for _ in of((ROOT / page).read_text(encoding="utf-8")))]
 
 
-@pytest.mark.parametrize("page", _pages(lambda text: (c for c in read_commands(text, "") if c.is_run)))
+RUNNABLE = _pages(lambda text: (command for command in read_commands(text, "") if command.is_run))
+
+
+@pytest.mark.parametrize("page", long_but({"README.md", "docs/paths/photos.md"}, RUNNABLE))
 @pytest.mark.usefixtures("_one_process", "_small_extractor")
 def test_commands_of_a_page_run(page: str, gans: Gans, stock: Stock) -> None:
     commands = list(read_commands((ROOT / page).read_text(encoding="utf-8"), page))

@@ -166,6 +166,7 @@ class Jensen(Metric):
 '''
 
 
+@pytest.mark.long
 def test_a_run_without_any_mode_is_not_called_healthy(gans: Gans) -> None:
     """The record of the evaluation says how many samples there were, and the data how many modes."""
     assert gans(f"{RING} --loss wgan-gp").status == 0

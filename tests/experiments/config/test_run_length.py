@@ -52,8 +52,11 @@ class Played(NamedTuple):
     averaged: int  # images that the average was told of
 
 
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
+Play = Callable[[Experiment], Played]
+
+
+@pytest.fixture(scope="module")
+def play() -> Play:
     loader, follow = Loader.next_batch, ExponentialMovingAverage.follow
 
     def call(experiment: Experiment) -> Played:
@@ -78,19 +81,26 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], Played]:
             played.seen.append(progress.seen)
             loaded.clear()
 
-        monkeypatch.setattr(Loader, "next_batch", note_batch)
-        monkeypatch.setattr(ExponentialMovingAverage, "follow", note_average)
-        train_steps(experiment, 0, [note_round], StopSignal())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Loader, "next_batch", note_batch)
+            patch.setattr(ExponentialMovingAverage, "follow", note_average)
+            train_steps(experiment, 0, [note_round], StopSignal())
         return played._replace(averaged=sum(averaged))
 
     return call
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_every_batch_has_the_size_of_its_stage(length: str, play: Callable[[Experiment], Played]) -> None:
+@pytest.fixture(scope="module", params=LENGTHS)
+def whole(request: pytest.FixtureRequest, play: Play) -> tuple[Experiment, Played]:
+    """A run of each kind of length, played to its end."""
+    experiment = experiment_of(**LENGTHS[request.param])
+    return experiment, play(experiment)
+
+
+def test_every_batch_has_the_size_of_its_stage(whole: tuple[Experiment, Played]) -> None:
     """During a fade the new size decides, and a round never mixes two."""
-    experiment = experiment_of(**LENGTHS[length])
-    settings, played = experiment.spec.settings, play(experiment)
+    experiment, played = whole
+    settings = experiment.spec.settings
     wanted = dict.fromkeys((4, 8, 16), settings.batch_size) | dict(settings.options["arch.stage_batch_sizes"])
     sides = [4 * 2 ** math.ceil(stage) for stage in played.stages]
     assert set(sides) == {4, 8, 16} and sides == sorted(sides)
@@ -99,12 +109,9 @@ def test_every_batch_has_the_size_of_its_stage(length: str, play: Callable[[Expe
         assert [size for size, _ in batches] == [wanted[side]] * settings.n_critic
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_the_clock_counts_every_batch_and_image_once(
-    length: str, play: Callable[[Experiment], Played]
-) -> None:
-    experiment = experiment_of(**LENGTHS[length])
-    settings, played = experiment.spec.settings, play(experiment)
+def test_the_clock_counts_every_batch_and_image_once(whole: tuple[Experiment, Played]) -> None:
+    experiment, played = whole
+    settings = experiment.spec.settings
     shown = 0
     for number, (size, clock) in enumerate(batch for batches in played.batches for batch in batches):
         assert clock == (shown, number, shown / experiment.total_images)
@@ -126,7 +133,7 @@ def test_every_size_has_its_share_of_the_images(sizes: Any, length: dict[str, An
     assert begins == pytest.approx([0.0, 0.15, 0.45], abs=0.01)
 
 
-def test_sizes_that_are_all_the_same_change_nothing(play: Callable[[Experiment], Played]) -> None:
+def test_sizes_that_are_all_the_same_change_nothing(play: Play) -> None:
     plain = play(experiment_of(steps=30, stage_batch_sizes=()))
     named = play(experiment_of(steps=30, stage_batch_sizes=((4, 4), (8, 4), (16, 4))))
     assert named.batches == plain.batches

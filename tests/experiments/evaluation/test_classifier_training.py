@@ -171,6 +171,7 @@ def test_it_is_chosen_for_its_data_once_it_is_there(
     refused(2, ("nobody", "no such classifier"), f"evaluate {shaped} -n 20 --extractor classifier:nobody")
 
 
+@pytest.mark.long
 def test_shapes_themselves_fall_into_their_classes_evenly(gans: Gans, workplace: Path) -> None:
     """The true distribution is that of the labels; reals have nearly no divergence from it."""
     from experiments.evaluation.features import ReferenceFeatures

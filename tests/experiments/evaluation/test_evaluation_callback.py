@@ -212,6 +212,7 @@ def test_what_is_left_of_another_run_does_not_compete(gans: Gans, workplace: Pat
     assert best() in (["step-00000002.pt"], ["step-00000004.pt"])
 
 
+@pytest.mark.long
 def test_a_killed_run_ends_with_the_same_scores_and_best(
     gans: Gans, fork: Callable[[str], ForkedCommand], wait_for_scores: Any
 ) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from experiments.evaluation.evaluate import Evaluator
-from tests.experiments.evaluation.helpers import DIRECTIONS, EACH, FEW, SMALL, Gans, alike, ended
+from tests.conftest import long_but
+from tests.experiments.evaluation.helpers import DIRECTIONS, FEW, SMALL, Gans, alike, ended
 
 EVALUATE = "--evaluate-kimg 0.004 --evaluate-samples 20 --extractor random-vgg"  # every second step
 
 
-@EACH
+@pytest.mark.parametrize("arch", long_but({"swap"}, DIRECTIONS))
 def test_on_the_way_it_scores_as_the_command_does(arch: str, gans: Gans, workplace: Path) -> None:
     """And changes nothing, although translations may draw at random."""
     command = f"run --arch {arch} {SMALL} --n-critic 1 --image-size 16"

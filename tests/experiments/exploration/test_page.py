@@ -16,7 +16,10 @@ import pytest
 from tests.browser import BROWSER, serious_faults
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
+]
 EXACT = 'img.picture[data-exact="1"]'
 START = "document.querySelector('aside h2') && document.querySelector('img.picture')?.dataset.exact === '1'"
 

@@ -20,7 +20,7 @@ from experiments.inference.latent_space import latent_from_seed
 from experiments.runs.generator import load_generator
 from gans.core.networks import StyledNetwork
 from gans.core.styles import class_means, set_noise_mode, truncate_styles
-from tests.conftest import ARCHITECTURES, FROM_NOISE, ROOT
+from tests.conftest import ARCHITECTURES, FROM_NOISE, ROOT, long_but
 
 Gans = Callable[..., Any]
 GENERATORS = {name: ARCHITECTURES[name].generator for name in FROM_NOISE}
@@ -74,7 +74,7 @@ def test_it_says_what_it_is_and_nothing_of_this_machine(exported: Path, trained:
     assert str(ROOT).encode() not in content and b"site-packages" not in content
 
 
-@pytest.mark.parametrize("arch", sorted({*FROM_NOISE} - {"dcgan"}))
+@pytest.mark.parametrize("arch", long_but({"mlp"}, sorted({*FROM_NOISE} - {"dcgan"})))
 def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     gans(f"run --arch {arch} {SMALL} --track local --out run")
     outcome = gans("export run --format onnx --out deep/one.onnx")
@@ -90,7 +90,7 @@ def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     assert np.abs(found - np.load("one.npy")).max() <= 1, "the sample of that seed, but for rounding"
 
 
-@pytest.mark.parametrize("arch", STYLED)
+@pytest.mark.parametrize("arch", long_but({"stylegan"}, STYLED))
 def test_truncation_and_noise_are_inputs(arch: str, gans: Gans) -> None:
     """Left out, they are 1 and the fixed noise; at a truncation of 0 a class has one sample."""
     gans(f"run --arch {arch} {SMALL} --conditional --track local --out run")

@@ -46,6 +46,7 @@ def cluster(hold, monkeypatch):
     cluster.shutdown()
 
 
+@pytest.mark.long
 def test_members_survive_the_death_of_a_node(cluster, hold, start, gans, here, tmp_path):
     running, nodes = cluster
     line = f"{LINE} --plugin {tmp_path / 'moody.py'} --loss moody --out"

@@ -74,6 +74,7 @@ def need_of(augmentation: str) -> tuple[int, float]:
     return estimate_memory(spec), operations.per_real
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("probability", ["ada:0.5", "ada"])
 def test_memory_is_estimated(probability: str) -> None:
     """So are operations: a probability that begins at 0 counts as 1; every time the same, without a draw."""

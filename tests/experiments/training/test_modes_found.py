@@ -5,6 +5,8 @@ Those of the grid of 25, which take three times as long, are counted by `make so
 
 from pathlib import Path
 
+import pytest
+
 from experiments.config.resolve import resolve
 from experiments.data.core.sources import open_source
 from experiments.runs.folder import RunFolder
@@ -13,6 +15,7 @@ from experiments.training.run import run
 from metrics.modes import Modes
 
 
+@pytest.mark.long
 def test_all_modes_of_the_ring(tmp_path: Path) -> None:
     """More than 20 of 10,000 samples within 3 deviations of a mode cover it. An average that is too long,
     a penalty that is too strong or a critic that is not trained enough cover 0 to 3 of the ring."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import cli
 from experiments.runs.checkpoint import Checkpoints, load_checkpoint
-from tests.conftest import ARCHITECTURES, DATA
+from tests.conftest import ARCHITECTURES, DATA, long_but
 from tests.forked import CONTEXT
 from tests.shortcuts import take_shortcuts
 
@@ -68,14 +68,14 @@ def finish(words: list[str]) -> None:
     assert process.exitcode in (0, None)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", long_but({"everything", "progan, fading"}, CASES))
 def test_killed_at_random_moments(case: str, tmp_path: Path) -> None:
     finish(arguments(CASES[case], tmp_path / "whole"))
     killed_and_resumed(arguments(CASES[case], tmp_path / "cut"), tmp_path / "cut", random.Random(case))
     assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
 
 
-@pytest.mark.parametrize("kind", ["zip", "folder"])
+@pytest.mark.parametrize("kind", long_but({"zip"}, ["zip", "folder"]))
 def test_streamed_files_killed_at_random_moments(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +114,7 @@ def killed_and_resumed(words: list[str], cut: Path, moments: random.Random) -> N
     finish(words)
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", long_but({"dcgan", "swap"}, ARCHITECTURES))
 def test_stopped_between_checkpoints(arch: str, tmp_path: Path) -> None:
     """By Ctrl-C, in the middle of a score interval."""
     task = ARCHITECTURES[arch].task
