@@ -135,11 +135,12 @@ def _earlier_pictures(folder: RunFolder, kimg: float) -> list[tuple[str, Path, f
     times = [line["kimg"] for line in folder.scores() if "samples/pairwise_distance" in line]
     real = folder.samples / REAL_IMAGES
     found = [("real", real, 0.0)] * real.is_file()
-    for file in sorted(folder.samples.glob("kimg-*.png")):
+    for file in folder.samples.glob("kimg-*.png"):
         named = kimg_of_grid(file.name)
         if named is not None:
             near = [time for time in times if 0 <= time - named < 1] if isinstance(named, int) else []
             found.append(("samples", file, min(near, default=float(named))))
+    found.sort(key=lambda each: each[2])  # by names, 1.52 kimg would come before the first grid of 1 kimg
     return [each for each in found if each[2] <= kimg]
 
 

@@ -60,7 +60,7 @@ def test_it_tells_of_held_out_images_and_of_domains(workplace: Path, gans: Gans)
         noise(number, 8, 12 if number % 2 else 8).save(file)
     told = gans(f"run {SMALL} --image-size 8 --fit crop --holdout 0.5 --dry-run").out
     assert re.search(
-        r"^images +12 to train on, beside those of --holdout 0.5; of 2 sizes", told, re.MULTILINE
+        r"^images +12 to train on, beside 12 held out by --holdout 0.5; of 2 sizes", told, re.MULTILINE
     )
     domains = SMALL.replace("dcgan", "cyclegan").replace(" --z-dim 4", "")
     told = gans(f"run {domains} --image-size 8 --fit crop --dry-run").out

@@ -42,6 +42,7 @@ class DataSet(ABC):
         units: of images beyond 8 bits: which of their values become −1 and 1; None for 8 bits and for points.
         native_sizes: number of files by the (height, width) of their images before these were resized, evenly
             spread over the set where it is large; None where that is not known.
+        held_out_count: number of samples that a share (`--holdout`) keeps out of this set.
         remarks: remarks for the user on how the set was read, a line each.
         unreadable: names of files that were left out because they cannot be read.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
@@ -55,6 +56,7 @@ class DataSet(ABC):
     attributes: Attributes | None = None
     units: PixelUnits | None = None
     native_sizes: Mapping[tuple[int, int], int] | None = None
+    held_out_count: int = 0
     remarks: tuple[str, ...] = ()
     unreadable: Sequence[str] = ()
     on_demand: bool = False
@@ -87,7 +89,11 @@ class DataSet(ABC):
         self.labels, self.attributes = labels, attributes
         self.classes, self.channel_classes, self.mixture = whole.classes, whole.channel_classes, whole.mixture
         self.units, self.native_sizes = whole.units, whole.native_sizes
-        self.remarks, self.unreadable = whole.remarks, whole.unreadable
+        self.held_out_count, self.remarks, self.unreadable = (
+            whole.held_out_count,
+            whole.remarks,
+            whole.unreadable,
+        )
 
 
 class InMemoryData(DataSet):

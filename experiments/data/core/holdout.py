@@ -164,7 +164,7 @@ class HoldoutSource(Source):
         """Opens the samples for training."""
         whole = self.whole.open(size, channels, fit)
         training, held_out = self._split(len(whole))
-        return _remark_on_few(take_part(whole, training, held_out), len(whole), self.share)
+        return _take_training_part(whole, training, held_out, self.share)
 
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the samples that are held out, in the form of the others.
@@ -202,7 +202,7 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
             if held_out:
                 _refuse_few(len(side), self.share)
                 return take_part(side, others, training)
-            return _remark_on_few(take_part(side, training, others), len(side), self.share)
+            return _take_training_part(side, training, others, self.share)
 
         return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
 
@@ -218,9 +218,11 @@ def _refuse_few(count: int, share: float) -> None:
         raise TooFewHeldOutError(few)
 
 
-def _remark_on_few(training: DataSet, count: int, share: float) -> DataSet:
-    """Adds a remark to training samples where too few others are held out; returns them."""
-    if few := describe_few(count, share):
+def _take_training_part(whole: DataSet, indices: Tensor, others: Tensor, share: float) -> DataSet:
+    """Takes the part to train on, with a remark where the others are too few for a score."""
+    training = take_part(whole, indices, others)
+    training.held_out_count = len(others)
+    if few := describe_few(len(whole), share):
         remark = f"{few}; until then nothing is scored against them"
         training.remarks = (*training.remarks, remark)
         if isinstance(training, Subset):

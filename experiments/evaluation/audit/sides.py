@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from shlex import quote
 
 import torch
@@ -17,6 +18,7 @@ from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
+from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise
 from metrics.extractors.core.extractor import Extractor
 
@@ -119,7 +121,10 @@ def _describe_remedy(candidate: Candidate, count: int) -> str:
     """Describes what share of `count` images is enough, or what to do where they are too few for any."""
     share = least_share(count, LEAST_HELD_OUT)
     if share is not None:
-        return f"train anew with gans run --holdout {max(USUAL_SHARE, share):g}"
+        run = RunFolder(Path(candidate.name))
+        same = f" --config {quote(str(run.config_file))}" if run.exists else ""
+        out = f" --out {quote(f'{run.path}-held-out')}" if run.exists else ""
+        return f"train anew with gans run{same} --holdout {max(USUAL_SHARE, share):g}{out}"
     return (
         f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
         f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "

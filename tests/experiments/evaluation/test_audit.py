@@ -244,14 +244,14 @@ def test_the_command_prints_a_table_and_draws_the_closest_pairs(
 
 def test_what_cannot_be_audited(gans: Any, refused: Any, pictures: Path) -> None:
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --out run").status == 0
-    refused(2, ("holds none out", "train anew with gans run --holdout 0.334"), "audit run")
+    refused(2, ("holds none out", "gans run --config run/config.json --holdout 0.334 --out run-held"), "audit run")
     refused(2, ("not a run folder", "--out FILE.png"), "audit run/checkpoints/step-00000001.pt")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --holdout 0.1 --out few").status == 0
     told = refused(2, ("at least 40 held-out images, and data", "has 12;"), "audit few")
-    advised = told.partition("train anew with gans run ")[2]
-    assert advised == "--holdout 0.334"
-    assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} {advised} --out enough").status == 0
-    outcome = gans("audit enough --extractor random-vgg --json")
+    advised = told.partition("train anew with gans ")[2]
+    assert advised == "run --config few/config.json --holdout 0.334 --out few-held-out"
+    assert gans(advised).status == 0
+    outcome = gans("audit few-held-out --extractor random-vgg --json")
     assert outcome.status == 0 and json.loads(outcome.out)["n"]["honest samples"] == 20, outcome.err
     for number in range(57, 120):
         Path(f"data/{number:03}.png").unlink()
