@@ -172,6 +172,7 @@ def two_processes(folder: Path, **flags: Any) -> SweepTask:
     return SweepTask(str(folder), {**own, "track": ("local",), **flags}, {}, {}, evaluation, processes=2)
 
 
+@pytest.mark.long
 def test_two_processes_train_the_run_of_one(tmp_path: Path) -> None:
     """torchrun itself, with two processes on CPUs: the same weights in float64, and one evaluation."""
     from experiments.sweeps.worker import run_task

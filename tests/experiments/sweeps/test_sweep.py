@@ -363,6 +363,7 @@ def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, fork, m
     assert counts == [1] * 3, "each is evaluated once"
 
 
+@pytest.mark.long
 def test_ctrl_c_saves_and_stops_all(fork, tmp_path):
     line = f"sweep {POINTS} --steps 100000 --seeds 2 --jobs 2 --loss bce --out"
     process = fork(f"{line} {tmp_path / 'sweep'}")

@@ -193,6 +193,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_ctrl_c_on_a_terminal(
     start: Gans, gans: Gans, wait_for_scores: Callable[..., None], parts: Parts, home: Path, temporary: Path
 ) -> None:

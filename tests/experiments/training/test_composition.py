@@ -20,7 +20,7 @@ from experiments.training.steps import train_steps
 from gans.core.player import Scores
 from losses.core.adversarial import Labelled
 from losses.core.regularizer import Relabel
-from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE
+from tests.conftest import ARCHITECTURES, DATA, FROM_NOISE, long_but
 
 Row = dict[str, Any]
 
@@ -180,7 +180,8 @@ def test_the_cover_is_one() -> None:
         assert {str(row[name]) for row in ROWS} == {str(value) for value in values}, name
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+# A third of them is among the usual tests.
+@pytest.mark.parametrize("row", long_but(ROWS[::3], ROWS), ids=name_of)
 def test_plays_stops_and_goes_on(row: Row) -> None:
     config = resolve(flags_of(row), strengths=strengths_of(row))
     whole, file = build(config), io.BytesIO()

@@ -25,6 +25,7 @@ from experiments.evaluation.sample_sets import GeneratedSamples
 from experiments.runs.generator import draw_labels, generate, load_generator, restrict_to_class
 from experiments.training.experiment import build
 from gans.core.networks import LatentNetwork
+from tests.conftest import long_but
 from tests.experiments.inference.test_export_command import STYLED
 
 Gans = Callable[..., Any]
@@ -143,7 +144,7 @@ def test_neighbours_on_a_path_have_one_label() -> None:
     assert torch.equal(pairs[:, 0, 1], pairs[:, 1, 1]) and len(pairs[:, 0, 1].unique()) == 4
 
 
-@pytest.mark.parametrize("arch", LABELLED)
+@pytest.mark.parametrize("arch", long_but({"dcgan", "stylegan2"}, LABELLED))
 def test_a_conditional_run_from_its_start_to_its_exports(gans: Gans, workplace: Path, arch: str) -> None:
     outcome = gans(f"{RUN} {arch}")
     assert outcome.status == 0, outcome.err

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from experiments.runs.checkpoint import checkpoint_name, load_checkpoint
+from tests.conftest import long_but
 from tests.experiments.training.test_resume import (
     arguments,
     assert_equal_runs,
@@ -105,7 +106,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, pixels: Pixels) -> Path:
     return root / "run"
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", long_but({"lmdb"}, WRITERS))
 def test_killed_and_resumed(
     kind: str, tmp_path: Path, pixels: Pixels, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +122,7 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in game.items() if isinstance(value, torch.Tensor)}
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", long_but({"wds"}, WRITERS))
 def test_two_processes_are_one(
     kind: str, tmp_path: Path, pixels: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:

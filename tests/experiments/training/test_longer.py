@@ -17,6 +17,7 @@ from experiments.training.callbacks import Progress
 from experiments.training.experiment import Experiment, build
 from experiments.training.metric_logging import MetricLogger
 from experiments.training.steps import train_steps
+from tests.conftest import long_but
 from tests.experiments.training.test_resume import assert_equal_runs
 from tests.experiments.training.test_schedules import groups_in_steps, players_of
 
@@ -60,7 +61,7 @@ def exports(*runs: str) -> set[bytes]:
     return {(Path(run) / "generator.safetensors").read_bytes() for run in runs}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", long_but({"progan"}, CASES))
 def test_killed_and_resumed_on_the_way(case: str, gans: Gans, crash_at: Callable[[int], None]) -> None:
     """It ends as the longer run that was not killed, and as the one that its config repeats anew."""
     assert gans(f"run {CASES[case]} --steps 6 --out one").status == 0

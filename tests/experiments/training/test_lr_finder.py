@@ -98,6 +98,7 @@ def test_only_one_player_moves_faster() -> None:
     assert found.limit is not None and found.limit < 10.0
 
 
+@pytest.mark.long
 def test_it_is_drawn_and_repeated(gans: Gans) -> None:
     outcome = gans(f"{FIND} --json --out one.png")
     assert outcome.status == 0, outcome.err

@@ -89,6 +89,7 @@ def test_every_architecture_is_estimated_at_its_paper_scale(arch: str) -> None:
     assert estimate_memory(resolve({"arch": arch, "preset": "paper", "device": "cpu"})) > 2**20
 
 
+@pytest.mark.long
 def test_a_part_of_the_batch_needs_less() -> None:
     """Of several processes, with batch norm over all; and of more passes than are made for the estimate."""
     spec = resolve({**tiny("dcgan", batch_size=64), "width": 16, "device": "cpu"})
