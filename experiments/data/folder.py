@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import remarks_on_files, remarks_on_photos, sorted_image_paths
+from experiments.data.core.arrangement import describe_no_images, remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
@@ -150,8 +150,7 @@ def _images_among(root: Path, files: Iterable[str]) -> list[str]:
     files = list(files)
     names = sorted_image_paths(files)
     if not names:
-        looked_for = f"looked for {' '.join((*IMAGE_ENDINGS, *ARRAY_ENDINGS))}"
-        raise ValueError("; ".join((f"no images below {root} ({looked_for})", *remarks_on_photos(files))))
+        raise ValueError(describe_no_images(f"below {root}", files, (*IMAGE_ENDINGS, *ARRAY_ENDINGS)))
     return names
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, ClassVar, NamedTuple
 
 from experiments.core.files import parse_json
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import Arrangement
+from experiments.data.core.arrangement import Arrangement, describe_no_images
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.decoded_cache import cache_key
 from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
@@ -136,7 +136,8 @@ class Wds(ListedImageSource):
                 names.append(self.store.add(number, image))
                 labels.append(label)
         if not names:
-            raise ValueError(f"no images in {self.argument} (looked for {' '.join(IMAGE_ENDINGS)})")
+            files = (member.path for shard in self.shards for member in index_tar(shard))
+            raise ValueError(describe_no_images(f"in {self.argument}", files, IMAGE_ENDINGS))
         classes = self._classes_from(names, labels)
         return Arrangement(names, classes=classes.names, labels=classes.labels)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
-from experiments.data.core.arrangement import remark_on_left_out, sorted_image_paths
+from experiments.data.core.arrangement import describe_no_images, remark_on_left_out, sorted_image_paths
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.file_errors import explain_file_errors
 from experiments.data.core.image_source import ImageFileSource
@@ -142,7 +142,8 @@ class Zip(ImageFileSource):
         file = self.store.file
         names = sorted_image_paths(self.store.members)
         if not names:
-            raise ValueError(f"no images in {file} (looked for {' '.join((*IMAGE_ENDINGS, *ARRAY_ENDINGS))})")
+            endings = (*IMAGE_ENDINGS, *ARRAY_ENDINGS)
+            raise ValueError(describe_no_images(f"in {file}", self.store.members, endings))
         for name in names:
             member = self.store.members[name]
             if member.flag_bits & ENCRYPTED:

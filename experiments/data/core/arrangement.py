@@ -108,6 +108,15 @@ def remarks_on_photos(paths: Iterable[str]) -> tuple[str, ...]:
     return ("photos of a phone in .heic are not read: save them as JPEG or PNG",)
 
 
+def describe_no_images(where: str, paths: Iterable[str], endings: Sequence[str]) -> str:
+    """Describes that there are no images among files, which endings were looked for, and a remedy for photos.
+
+    Args:
+        where: words such as `in FILE`.
+    """
+    return "; ".join((f"no images {where} (looked for {' '.join(endings)})", *remarks_on_photos(paths)))
+
+
 def remark_on_left_out(paths: Iterable[str], why: str) -> str:
     """Makes a remark on files that are left out, with how many they are and some of their names."""
     paths = sorted(paths, key=_bytes_of)

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from shutil import make_archive
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from experiments.data.core.dataset import DataAccess, DataSet
 from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
+from experiments.data.wds import Wds
 from experiments.data.zip import Zip
 
 pytestmark = pytest.mark.usefixtures("image_cache")
@@ -214,8 +216,11 @@ def test_photos_in_a_format_that_is_not_read_come_with_a_remedy(tmp_path: Path) 
         "photos of a phone in .heic are not read: save them as JPEG or PNG",
     )
     (tmp_path / "set/1.png").unlink()
-    with pytest.raises(ValueError, match=r"no images below .*in \.heic are not read: save them as JPEG"):
-        Folder(str(tmp_path / "set")).open((8, 8), 3, "auto")
+    for form in ("zip", "tar"):
+        make_archive(str(tmp_path / "set"), form, tmp_path / "set")
+    for source in (Folder(f"{tmp_path}/set"), Zip(f"{tmp_path}/set.zip"), Wds(f"{tmp_path}/set.tar")):
+        with pytest.raises(ValueError, match=r"no images .*in \.heic are not read: save them as JPEG"):
+            source.open((8, 8), 3, "auto")
 
 
 def test_a_remark_is_one_line_whatever_the_names(tmp_path: Path) -> None:
