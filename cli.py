@@ -37,6 +37,7 @@ from experiments.core.synonyms import similar_commands, similar_settings
 EVALUATION_COMMANDS = (evaluate, audit, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
 # Commands that several processes do together.
+EXTRA = "Got unexpected extra argument"  # with which Click begins
 SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")
 RUN_COMMANDS = (plan, sweep, compare, report, doctor, find_lr, reproduce, sync)
 
@@ -84,6 +85,11 @@ class Commands(click.Group):
             of = f"gans {command.name}".removesuffix(" gans")
             hint = f"did you mean {' or '.join(close)}?" if close else f"{of} --help lists all"
             raise click.UsageError(f"{of} has no option {error.option_name}; {hint}", error.ctx) from error
+        except click.UsageError as error:
+            if not error.message.startswith(EXTRA):
+                raise
+            hint = "put a name with blanks into quotes"
+            raise click.UsageError(f"{error.message.rstrip('.')}; {hint}", error.ctx) from error
 
 
 @click.group(

@@ -238,6 +238,8 @@ def evaluate(
         evaluator = Evaluator(options, names, count, seed, meter, given, choice, *further)
         evaluator.open(candidates[0].settings, candidates[0].name)
         log.info(evaluator.describe())
+        if remark := evaluator.remark_on_reference():
+            log.info(remark)
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)

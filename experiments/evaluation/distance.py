@@ -181,9 +181,7 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
     width = len(a.statistics.mean)
     for side in (a, b):
         if 0 < side.count <= width:
-            log.info(
-                f"{side.name}: {width:,} features, but only {side.count:,} images: the distance is too large"
-            )
+            log.info(f"{side.name}: {width:,} features but only {side.count:,} images: biased upwards")
     record = known[0] if known else {}
     name = str(record.get("distance", "fd-unknown"))
     parts = ("extractor", "weights", "resize_rule", "extractor_options")

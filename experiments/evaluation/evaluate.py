@@ -13,6 +13,7 @@ from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
 from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
+from experiments.data.core.holdout import LEAST
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.class_scores import check_classes
 from experiments.evaluation.extraction import Meter
@@ -136,6 +137,17 @@ class Evaluator:
         sides = [f"{len(each.samples):,} {each.split} {kind}" for each in task.references]
         name = f", by {self.choice.protocol}" if self.choice.protocol else ""
         return f"{task.count:,} samples against {' and '.join(sides)} of {task.reals.name}{name}"
+
+    def remark_on_reference(self) -> str:
+        """A remark where only training images are compared with, although others are held out; else empty."""
+        references = self.task_metrics[0].task.references
+        count = references[0].samples.data.held_out_count
+        if self.choice.protocol or count < LEAST or any(each.split == "held-out" for each in references):
+            return ""
+        return (
+            f"scores against training images reward copies of them; {count:,} others are held out: "
+            "--reference held-out"
+        )
 
     def _read_metric_options(self, kinds: Mapping[str, type[Metric]]) -> SettingValues:
         """Reads the options of the metrics. Raises UsageError for those of a metric that is not evaluated.

@@ -38,6 +38,7 @@ FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 TRACKER_FOLDERS = ("tensorboard", "mlflow", "wandb")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", *TRACKER_FOLDERS)
 ENDED = "ended"  # key of the config
+MOST_NAMED = 6  # runs that a message names
 MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
 
 
@@ -290,7 +291,9 @@ def open_run(path: Path) -> RunFolder:
     require_path(path, "a run folder")
     folder = RunFolder(path)
     if not folder.exists:
-        raise UsageError(f"{path} is not a run folder (it has no config.json)")
+        runs = run_folders(path)  # raises where there is none
+        named = ", ".join(str(each.path) for each in runs[:MOST_NAMED]) + ", …" * (len(runs) > MOST_NAMED)
+        raise UsageError(f"{path} is a folder of runs; give one of them: {named}")
     return folder
 
 

@@ -14,7 +14,7 @@ WORDS = [
     ("list losess", "losess", "losses"),
     ("list foo", "foo", "architectures"),
     ("list architectures losses", "losses"),
-    ("run stray", "stray"),
+    ("run stray", "stray", "quotes"),
     ("run --archx mlp", "--archx", "--arch"),
     ("run --steps", "--steps"),
     ("sample", "RUN"),

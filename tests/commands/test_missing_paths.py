@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import gans as api
-from tests.commands.helpers import Refused
+from tests.commands.helpers import POINTS, Gans, Refused
 
 INTO = "--data ring8 --arch mlp --init-from"
 
@@ -33,3 +33,10 @@ def test_the_library_says_the_same(workplace: Path) -> None:
     Path("empty").mkdir()
     with pytest.raises(api.UsageError, match="empty is not a run folder"):
         api.load("empty")
+
+
+def test_a_folder_of_runs_names_them(gans: Gans, refused: Refused, workplace: Path) -> None:
+    for seed in range(2):
+        assert gans(f"run {POINTS} --seed {seed} --out sweep/{seed}").status == 0
+    for command in ("sample sweep --out x.npy", "doctor sweep", "evaluate sweep"):
+        refused(2, ("sweep is a folder of runs; give one of them: sweep/0, sweep/1",), command)

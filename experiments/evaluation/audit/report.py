@@ -53,9 +53,11 @@ class AuditReport:
 
     @property
     def lost(self) -> str:
-        """Verdict on lost modes."""
-        beyond = any(each.is_beyond and each.found[DROPPED] is not None for each in self.variety)
-        return LOST if beyond else WHOLE
+        """Verdict on lost modes, by the statistics that find some share of dropped ones."""
+        able = [each for each in self.variety if each.found[DROPPED] is not None]
+        if not able:
+            return UNKNOWN
+        return LOST if any(each.is_beyond for each in able) else WHOLE
 
     def verdict(self) -> list[str]:
         """The verdict in words, a line on copies and one on modes."""
@@ -87,11 +89,17 @@ class AuditReport:
         return f"{NO_COPIES}; {would}"
 
     def _words_on_modes(self) -> str:
+        if self.lost == UNKNOWN:
+            unlike = ", ".join(each.name for each in self.variety if each.is_beyond)
+            like = f"; samples are unlike the data ({unlike} beyond honest samples)" if unlike else ""
+            return (
+                f"{UNKNOWN} whether modes are missing ({self.modes}): no share of dropped ones that was "
+                f"tried would have been found{like}; hold more images out, or take -n"
+            )
         beyond = [each for each in self.variety if each.is_beyond and each.found[DROPPED] is not None]
         if not beyond:
-            found = min((each.found[DROPPED] or 2.0 for each in self.variety), default=2.0)
-            power = f"{found:.0%} dropped" if found <= 1 else "no share that was tried"
-            return f"{WHOLE} ({self.modes}); it would have found {power}"
+            found = min(each.found[DROPPED] or 1.0 for each in self.variety)
+            return f"{WHOLE} ({self.modes}); it would have found {found:.0%} dropped"
         shares = {each.name: each.equivalent(DROPPED) for each in beyond}
         words = ", ".join(
             f"{name} as with {share:.0%} dropped" if share else f"{name} less than with 5% dropped"

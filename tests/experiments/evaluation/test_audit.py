@@ -1,6 +1,7 @@
 """The audit: a generator that copies is flagged, an honest or a poor one is not, and lost modes are named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from torch import Tensor
 from experiments.evaluation.audit.calibration import CountedSets
 from experiments.evaluation.audit.copying import EXCHANGE, LARGEST_WEIGHT, CopyingAudit
 from experiments.evaluation.audit.planting import KINDS, shifted
-from experiments.evaluation.audit.report import COPIES, LOST, NO_COPIES, WHOLE, AuditReport
+from experiments.evaluation.audit.report import COPIES, LOST, NO_COPIES, UNKNOWN, WHOLE, AuditReport
 from experiments.evaluation.audit.sides import AuditSides
-from experiments.evaluation.audit.variety import VarietyAudit
+from experiments.evaluation.audit.variety import DROPPED, VarietyAudit
 from metrics.core.memorization import exchange_probability
 from metrics.core.statistics import Statistics, frechet_distance
 
@@ -185,6 +186,16 @@ def test_lost_modes_are_found(with_labels: bool) -> None:
     covered = report.variety[0]
     assert covered.name == f"{kind} covered" and covered.value < 0.7
     assert f"{kind} covered as with 50% dropped" in report.verdict()[1]
+
+
+@pytest.mark.parametrize("generated", ["far", "honest"])
+def test_where_no_lost_mode_would_be_found_none_is_called_present(generated: str) -> None:
+    """As with few held-out images, where samples unlike the data do not show which modes they lack."""
+    report = audited(copier(0.0) if generated == "honest" else drawn(COUNT, 20)[0] + 9)
+    blind = replace(report, variety=[replace(each, found={DROPPED: None}) for each in report.variety])
+    words = blind.verdict()[1]
+    assert blind.lost == UNKNOWN and words.startswith("cannot tell whether modes are missing (6 classes)")
+    assert ("samples are unlike the data" in words) == (generated == "far")
 
 
 def test_planted_changes_are_what_they_say() -> None:

@@ -224,7 +224,7 @@ def test_a_collapsed_generator_has_a_finite_distance(gans: Gans, workplace: Path
 def test_few_images_are_remarked_upon(gans: Gans, workplace: Path) -> None:
     folder_of("a", 30, 1)
     outcome = gans(f"fid folder:a folder:a {SMALL} --json")
-    assert "64 features, but only 30 images" in outcome.err
+    assert "64 features but only 30 images: biased upwards" in outcome.err
 
 
 NOT_FINITE = '''"""An extractor that sees nothing."""
