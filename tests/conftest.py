@@ -79,7 +79,12 @@ class Moody(_Usual):
 
 def long_but(short: Collection[str], names: Iterable[str]) -> list[Any]:
     """Parameters of a test that takes long: with some of them it is among the usual tests all the same."""
-    return [name if name in short else pytest.param(name, marks=pytest.mark.long) for name in names]
+    return [
+        name
+        if name in short
+        else pytest.param(*(name if isinstance(name, tuple) else [name]), marks=pytest.mark.long)
+        for name in names
+    ]
 
 
 class CommandResult(NamedTuple):

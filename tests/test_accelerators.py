@@ -65,7 +65,7 @@ def waits_of_steps(accelerator: FakeAccelerator, settings: Settings) -> tuple[Ex
 
 
 @pytest.mark.parametrize("has_penalty", long_but({False}, [False, True]))
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", long_but({"dcgan", "stylegan2", "swap"}, ARCHITECTURES))
 def test_no_step_waits_for_the_device(arch: str, has_penalty: bool, accelerator: FakeAccelerator) -> None:
     own = ARCHITECTURES[arch].default_loss
     loss = "wgan-gp" if has_penalty else own if own != "wgan-gp" else "bce"

@@ -129,6 +129,7 @@ def vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("vgg")
+@pytest.mark.long
 def test_the_perceptual_distance_is_that_of_all_five_stages() -> None:
     from torchvision.models import vgg16
 

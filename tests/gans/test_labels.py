@@ -185,6 +185,7 @@ def test_reals_fakes_and_penalized_points_are_seen_with_the_labels_of_the_reals(
 
 
 @pytest.mark.parametrize("loss", ["bce", "wgan-gp"])
+@pytest.mark.long
 def test_a_label_learned_is_the_mode_that_it_names(loss: str) -> None:
     """Labels that are given to other samples than their own, or lost on the way, would be seen here."""
     flags = {"arch": "mlp", "loss": loss, "data": "ring8", "conditional": True, "device": "cpu", "seed": 0}

@@ -16,6 +16,7 @@ def _code(cells: Any) -> list[Any]:
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
+@pytest.mark.long
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the rooms of this checkout, in the kernel
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

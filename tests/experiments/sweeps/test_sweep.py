@@ -161,6 +161,7 @@ def test_runs_of_other_lengths_are_told_before_they_train(gans):
         assert "compared" not in gans(f"{line} {equal}").err
 
 
+@pytest.mark.long
 def test_the_remedy_of_a_metric_that_needs_more_images_works(gans, here, pictures, tmp_path):
     """Options of metrics are those of the evaluation at the end, also where nothing is scored on the way."""
     line = (

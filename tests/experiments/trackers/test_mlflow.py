@@ -139,6 +139,7 @@ def test_a_folder_that_was_moved(gans: Gans, moody: Callable[[str], None]) -> No
     assert not Path("run").exists()
 
 
+@pytest.mark.long
 def test_a_strangers_store_puts_no_picture_elsewhere(
     gans: Gans, moody: Callable[[str], None], tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def test_a_killed_run_leaves_nothing_behind(
     assert part.scores[0] == scores_of(Path("run"))[0]
 
 
+@pytest.mark.long
 def test_a_killed_and_resumed_run_is_one_without_a_gap_or_a_repetition(
     start: Gans, gans: Gans, parts: Parts
 ) -> None:

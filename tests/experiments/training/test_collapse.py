@@ -22,6 +22,7 @@ STEEP = "--loss bce-saturating --lr-critic 5e-3 --n-critic 5"
 RUN = f"run --arch mlp --data ring8 --width 16 --batch-size 64 --steps 200 --track local {STEEP}"
 
 
+@pytest.mark.long
 def test_warn_says_it_once(gans: Gans) -> None:
     outcome = gans(f"{RUN} --out run")
     assert outcome.status == 0
@@ -36,6 +37,7 @@ def test_stop_saves_and_fails(gans: Gans, refused: Callable[..., str]) -> None:
     assert gans(f"{RUN} --on-collapse warn --force --out run").status == 0
 
 
+@pytest.mark.long
 def test_stopped_is_not_called_saved_where_the_disk_is_full(
     gans: Gans, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_compiled_networks_multiply_in_bfloat16_too(arch: str, graphs: list[fx.G
     assert largest_difference(plain, train({**case, "precision": "fp32"}, {})) > 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     [

@@ -212,6 +212,7 @@ FROZEN = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("arch", "flags", "count"), FROZEN, ids=lambda value: str(value))
 def test_fixed_layers_stay_through_kills(
     arch: str, flags: str, count: int, gans: Gans, crash_at: Callable[[int], None]
