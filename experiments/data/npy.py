@@ -5,9 +5,10 @@ from functools import cached_property
 from pathlib import Path
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures, as_pictures
+from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.picture_arrays import map_npy
+from experiments.data.core.picture_rows import as_pictures
 
 # Names of files of pictures, and of the labels beside them.
 PICTURES = re.compile(r"images|imgs|pictures|^x(?=[_.-]|$)|(?<=[_.-])x$", re.IGNORECASE)

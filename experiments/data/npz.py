@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import ClassVar
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures, as_pictures
+from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.picture_arrays import NpzArrays
+from experiments.data.core.picture_rows import as_pictures
 from losses.core.options import option
 
 PICTURES, LABELS = ("images", "x", "data", "imgs", "samples"), ("labels", "y", "targets")

@@ -19,30 +19,21 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.units import PixelUnits, value_bytes
-from experiments.data.core.array_files import (
-    ArrayKind,
-    are_channels_first,
-    decide_type,
-    describe_not_finite,
-)
 from experiments.data.core.array_pictures import resize_array
 from experiments.data.core.class_labels import ClassLabels
 from experiments.data.core.conversion import convert, resize
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, NoHeldOutDataError, Source
-from experiments.data.core.image_files import HELD_BYTES
+from experiments.data.core.image_files import HELD_BYTES, NAMED
 from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.memory import memory_for_data
+from experiments.data.core.picture_rows import PictureArray
 from experiments.data.core.pixels import check_shape, check_size
 from experiments.data.core.value_surveys import (
-    ArrayPictures,
     find_units,
     remark_on_view,
     remarks_on_values,
 )
 from losses.core.options import option
-
-CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
-TYPES = "save it as uint8, uint16 or float32"
 
 
 @dataclass(frozen=True)
@@ -54,89 +45,12 @@ class ArrayOptions(ImageFileOptions):
     )
 
 
-@dataclass(frozen=True)
-class PictureArray(ArrayPictures):
-    """Pictures in one array, of which nothing is copied until it is read.
-
-    Args:
-        name: of the array, for messages.
-        values: `(N, H, W, C)`, numbers.
-        type: in which they are held: "uint8" for images of 8 bits, else "uint16" or "float32".
-    """
-
-    name: str
-    values: NDArray[Any]
-    type: str = "uint8"
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def name_of(self, index: int) -> str:
-        return f"picture {index} (from 0) of {self.name}"
-
-    def read(self, index: int) -> NDArray[Any]:
-        """Reads a picture `(H, W, C)` of numbers. Raises ValueError for values that are not finite."""
-        values = self.values[index]
-        if wrong := describe_not_finite(values):
-            raise ValueError(
-                f"{self.name_of(index)} cannot be taken: {wrong}; fill them in, by numpy.nan_to_num, or save "
-                "the array without that picture, by numpy.delete"
-            )
-        return values
-
-    def in_type(self, wanted: str, other: str) -> "PictureArray":
-        """These pictures in the type of those of an array called `other`.
-
-        Raises ValueError for a type that cannot hold them.
-        """
-        if wanted not in (self.type, "float32"):
-            raise ValueError(
-                f"{self.name} has values of type {self.values.dtype}, and {other} is held as {wanted}: save "
-                "both in one type, or take --set data.depth=float32"
-            )
-        return replace(self, type=wanted)
-
-
 class LabelledPictures(NamedTuple):
     """Pictures in an array, with their classes, and remarks on how they were found."""
 
     pictures: PictureArray
     classes: ClassLabels = ClassLabels()
     remarks: tuple[str, ...] = ()
-
-
-def as_pictures(name: str, array: NDArray[Any], options: ArrayOptions) -> PictureArray:
-    """Pictures `(N, H, W, C)` in an array `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`.
-
-    Raises ValueError, with `name`, for what is no numbers, for a type that cannot hold them, and for other
-    shapes, those that may be read in two ways included.
-    """
-    kind = array.dtype.name
-    if array.dtype.kind not in "uif":
-        raise ValueError(f"{name} is of {kind}, and pictures are real numbers: {TYPES}")
-    shape = f"{name} is {array.shape}"
-    if not array.size:
-        raise ValueError(f"{shape}: it is empty")
-    try:
-        _, chosen = decide_type(ArrayKind(kind, is_array=True), options.depth, bool(options.range))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-    if array.ndim == 3:
-        if array.shape[2] in CHANNELS:
-            raise ValueError(f"{shape}, which looks like one picture: save it as (N, H, W, C)")
-        return PictureArray(name, array[..., None], chosen)
-    if array.ndim != 4:
-        raise ValueError(f"{shape}, no pictures (N, H, W), (N, H, W, C) or (N, C, H, W): reshape it")
-    first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
-    if first and last and array.shape[1] != array.shape[3]:
-        raise ValueError(f"{shape}, of which either side may be channels: save it as (N, H, W)")
-    if chosen == "uint8" and not (first or last):
-        raise ValueError(
-            f"{shape}, and pictures of 8 bits have 1, 3 or 4 channels, first or last: reshape it, or take "
-            "--set data.depth=float32 for numbers of any channels"
-        )
-    comes_first = not last if chosen == "uint8" else are_channels_first(array.shape[1:])
-    return PictureArray(name, array.transpose(0, 2, 3, 1) if comes_first else array, chosen)
 
 
 class ArrayImages(DataSet):
@@ -216,7 +130,20 @@ class ArraySource(Source, ABC):
 
     @cached_property
     def _found(self) -> LabelledPictures:
-        return self.read()
+        return self._without_bad(self.read())
+
+    def _without_bad(self, found: LabelledPictures) -> LabelledPictures:
+        """Leaves out pictures that cannot be taken, where the access says so, with a remark."""
+        if not self.access.skip_bad:
+            return found
+        pictures, bad = found.pictures.without_bad()
+        if pictures.kept is None:
+            return found
+        named = ", ".join(map(str, bad[:NAMED])) + (", …" if len(bad) > NAMED else "")
+        remark = f"skipped {len(bad)} of {len(pictures.values):,} pictures, with values not finite: {named}"
+        labels, names = found.classes
+        classes = ClassLabels(None if labels is None else labels[torch.tensor(pictures.kept)], names)
+        return LabelledPictures(pictures, classes, (*found.remarks, remark))
 
     @cached_property
     def _units(self) -> PixelUnits | None:
@@ -253,7 +180,7 @@ class ArraySource(Source, ABC):
         found = self.read_held_out()
         if found is None:
             raise NoHeldOutDataError(f"{self.location} holds no pictures out from training")
-        training = self._found.pictures
+        training, found = self._found.pictures, self._without_bad(found)
         found = found._replace(pictures=found.pictures.in_type(training.type, training.name))
         names = found.classes.names
         if not set(names) <= set(self.class_names()):
@@ -281,4 +208,6 @@ class ArraySource(Source, ABC):
         most = min(HELD_BYTES, memory_for_data(torch.device("cpu")))
         all_bytes = len(data) * prod(data.sample_shape) * value_bytes(data.units)
         data.on_demand = self.access.stream or all_bytes > most
+        if not data.on_demand:  # all of it will be read anyway, and a dry run is to refuse what a run would
+            pictures.check()
         return data

@@ -108,12 +108,12 @@ def find_values_range(pictures: ArrayPictures, asked: ValueRange | str) -> tuple
     by_channel, words = is_by_channel(asked), () if isinstance(asked, str) else asked
     shares = [percentile_of(word) for word in words if PERCENTILE.fullmatch(word)]
     if not shares:
-        found = [each for each in _map(_extremes, pictures) if each is not None]
+        found = [each for each in map_pictures(_extremes, pictures) if each is not None]
     else:
         read_each = (_read(pictures, index) for index in range(len(pictures)))
         first = next((values for values in read_each if values is not None), None)
         step = 1 if first is None else -(-len(pictures) * first.size // MOST_VALUES)
-        read = (each for each in _map(_read, pictures, step) if each is not None)
+        read = (each for each in map_pictures(_read, pictures, step) if each is not None)
         found = [each.reshape(-1, each.shape[2]) for each in read]
     if by_channel:  # opening the set refuses others
         found = [each for each in found if each.shape[1] == found[0].shape[1]]
@@ -159,7 +159,9 @@ def remarks_on_values(pictures: ArrayPictures, units: PixelUnits | None) -> tupl
         outside = (values < units.low) | (values > units.high) if units else np.zeros(values.shape, bool)
         return ChannelSurvey(outside.mean(axis=(0, 1)), values.min(axis=(0, 1)), values.max(axis=(0, 1)))
 
-    found = [each for each in _map(survey, pictures, -(-len(pictures) // FEW_PICTURES)) if each is not None]
+    found = [
+        each for each in map_pictures(survey, pictures, -(-len(pictures) // FEW_PICTURES)) if each is not None
+    ]
     if not found or len({len(each.low) for each in found}) > 1:  # which opening the set refuses
         return ()
     remarks = _remarks_on_clipping(found, units) if units else []
@@ -214,8 +216,8 @@ def _read(pictures: ArrayPictures, index: int) -> NDArray[Any] | None:
     return None
 
 
-def _map(work: Any, pictures: ArrayPictures, step: int = 1) -> list[Any]:
-    """The results of work on every picture, or every `step`th."""
+def map_pictures(work: Any, pictures: ArrayPictures, step: int = 1) -> list[Any]:
+    """Maps work, a function of pictures and an index, over all or every `step`th, on all cores, in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda index: work(pictures, index), range(0, len(pictures), step)))
 
