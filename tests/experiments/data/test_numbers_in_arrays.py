@@ -163,6 +163,8 @@ def test_values_that_are_not_finite_are_refused_by_their_picture(
     with pytest.raises(ValueError, match=words + r".*fill them in, by numpy\.nan_to_num, .*--skip-bad"):
         opened(spec, **options)
     longer, stated = save(tmp_path, np.tile(values, (20, 1, 1, 1))), {"data.range": "250,310"}
+    with pytest.raises(ValueError, match=r"^picture 3 \(counted"):  # which no survey looks at
+        opened(longer, range="250,310")
     data = open_source(longer, DataAccess(stream=True, options=stated)).open((12, 10), None, "crop")
     with pytest.raises(ValueError, match=r"^picture 3 \(counted"):
         fetched(data)
