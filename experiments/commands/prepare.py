@@ -72,6 +72,11 @@ def prepare(
             data = open_part(size, flags["channels"] or source.native().channels, fit)
         except NoHeldOutDataError as error:
             raise UsageError(f"--held-out: {error}") from error
+        if data.units is not None:
+            raise UsageError(
+                f"{spec} holds values beyond 8 bits, which a prepared file would lose: train on it as it is, "
+                f"gans run --data {spec}"
+            )
         for remark in data.remarks:
             log.info(remark)
         if lost := names_of_lost_attributes(source, data):

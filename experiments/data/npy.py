@@ -5,9 +5,10 @@ from functools import cached_property
 from pathlib import Path
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArraySource, LabelledPictures, as_pictures
+from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.picture_arrays import map_npy
+from experiments.data.core.picture_rows import as_pictures
 
 # Names of files of pictures, and of the labels beside them.
 PICTURES = re.compile(r"images|imgs|pictures|^x(?=[_.-]|$)|(?<=[_.-])x$", re.IGNORECASE)
@@ -24,8 +25,9 @@ def label_files_beside(file: Path) -> list[Path]:
 
 
 class Npy(ArraySource):
-    """Npy source: an array of pictures in 8 bits, mapped into memory.
+    """Npy source: an array of pictures, mapped into memory.
 
+    Bytes are images of 8 bits; other numbers, of any channels, are trained on as they are (`data.range`).
     Its labels are an array beside it: `labels.npy` beside `images.npy`, `y_train.npy` beside `x_train.npy`,
     or `faces-labels.npy` beside `faces.npy`. The test part of `x_train.npy` is `x_test.npy`.
     """
@@ -44,7 +46,7 @@ class Npy(ArraySource):
     def read(self) -> LabelledPictures:
         """Reads the pictures to train on, with their classes."""
         label_file = None if self.options.label is None else expand_home(self.options.label)
-        return _read(self.file, label_file)
+        return _read(self.file, label_file, self.options)
 
     def read_held_out(self) -> LabelledPictures | None:
         """Reads the array of the same name with `test` or `val` in the place of `train`."""
@@ -53,18 +55,18 @@ class Npy(ArraySource):
         for word in TEST:
             file = self.file.with_name(TRAINING.sub(word, self.file.stem) + self.file.suffix)
             if file.exists():
-                return _read(file, None)
+                return _read(file, None, self.options)
         return None
 
 
-def _read(file: Path, label_file: Path | None) -> LabelledPictures:
+def _read(file: Path, label_file: Path | None, options: ArrayOptions) -> LabelledPictures:
     """Reads an array of pictures, with the labels of a file, or of one that is found beside it."""
-    pictures = as_pictures(str(file), map_npy(file))
+    pictures = as_pictures(str(file), map_npy(file), options)
     label_file = label_file or next((each for each in label_files_beside(file) if each.exists()), None)
     if label_file is None:
         return LabelledPictures(pictures, ClassLabels())
     labels = map_npy(label_file)
-    if labels.shape[:1] != pictures.shape[:1]:
+    if labels.shape[:1] != (len(pictures),):
         raise ValueError(
             f"{label_file} has {labels.shape[:1]} labels for {len(pictures):,} pictures in {file}"
         )

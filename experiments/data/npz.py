@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import ClassVar
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures, as_pictures
+from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
 from experiments.data.core.class_labels import ClassLabels, number_classes
 from experiments.data.core.picture_arrays import NpzArrays
+from experiments.data.core.picture_rows import as_pictures
 from losses.core.options import option
 
 PICTURES, LABELS = ("images", "x", "data", "imgs", "samples"), ("labels", "y", "targets")
@@ -26,6 +27,7 @@ class NpzOptions(ArrayOptions):
 class Npz(ArraySource):
     """Npz source: arrays by name, mapped where they are not compressed.
 
+    Bytes are images of 8 bits; other numbers, of any channels, are trained on as they are (`data.range`).
     Pictures are called `images`, `x`, `data`, `imgs`, `samples` or `arr_0`, or are the only array; labels
     `labels`, `y`, `targets` or `arr_1`; each with `train` before or behind it, where `test` or `val` are held
     out from training (MedMNIST, Keras).
@@ -66,11 +68,11 @@ class Npz(ArraySource):
                 raise ValueError(
                     f"{self._listing()}, not {name}: write --set data.{key}=NAME with one of them"
                 )
-        pictures = as_pictures(f"array {image} in {self.location}", self.arrays[image])
+        pictures = as_pictures(f"array {image} in {self.location}", self.arrays[image], self.options)
         if label is None or label == image:
             return LabelledPictures(pictures, ClassLabels())
         labels = self.arrays[label]
-        if labels.shape[:1] != pictures.shape[:1]:
+        if labels.shape[:1] != (len(pictures),):
             raise ValueError(
                 f"array {label} in {self.location} has {labels.shape[:1]} labels "
                 f"for {len(pictures):,} pictures"

@@ -17,6 +17,8 @@ def files(workplace: Path) -> None:
     """Files of each kind that lack something."""
     np.save("images.npy", np.zeros((12, 8, 8, 3), np.uint8))
     np.save("float.npy", np.zeros((12, 8, 8), np.float32))
+    np.save("nan.npy", np.full((12, 8, 8), np.nan, np.float32))
+    np.save("complex.npy", np.zeros((12, 8, 8), np.complex64))
     Path("cut.npy").write_bytes(Path("images.npy").read_bytes()[:-1])
     np.save("objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     np.savez("other.npz", a=np.zeros(3), b=np.zeros(4))
@@ -33,7 +35,9 @@ def files(workplace: Path) -> None:
     [
         ("npy", ("npy:FILE",)),
         ("npy:nowhere.npy", ("nowhere.npy", "does not exist")),
-        ("npy:float.npy", ("float.npy", "float32", "uint8")),
+        ("npy:float.npy", ("float.npy", "no different values", "data.range=LOW,HIGH")),
+        ("npy:nan.npy", ("picture 0", "nan.npy", "not finite", "--skip-bad")),
+        ("npy:complex.npy", ("complex.npy", "complex64", "float32")),
         ("npy:cut.npy", ("cut.npy", "cut short")),
         ("npy:objects.npy", ("objects.npy", "Python objects")),
         ("npy:empty", ("empty", "folder:")),

@@ -144,11 +144,15 @@ def read_values(store: Store, name: str) -> NDArray[Any]:
     with name_file_in_errors(store, name):
         content = read_whole(store, name)
         values = _values_in(content, name)
-        if values.dtype.kind == "f" and (wrong := int((~np.isfinite(values)).sum())):
-            raise ValueError(
-                f"{wrong:,} of its {values.size:,} values are not finite (NaN or infinite): fill them in"
-            )
+        if wrong := describe_not_finite(values):
+            raise ValueError(f"{wrong}: fill them in")
         return values
+
+
+def describe_not_finite(values: NDArray[Any]) -> str:
+    """Describes how many of a picture's values are NaN or infinite; empty where none are."""
+    wrong = int((~np.isfinite(values)).sum()) if values.dtype.kind == "f" else 0
+    return f"{wrong:,} of its {values.size:,} values are not finite (NaN or infinite)" if wrong else ""
 
 
 def _values_in(content: io.BytesIO, name: str) -> NDArray[Any]:
@@ -238,14 +242,19 @@ def _channels_last(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) == 2:
         return *shape, 1
     first, middle, last = shape
-    return (middle, last, first) if first <= last else (first, middle, last)
+    return (middle, last, first) if are_channels_first(shape) else (first, middle, last)
+
+
+def are_channels_first(shape: Sequence[int]) -> bool:
+    """Whether the first of three axes of a picture is that of channels, as it is no longer than the last."""
+    return shape[0] <= shape[2]
 
 
 def _with_channels_last(values: NDArray[Any]) -> NDArray[Any]:
     """An array `(H, W)`, `(C, H, W)` or `(H, W, C)` as `(H, W, C)`."""
     if values.ndim == 2:
         return values[..., None]
-    return values.transpose(1, 2, 0) if values.shape[0] <= values.shape[2] else values
+    return values.transpose(1, 2, 0) if are_channels_first(values.shape) else values
 
 
 def _open_tiff(content: BinaryIO) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from experiments.core.units import DEPTHS, PixelUnits
+from experiments.core.units import DEPTHS
 from experiments.data.core.arrangement import Arrangement, arrange, remarks_on_files
 from experiments.data.core.array_files import ArrayKind, decide_type, find_kind
 from experiments.data.core.attribute_files import read_attributes
@@ -47,7 +47,13 @@ from experiments.data.core.surveys import (
     remark_on_range,
     survey_headers,
 )
-from experiments.data.core.value_surveys import find_values_range, remark_on_view, remarks_on_values
+from experiments.data.core.value_surveys import (
+    FilePictures,
+    find_units,
+    find_values_range,
+    remark_on_view,
+    remarks_on_values,
+)
 from losses.core.options import option
 
 S = TypeVar("S", bound=Store)
@@ -143,13 +149,13 @@ class StoredImageSource(Source, ABC):
         store, asked, names = self.typed_store, self.options.range, self.arrangement.names
         is_open = is_found_in_data(asked)
         if store.array_type != "uint8":
-            if not asked or is_open:
-                found = find_values_range(store, names, asked)
-                asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
-                log.info(f"{self.location}: {asked_for} is {range_words(found)}, of the training images")
-            else:
-                found = self._check_channels(check_range(asked))
-            store.units = PixelUnits.from_range(found, store.array_type)
+            store.units = find_units(
+                self.location,
+                FilePictures(store, names),
+                asked,
+                store.array_type,
+                lambda: self.native().channels,
+            )
         elif is_by_channel(asked):
             raise ValueError(
                 f"data.range={range_words(asked)} has a range for each channel, and images of 8 bits have "
@@ -159,22 +165,12 @@ class StoredImageSource(Source, ABC):
             self._scale_to_8_bits(asked)
         return store
 
-    def _check_channels(self, ends: tuple[float, ...]) -> tuple[float, ...]:
-        """Checks that a range for each channel has as many as the images; returns it. Raises ValueError."""
-        channels = self.native().channels
-        if len(ends) > 2 and len(ends) != 2 * (channels or 0):
-            raise ValueError(
-                f"data.range {range_words(ends)} is of {len(ends) // 2} channels, and the images have "
-                f"{channels}: write LOW,HIGH for each, one after the other"
-            )
-        return ends
-
     def _scale_to_8_bits(self, asked: ValueRange | str) -> None:
         """Finds the range of images of 16 bits that are brought to 8."""
         names, store = self.arrangement.names, self.store
         extremes = find_range(store, names)
         if extremes is not None and asked != AUTO:
-            low, high = find_values_range(store, names, asked)
+            low, high = find_values_range(FilePictures(store, names), asked)
             extremes = round(low), round(high)
         store.value_range = extremes or WHOLE_RANGE
         words = range_words(asked)
@@ -267,7 +263,7 @@ class StoredImageSource(Source, ABC):
         channels, height, width = data.sample_shape
         store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)
         if store.holds_arrays:
-            remarks += remarks_on_values(store, names, store.units) + remark_on_view(channels)
+            remarks += remarks_on_values(FilePictures(store, names), store.units) + remark_on_view(channels)
         else:
             remarks = remark_on_kinds(survey, channels) + remarks + remark_on_range(store, names)
         add_remarks(data, [message_prefix + remark for remark in remarks])

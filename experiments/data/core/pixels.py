@@ -15,6 +15,11 @@ def check_shape(name: str, own: tuple[int, int], size: tuple[int, int], channels
     """Checks that pictures of size `own` can be had at `size` with `channels`; else raises ValueError."""
     if channels not in (1, 3, 4):
         raise ValueError(f"{name} has 1, 3 or 4 channels, not {channels}")
+    check_size(name, own, size, fit)
+
+
+def check_size(name: str, own: tuple[int, int], size: tuple[int, int], fit: Fit) -> None:
+    """Checks that pictures of size `own` (height, width) can be had at `size`; else raises ValueError."""
     if fit == "error" and size != own:
         raise ValueError(
             f"{name} is {own[0]}×{own[1]}, not {size[0]}×{size[1]}: choose --fit crop or stretch, or pad"

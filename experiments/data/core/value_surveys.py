@@ -1,7 +1,9 @@
 """Surveys of the values of array pictures: their range, what it clips, and channels that are constant."""
 
+import logging
 import os
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -12,30 +14,106 @@ from numpy.typing import NDArray
 from experiments.core.units import PixelUnits
 from experiments.data.core.array_files import read_values
 from experiments.data.core.decoding import Store, UnreadableError
-from experiments.data.core.picture_options import PERCENTILE, ValueRange, is_by_channel, percentile_of
+from experiments.data.core.picture_options import (
+    PERCENTILE,
+    ValueRange,
+    check_range,
+    is_by_channel,
+    is_found_in_data,
+    percentile_of,
+    range_words,
+)
 
-MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of files that are evenly spread
-FEW_FILES = 64  # whose values are looked at for what a range clips
+MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of pictures that are evenly spread
+FEW_PICTURES = 64  # whose values are looked at for what a range clips
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
+log = logging.getLogger("gans")
 
 
-def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | str) -> tuple[float, ...]:
+class ArrayPictures(ABC):
+    """Pictures as arrays of numbers, read one by one, by several threads at once."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def name_of(self, index: int) -> str:
+        """Names a picture in messages."""
+
+    @abstractmethod
+    def read(self, index: int) -> NDArray[Any]:
+        """Reads a picture `(H, W, C)`. Raises UnreadableError for one that may be left out."""
+
+
+class FilePictures(ArrayPictures):
+    """Pictures that are a file each, in the numbers of the files."""
+
+    def __init__(self, store: Store, names: Sequence[str]) -> None:
+        self.store, self.names = store, names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name_of(self, index: int) -> str:
+        return self.store.name_of(self.names[index])
+
+    def read(self, index: int) -> NDArray[Any]:
+        return read_values(self.store, self.names[index])
+
+
+def find_units(
+    location: str,
+    pictures: ArrayPictures,
+    asked: ValueRange | str,
+    array_type: str,
+    count_channels: Callable[[], int | None],
+) -> PixelUnits:
+    """Finds the units of training pictures by the option `data.range`, and says a range that was found.
+
+    Args:
+        location: name of the data, for that line.
+        asked: the option; without a word, the extremes.
+        array_type: type in which the values are held.
+        count_channels: the number of their channels, asked for where that of a stated range is to be checked.
+
+    Raises ValueError for an empty range, one of other channels, and where `find_values_range` does.
+    """
+    if isinstance(asked, tuple) and asked and not is_found_in_data(asked):
+        return PixelUnits.from_range(_check_channels(check_range(asked), count_channels), array_type)
+    found = find_values_range(pictures, asked)
+    asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
+    log.info(f"{location}: {asked_for} is {range_words(found)}, of the training images")
+    return PixelUnits.from_range(found, array_type)
+
+
+def _check_channels(ends: tuple[float, ...], count_channels: Callable[[], int | None]) -> tuple[float, ...]:
+    """Checks that a range for each channel has as many as the images; returns it. Raises ValueError."""
+    if len(ends) > 2 and len(ends) != 2 * ((channels := count_channels()) or 0):
+        raise ValueError(
+            f"data.range {range_words(ends)} is of {len(ends) // 2} channels, and the images have "
+            f"{channels}: write LOW,HIGH for each, one after the other"
+        )
+    return ends
+
+
+def find_values_range(pictures: ArrayPictures, asked: ValueRange | str) -> tuple[float, ...]:
     """Finds the range of values of pictures: their extremes, or percentiles such as ("p1", "p99").
 
-    Extremes are those of all files; percentiles of at most 2²⁶ values, in files that are evenly spread. Files
-    that cannot be read do not count.
+    Extremes are those of all pictures; percentiles of at most 2²⁶ values, in pictures that are evenly spread.
+    Pictures that cannot be read do not count.
 
     Returns (low, high), or where `asked` ends with "each", these for each channel, one after the other.
-    Raises ValueError where all values are equal, or those of a channel, or no file can be read.
+    Raises ValueError where all values are equal, or those of a channel, or no picture can be read.
     """
     by_channel, words = is_by_channel(asked), () if isinstance(asked, str) else asked
     shares = [percentile_of(word) for word in words if PERCENTILE.fullmatch(word)]
     if not shares:
-        found = [each for each in _map(_extremes, store, names) if each is not None]
+        found = [each for each in map_pictures(_extremes, pictures) if each is not None]
     else:
-        first = next((values for name in names if (values := _read(store, name)) is not None), None)
-        step = 1 if first is None else -(-len(names) * first.size // MOST_VALUES)
-        read = (each for each in _map(_read, store, names[::step]) if each is not None)
+        read_each = (_read(pictures, index) for index in range(len(pictures)))
+        first = next((values for values in read_each if values is not None), None)
+        step = 1 if first is None else -(-len(pictures) * first.size // MOST_VALUES)
+        read = (each for each in map_pictures(_read, pictures, step) if each is not None)
         found = [each.reshape(-1, each.shape[2]) for each in read]
     if by_channel:  # opening the set refuses others
         found = [each for each in found if each.shape[1] == found[0].shape[1]]
@@ -50,7 +128,7 @@ def find_values_range(store: Store, names: Sequence[str], asked: ValueRange | st
                 whose = f"in channel {channel + 1} "
                 way_out = "give --set data.range=LOW,HIGH with those of each channel"
             raise ValueError(
-                f"{store.name_of(names[0])} and the others have no different values {whose}(only {low:g}): "
+                f"{pictures.name_of(0)} and the others have no different values {whose}(only {low:g}): "
                 f"there is nothing to learn; or {way_out}"
             )
     return tuple(_plain(end) for pair in ends.T for end in pair)
@@ -69,20 +147,21 @@ class ChannelSurvey(NamedTuple):
     high: NDArray[Any]
 
 
-def remarks_on_values(store: Store, names: Sequence[str], units: PixelUnits | None) -> tuple[str, ...]:
+def remarks_on_values(pictures: ArrayPictures, units: PixelUnits | None) -> tuple[str, ...]:
     """Makes remarks on array pictures: values that the range clips, and channels that are constant."""
 
     by_channel = units.range if units and len(units.range) > 2 else ()
 
-    def survey(store: Store, name: str) -> ChannelSurvey | None:
-        values = _read(store, name)
+    def survey(pictures: ArrayPictures, index: int) -> ChannelSurvey | None:
+        values = _read(pictures, index)
         if values is None or (by_channel and len(by_channel) != 2 * values.shape[2]):
             return None
         outside = (values < units.low) | (values > units.high) if units else np.zeros(values.shape, bool)
         return ChannelSurvey(outside.mean(axis=(0, 1)), values.min(axis=(0, 1)), values.max(axis=(0, 1)))
 
-    looked_at = names[:: -(-len(names) // FEW_FILES)]
-    found = [each for each in _map(survey, store, looked_at) if each is not None]
+    found = [
+        each for each in map_pictures(survey, pictures, -(-len(pictures) // FEW_PICTURES)) if each is not None
+    ]
     if not found or len({len(each.low) for each in found}) > 1:  # which opening the set refuses
         return ()
     remarks = _remarks_on_clipping(found, units) if units else []
@@ -124,22 +203,23 @@ def remark_on_view(channels: int) -> tuple[str, ...]:
     return (f"has {channels} channels: pictures show {shown}; .npy and TIFF files have all",)
 
 
-def _extremes(store: Store, name: str) -> NDArray[Any] | None:
+def _extremes(pictures: ArrayPictures, index: int) -> NDArray[Any] | None:
     """The extremes of each channel of a picture, `(2, C)`."""
-    values = _read(store, name)
+    values = _read(pictures, index)
     return None if values is None else np.stack([values.min(axis=(0, 1)), values.max(axis=(0, 1))])
 
 
-def _read(store: Store, name: str) -> NDArray[Any] | None:
+def _read(pictures: ArrayPictures, index: int) -> NDArray[Any] | None:
     """The values of a picture; None for one that cannot be read, which opening the set finds."""
     with suppress(UnreadableError):
-        return read_values(store, name)
+        return pictures.read(index)
     return None
 
 
-def _map(work: Any, store: Store, names: Sequence[str]) -> list[Any]:
+def map_pictures(work: Any, pictures: ArrayPictures, step: int = 1) -> list[Any]:
+    """Maps work, a function of pictures and an index, over all or every `step`th, on all cores, in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda name: work(store, name), names))
+        return list(pool.map(lambda index: work(pictures, index), range(0, len(pictures), step)))
 
 
 def _plain(value: Any) -> float:

@@ -139,7 +139,7 @@ def test_stored_arrays_are_mapped_and_not_read(tmp_path: Path, form: str) -> Non
     spec = save(tmp_path, noise(RGB), form)
     data = open_source(spec).open((12, 10), 3, "auto")
     assert isinstance(data, array_images.ArrayImages)
-    whole: Any = data.pictures
+    whole: Any = data.pictures.values
     while not isinstance(whole, np.memmap):
         whole = whole.base
         assert whole is not None, "it is in memory"
@@ -160,7 +160,7 @@ def asked(spec: str) -> DataSet:
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((5, 8, 8), np.float32), "is of float32, not of pictures in 8 bits"),
+        (np.zeros((5, 8, 8), np.complex64), "is of complex64, and pictures are real numbers"),
         (np.zeros((0, 8, 8), np.uint8), "it is empty"),
         (np.zeros((8, 8, 3), np.uint8), "which looks like one picture"),
         (np.zeros((8, 8), np.uint8), "no pictures"),
