@@ -87,6 +87,7 @@ class DistanceSides:
         self._extractor: tuple[bool, Extractor] | None = None
         self._generated: dict[str, GeneratedSamples] = {}
         self._generated_count = count or MOST_SAMPLES
+        self._sizes: dict[str, tuple[int, int]] = {}  # (height, width) of images, by the words of data
 
     def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
         """Opens both sides. Data that is compared with a generator is brought to the format of its samples.
@@ -102,6 +103,9 @@ class DistanceSides:
         if self.count is None and (known := [side.count for side in found.values() if side.count > 1]):
             self._generated_count = min(MOST_SAMPLES, *known)
         one, other = (found[word] if word in found else self.open(word) for word in (a, b))
+        if len(set(self._sizes.values())) > 1:
+            sizes = " and ".join(f"{word} {height}×{width}" for word, (height, width) in self._sizes.items())
+            log.info(f"their images are of different sizes, {sizes}; --image-size brings both to one")
         return one, other
 
     def open(self, word: str) -> DistanceSide:
@@ -119,6 +123,8 @@ class DistanceSides:
             )
             for remark in samples.data.remarks:
                 log.info(f"data {word}: {remark}")
+            if samples.is_images:
+                self._sizes[word] = samples.shape[1], samples.shape[2]
             reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
             record = {**reference.record, "reference": reference.hash}
             return DistanceSide(word, reference.statistics, len(samples), record)

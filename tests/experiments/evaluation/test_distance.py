@@ -225,6 +225,17 @@ def test_few_images_are_remarked_upon(gans: Gans, workplace: Path) -> None:
     folder_of("a", 30, 1)
     outcome = gans(f"fid folder:a folder:a {SMALL} --json")
     assert "64 features but only 30 images: biased upwards" in outcome.err
+    assert "different sizes" not in outcome.err
+
+
+def test_images_of_two_sizes_are_remarked_upon(gans: Gans, workplace: Path) -> None:
+    for name, size in (("a", (20, 20)), ("b", (16, 24))):
+        Path(name).mkdir()
+        for level in range(4):
+            Image.new("L", size, 60 * level).save(f"{name}/{level}.png")
+    told = gans(f"fid folder:a folder:b {SMALL}").err
+    assert "of different sizes, folder:a 20×20 and folder:b 24×16; --image-size" in told
+    assert "different sizes" not in gans(f"fid folder:a folder:b {SMALL} --image-size 16 --fit crop").err
 
 
 NOT_FINITE = '''"""An extractor that sees nothing."""
