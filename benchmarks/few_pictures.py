@@ -1,7 +1,7 @@
 """Distance to held-out pictures over runs on few pictures, with and without augmentation of the critic.
 
     OMP_NUM_THREADS=1 python benchmarks/few_pictures.py --out DIR [--arch NAME] [--pictures 200] [--kimg N]
-        [--arms none,flip,ada,diffaugment] [--seeds 0,1,2] [--set KEY=VALUE …] [--plot FILE.png]
+        [--arms none,flip,ada,diffaugment] [--seeds 0,1,2] [--set KEY=VALUE …] [--plot FILE.png] [--finished]
 
 Trains on a seeded choice of pictures of Fashion-MNIST with preset laptop; all others are held out. Features
 are those of `gans train-classifier --data fashion-mnist`. Prints the distance at the best evaluation and at
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import gans
 from experiments.core.images import render_figure, save_png
 from experiments.core.plot_style import SERIES, styled
+from experiments.runs.folder import RunFolder
 
 PICTURES_IN_ALL = 60_000
 ARMS: dict[str, dict[str, Any]] = {
@@ -38,9 +39,15 @@ SCORE = "fd-classifier:fashion-mnist/held-out"
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # kimg and distances
 
 
+def folder_of(asked: argparse.Namespace, arm: str, seed: int) -> Path:
+    """The folder of one run."""
+    folder: Path = asked.out / f"{asked.arch}-{asked.pictures}" / f"{arm}-{seed}"
+    return folder
+
+
 def train(asked: argparse.Namespace, arm: str, seed: int) -> Path:
     """Trains one run, or goes on with it; returns its folder."""
-    folder: Path = asked.out / f"{asked.arch}-{asked.pictures}" / f"{arm}-{seed}"
+    folder = folder_of(asked, arm, seed)
     flags: dict[str, Any] = {"arch": asked.arch, "data": "fashion-mnist", "preset": "laptop", "seed": seed}
     flags |= {"holdout": 1 - asked.pictures / PICTURES_IN_ALL, "device": "cpu", "track": "local"}
     flags |= {"evaluate_kimg": asked.evaluate_kimg, "evaluate_metrics": "fid", "evaluate_samples": 5000}
@@ -110,11 +117,19 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--set", action="append", default=[], help="a setting or option of all runs")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--finished", action="store_true", help="only the runs that are finished")
     asked = parser.parse_args()
     curves: dict[str, Sequence[Curve]] = {}
     print("| | best | at kimg | at the end |\n|---|---|---|---|", flush=True)
     for arm in asked.arms.split(","):
-        curves[arm] = runs = [curve(train(asked, arm, seed)) for seed in map(int, asked.seeds.split(","))]
+        seeds = [
+            seed
+            for seed in map(int, asked.seeds.split(","))
+            if not asked.finished or RunFolder(folder_of(asked, arm, seed)).is_finished
+        ]
+        if not seeds:
+            continue
+        curves[arm] = runs = [curve(train(asked, arm, seed)) for seed in seeds]
         best = np.array([distances.min() for _, distances in runs])
         last = np.array([distances[-1] for _, distances in runs])
         when = ", ".join(f"{kimg[distances.argmin()]:.0f}" for kimg, distances in runs)

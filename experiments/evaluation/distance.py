@@ -105,7 +105,7 @@ class DistanceSides:
         one, other = (found[word] if word in found else self.open(word) for word in (a, b))
         if len(set(self._sizes.values())) > 1:
             sizes = " and ".join(f"{word} {height}×{width}" for word, (height, width) in self._sizes.items())
-            log.info(f"their images are of different sizes, {sizes}; --image-size brings both to one")
+            log.info(f"their images are of different sizes, {sizes}; bring both to one, by --image-size")
         return one, other
 
     def open(self, word: str) -> DistanceSide:

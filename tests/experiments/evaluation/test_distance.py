@@ -234,7 +234,7 @@ def test_images_of_two_sizes_are_remarked_upon(gans: Gans, workplace: Path) -> N
         for level in range(4):
             Image.new("L", size, 60 * level).save(f"{name}/{level}.png")
     told = gans(f"fid folder:a folder:b {SMALL}").err
-    assert "of different sizes, folder:a 20×20 and folder:b 24×16; --image-size" in told
+    assert "of different sizes, folder:a 20×20 and folder:b 24×16; bring both to one, by --image-size" in told
     assert "different sizes" not in gans(f"fid folder:a folder:b {SMALL} --image-size 16 --fit crop").err
 
 
