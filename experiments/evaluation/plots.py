@@ -170,10 +170,9 @@ def class_distributions(fakes: ExtractedSet, reals: ExtractedSet, names: Sequenc
     )
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     _bars(left, [names[i] for i in shown], {side: p[shown] for side, p in marginals.items()})
-    some = f", the {len(shown)} most frequent of {len(names)}" * (len(shown) < len(names))
-    left.set(
-        title=f"Variety: frequency of classes{some}", xlabel="class", ylabel="share of images, mean p(y|x)"
-    )
+    is_part = len(shown) < len(names)  # the title leaves room for the legend beside it
+    which = f"{len(shown)} most frequent of {len(names)} classes" if is_part else "frequency of classes"
+    left.set(title=f"Variety: {which}", xlabel="class", ylabel="share of images, mean p(y|x)")
     for side, extracted, colour in (("real", reals, REAL), ("generated", fakes, GENERATED)):
         surest = extracted.probabilities.amax(dim=1).sort().values  # type: ignore[union-attr]
         right.plot(np.linspace(0, 1, len(surest)), surest.numpy(), color=colour, label=side)
