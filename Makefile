@@ -25,7 +25,7 @@ test: $(VENV)/ready
 test-long: $(VENV)/ready
 	$(PYTEST) -m long $(TESTS)
 
-# The same tests on the lower bounds of pyproject.toml, in an environment of their own.
+# The usual tests on the lower bounds of pyproject.toml, in an environment of their own.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[dev]"

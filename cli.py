@@ -36,8 +36,8 @@ from experiments.core.synonyms import similar_commands, similar_settings
 
 EVALUATION_COMMANDS = (evaluate, audit, fid, stats, train_classifier)
 LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
+EXTRA_ARGUMENT = "Got unexpected extra argument"  # with which a line of Click begins
 # Commands that several processes do together.
-EXTRA = "Got unexpected extra argument"  # with which Click begins
 SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")
 RUN_COMMANDS = (plan, sweep, compare, report, doctor, find_lr, reproduce, sync)
 
@@ -86,9 +86,9 @@ class Commands(click.Group):
             hint = f"did you mean {' or '.join(close)}?" if close else f"{of} --help lists all"
             raise click.UsageError(f"{of} has no option {error.option_name}; {hint}", error.ctx) from error
         except click.UsageError as error:
-            if not error.message.startswith(EXTRA):
+            if not error.message.startswith(EXTRA_ARGUMENT):
                 raise
-            hint = "put a name with blanks into quotes"
+            hint = "if a name has blanks, put it into quotes"
             raise click.UsageError(f"{error.message.rstrip('.')}; {hint}", error.ctx) from error
 
 

@@ -74,8 +74,8 @@ def prepare(
             raise UsageError(f"--held-out: {error}") from error
         if data.units is not None:
             raise UsageError(
-                f"{spec} holds values beyond 8 bits, which a prepared file would lose: train on it as it is, "
-                f"gans run --data {spec}"
+                f"{spec} is held as {data.units.depth} in a range, which a prepared file of 8 bits would "
+                "lose: train on it as it is"
             )
         for remark in data.remarks:
             log.info(remark)

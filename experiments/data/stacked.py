@@ -27,6 +27,7 @@ class StackedImages(DataSet):
         assert grey.labels is not None
         self.grey, self.on_demand = grey, grey.on_demand
         self.units, self.remarks, self.unreadable = grey.units, grey.remarks, grey.unreadable
+        self.held_out_count = grey.held_out_count  # grey pictures, none of which is in a stack here
         self.sample_shape = (CHANNELS, *grey.sample_shape[1:])
         draw = torch.Generator().manual_seed(SEED)
         self.parts = torch.randint(len(grey), (LENGTH, CHANNELS), generator=draw)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -291,8 +292,11 @@ def open_run(path: Path) -> RunFolder:
     require_path(path, "a run folder")
     folder = RunFolder(path)
     if not folder.exists:
-        runs = run_folders(path)  # raises where there is none
-        named = ", ".join(str(each.path) for each in runs[:MOST_NAMED]) + ", …" * (len(runs) > MOST_NAMED)
+        runs = [each for each in run_folders(path) if each.exists]  # raises where none has begun
+        if not runs:
+            raise UsageError(f"{path} is a folder of runs that were not built; gans sweep tries them again")
+        named = ", ".join(quote(str(each.path)) for each in runs[:MOST_NAMED])
+        named += ", …" * (len(runs) > MOST_NAMED)
         raise UsageError(f"{path} is a folder of runs; give one of them: {named}")
     return folder
 

@@ -58,6 +58,11 @@ class Evaluation:
         """Writes down in a run folder that its newest scores are of this evaluation."""
         write_atomically(folder.path / EVALUATION_FILE, json.dumps(asdict(self)).encode())
 
+    @staticmethod
+    def forget(folder: RunFolder) -> None:
+        """Writes down that the newest scores of a run folder are of no evaluation known here."""
+        write_atomically(folder.path / EVALUATION_FILE, b"null")
+
     def is_kept(self, folder: RunFolder) -> bool:
         """Whether the newest scores of a run folder are of this evaluation, as far as the folder says."""
         try:
@@ -160,6 +165,7 @@ def train_and_evaluate(task: SweepTask) -> None:
     if task.evaluation.count and not task.is_done:
         from experiments.evaluation.publish import evaluate_newest
 
+        task.evaluation.forget(folder)  # a kill between scores and their note would leave the wrong one
         evaluate_newest(folder, task.evaluation.evaluator(spec.settings.device))
         task.evaluation.keep(folder)
 

@@ -27,6 +27,7 @@ from losses.adversarial.relativistic import Relativistic
 from losses.core.gradient_penalty import GradientPenalty
 from losses.penalties.interpolates import Interpolates
 from losses.penalty_norms.one import OneCentred
+from tests.conftest import long_but
 
 CLASSES = 3
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -184,8 +185,7 @@ def test_reals_fakes_and_penalized_points_are_seen_with_the_labels_of_the_reals(
     assert all(len(label) == 1 and torch.equal(label[0], LABELS) for label in told)
 
 
-@pytest.mark.parametrize("loss", ["bce", "wgan-gp"])
-@pytest.mark.long
+@pytest.mark.parametrize("loss", long_but({"bce"}, ["bce", "wgan-gp"]))
 def test_a_label_learned_is_the_mode_that_it_names(loss: str) -> None:
     """Labels that are given to other samples than their own, or lost on the way, would be seen here."""
     flags = {"arch": "mlp", "loss": loss, "data": "ring8", "conditional": True, "device": "cpu", "seed": 0}

@@ -11,7 +11,6 @@ import pytest
 
 from tests.house.house import ROOT, sources
 
-pytestmark = pytest.mark.long
 POINTS = "--arch mlp --loss wgan-gp --data ring8 --steps 3 --batch-size 16 --width 8 --track local"
 
 
@@ -59,6 +58,7 @@ def test_it_holds_every_source_and_data_file(wheel: Path) -> None:
     assert data and held >= set(sources()) | data | typed
 
 
+@pytest.mark.long
 def test_it_trains_and_reports(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, installed / "bin" / "gans", "run", *POINTS.split(), "--out", "run")
     run(installed, tmp_path, "-m", "gans", "report", "run", "--out", "report.html")
@@ -66,12 +66,14 @@ def test_it_trains_and_reports(installed: Path, tmp_path: Path) -> None:
     assert "<html" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.long
 def test_it_is_imported(installed: Path, tmp_path: Path) -> None:
     script = "import gans; print(gans.__file__); print(gans.fid.__module__)"
     file, module = run(installed, tmp_path, "-c", script).split()
     assert Path(file).is_relative_to(installed) and module == "experiments.api"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["metrics", "losses"])
 def test_a_file_that_hides_a_package_is_named(installed: Path, tmp_path: Path, name: str) -> None:
     """People have a metrics.py of their own beside their notebook."""

@@ -105,8 +105,7 @@ class ArrayImages(DataSet):
     def _resized(self, index: int) -> NDArray[Any]:
         """Brings one picture of numbers to the size of the samples, as a file of numbers would be."""
         _, height, width = self.sample_shape
-        values = self.pictures.read(index).astype(self.pictures.type, copy=False)
-        return resize_array(values, (height, width), self.fit)
+        return resize_array(self.pictures.read(index), (height, width), self.fit)
 
 
 class ArraySource(Source, ABC):
@@ -201,7 +200,10 @@ class ArraySource(Source, ABC):
         else:
             check_size(self.location, (height, width), size, fit)
             if channels != own:
-                raise ValueError(f"{pictures.name} has {own} channels, not {channels}: take --channels {own}")
+                raise ValueError(
+                    f"{pictures.name} has {own} channels, not {channels}: save all with as many, or take "
+                    f"--channels {own}"
+                )
         data = ArrayImages(pictures, size, channels, fit, self._units)
         data.labels, data.classes = found.classes
         data.remarks = found.remarks

@@ -89,11 +89,8 @@ class DataSet(ABC):
         self.labels, self.attributes = labels, attributes
         self.classes, self.channel_classes, self.mixture = whole.classes, whole.channel_classes, whole.mixture
         self.units, self.native_sizes = whole.units, whole.native_sizes
-        self.held_out_count, self.remarks, self.unreadable = (
-            whole.held_out_count,
-            whole.remarks,
-            whole.unreadable,
-        )
+        self.remarks, self.unreadable = whole.remarks, whole.unreadable
+        self.held_out_count = whole.held_out_count
 
 
 class InMemoryData(DataSet):

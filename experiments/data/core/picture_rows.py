@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data.core.array_files import (
@@ -43,7 +44,7 @@ class PictureArray(ArrayPictures):
 
     def read(self, index: int) -> NDArray[Any]:
         """Reads a picture `(H, W, C)` of numbers. Raises ValueError for values that are not finite."""
-        values = self.values[self._row(index)]
+        values = self._held(self._row(index))
         if wrong := describe_not_finite(values):
             raise ValueError(
                 f"{self.name_of(index)} cannot be taken: {wrong}; fill them in, by numpy.nan_to_num, or take "
@@ -63,12 +64,17 @@ class PictureArray(ArrayPictures):
         """
         if self.values.dtype.kind != "f":
             return self, ()
-        is_bad = map_pictures(lambda _, row: bool(describe_not_finite(self.values[row])), self)
+        is_bad = map_pictures(lambda _, row: bool(describe_not_finite(self._held(row))), self)
         bad = [row for row, each in enumerate(is_bad) if each]
         if len(bad) == len(is_bad):
             raise ValueError(f"every picture of {self.name} has values that are not finite: fill them in")
         kept = [row for row, each in enumerate(is_bad) if not each]
         return (replace(self, kept=kept) if bad else self), bad
+
+    def _held(self, row: int) -> NDArray[Any]:
+        """A row in the type in which it is held, with infinity for numbers that are too large for that."""
+        with np.errstate(over="ignore"):
+            return self.values[row].astype(self.type, copy=False)
 
     def _row(self, index: int) -> int:
         return index if self.kept is None else self.kept[index]
@@ -116,5 +122,5 @@ def as_pictures(name: str, array: NDArray[Any], options: ImageFileOptions) -> Pi
             f"{shape}, and pictures of 8 bits have 1, 3 or 4 channels, first or last: reshape it, or take "
             "--set data.depth=float32 for numbers of any channels"
         )
-    comes_first = not last if chosen == "uint8" else are_channels_first(array.shape[1:])
+    comes_first = not last if first or last else are_channels_first(array.shape[1:])
     return PictureArray(name, array.transpose(0, 2, 3, 1) if comes_first else array, chosen)

@@ -123,7 +123,8 @@ def _describe_remedy(candidate: Candidate, count: int) -> str:
     if share is not None:
         run = RunFolder(Path(candidate.name))
         same = f" --config {quote(str(run.config_file))}" if run.exists else ""
-        out = f" --out {quote(f'{run.path}-held-out')}" if run.exists else ""
+        beside = run.path if run.path.name not in ("", "..") else run.path.resolve()
+        out = f" --out {quote(f'{beside}-held-out')}" if run.exists else ""
         return f"train anew with gans run{same} --holdout {max(USUAL_SHARE, share):g}{out}"
     return (
         f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "

@@ -118,6 +118,7 @@ def test_stacked_pictures_of_both_parts_have_no_grey_picture_in_common(tmp_path:
     training, held_out = opened(f"stacked:folder:{tmp_path}", SHARE)
     own, others = (set(every(part)[:, :, 0, 0].flatten().tolist()) for part in (training, held_out))
     assert not own & others and len(own | others) == 80
+    assert training.held_out_count == 20, "of the grey pictures"
 
 
 def test_a_part_and_a_copy_in_memory_know_all_that_is_known_of_the_set() -> None:
