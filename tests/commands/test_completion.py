@@ -1,9 +1,11 @@
 """Completion in a shell: plug-ins, words of choices, files; in a real bash, and in zsh where it is."""
 
 import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -22,8 +24,8 @@ COMP_WORDS=({words}); COMP_CWORD=$(({count} - 1))
 _gans_completion gans
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-# Without its line editor zsh completes nothing by itself: what it would offer is what the function is given.
-ZSH = 'COMP_WORDS="{words}" COMP_CWORD=$(({count} - 1)) _GANS_COMPLETE=zsh_complete gans'
+ZSH = """autoload -Uz compinit; compinit -u; eval "$(_GANS_COMPLETE=zsh_source gans)"; print RE''ADY
+"""
 
 
 def offered(words: str, last: str = "") -> list[str]:
@@ -58,16 +60,52 @@ def test_runs_and_files_are_completed(name: str) -> None:
             assert offered(words, "some/pa") == ["file"], parameter.name
 
 
-@pytest.mark.parametrize(
-    ("shell", "script", "found"),
-    [("bash", BASH, "stylegan\nstylegan2"), ("zsh", ZSH, "plain\nstylegan\n_\nplain\nstylegan2\n_")],
-)
-def test_in_a_real_shell(shell: str, script: str, found: str, tmp_path: Path) -> None:
-    program = shutil.which(shell)
+def shell_of(name: str) -> str:
+    """The program of a shell; the test is skipped where there is none."""
+    program = shutil.which(name)
     if program is None or not PROGRAM.exists():
-        pytest.skip(f"there is no {shell} here")
+        pytest.skip(f"there is no {name} here")
+    return program
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "HOME": str(home), "TERM": "dumb"}
+
+
+def test_in_a_real_bash(tmp_path: Path) -> None:
     words = "gans run --arch style"
-    environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-    command = [program, "-c", script.format(words=words, count=len(words.split()))]
-    outcome = subprocess.run(command, env=environment, text=True, capture_output=True, cwd=tmp_path)
-    assert outcome.stdout.strip() == found, outcome.stderr
+    command = [shell_of("bash"), "-c", BASH.format(words=words, count=len(words.split()))]
+    outcome = subprocess.run(
+        command, env=environment_of(tmp_path), text=True, capture_output=True, cwd=tmp_path
+    )
+    assert outcome.stdout.strip() == "stylegan\nstylegan2", outcome.stderr
+
+
+def test_in_a_real_zsh(tmp_path: Path) -> None:
+    """Only its line editor completes, and that needs a terminal: Tab once, and again for what is open."""
+    keyboard, terminal = os.openpty()
+    process = subprocess.Popen(
+        [shell_of("zsh"), "-f", "-i"],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
+        env={**environment_of(tmp_path), "ZDOTDIR": str(tmp_path)},
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    os.close(terminal)
+
+    def type_until(keys: str, shown: str) -> None:
+        os.write(keyboard, keys.encode())
+        screen, end = "", time.monotonic() + 60
+        while shown not in screen:
+            assert time.monotonic() < end, screen
+            if select.select([keyboard], [], [], 0.2)[0]:
+                screen += os.read(keyboard, 2**16).decode(errors="replace")
+
+    try:
+        type_until(ZSH, "READY\r\n")
+        type_until("gans run --arch style\t", "stylegan")
+        type_until("\t\t", "stylegan2")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(keyboard)
