@@ -116,7 +116,7 @@ class SampleGrid:
         if progress.step == 1:
             self._score_distance(scores, "real_distance", self.experiment.reals.samples)
         if progress.passes(self.interval):
-            file = self.folder / grid_name(progress.seen, progress.previous_seen)
+            file = self.folder / grid_name(progress.seen, progress.previous_seen, self.interval)
             draw, samples = self.draw()
             self.writer.submit(
                 lambda: save_png(draw(), file), lambda: self.tracker.images("samples", file, progress.kimg)
