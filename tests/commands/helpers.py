@@ -76,9 +76,9 @@ def files_up_to(size: int) -> contextlib.AbstractContextManager[None]:
     return limited(resource.RLIMIT_FSIZE, size)
 
 
-def little_memory() -> contextlib.AbstractContextManager[None]:
-    """64 MiB more than now, so that a request for all memory fails before it takes the machine's."""
+def little_memory(mebibytes: int = 64) -> contextlib.AbstractContextManager[None]:
+    """Little more than now, so that a request for all memory fails before it takes the machine's."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("does not know how much memory the process has")
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return limited(resource.RLIMIT_AS, pages * resource.getpagesize() + 64 * 2**20)
+    return limited(resource.RLIMIT_AS, pages * resource.getpagesize() + mebibytes * 2**20)

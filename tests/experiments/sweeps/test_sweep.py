@@ -180,6 +180,7 @@ def test_the_remedy_of_a_metric_that_needs_more_images_works(gans, here, picture
     assert "evaluating 5,000 samples against 12 training images" in done.err
 
 
+@pytest.mark.long
 def test_scores_of_another_evaluation_are_computed_anew(gans, here, pictures, tmp_path):
     """An option of a metric is another one; runs that do not say how they were scored are left alone."""
     line = "sweep --arch dcgan --loss bce --data folder:pictures --image-size 8 --fit crop --width 2"
@@ -335,6 +336,7 @@ def test_a_config_file_holds_for_all_members(gans, here, refused, tmp_path):
     assert refused_line.status == 2 and "bce-seed-0: --loss bce with the config" in refused_line.err
 
 
+@pytest.mark.long
 def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, fork, moody, tmp_path):
     line = f"sweep {POINTS} --kimg 2 --checkpoint-kimg 0.5 --seeds 1 --jobs 1 --loss bce,moody,lsgan"
     line += " --plugin moody.py --out"
@@ -364,7 +366,6 @@ def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, fork, m
     assert counts == [1] * 3, "each is evaluated once"
 
 
-@pytest.mark.long
 def test_ctrl_c_saves_and_stops_all(fork, tmp_path):
     line = f"sweep {POINTS} --steps 100000 --seeds 2 --jobs 2 --loss bce --out"
     process = fork(f"{line} {tmp_path / 'sweep'}")

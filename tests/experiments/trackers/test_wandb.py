@@ -221,6 +221,7 @@ def left_in(temporary: Path) -> list[Path]:
     return [path for path in temporary.iterdir() if path not in torchs]
 
 
+@pytest.mark.long
 def test_a_killed_run_leaves_nothing_behind(
     start: Gans, wait_for_scores: Callable[..., None], parts: Parts, home: Path, temporary: Path
 ) -> None:

@@ -52,6 +52,7 @@ def alone(name: str) -> State:
     return train(case, strengths)
 
 
+@pytest.mark.long
 def test_two_processes_train_to_the_weights_of_one() -> None:
     states = train_in_processes(list(CASES.values()), 2, partial(take_shortcuts, setattr))
     found = {}
