@@ -21,7 +21,7 @@ from experiments.training.memory_estimate import (
     drawn_alike,
     errors_without_values,
 )
-from experiments.training.shape_operations import perform
+from experiments.training.shape_operations import perform, tensors_in
 from experiments.training.shared_batches import share_batches
 from gans.core.clock import Clock
 from gans.core.game import Game
@@ -47,7 +47,8 @@ class Operations:
 class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Context that counts floating point operations by PyTorch's formulas, of double backward passes too.
 
-    PyTorch's own counter follows modules as well, and fails in a gradient of a gradient.
+    PyTorch's own counter follows modules as well, and fails in a gradient of a gradient. Tensors with values
+    are constants that are computed once and kept, so that theirs do not count.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, operation: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:
         outputs = perform(operation, inputs, named or {})
         formula = flop_registry.get(operation._overloadpacket)
-        if formula is not None:
+        if formula is not None and all(each.is_meta for each in tensors_in(outputs)):
             self.count += formula(*inputs, **(named or {}), out_val=outputs)
         return outputs
 
