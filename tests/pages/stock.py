@@ -42,6 +42,12 @@ def make_scans(folder: Path) -> None:
         Image.fromarray(noise.integers(4096, size=(16, 16), dtype=np.uint16)).save(folder / f"{number}.png")
 
 
+def make_array(file: Path) -> None:
+    """Writes an array of pictures of two channels, of numbers that are no bytes."""
+    with file.open("wb") as opened:
+        np.save(opened, np.random.default_rng(0).normal(270, 20, size=(20, 2, 16, 16)).astype(np.float32))
+
+
 def make_photo(file: Path) -> None:
     """Writes one picture."""
     Image.new("RGB", (24, 20), (200, 90, 30)).save(file, "JPEG")
@@ -103,6 +109,7 @@ ITEMS: dict[str, Callable[[Path], None]] = {
     "photos": make_photos,
     "photo": make_photo,
     "scans": make_scans,
+    "array": make_array,
     "domains": make_domains,
     "generator": lambda file: shutil.copyfile(
         Stock(file.parent).item("stylegan2") / "generator.safetensors", file
@@ -124,6 +131,7 @@ NAMES = {
     "horses-and-zebras": "domains",
     "scans": "scans",
     "maps": "scans",
+    "maps.npy": "array",
     "generator.safetensors": "generator",
     "runs/dcgan-wgan-gp-shapes-1": "shapes",  # of `make run`
     "runs/faces": "stylegan2",
@@ -171,7 +179,7 @@ class Stock:
         made = _made(run)
         unmade = {name: item for name, item in _items_of_long(commands).items() if name not in made}
         for word in (word for command in run for word in command.words[2:]):
-            name = word.removeprefix("folder:").rstrip("/…")
+            name = word.removeprefix("folder:").removeprefix("npy:").rstrip("/…")
             item = unmade.get(name) if name == word.rstrip("/…") else None
             item = item or NAMES.get(name) or name.removeprefix("RUN-") * name.startswith("RUN-")
             if name.startswith("examples/") and not Path(name).exists():
