@@ -11,6 +11,7 @@ from experiments.core.console import describe_error
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.processes import from_first
+from experiments.core.word_lists import first_few
 from experiments.evaluation.features import ReferenceFeatures
 from experiments.evaluation.sample_sets import DataSamples, SampleSet, training_command
 from experiments.runs.evaluation_records import BY_CLASS
@@ -154,7 +155,7 @@ def score_classes(
     if few:
         remarks.append(
             f"no score of {len(few)} of {len(record)} classes with too few images on either side (at least "
-            f"{rule.fewest}): {', '.join(few[:MOST_NAMED])}{', …' if len(few) > MOST_NAMED else ''}"
+            f"{rule.fewest}): {first_few(few, MOST_NAMED)}"
         )
     if len(names) > len(record):
         remarks.append(f"of {len(names):,} classes, the {len(record)} most frequent ones are scored")

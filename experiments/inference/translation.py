@@ -19,6 +19,7 @@ from experiments.core.images import to_pillow, to_uint8, write_picture
 from experiments.core.paths import require_path
 from experiments.core.seeds import make_deterministic, seed_all
 from experiments.core.units import PixelUnits
+from experiments.core.word_lists import first_few
 from experiments.data.core.array_pictures import read_network_array
 from experiments.data.core.conversion import convert, resize
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, REMEDY, UnreadableError, read_image
@@ -138,7 +139,7 @@ def check_readable(
     if not good:
         raise UsageError(f"none of the {len(bad)} images can be read; the first: {bad[0][1]}")
     if bad:
-        named = ", ".join(str(item.file) for item, _ in bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
+        named = first_few([item.file for item, _ in bad], NAMED)
         log.info(f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}")
     return good
 

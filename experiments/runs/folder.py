@@ -31,6 +31,7 @@ from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
+from experiments.core.word_lists import first_few
 from experiments.runs.checkpoint import Checkpoints, is_whole, remove_with_hash
 from experiments.runs.score_lines import RemarkCallback, ignore_remark, read_score_lines, read_scores
 
@@ -295,8 +296,7 @@ def open_run(path: Path) -> RunFolder:
         runs = [each for each in run_folders(path) if each.exists]  # raises where none has begun
         if not runs:
             raise UsageError(f"{path} is a folder of runs that were not built; gans sweep tries them again")
-        named = ", ".join(quote(str(each.path)) for each in runs[:MOST_NAMED])
-        named += ", …" * (len(runs) > MOST_NAMED)
+        named = first_few([quote(str(each.path)) for each in runs], MOST_NAMED)
         raise UsageError(f"{path} is a folder of runs; give one of them: {named}")
     return folder
 

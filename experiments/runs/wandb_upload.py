@@ -9,6 +9,7 @@ from pathlib import Path
 
 from experiments.core.errors import RunError, UsageError
 from experiments.core.files import refuse_link
+from experiments.core.word_lists import first_few
 from experiments.runs.folder import RunFolder, run_folders
 from experiments.trackers.core.wandb_login import is_logged_in, wandb_server
 
@@ -44,7 +45,7 @@ def select_offline_runs(runs: list[RunFolder]) -> list[RunFolder]:
     """Selects the runs that were tracked offline. Raises UsageError where none was, or without a login."""
     tracked = [run for run in runs if _parts(run)]
     if not tracked:
-        names = ", ".join(str(run.path) for run in runs[:3]) + ", …" * (len(runs) > 3)
+        names = first_few([run.path for run in runs], 3)
         raise UsageError(f"{names}: nothing to upload; gans run --track wandb writes offline without a login")
     if not is_logged_in():
         raise UsageError(f"not logged in to {wandb_server()}; log in with: wandb login")

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.units import PixelUnits, value_bytes
+from experiments.core.word_lists import first_few
 from experiments.data.core.array_pictures import resize_array
 from experiments.data.core.class_labels import ClassLabels
 from experiments.data.core.conversion import convert, resize
@@ -138,8 +139,8 @@ class ArraySource(Source, ABC):
         pictures, bad = found.pictures.without_bad()
         if pictures.kept is None:
             return found
-        named = ", ".join(map(str, bad[:NAMED])) + (", …" if len(bad) > NAMED else "")
-        remark = f"skipped {len(bad)} of {len(pictures.values):,} pictures, with values not finite: {named}"
+        named, count = first_few(bad, NAMED), len(pictures.values)
+        remark = f"skipped {len(bad)} of {count:,} pictures, with values not finite: {named}"
         labels, names = found.classes
         classes = ClassLabels(None if labels is None else labels[torch.tensor(pictures.kept)], names)
         return LabelledPictures(pictures, classes, (*found.remarks, remark))

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.core.units import value_bytes
+from experiments.core.word_lists import first_few
 from experiments.data.core.array_files import first_header, read_header
 from experiments.data.core.array_pictures import read_array, resize_array
 from experiments.data.core.conversion import resize
@@ -331,7 +332,7 @@ class ImageFiles(DataSet):
             raise ValueError(f"none of the {len(errors)} images can be read; the first: {first}")
         bad = [name for name, error in zip(self.names, errors, strict=True) if error is not None]
         if bad:
-            named = ", ".join(bad[:NAMED]) + (", …" if len(bad) > NAMED else "")
+            named = first_few(bad, NAMED)
             self.unreadable = bad
             self._skipped = (f"skipped {len(bad)} file{'s' * (len(bad) > 1)} that cannot be read: {named}",)
         self._remark()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from experiments.core.word_lists import first_few
 from experiments.data.core.dataset import DataAccess, DataSet, Fit, NoHeldOutDataError
 from experiments.data.core.decoding import Store
 from experiments.data.core.image_files import Half, keep_only, open_files
@@ -81,7 +82,7 @@ def pair_by_name(root: Path, a: DomainFiles, b: DomainFiles) -> tuple[DomainFile
     alone = [named_a[name] for name in named_a if name not in named_b]
     alone += [named_b[name] for name in named_b if name not in named_a]
     if alone:
-        named = ", ".join(alone[:NAMED]) + (", …" if len(alone) > NAMED else "")
+        named = first_few(alone, NAMED)
         raise ValueError(
             f"{root}: without a partner of the same name in {a.folder} and {b.folder}: {named} "
             f"({len(alone)} in all); rename them, or take them out"

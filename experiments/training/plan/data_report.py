@@ -28,8 +28,10 @@ def describe_data(plan: RunPlan) -> list[str]:
 
 def _describe_samples(name: str, data: DataSet, settings: Settings) -> str:
     """The number of samples, and of images their native sizes."""
-    held_out = f"{data.held_out_count:,} held out by --holdout {settings.holdout or 0:g}"
-    parts = [f"to train on, beside {held_out}"] if settings.holdout is not None else []
+    parts = []
+    if settings.holdout is not None:
+        held_out = f"{data.held_out_count:,} held out by --holdout {settings.holdout:g}"
+        parts.append(f"to train on, beside {held_out}")
     parts += [_describe_sizes(data.native_sizes, len(data))] if data.native_sizes else []
     return f"{name:<12}{len(data):>12,} {'; '.join(parts)}".rstrip()
 
