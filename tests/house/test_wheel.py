@@ -83,3 +83,12 @@ def test_a_file_that_hides_a_package_is_named(installed: Path, tmp_path: Path, n
     )
     line = run(installed, tmp_path, "-c", script)
     assert str(tmp_path / f"{name}.py") in line and "rename that file" in line
+
+
+def test_a_script_beside_a_checkout_named_gans_imports_the_package(tmp_path: Path) -> None:
+    (tmp_path / "gans" / "gans").mkdir(parents=True)  # as git clone leaves it, where scripts are kept
+    script = tmp_path / "script.py"
+    script.write_text("import gans\nprint(gans.load.__module__)")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    assert done.stdout == "experiments.api\n", done.stderr
