@@ -112,7 +112,8 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
     count = (plan.draws or 0) * len(plan.seeds) if plan.is_tpe else len(sweep_runs)
     log.info(f"gans sweep: {count} runs in {out}, {engine.jobs} at once")
-    with lock_folder(out, "sweep"), SweepProgress(context.out, context.evaluation.count > 0) as board:
+    whole = {} if flags["early_stop"] else lengths  # else most runs end earlier
+    with lock_folder(out, "sweep"), SweepProgress(context.out, context.evaluation.count > 0, whole) as board:
         context = replace(context, engine=engine, show=board.show)
         sweep_runs, ended = run_stages(context, sweep_runs, lengths, flags)
     print_comparison(context, sweep_runs, ended, out, flags["metric"] or flags["early_stop"], as_json)

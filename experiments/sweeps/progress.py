@@ -1,4 +1,4 @@
-"""Progress display of a sweep: a table on a terminal, a line for every change elsewhere."""
+"""Progress display of a sweep: a table on a terminal; elsewhere a line for every change, and now and then."""
 
 import logging
 import time
@@ -13,12 +13,15 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.core.console import describe_seconds
+from experiments.core.word_lists import first_few
 from experiments.runs.folder import RunFolder
 
 log = logging.getLogger("gans")
 
-REFRESH_SECONDS = 1.0
+REFRESH_SECONDS, REMARK_SECONDS = 1.0, 60.0  # between drawings of the table, and between lines elsewhere
 ROWS = 30  # largest number of rows in the table
+NAMED = 8  # largest number of runs in a line
 
 
 class SweepProgress:
@@ -27,18 +30,21 @@ class SweepProgress:
     Args:
         out: folder of the sweep.
         evaluates: whether runs are evaluated when they end.
+        lengths: kimg of each run at its end, by name; empty where that is decided on the way.
     """
 
-    def __init__(self, out: Path, evaluates: bool = True) -> None:
-        self.out, self.evaluates = out, evaluates
+    def __init__(self, out: Path, evaluates: bool = True, lengths: Mapping[str, float] = {}) -> None:
+        self.out, self.evaluates, self.lengths = out, evaluates, lengths
         self.console = Console(stderr=True)
         self.states: dict[str, str] = {}
         self.ended: dict[str, str] = {}  # last progress of the runs that have ended
         self.evaluated: set[str] = set()  # runs whose evaluation was told of
         self.live = Live(console=self.console, auto_refresh=False, transient=False, redirect_stdout=False)
-        self._drawn = 0.0
+        self._drawn = self._began = self._remarked = time.monotonic()
+        self._kimg_before = 0.0  # what an earlier call of the sweep has trained
 
     def __enter__(self) -> Self:
+        self._kimg_before = self._trained_kimg()
         if self.console.is_terminal:
             self.live.start()
         return self
@@ -68,6 +74,24 @@ class SweepProgress:
             if name not in self.evaluated | changed.keys() and self._is_evaluated_now(name):
                 self.evaluated.add(name)
                 log.info(f"{name}: {self.progress(name)}")
+        if time.monotonic() - self._remarked > REMARK_SECONDS:
+            self._remarked = time.monotonic()
+            log.info(self.remark())
+
+    def remark(self) -> str:
+        """Describes how far the runs at work are, and where lengths are known, the time left for all."""
+        running = [name for name in self.states if self.states[name] == "running"]
+        words = first_few([f"{name} at {self.progress(name) or '0 kimg'}" for name in running], NAMED)
+        trained, total = self._trained_kimg(), sum(self.lengths.values())
+        if trained <= self._kimg_before or not self.states.keys() <= self.lengths.keys():
+            return f"running: {words}"
+        seconds_per_kimg = (time.monotonic() - self._began) / (trained - self._kimg_before)
+        left = describe_seconds(seconds_per_kimg * (total - trained))
+        return f"running: {words}; {trained:,.4g} of {total:,.6g} kimg in all, about {left} left"
+
+    def _trained_kimg(self) -> float:
+        """Kimg that all runs of known length have shown."""
+        return sum(min(self._read(name)[0], length) for name, length in self.lengths.items())
 
     def table(self) -> Table:
         """Table of the sweep runs: name, state and progress, those at work first."""
@@ -95,24 +119,25 @@ class SweepProgress:
         """
         state = self.states[name]
         if state in ("waiting", "running"):
-            return "" if state == "waiting" else self._read(name)
+            return "" if state == "waiting" else self._read(name)[1]
         if name not in self.ended:
-            self.ended[name] = self._read(name)
+            self.ended[name] = self._read(name)[1]
         return self.ended[name]
 
     def _is_evaluated_now(self, name: str) -> bool:
         """Whether a run has ended its training, and is at work all the same."""
-        is_running = self.evaluates and self.states[name] == "running"
+        is_running = self.evaluates and self.states.get(name) == "running"
         return is_running and RunFolder(self.out / name).generator_file.exists()
 
-    def _read(self, name: str) -> str:
-        """Progress of a sweep run in words, read from its scores."""
+    def _read(self, name: str) -> tuple[float, str]:
+        """Kimg of a sweep run, and its progress in words, from its scores."""
         lines = RunFolder(self.out / name).scores()
         if not lines:
-            return ""
+            return 0.0, ""
         metrics = {key: value for line in lines for key, value in line.items() if key.startswith("metric/")}
-        first = next(iter(metrics.items()), None)
         kimg = next((line["kimg"] for line in reversed(lines) if line.get("kimg") is not None), 0.0)
+        words = f"{kimg:g} of {self.lengths[name]:g} kimg" if name in self.lengths else f"{kimg:g} kimg"
         if self._is_evaluated_now(name):
-            return f"{kimg:g} kimg, evaluating"
-        return f"{kimg:g} kimg" + (f", {first[0].removeprefix('metric/')} {first[1]:.4g}" if first else "")
+            return kimg, f"{words}, evaluating"
+        score = [f"{key.removeprefix('metric/')} {value:.4g}" for key, value in [*metrics.items()][:1]]
+        return kimg, ", ".join([words, *score])

@@ -11,7 +11,6 @@ from experiments.analysis.comparison.read import read_record
 from experiments.commands import sweep
 from experiments.runs.folder import RunFolder, lock_folder, run_folders
 from experiments.runs.scores import read_evaluation_scores
-from experiments.sweeps.progress import SweepProgress
 from experiments.sweeps.queue import describe_end
 from experiments.sweeps.stages import successive_halving
 from experiments.sweeps.worker import EVALUATION_FILE
@@ -197,21 +196,6 @@ def test_scores_of_another_evaluation_are_computed_anew(gans, here, pictures, tm
     assert here[-1].started == [] and run.generator_file.read_bytes() == weights
 
 
-def test_an_evaluation_is_shown_while_it_lasts(tmp_path, caplog):
-    """It may take longer than the training, and nothing else says that the run is at work."""
-    run = RunFolder(tmp_path / "a")
-    run.path.mkdir()
-    run.scores_file.write_text(json.dumps({"step": 1, "kimg": 2.0}) + "\n")
-    caplog.set_level("INFO", logger="gans")
-    with SweepProgress(tmp_path) as board:
-        board.show({"a": "running"})
-        run.generator_file.touch()
-        for _ in range(3):
-            board.show({"a": "running"})
-        board.show({"a": "done"})
-    assert caplog.messages == ["a: running (2 kimg)", "a: 2 kimg, evaluating", "a: done (2 kimg)"]
-
-
 @pytest.mark.parametrize("words", [[], ["evaluate_kimg=0.01"], ["--no-evaluate"]])
 def test_options_of_metrics_go_where_they_are_used(words, monkeypatch, tmp_path):
     """To the evaluation at the end, and to the runs where these are scored on the way."""
@@ -289,20 +273,6 @@ def test_what_an_earlier_sweep_finished_is_not_said_to_be_stopped(scored):
         == members[1:]
     )
     assert [laboratory.folder(member).state for member in members] == ["finished"] * 2
-
-
-def test_members_that_have_ended_are_read_once(scored, monkeypatch):
-    laboratory, members = scored((0.5,), (0.1,))
-    board, reads = SweepProgress(laboratory.out), []
-    monkeypatch.setattr(RunFolder, "scores", lambda folder: reads.append(folder.path.name) or [])
-    first, second = (member.name for member in members)
-    for state in ("running", "done", "running", "done"):
-        reads.clear()
-        board.show({first: state, second: "running"})
-        assert reads.count(first) == 1, "it came further"
-        reads.clear()
-        board.table(), board.table()
-        assert (reads.count(first), reads.count(second)) == (2 if state == "running" else 0, 2), state
 
 
 def test_a_folder_takes_one_sweep_at_a_time(gans, here, refused, tmp_path):
