@@ -211,6 +211,8 @@ def _with_found_values(options: SettingValues, stack: SettingsStack, source: Sou
         if value != values[key] and stack.sources[key].startswith(("flag", "config")):
             asked = value if isinstance(value, str) else ",".join(map(str, value))
             stack.sources[key] = f"{stack.sources[key]}: {asked}"
+    for name, remark in source.found_option_remarks().items():
+        stack.sources[f"data.{name}"] += f", {remark}"
     return {**options, **values}
 
 

@@ -43,6 +43,12 @@ def test_dry_run_through_a_pipe_keeps_a_setting_on_a_line(gans: Gans, workplace:
     options = ["data.depth", "data.range", *OPTIONS_OF_ALL]
     assert [name for name in found if is_setting(name)] == [*FIELDS, *options]
     assert len(found) == len(FIELDS) + len(options) + 6, "a heading, the settings, four sizes, and the images"
+    assert re.search(r"data\.range +0,65535 +default of folder, of images of 16 bits, if any$", shown, re.M)
+    asked = gans(
+        "run --arch dcgan --image-size 8 --batch-size 1 --dry-run --set data.range=0,255 --data",
+        f"folder:{folder}",
+    )
+    assert re.search(r"data\.range +0\.?0?,255\.?0? +flag$", asked.out, re.M), "no word"
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])

@@ -280,6 +280,10 @@ class Source(ABC):
         """The options, with what was found in the data in the place of "auto". Raises ValueError."""
         return self.options
 
+    def found_option_remarks(self) -> Mapping[str, str]:
+        """Remarks on the values of options that `found_options` gives, by option, as words after a comma."""
+        return {}
+
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens samples for evaluation, alike in all but that training never sees them.
 

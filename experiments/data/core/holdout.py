@@ -5,7 +5,7 @@ process, every resumed run and every later evaluation finds the same ones, and r
 against the same real samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -159,6 +159,9 @@ class HoldoutSource(Source):
 
     def found_options(self) -> Any:
         return self.whole.found_options()
+
+    def found_option_remarks(self) -> Mapping[str, str]:
+        return self.whole.found_option_remarks()
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the samples for training."""

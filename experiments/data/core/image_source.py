@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -196,6 +196,10 @@ class StoredImageSource(Source, ABC):
         store = self.scaled_store
         value_range = store.value_range if store.units is None else store.units.range
         return replace(self.options, range=value_range, depth=store.array_type)
+
+    def found_option_remarks(self) -> Mapping[str, str]:
+        is_unstated = self.options.range == UNSTATED and self.scaled_store.units is None
+        return {"range": "of images of 16 bits, if any"} if is_unstated else {}
 
     def native(self) -> Native:
         """The native shape: any size; the channels of the images, RGB where they differ in these."""
