@@ -24,7 +24,7 @@ from experiments.runs.checkpoint import rename_keys
 from experiments.runs.export import import_network
 from experiments.runs.revisions import check_revision
 from losses.core import few_channels
-from tests.conftest import ARCHITECTURES
+from tests.conftest import ARCHITECTURES, long_but
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
 NAMES = sorted(path.name for path in OLD_RUNS.iterdir())
@@ -62,7 +62,7 @@ def test_what_is_trained_otherwise_now_is_not_gone_on_with(old_run: Path, gans: 
     assert all(file.read_bytes() == content for file, content in before.items()), "nothing is lost"
 
 
-@pytest.mark.parametrize("old_run", NAMES, indirect=True)
+@pytest.mark.parametrize("old_run", long_but({"mlp", "resnet"}, NAMES), indirect=True)
 def test_what_makes_other_images_now_is_not_begun_from(old_run: Path, gans: Gans) -> None:
     """By a checkpoint, by the export of its generator, and by that alone in the folder of its run.
 

@@ -53,6 +53,7 @@ def test_an_adversary_sharpens_an_autoencoder(example: Any) -> None:
     assert module.draw(rows).size == (28 * module.SHOWN * module.ENLARGED, 28 * 3 * module.ENLARGED)
 
 
+@pytest.mark.long
 def test_an_adversary_distils_a_diffusion_model(example: Any) -> None:
     """More points lie at modes than by the distance to the teacher's alone, and all modes get their share, as
     they do not from an adversary alone."""

@@ -69,6 +69,7 @@ def test_an_evaluated_run_still_resumes(gans: Gans, trained: Path) -> None:
     assert outcome.status == 0, outcome.err
 
 
+@pytest.mark.long
 def test_inceptions_score_is_torch_fidelitys(gans: Gans, trained: Path, weights: Path) -> None:
     """On the very pictures that `gans sample` writes."""
     from torch_fidelity import calculate_metrics
