@@ -5,8 +5,9 @@
 
 Trains on a seeded choice of pictures of Fashion-MNIST with preset laptop; all others are held out. Features
 are those of `gans train-classifier --data fashion-mnist`. Prints the distance at the best evaluation and at
-the end, for every arm the mean with its 95 % interval over seeds, and draws it over kimg. The same command
-again goes on where it was stopped, and runs that are finished are only read.
+the end, and its change in the last kimg, for every arm the mean with its 95 % interval over seeds, and draws
+it over kimg. The same command again goes on where it was stopped, a larger `--kimg` trains longer, and with
+`--finished` runs are only read.
 """
 
 import argparse
@@ -31,7 +32,7 @@ PICTURES_IN_ALL = 60_000
 ARMS: dict[str, dict[str, Any]] = {
     "none": {},
     "flip": {"augment": "flip"},
-    "ada": {"critic_augment": "ada"},
+    "ada": {"critic_augment": "ada", "ada.kimg": 30.0},  # of any length, so that runs can be trained longer
     "diffaugment": {"critic_augment": "diffaugment"},
 }
 FEWEST_SEEDS = 3  # with two an interval is wider than the plot
@@ -48,6 +49,9 @@ def folder_of(asked: argparse.Namespace, arm: str, seed: int) -> Path:
 def train(asked: argparse.Namespace, arm: str, seed: int) -> Path:
     """Trains one run, or goes on with it; returns its folder."""
     folder = folder_of(asked, arm, seed)
+    if asked.kimg is not None and RunFolder(folder).config_file.exists():
+        gans.train(resume=folder, kimg=asked.kimg)
+        return folder
     flags: dict[str, Any] = {"arch": asked.arch, "data": "fashion-mnist", "preset": "laptop", "seed": seed}
     flags |= {"holdout": 1 - asked.pictures / PICTURES_IN_ALL, "device": "cpu", "track": "local"}
     flags |= {"evaluate_kimg": asked.evaluate_kimg, "evaluate_metrics": "fid", "evaluate_samples": 5000}
@@ -68,6 +72,13 @@ def curve(folder: Path) -> Curve:
     return np.array([kimg[step] for step in steps]), np.array([found[step] for step in steps])
 
 
+def change_at_the_end(run: Curve, kimg: float) -> float:
+    """Change of the distance in the last kimg of a run: positive where it turned upward."""
+    shown, distances = run
+    before = np.abs(shown - (shown[-1] - kimg)).argmin()
+    return float(distances[-1] - distances[before])
+
+
 def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Half the width of the 95 % interval of the mean over seeds, the first axis."""
     error = values.std(axis=0, ddof=1) / len(values) ** 0.5
@@ -75,10 +86,11 @@ def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def describe(values: NDArray[np.float64]) -> str:
-    """The mean of one value for each seed, with its interval where there are several."""
+    """The mean of one value for each seed, with its interval and the values where there are several."""
     if len(values) == 1:
         return f"{values[0]:.2f}"
-    return f"{values.mean():.2f} ± {interval(values):.2f}"
+    each = ", ".join(f"{value:.2f}" for value in values)
+    return f"{values.mean():.2f} ± {interval(values):.2f} ({each})"
 
 
 @styled
@@ -113,6 +125,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--kimg", type=float, help="length of each run; default: the preset's")
     parser.add_argument("--evaluate-kimg", type=float, default=8.0)
+    parser.add_argument("--trend-kimg", type=float, default=100.0)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--set", action="append", default=[], help="a setting or option of all runs")
@@ -120,7 +133,8 @@ def main() -> None:
     parser.add_argument("--finished", action="store_true", help="only the runs that are finished")
     asked = parser.parse_args()
     curves: dict[str, Sequence[Curve]] = {}
-    print("| | best | at kimg | at the end |\n|---|---|---|---|", flush=True)
+    trend = f"change in the last {asked.trend_kimg:g} kimg"
+    print(f"| | best | at kimg | at the end | {trend} |\n|---|---|---|---|---|", flush=True)
     for arm in asked.arms.split(","):
         seeds = [
             seed
@@ -129,11 +143,16 @@ def main() -> None:
         ]
         if not seeds:
             continue
-        curves[arm] = runs = [curve(train(asked, arm, seed)) for seed in seeds]
+        read = folder_of if asked.finished else train
+        curves[arm] = runs = [curve(read(asked, arm, seed)) for seed in seeds]
         best = np.array([distances.min() for _, distances in runs])
         last = np.array([distances[-1] for _, distances in runs])
         when = ", ".join(f"{kimg[distances.argmin()]:.0f}" for kimg, distances in runs)
-        print(f"| {arm} | {describe(best)} | {when} | {describe(last)} |", flush=True)
+        change = np.array([change_at_the_end(run, asked.trend_kimg) for run in runs])
+        print(
+            f"| {arm} | {describe(best)} | {when} | {describe(last)} | {describe(change)} |",
+            flush=True,
+        )
     if asked.plot:
         draw(curves, f"{asked.arch} on {asked.pictures} pictures", asked.plot)
 
