@@ -27,7 +27,7 @@ from experiments.data.core.dataset import DataSet, Fit, Kind, Native, NoHeldOutD
 from experiments.data.core.image_files import HELD_BYTES, NAMED
 from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.memory import memory_for_data
-from experiments.data.core.picture_rows import PictureArray
+from experiments.data.core.picture_rows import PictureRows
 from experiments.data.core.pixels import check_shape, check_size
 from experiments.data.core.value_surveys import (
     find_units,
@@ -49,12 +49,12 @@ class ArrayOptions(ImageFileOptions):
 class LabelledPictures(NamedTuple):
     """Pictures in an array, with their classes, and remarks on how they were found."""
 
-    pictures: PictureArray
+    pictures: PictureRows
     classes: ClassLabels = ClassLabels()
     remarks: tuple[str, ...] = ()
 
 
-class ArrayImages(DataSet):
+class ArrayDataSet(DataSet):
     """Data set of pictures in an array, brought to a size when they are fetched, on all cores.
 
     Args:
@@ -67,7 +67,7 @@ class ArrayImages(DataSet):
 
     def __init__(
         self,
-        pictures: PictureArray,
+        pictures: PictureRows,
         size: tuple[int, int],
         channels: int,
         fit: Fit,
@@ -205,7 +205,7 @@ class ArraySource(Source, ABC):
                     f"{pictures.name} has {own} channels, not {channels}: save all with as many, or take "
                     f"--channels {own}"
                 )
-        data = ArrayImages(pictures, size, channels, fit, self._units)
+        data = ArrayDataSet(pictures, size, channels, fit, self._units)
         data.labels, data.classes = found.classes
         data.remarks = found.remarks
         most = min(HELD_BYTES, memory_for_data(torch.device("cpu")))

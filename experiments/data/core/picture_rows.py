@@ -14,14 +14,14 @@ from experiments.data.core.array_files import (
     describe_not_finite,
 )
 from experiments.data.core.image_source import ImageFileOptions
-from experiments.data.core.value_surveys import ArrayPictures, map_pictures
+from experiments.data.core.value_surveys import PictureValues, map_pictures
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
 TYPES = "save it as uint8, uint16 or float32"
 
 
 @dataclass(frozen=True)
-class PictureArray(ArrayPictures):
+class PictureRows(PictureValues):
     """Pictures in one array, of which nothing is copied until it is read.
 
     Args:
@@ -55,9 +55,9 @@ class PictureArray(ArrayPictures):
     def check(self) -> None:
         """Reads all pictures that may have values that are not finite. Raises ValueError for the first."""
         if self.values.dtype.kind == "f":
-            map_pictures(PictureArray.read, self)
+            map_pictures(PictureRows.read, self)
 
-    def without_bad(self) -> tuple["PictureArray", Sequence[int]]:
+    def without_bad(self) -> tuple["PictureRows", Sequence[int]]:
         """Leaves out pictures with values that are not finite; returns the others, and the rows left out.
 
         Raises ValueError where none is left.
@@ -79,7 +79,7 @@ class PictureArray(ArrayPictures):
     def _row(self, index: int) -> int:
         return index if self.kept is None else self.kept[index]
 
-    def in_type(self, wanted: str, other: str) -> "PictureArray":
+    def in_type(self, wanted: str, other: str) -> "PictureRows":
         """These pictures in the type of those of an array called `other`.
 
         Raises ValueError for a type that cannot hold them.
@@ -92,7 +92,7 @@ class PictureArray(ArrayPictures):
         return replace(self, type=wanted)
 
 
-def as_pictures(name: str, array: NDArray[Any], options: ImageFileOptions) -> PictureArray:
+def as_pictures(name: str, array: NDArray[Any], options: ImageFileOptions) -> PictureRows:
     """Pictures `(N, H, W, C)` in an array `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`.
 
     Raises ValueError, with `name`, for what is no numbers, for a type that cannot hold them, and for other
@@ -111,7 +111,7 @@ def as_pictures(name: str, array: NDArray[Any], options: ImageFileOptions) -> Pi
     if array.ndim == 3:
         if array.shape[2] in CHANNELS:
             raise ValueError(f"{shape}, which looks like one picture: save it as (N, H, W, C)")
-        return PictureArray(name, array[..., None], chosen)
+        return PictureRows(name, array[..., None], chosen)
     if array.ndim != 4:
         raise ValueError(f"{shape}, no pictures (N, H, W), (N, H, W, C) or (N, C, H, W): reshape it")
     first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
@@ -123,4 +123,4 @@ def as_pictures(name: str, array: NDArray[Any], options: ImageFileOptions) -> Pi
             "--set data.depth=float32 for numbers of any channels"
         )
     comes_first = not last if first or last else are_channels_first(array.shape[1:])
-    return PictureArray(name, array.transpose(0, 2, 3, 1) if comes_first else array, chosen)
+    return PictureRows(name, array.transpose(0, 2, 3, 1) if comes_first else array, chosen)

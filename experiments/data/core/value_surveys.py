@@ -30,7 +30,7 @@ MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
 log = logging.getLogger("gans")
 
 
-class ArrayPictures(ABC):
+class PictureValues(ABC):
     """Pictures as arrays of numbers, read one by one, by several threads at once."""
 
     @abstractmethod
@@ -45,7 +45,7 @@ class ArrayPictures(ABC):
         """Reads a picture `(H, W, C)`. Raises UnreadableError for one that may be left out."""
 
 
-class FilePictures(ArrayPictures):
+class FilePictures(PictureValues):
     """Pictures that are a file each, in the numbers of the files."""
 
     def __init__(self, store: Store, names: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ class FilePictures(ArrayPictures):
 
 def find_units(
     location: str,
-    pictures: ArrayPictures,
+    pictures: PictureValues,
     asked: ValueRange | str,
     array_type: str,
     count_channels: Callable[[], int | None],
@@ -96,7 +96,7 @@ def _check_channels(ends: tuple[float, ...], count_channels: Callable[[], int | 
     return ends
 
 
-def find_values_range(pictures: ArrayPictures, asked: ValueRange | str) -> tuple[float, ...]:
+def find_values_range(pictures: PictureValues, asked: ValueRange | str) -> tuple[float, ...]:
     """Finds the range of values of pictures: their extremes, or percentiles such as ("p1", "p99").
 
     Extremes are those of all pictures; percentiles of at most 2²⁶ values, in pictures that are evenly spread.
@@ -147,12 +147,12 @@ class ChannelSurvey(NamedTuple):
     high: NDArray[Any]
 
 
-def remarks_on_values(pictures: ArrayPictures, units: PixelUnits | None) -> tuple[str, ...]:
+def remarks_on_values(pictures: PictureValues, units: PixelUnits | None) -> tuple[str, ...]:
     """Makes remarks on array pictures: values that the range clips, and channels that are constant."""
 
     by_channel = units.range if units and len(units.range) > 2 else ()
 
-    def survey(pictures: ArrayPictures, index: int) -> ChannelSurvey | None:
+    def survey(pictures: PictureValues, index: int) -> ChannelSurvey | None:
         values = _read(pictures, index)
         if values is None or (by_channel and len(by_channel) != 2 * values.shape[2]):
             return None
@@ -203,20 +203,20 @@ def remark_on_view(channels: int) -> tuple[str, ...]:
     return (f"has {channels} channels: pictures show {shown}; .npy and TIFF files have all",)
 
 
-def _extremes(pictures: ArrayPictures, index: int) -> NDArray[Any] | None:
+def _extremes(pictures: PictureValues, index: int) -> NDArray[Any] | None:
     """The extremes of each channel of a picture, `(2, C)`."""
     values = _read(pictures, index)
     return None if values is None else np.stack([values.min(axis=(0, 1)), values.max(axis=(0, 1))])
 
 
-def _read(pictures: ArrayPictures, index: int) -> NDArray[Any] | None:
+def _read(pictures: PictureValues, index: int) -> NDArray[Any] | None:
     """The values of a picture; None for one that cannot be read, which opening the set finds."""
     with suppress(UnreadableError):
         return pictures.read(index)
     return None
 
 
-def map_pictures(work: Any, pictures: ArrayPictures, step: int = 1) -> list[Any]:
+def map_pictures(work: Any, pictures: PictureValues, step: int = 1) -> list[Any]:
     """Maps work, a function of pictures and an index, over all or every `step`th, on all cores, in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda index: work(pictures, index), range(0, len(pictures), step)))

@@ -138,7 +138,7 @@ def test_without_a_test_part_nothing_is_held_out(tmp_path: Path) -> None:
 def test_stored_arrays_are_mapped_and_not_read(tmp_path: Path, form: str) -> None:
     spec = save(tmp_path, noise(RGB), form)
     data = open_source(spec).open((12, 10), 3, "auto")
-    assert isinstance(data, array_images.ArrayImages)
+    assert isinstance(data, array_images.ArrayDataSet)
     whole: Any = data.pictures.values
     while not isinstance(whole, np.memmap):
         whole = whole.base

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.config.resolve import resolve
 from experiments.data.core import array_images, value_surveys
-from experiments.data.core.array_images import ArrayImages
+from experiments.data.core.array_images import ArrayDataSet
 from experiments.data.core.batch_stream import data_bytes
 from experiments.data.core.dataset import DataAccess, DataSet, Fit, load_into_memory
 from experiments.data.core.sources import open_source
@@ -61,7 +61,7 @@ def test_numbers_are_those_of_a_folder_of_files(tmp_path: Path, form: str, value
             expected = opened(f"folder:{tmp_path}/folder", size, fit, **options)
             for spec in specs:
                 data = opened(spec, size, fit, **options)
-                assert isinstance(data, ArrayImages) and data.units == expected.units
+                assert isinstance(data, ArrayDataSet) and data.units == expected.units
                 found = fetched(data)
                 assert found.dtype == fetched(expected).dtype and torch.equal(found, fetched(expected))
                 assert [each for each in expected.remarks if "cut to their middle" not in each] == [
@@ -216,7 +216,7 @@ def test_values_count_in_their_own_bytes(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_into_memory(data, torch.device("cpu")).samples.nbytes == held
     monkeypatch.setattr(array_images, "HELD_BYTES", held - 1)
     assert opened(spec).on_demand
-    whole: Any = data.pictures.values if isinstance(data, ArrayImages) else None
+    whole: Any = data.pictures.values if isinstance(data, ArrayDataSet) else None
     while not isinstance(whole, np.memmap):
         whole = whole.base
         assert whole is not None, "it is in memory"
