@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from experiments.exploration.page import ExplorerPage
 
 DIMS = 6  # of the latent that have a slider at a time
+FINE = 2  # seed of the fine styles, until another is chosen
 MOST_UNTYPED = 20  # classes in a list without a field that searches it
 REACH = 3.0  # of sliders, in standard deviations
 
@@ -72,7 +73,7 @@ class Controls:
             if self.classes:
                 names = dict(enumerate(self.classes))
                 is_long = len(names) > MOST_UNTYPED
-                ui.select(
+                self.label = ui.select(
                     names,
                     value=self.scene.label,
                     label="Class",
@@ -142,7 +143,7 @@ class Controls:
         begin = self.styles // 2 if fine is None else self.scene.crossover
         with section("Mix styles", "Fine layers from another sample."):
             self.mixes = ui.switch("Mix", value=fine is not None, on_change=self._set_mixing)
-            self.fine = SeedSlider("Fine styles of seed", 2 if fine is None else fine, self._set_mixing)
+            self.fine = SeedSlider("Fine styles of seed", FINE if fine is None else fine, self._set_mixing)
             self.crossover = NamedSlider(
                 "From layer", 1, self.styles - 1, 1, begin, self._set_mixing, "{:.0f}".format
             )
@@ -159,7 +160,9 @@ class Controls:
                 for number in range(min(DIMS, self.z_dim))
             ]
             if last:
-                NamedSlider("First number shown", 0, last, 1, 0, self._show_dims_from, "{:.0f}".format)
+                self.first = NamedSlider(
+                    "First number shown", 0, last, 1, 0, self._show_dims_from, "{:.0f}".format
+                )
             ui.button("Back to the seed's", on_click=self._forget_dims).props("flat color=link")
             self._show_dims()
 
@@ -197,16 +200,23 @@ class Controls:
         self.page.ask(label=event.value)
 
     def _reset(self) -> None:
-        """Goes back to the sample of the seed as it is."""
-        scene = Scene(seed=self.scene.seed, other=self.scene.other, label=self.scene.label)
+        """Goes back to the sample of the seed as it is, and every other control to its beginning."""
+        scene = Scene(seed=self.scene.seed)
         for slider in (self.share, *self.moves):
             slider.set(0)
+        self.other.set(scene.other)
+        if self.classes:
+            self.label.value = scene.label
         if self.styles:
             self.truncation.set(1)
         if self.styles > 1:
             self.mixes.value = False
+            self.fine.set(FINE)
+            self.crossover.set(self.styles // 2)
         if self.has_noise:
             self.noise.value = True
         self.page.scene = scene
         self.page.ask()
-        self._show_dims()
+        if self.z_dim > DIMS:
+            self.first.set(0)
+        self._show_dims_from(0)

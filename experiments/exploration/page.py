@@ -30,10 +30,12 @@ class ExplorerPage:
         with ui.element("header").classes("page-head"):
             ui.html("gans explore", sanitize=False, tag="h1")
             self._words = ui.label("loading …").classes("hint").props("role=status")
-            dark = ui.dark_mode(value=None)
-            ui.button(icon="contrast", on_click=lambda: self._toggle(dark)).props(
+            ui.dark_mode(value=None)
+            button = ui.button(icon="contrast").props(
                 'flat round dense color=link aria-label="light or dark"'
-            ).classes("head-button")
+            )
+            # Only the browser knows which of the two its system asks for.
+            button.classes("head-button").on("click", js_handler="() => Quasar.Dark.toggle()")
         with ui.element("main").classes("page-main"):
             with ui.element("div").classes("stage"):
                 watches = self.exploration.watches
@@ -82,6 +84,3 @@ class ExplorerPage:
             self._aside.clear()
             with self._aside:
                 Controls(self, abilities).build()
-
-    def _toggle(self, dark: Any) -> None:
-        dark.value = not dark.value

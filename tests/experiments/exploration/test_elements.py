@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 from nicegui import Client, ui
@@ -53,17 +54,19 @@ def test_a_translation_keeps_loading_out(monkeypatch, pool):
     assert seen == [False] and can_load()
 
 
+CHANGED = Scene(
+    **{"seed": 3, "other": 4, "share": 0.5, "moves": {1: 2.0}, "dims": {2: 1.5}, "fine": 7},
+    **{"crossover": 3, "truncation": 0.7, "label": 1, "has_noise": False},
+)
+ABLE = Abilities("noise", z_dim=8, classes=2, class_names=("a", "b"), styles=4, has_noise=True)
+
+
 def test_controls_begin_at_the_scene():
-    scene = Scene(
-        **{"seed": 3, "other": 4, "share": 0.5, "moves": {1: 2.0}, "dims": {2: 1.5}, "fine": 7},
-        **{"crossover": 3, "truncation": 0.7, "label": 1, "has_noise": False},
-    )
+    scene = CHANGED
     asked = []
     page = SimpleNamespace(scene=scene, panes=[], ask=lambda **changes: asked.append(changes))
     with Client(ui.page("/controls")) as client:
-        controls = Controls(
-            page, [Abilities("noise", z_dim=8, classes=2, class_names=("a", "b"), styles=4, has_noise=True)]
-        )
+        controls = Controls(page, [ABLE])
         controls.build()
     (select,) = (each for each in client.elements.values() if isinstance(each, ui.select))
     sliders = (controls.seed, controls.other, controls.share, controls.moves[1], controls.dims[2])
@@ -75,6 +78,25 @@ def test_controls_begin_at_the_scene():
     ]
     assert (select.value, controls.noise.value, controls.mixes.value) == (1, False, True)
     assert not asked, "building asks for nothing"
+
+
+def test_reset_leaves_the_seed_alone():
+    """And every other control where it is on a new page."""
+    pages = [SimpleNamespace(scene=scene, panes=[]) for scene in (CHANGED, Scene(seed=CHANGED.seed))]
+    values = []
+    with Client(ui.page("/reset")):
+        for page in pages:
+            page.ask = lambda page=page, **changes: setattr(page, "scene", replace(page.scene, **changes))
+            controls = Controls(page, [ABLE])
+            controls.build()
+            if page.scene == CHANGED:
+                controls.first.set(1)
+                controls._show_dims_from(1)
+                controls._reset()
+            named = [each for each in vars(controls).values() if hasattr(each, "value")]
+            values.append([each.value for each in [*named, *controls.moves, *controls.dims]])
+    assert pages[0].scene == pages[1].scene
+    assert len(values[0]) > 20 and values[0] == values[1]
 
 
 def test_a_gallery_asks_when_it_is_opened_and_is_forgotten_with_the_page():

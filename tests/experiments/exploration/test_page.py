@@ -246,6 +246,15 @@ def test_a_run_that_trains_is_followed(open_tab, server, fork):
     state.get_by_text("unfinished").wait_for(timeout=30_000)
 
 
+@pytest.mark.parametrize(("system", "other"), [("light", "dark"), ("dark", "light")])
+def test_light_and_dark_change_at_the_first_click(open_tab, system, other):
+    tab = open_tab()
+    tab.emulate_media(color_scheme=system)
+    for expected in (other, system):
+        tab.get_by_role("button", name="light or dark").click()
+        tab.wait_for_function(f"document.body.classList.contains('body--{expected}')", timeout=5_000)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_people_who_hear_or_type_can_use_it(open_tab, dark):
     tab = open_tab()
