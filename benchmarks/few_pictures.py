@@ -36,6 +36,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "diffaugment": {"critic_augment": "diffaugment"},
 }
 FEWEST_SEEDS = 3  # with two an interval is wider than the plot
+END_KIMG = 0.5  # by which runs of several batch sizes end later than asked for
 SCORE = "fd-classifier:fashion-mnist/held-out"
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # kimg and distances
 
@@ -62,13 +63,13 @@ def train(asked: argparse.Namespace, arm: str, seed: int) -> Path:
     return folder
 
 
-def curve(folder: Path) -> Curve:
-    """Reads the distances of a run over kimg."""
+def curve(folder: Path, until: float | None) -> Curve:
+    """Reads the distances of a run over kimg, to a kimg where one is given."""
     scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     kimg = {line["step"]: line["kimg"] for line in scores}
     lines = [json.loads(line) for line in (folder / "evaluation.jsonl").read_text().splitlines()]
     found = {line["step"]: line["scores"][SCORE]["value"] for line in lines if SCORE in line["scores"]}
-    steps = sorted(found)
+    steps = [step for step in sorted(found) if until is None or kimg[step] <= until + END_KIMG]
     return np.array([kimg[step] for step in steps]), np.array([found[step] for step in steps])
 
 
@@ -123,7 +124,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arch", default="stylegan2")
     parser.add_argument("--pictures", type=int, default=200)
-    parser.add_argument("--kimg", type=float, help="length of each run; default: the preset's")
+    parser.add_argument(
+        "--kimg", type=float, help="length of each run, to which it is read; default: the preset's"
+    )
     parser.add_argument("--evaluate-kimg", type=float, default=8.0)
     parser.add_argument("--trend-kimg", type=float, default=100.0)
     parser.add_argument("--arms", default=",".join(ARMS))
@@ -144,7 +147,7 @@ def main() -> None:
         if not seeds:
             continue
         read = folder_of if asked.finished else train
-        curves[arm] = runs = [curve(read(asked, arm, seed)) for seed in seeds]
+        curves[arm] = runs = [curve(read(asked, arm, seed), asked.kimg) for seed in seeds]
         best = np.array([distances.min() for _, distances in runs])
         last = np.array([distances[-1] for _, distances in runs])
         when = ", ".join(f"{kimg[distances.argmin()]:.0f}" for kimg, distances in runs)
