@@ -237,18 +237,12 @@ def _differing(
         return []
     found = []
     for name in comparison.differing:
-        cells = [
-            " or ".join(
-                dict.fromkeys(
-                    format_value(value)
-                    for value in dict.fromkeys(
-                        as_hashable(value_of(record, name)) for record in group.all_records
-                    )
-                )
-            )
+        values = [
+            dict.fromkeys(as_hashable(value_of(record, name)) for record in group.all_records)
             for group in groups
         ]
-        found.append((name, [(cell, cell == cells[0]) for cell in cells]))
+        cells = [(" or ".join(map(format_value, own)), own.keys() == values[0].keys()) for own in values]
+        found.append((name, cells))
     return found
 
 

@@ -10,9 +10,11 @@ from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
+from experiments.core.value_format import cut_apart
 from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, is_of_class, usual_name
 from metrics.core.metric import Metric
 
+LONGEST_VALUE = 80  # characters of a part of a record in a message
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 
@@ -167,7 +169,8 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
     for record, mark in zip(records[1:], chosen[1:], strict=True):
         different = differences(first, mark.entry, COMPARED_PARTS)
         if different:
-            parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
+            pairs = {key: (str(first.get(key)), str(mark.entry.get(key))) for key in different}
+            parts = [f"{key}: {', '.join(cut_apart(pair, LONGEST_VALUE))}" for key, pair in pairs.items()]
             # Other data, weights or rounding: no flag of an evaluation makes these alike.
             can_be_made = record.folder and {*different} - {"reference", "weights", "quantization"}
             command = evaluation_command(record.name, metric, first, different) if can_be_made else ""
@@ -188,10 +191,6 @@ def _bounds(
     scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
     low, high = widest_bounds(kind, score_name, scores)
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
-
-
-def _short(value: object) -> str:
-    return f"{value:.24}" if isinstance(value, str) else f"{value!s:.80}"
 
 
 def direction(metric: str, entry: JsonObject) -> bool | None:

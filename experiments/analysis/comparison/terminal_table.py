@@ -36,9 +36,13 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.ranking import median_score, rank
 from experiments.core.settings import FIELDS
+from experiments.core.value_format import cut_apart
+from experiments.core.value_format import format_value as as_flag
 
 # Keys of JSON, which are a format, for attributes of other names.
 JSON_KEYS = {"failed_count": "not_ended", "failed_share": "not_ended_share", "failed_runs": "not_ended"}
+
+LONGEST_VALUE = 24  # characters of a setting in the table of a terminal
 
 
 def compare(
@@ -200,8 +204,10 @@ def format_comparison(comparison: Comparison) -> list[str]:
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
     made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
-    cells = (row_cells(row, comparison.has_failures) for row in comparison.rows)
-    lines += _aligned([columns_of(comparison), *cells])
+    cells = [row_cells(row, comparison.has_failures) for row in comparison.rows]
+    columns = list(zip(*cells, strict=True))
+    settings = [cut_apart(column, LONGEST_VALUE) for column in columns[: len(comparison.by)]]
+    lines += _aligned([columns_of(comparison), *zip(*settings, *columns[len(settings) :], strict=True)])
     lines += ["", *notes_of(comparison)]
     if comparison.differing:
         lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
@@ -235,10 +241,10 @@ def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def format_value(value: object) -> str:
-    """Formats a value in a few characters for a table."""
+    """Formats a whole value on one line, with all digits that tell it from others; slashes part a list."""
     if isinstance(value, list | tuple):
         return "/".join(map(format_value, value)) or "–"
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else one_line(str(value))[:24]
+    return one_line(str(value) if isinstance(value, bool) else as_flag(value))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from html import unescape
 
 import pytest
 
@@ -193,6 +194,46 @@ def test_who_shares_no_score_is_named(refused, make_run, tmp_path):
         make_run(name, {metric: 1.0}, loss="bce", seed=ord(name), root=tmp_path / "sweep")
     mentions = (f"sweep/c has {FD} and those before it kid", "gans evaluate")
     refused(2, mentions, "compare", tmp_path / "sweep")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("data", ("folder:photographs-of-clothes-a", "folder:photographs-of-clothes-b")),
+        ("data", (f"folder:{'a' * 40}/x/{'b' * 40}", f"folder:{'a' * 40}/y/{'b' * 40}")),
+        ("lr_critic", (0.00012345678, 0.00012345679)),
+    ],
+    ids=["end", "middle", "digits"],
+)
+def test_long_values_that_differ_look_different(gans, make_run, tmp_path, name, values):
+    for number, value in enumerate(values):
+        for seed in range(2):
+            run = make_run(f"{number}-{seed}", {FD: 30.0 + number}, seed=seed, root=tmp_path / "sweep")
+            config = json.loads(run.config_file.read_text())
+            config["settings"][name]["value"] = value
+            run.config_file.write_text(json.dumps(config))
+    texts = list(map(str, values))
+    text = gans(f"compare --by {name}", tmp_path / "sweep").out
+    table, _, differing = text.partition("settings that differ")
+    cells = [line.split()[0] for line in table.splitlines()[4:6]]
+    assert len(set(cells)) == 2 and all("…" in cell or cell in texts for cell in cells)
+    assert " ".join(differing.split()) == f"{name} {', '.join(texts)}"
+    lines = csv.DictReader(io.StringIO(gans(f"compare --csv --by {name}", tmp_path / "sweep").out))
+    assert [line[name] for line in lines] == [texts[0], texts[0], texts[1], texts[1]]
+    assert gans(f"report --by {name}", tmp_path / "sweep", "--out", tmp_path / "r.html").status == 0
+    page = unescape((tmp_path / "r.html").read_text().replace("<wbr>", ""))
+    row = page.partition('aria-label="Settings that differ"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    assert row.endswith(f'<td>{texts[0]}</td><td class="differs-best">{texts[1]}</td>')
+
+
+def test_long_extractors_that_differ_look_different(refused, gans, make_run, tmp_path):
+    for number in range(2):
+        extractor = f"classifier:my-own-clothes-data-{number}"
+        make_run(f"{number}", {FD: 30.0}, made={"extractor": extractor}, seed=number)
+    refused(2, ("classifier:my-own-clothes-data-0, classifier:my-own-clothes-data-1",), "compare", tmp_path)
+    assert "extractor classifier:my-own-clothes-data-0," in gans("compare", tmp_path / "0").out
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "0").status == 0
+    assert "<td>classifier:my-own-clothes-data-0</td>" in (tmp_path / "r.html").read_text()
 
 
 def test_words_that_cannot_be(refused, sweep):
