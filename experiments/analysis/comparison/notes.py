@@ -18,6 +18,8 @@ ENOUGH = 5
 def notes_of(comparison: Comparison) -> list[str]:
     """Notes on a comparison, a line each."""
     notes = [*_on_failures(comparison), *_on_intervals(comparison), *_on_tests(comparison)]
+    if " to " in comparison.kimg_words:
+        notes.append("Runs end with a whole step, so that their kimg differ by a step or 1 % at most.")
     if comparison.within:
         notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")
     if comparison.left_out:

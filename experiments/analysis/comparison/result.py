@@ -74,3 +74,9 @@ class Comparison:
     def has_failures(self) -> bool:
         """Whether an experiment of some group failed, diverged or collapsed."""
         return any(row.failed_count for row in self.rows)
+
+    @property
+    def kimg_words(self) -> str:
+        """Length of training at which the scores were made: `8`, or `8 to 8.064`; empty if not recorded."""
+        known = sorted(kimg for kimg in self.chosen.run_kimg if kimg is not None)
+        return " to ".join(dict.fromkeys(f"{kimg:g}" for kimg in (*known[:1], *known[-1:])))

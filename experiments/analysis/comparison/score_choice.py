@@ -35,8 +35,10 @@ class ChosenScore:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
         bounds: the smallest and largest value that it can have; None where there is none.
-        kimg: the length of training at which all were evaluated; None where it was not recorded.
+        kimg: the length of training at which all were evaluated, give or take a step; None where it was not
+            recorded.
         values: a value for each experiment, in their order.
+        run_kimg: the kimg at which each was evaluated, in the same order; None where it was not recorded.
         provenance: how the values were computed, as far as it is the same for all.
     """
 
@@ -45,6 +47,7 @@ class ChosenScore:
     bounds: tuple[float | None, float | None]
     kimg: float | None
     values: tuple[float, ...]
+    run_kimg: tuple[float | None, ...]
     provenance: JsonObject
 
 
@@ -86,8 +89,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].entry[key] for key in COMPARED_PARTS if key in chosen[0].entry}
-    values = tuple(mark.value for mark in chosen)
-    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, provenance)
+    values, run_kimg = tuple(mark.value for mark in chosen), tuple(mark.kimg for mark in chosen)
+    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, run_kimg, provenance)
 
 
 def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:

@@ -90,9 +90,14 @@ def compare(
         record.name: failures[record.name] for record in _failed_without_group(records, failures, finite)
     }
     records = [record for record in records if record.name not in left_out]
-    chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
+    kimg = dict(zip((record.name for record in scored), chosen.run_kimg, strict=True))
+    chosen = replace(
+        chosen,
+        values=tuple(filter(math.isfinite, chosen.values)),
+        run_kimg=tuple(kimg[record.name] for record in finite),
+    )
     names_by = list(by) or distinguishing_settings(records)
-    groups = group_experiments(records, names_by, [outcomes[record.name] for record in records])
+    groups = group_experiments(records, names_by, [outcomes[record.name] for record in records], kimg)
     low, high = chosen.bounds
     bounds = (-math.inf if low is None else low, math.inf if high is None else high)
     return Comparison(
@@ -199,7 +204,7 @@ def format_comparison(comparison: Comparison) -> list[str]:
     """Formats a comparison as lines for a terminal."""
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
-    at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
+    at = f", at {comparison.kimg_words} kimg" if comparison.kimg_words else ""
     # Points need no extractor, and none of what belongs to one.
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
     made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
@@ -272,8 +277,8 @@ def to_csv(comparison: Comparison) -> str:
     for row in comparison.rows:
         group = row.group
         settings = [format_value(value) for value in group.settings.values()]
-        for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
-            writer.writerow([*settings, seed, name, score, comparison.chosen.kimg, ""])
+        for seed, name, score, kimg in zip(group.seeds, group.names, group.scores, group.kimg, strict=True):
+            writer.writerow([*settings, seed, name, score, kimg, ""])
         for run in group.failed_runs:
             writer.writerow([*settings, run.seed, run.name, "", "", run.reason])
     return text.getvalue()

@@ -141,6 +141,22 @@ def test_scores_at_equal_kimg(gans, make_run, tmp_path):
     assert refused.status == 2 and "at no kimg that all share" in refused.err
 
 
+def test_each_run_has_its_own_kimg(gans, make_run, tmp_path):
+    """A step of wgan-gp is five batches, so that it ends later than bce."""
+    for seed in range(2):
+        make_run(f"bce-{seed}", {FD: 30.0 + seed}, kimg=8.0, seed=seed, root=tmp_path / "sweep")
+        make_run(f"gp-{seed}", {FD: 40.0 + seed}, 8.08, None, tmp_path / "sweep", loss="wgan-gp", seed=seed)
+    lines = csv.DictReader(io.StringIO(gans("compare --csv", tmp_path / "sweep").out))
+    assert [line["kimg"] for line in lines] == ["8.0", "8.0", "8.08", "8.08"]
+    text = gans("compare", tmp_path / "sweep").out
+    assert text.startswith(f"{FD} (lower is better), at 8 to 8.08 kimg\n") and "a whole step" in text
+    found = json.loads(gans("compare --json", tmp_path / "sweep").out)
+    assert [row["group"]["kimg"] for row in found["rows"]] == [[8.0, 8.0], [8.08, 8.08]]
+    assert found["chosen"]["run_kimg"] == [8.0, 8.0, 8.08, 8.08]
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "sweep").status == 0
+    assert "<li>at 8 to 8.08 kimg</li>" in (tmp_path / "r.html").read_text()
+
+
 @pytest.mark.parametrize(
     "made", [{"n": [100, 500]}, {"extractor": "inception"}, {"weights": "0"}, {"reference": "0"}]
 )
