@@ -18,7 +18,7 @@ from experiments.analysis.comparison.groups import (
 from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.outcome import failure_reason
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow, Test
+from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, TIED, Comparison, GroupRow, Test
 from experiments.analysis.comparison.score_choice import choose_score
 from experiments.analysis.comparison.significance import (
     LEVEL,
@@ -34,7 +34,7 @@ from experiments.analysis.comparison.significance import (
 from experiments.core.console import one_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.core.ranking import median_score, rank
+from experiments.core.ranking import median_score, rank, rank_key
 from experiments.core.settings import FIELDS
 from experiments.core.value_format import cut_apart
 from experiments.core.value_format import format_value as as_flag
@@ -132,7 +132,7 @@ def _failed_without_group(
 def compare_groups(
     groups: Sequence[Group], higher_is_better: bool, test: Test = "welch", bounds: Bounds = UNBOUNDED
 ) -> list[GroupRow]:
-    """Compares every group with the first, which is the best.
+    """Compares every group with the first, which is the best, or tied with the groups of the same rank.
 
     Which one is the best is seen from the same scores that are tested. So the correction is for all pairs
     of groups, not only for those with the best: of equal settings, the seeming best is far from some by
@@ -151,6 +151,8 @@ def compare_groups(
         [(paired_t_test if test == "paired" else welch_t_test)(scores[i], scores[j]) for i, j in pairs]
     )
     found = dict(zip(pairs, chances, strict=True))
+    keys = [rank_key(group.outcomes, higher_is_better) for group in groups]
+    places = [keys.index(key) + 1 for key in keys]
     rows: list[GroupRow] = []
     for index, group in enumerate(groups):
         p, detectable = found.get((0, index)), None
@@ -158,12 +160,15 @@ def compare_groups(
             detectable = (
                 minimum_detectable_effect(scores[0], scores[index], test == "paired", len(pairs)) or None
             )
-        rows.append(_row(group, rows[:1], higher_is_better, bounds, p, detectable))
+        rows.append(_row(group, places[index], rows[:1], higher_is_better, bounds, p, detectable))
+    if places.count(1) > 1 and rows[0].median is not None:
+        rows = [replace(row, verdict=TIED) if row.rank == 1 else row for row in rows]
     return rows
 
 
 def _row(
     group: Group,
+    place: int,
     best: Sequence[GroupRow],
     higher_is_better: bool,
     bounds: Bounds,
@@ -185,9 +190,8 @@ def _row(
         seeds = min([len(scores), *(len(row.group.scores) for row in best)])
         verdict = _verdict(p, difference, seeds) if best else BEST
     share = len(group.failed_runs) / count
-    return GroupRow(
-        group, len(group.failed_runs), share, median, mean, low, high, p, difference, detectable, verdict
-    )
+    failed = len(group.failed_runs)
+    return GroupRow(group, place, failed, share, median, mean, low, high, p, difference, detectable, verdict)
 
 
 def _verdict(p: float | None, difference: float | None, seeds: int) -> str:

@@ -16,7 +16,7 @@ FD = "fd-random-vgg"
 @pytest.fixture
 def sweep(make_run, tmp_path):
     """Two losses that differ by far more than their seeds, and a third like the first."""
-    values = {"bce": (30.0, 31.0, 32.0), "wgan-gp": (60.0, 61.0, 62.5), "hinge": (30.5, 31.5, 31.0)}
+    values = {"bce": (30.0, 31.0, 32.0), "wgan-gp": (60.0, 61.0, 62.5), "hinge": (30.5, 31.5, 31.3)}
     for loss, scores in values.items():
         for seed, score in enumerate(scores):
             make_run(f"{loss}-{seed}", {FD: score}, loss=loss, seed=seed)
@@ -103,6 +103,29 @@ def test_without_any_spread_no_test_can_be_made(test, found, gans, make_run, tmp
     assert rows["lsgan"]["p"] is None and rows["lsgan"]["verdict"] == "no spread: no test can be made"
     assert rows["hinge"]["p"] == 1.0 and "Holm" not in found["notes"][0]
     assert rows["hinge"]["detectable"] is None
+
+
+def test_a_dead_heat_has_no_winner(gans, make_run, tmp_path):
+    """Neither in words nor by the order; a third setting is third. The axis is that of the score."""
+    for loss, found in (("bce", 0.0), ("hinge", 0.0), ("lsgan", None)):
+        for seed in range(2):
+            own = None if found is None else {"modes": found}
+            made = {"covered": found, "ranges": {"covered": [0, 8]}, "extractor": "none"}
+            run = make_run(f"{loss}-{seed}", own, 8.0, made, tmp_path / "sweep", loss=loss, seed=seed)
+            if found is None:
+                run.ended_file.write_text("failed: step 3\n")
+    rows, found = rows_of(gans("compare --json", tmp_path / "sweep"))
+    assert [row["rank"] for row in rows.values()] == [1, 1, 3]
+    assert [row["verdict"] for row in rows.values()] == ["tied", "tied", "2 of 2 did not end"]
+    assert any(note.startswith("Tied: ") for note in found["notes"])
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "sweep").status == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "<h1>bce and hinge share the best modes/covered, and that is sure.</h1>" in page
+    assert 'data-label="rank" data-value="1">1<' in page and 'data-label="rank" data-value="2"' not in page
+    assert '<span class="tag is-fair">tied</span>' in page and ">best</span>" not in page
+    axis = page.partition('class="strip axis"')[2].partition("</figure>")[0]
+    ticks = [float(word.partition("<")[0]) for word in axis.split('%">')[1:]]
+    assert (ticks[0], ticks[-1]) == (0.0, 8.0)
 
 
 def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
