@@ -40,16 +40,18 @@ def rank(
 ) -> list[Item]:
     """Sorts items, such as settings, by the median of their scores, from the best to the worst.
 
-    Equal medians go by the share of runs that ended, then by the median of these. What is still equal keeps
-    its order, as do items of which no run ended.
+    Equal medians go by the share of runs that ended, then by the median of these, then by their mean. What is
+    still equal is tied and keeps its order, as do items of which no run ended.
     """
+    return sorted(items, key=lambda item: rank_key(scores_of(item), higher_is_better), reverse=True)
 
-    def key(item: Item) -> tuple[float, float, float]:
-        scores = scores_of(item)
-        ended = [score for score in scores if score is not None and math.isfinite(score)]
-        of_all, of_ended = (
-            rank_value(median_score(own, higher_is_better), higher_is_better) for own in (scores, ended)
-        )
-        return of_all, len(ended) / max(1, len(scores)), of_ended
 
-    return sorted(items, key=key, reverse=True)
+def rank_key(scores: Sequence[Score], higher_is_better: bool) -> tuple[float, ...]:
+    """Numbers that order items by their scores over runs, the larger the better; equal ones are a tie."""
+    ended = [score for score in scores if score is not None and math.isfinite(score)]
+    of_all, of_ended = (
+        rank_value(median_score(own, higher_is_better), higher_is_better) for own in (scores, ended)
+    )
+    # Divided first, as a sum might be too large for a float; fsum does not depend on the order of the runs.
+    mean = math.fsum(score / len(ended) for score in ended) if ended else None
+    return of_all, len(ended) / max(1, len(scores)), of_ended, rank_value(mean, higher_is_better)

@@ -1,4 +1,6 @@
-"""Formatting of values of settings as their flags would take them."""
+"""Formatting of values of settings as their flags would take them, and of long ones so that they differ."""
+
+from collections.abc import Sequence
 
 SIZES = ("image_size",)  # settings that are written HEIGHTxWIDTH
 
@@ -14,6 +16,25 @@ def format_value(value: object, name: str = "") -> str:
             _format_entry(*v) if isinstance(v, tuple) else format_value(v) for v in value
         )
     return _digits(value) if isinstance(value, float) else str(value)
+
+
+def cut_apart(texts: Sequence[str], width: int) -> list[str]:
+    """Cuts texts to `width` characters, with an ellipsis in their middle; different ones remain different.
+
+    Where they would not, all are cut to the fewest more characters with which they are.
+
+    >>> cut_apart(["folder:photographs-a", "folder:photographs-b", "shapes"], 12)
+    ['folder…phs-a', 'folder…phs-b', 'shapes']
+    """
+    while len({_cut(text, width) for text in texts}) < len(set(texts)):
+        width += 1
+    return [_cut(text, width) for text in texts]
+
+
+def _cut(text: str, width: int) -> str:
+    """Cuts a text to `width` characters, two or more, with an ellipsis in its middle."""
+    begin, end = width - width // 2, (width - 1) // 2
+    return text if len(text) <= width else f"{text[:begin]}…{text[len(text) - end :]}"
 
 
 def _format_entry(key: str | int, value: object, *more: float) -> str:

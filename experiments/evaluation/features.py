@@ -29,6 +29,7 @@ from experiments.core.options import (
 )
 from experiments.core.paths import cache_folder, weights_file
 from experiments.core.processes import from_first, is_first
+from experiments.core.value_format import cut_apart
 from experiments.data.core.sources import absolute_spec, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.extraction import Meter, extract
@@ -41,6 +42,7 @@ from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
+LONGEST_VALUE = 24  # characters of a part of a record in a message
 FALLBACK = "random-vgg"  # needs nothing
 MOST_VECTOR_BYTES, MOST_RECORD_BYTES = 4 * 2**14, 2**20  # in a cache: of one vector, and of how all were made
 
@@ -290,6 +292,7 @@ def provenance_differences(ours: JsonObject, theirs: JsonObject) -> list[str]:
     """Lines `extractor: a, b` for parts of two records that make their scores incomparable."""
     keys = ("extractor", "weights", "resize_rule")
     known = [key for key in keys if key in ours and key in theirs]
-    lines = [f"{key}: {ours[key]!s:.12}, {theirs[key]!s:.12}" for key in known if ours[key] != theirs[key]]
+    pairs = {key: (str(ours[key]), str(theirs[key])) for key in known if ours[key] != theirs[key]}
+    lines = [f"{key}: {', '.join(cut_apart(pair, LONGEST_VALUE))}" for key, pair in pairs.items()]
     one, other = (record.get("extractor_options") or {} for record in (ours, theirs))
     return lines + [f"extractor_options: {one}, {other}"] * (one != other)

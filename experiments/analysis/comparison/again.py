@@ -4,10 +4,13 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
+from experiments.analysis.comparison.evaluation_words import evaluation_command, metric_of
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.score_choice import evaluation_command, scores_by_name
+from experiments.analysis.comparison.score_choice import directional_scores, scores_by_name
 from experiments.config.flag_words import flags_of_run
+from experiments.core.named_values import JsonObject, SettingValues
 from experiments.runs.score_lines import is_number
+from experiments.runs.scores import is_of_class
 
 FOLDER = "again"
 
@@ -35,7 +38,7 @@ def commands_of(
 
     Args:
         folders: for the new runs, by the names of the old ones.
-        metric: the score that is compared.
+        metric: the score that is compared; None for all that have a direction.
     """
     commands = []
     resolved: dict[str, list[str] | None] = {}
@@ -52,11 +55,33 @@ def commands_of(
             continue
         words = flags or ["--config", str(record.folder / "config.json")]  # type: ignore[operator]
         commands.append(shlex.join(["gans", "run", *words, "--seed", str(int(seed)), "--out", folder]))
-        marks = scores_by_name(record).get(metric or "", ())
-        if marks and not is_number(record.settings.get("evaluate_kimg")):
-            command = evaluation_command(folder, metric or "", marks[-1].entry)
-            commands += [command] if command else []
+        commands += _evaluations_of(record, folder, metric)
     return commands
+
+
+def _evaluations_of(record: Record, folder: str, metric: str | None) -> list[str]:
+    """Commands that make the last scores of a run again in a new folder, but those that training makes."""
+    marks = scores_by_name(record)
+    entries = [(name, marks[name][-1].entry) for name in directional_scores(marks) if metric in (name, None)]
+    commands = [
+        evaluation_command(folder, name, entry)
+        for name, entry in entries
+        if not _is_made_by_training(record.settings, name, entry)
+    ]
+    return [command for command in dict.fromkeys(commands) if command]
+
+
+def _is_made_by_training(settings: SettingValues, score: str, entry: JsonObject) -> bool:
+    """Whether a run with these settings makes such a score itself, by --evaluate-kimg."""
+    metrics = settings.get("evaluate_metrics") or (metric_of(score, entry),)
+    return (
+        is_number(settings.get("evaluate_kimg"))
+        and metric_of(score, entry) in metrics
+        and (entry.get("n") or [0])[0] == settings.get("evaluate_samples")
+        and not entry.get("seed")
+        and not entry.get("protocol")
+        and not is_of_class(score)
+    )
 
 
 def report_command(by: Sequence[str], metric: str | None) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.analysis.comparison.groups import Group
-from experiments.analysis.comparison.result import Comparison, GroupRow
+from experiments.analysis.comparison.result import TIED, Comparison, GroupRow
 from experiments.analysis.comparison.significance import LEVEL
 from experiments.core.value_format import format_value
 
-Certainty = Literal["sure", "partly sure", "not sure"]
+Certainty = Literal["sure", "partly sure", "not sure", "tied"]
 SELF_EXPLAINING = ("arch", "loss", "data")  # settings whose values need no name beside them
 FEW_NAMES = 3  # names in a sentence, after which the rest are counted
 
@@ -21,7 +21,7 @@ class Answer:
     Attributes:
         headline: the answer in a sentence.
         certainty: "sure" where the best is better than every other setting by a test, "partly sure" where it
-            is better than some.
+            is better than some, "tied" where none is better than another.
         reason: why it is sure, or not.
     """
 
@@ -53,13 +53,18 @@ def answer_of(comparison: Comparison) -> Answer:
             "not sure",
             f"{_count(comparison, 'failed')} of {_count(comparison)} runs failed, diverged or collapsed.",
         )
-    lead = f"{name} has the best {metric}"
     if not others:
         return Answer(
             f"One setting alone: {name}.",
             "not sure",
             "There is nothing to compare it with; add runs with other settings.",
         )
+    tied = [row for row in comparison.rows if row.verdict == TIED]
+    if len(tied) == len(comparison.rows):
+        reason = f"Median and mean over the seeds are the same{_hidden(tied)}."
+        return Answer(f"{_names(tied)} have the same {metric}: {best.median:.4g}.", "tied", reason)
+    lead = f"{_names(tied)} share the best {metric}" if tied else f"{name} has the best {metric}"
+    others = [row for row in others if row not in tied]
     worse = [row for row in others if _is_worse(row)]
     rest = [row for row in others if row not in worse]
     if not rest:
@@ -101,9 +106,13 @@ def _why_unsure(rows: Sequence[GroupRow]) -> str:
     ahead = [row for row in rows if row.p is not None and row.p < 1 - LEVEL]
     if ahead:
         return f"The mean of {_names(ahead)} is better, though its median is not."
+    return f"The seeds show no significant difference from {_names(rows)}{_hidden(rows)}."
+
+
+def _hidden(rows: Sequence[GroupRow]) -> str:
+    """End of a sentence with the largest difference that these seeds may not show; empty without any."""
     effects = [row.detectable for row in rows if row.detectable is not None]
-    hidden = f"; differences up to {max(effects):.3g} could hide in their spread" if effects else ""
-    return f"The seeds show no significant difference from {_names(rows)}{hidden}."
+    return f"; differences up to {max(effects):.3g} could hide in their spread" if effects else ""
 
 
 def _names(rows: Sequence[GroupRow]) -> str:

@@ -1,6 +1,6 @@
 """Groups of experiments with the same settings, and the settings that tell groups apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Group:
         seeds: the seed of each of these, in the same order.
         names: the name of each of these, in the same order.
         failed_runs: the other experiments.
+        kimg: the length of training at which each score was made, in the same order; None where it was not
+            recorded.
     """
 
     settings: JsonObject
@@ -37,6 +39,7 @@ class Group:
     seeds: tuple[int, ...]
     names: tuple[str, ...]
     failed_runs: tuple[FailedRun, ...] = ()
+    kimg: tuple[float | None, ...] = ()
 
     @property
     def outcomes(self) -> tuple[float | None, ...]:
@@ -117,13 +120,17 @@ def repeated_experiments(records: Sequence[Record], others: Sequence[Record]) ->
 
 
 def group_experiments(
-    records: Sequence[Record], by: Sequence[str], outcomes: Sequence[float | str]
+    records: Sequence[Record],
+    by: Sequence[str],
+    outcomes: Sequence[float | str],
+    kimg: Mapping[str, float | None],
 ) -> list[Group]:
     """Groups experiments by the values of the settings `by`.
 
     Args:
         outcomes: for each record, in the same order, its score, or the reason why it failed, diverged or
             collapsed.
+        kimg: the length of training at which each score was made, by the name of its record.
 
     Raises UsageError for two experiments with the same settings and seed, of which one adds no
     information.
@@ -153,6 +160,7 @@ def group_experiments(
                     for record, outcome in own
                     if isinstance(outcome, str)
                 ),
+                tuple(kimg[record.name] for record, _ in scored),
             )
         )
     return found

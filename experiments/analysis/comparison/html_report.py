@@ -14,7 +14,7 @@ from experiments.analysis.comparison.groups import as_hashable, value_of
 from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.provenance import environment_rows, provenance_table
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow
+from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, TIED, Comparison, GroupRow
 from experiments.analysis.comparison.score_choice import scores_by_name
 from experiments.analysis.comparison.score_plot import plot_scores
 from experiments.analysis.comparison.terminal_table import format_value, row_cells
@@ -126,7 +126,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
     count = len(row.group.settings)
     cells = row_cells(row, has_failures=True)
     _, seeds, median, mean, interval, p, detectable, verdict = cells[count:]
-    kind = "good" if row.verdict == BEST else "fair" if row.verdict == NO_DIFFERENCE else ""
+    kind = "good" if row.verdict == BEST else "fair" if row.verdict in (NO_DIFFERENCE, TIED) else ""
     if row.median is None or row.verdict.startswith("worse"):
         kind = "bad"
     worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
@@ -135,7 +135,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
         return unknown if value is None else value
 
     return {
-        "rank": number + 1,
+        "rank": row.rank,
         "group": number,
         "settings": list(zip(comparison.by, cells[:count], strict=True)) or [("runs", "all")],
         "verdict": verdict,
@@ -214,7 +214,7 @@ def _curves(groups: Sequence[ReportGroup], comparison: Comparison | None) -> dic
     metric = comparison.chosen.metric
     note = "higher is better" if comparison.chosen.higher_is_better else "lower is better"
     return {
-        "metric_chart": metric_chart(curves, metric, note),
+        "metric_chart": metric_chart(curves, metric, note, comparison.chosen.bounds),
         "diagnostics_of": diagnostic_charts(curves, without=metric),
     }
 
@@ -237,18 +237,12 @@ def _differing(
         return []
     found = []
     for name in comparison.differing:
-        cells = [
-            " or ".join(
-                dict.fromkeys(
-                    format_value(value)
-                    for value in dict.fromkeys(
-                        as_hashable(value_of(record, name)) for record in group.all_records
-                    )
-                )
-            )
+        values = [
+            dict.fromkeys(as_hashable(value_of(record, name)) for record in group.all_records)
             for group in groups
         ]
-        found.append((name, [(cell, cell == cells[0]) for cell in cells]))
+        cells = [(" or ".join(map(format_value, own)), own.keys() == values[0].keys()) for own in values]
+        found.append((name, cells))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from experiments.analysis.comparison.result import NO_DIFFERENCE, Comparison, GroupRow
+from experiments.analysis.comparison.result import NO_DIFFERENCE, TIED, Comparison, GroupRow
 from experiments.analysis.comparison.significance import (
     LEVEL,
     POWER,
@@ -18,6 +18,8 @@ ENOUGH = 5
 def notes_of(comparison: Comparison) -> list[str]:
     """Notes on a comparison, a line each."""
     notes = [*_on_failures(comparison), *_on_intervals(comparison), *_on_tests(comparison)]
+    if " to " in comparison.kimg_words:
+        notes.append("Runs end with a whole step, so that their kimg differ by a step or 1 % at most.")
     if comparison.within:
         notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")
     if comparison.left_out:
@@ -87,6 +89,8 @@ def _on_tests(comparison: Comparison) -> Iterator[str]:
             f"{name} t test against the best{corrected}; with p below {1 - LEVEL:.2g} they differ."
             f" The test finds a difference as large as the minimum detectable effect in {POWER:.0%} of cases."
         )
+    if any(row.verdict == TIED for row in rows):
+        yield "Tied: the median, the mean and the share of runs that ended are the same."
     if rows[1:] and all(row.verdict == NO_DIFFERENCE for row in rows[1:]):
         yield "No significant difference between the best and any other."
 

@@ -9,6 +9,7 @@ from experiments.analysis.comparison.score_choice import ChosenScore
 
 Test = Literal["welch", "paired"]
 BEST = "best"
+TIED = "tied"
 NO_DIFFERENCE = "no significant difference"
 
 
@@ -18,6 +19,7 @@ class GroupRow:
 
     Attributes:
         group: its experiments.
+        rank: its place, from 1; tied groups have the same.
         failed_count: number of experiments that failed, diverged or collapsed; failed_share: their share.
         median: over all experiments, in which failed ones are worse than any number; None where it is of
             these.
@@ -31,6 +33,7 @@ class GroupRow:
     """
 
     group: Group
+    rank: int
     failed_count: int
     failed_share: float
     median: float | None
@@ -74,3 +77,9 @@ class Comparison:
     def has_failures(self) -> bool:
         """Whether an experiment of some group failed, diverged or collapsed."""
         return any(row.failed_count for row in self.rows)
+
+    @property
+    def kimg_words(self) -> str:
+        """Length of training at which the scores were made: `8`, or `8 to 8.064`; empty if not recorded."""
+        known = sorted(kimg for kimg in self.chosen.run_kimg if kimg is not None)
+        return " to ".join(dict.fromkeys(f"{kimg:g}" for kimg in (*known[:1], *known[-1:])))

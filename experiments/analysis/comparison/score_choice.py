@@ -1,23 +1,20 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
 import math
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.analysis.comparison.evaluation_words import evaluation_command, evaluation_remedy
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.core.options import read_option
-from experiments.core.value_format import format_value
+from experiments.core.value_format import cut_apart
 from experiments.runs.scores import COMPARED_PARTS, differences, flatten_scores, is_of_class, usual_name
 from metrics.core.metric import Metric
-from metrics.extractors.core.resize import RULES
 
-PROTOCOL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_VALUE = 80  # characters of a part of a record in a message
 SAME_KIMG = 0.01  # relative tolerance of equal kimg, at least one step: a run ends with a whole step
 
 
@@ -38,8 +35,10 @@ class ChosenScore:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
         bounds: the smallest and largest value that it can have; None where there is none.
-        kimg: the length of training at which all were evaluated; None where it was not recorded.
+        kimg: the length of training at which all were evaluated, give or take a step; None where it was not
+            recorded.
         values: a value for each experiment, in their order.
+        run_kimg: the kimg at which each was evaluated, in the same order; None where it was not recorded.
         provenance: how the values were computed, as far as it is the same for all.
     """
 
@@ -48,6 +47,7 @@ class ChosenScore:
     bounds: tuple[float | None, float | None]
     kimg: float | None
     values: tuple[float, ...]
+    run_kimg: tuple[float | None, ...]
     provenance: JsonObject
 
 
@@ -77,7 +77,7 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
         if metric not in own:
             names = [name for name in own if is_of_class(metric) or not is_of_class(name)]
             has = f"it has {', '.join(names)}" if own else "it has none"
-            remedy = _evaluation_remedy("make it with", record, [metric])
+            remedy = evaluation_remedy("make it with", record, [metric])
             raise UsageError(f"{record.name} has no score {metric} ({has}){remedy}")
     rows = [own[metric] for own in marks]
     kimg = _common_kimg(records, metric, rows)
@@ -89,8 +89,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
     if better is None:
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].entry[key] for key in COMPARED_PARTS if key in chosen[0].entry}
-    values = tuple(mark.value for mark in chosen)
-    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, provenance)
+    values, run_kimg = tuple(mark.value for mark in chosen), tuple(mark.kimg for mark in chosen)
+    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, run_kimg, provenance)
 
 
 def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:
@@ -128,7 +128,7 @@ def _first_common(records: Sequence[Record], marks: Sequence[Mapping[str, Sequen
             beside = "" if record is records[0] else f" and those before it {others}"
             raise UsageError(
                 f"no score that all have, and loss terms compare nothing: {record.name} has {has}{beside}"
-                f"{_evaluation_remedy('score it with', record, common)}"
+                f"{evaluation_remedy('score it with', record, common)}"
             )
         common = shared
     return common[0]
@@ -172,76 +172,16 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
     for record, mark in zip(records[1:], chosen[1:], strict=True):
         different = differences(first, mark.entry, COMPARED_PARTS)
         if different:
-            parts = [f"{key}: {_short(first.get(key))}, {_short(mark.entry.get(key))}" for key in different]
+            pairs = {key: (str(first.get(key)), str(mark.entry.get(key))) for key in different}
+            parts = [f"{key}: {', '.join(cut_apart(pair, LONGEST_VALUE))}" for key, pair in pairs.items()]
             # Other data, weights or rounding: no flag of an evaluation makes these alike.
-            is_up_to_flags = bool({*different} - {"reference", "weights", "quantization"})
-            command = _command(record, metric, first, different) if is_up_to_flags else ""
+            can_be_made = record.folder and {*different} - {"reference", "weights", "quantization"}
+            command = evaluation_command(record.name, metric, first, different) if can_be_made else ""
             remedy = f"make them alike by: {command}" if command else "evaluate them alike"
             raise UsageError(
                 f"{metric} of {records[0].name} and of {record.name} were not made alike "
                 f"({'; '.join(parts)}); {remedy}, or compare them all the same with --allow-mixed"
             )
-
-
-def _evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
-    """End of a message with the command that makes some of these scores; empty for runs elsewhere."""
-    if record.folder is None:
-        return ""
-    flag = " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
-    flag += " --by-class" if any(map(is_of_class, scores)) else ""
-    return f"; {what}: gans evaluate {shlex.quote(record.name)}{flag}"
-
-
-def _command(record: Record, metric: str, entry: JsonObject, different: Sequence[str]) -> str:
-    """Command that evaluates a run as a score was made; empty for a run elsewhere, or what is unknown."""
-    return "" if record.folder is None else evaluation_command(record.name, metric, entry, different)
-
-
-def evaluation_command(
-    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule",)
-) -> str:
-    """Command that evaluates a run as a score was made, quoted for a shell.
-
-    It is empty where the score's record, which anyone may have written, names what is not known here.
-
-    Args:
-        different: parts of the record that a plain evaluation would make otherwise.
-    """
-    kind, extractor = usual_name(metric, entry).partition("/")[0], str(entry.get("extractor") or "none")
-    split, protocol, rule = (entry.get(part) for part in ("split", "protocol", "resize_rule"))
-    try:
-        options = _option_words(f"{kind}.", entry.get("options") or {}, extractor)
-        options += _option_words("extractor.", entry.get("extractor_options") or {}, extractor)
-    except (UsageError, ValueError):
-        return ""
-    is_known = (
-        extractor.partition(":")[0] in (*registry.names("extractor"), "none")
-        and (rule is None or "resize_rule" not in different or rule in RULES)
-        and (protocol is None or bool(PROTOCOL.fullmatch(protocol)))
-    )
-    if not is_known:
-        return ""
-    words = ["gans", "evaluate", run, "--metrics", kind]
-    words += ["--extractor", extractor] if extractor != "none" else []
-    words += ["--resize-rule", str(rule)] if rule and "resize_rule" in different else []
-    words += ["--protocol", protocol] if protocol else []
-    words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
-    words += ["--by-class"] if is_of_class(metric) else []
-    words += ["--reference", "held-out"] if split == "held-out" else []
-    return shlex.join([*words, *options])
-
-
-def _option_words(prefix: str, options: JsonObject, extractor: str) -> list[str]:
-    """Words of a command that set recorded options. Raises UsageError or ValueError for what cannot be."""
-    words = []
-    for name, recorded in options.items():
-        key, components = f"{prefix}{name}", {"extractor": extractor.partition(":")[0]}
-        value = read_option(key, recorded, components)
-        text = format_value(value)
-        if read_option(key, text, components) != value:
-            raise ValueError(f"{key} cannot be given as {text}")
-        words += ["--set", f"{key}={text}"]
-    return words
 
 
 def _bounds(
@@ -254,10 +194,6 @@ def _bounds(
     scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
     low, high = widest_bounds(kind, score_name, scores)
     return low if math.isfinite(low) else None, high if math.isfinite(high) else None
-
-
-def _short(value: object) -> str:
-    return f"{value:.24}" if isinstance(value, str) else f"{value!s:.80}"
 
 
 def direction(metric: str, entry: JsonObject) -> bool | None:

@@ -62,7 +62,7 @@ def plot_scores(comparison: Comparison) -> ScorePlot:
     rows = comparison.rows
     shown = [score for row in rows for score in row.group.scores]
     shown += [end for row in rows for end in (row.low, row.high) if end is not None]
-    scale = scale_of(shown, may_be_log=True)
+    scale = scale_of(shown, may_be_log=True, bounds=comparison.chosen.bounds)
     ticks = [(scale.percent(tick), tick) for tick in scale.ticks()]
     return ScorePlot([_strip(row, scale, comparison.chosen.metric) for row in rows], ticks, scale.is_log)
 

@@ -18,7 +18,7 @@ from experiments.analysis.comparison.groups import (
 from experiments.analysis.comparison.notes import notes_of
 from experiments.analysis.comparison.outcome import failure_reason
 from experiments.analysis.comparison.record import Record
-from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, Comparison, GroupRow, Test
+from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, TIED, Comparison, GroupRow, Test
 from experiments.analysis.comparison.score_choice import choose_score
 from experiments.analysis.comparison.significance import (
     LEVEL,
@@ -34,11 +34,15 @@ from experiments.analysis.comparison.significance import (
 from experiments.core.console import one_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
-from experiments.core.ranking import median_score, rank
+from experiments.core.ranking import median_score, rank, rank_key
 from experiments.core.settings import FIELDS
+from experiments.core.value_format import cut_apart
+from experiments.core.value_format import format_value as as_flag
 
 # Keys of JSON, which are a format, for attributes of other names.
 JSON_KEYS = {"failed_count": "not_ended", "failed_share": "not_ended_share", "failed_runs": "not_ended"}
+
+LONGEST_VALUE = 24  # characters of a setting in the table of a terminal
 
 
 def compare(
@@ -86,9 +90,14 @@ def compare(
         record.name: failures[record.name] for record in _failed_without_group(records, failures, finite)
     }
     records = [record for record in records if record.name not in left_out]
-    chosen = replace(chosen, values=tuple(filter(math.isfinite, chosen.values)))
+    kimg = dict(zip((record.name for record in scored), chosen.run_kimg, strict=True))
+    chosen = replace(
+        chosen,
+        values=tuple(filter(math.isfinite, chosen.values)),
+        run_kimg=tuple(kimg[record.name] for record in finite),
+    )
     names_by = list(by) or distinguishing_settings(records)
-    groups = group_experiments(records, names_by, [outcomes[record.name] for record in records])
+    groups = group_experiments(records, names_by, [outcomes[record.name] for record in records], kimg)
     low, high = chosen.bounds
     bounds = (-math.inf if low is None else low, math.inf if high is None else high)
     return Comparison(
@@ -123,7 +132,7 @@ def _failed_without_group(
 def compare_groups(
     groups: Sequence[Group], higher_is_better: bool, test: Test = "welch", bounds: Bounds = UNBOUNDED
 ) -> list[GroupRow]:
-    """Compares every group with the first, which is the best.
+    """Compares every group with the first, which is the best, or tied with the groups of the same rank.
 
     Which one is the best is seen from the same scores that are tested. So the correction is for all pairs
     of groups, not only for those with the best: of equal settings, the seeming best is far from some by
@@ -142,6 +151,8 @@ def compare_groups(
         [(paired_t_test if test == "paired" else welch_t_test)(scores[i], scores[j]) for i, j in pairs]
     )
     found = dict(zip(pairs, chances, strict=True))
+    keys = [rank_key(group.outcomes, higher_is_better) for group in groups]
+    places = [keys.index(key) + 1 for key in keys]
     rows: list[GroupRow] = []
     for index, group in enumerate(groups):
         p, detectable = found.get((0, index)), None
@@ -149,12 +160,15 @@ def compare_groups(
             detectable = (
                 minimum_detectable_effect(scores[0], scores[index], test == "paired", len(pairs)) or None
             )
-        rows.append(_row(group, rows[:1], higher_is_better, bounds, p, detectable))
+        rows.append(_row(group, places[index], rows[:1], higher_is_better, bounds, p, detectable))
+    if places.count(1) > 1 and rows[0].median is not None:
+        rows = [replace(row, verdict=TIED) if row.rank == 1 else row for row in rows]
     return rows
 
 
 def _row(
     group: Group,
+    place: int,
     best: Sequence[GroupRow],
     higher_is_better: bool,
     bounds: Bounds,
@@ -176,9 +190,8 @@ def _row(
         seeds = min([len(scores), *(len(row.group.scores) for row in best)])
         verdict = _verdict(p, difference, seeds) if best else BEST
     share = len(group.failed_runs) / count
-    return GroupRow(
-        group, len(group.failed_runs), share, median, mean, low, high, p, difference, detectable, verdict
-    )
+    failed = len(group.failed_runs)
+    return GroupRow(group, place, failed, share, median, mean, low, high, p, difference, detectable, verdict)
 
 
 def _verdict(p: float | None, difference: float | None, seeds: int) -> str:
@@ -195,13 +208,15 @@ def format_comparison(comparison: Comparison) -> list[str]:
     """Formats a comparison as lines for a terminal."""
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
-    at = "" if chosen.kimg is None else f", at {chosen.kimg:g} kimg"
+    at = f", at {comparison.kimg_words} kimg" if comparison.kimg_words else ""
     # Points need no extractor, and none of what belongs to one.
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
     made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
     lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
-    cells = (row_cells(row, comparison.has_failures) for row in comparison.rows)
-    lines += _aligned([columns_of(comparison), *cells])
+    cells = [row_cells(row, comparison.has_failures) for row in comparison.rows]
+    columns = list(zip(*cells, strict=True))
+    settings = [cut_apart(column, LONGEST_VALUE) for column in columns[: len(comparison.by)]]
+    lines += _aligned([columns_of(comparison), *zip(*settings, *columns[len(settings) :], strict=True)])
     lines += ["", *notes_of(comparison)]
     if comparison.differing:
         lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
@@ -235,10 +250,10 @@ def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def format_value(value: object) -> str:
-    """Formats a value in a few characters for a table."""
+    """Formats a whole value on one line, with all digits that tell it from others; slashes part a list."""
     if isinstance(value, list | tuple):
         return "/".join(map(format_value, value)) or "–"
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else one_line(str(value))[:24]
+    return one_line(str(value) if isinstance(value, bool) else as_flag(value))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -266,8 +281,8 @@ def to_csv(comparison: Comparison) -> str:
     for row in comparison.rows:
         group = row.group
         settings = [format_value(value) for value in group.settings.values()]
-        for seed, name, score in zip(group.seeds, group.names, group.scores, strict=True):
-            writer.writerow([*settings, seed, name, score, comparison.chosen.kimg, ""])
+        for seed, name, score, kimg in zip(group.seeds, group.names, group.scores, group.kimg, strict=True):
+            writer.writerow([*settings, seed, name, score, kimg, ""])
         for run in group.failed_runs:
             writer.writerow([*settings, run.seed, run.name, "", "", run.reason])
     return text.getvalue()

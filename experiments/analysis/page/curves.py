@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.analysis.page.line_chart import LineChart, Series
+from experiments.analysis.page.scale import UNBOUNDED, Bounds
 from experiments.analysis.page.score_names import GRADIENTS, KINDS, METRICS, ScoreName, name_score
 from experiments.core.named_values import JsonObject
 from experiments.runs.score_lines import is_number
@@ -45,9 +46,14 @@ def curves_of(lines: Iterable[JsonObject]) -> dict[str, Curve]:
     }
 
 
-def metric_chart(groups: Groups, metric: str, note: str) -> LineChart | None:
-    """Chart of an evaluation score over kimg; None where no run was scored twice."""
-    return _chart(_numbered(groups, NUMBER + metric), f"{metric} over training", note, metric, True)
+def metric_chart(groups: Groups, metric: str, note: str, bounds: Bounds = UNBOUNDED) -> LineChart | None:
+    """Chart of an evaluation score over kimg; None where no run was scored twice.
+
+    Args:
+        bounds: the smallest and largest value that it can have; None for no bound.
+    """
+    title = f"{metric} over training"
+    return _chart(_numbered(groups, NUMBER + metric), title, note, metric, True, bounds)
 
 
 def diagnostic_charts(groups: Groups, without: str = "") -> dict[str, list[LineChart]]:
@@ -70,12 +76,12 @@ def _charts_of_score(key: str, name: ScoreName, groups: Groups) -> list[LineChar
     title = f"{name.title} over training" if name.kind == METRICS else name.title
     losses = list(dict.fromkeys(run.loss for _, runs in groups for run in runs))
     may_be_log = name.kind in (METRICS, GRADIENTS)
+    axis = (name.y_title, may_be_log, name.bounds)
     if not name.depends_on_loss or len(losses) < 2:
-        charts = [_chart(_numbered(groups, key), title, "", name.y_title, may_be_log)]
+        charts = [_chart(_numbered(groups, key), title, "", *axis)]
     else:
         charts = [
-            _chart(_numbered(groups, key, loss), title, f"with the loss {loss}", name.y_title, may_be_log)
-            for loss in losses
+            _chart(_numbered(groups, key, loss), title, f"with the loss {loss}", *axis) for loss in losses
         ]
     return [chart for chart in charts if chart]
 
@@ -96,7 +102,12 @@ def _numbered(groups: Groups, key: str, loss: str | None = None) -> dict[int, tu
 
 
 def _chart(
-    groups: Mapping[int, tuple[str, Sequence[Curve]]], title: str, note: str, y_title: str, may_be_log: bool
+    groups: Mapping[int, tuple[str, Sequence[Curve]]],
+    title: str,
+    note: str,
+    y_title: str,
+    may_be_log: bool,
+    bounds: Bounds,
 ) -> LineChart | None:
     """Chart of a score of groups by their numbers; None where no group has a curve of it."""
     series = []
@@ -106,7 +117,7 @@ def _chart(
             ends = (found.low, found.high) if len(curves) > 1 else ((), ())
             series.append(Series(number, label, found.kimg, found.mean, *ends))
     shown = [each for each in series if any(value is not None for value in each.y)]
-    return LineChart(title, note, y_title, shown, may_be_log=may_be_log) if shown else None
+    return LineChart(title, note, y_title, shown, may_be_log=may_be_log, bounds=bounds) if shown else None
 
 
 class Band(NamedTuple):

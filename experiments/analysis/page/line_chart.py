@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.analysis.page.scale import Scale, scale_of, short_number
+from experiments.analysis.page.scale import UNBOUNDED, Bounds, Scale, scale_of, short_number
 
 COLOURS = 8  # of page.css, which repeat with other dashes
 DASHES = ("", "9 5", "2 4", "9 4 2 4")
@@ -48,6 +48,7 @@ class LineChart:
         note: a line below that; may be empty.
         y_title, x_title: names of the axes with their units.
         may_be_log: whether an axis of positive numbers that span decades is logarithmic.
+        bounds: the smallest and largest value that there can be; None for no bound.
     """
 
     title: str
@@ -56,6 +57,7 @@ class LineChart:
     series: Sequence[Series]
     x_title: str = "kimg"
     may_be_log: bool = False
+    bounds: Bounds = UNBOUNDED
 
     @property
     def x_scale(self) -> Scale:
@@ -69,7 +71,7 @@ class LineChart:
         """Scale on which all lines and bands have room."""
         rows = [row for each in self.series for row in (each.y, each.low, each.high)]
         known = [value for row in rows for value in row if value is not None]
-        return scale_of(known, self.may_be_log)
+        return scale_of(known, self.may_be_log, self.bounds)
 
     def svg(self) -> Markup:
         """Draws bands and lines, stretched over whatever place there is."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 LOG_FROM = 50.0  # ratio of the largest to the smallest positive value from which an axis is logarithmic
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # steps between ticks, times a power of ten
+Bounds = tuple[float | None, float | None]
+UNBOUNDED: Bounds = (None, None)
 LARGEST, SMALLEST = sys.float_info.max, math.ulp(0.0)
 MARGIN = 0.04  # of the range, on both sides of the values
 
@@ -54,17 +56,27 @@ class Scale:
         return within[:: math.ceil(len(within) / most) or 1]
 
 
-def scale_of(values: Iterable[float], may_be_log: bool) -> Scale:
-    """Scale on which finite values have room, logarithmic where positive ones differ 50-fold and more."""
+def scale_of(values: Iterable[float], may_be_log: bool, bounds: Bounds = UNBOUNDED) -> Scale:
+    """Scale on which finite values have room, logarithmic where positive ones differ 50-fold and more.
+
+    Args:
+        bounds: the smallest and largest value that there can be, where the scale ends; None for no bound. It
+            goes from one to the other where all values are equal.
+    """
     known = sorted(values)
     if not known:
         return Scale(0.0, 1.0)
     low, high = known[0], known[-1]
+    # A bound that a value is beyond, as of a record that is wrong, is none.
+    least = -LARGEST if bounds[0] is None or bounds[0] > low else bounds[0]
+    most = LARGEST if bounds[1] is None or bounds[1] < high else bounds[1]
     if may_be_log and low > 0 and high / low > LOG_FROM and math.isfinite(high / low):
         room = (high / low) ** MARGIN
-        return Scale(max(low / room, SMALLEST), min(high * room, LARGEST), True)
+        return Scale(max(low / room, least, SMALLEST), min(high * room, most), True)
+    if low == high and -LARGEST < least < most < LARGEST:
+        return Scale(least, most)
     room = MARGIN * high - MARGIN * low if low < high else abs(low) / 10 or 1.0
-    return Scale(max(low - room, -LARGEST), min(high + room, LARGEST))
+    return Scale(max(low - room, least), min(high + room, most))
 
 
 def short_number(value: float) -> str:

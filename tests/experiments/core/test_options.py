@@ -18,7 +18,7 @@ from experiments.core.options import (
     plugins_in,
     read_option,
 )
-from experiments.core.value_format import format_value
+from experiments.core.value_format import cut_apart, format_value
 
 KINDS = sorted({*SLOTS.values(), *NAMED})
 COMPONENTS = [(kind, name) for kind in KINDS for name in plugins_in(kind)]
@@ -127,3 +127,11 @@ def test_values_are_written_as_their_flags_take_them() -> None:
     assert format_value((32, 48), "image_size") == "32x48"
     assert format_value((0, 65535), "data.range") == "0,65535"
     assert format_value((0.0, 0.9), "betas") == "0,0.9"
+
+
+def test_cut_texts_that_differ_remain_different() -> None:
+    texts = ["a" * 30 + "1", "a" * 30 + "2", "a" * 15 + "b" + "a" * 15, "short", "short"]
+    cut = cut_apart(texts, 8)
+    assert len(set(cut)) == 4 and cut[3] == cut[4] == "short"
+    assert all("…" in text and len(text) < 31 for text in cut[:3])
+    assert cut_apart(texts[:2], 8) == ["aaaa…aa1", "aaaa…aa2"] and cut_apart(texts[:1], 31) == texts[:1]

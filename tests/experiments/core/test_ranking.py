@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from experiments.core.ranking import Score, median_score, rank, rank_value
+from experiments.core.ranking import Score, median_score, rank, rank_key, rank_value
 
 NAN, INF = math.nan, math.inf
 
@@ -47,6 +47,15 @@ def test_equal_medians_go_by_the_share_that_ended_then_by_these_then_by_their_or
     items = [(None, None), (6.0, None), (NAN, INF), (5.0, None), (5.0, 5.0, None), (5.0, 5.0, 5.0)]
     order = rank(items, lambda scores: scores, False)
     assert order == [(5.0, 5.0, 5.0), (5.0, 5.0, None), (5.0, None), (6.0, None), (None, None), (NAN, INF)]
+
+
+def test_equal_medians_go_by_the_mean_in_any_order_of_the_runs() -> None:
+    better, worse, same = (8.0, 8.0, 8.0), (8.0, 7.0, 8.0), (8.0, 8.0, 7.0)
+    assert rank([worse, same, better], lambda scores: scores, True) == [better, worse, same]
+    assert rank([better, worse, same], lambda scores: scores, False) == [worse, same, better]
+    for own in itertools.permutations((0.1, 0.2, 0.3, 0.7)):
+        assert rank_key(own, True) == rank_key((0.1, 0.2, 0.3, 0.7), True)
+    assert rank_key((1.7e308, 1.7e308), True)[-1] == 1.7e308
 
 
 def test_a_run_that_did_not_end_never_helps() -> None:

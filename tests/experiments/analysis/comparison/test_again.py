@@ -1,11 +1,18 @@
-"""Commands that train runs again name every digit."""
+"""Commands that make runs again, and their scores: typed, they give the same."""
 
 import shlex
+from pathlib import Path
+
+import pytest
 
 from experiments.analysis.comparison.again import commands_of
 from experiments.analysis.comparison.html_report import _run_row
 from experiments.analysis.comparison.read import read_record
 from experiments.config.flag_words import flags_of_run
+from experiments.runs.folder import RunFolder
+from experiments.runs.scores import read_evaluation_scores
+
+FD = "fd-random-vgg"
 
 
 def test_a_long_seed_keeps_its_digits(make_run) -> None:
@@ -20,3 +27,36 @@ def test_a_strength_keeps_its_digits(make_run) -> None:
     settings = dict(read_record(make_run("a", loss="bce")).settings)
     words = flags_of_run({**settings, "regularizers": {"lecam": 0.123456789}})
     assert words is not None and words[words.index("--lecam") + 1] == "0.123456789"
+
+
+def test_the_evaluation_of_points_is_made_again(gans) -> None:
+    """The commands of a report, typed, give runs with the very scores: as many points, and the same seed."""
+    trained = "run --arch mlp --data ring8 --width 8 --batch-size 16 --steps 2 --track local --out"
+    assert gans(trained, "first").status == 0 and gans("evaluate first -n 50 --seed 3").status == 0
+    record = read_record(RunFolder(Path("first")))
+    for metric in ("modes/covered", None):
+        run, evaluation = commands_of([record], {record.name: "again/first"}, metric)
+        assert evaluation == "gans evaluate again/first --metrics modes -n 50 --seed 3"
+    for command in (run, evaluation):
+        assert gans(command.removeprefix("gans ")).status == 0
+    first, again = (read_evaluation_scores(RunFolder(Path(f))) for f in ("first", "again/first"))
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    ("made", "is_given"),
+    [({}, False), ({"n": [100, 500]}, True), ({"seed": 3}, True), ({"protocol": "fid50k-full"}, True)],
+)
+def test_scores_that_training_makes_need_no_evaluation(made, is_given, make_run) -> None:
+    flags = {"evaluate_kimg": 4.0, "evaluate_metrics": "fid", "evaluate_samples": 500}
+    record = read_record(make_run("a", {FD: 30.0, "kid": 0.1}, made=made, **flags))
+    commands = commands_of([record], {record.name: "again/a"})
+    evaluated = [words[4] for words in map(shlex.split, commands) if words[1] == "evaluate"]
+    assert evaluated == [*["fid"] * is_given, "kid"], "kid is of gans evaluate"
+
+
+def test_the_real_samples_of_a_translation_are_those_of_the_score(make_run) -> None:
+    made = {"distance": FD, "split": "training"}
+    record = read_record(make_run("a", {f"{FD}/to-B": 1.0, f"{FD}/to-B/train": 2.0}, made=made))
+    _, usual, asked = commands_of([record], {record.name: "again/a"})
+    assert "--reference" not in usual and asked.endswith("-n 500 --reference train")

@@ -21,7 +21,7 @@ def comparison_of(*groups: tuple[str, tuple[float, ...], int]) -> Comparison:
         )
         for name, scores, failed in groups
     ]
-    chosen = ChosenScore("fid", False, (0.0, None), 8.0, (), {})
+    chosen = ChosenScore("fid", False, (0.0, None), 8.0, (), (), {})
     return Comparison(chosen, ["loss"], (), {}, "welch", compare_groups(made, False), ())
 
 
@@ -63,6 +63,24 @@ def comparison_of(*groups: tuple[str, tuple[float, ...], int]) -> Comparison:
             "not sure",
             "No setting is the best: in none did more than half of the runs end.",
             "4 of 6 runs failed, diverged or collapsed.",
+        ),
+        (
+            [("bce", (0.0, 0.0), 0), ("hinge", (0.0, 0.0), 0)],
+            "tied",
+            "bce and hinge have the same fid: 0.",
+            "Median and mean over the seeds are the same.",
+        ),
+        (
+            [("bce", (4.0, 6.0), 0), ("hinge", (6.0, 4.0), 0)],
+            "tied",
+            "bce and hinge have the same fid: 5.",
+            "are the same; differences up to 8 could hide",
+        ),
+        (
+            [("bce", (5.0, 5.1, 4.9), 0), ("hinge", (4.9, 5.0, 5.1), 0), ("wgan", (9.0, 9.1, 8.9), 0)],
+            "sure",
+            "bce and hinge share the best fid, and that is sure.",
+            "finds wgan worse (p < 0.001).",
         ),
         ([("bce", (5.0, 5.1), 0)], "not sure", "One setting alone: bce.", "nothing to compare it with"),
         (

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from html import unescape
 
 import pytest
 
@@ -15,7 +16,7 @@ FD = "fd-random-vgg"
 @pytest.fixture
 def sweep(make_run, tmp_path):
     """Two losses that differ by far more than their seeds, and a third like the first."""
-    values = {"bce": (30.0, 31.0, 32.0), "wgan-gp": (60.0, 61.0, 62.5), "hinge": (30.5, 31.5, 31.0)}
+    values = {"bce": (30.0, 31.0, 32.0), "wgan-gp": (60.0, 61.0, 62.5), "hinge": (30.5, 31.5, 31.3)}
     for loss, scores in values.items():
         for seed, score in enumerate(scores):
             make_run(f"{loss}-{seed}", {FD: score}, loss=loss, seed=seed)
@@ -104,6 +105,29 @@ def test_without_any_spread_no_test_can_be_made(test, found, gans, make_run, tmp
     assert rows["hinge"]["detectable"] is None
 
 
+def test_a_dead_heat_has_no_winner(gans, make_run, tmp_path):
+    """Neither in words nor by the order; a third setting is third. The axis is that of the score."""
+    for loss, found in (("bce", 0.0), ("hinge", 0.0), ("lsgan", None)):
+        for seed in range(2):
+            own = None if found is None else {"modes": found}
+            made = {"covered": found, "ranges": {"covered": [0, 8]}, "extractor": "none"}
+            run = make_run(f"{loss}-{seed}", own, 8.0, made, tmp_path / "sweep", loss=loss, seed=seed)
+            if found is None:
+                run.ended_file.write_text("failed: step 3\n")
+    rows, found = rows_of(gans("compare --json", tmp_path / "sweep"))
+    assert [row["rank"] for row in rows.values()] == [1, 1, 3]
+    assert [row["verdict"] for row in rows.values()] == ["tied", "tied", "2 of 2 did not end"]
+    assert any(note.startswith("Tied: ") for note in found["notes"])
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "sweep").status == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "<h1>bce and hinge share the best modes/covered, and that is sure.</h1>" in page
+    assert 'data-label="rank" data-value="1">1<' in page and 'data-label="rank" data-value="2"' not in page
+    assert '<span class="tag is-fair">tied</span>' in page and ">best</span>" not in page
+    axis = page.partition('class="strip axis"')[2].partition("</figure>")[0]
+    ticks = [float(word.partition("<")[0]) for word in axis.split('%">')[1:]]
+    assert (ticks[0], ticks[-1]) == (0.0, 8.0)
+
+
 def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
     for seed, score in enumerate((10.0, 30.0, 50.0, 80.0)):
         make_run(f"bce-{seed}", {FD: score}, loss="bce", seed=seed)
@@ -138,6 +162,22 @@ def test_scores_at_equal_kimg(gans, make_run, tmp_path):
     late.evaluation_file.write_text(late.evaluation_file.read_text().splitlines()[1] + "\n")
     refused = gans("compare", tmp_path)
     assert refused.status == 2 and "at no kimg that all share" in refused.err
+
+
+def test_each_run_has_its_own_kimg(gans, make_run, tmp_path):
+    """A step of wgan-gp is five batches, so that it ends later than bce."""
+    for seed in range(2):
+        make_run(f"bce-{seed}", {FD: 30.0 + seed}, kimg=8.0, seed=seed, root=tmp_path / "sweep")
+        make_run(f"gp-{seed}", {FD: 40.0 + seed}, 8.08, None, tmp_path / "sweep", loss="wgan-gp", seed=seed)
+    lines = csv.DictReader(io.StringIO(gans("compare --csv", tmp_path / "sweep").out))
+    assert [line["kimg"] for line in lines] == ["8.0", "8.0", "8.08", "8.08"]
+    text = gans("compare", tmp_path / "sweep").out
+    assert text.startswith(f"{FD} (lower is better), at 8 to 8.08 kimg\n") and "a whole step" in text
+    found = json.loads(gans("compare --json", tmp_path / "sweep").out)
+    assert [row["group"]["kimg"] for row in found["rows"]] == [[8.0, 8.0], [8.08, 8.08]]
+    assert found["chosen"]["run_kimg"] == [8.0, 8.0, 8.08, 8.08]
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "sweep").status == 0
+    assert "<li>at 8 to 8.08 kimg</li>" in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -193,6 +233,46 @@ def test_who_shares_no_score_is_named(refused, make_run, tmp_path):
         make_run(name, {metric: 1.0}, loss="bce", seed=ord(name), root=tmp_path / "sweep")
     mentions = (f"sweep/c has {FD} and those before it kid", "gans evaluate")
     refused(2, mentions, "compare", tmp_path / "sweep")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("data", ("folder:photographs-of-clothes-a", "folder:photographs-of-clothes-b")),
+        ("data", (f"folder:{'a' * 40}/x/{'b' * 40}", f"folder:{'a' * 40}/y/{'b' * 40}")),
+        ("lr_critic", (0.00012345678, 0.00012345679)),
+    ],
+    ids=["end", "middle", "digits"],
+)
+def test_long_values_that_differ_look_different(gans, make_run, tmp_path, name, values):
+    for number, value in enumerate(values):
+        for seed in range(2):
+            run = make_run(f"{number}-{seed}", {FD: 30.0 + number}, seed=seed, root=tmp_path / "sweep")
+            config = json.loads(run.config_file.read_text())
+            config["settings"][name]["value"] = value
+            run.config_file.write_text(json.dumps(config))
+    texts = list(map(str, values))
+    text = gans(f"compare --by {name}", tmp_path / "sweep").out
+    table, _, differing = text.partition("settings that differ")
+    cells = [line.split()[0] for line in table.splitlines()[4:6]]
+    assert len(set(cells)) == 2 and all("…" in cell or cell in texts for cell in cells)
+    assert " ".join(differing.split()) == f"{name} {', '.join(texts)}"
+    lines = csv.DictReader(io.StringIO(gans(f"compare --csv --by {name}", tmp_path / "sweep").out))
+    assert [line[name] for line in lines] == [texts[0], texts[0], texts[1], texts[1]]
+    assert gans(f"report --by {name}", tmp_path / "sweep", "--out", tmp_path / "r.html").status == 0
+    page = unescape((tmp_path / "r.html").read_text().replace("<wbr>", ""))
+    row = page.partition('aria-label="Settings that differ"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    assert row.endswith(f'<td>{texts[0]}</td><td class="differs-best">{texts[1]}</td>')
+
+
+def test_long_extractors_that_differ_look_different(refused, gans, make_run, tmp_path):
+    for number in range(2):
+        extractor = f"classifier:my-own-clothes-data-{number}"
+        make_run(f"{number}", {FD: 30.0}, made={"extractor": extractor}, seed=number)
+    refused(2, ("classifier:my-own-clothes-data-0, classifier:my-own-clothes-data-1",), "compare", tmp_path)
+    assert "extractor classifier:my-own-clothes-data-0," in gans("compare", tmp_path / "0").out
+    assert gans("report --out", tmp_path / "r.html", tmp_path / "0").status == 0
+    assert "<td>classifier:my-own-clothes-data-0</td>" in (tmp_path / "r.html").read_text()
 
 
 def test_words_that_cannot_be(refused, sweep):

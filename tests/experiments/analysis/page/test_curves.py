@@ -7,7 +7,17 @@ import pytest
 
 from experiments.analysis.page.curves import RunCurves, curves_of, diagnostic_charts, metric_chart
 from experiments.analysis.page.line_chart import LineChart, Series, dash_of
-from experiments.analysis.page.score_names import GRADIENTS, KINDS, LOGITS, LOSSES, OTHERS, name_score
+from experiments.analysis.page.score_names import (
+    GRADIENTS,
+    KINDS,
+    KNOWN,
+    LOGITS,
+    LOSSES,
+    OTHERS,
+    PLAYERS,
+    WHOLE,
+    name_score,
+)
 
 
 def run_of(*lines: tuple[float, float], key: str = "critic/real", loss: str = "bce") -> RunCurves:
@@ -72,7 +82,7 @@ def test_the_compared_score_stands_alone() -> None:
 @pytest.mark.parametrize(
     ("key", "kind", "title"),
     [
-        ("critic/real", LOGITS, "critic: mean logit of real images"),
+        ("critic/real", LOGITS, "critic: mean logit of real samples"),
         ("generator/path_length", GRADIENTS, "generator: path length regularization, weighted"),
         ("generator/something_new", LOSSES, "generator: something new"),
         ("<b>", OTHERS, "<b>"),
@@ -81,6 +91,28 @@ def test_the_compared_score_stands_alone() -> None:
 )
 def test_names(key: str, kind: str, title: str) -> None:
     assert (name_score(key).kind, name_score(key).title) == (kind, title)
+
+
+@pytest.mark.parametrize("key", [f"{player}/{score}" for player in PLAYERS for score in KNOWN] + [*WHOLE])
+def test_points_and_images_are_samples(key: str) -> None:
+    """Data may be points, which no name calls images."""
+    assert "image" not in name_score(key).title + name_score(key).y_title
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ends"),
+    [
+        ("metric/precision-recall/recall", 0.0, (0.0, 1.0)),
+        ("metric/modes/high_quality", 1.0, (0.0, 1.0)),
+        ("metric/unheard-of", 0.0, (-1.0, 1.0)),
+        ("augment/p", 0.0, (0.0, 1.0)),
+        ("critic/weight_gradient_norm", 0.0, (0.0, 1.0)),
+        ("critic/real", 0.0, (-1.0, 1.0)),
+    ],
+)
+def test_axes_end_where_their_scores_do(key: str, value: float, ends: tuple[float, float]) -> None:
+    ((chart,),) = diagnostic_charts([("all", [run_of((0.0, value), (1.0, value), key=key)])]).values()
+    assert (chart.y_scale.low, chart.y_scale.high) == ends
 
 
 def test_points_of_a_line_are_where_its_numbers_are() -> None:

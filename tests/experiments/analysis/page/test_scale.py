@@ -38,6 +38,22 @@ def test_positive_numbers_of_several_decades_are_on_a_log_scale() -> None:
     assert not scale_of([5.0, 40.0], may_be_log=True).is_log
 
 
+@pytest.mark.parametrize(
+    ("values", "bounds", "ends"),
+    [
+        ([0.0, 0.0], (0.0, 8.0), (0.0, 8.0)),
+        ([3.0, 7.9], (0.0, 8.0), (2.804, 8.0)),
+        ([0.0, 0.0], (0.0, None), (0.0, 1.0)),
+        ([0.0, 0.0], (None, None), (-1.0, 1.0)),
+        ([9.0, 9.0], (0.0, 8.0), (8.1, 9.9)),  # of a record that is wrong
+        ([0.001, 1.0], (0.0, 1.0), (0.001 / 1000**0.04, 1.0)),
+    ],
+)
+def test_a_scale_ends_where_values_do(values, bounds, ends) -> None:
+    scale = scale_of(values, True, bounds)
+    assert (scale.low, scale.high) == pytest.approx(ends)
+
+
 @given(st.lists(FINITE, max_size=5), st.booleans())
 def test_every_number_has_a_place(values: list[float], may_be_log: bool) -> None:
     scale = scale_of(values, may_be_log)

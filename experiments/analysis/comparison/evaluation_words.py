@@ -1,0 +1,88 @@
+"""Commands that evaluate a run as a score was made, from the record of the score."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from experiments.analysis.comparison.record import Record
+from experiments.core import registry
+from experiments.core.errors import UsageError
+from experiments.core.named_values import JsonObject
+from experiments.core.options import read_option
+from experiments.core.value_format import format_value
+from experiments.runs.scores import CLASS, is_of_class, usual_name
+from metrics.extractors.core.resize import RULES
+
+PROTOCOL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NONE = "none"  # in the records of points, and of pictures that no extractor sees
+
+
+def evaluation_remedy(what: str, record: Record, scores: Sequence[str]) -> str:
+    """End of a message with the command that makes some of these scores; empty for runs elsewhere."""
+    if record.folder is None:
+        return ""
+    flag = " --reference both" if any("held-out" in score.split("/") for score in scores) else ""
+    flag += " --by-class" if any(map(is_of_class, scores)) else ""
+    return f"; {what}: gans evaluate {shlex.quote(record.name)}{flag}"
+
+
+def metric_of(score: str, entry: JsonObject) -> str:
+    """Name of the metric that makes a score: `fd-random-vgg/to-B` → `fid`."""
+    return usual_name(score, entry).partition("/")[0]
+
+
+def evaluation_command(
+    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed")
+) -> str:
+    """Command that evaluates a run as a score was made, quoted for a shell.
+
+    It is empty where the score's record, which anyone may have written, names what is not known here.
+
+    Args:
+        different: parts of the record that a plain evaluation may make otherwise.
+    """
+    kind, extractor = metric_of(metric, entry), str(entry.get("extractor") or NONE)
+    protocol, rule = entry.get("protocol"), str(entry.get("resize_rule") or NONE)
+    try:
+        options = _option_words(f"{kind}.", entry.get("options") or {}, extractor)
+        options += _option_words("extractor.", entry.get("extractor_options") or {}, extractor)
+    except (UsageError, ValueError):
+        return ""
+    is_known = (
+        extractor.partition(":")[0] in (*registry.names("extractor"), NONE)
+        and ("resize_rule" not in different or rule in (*RULES, NONE))
+        and (protocol is None or bool(PROTOCOL.fullmatch(protocol)))
+    )
+    if not is_known:
+        return ""
+    words = ["gans", "evaluate", run, "--metrics", kind]
+    words += ["--extractor", extractor] if extractor != NONE else []
+    words += ["--resize-rule", rule] if rule != NONE and "resize_rule" in different else []
+    words += ["--protocol", protocol] if protocol else []
+    words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
+    words += ["--seed", str(entry["seed"])] if entry.get("seed") and "seed" in different else []
+    words += ["--by-class"] if is_of_class(metric) else []
+    words += _reference_words(metric, entry)
+    return shlex.join([*words, *options])
+
+
+def _reference_words(metric: str, entry: JsonObject) -> list[str]:
+    """Words of a command that compare with the real samples of a score, where its record names them."""
+    if entry.get("split") == "held-out":
+        return ["--reference", "held-out"]
+    # Training samples, with which a run that translates is compared only where somebody asks for them.
+    is_asked = "train" in metric.partition(f"/{CLASS}/")[0].split("/")[1:]
+    return ["--reference", "train"] if is_asked else []
+
+
+def _option_words(prefix: str, options: JsonObject, extractor: str) -> list[str]:
+    """Words of a command that set recorded options. Raises UsageError or ValueError for what cannot be."""
+    words = []
+    for name, recorded in options.items():
+        key, components = f"{prefix}{name}", {"extractor": extractor.partition(":")[0]}
+        value = read_option(key, recorded, components)
+        text = format_value(value)
+        if read_option(key, text, components) != value:
+            raise ValueError(f"{key} cannot be given as {text}")
+        words += ["--set", f"{key}={text}"]
+    return words
