@@ -95,10 +95,8 @@ def add_format_options(default: str) -> Decorator:
 
     def add(command: Command) -> Command:
         for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
-            help = FIELDS[name].metadata["help"]
-            if name in ("channels", "image_size"):
-                help = f"{help.removesuffix('.')}; default: {default}."
-            command = setting_option(name, help)(command)
+            own = default if name in ("channels", "image_size") else ""
+            command = setting_option(name, FIELDS[name].metadata["help"], own)(command)
         return command
 
     return add

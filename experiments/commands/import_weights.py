@@ -22,9 +22,13 @@ log = logging.getLogger("gans")
     metavar="DIR",
     help="Folder to make, laid out as a run folder.",
 )
-@setting_option("data")
-@setting_option("image_size", "Image size in pixels, of networks that take any; default: as published.")
-@setting_option("attributes", "Names of the attributes that a StarGAN changes, in the order of its training.")
+@setting_option("data", default="by --arch")
+@setting_option("image_size", "Image size in pixels, of networks that take any.", "as published")
+@setting_option(
+    "attributes",
+    "Names of the attributes that a StarGAN changes, in the order of its training.",
+    "all of --data",
+)
 @set_option
 @plugin_option
 @debug_option

@@ -15,6 +15,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, canonical_key
 from experiments.core.settings import FIELDS, flag, read_setting
+from experiments.core.setting_defaults import describe_default, describe_value
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import similar_settings
 from experiments.core.trusted_plugins import add_named_plugins
@@ -64,21 +65,25 @@ class SettingType(WordType):
 
 
 class WordOption(SectionedOption):
-    """Option of a `WordType`, whose help ends with the bounds of its numbers, as click's own ranges do."""
+    """Option whose help ends with its default in words, and the bounds of its numbers, as click's own do."""
 
     def __init__(self, *names: Any, known_default: str = "", **more: Any) -> None:
         super().__init__(*names, **more)
-        self.known_default = known_default  # of a setting, whose flag has none
+        self.known_default = known_default  # where the flag itself has none
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         """Range and default of the option, which stand in brackets after its help."""
         extra = super().get_help_extra(ctx)
         if bounds := getattr(self.type, "bounds", ""):
             extra["range"] = bounds
-        if self.known_default:
-            extra["default"] = self.known_default
+        if default := self.known_default or self._default_of_pair():
+            extra["default"] = default
         return extra
 
+
+    def _default_of_pair(self) -> str:
+        """On or off, of a pair of flags with a default; nothing for other options."""
+        return describe_value(self.default) if self.secondary_opts and self.default in (True, False) else ""
 
 class OptionsCommand(click.Command):
     """Command that takes settings of a run, and `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`.
@@ -107,27 +112,24 @@ class RunCommand(OptionsCommand):
     lists_settings = True
 
 
-def setting_option(name: str, help: str = "") -> Decorator:
+def setting_option(name: str, help: str = "", default: str = "") -> Decorator:
     """Makes the option of one setting, or of the short name of a component's option.
 
     Plug-ins are loaded as soon as they are named.
 
     Args:
-        help: in a command for which that of the setting is not true.
+        help, default: texts in a command for which those of the setting are not true.
     """
     metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
     section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
-    more |= section
+    more |= section | {"known_default": default or describe_default(name)}
     if name in SHORT_FLAGS:
         return click.option(flag(name), name, help=help, **more)
-    default = FIELDS[name].default
-    if isinstance(default, bool):
+    if isinstance(FIELDS[name].default, bool):
         both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
-        return click.option(both, name, default=None, help=help, cls=SectionedOption, **section)
-    if default and isinstance(default, int | str) and not metadata["affects_results"]:
-        more["known_default"] = str(default)  # which no recipe changes
+        return click.option(both, name, default=None, help=help, **(more | {"type": None, "metavar": None}))
     if metadata["bare_value"] is not None:
         more |= {"is_flag": False, "flag_value": metadata["bare_value"]}
     if name == "plugin":
@@ -150,6 +152,8 @@ def plugin_option(command: Command) -> Command:
         metavar=metadata["metavar"],
         help=metadata["help"],
         callback=_load_plugins,
+        cls=WordOption,
+        known_default=describe_default("plugin"),
         is_eager=True,
         expose_value=False,
     )(command)
@@ -164,6 +168,8 @@ def set_option(command: Command) -> Command:
         metavar="KEY=VALUE",
         help="Option of a component, such as arch.mapping_layers=2 or kid.subset_size=100 (gans list NAME "
         "shows them); repeatable.",
+        cls=WordOption,
+        known_default=describe_value(None),
     )(command)
 
 
@@ -224,7 +230,13 @@ def regularizer_options(command: Command) -> Command:
         line = registry.summary("regularizer", name)
         section = SECTION_OF["regularizers"]
         command = click.option(
-            f"--{name}", type=float, metavar="STRENGTH", help=line, cls=SectionedOption, section=section
+            f"--{name}",
+            type=float,
+            metavar="STRENGTH",
+            help=line,
+            cls=WordOption,
+            section=section,
+            known_default="as in --regularizers",
         )(command)
     return command
 
@@ -263,8 +275,14 @@ def json_option(command: Command) -> Command:
 
 def config_option(command: Command) -> Command:
     """Adds `--config FILE`, whose settings count where flags give none."""
-    help = "Settings from a JSON, YAML or TOML file."
-    return click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help=help)(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Settings from a JSON, YAML or TOML file.",
+        cls=WordOption,
+        known_default=describe_value(None),
+    )(command)
 
 
 def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decorator:
@@ -294,7 +312,8 @@ def device_option(command: Command) -> Command:
     return click.option(
         "--device",
         type=SettingType("device"),
-        default="auto",
+        default=FIELDS["device"].default,
+        show_default=True,
         metavar=metadata["metavar"],
         help=metadata["help"],
     )(command)

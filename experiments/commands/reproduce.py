@@ -40,7 +40,7 @@ log = logging.getLogger("gans")
 )
 @setting_option("data_root")
 @setting_option("download")
-@setting_option("kimg")
+@setting_option("kimg", default="that of the row")
 @debug_option
 def reproduce(
     name: str | None,

@@ -23,12 +23,11 @@ SEARCHES = ("grid", "random", "tpe")
 HALVINGS = ("synchronous", "asynchronous")
 EVALUATIONS = "the evaluation at the end of each run, and of those every --evaluate-kimg"
 HELPS = {  # where those of a single run are not true
-    "seed": "First seed; the others of a setting count on from it; default: 0.",
-    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics); default: those of gans evaluate.",
+    "seed": "First seed; the others of a setting count on from it.",
+    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics).",
     "evaluate_samples": f"Number of generated samples of {EVALUATIONS}, and largest number of real ones.",
-    "evaluate_reference": f"Real samples of {EVALUATIONS}; default: those that gans evaluate takes.",
-    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors); default: the best whose "
-    "weights are here.",
+    "evaluate_reference": f"Real samples of {EVALUATIONS}.",
+    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors).",
 }
 SEARCH_OPTIONS = (
     click.option(
