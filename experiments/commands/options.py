@@ -8,14 +8,15 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from experiments.commands.completion import complete_setting
+from experiments.commands.completion import complete_file
+from experiments.commands.component_completion import complete_setting, option_keys
 from experiments.commands.help_sections import SECTION_OF, SectionedOption, write_sections
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, canonical_key
-from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.setting_defaults import describe_default, describe_value
+from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import similar_settings
 from experiments.core.trusted_plugins import add_named_plugins
@@ -60,8 +61,8 @@ class SettingType(WordType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Completes names of plug-ins, and the words of a choice."""
-        return complete_setting(self.setting, self.name, incomplete)
+        """Completes names of plug-ins, files, and the words of a choice."""
+        return complete_setting(self.setting, ctx, param, incomplete)
 
 
 class WordOption(SectionedOption):
@@ -80,10 +81,10 @@ class WordOption(SectionedOption):
             extra["default"] = default
         return extra
 
-
     def _default_of_pair(self) -> str:
         """On or off, of a pair of flags with a default; nothing for other options."""
         return describe_value(self.default) if self.secondary_opts and self.default in (True, False) else ""
+
 
 class OptionsCommand(click.Command):
     """Command that takes settings of a run, and `--arch.mapping_layers=2` for `--set arch.mapping_layers=2`.
@@ -151,16 +152,16 @@ def plugin_option(command: Command) -> Command:
         type=SettingType("plugin"),
         metavar=metadata["metavar"],
         help=metadata["help"],
-        callback=_load_plugins,
         cls=WordOption,
         known_default=describe_default("plugin"),
+        callback=_load_plugins,
         is_eager=True,
         expose_value=False,
     )(command)
 
 
-def set_option(command: Command) -> Command:
-    """Adds `--set KEY=VALUE`, repeatable."""
+def set_option(*kinds: str) -> Decorator:
+    """Makes the option `--set KEY=VALUE`, repeatable, of components of these kinds; of all without any."""
     return click.option(
         "--set",
         "options",
@@ -170,7 +171,8 @@ def set_option(command: Command) -> Command:
         "shows them); repeatable.",
         cls=WordOption,
         known_default=describe_value(None),
-    )(command)
+        shell_complete=option_keys(*kinds),
+    )
 
 
 def read_options(words: Iterable[str]) -> dict[str, str]:
@@ -219,7 +221,7 @@ def settings_options(*left_out: str, helps: Mapping[str, str] | None = None) -> 
                 command = regularizer_options(command)
             for short in reversed([each for each, before in SHORT_BEFORE.items() if before == name]):
                 command = setting_option(short)(command)
-        return command if "set" in left_out else set_option(command)
+        return command if "set" in left_out else set_option()(command)
 
     return add
 
@@ -290,7 +292,8 @@ def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decor
 
     def add(command: Command) -> Command:
         command = force_option("Overwrite files that exist.")(command)
-        return click.option("--out", metavar=metavar, help=help, **({"required": True} | more))(command)
+        more_of = {"required": True, "shell_complete": complete_file} | more
+        return click.option("--out", metavar=metavar, help=help, **more_of)(command)
 
     return add
 

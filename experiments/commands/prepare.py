@@ -33,7 +33,7 @@ log = logging.getLogger("gans")
 @setting_option("skip_bad")
 @click.option("--held-out", is_flag=True, help="Take the images that are held out from training.")
 @out_option("FILE.zip")
-@set_option
+@set_option("data")
 @plugin_option
 @json_option
 @debug_option
