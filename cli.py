@@ -27,6 +27,7 @@ from experiments.commands.project import project
 from experiments.commands.reproduce import reproduce
 from experiments.commands.run import run
 from experiments.commands.sample import sample
+from experiments.commands.shell_scripts import add_shell_scripts
 from experiments.commands.sweep import sweep
 from experiments.commands.sync import sync
 from experiments.commands.translate import translate
@@ -125,6 +126,7 @@ for command in (
     *RUN_COMMANDS,
 ):
     gans.add_command(command)
+add_shell_scripts()
 
 
 def main(arguments: list[str] | None = None) -> None:

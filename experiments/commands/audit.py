@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from experiments.commands.completion import files_or
+from experiments.commands.completion import complete_file, files_or
 from experiments.commands.evaluate import add_extraction_options, read_extractor_options
 from experiments.commands.options import check_options, read_options, setting_option
 from experiments.core.console import progress_bars
@@ -19,11 +19,16 @@ log = logging.getLogger("gans")
 
 @click.command(short_help="Look for copied data and lost modes.")
 @click.argument("run", shell_complete=files_or())
-@click.option("--out", metavar="FILE.png", help="Picture of the closest pairs; default: in RUN/plots.")
+@click.option(
+    "--out",
+    metavar="FILE.png",
+    shell_complete=complete_file,
+    help="Picture of the closest pairs; default: in RUN/plots.",
+)
 @click.option("--force", is_flag=True, help="Write over what is there already.")
 @setting_option("skip_bad")
 @setting_option("data_root")
-@add_extraction_options("Largest number of training images; default: 50,000.")
+@add_extraction_options("Largest number of training images; default: 50,000.", "extractor")
 def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Look for copies of training images, and for lost modes, in the samples of RUN.
 

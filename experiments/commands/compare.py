@@ -5,8 +5,9 @@ import logging
 
 import click
 
-from experiments.commands.completion import files_or
+from experiments.commands.completion import complete_file, files_or
 from experiments.commands.options import debug_option, force_option, json_option
+from experiments.commands.run_completion import complete_grouping, complete_score
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -18,8 +19,8 @@ BY_HELP = "Settings by which runs are grouped; default: those that tell the runs
 
 @click.command(short_help="Compare settings by a score over the seeds.")
 @click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
-@click.option("--metric", metavar="NAME", help=METRIC_HELP)
-@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option("--metric", metavar="NAME", shell_complete=complete_score, help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", shell_complete=complete_grouping, help=BY_HELP)
 @click.option(
     "--test",
     type=click.Choice(["welch", "paired"]),
@@ -87,9 +88,11 @@ def parse_setting_names(words: str) -> list[str]:
 
 @click.command(short_help="Write an HTML report of runs.")
 @click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
-@click.option("--out", required=True, metavar="FILE.html", help="HTML file to write.")
-@click.option("--metric", metavar="NAME", help=METRIC_HELP)
-@click.option("--by", default="", metavar="SETTING,…", help=BY_HELP)
+@click.option(
+    "--out", required=True, metavar="FILE.html", shell_complete=complete_file, help="HTML file to write."
+)
+@click.option("--metric", metavar="NAME", shell_complete=complete_score, help=METRIC_HELP)
+@click.option("--by", default="", metavar="SETTING,…", shell_complete=complete_grouping, help=BY_HELP)
 @click.option("--allow-mixed", is_flag=True, help=MIXED_HELP)
 @click.option(
     "--track", is_flag=True, help="Put the report beside each run in W&B or MLflow, if tracked there."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.commands.completion import complete_file
 from experiments.commands.options import debug_option, force_option, json_option, plugin_option
 from experiments.core.errors import UsageError
 
@@ -26,7 +27,12 @@ WATCH_SECONDS = 2.0  # between two looks at a run
 @click.option(
     "--watch", "watches", is_flag=True, help="Watch RUN and print new findings until it ends, or Ctrl-C."
 )
-@click.option("--html", metavar="FILE.html", help="Write a page with the findings, samples and curves, too.")
+@click.option(
+    "--html",
+    metavar="FILE.html",
+    shell_complete=complete_file,
+    help="Write a page with the findings, samples and curves, too.",
+)
 @force_option("Overwrite FILE.html where it exists.")
 @plugin_option
 @json_option

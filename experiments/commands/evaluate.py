@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from experiments.commands.completion import files_or, names_of
+from experiments.commands.completion import complete_choice, files_or, names_of
 from experiments.commands.options import (
     Command,
     Decorator,
@@ -43,11 +43,12 @@ BOTH_COUNTS = (
 )
 
 
-def add_extraction_options(count_help: str) -> Decorator:
+def add_extraction_options(count_help: str, *kinds: str) -> Decorator:
     """Makes a decorator that adds the options of commands that extract features.
 
     Args:
         count_help: help of `-n`.
+        kinds: kinds of the components whose options `--set` takes.
     """
     path = click.Path(path_type=Path)
     whole = click.IntRange(min=0)
@@ -57,7 +58,7 @@ def add_extraction_options(count_help: str) -> Decorator:
         plugin_option,
         json_option,
         device_option,
-        set_option,
+        set_option(*kinds),
         click.option(
             "--seed", type=whole, metavar="N", default=0, show_default=True, help="Seed of the samples."
         ),
@@ -65,6 +66,7 @@ def add_extraction_options(count_help: str) -> Decorator:
         click.option(
             "--resize-rule",
             metavar="tf1|pytorch-fid|clean",
+            shell_complete=complete_choice,
             help="Rule by which images are resized for the extractor; default: the extractor's own (tf1 for "
             "inception, clean for the others).",
         ),
@@ -95,10 +97,8 @@ def add_format_options(default: str) -> Decorator:
 
     def add(command: Command) -> Command:
         for name in ("skip_bad", "data_root", "fit", "channels", "image_size"):
-            help = FIELDS[name].metadata["help"]
-            if name in ("channels", "image_size"):
-                help = f"{help.removesuffix('.')}; default: {default}."
-            command = setting_option(name, help)(command)
+            own = default if name in ("channels", "image_size") else ""
+            command = setting_option(name, FIELDS[name].metadata["help"], own)(command)
         return command
 
     return add
@@ -108,7 +108,7 @@ def add_format_options(default: str) -> Decorator:
 @click.argument("a", shell_complete=files_or("data"))
 @click.argument("b", shell_complete=files_or("data"))
 @add_format_options("that of a generator on the other side, else the data's own")
-@add_extraction_options(BOTH_COUNTS)
+@add_extraction_options(BOTH_COUNTS, "extractor", "data")
 @click.option("--force", is_flag=True, help="Compare sides of different provenance.")
 def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Compute the Fréchet distance between A and B: data, a run, a generator, or statistics (.npz).
@@ -131,7 +131,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
 @click.argument("spec", shell_complete=files_or("data"))
 @out_option("FILE.npz")
 @add_format_options(OF_DATA)
-@add_extraction_options("Largest number of samples; default: 50,000.")
+@add_extraction_options("Largest number of samples; default: 50,000.", "extractor", "data")
 def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags: Any) -> None:
     """Write mean and covariance of the features of SPEC to a file that `gans fid` reads.
 
@@ -196,7 +196,7 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 )
 @setting_option("skip_bad")
 @setting_option("data_root")
-@add_extraction_options(BOTH_COUNTS)
+@add_extraction_options(BOTH_COUNTS, "metric", "extractor")
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
@@ -265,7 +265,9 @@ def evaluate(
 
 
 @click.command("train-classifier", short_help="Train an extractor on labelled images.")
-@click.option("--data", required=True, metavar="SPEC", help="Labelled set of images.")
+@click.option(
+    "--data", required=True, metavar="SPEC", shell_complete=names_of("data"), help="Labelled set of images."
+)
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -288,7 +290,7 @@ def evaluate(
 @device_option
 @click.option("--force", is_flag=True, help="Train again, even if the classifier is there.")
 @json_option
-@set_option
+@set_option("data")
 @setting_option("download")
 @add_format_options(f"{OF_DATA}; {DRAWN_SIZE[0]} where a set is drawn at any size")
 @plugin_option

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from experiments.commands.completion import names_of
-from experiments.commands.options import debug_option, device_option, plugin_option
+from experiments.commands.options import WordOption, debug_option, device_option, plugin_option
 
 
 @click.command(short_help="Move samples by hand, in the browser.")
@@ -18,7 +18,11 @@ from experiments.commands.options import debug_option, device_option, plugin_opt
     help="Port of this machine to serve the page at; default: any that is free.",
 )
 @click.option(
-    "--open/--no-browser", "opens_browser", default=True, help="Open the page in the browser; default: yes."
+    "--open/--no-browser",
+    "opens_browser",
+    default=True,
+    cls=WordOption,
+    help="Open the page in the browser.",
 )
 @click.option(
     "--extractor",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from experiments.commands.completion import names_of
 from experiments.commands.options import debug_option, plugin_option, read_options, set_option, setting_option
 from experiments.core.named_values import SettingValues
 
@@ -14,7 +15,12 @@ log = logging.getLogger("gans")
 
 @click.command("import", short_help="Import published weights as a run folder.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--arch", metavar="NAME", help="Architecture of the weights; default: the one recognized.")
+@click.option(
+    "--arch",
+    metavar="NAME",
+    shell_complete=names_of("architecture"),
+    help="Architecture of the weights; default: the one recognized.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -22,10 +28,14 @@ log = logging.getLogger("gans")
     metavar="DIR",
     help="Folder to make, laid out as a run folder.",
 )
-@setting_option("data")
-@setting_option("image_size", "Image size in pixels, of networks that take any; default: as published.")
-@setting_option("attributes", "Names of the attributes that a StarGAN changes, in the order of its training.")
-@set_option
+@setting_option("data", default="by --arch")
+@setting_option("image_size", "Image size in pixels, of networks that take any.", "as published")
+@setting_option(
+    "attributes",
+    "Names of the attributes that a StarGAN changes, in the order of its training.",
+    "all of --data",
+)
+@set_option("architecture", "data")
 @plugin_option
 @debug_option
 def import_weights(

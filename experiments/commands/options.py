@@ -8,12 +8,14 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from experiments.commands.completion import complete_setting
+from experiments.commands.completion import complete_file
+from experiments.commands.component_completion import complete_setting, option_keys
 from experiments.commands.help_sections import SECTION_OF, SectionedOption, write_sections
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import NAMED, SLOTS, canonical_key
+from experiments.core.setting_defaults import describe_default, describe_value
 from experiments.core.settings import FIELDS, flag, read_setting
 from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import similar_settings
@@ -59,25 +61,29 @@ class SettingType(WordType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Completes names of plug-ins, and the words of a choice."""
-        return complete_setting(self.setting, self.name, incomplete)
+        """Completes names of plug-ins, files, and the words of a choice."""
+        return complete_setting(self.setting, ctx, param, incomplete)
 
 
 class WordOption(SectionedOption):
-    """Option of a `WordType`, whose help ends with the bounds of its numbers, as click's own ranges do."""
+    """Option whose help ends with its default in words, and the bounds of its numbers, as click's own do."""
 
     def __init__(self, *names: Any, known_default: str = "", **more: Any) -> None:
         super().__init__(*names, **more)
-        self.known_default = known_default  # of a setting, whose flag has none
+        self.known_default = known_default  # where the flag itself has none
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         """Range and default of the option, which stand in brackets after its help."""
         extra = super().get_help_extra(ctx)
         if bounds := getattr(self.type, "bounds", ""):
             extra["range"] = bounds
-        if self.known_default:
-            extra["default"] = self.known_default
+        if default := self.known_default or self._default_of_pair():
+            extra["default"] = default
         return extra
+
+    def _default_of_pair(self) -> str:
+        """On or off, of a pair of flags with a default; nothing for other options."""
+        return describe_value(self.default) if self.secondary_opts and self.default in (True, False) else ""
 
 
 class OptionsCommand(click.Command):
@@ -107,27 +113,24 @@ class RunCommand(OptionsCommand):
     lists_settings = True
 
 
-def setting_option(name: str, help: str = "") -> Decorator:
+def setting_option(name: str, help: str = "", default: str = "") -> Decorator:
     """Makes the option of one setting, or of the short name of a component's option.
 
     Plug-ins are loaded as soon as they are named.
 
     Args:
-        help: in a command for which that of the setting is not true.
+        help, default: texts in a command for which those of the setting are not true.
     """
     metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
     section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
-    more |= section
+    more |= section | {"known_default": default or describe_default(name)}
     if name in SHORT_FLAGS:
         return click.option(flag(name), name, help=help, **more)
-    default = FIELDS[name].default
-    if isinstance(default, bool):
+    if isinstance(FIELDS[name].default, bool):
         both = f"{flag(name)}/--no-{flag(name).removeprefix('--')}"
-        return click.option(both, name, default=None, help=help, cls=SectionedOption, **section)
-    if default and isinstance(default, int | str) and not metadata["affects_results"]:
-        more["known_default"] = str(default)  # which no recipe changes
+        return click.option(both, name, default=None, help=help, **(more | {"type": None, "metavar": None}))
     if metadata["bare_value"] is not None:
         more |= {"is_flag": False, "flag_value": metadata["bare_value"]}
     if name == "plugin":
@@ -149,14 +152,16 @@ def plugin_option(command: Command) -> Command:
         type=SettingType("plugin"),
         metavar=metadata["metavar"],
         help=metadata["help"],
+        cls=WordOption,
+        known_default=describe_default("plugin"),
         callback=_load_plugins,
         is_eager=True,
         expose_value=False,
     )(command)
 
 
-def set_option(command: Command) -> Command:
-    """Adds `--set KEY=VALUE`, repeatable."""
+def set_option(*kinds: str) -> Decorator:
+    """Makes the option `--set KEY=VALUE`, repeatable, of components of these kinds; of all without any."""
     return click.option(
         "--set",
         "options",
@@ -164,7 +169,10 @@ def set_option(command: Command) -> Command:
         metavar="KEY=VALUE",
         help="Option of a component, such as arch.mapping_layers=2 or kid.subset_size=100 (gans list NAME "
         "shows them); repeatable.",
-    )(command)
+        cls=WordOption,
+        known_default=describe_value(None),
+        shell_complete=option_keys(*kinds),
+    )
 
 
 def read_options(words: Iterable[str]) -> dict[str, str]:
@@ -213,7 +221,7 @@ def settings_options(*left_out: str, helps: Mapping[str, str] | None = None) -> 
                 command = regularizer_options(command)
             for short in reversed([each for each, before in SHORT_BEFORE.items() if before == name]):
                 command = setting_option(short)(command)
-        return command if "set" in left_out else set_option(command)
+        return command if "set" in left_out else set_option()(command)
 
     return add
 
@@ -224,7 +232,13 @@ def regularizer_options(command: Command) -> Command:
         line = registry.summary("regularizer", name)
         section = SECTION_OF["regularizers"]
         command = click.option(
-            f"--{name}", type=float, metavar="STRENGTH", help=line, cls=SectionedOption, section=section
+            f"--{name}",
+            type=float,
+            metavar="STRENGTH",
+            help=line,
+            cls=WordOption,
+            section=section,
+            known_default="as in --regularizers",
         )(command)
     return command
 
@@ -263,8 +277,14 @@ def json_option(command: Command) -> Command:
 
 def config_option(command: Command) -> Command:
     """Adds `--config FILE`, whose settings count where flags give none."""
-    help = "Settings from a JSON, YAML or TOML file."
-    return click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help=help)(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Settings from a JSON, YAML or TOML file.",
+        cls=WordOption,
+        known_default=describe_value(None),
+    )(command)
 
 
 def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decorator:
@@ -272,7 +292,8 @@ def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decor
 
     def add(command: Command) -> Command:
         command = force_option("Overwrite files that exist.")(command)
-        return click.option("--out", metavar=metavar, help=help, **({"required": True} | more))(command)
+        more_of = {"required": True, "shell_complete": complete_file} | more
+        return click.option("--out", metavar=metavar, help=help, **more_of)(command)
 
     return add
 
@@ -294,7 +315,8 @@ def device_option(command: Command) -> Command:
     return click.option(
         "--device",
         type=SettingType("device"),
-        default="auto",
+        default=FIELDS["device"].default,
+        show_default=True,
         metavar=metadata["metavar"],
         help=metadata["help"],
     )(command)

@@ -10,6 +10,7 @@ import click
 
 from experiments.commands.options import (
     OptionsCommand,
+    WordOption,
     collect_settings,
     config_option,
     debug_option,
@@ -56,6 +57,7 @@ from experiments.core.errors import UsageError
     "--time/--no-time",
     "is_timed",
     default=True,
+    cls=WordOption,
     help="Train some steps on a copy to time them, about a minute at most; --no-time tells sizes alone.",
 )
 @json_option

@@ -25,15 +25,15 @@ log = logging.getLogger("gans")
 
 @click.command(short_help="Resize a data set once, into a zip file.")
 @click.argument("spec", shell_complete=files_or("data"))
-@setting_option("image_size")
-@setting_option("channels", "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA); default: the data's own.")
+@setting_option("image_size", default="that of the data")
+@setting_option("channels", "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "those of the data")
 @setting_option("fit")
 @setting_option("data_root")
 @setting_option("download")
 @setting_option("skip_bad")
 @click.option("--held-out", is_flag=True, help="Take the images that are held out from training.")
 @out_option("FILE.zip")
-@set_option
+@set_option("data")
 @plugin_option
 @json_option
 @debug_option

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from experiments.commands.completion import offering
 from experiments.commands.options import debug_option, device_option, jobs_option, json_option, setting_option
 from experiments.core import registry
 from experiments.core.console import progress_bars
@@ -18,7 +19,7 @@ log = logging.getLogger("gans")
 
 
 @click.command(short_help="Repeat a published row and check its number.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offering(lambda context, last: sorted(ROWS)))
 @click.option("--list", "as_list", is_flag=True, help="List the rows, with target and paper.")
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), metavar="N", help="Number of seeds; default: the row's."
@@ -40,7 +41,7 @@ log = logging.getLogger("gans")
 )
 @setting_option("data_root")
 @setting_option("download")
-@setting_option("kimg")
+@setting_option("kimg", default="that of the row")
 @debug_option
 def reproduce(
     name: str | None,

@@ -9,12 +9,14 @@ import click
 
 from experiments.commands.options import (
     RunCommand,
+    WordOption,
     collect_settings,
     config_option,
     debug_option,
     settings_options,
 )
 from experiments.core.errors import UsageError
+from experiments.core.setting_defaults import describe_value
 
 log = logging.getLogger("gans")
 
@@ -26,6 +28,8 @@ log = logging.getLogger("gans")
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
+    cls=WordOption,
+    known_default=describe_value(None),
     help="Continue the run in DIR. A larger --kimg or --steps, counted from the run's start, trains it "
     "longer; schedules keep their old length and then their last value.",
 )

@@ -10,6 +10,7 @@ import click
 
 from experiments.commands.options import (
     OptionsCommand,
+    WordOption,
     config_option,
     debug_option,
     jobs_option,
@@ -65,7 +66,13 @@ ENGINES = ("local", "ray")
     help="Folder of the sweep; default: runs/sweep-….",
 )
 @config_option
-@click.option("--evaluate/--no-evaluate", "evaluates", default=True, help="Evaluate every run at its end.")
+@click.option(
+    "--evaluate/--no-evaluate",
+    "evaluates",
+    default=True,
+    cls=WordOption,
+    help="Evaluate every run at its end.",
+)
 @click.option("--skip-impossible", is_flag=True, help="Leave out impossible sweep runs.")
 @click.option("--dry-run", is_flag=True, help="List the sweep runs without training.")
 @click.option(

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from experiments.commands.completion import files_or, names_of
+from experiments.commands.completion import names_of
+from experiments.commands.component_completion import option_keys
 from experiments.commands.options import collect_settings, read_options
 from experiments.core import registry
 from experiments.core.errors import UsageError
@@ -23,12 +24,11 @@ SEARCHES = ("grid", "random", "tpe")
 HALVINGS = ("synchronous", "asynchronous")
 EVALUATIONS = "the evaluation at the end of each run, and of those every --evaluate-kimg"
 HELPS = {  # where those of a single run are not true
-    "seed": "First seed; the others of a setting count on from it; default: 0.",
-    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics); default: those of gans evaluate.",
+    "seed": "First seed; the others of a setting count on from it.",
+    "evaluate_metrics": f"Metrics of {EVALUATIONS} (gans list metrics).",
     "evaluate_samples": f"Number of generated samples of {EVALUATIONS}, and largest number of real ones.",
-    "evaluate_reference": f"Real samples of {EVALUATIONS}; default: those that gans evaluate takes.",
-    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors); default: the best whose "
-    "weights are here.",
+    "evaluate_reference": f"Real samples of {EVALUATIONS}.",
+    "extractor": f"Feature extractor of {EVALUATIONS} (gans list extractors).",
 }
 SEARCH_OPTIONS = (
     click.option(
@@ -49,7 +49,7 @@ SEARCH_OPTIONS = (
         "--data",
         "sets",
         metavar="SPEC,…",
-        shell_complete=files_or("data"),
+        shell_complete=names_of("data"),
         help="Data; default: the architecture's.",
     ),
     click.option(
@@ -66,6 +66,7 @@ SEARCH_OPTIONS = (
         "sets_of",
         multiple=True,
         metavar="NAME=V,…",
+        shell_complete=option_keys(settings=True),
         help="Values of a setting or option, such as n_critic=1,5 or arch.mapping_layers=2,8; values that "
         "have commas themselves between semicolons; repeatable.",
     ),
@@ -94,6 +95,7 @@ SEARCH_OPTIONS = (
         "--log-uniform",
         "ranges",
         multiple=True,
+        shell_complete=option_keys(settings=True),
         metavar="NAME=LOW:HIGH",
         help="Range of a setting, drawn on a log scale; repeatable.",
     ),
@@ -101,6 +103,7 @@ SEARCH_OPTIONS = (
         "--uniform",
         "linear_ranges",
         multiple=True,
+        shell_complete=option_keys(settings=True),
         metavar="NAME=LOW:HIGH",
         help="Range of a setting, drawn on a linear scale; repeatable.",
     ),
@@ -113,6 +116,7 @@ SEARCH_OPTIONS = (
     click.option(
         "--early-stop",
         metavar="METRIC",
+        shell_complete=names_of("metric"),
         help="Successive halving: train all runs a little, and go on with the better half by this score.",
     ),
     click.option(
@@ -126,6 +130,7 @@ SEARCH_OPTIONS = (
     click.option(
         "--metric",
         metavar="NAME",
+        shell_complete=names_of("metric"),
         help="Score by which runs are compared, and --refine and --search tpe choose; default: that of "
         "--early-stop, else the first that all runs have.",
     ),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from experiments.commands.completion import complete_file
 from experiments.commands.options import debug_option, device_option, json_option, plugin_option
+from experiments.commands.run_completion import complete_target
 from experiments.core.console import progress_bars
 
 log = logging.getLogger("gans")
@@ -20,10 +22,15 @@ log = logging.getLogger("gans")
     "words",
     multiple=True,
     metavar="A|B|NAME=VALUE,…",
+    shell_complete=complete_target,
     help="Domain, or attributes that change; may be left out where there is one domain.",
 )
 @click.option(
-    "--out", required=True, metavar="DIR", help="Folder to write to, under the names of the images."
+    "--out",
+    required=True,
+    metavar="DIR",
+    shell_complete=complete_file,
+    help="Folder to write to, under the names of the images.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")

@@ -7,6 +7,7 @@ from experiments.config.scheduled_values import check_scheduled_values
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import SettingValues
+from experiments.core.setting_defaults import WHERE_USED
 from experiments.core.settings import flag
 from experiments.data.core.dataset import Source
 from gans.core.architecture import Architecture
@@ -47,14 +48,14 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
         if flags.get("augment"):
             raise UsageError(f"--augment has no meaning for points ({values['data']})")
     elif values["fit"] is None:
-        chosen.put("default of images", {"fit": "auto"})
+        chosen.put("default of images", _where_used("fit"))
     for kind_of, name in COMPONENTS:
         if values[name] is not None:
             registry.check_name(kind_of, values[name])
     if values["lr_schedule"] == "constant":
         without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
     elif values["lr_decay_from"] is None:
-        chosen.put("default of schedules", {"lr_decay_from": 0.0})
+        chosen.put("default of schedules", _where_used("lr_decay_from"))
     if flags.get("ttur") is not None and flags.get("lr_critic") is not None:
         raise UsageError("--ttur and --lr-critic exclude each other: both say the critic's rate")
     if flags.get("lr_critic") is not None:
@@ -90,7 +91,7 @@ def _derive_penalty(
     without_meaning: Callable[..., None],
 ) -> None:
     """Derives the settings of the gradient penalty, and refuses a critic norm that mixes samples."""
-    usual = {"penalty_norm": "one", "penalty_weight": 10.0, "penalty_every": 1, "penalty_anneal": 1.0}
+    usual = _where_used("penalty_norm", "penalty_weight", "penalty_every", "penalty_anneal")
     if not chosen.values["penalty"]:
         without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
         return
@@ -104,6 +105,11 @@ def _derive_penalty(
             f"holds one by one; "
             "take layer, instance, spectral or none"
         )
+
+
+def _where_used(*names: str) -> SettingValues:
+    """Defaults of settings that a run has a use for, and nobody has set."""
+    return {name: WHERE_USED[name] for name in names}
 
 
 def _mixes_samples(norm: str) -> bool:
@@ -122,7 +128,7 @@ def derive_task(
                 raise UsageError(f"{flag(name)} has no meaning for {arch}, which starts from images")
         chosen.put(f"no meaning for {arch}", {"z_dim": None, "conditional": False, "classes": None})
     elif values["z_dim"] is None:
-        chosen.put("default of latents", {"z_dim": 100})
+        chosen.put("default of latents", _where_used("z_dim"))
     for name, _ in values["augment"]:
         if architecture.task == "pairs" and not registry.load("augmentation", name).keeps_partners:
             raise UsageError(f"--augment {name} has no meaning for {arch}: partners must change alike")

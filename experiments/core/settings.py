@@ -85,10 +85,8 @@ class Settings:
     arch: str = setting(
         text, "Architecture: generator, critic and game (gans list architectures).", "NAME", "dcgan"
     )
-    loss: str = setting(text, "Loss (gans list losses); default: the architecture's.", "NAME", "")
-    data: str = setting(
-        text, "Data set (gans list data), or folder:PATH; default: the architecture's.", "SPEC", ""
-    )
+    loss: str = setting(text, "Loss (gans list losses).", "NAME", "")
+    data: str = setting(text, "Data set (gans list data), or folder:PATH.", "SPEC", "")
     preset: str = setting(
         text,
         "Default settings: paper (the published scale), laptop (minutes on two cores), auto (laptop on a "
@@ -151,7 +149,7 @@ class Settings:
     micro_batch_size: int | str | None = setting(
         micro_batch_size,
         "Images that a process computes at once. An update takes a larger batch in parts, whose gradients "
-        "add up, so that it needs less memory; auto: as many as fit; default: the whole batch.",
+        "add up, so that it needs less memory; auto: as many as fit.",
         "N|auto",
         affects_results=False,
     )
@@ -197,7 +195,7 @@ class Settings:
     holdout: float | None = setting(
         finite_number(above=0.0, below=1.0),
         "Share of the data that is kept out of training, at random, and is --reference held-out of "
-        "evaluations; default: what the data itself holds out, if anything.",
+        "evaluations.",
         "SHARE",
     )
     holdout_seed: int = setting(
@@ -224,17 +222,14 @@ class Settings:
         default=False,
     )
     classes: int | None = setting(whole_number(1), "Number of classes.", derived=True)
-    attributes: tuple[str, ...] = setting(
-        words, "Attributes that the generator changes; default: all that the data has.", "NAME,…", ()
-    )
+    attributes: tuple[str, ...] = setting(words, "Attributes that the generator changes.", "NAME,…", ())
     z_dim: int | None = setting(whole_number(1), "Length of the latent vector z.", "N")
     width: int = setting(
         whole_number(1), "Base number of channels (or hidden units) of both networks.", "N", 64
     )
     critic_norm: str | None = setting(
         text,
-        "Normalization in the critic (gans list norms); default: none with a penalty, else the loss's or the "
-        "architecture's.",
+        "Normalization in the critic (gans list norms).",
         "NAME",
     )
     critic_dropout: float = setting(
@@ -246,7 +241,7 @@ class Settings:
     minibatch_statistic: str | None = setting(
         text,
         "Minibatch statistic that the critic sees (gans list batch-statistics); deviation is the minibatch "
-        "standard deviation; default: the architecture's.",
+        "standard deviation.",
         "NAME",
     )
     optimizer: str = setting(text, "Optimizer of both networks (gans list optimizers).", "NAME", "adam")
@@ -268,7 +263,7 @@ class Settings:
     )
     lr_decay_from: float | None = setting(
         finite_number(at_least=0.0, at_most=0.999),
-        "Share of the run after which the learning rates fall; default: 0.",
+        "Share of the run after which the learning rates fall.",
         "SHARE",
     )
     lr_warmup_kimg: float = setting(
@@ -288,7 +283,7 @@ class Settings:
     penalty_every: int | None = setting(whole_number(1), "Take the penalty at every N-th critic update.", "N")
     penalty_anneal: float | None = setting(
         finite_number(at_least=0.0, at_most=1.0),
-        "Share of the penalty's weight that is left at the end; default: 1.",
+        "Share of the penalty's weight that is left at the end.",
         "SHARE",
     )
     regularizers: tuple[tuple[str, float], ...] = setting(
@@ -314,13 +309,10 @@ class Settings:
     )
     checkpoint_kimg: float | None = setting(
         finite_number(above=0.0),
-        "Interval between checkpoints; default: a tenth of the run. Between two, one more is saved every "
-        "15 minutes.",
+        "Interval between checkpoints. Between two, one more is saved every 15 minutes.",
         "K",
     )
-    sample_kimg: float | None = setting(
-        finite_number(above=0.0), "Interval between sample grids; default: an eighth of the run.", "K"
-    )
+    sample_kimg: float | None = setting(finite_number(above=0.0), "Interval between sample grids.", "K")
     on_collapse: str = setting(
         choice("warn", "stop", "rollback"),
         "Action when samples become alike or losses explode: warn, stop the run, or go back to before it "
@@ -329,13 +321,13 @@ class Settings:
     )
     evaluate_kimg: float | None = setting(
         finite_number(above=0.0),
-        "Interval between evaluations of the generator's EMA; default: no evaluation.",
+        "Interval between evaluations of the generator's EMA.",
         "K",
         affects_results=False,
     )
     evaluate_metrics: tuple[str, ...] = setting(
         words,
-        "Metrics of these evaluations (gans list metrics); default: those of gans evaluate.",
+        "Metrics of these evaluations (gans list metrics).",
         "NAME,…",
         (),
         affects_results=False,
@@ -349,19 +341,18 @@ class Settings:
     )
     evaluate_reference: str | None = setting(
         choice("train", "held-out", "both"),
-        "Real samples of these evaluations; default: those that gans evaluate takes.",
+        "Real samples of these evaluations.",
         affects_results=False,
     )
     extractor: str | None = setting(
         text,
-        "Feature extractor of these evaluations (gans list extractors); default: the best whose weights are "
-        "here.",
+        "Feature extractor of these evaluations (gans list extractors).",
         "NAME",
         affects_results=False,
     )
     best_metric: str | None = setting(
         text,
-        "Metric whose best generator is kept in RUN/best; default: the first of --evaluate-metrics.",
+        "Metric whose best generator is kept in RUN/best.",
         "NAME",
         affects_results=False,
     )

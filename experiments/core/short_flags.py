@@ -31,16 +31,13 @@ SHORT_FLAGS = {
     "fade_kimg": ShortFlag(
         "arch.fade_kimg",
         finite_number(above=0.0),
-        "Fade-in of each new size in growing networks, in kimg; default: the preset's, else as "
-        "--stable-kimg, or without both such that growth takes 60 % of the run. Short for --set "
-        "arch.fade_kimg=…",
+        "Fade-in of each new size in growing networks, in kimg. Short for --set arch.fade_kimg=…",
         "K",
     ),
     "stable_kimg": ShortFlag(
         "arch.stable_kimg",
         finite_number(above=0.0),
-        "Time at each size after its fade-in, in kimg; default: the preset's, else as --fade-kimg. Short for "
-        "--set arch.stable_kimg=…",
+        "Time at each size after its fade-in, in kimg. Short for --set arch.stable_kimg=…",
         "K",
     ),
     "style_mixing": ShortFlag(
