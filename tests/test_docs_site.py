@@ -80,6 +80,16 @@ def test_every_command_and_every_flag_of_it_is_in_its_page():
             assert re.search(rf"^{re.escape(example)}$", page, re.MULTILINE)
 
 
+def test_commands_that_take_the_settings_of_a_run_say_so():
+    from reference import command_page
+
+    import cli
+
+    said = {name for name in cli.gans.commands if "\n\n## Settings of a run\n\n" in command_page(name)}
+    assert said == {"sweep", "find-lr", "plan"}
+    assert command_page("sweep").endswith("; [gans run](run.md) lists them.")
+
+
 def test_docstrings_become_lists_and_code():
     from markdown_pages import from_docstring
 
