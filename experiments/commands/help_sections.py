@@ -43,7 +43,8 @@ OWN = "Options"  # heading of what is no setting
 # Where a command takes the settings of a run, and does not list them again.
 REFERRED = "Settings of a run"
 REFERENCE = (
-    "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run --help lists them."
+    "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run --help lists "
+    "them."
 )
 # Commands in the order of use.
 COMMANDS: dict[str, tuple[str, ...]] = {
