@@ -130,7 +130,14 @@ def critics(blueprint: Blueprint) -> DomainCritics:
 class CycleGame(TwoWayGame[Generators]):
     """The game of CycleGAN: adversarial, cycle (equation 2) and identity losses (section 5.2).
 
-    The critic of each domain sees fakes from an image pool.
+    The generators, G from A to B and F from B to A, minimise the sum (equation 3) of
+
+    * the adversarial losses `L_G(C_B(G(a))) + L_G(C_A(F(b)))`,
+    * the cycle consistency `λ (E |F(G(a)) − a| + E |G(F(b)) − b|)`, where λ is `arch.cycle_weight`,
+    * the identity loss `μ (E |F(a) − a| + E |G(b) − b|)`, where μ is `arch.identity_weight`;
+
+    the critics `½ L_C(C_B(b), C_B(G(a))) + ½ L_C(C_A(a), C_A(F(b)))`, where each sees fakes from an image
+    pool. The ½ that the form `lsgan` has of its own is left out of all of these, as published.
     """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -184,6 +191,13 @@ architecture = Architecture(
     revision=2,
     earlier_options={1: {"norm": "instance", "strided_padding": "reflect", "upsampling": "resize"}},
     presets=CYCLEGAN_PRESETS,
+    departures="""
+        * There are 6 residual blocks below 256 pixels, as the paper says (appendix 7.2); the authors' code
+          takes 9 unless told otherwise: `arch.blocks=9`.
+        * Patch critics of images below 64 pixels have fewer strided layers than three, since a patch would be
+          larger than the image.
+        * Rates fall with every step; the authors' code lowers them by the epoch.
+    """,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=266.8, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

@@ -97,6 +97,12 @@ architecture = Architecture(
     default_loss="bce",
     default_data="shapes",
     critic_norm="batch",
+    departures="""
+        * Latents are Gaussian; the paper's are uniform on [−1, 1].
+        * Kernels are 4×4, which stride 2 divides; the paper's figure and its authors' code have 5×5.
+        * Nothing decays the weights; the authors' code decays them by 1e-5: `--weight-decay`.
+        * Layers follow the image size; the paper's networks have 64 pixels.
+    """,
     settings=(
         defaults(z_dim=100, width=128, batch_size=128, image_size=(64, 64), kimg=5000.0),
         defaults(preset="laptop", z_dim=64, width=24, batch_size=16, image_size=(32, 32), kimg=200.0),

@@ -1,9 +1,6 @@
 """FastGAN: skip-layer excitation, and a critic that also learns to reconstruct images (Liu et al. 2021).
 
-For a few dozen to a few thousand images. Departures from the authors' code: one critic at one size, as in the
-paper; spectral norm in the critic alone, and batch norm in the generator alone, where theirs have both; hinge
-margins are not jittered; images to reconstruct are shrunk by means of areas; the reconstruction loss is the
-mean absolute difference, unless `arch.reconstruction=perceptual` asks for that of VGG16's features.
+For a few dozen to a few thousand images.
 """
 
 from collections.abc import Callable
@@ -259,6 +256,10 @@ def shrink(images: Tensor, like: Tensor) -> Tensor:
 class FastGame(TwoPlayerGame[LatentNetwork, Critic]):
     """The game of FastGAN: a duel in which the critic also reconstructs real images (equations 2 to 4).
 
+    The critic minimises `L_C(C(x), C(G(z))) + λ (E |d₁(f₁(x)) − x| + E |d₂(f₂(x)) − x'|)`, the generator
+    `L_G(C(G(z)))`. Here f₁ are the smallest maps of the critic, f₂ a quarter of the next larger, x' that
+    quarter of the image, d₁ and d₂ the decoders, and λ is `arch.reconstruction_weight`.
+
     What it reconstructs is what it sees: with a critic augmentation, changed images.
     """
 
@@ -300,6 +301,16 @@ architecture = Architecture(
     critic_norm="spectral",
     game=FastGame,
     options_type=FastGANOptions,
+    departures="""
+        * The critic sees images at one size, as in the paper; that of the authors' code also sees small
+          ones.
+        * The critic alone has spectral norm, and the generator alone batch norm; the authors' networks have
+          both in both.
+        * Hinge margins are not jittered, as they are in the authors' code.
+        * Images to reconstruct are shrunk by means of areas.
+        * The reconstruction loss is the mean absolute difference, unless `arch.reconstruction=perceptual`
+          asks for that of VGG16's features.
+    """,
     settings=(
         defaults(z_dim=256, width=64, batch_size=8, image_size=(256, 256), kimg=400.0, ema_kimg=5.5),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999), n_critic=1),

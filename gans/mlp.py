@@ -89,6 +89,11 @@ architecture = Architecture(
     data=("images", "points"),
     default_loss="bce",
     default_data="ring8",
+    departures="""
+        * The critic has leaky ReLUs; the paper's has maxout units and dropout (`--critic-dropout`).
+        * The generator has ReLUs with batch norm, and tanh for images; the paper's mixes ReLUs and sigmoids.
+        * Points in the plane are no experiment of the paper: no batch norm, and no bound.
+    """,
     settings=(
         defaults(z_dim=100, width=512, batch_size=64, image_size=(32, 32), kimg=5000.0),
         defaults(data="points", z_dim=2, width=128, batch_size=256, kimg=5000.0),

@@ -180,7 +180,8 @@ def critic(blueprint: Blueprint) -> PatchCritic:
 class PairedDuel(WrappedGame):
     """The game of pix2pix: a duel whose generator also minimises the L1 distance to the target.
 
-    See equations 3 and 4. The critic's loss is halved (section 3.3).
+    The generator minimises `L_G(C(a, G(a))) + λ E |b − G(a)|` of pairs a, b (equations 3 and 4), where λ is
+    `arch.l1_weight`; the critic `½ L_C(C(a, b), C(a, G(a)))`, halved as in section 3.3.
     """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
@@ -218,6 +219,17 @@ architecture = Architecture(
     revision=2,
     earlier_options={1: {"norm": "instance", "noisy_layers": 3, "first_noisy_layer": 0}},
     presets=PIX2PIX_PRESETS,
+    departures="""
+        * Noise is drawn anew for the generator's step, as in every game here that may have several steps of
+          the critic; the authors show the same image to the critic and take it for the generator's step.
+        * Images below 64 pixels, for which there is no published U-Net, keep one layer with noise: else there
+          would be none.
+        * Patch critics of images below 64 pixels have fewer strided layers than three, since a patch would be
+          larger than the image.
+        * Under the laptop preset the norms are instance norms, since batches of eight have other statistics
+          than the single images that the network is used on; at the paper's batch size of one both are the
+          same.
+    """,
     settings=(
         defaults(width=64, batch_size=1, image_size=(256, 256), kimg=80.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),

@@ -154,6 +154,13 @@ architecture = Architecture(
     revision=2,
     presets=PRESETS,
     earlier_options={1: {"revision": 1}},
+    departures="""
+        * Labels are embedded and appended to the latent, and the critic is a projection critic; the authors'
+          critic tells classes instead (AC-GAN).
+        * Size, fade, batch and rates follow every image; the authors' code sets them anew every fourth step,
+          and moves the EMA before the generator's step instead of after it. So a run is a function of the
+          images shown.
+    """,
     settings=(
         defaults(
             z_dim=512,

@@ -265,6 +265,11 @@ architecture = Architecture(
     default_loss="r3gan",
     default_data="shapes",
     presets=PRESETS,
+    departures="""
+        * The generator's step compares with the critic's real samples, the authors' code with fresh ones: a
+          step shows each image once, and `kimg` counts it.
+        * For 128 pixels nothing is published; `paper` has γ 150 there, as at 256.
+    """,
     settings=(
         # Sizes, batches, lengths and γ of table 9, and its burn-in, are in the presets.
         defaults(z_dim=64, width=768, image_size=(32, 32)),

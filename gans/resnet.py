@@ -217,6 +217,13 @@ architecture = Architecture(
     data=("images",),
     default_loss="hinge",
     default_data="shapes",
+    departures="""
+        * SNGAN's generator for CIFAR-10 has 256 channels, twice the critic's; here `--width` is that of both.
+        * At 32 pixels the critic sums features over pixels, as SNGAN's; WGAN-GP's takes their mean.
+        * SNGAN's networks of 48 pixels for STL-10 are wider than what this gives.
+        * Between two resamplings and convolutions the order is the cheaper one; the functions are the same.
+        * Rates and batches are those of the loss: [hinge](../losses/hinge.md) has what differs from SNGAN's.
+    """,
     settings=(
         # SNGAN: 50,000 updates of the generator, each after 5 batches of 64.
         defaults(z_dim=128, width=64, batch_size=64, image_size=(32, 32), kimg=16_000.0),

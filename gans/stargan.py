@@ -176,6 +176,11 @@ class LogitSum(nn.Module):
 class StarGame(TwoPlayerGame[Generator, Critic]):
     """The game of StarGAN: adversarial, classification and reconstruction losses (equations 2 to 4).
 
+    The critic minimises `L_C(C(x), C(G(x, c'))) + λ E H(c, D(x))` and the penalties of the loss, the
+    generator `L_G(C(G(x, c'))) + λ E H(c', D(G(x, c'))) + μ E |x − G(G(x, c'), c)|`. Here c are the
+    attributes of x and c' those asked for, D is what the critic says of attributes and H the cross-entropy, λ
+    is `arch.classification_weight` and μ `arch.reconstruction_weight`.
+
     There are `n_critic` updates of the critic, then one of the generator, on the last batch and its targets.
     Penalties are of the gradient of the sum of a sample's patch logits, as in the authors' code.
     """
@@ -262,6 +267,15 @@ architecture = Architecture(
     earlier_options={1: {"form": "small-images"}},
     has_earlier_critics=True,
     presets=STARGAN_PRESETS,
+    departures="""
+        * Under the laptop preset, `arch.form=small-images`: at 32 pixels the norm behind the first layer
+          leaves nothing of the attributes but at the border, and no shape survives.
+        * One optimizer step minimises the critic's whole loss, as the paper's equation and the later version
+          of the authors' code have it; the first version took a second one for the penalty alone.
+        * Penalties are of the gradient of the sum of a sample's patch logits, as in the authors' code; the
+          paper's equation leaves that open.
+        * Rates fall with every step; the authors' code lowers them every 1,000 updates.
+    """,
     settings=(
         defaults(width=64, batch_size=16, image_size=(128, 128), kimg=3200.0, n_critic=5, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=1e-4, lr_critic=1e-4, betas=(0.5, 0.999)),

@@ -168,6 +168,15 @@ architecture = Architecture(
     revision=2,
     presets=PRESETS,
     earlier_options={1: {}},
+    departures="""
+        * Growing begins at 8×8 pixels, so there are no layers to and from 4×4 images. So its authors train
+          it; their files hold these layers, unused.
+        * Labels are embedded and appended to the latent, and the critic is a projection critic; in the
+          authors' code the critic has a logit for each class, of which the label picks one.
+        * Size, fade, batch and rates follow every image; the authors' code sets them anew every fourth step,
+          and moves the EMA before the generator's step instead of after it. So a run is a function of the
+          images shown.
+    """,
     settings=(
         defaults(
             z_dim=512,

@@ -274,6 +274,14 @@ architecture = Architecture(
     revision=2,
     earlier_options={1: {"revision": 1}},
     presets=PRESETS,
+    departures="""
+        * Fakes have the reals' labels where the loss compares pairs, or a penalty is taken at fakes, since
+          pairs are of one class; else they are drawn apart, as published.
+        * Truncation of a conditional generator draws each class to its own mean, else every class becomes one
+          sample; NVlabs' programs draw it to that of all classes.
+        * At sizes for which config F has no values, rate and γ are the rules that its authors published
+          later, with ADA.
+    """,
     settings=(
         defaults(
             z_dim=512,

@@ -100,7 +100,12 @@ def image_decoder(channels: int, widths: list[int], base: tuple[int, int, int]) 
 
 
 class SwapGame(TwoWayGame[Autoencoders]):
-    """The game of Swap: each autoencoder undoes warps of images of its domain; critics see the results."""
+    """The game of Swap: each autoencoder undoes warps of images of its domain; critics see the results.
+
+    Of images x of a domain the autoencoders minimise `L_G(C(y)) + λ E |y − x|`, where `y = D(E(warp(x)))`
+    with the decoder D and the critic C of that domain, and λ is `arch.reconstruction_weight`; the critics
+    `L_C(C(x), C(y))`. The losses of both domains are added.
+    """
 
     def __init__(self, generator: GeneratorNetwork, critic: nn.Module, spec: LossSpec) -> None:
         super().__init__(generator, critic, spec)
@@ -146,6 +151,13 @@ architecture = Architecture(
     critic_norm="instance",
     game=SwapGame,
     options_type=SwapOptions,
+    departures="""
+        * There is no paper. The first public code has no critic: the adversarial term is added here.
+        * Images double by repeated pixels and a convolution; that code rearranges the channels of a larger
+          one (pixel shuffle).
+        * Nothing looks for faces, aligns them or blends them into a picture: images are taken as they are.
+        * Warps move the nodes of a grid over the whole image; that code warps a crop around the face.
+    """,
     settings=(
         defaults(width=64, batch_size=64, image_size=(64, 64), kimg=6400.0, n_critic=1, ema_kimg=0.0),
         defaults(optimizer="adam", lr_generator=5e-5, lr_critic=5e-5, betas=(0.5, 0.999)),

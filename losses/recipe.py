@@ -99,9 +99,12 @@ class Recipe:
         form: name of the adversarial form (a file in losses/adversarial/).
         settings: its defaults.
         summary: one line for lists, where the recipe is not that of a form's own file.
+        departures: list, in Markdown, of what differs from the paper or its authors' code, but for the laptop
+            preset; "" where a comparison found nothing, None where nobody has compared.
     """
 
     paper: str
     form: str
     settings: tuple[Defaults, ...]
     summary: str = ""
+    departures: str | None = None

@@ -23,11 +23,22 @@ PLUGINS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), PLUGINS)
-def test_a_plugins_page_has_its_paper_its_defaults_its_options_and_what_it_reached(kind, name):
+@pytest.fixture(params=PLUGINS, ids="-".join)
+def plugin_page(request):
+    """Kind, name and page of a plug-in with a page of its own; a new plug-in has one by itself."""
     import catalogue
 
-    page = {"architecture": catalogue.architecture_page, "loss": catalogue.loss_page}[kind](name)
+    kind, name = request.param
+    write = {"architecture": catalogue.architecture_page, "loss": catalogue.loss_page}[kind]
+    return kind, name, write(name)
+
+
+def _section(page, title):
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_a_plugins_page_has_its_paper_its_defaults_and_its_options(plugin_page):
+    kind, name, page = plugin_page
     plugin = registry.load("architecture", name) if kind == "architecture" else registry.load_recipe(name)
     assert plugin.paper in page
     for each in plugin.settings:
@@ -41,8 +52,41 @@ def test_a_plugins_page_has_its_paper_its_defaults_its_options_and_what_it_reach
     for option in describe_plugin(kind, name)["options"]:
         row = next(line for line in page.splitlines() if line.startswith(f"| `{option['key']}` "))
         assert f"`{format_value(option['default'])}`" in row.replace("\\|", "|")
-    results = page.partition("## Trained here")[2].partition("\n## ")[0]
+
+
+def test_a_plugins_page_has_the_formula_of_both_players(plugin_page):
+    kind, name, page = plugin_page
+    own = _section(page, "Formula").partition("L_C and L_G are those")[0]
+    formulas = re.findall(r"`([^`]*[(‖][^`]*)`", own)
+    where = "game" if kind == "architecture" else "form"
+    assert len(formulas) >= 2, f"write what both players of {name} minimise into the docstring of its {where}"
+
+
+def test_a_plugins_page_has_what_it_reached_with_its_command_and_a_picture(plugin_page):
+    kind, name, page = plugin_page
+    results = _section(page, "Trained here")
     assert re.search(r"\|.*\d+ (min|s|%)", results), "add its row to docs/results.md or docs/translation.md"
+    word = f"--arch {name}" if kind == "architecture" else f"--loss {name}"
+    commands = [
+        each for each in re.findall(r"`(gans run [^`]*)`", results) if f"{each} ".find(f"{word} ") > 0
+    ]
+    assert commands, f"no command of a result has {word}"
+    pictures = re.findall(r"!\[[^\]]+\]\(\.\./([^)]+)\)", results)
+    assert pictures and all((SITE.parent / each).is_file() for each in pictures)
+
+
+def test_a_plugins_page_says_what_departs_from_the_paper(plugin_page):
+    _, name, page = plugin_page
+    first = _section(page, "Departures from the paper").strip().partition("\n")[0]
+    advice = f'compare {name} with its paper and give it `departures`: a list, or "" for none'
+    assert first.startswith("* ") or first == "None known.", advice
+
+
+def test_none_known_is_said_where_a_comparison_found_nothing():
+    import catalogue
+
+    assert catalogue._departures("") == "## Departures from the paper\n\nNone known."
+    assert catalogue._departures(None) == ""
 
 
 def test_values_are_those_of_the_code():
@@ -78,6 +122,16 @@ def test_every_command_and_every_flag_of_it_is_in_its_page():
             assert all(max(each.opts, key=len) in page for each in shown)
         for example in re.findall(r"^ *(gans .*)$", command.help, re.MULTILINE):
             assert re.search(rf"^{re.escape(example)}$", page, re.MULTILINE)
+
+
+def test_commands_that_take_the_settings_of_a_run_say_so():
+    from reference import command_page
+
+    import cli
+
+    said = {name for name in cli.gans.commands if "\n\n## Settings of a run\n\n" in command_page(name)}
+    assert said == {"sweep", "find-lr", "plan"}
+    assert command_page("sweep").endswith("; [gans run](run.md) lists them.")
 
 
 def test_docstrings_become_lists_and_code():

@@ -7,12 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from markdown_pages import Row, bullets_of, code, from_docstring, rows_of, table
+from markdown_pages import Row, code, from_docstring, rows_of, table
 
 from experiments.commands.list import BOUNDS, describe_plugin
 from experiments.core import registry
 from experiments.core.value_format import format_value
-from losses.recipe import Defaults, Rule
+from losses.recipe import Defaults, Recipe, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -25,10 +25,18 @@ TASKS = {
 }
 # Kinds with a page of their own for each plug-in; the others have one page for the kind.
 OWN_PAGES = ("architecture", "loss")
+PARTS = {  # of a loss, in words
+    "form": "loss",
+    "penalty": "points of the gradient penalty",
+    "penalty-norm": "norm of the penalty",
+}
+COMMON_DEPARTURES = (
+    "What differs in all architectures is in [published weights](../published.md#departures-from-the-paper)."
+)
 
 
 def architecture_page(name: str) -> str:
-    """Writes the page of an architecture, from its paper to its departures from it."""
+    """Writes the page of an architecture: paper, formula, results, networks, settings, departures."""
     found, plugin = describe_plugin("architecture", name), registry.load("architecture", name)
     facts = [
         ("paper", plugin.paper),
@@ -45,25 +53,20 @@ def architecture_page(name: str) -> str:
         f"# {name}",
         from_docstring(inspect.getdoc(module) or found["summary"]),
         _facts(facts),
+        _section("Formula", *_objective(plugin)),
         _results(name, f"--arch {name}"),
         _section("Networks", *_networks(plugin)),
         _defaults(plugin.settings),
         _section("Presets", table(("`--preset`", ""), _preset_rows(found["presets"]))),
         _options(found["options"]),
-        _departures(name),
+        _departures(plugin.departures, COMMON_DEPARTURES),
     )
 
 
 def loss_page(name: str) -> str:
-    """Writes the page of a loss: formula, penalties, results, defaults and options."""
+    """Writes the page of a loss: formula, penalties, results, defaults, options and departures."""
     found, recipe = describe_plugin("loss", name), registry.load_recipe(name)
     form = registry.load("form", recipe.form)
-    values = {key: value for each in recipe.settings for key, value in each.values.items()}
-    norm = values.get("penalty_norm")
-    parts = [("form", recipe.form)]
-    parts += [("penalty", point) for point in values.get("penalty", ())]
-    parts += [("penalty-norm", norm)] if norm else []
-    parts += [("regularizer", each) for each in values.get("regularizers", {})]
     facts = [("paper", recipe.paper)]
     facts += [
         ("compares pairs", "yes: the generator's loss reads logits of real samples")
@@ -74,11 +77,12 @@ def loss_page(name: str) -> str:
         f"# {name}",
         found["summary"],
         _facts(facts),
-        _section("Formula", *(_formula(kind, word) for kind, word in parts)),
+        _section("Formula", *(_formula(kind, word) for kind, word in _parts_of(recipe))),
         _results(name, f"--loss {name}"),
         _defaults(recipe.settings),
         _options(found["options"]),
-        _section("With other parts", _combinations(name)),
+        _section("With other parts", code("\n".join(combinations(name)))),
+        _departures(recipe.departures),
     )
 
 
@@ -146,16 +150,33 @@ def _networks(plugin: Any) -> Iterable[str]:
         yield f"**{title}.** {from_docstring(text)}" if text else ""
 
 
+def _parts_of(recipe: Recipe) -> list[tuple[str, str]]:
+    """Kinds and names of the parts that a loss is made of."""
+    values = {key: value for each in recipe.settings for key, value in each.values.items()}
+    norm = values.get("penalty_norm")
+    parts = [("form", recipe.form)]
+    parts += [("penalty", point) for point in values.get("penalty", ())]
+    parts += [("penalty-norm", norm)] if norm else []
+    return parts + [("regularizer", each) for each in values.get("regularizers", {})]
+
+
 def _formula(kind: str, name: str) -> str:
     """Docstring of the class of a part, under its name."""
-    plugin = registry.load(kind, name)
-    words = {
-        "form": "loss",
-        "penalty": "points of the gradient penalty",
-        "penalty-norm": "norm of the penalty",
-    }
-    title = f"### `{name}`: {words.get(kind, kind)}"
-    return f"{title}\n\n{from_docstring(inspect.getdoc(plugin) or '')}"
+    text = inspect.getdoc(registry.load(kind, name)) or ""
+    return f"### `{name}`: {PARTS.get(kind, kind)}\n\n{from_docstring(text)}"
+
+
+def _objective(plugin: Any) -> Iterable[str]:
+    """What both players of an architecture minimise: docstring of its game, and the loss by default."""
+    blocks = (inspect.getdoc(plugin.game) or "").split("\n\n")
+    yield from_docstring("\n\n".join(each for each in blocks if not each.startswith(("Args:", "Raises"))))
+    loss = plugin.default_loss
+    firsts = [
+        (inspect.getdoc(registry.load(kind, name)) or "").partition("\n\n")[0]
+        for kind, name in _parts_of(registry.load_recipe(loss))
+    ]
+    yield f"L_C and L_G are those of the loss, by default [{loss}](../losses/{loss}.md):"
+    yield "\n".join(f"* {' '.join(each.split())}" for each in firsts)
 
 
 def _defaults(settings: Iterable[Defaults]) -> str:
@@ -204,26 +225,21 @@ def _options(options: Iterable[Mapping[str, Any]], level: int = 2) -> str:
     return _section("Options", table(("`--set KEY=VALUE`", "default", "range", ""), rows), level=level)
 
 
-def _departures(name: str) -> str:
-    """Section of departures from the paper: those that the other pages name."""
-    published = (DOCS / "published.md").read_text(encoding="utf-8")
-    rows = [row for row in rows_of(published) if row.heading == "Departures from the paper"]
-    cells = [[cell.strip() for cell in row.line.strip().strip("|").split("|")] for row in rows]
-    own = [f"{what}: {why}" for names, what, why in cells if name in names.split(", ") and why]
-    translation = (DOCS / "translation.md").read_text(encoding="utf-8")
-    own += [text for text in bullets_of(translation, "Departures from the paper") if f"`{name}`" in text]
-    more = "Those of all architectures are in [published weights](../published.md#departures-from-the-paper)."
-    return _section("Departures from the paper", "\n".join(f"* {each}" for each in own), more)
+def _departures(departures: str | None, more: str = "") -> str:
+    """Section of departures from the paper, unless nobody has looked for any."""
+    if departures is None:
+        return ""
+    return _section("Departures from the paper", inspect.cleandoc(departures) or "None known.", more)
 
 
-def _combinations(name: str) -> str:
-    """Examples of a loss with other parts."""
+def combinations(name: str) -> list[str]:
+    """Commands of a loss with other parts."""
     other = "bce" if name == "hinge" else "hinge"
-    return code(
-        f"gans run --arch dcgan --loss {name}\n"
-        f"gans run --arch stylegan2 --loss {name} --data folder:PATH\n"
-        f"gans sweep --arch dcgan --loss {name},{other} --seeds 3"
-    )
+    return [
+        f"gans run --arch dcgan --loss {name}",
+        f"gans run --arch stylegan2 --loss {name} --data folder:PATH",
+        f"gans sweep --arch dcgan --loss {name},{other} --seeds 3",
+    ]
 
 
 def _section(title: str, *parts: str, level: int = 2) -> str:

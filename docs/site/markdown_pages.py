@@ -91,17 +91,3 @@ def rows_of(page: str) -> list[Row]:
         header = header if line.startswith("|") else ""
         before = line
     return found
-
-
-def bullets_of(page: str, heading: str) -> list[str]:
-    """Reads the list items under a heading, each on one line."""
-    found: list[str] = []
-    inside = False
-    for line in page.splitlines():
-        if line.startswith("#"):
-            inside = line.lstrip("# ") == heading
-        elif inside and line.startswith("* "):
-            found.append(line[2:])
-        elif inside and line.startswith("  ") and found:
-            found[-1] += " " + line.strip()
-    return found

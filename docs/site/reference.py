@@ -8,7 +8,15 @@ from markdown_pages import code, table
 
 import cli
 import gans
-from experiments.commands.help_sections import COMMANDS, OWN, SECTIONS, records_by_section
+from experiments.commands.help_sections import (
+    COMMANDS,
+    OWN,
+    REFERENCE,
+    REFERRED,
+    SECTIONS,
+    records_by_section,
+)
+from experiments.commands.options import OptionsCommand
 
 
 def command_page(name: str) -> str:
@@ -20,6 +28,8 @@ def command_page(name: str) -> str:
     parts += _paragraphs(command)
     for title, rows in _options(command, context):
         parts += [f"## {title}", table(("option", ""), rows)]
+    if isinstance(command, OptionsCommand) and not command.lists_settings:
+        parts += [f"## {REFERRED}", REFERENCE.replace("gans run --help", "[gans run](run.md)")]
     return "\n\n".join(parts)
 
 
@@ -34,7 +44,8 @@ def _paragraphs(command: click.Command) -> Iterator[str]:
 def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Options of a command by heading, in the order of the help."""
     found = records_by_section(command, context)
-    for title in (OWN, *(SECTIONS if command.name == "run" else ())):
+    lists_settings = isinstance(command, OptionsCommand) and command.lists_settings
+    for title in (OWN, *(SECTIONS if lists_settings else ())):
         if title in found:
             yield title, [(f"`{flags}`", words) for flags, words in found[title]]
 

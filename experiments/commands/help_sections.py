@@ -40,6 +40,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 SECTION_OF = {name: title for title, names in SECTIONS.items() for name in names}
 OWN = "Options"  # heading of what is no setting
+# Where a command takes the settings of a run, and does not list them again.
+REFERRED = "Settings of a run"
+REFERENCE = (
+    "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run --help lists "
+    "them."
+)
 # Commands in the order of use.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Train": ("run", "plan", "find-lr", "list"),
@@ -87,8 +93,5 @@ def write_sections(
         with formatter.section(title):
             formatter.write_dl(rows[title])
     if not is_whole:
-        with formatter.section("Settings of a run"):
-            formatter.write_text(
-                "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run "
-                "--help lists them."
-            )
+        with formatter.section(REFERRED):
+            formatter.write_text(REFERENCE)

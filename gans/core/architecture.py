@@ -99,6 +99,8 @@ class Architecture:
             at all image sizes, such as those that are counted from the image: "critic.blocks", or "critic"
             for one that is a sequence itself. A run that begins from weights matches layers so.
         renamed_keys: old prefix of keys in `state_dict` → the present one, for weights of earlier versions.
+        departures: list, in Markdown, of what differs from the paper or its authors' code, but for the laptop
+            preset; "" where a comparison found nothing, None where nobody has compared.
     """
 
     paper: str
@@ -120,6 +122,7 @@ class Architecture:
     has_earlier_critics: bool = False
     renamed_keys: Mapping[str, str] = field(default_factory=dict)
     counted_from_end: tuple[str, ...] = ()
+    departures: str | None = None
 
     def describe_presets(self) -> dict[str, str]:
         """One line of every preset that `--preset` takes, by name."""

@@ -13,6 +13,9 @@ from gans.core.two_player import TwoPlayerGame
 class Duel(TwoPlayerGame[GeneratorNetwork, nn.Module]):
     """The GAN game: `n_critic` critic updates on fresh real and fake samples, then one of the generator.
 
+    The critic minimises `L_C(C(x), C(G(z)))` and the penalties of the loss, the generator `L_G(C(G(z)))`,
+    where L_C and L_G are the adversarial form. Forms that compare pairs have C(x) in L_G, too.
+
     Args:
         generator: makes as many samples as a batch has, under its condition.
         critic: samples and their condition → logits `(N, …)`.

@@ -84,6 +84,11 @@ class GrowingCritic(nn.Module):
 class GrowingDuel(WrappedGame):
     """A duel with progressive growing: both networks and the real images follow the stage.
 
+    The critic minimises `L_C(C(x), C(G(z)))` and the penalties of the loss, the generator `L_G(C(G(z)))`.
+    While a size fades in with share a, generated images are `(1 − a) ↑G₋(z) + a G₊(z)`, of the image layers
+    of both sizes, real ones `(1 − a) ↑↓x + a x`, and the critic's first layers are blended likewise (figure
+    2).
+
     The optimizers begin anew at the start and at the end of each fade-in, as in the authors' code.
     """
 

@@ -49,6 +49,10 @@ class LazyOptions(StyleOptions, PathPenaltyOptions):
 class LazyDuel(WrappedGame):
     """A duel with lazy regularization: path lengths and gradient penalties at some steps only (section 3.1).
 
+    The generator minimises `L_G(C(G(z))) + λ E (‖Jᵀ y‖ − a)²`, where J is the Jacobian of the images in w, y
+    an image of noise, a the running mean of the lengths and λ is `arch.path_length_weight` (equation 4); the
+    critic `L_C(C(x), C(G(z)))` and the penalties of the loss, those of r1 being `γ/2 E ‖∇C(x)‖²`.
+
     The generator moves first, as in the authors' code. Every `path_length_every` steps its path lengths are
     regularized, in a step of its own; so is the critic by any gradient penalty that is not taken at every
     update. They weigh as many times as much as they are rarer. An optimizer that takes k + 1 steps in k

@@ -28,6 +28,11 @@ class BinaryCrossEntropy(Labelled):
         settings=(
             defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         ),
+        departures="""
+            * The optimizer is Adam with DCGAN's numbers; the paper has gradient descent with momentum.
+            * Both players' images are drawn anew, as in algorithm 1; much code shows the generator's step the
+              critic's fakes.
+        """,
     )
 
     def real_loss(self, logits: Tensor) -> Tensor:

@@ -26,6 +26,10 @@ class SaturatingBinaryCrossEntropy(Labelled):
         settings=(
             defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.5, 0.999)),
         ),
+        departures="""
+            * The optimizer is Adam with DCGAN's numbers; the paper has gradient descent with momentum.
+            * The paper begins with this form in theory, and trains with that of `bce`.
+        """,
     )
 
     def real_loss(self, logits: Tensor) -> Tensor:

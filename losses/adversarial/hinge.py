@@ -35,6 +35,12 @@ class Hinge(Labelled):
             ),
             defaults(preset="laptop", lr_generator=1e-3, lr_critic=1e-3),
         ),
+        departures="""
+            * Lim & Ye have no spectral norm: `--critic-norm none` is theirs.
+            * Rates stay as they are; the code of SNGAN's authors lets them fall to 0 in a line:
+              `--lr-schedule linear --lr-decay-from 0`.
+            * The generator's batch is as large as the critic's; in their code it is twice as large.
+        """,
     )
 
     def real_loss(self, logits: Tensor) -> Tensor:

@@ -28,6 +28,13 @@ class Relativistic(Adversarial):
         settings=(
             defaults(n_critic=1, optimizer="adam", lr_generator=2e-4, lr_critic=2e-4, betas=(0.0, 0.99)),
         ),
+        departures="""
+            * Pairs alone are compared (RSGAN); the relativistic average, RaSGAN, which compares with a
+              batch's mean logit, is not built in.
+            * The betas are R3GAN's; Jolicoeur-Martineau has (0.5, 0.999).
+            * The critic keeps the norm of its architecture; hers for CIFAR-10 has spectral norm:
+              `--critic-norm spectral`.
+        """,
     )
 
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

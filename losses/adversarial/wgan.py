@@ -32,6 +32,13 @@ class Wasserstein(Adversarial):
             # A sum over fewer channels needs larger weights to be as steep.
             defaults(preset="laptop", lr_generator=5e-4, lr_critic=5e-4, regularizers={"weight-clip": 0.05}),
         ),
+        departures="""
+            * The critic is updated five times for every update of the generator, as in algorithm 1; the
+              authors' code updates it 100 times for the first 25 of the generator and for every 500th.
+            * Weights are clipped after each of the critic's steps, as in algorithm 1; the authors' code clips
+              before each.
+            * All parameters are clipped, biases and norms included, as in the authors' code.
+        """,
     )
 
     def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
