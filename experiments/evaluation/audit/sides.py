@@ -37,7 +37,8 @@ class AuditSides:
         honest: of further held-out images, which stand for the samples of a generator without a fault.
         generated: of generated images.
         planted: of changed copies of training images, by the kind of change.
-        training_images: returns images of training, uint8, by their index; generated_images: of `generated`.
+        training_images: returns images of training by their index; generated_images: of `generated`. Both are
+            as `SampleSet.batches` has them.
         training_count, held_out_count: images that there are, of which these may be a part.
     """
 
@@ -78,7 +79,7 @@ class PlantedSamples(SampleSet):
 
     def _make(self, indices: Tensor) -> Tensor:
         random = generator_for(self.of.seed, "planted", self.kind, int(indices[0]))
-        return KINDS[self.kind](self.of.data.fetch(indices).cpu(), random)
+        return KINDS[self.kind](self.of.fetch(indices).cpu(), random)
 
 
 def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataSamples, DataSamples]:
@@ -173,7 +174,7 @@ def open_sides(
         honest=others[order[:half]],
         generated=torch.cat(generated),
         planted=planted,
-        training_images=lambda indices: training.data.fetch(training.order[indices]).cpu(),
+        training_images=lambda indices: training.fetch(training.order[indices]).cpu(),
         generated_images=torch.cat(images),
         training_count=len(training.data),
         held_out_count=len(held_out),
