@@ -17,6 +17,7 @@ from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
+from experiments.evaluation.protocols import SPLITS, TRAIN
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
 from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise
@@ -92,6 +93,7 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
     training = data_of_run(settings, count or MOST_TRAINING, seed)
     if not training.is_images:
         raise UsageError(f"an audit compares images, and {settings.data} is points; see gans evaluate RUN")
+    candidate.trained_data.check(training, SPLITS[TRAIN])
     try:
         held_out = data_of_run(settings, 2 * MOST_QUERIES, seed, held_out=True)
     except TooFewHeldOutError as error:
