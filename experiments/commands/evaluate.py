@@ -236,7 +236,8 @@ def evaluate(
         choice = ReferenceChoice(flags["reference"], flags["protocol"])
         further = flags["intervals"] or 0, flags["by_class"]
         evaluator = Evaluator(options, names, count, seed, meter, given, choice, *further)
-        evaluator.open(candidates[0].settings, candidates[0].name)
+        first = candidates[0]
+        evaluator.open(first.settings, first.name, trained_data=first.trained_data)
         log.info(evaluator.describe())
         if remark := evaluator.remark_on_reference():
             log.info(remark)

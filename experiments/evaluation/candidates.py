@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from torch import nn
@@ -10,6 +11,7 @@ from experiments.core.errors import RunError, UsageError
 from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.evaluation.sample_sets import GeneratedSamples
+from experiments.evaluation.trained_data import TrainedData
 from experiments.runs.checkpoint import DamagedError
 from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise, load
@@ -39,6 +41,11 @@ class Candidate:
     settings: Settings
     step: int | None = None
     kimg: float | None = None
+
+    @cached_property
+    def trained_data(self) -> TrainedData:
+        """The data of its run, as the run folder has it written down."""
+        return TrainedData(Path(self.name), self.settings)
 
 
 def open_candidate(word: str) -> Candidate:

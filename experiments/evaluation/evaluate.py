@@ -21,6 +21,7 @@ from experiments.evaluation.features import ExtractorOptions, open_extractor, re
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
 from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, incompatibility
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
+from experiments.evaluation.trained_data import TrainedData
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
 from metrics.core.metric import Metric
 from metrics.extractors.core.rgb import RGB_OF
@@ -88,21 +89,30 @@ class Evaluator:
         self.task_metrics: list[TaskMetrics] = []
         self._logged: set[str] = set()  # remarks
 
-    def open(self, settings: Settings, name: str, best: str | None = None) -> None:
+    def open(
+        self,
+        settings: Settings,
+        name: str,
+        best: str | None = None,
+        trained_data: TrainedData | None = None,
+    ) -> None:
         """Opens the data, the extractor and the metrics for a run with these settings.
 
         Args:
             name: the run, as errors name it.
             best: the metric or number by which the best generator is chosen.
+            trained_data: of a run that was trained before; None: that is yet to come.
 
-        Raises UsageError for all that cannot be opened, for options that nothing here has, and for a `best`
-        that is not evaluated: before anything that takes long.
+        Raises UsageError for all that cannot be opened, for options that nothing here has, for a `best`
+        that is not evaluated, and for data that has changed since: before anything that takes long.
         """
         if not settings.data:
             raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
         kinds = _load_metrics(self.names)
         options = self._read_metric_options(kinds)
         tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device, self.choice)
+        if trained_data is not None:
+            _check_data(trained_data, tasks)
         if not kinds:
             kinds = _load_metrics(self._default_names(tasks, options))
             self._read_metric_options(kinds)
@@ -294,7 +304,8 @@ class Evaluator:
         Opens the data of its run first, unless something is open. Raises UsageError and RunError.
         """
         if not self.metrics:
-            self.open(candidate.settings, candidate.name)
+            self.open(candidate.settings, candidate.name, trained_data=candidate.trained_data)
+        _check_data(candidate.trained_data, [each.task for each in self.task_metrics])
         scores: EvaluationScores = {}
         for task_metrics in self.task_metrics:
             samples = task_metrics.task.samples(candidate)
@@ -356,6 +367,13 @@ class Evaluator:
             if (line := f"{name}: {remark}") not in self._logged:
                 self._logged.add(line)
                 log.info(line)
+
+
+def _check_data(trained_data: TrainedData, tasks: Sequence[EvaluationTask]) -> None:
+    """Checks that references are of the data that a run was trained on. Raises UsageError otherwise."""
+    for task in tasks:
+        for reference in task.references:
+            trained_data.check(reference.samples, reference.split)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:

@@ -28,7 +28,7 @@ def evaluate_newest(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores
     check_score_files(folder)
     candidate = open_candidate(str(folder.path))
     if not evaluator.metrics:
-        evaluator.open(candidate.settings, candidate.name)
+        evaluator.open(candidate.settings, candidate.name, trained_data=candidate.trained_data)
     log.info(f"evaluating {evaluator.describe()}")
     step, scores = candidate.step or 0, evaluator(candidate)
     for name, error in evaluator.faults.items():

@@ -103,10 +103,13 @@ class DataSamples(SampleSet):
 
     def batch_makers(self) -> Iterator[Callable[[], Tensor]]:
         for indices in torch.split(self.order, BATCH):
-            yield partial(self._fetch, indices)
+            yield partial(self.fetch, indices)
 
-    def _fetch(self, indices: Tensor) -> Tensor:
-        """Fetches samples of the data. Raises UsageError for one that cannot be read."""
+    def fetch(self, indices: Tensor) -> Tensor:
+        """Fetches samples by their index in the data, as `batches` has them.
+
+        Raises UsageError for one that cannot be read.
+        """
         with usage_errors():
             return pixels_of(self.data.fetch(indices), self.data.units)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -15,7 +16,9 @@ from experiments.core.settings import Settings
 from experiments.core.units import units_of
 from experiments.data.core.sources import data_access_from
 from experiments.evaluation.features import ExtractorOptions, ReferenceFeatures, open_extractor
+from experiments.evaluation.protocols import SPLITS, TRAIN
 from experiments.evaluation.sample_sets import DataSamples, data_of_run, image_format_of
+from experiments.evaluation.trained_data import TrainedData
 from metrics.extractors.core.extractor import Extractor
 
 SEARCHED = 1000  # training images, in the order of the data's seed
@@ -68,17 +71,22 @@ class NeighbourSearch:
     _lock: RLock = field(default_factory=RLock)
 
     def nearest(
-        self, settings: Settings, sample: Tensor, tell: Callable[[str], None] = lambda words: None
+        self,
+        settings: Settings,
+        sample: Tensor,
+        tell: Callable[[str], None] = lambda words: None,
+        path: Path | None = None,
     ) -> Neighbours:
         """Finds the training images of a run nearest to a sample, `(C, H, W)` in [−1, 1].
 
         Args:
             tell: is called with words on how far the search is, the first time.
+            path: the run folder, or a checkpoint in it, which says what data it was trained on.
 
-        Raises UsageError where the data of the run cannot be had.
+        Raises UsageError where the data of the run cannot be had, or has changed since.
         """
         with self._lock:
-            data, extractor, vectors = self._side(settings, tell)
+            data, extractor, vectors = self._side(settings, tell, path)
         own = extractor(to_uint8(sample)[None]).vectors.double().cpu()
         distances = torch.cdist(own, vectors.double().cpu())[0]
         nearest = distances.argsort(stable=True)[:NEIGHBOURS]
@@ -91,18 +99,25 @@ class NeighbourSearch:
         ]
         return Neighbours(found, extractor.name, len(data), len(data.data))
 
-    def _side(self, settings: Settings, tell: Callable[[str], None]) -> tuple[DataSamples, Extractor, Tensor]:
+    def _side(
+        self, settings: Settings, tell: Callable[[str], None], path: Path | None = None
+    ) -> tuple[DataSamples, Extractor, Tensor]:
         """The images that are searched, and their features."""
         if units_of(settings.options) is not None:
             raise UsageError("nearest images are found among pictures of 8 bits; gans audit compares others")
         # All that `data_of_run` goes by: runs of one data set may hold other parts of it out.
         key = settings.data, image_format_of(settings), data_access_from(settings.to_dict())
+        trained_data = None if path is None else TrainedData(path, settings)
         if key not in self._sides:
             data = data_of_run(settings, SEARCHED, 0)
+            if trained_data is not None:
+                trained_data.check(data, SPLITS[TRAIN])
             options = ExtractorOptions(self.extractor, device=self.device)
             extractor = open_extractor(options, True, settings.data, settings.channels)
             features = ReferenceFeatures(data, extractor, partial(_counting, tell))
             self._sides[key] = data, extractor, features.vectors
+        elif trained_data is not None:  # another run on this data
+            trained_data.check(self._sides[key][0], SPLITS[TRAIN])
         return self._sides[key]
 
 

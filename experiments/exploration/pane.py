@@ -248,7 +248,7 @@ class Pane:
             try:
                 opened = workbench.pool.open(moment.path)
                 sample = render(opened, scene, batch=1).samples[0]
-                found = self.exploration.search.nearest(opened.settings, sample, tell)
+                found = self.exploration.search.nearest(opened.settings, sample, tell, moment.path)
             except Exception as error:
                 self.deliver_on_page(self._show_words, describe_error(error))
                 return

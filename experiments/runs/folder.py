@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +32,7 @@ from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.core.word_lists import first_few
+from experiments.data.core.fingerprint import DataFingerprint, are_alike, read_fingerprints
 from experiments.runs.checkpoint import Checkpoints, is_whole, remove_with_hash
 from experiments.runs.score_lines import RemarkCallback, ignore_remark, read_score_lines, read_scores
 
@@ -39,7 +40,7 @@ MADE_FIRST = {".lock", ".config.json.partial", "log.txt", "ended.txt"}
 FOLDERS_MADE_FIRST = ("samples", "checkpoints")
 TRACKER_FOLDERS = ("tensorboard", "mlflow", "wandb")
 SUBFOLDERS = ("samples", "checkpoints", "best", "healthy", *TRACKER_FOLDERS)
-ENDED = "ended"  # key of the config
+ENDED, DATA = "ended", "data"  # keys of the config, beside the settings
 MOST_NAMED = 6  # runs that a message names
 MOST_WORDS = 4096  # bytes of the note how a sweep ended a run
 
@@ -150,19 +151,29 @@ class RunFolder:
         if path.is_symlink() and not is_stale_log and not path.resolve().is_relative_to(self.path.resolve()):
             refuse_link(path)
 
-    def write_config(self, spec: RunSpec) -> None:
-        """Writes the config of the run."""
+    def write_config(self, spec: RunSpec, trained_on: Sequence[DataFingerprint] = ()) -> None:
+        """Writes the config of the run.
+
+        Args:
+            trained_on: fingerprints of its data, of two domains that of A first.
+        """
         content = {
             "format": FORMAT,
             "settings": spec.to_json(),
             "environment": environment(spec.settings.device),
+            **({DATA: [each.to_json() for each in trained_on]} if trained_on else {}),
         }
         write_atomically(self.config_file, (json.dumps(content, indent=2) + "\n").encode())
 
-    def begin(self, spec: RunSpec, step: int, is_changed: bool) -> None:
+    def begin(
+        self, spec: RunSpec, step: int, is_changed: bool, trained_on: Sequence[DataFingerprint] = ()
+    ) -> None:
         """Prepares the folder for a run that goes on after `step`: writes the config, drops later scores.
 
         What a run with other settings has left is kept under names with the step at which they changed.
+
+        Args:
+            trained_on: fingerprints of its data.
         """
         for name in ("", "samples", "checkpoints", "best", "healthy"):
             remove_leftovers(self.path / name)  # nobody else writes here, under the lock of the run
@@ -175,8 +186,8 @@ class RunFolder:
             checkpoints.forget_old(step)
         if is_changed:
             write_atomically(_with_step(self.config_file, step), read_regular_file(self.config_file))
-        if is_changed or not self.exists:
-            self.write_config(spec)
+        if is_changed or not self.exists or not are_alike(self.trained_on, trained_on):
+            self.write_config(spec, trained_on)
         self.rewind_scores(step)
 
     def note_early_end(self, words: str) -> None:
@@ -193,6 +204,15 @@ class RunFolder:
             return ""
         words = content.get(ENDED) if isinstance(content, dict) else None
         return one_line(words) if isinstance(words, str) else ""
+
+    @property
+    def trained_on(self) -> tuple[DataFingerprint, ...]:
+        """Fingerprints of the data of the run; none in the config of an earlier version."""
+        try:
+            content = parse_json(read_regular_file(self.config_file, MOST_CONFIG_BYTES))
+        except (OSError, RunError, ValueError):  # which who reads the settings says
+            return ()
+        return read_fingerprints(content.get(DATA)) if isinstance(content, dict) else ()
 
     def settings(self) -> Settings:
         """Reads the settings of the run, and loads its plug-ins; nothing else is opened."""

@@ -94,7 +94,8 @@ class Trainer:
             self._restore(state, changed, force)
         if self.settings.micro_batch_size == "auto":
             choose_micro_batch_size(self.experiment)
-        from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed)))
+        trained_on = self.experiment.loader.fingerprints()
+        from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed), trained_on))
         self._log_remarks()
         if self.start == 0:
             self._log_native_size()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from experiments.core.named_values import SettingValues
 from experiments.core.units import PixelUnits
+from experiments.data.core.fingerprint import DataFingerprint
 from gans.core.attributes import AttributeGroup as AttributeGroup
 from gans.core.attributes import Attributes as Attributes
 
@@ -46,6 +47,8 @@ class DataSet(ABC):
         remarks: remarks for the user on how the set was read, a line each.
         unreadable: names of files that were left out because they cannot be read.
         on_demand: whether samples are to be fetched when they are wanted, although memory would hold all.
+        training_fingerprint: of samples that a share holds out: the fingerprint of those that are left for
+            training; None for others.
     """
 
     sample_shape: tuple[int, ...]
@@ -60,6 +63,7 @@ class DataSet(ABC):
     remarks: tuple[str, ...] = ()
     unreadable: Sequence[str] = ()
     on_demand: bool = False
+    training_fingerprint: DataFingerprint | None = None
 
     @property
     def is_images(self) -> bool:
@@ -90,7 +94,7 @@ class DataSet(ABC):
         self.classes, self.channel_classes, self.mixture = whole.classes, whole.channel_classes, whole.mixture
         self.units, self.native_sizes = whole.units, whole.native_sizes
         self.remarks, self.unreadable = whole.remarks, whole.unreadable
-        self.held_out_count = whole.held_out_count
+        self.held_out_count, self.training_fingerprint = whole.held_out_count, whole.training_fingerprint
 
 
 class InMemoryData(DataSet):

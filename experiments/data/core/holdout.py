@@ -26,6 +26,7 @@ from experiments.data.core.dataset import (
     Source,
     TooFewHeldOutError,
 )
+from experiments.data.core.fingerprint import take_fingerprint
 
 LEAST = 10  # held-out samples that a score begins to mean anything with
 USUAL_SHARE = 0.1
@@ -177,7 +178,7 @@ class HoldoutSource(Source):
         whole = self.whole.open(size, channels, fit)
         _refuse_few(len(whole), self.share)
         training, held_out = self._split(len(whole))
-        return take_part(whole, held_out, training)
+        return _take_held_out_part(whole, held_out, training)
 
     def _split(self, count: int, purpose: str = "") -> tuple[Tensor, Tensor]:
         return split_indices(count, self.share, self.seed, purpose)
@@ -204,7 +205,7 @@ class HoldoutDomainSource(HoldoutSource, DomainSource):
             training, others = self._split(len(side), "" if paired else name)
             if held_out:
                 _refuse_few(len(side), self.share)
-                return take_part(side, others, training)
+                return _take_held_out_part(side, others, training)
             return _take_training_part(side, training, others, self.share)
 
         return Domains(part("A", whole.a), part("B", whole.b), whole.names, whole.paired)
@@ -219,6 +220,13 @@ def _refuse_few(count: int, share: float) -> None:
     """Refuses to open held-out samples that are too few for a score. Raises TooFewHeldOutError."""
     if few := describe_few(count, share):
         raise TooFewHeldOutError(few)
+
+
+def _take_held_out_part(whole: DataSet, indices: Tensor, training: Tensor) -> DataSet:
+    """Takes the part that is held out, with the fingerprint of the part to train on."""
+    held_out = take_part(whole, indices, training)
+    held_out.training_fingerprint = take_fingerprint(whole, training)
+    return held_out
 
 
 def _take_training_part(whole: DataSet, indices: Tensor, others: Tensor, share: float) -> DataSet:

@@ -10,6 +10,7 @@ from experiments.core.errors import RunError
 from experiments.data.core.batch_sizes import BatchSchedule
 from experiments.data.core.batch_stream import BatchStream
 from experiments.data.core.dataset import DataSet, Domains
+from experiments.data.core.fingerprint import DataFingerprint, take_fingerprint
 from gans.core.clock import Clock
 from gans.core.networks import Batch
 from losses.core.device_copies import copy_to
@@ -108,6 +109,12 @@ class Loader:
             sources = [self.prepare(self.sources.first(self.grid_count).samples)] if self.sources else []
         samples, condition = self._with_condition(indices, self.prepare(raw), sources)
         return Batch(samples.cpu(), tuple(each.cpu() for each in condition))
+
+    def fingerprints(self) -> list[DataFingerprint]:
+        """Takes the fingerprints of the data, of two domains that of A first."""
+        with _value_errors_as_run_errors():
+            sets = [*([self.sources.data] if self.sources else []), self.data]
+            return [take_fingerprint(each) for each in sets]
 
     def prepare(self, samples: Tensor) -> Tensor:
         """Converts raw samples of the data set to samples as the networks see them."""

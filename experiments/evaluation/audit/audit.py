@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.evaluation.audit.copying import CopyingAudit
 from experiments.evaluation.audit.report import AuditReport
@@ -67,6 +68,7 @@ def closest_pairs(sides: AuditSides, copying: CopyingAudit) -> Image.Image:
     chosen = distances.argsort(stable=True)[:PAIRS]
     originals = sides.training_images(copying.table.nearest_index[rows][chosen])
     pairs = torch.stack([sides.generated_images[chosen], originals], dim=1)
+    pairs = to_uint8(from_uint8(pairs))  # those with units are not rounded
     sheet = []
     for start in range(0, len(pairs), COLUMNS):
         part = pairs[start : start + COLUMNS]

@@ -1,4 +1,7 @@
-"""Planted copies: training images as they are, mirrored, with a little noise, or shifted a little."""
+"""Planted copies: training images as they are, mirrored, with a little noise, or shifted a little.
+
+Images are in [0, 255]: uint8, or float32 and not rounded where the data has more than 8 bits.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -11,9 +14,10 @@ SHARES = (0.05, 0.1, 0.2, 0.5)  # of a set that are planted, or dropped
 
 
 def noised(images: Tensor, random: torch.Generator) -> Tensor:
-    """Adds Gaussian noise of `NOISE` levels to images, uint8 `(N, C, H, W)`, and rounds."""
+    """Adds Gaussian noise of `NOISE` levels to images `(N, C, H, W)`; it is rounded where they are uint8."""
     noise = torch.randn(images.shape, generator=random) * NOISE
-    return (images.float() + noise).round().clamp(0, 255).to(torch.uint8)
+    changed = (images.float() + noise).clamp(0, 255)
+    return changed.round().to(torch.uint8) if images.dtype == torch.uint8 else changed
 
 
 def flipped(images: Tensor, random: torch.Generator) -> Tensor:

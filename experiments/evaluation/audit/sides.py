@@ -17,6 +17,7 @@ from experiments.evaluation.audit.planting import EXACT, KINDS
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
+from experiments.evaluation.protocols import SPLITS, TRAIN
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
 from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise
@@ -37,7 +38,8 @@ class AuditSides:
         honest: of further held-out images, which stand for the samples of a generator without a fault.
         generated: of generated images.
         planted: of changed copies of training images, by the kind of change.
-        training_images: returns images of training, uint8, by their index; generated_images: of `generated`.
+        training_images: returns images of training by their index; generated_images: of `generated`. Both are
+            as `SampleSet.batches` has them.
         training_count, held_out_count: images that there are, of which these may be a part.
     """
 
@@ -78,7 +80,7 @@ class PlantedSamples(SampleSet):
 
     def _make(self, indices: Tensor) -> Tensor:
         random = generator_for(self.of.seed, "planted", self.kind, int(indices[0]))
-        return KINDS[self.kind](self.of.data.fetch(indices).cpu(), random)
+        return KINDS[self.kind](self.of.fetch(indices).cpu(), random)
 
 
 def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataSamples, DataSamples]:
@@ -91,6 +93,7 @@ def open_data(candidate: Candidate, count: int | None, seed: int) -> tuple[DataS
     training = data_of_run(settings, count or MOST_TRAINING, seed)
     if not training.is_images:
         raise UsageError(f"an audit compares images, and {settings.data} is points; see gans evaluate RUN")
+    candidate.trained_data.check(training, SPLITS[TRAIN])
     try:
         held_out = data_of_run(settings, 2 * MOST_QUERIES, seed, held_out=True)
     except TooFewHeldOutError as error:
@@ -173,7 +176,7 @@ def open_sides(
         honest=others[order[:half]],
         generated=torch.cat(generated),
         planted=planted,
-        training_images=lambda indices: training.data.fetch(training.order[indices]).cpu(),
+        training_images=lambda indices: training.fetch(training.order[indices]).cpu(),
         generated_images=torch.cat(images),
         training_count=len(training.data),
         held_out_count=len(held_out),
