@@ -37,7 +37,7 @@ from experiments.data.core.dataset import DomainSource, Native, Source
 from experiments.data.core.picture_options import AUTO, is_found_in_data
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
 from experiments.trackers.core.several import check_trackers
-from gans.core.architecture import Architecture
+from gans.core.architecture import Architecture, Task
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def resolve(
         )
     refuse_idle_options(stack)
     derive_shares_of_run(stack)
-    options = _with_found_values(derive_options(stack, flags), stack, source)
+    options = _with_found_values(derive_options(stack, flags), stack, source, request.architecture.task)
     check_trackers(stack.values["track"])
     if stack.values["precision"] == "tf32" and not request.device.startswith("cuda"):
         raise UsageError("--precision tf32 is a mode of NVIDIA's GPUs; take --precision fp32")
@@ -199,13 +199,15 @@ def _native(request: Request) -> Native:
         return source.native_domains(task == "pairs")
 
 
-def _with_found_values(options: SettingValues, stack: SettingsStack, source: Source) -> SettingValues:
+def _with_found_values(
+    options: SettingValues, stack: SettingsStack, source: Source, task: Task
+) -> SettingValues:
     """Replaces options that are left to the data by what was found, so that later commands use the same."""
     own = {key: value for key, value in options.items() if key.startswith("data.")}
     if not any(value == AUTO or is_found_in_data(value) for value in own.values()):
         return options
     with usage_errors():
-        found = source.found_options()
+        found = source.found_options(task == "pairs" if task in ("pairs", "domains") else None)
     values = {key: getattr(found, key.removeprefix("data.")) for key in own}
     for key, value in own.items():
         if value != values[key] and stack.sources[key].startswith(("flag", "config")):

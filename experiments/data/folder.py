@@ -21,6 +21,7 @@ from experiments.data.core.layouts import (
     pair_by_name,
 )
 from experiments.data.core.surveys import remark_on_kinds
+from experiments.data.core.training_part import keep_readable, training_part_of_domains
 from metrics.core.input_files import open_input_file
 
 
@@ -90,7 +91,7 @@ class Folder(ImageFileSource, DomainSource):
         """
         channels = channels or self.native_domains(paired).channels or 3
         sides = self._sides(paired, held_out)
-        a, b = open_domain_files(self.scaled_store, sides, size, channels, fit, self.access, paired)
+        a, b = open_domain_files(self.scaled_store(paired), sides, size, channels, fit, self.access, paired)
         surveys = [
             self.remark_on(data, side.names, fit, side.half is not None, message_prefix=f"{side.folder}: ")
             for data, side in zip((a, b), sides, strict=True)
@@ -100,6 +101,21 @@ class Folder(ImageFileSource, DomainSource):
             add_remarks(a, remark_on_kinds(both, channels))
         add_remarks(a, remarks_on_files(self.files))
         return Domains(a, b, paired=paired)
+
+    def training_names(self, paired: bool | None) -> Sequence[str]:
+        if self.split is None or paired is None:
+            return super().training_names(paired)
+        sides = self._sides(paired)
+        good = [set(keep_readable(self.typed_store, side.names, self.access)) for side in sides]
+        if paired:  # with a file that cannot be read, its partner is left out
+            pairs = list(zip(sides[0].names, sides[1].names, strict=True))
+            kept = [pair for pair in pairs if pair[0] in good[0] and pair[1] in good[1]]
+            names = [pair[0] for pair in kept], [pair[1] for pair in kept]
+        else:
+            names = tuple(
+                [name for name in side.names if name in each] for side, each in zip(sides, good, strict=True)
+            )
+        return training_part_of_domains(names, self.split, paired, sides[0].half is not None)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
         """The files of both domains."""

@@ -25,6 +25,8 @@ from experiments.training.trainer import Trainer
 
 log = logging.getLogger("gans")
 
+FOUND_RANGE = "data.range"  # the option that other data, or another version, may find otherwise
+
 
 def run(
     spec: RunSpec,
@@ -114,13 +116,21 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
 
 
 def _remedy(spec: RunSpec, folder: RunFolder) -> str:
-    """Remedy for a run with another config: where it is only shorter, the command that trains it longer."""
-    newest = folder.checkpoints().paths()[-1:]
-    if changes_only_length(folder.differences(spec.settings)) and newest:
-        resume = f"gans run --resume {quote(str(folder.path))}"
-        if changes_length(folder.differences(spec.settings)):
+    """Remedy for a run with another config: where it is only shorter, the command that trains it longer;
+    where the data have another range now, the one that goes on with the recorded one."""
+    newest, changed = folder.checkpoints().paths()[-1:], folder.differences(spec.settings)
+    resume = f"gans run --resume {quote(str(folder.path))}"
+    if newest and spec.sources.get(FOUND_RANGE) != "flag" and all(map(_is_of_range, changed)):
+        return f"go on with the range of that run: {resume}"
+    if changes_only_length(changed) and newest:
+        if changes_length(changed):
             if estimate(spec).steps > step_of(newest[0]):
                 return f"train it longer with: {resume} {length_flag(spec.settings)}"
         else:
             return f"go on with: {resume}"
     return "take another --out, or --force to go on with the new settings"
+
+
+def _is_of_range(line: str) -> bool:
+    """Whether a difference of a config, a line `name: old → new`, is of the range of values of the data."""
+    return line.partition(":")[0] == FOUND_RANGE

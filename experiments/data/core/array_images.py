@@ -25,12 +25,14 @@ from experiments.data.core.class_labels import ClassLabels
 from experiments.data.core.conversion import convert, resize
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, NoHeldOutDataError, Source
 from experiments.data.core.image_files import HELD_BYTES, NAMED
-from experiments.data.core.image_source import ImageFileOptions
+from experiments.data.core.image_source import IDLE_RANGE, ImageFileOptions
 from experiments.data.core.memory import memory_for_data
+from experiments.data.core.picture_options import is_open_range
 from experiments.data.core.picture_rows import PictureRows
 from experiments.data.core.pixels import check_shape, check_size
 from experiments.data.core.value_surveys import (
     find_units,
+    remark_on_constants,
     remark_on_view,
     remarks_on_values,
 )
@@ -151,11 +153,13 @@ class ArraySource(Source, ABC):
         pictures = self._found.pictures
         if pictures.type == "uint8":
             return None
-        return find_units(
-            self.location, pictures, self.options.range, pictures.type, lambda: pictures.values.shape[3]
-        )
+        channels = pictures.values.shape[3]
+        if self.split is not None and is_open_range(self.options.range):
+            training, _ = self.split(len(pictures), "")
+            pictures = pictures.at(training.tolist())
+        return find_units(self.location, pictures, self.options.range, pictures.type, lambda: channels)
 
-    def found_options(self) -> Any:
+    def found_options(self, paired: bool | None = None) -> Any:
         found = self.options if self._units is None else replace(self.options, range=self._units.range)
         return replace(found, depth=self._found.pictures.type)
 
@@ -172,9 +176,18 @@ class ArraySource(Source, ABC):
         if self._units is not None:
             data.remarks += remarks_on_values(self._found.pictures, self._units)
             data.remarks += remark_on_view(data.sample_shape[0])
-        elif self.options.range:
-            data.remarks += ("has 8 bits, as --set data.depth=uint8 asks, so data.range changes nothing",)
+        else:
+            data.remarks += self._remark_on_constants(data.sample_shape[0])
+            data.remarks += (IDLE_RANGE,) if self.options.range else ()
         return data
+
+    def _remark_on_constants(self, channels: int) -> tuple[str, ...]:
+        """Makes a remark on channels that are constant in pictures of 8 bits, at their own size."""
+        pictures = self._found.pictures
+        native = ArrayDataSet(pictures, pictures.values.shape[1:3], channels, "crop")
+        return remark_on_constants(
+            len(native), lambda index: native.fetch(torch.tensor([index]))[0].permute(1, 2, 0).numpy()
+        )
 
     def open_held_out(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         found = self.read_held_out()

@@ -6,7 +6,7 @@ can be a function of (seed, epoch) and any step is reached without replaying.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -25,6 +25,8 @@ Kind = Literal["images", "points"]
 # files differ in size; "pad" keeps the whole image, in a border that is black, with alpha
 # transparent; "error" refuses any other size than the one asked for.
 Fit = Literal["auto", "crop", "pad", "stretch", "error"]
+# Splits a count of samples, with a word that draws another split, into indices: for training, and held out.
+Split = Callable[[int, str], tuple[Tensor, Tensor]]
 
 
 class DataSet(ABC):
@@ -245,6 +247,8 @@ class Source(ABC):
             made of that one's and would share them.
         options_type: dataclass of its options; None for a source without.
         options: an instance of that type, set before anything is asked of the source.
+        split: splits the samples where a share is held out (`--holdout`): options that are left to the data
+            are found among those for training. None: all are for training.
     """
 
     kind: ClassVar[Kind]
@@ -252,6 +256,7 @@ class Source(ABC):
     takes_spec: ClassVar[bool] = False
     holds_out_within: ClassVar[bool] = False
     options_type: ClassVar[type | None] = None
+    split: Split | None = None
 
     def __init__(self, argument: str = "", access: DataAccess = USUAL) -> None:
         self.argument = argument
@@ -280,8 +285,14 @@ class Source(ABC):
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> DataSet:
         """Opens the data at `size` (height, width) with `channels`; both are None for points."""
 
-    def found_options(self) -> Any:
-        """The options, with what was found in the data in the place of "auto". Raises ValueError."""
+    def found_options(self, paired: bool | None = None) -> Any:
+        """The options, with what was found in the data in the place of "auto".
+
+        Args:
+            paired: of two domains, whether they are opened in pairs; None for data opened as one set.
+
+        Raises ValueError where it cannot be found.
+        """
         return self.options
 
     def found_option_remarks(self) -> Mapping[str, str]:

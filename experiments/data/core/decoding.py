@@ -163,6 +163,12 @@ class Extremes(NamedTuple):
     is_scalable: bool
 
 
+def can_be_scaled(store: Store, name: str) -> bool:
+    """Whether an image has 16 bits that can be scaled, by its header. Raises UnreadableError."""
+    with name_file_in_errors(store, name), opened(store, name) as (_, image):
+        return sixteen_bits.can_be_scaled(image)
+
+
 def read_extremes(store: Store, name: str) -> Extremes | None:
     """Reads the extremes of an image of 16 bits; None for another, and for a large one in colour.
 

@@ -145,6 +145,7 @@ class HoldoutSource(Source):
     def __init__(self, whole: Source, share: float, seed: int) -> None:
         self.whole, self.share, self.seed = whole, share, seed
         self.argument, self.access = whole.argument, whole.access
+        whole.split = self._split
         # Declared for classes of sources; of this one they are those of the source within.
         for name in ("kind", "is_embedded", "takes_spec", "options_type", "options"):
             setattr(self, name, getattr(whole, name))
@@ -158,8 +159,8 @@ class HoldoutSource(Source):
     def attribute_groups(self) -> Sequence[AttributeGroup]:
         return self.whole.attribute_groups()
 
-    def found_options(self) -> Any:
-        return self.whole.found_options()
+    def found_options(self, paired: bool | None = None) -> Any:
+        return self.whole.found_options(paired)
 
     def found_option_remarks(self) -> Mapping[str, str]:
         return self.whole.found_option_remarks()

@@ -34,19 +34,20 @@ from experiments.data.core.picture_options import (
     check_range,
     is_by_channel,
     is_found_in_data,
+    is_open_range,
     range_words,
     read_range,
 )
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
     Survey,
-    find_range,
     native_of,
     remark_on_cut,
     remark_on_kinds,
-    remark_on_range,
     survey_headers,
 )
+from experiments.data.core.surveys_of_bits import find_range, remarks_on_bits
+from experiments.data.core.training_part import keep_readable, training_part
 from experiments.data.core.value_surveys import (
     FilePictures,
     find_units,
@@ -58,6 +59,8 @@ from losses.core.options import option
 
 S = TypeVar("S", bound=Store)
 log = logging.getLogger("gans")
+
+IDLE_RANGE = "has 8 bits, as --set data.depth=uint8 asks, so data.range changes nothing"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class StoredImageSource(Source, ABC):
 
     kind: ClassVar[Kind] = "images"
     options_type: ClassVar[type] = ImageFileOptions
+    _is_scaled = False
 
     @property
     @abstractmethod
@@ -143,18 +147,27 @@ class StoredImageSource(Source, ABC):
         self.store.holds_arrays, self.store.array_type = decide_type(kind, asked, bool(self.options.range))
         return self.store
 
-    @cached_property
-    def scaled_store(self) -> Store:
-        """The store of the files, with the range of values found where the options leave it to the images."""
-        store, asked, names = self.typed_store, self.options.range, self.arrangement.names
+    def scaled_store(self, paired: bool | None = None) -> Store:
+        """The store of the files, with the range of values found where the options leave it to the images.
+
+        It is found once, in the images for training alone.
+
+        Args:
+            paired: as that of `found_options`.
+        """
+        if not self._is_scaled:
+            self._scale(paired)
+            self._is_scaled = True
+        return self.store
+
+    def _scale(self, paired: bool | None) -> None:
+        store, asked = self.typed_store, self.options.range
         is_open = is_found_in_data(asked)
         if store.array_type != "uint8":
+            names = self.training_names(paired) if is_open_range(asked) else self.arrangement.names
+            pictures = FilePictures(store, names)
             store.units = find_units(
-                self.location,
-                FilePictures(store, names),
-                asked,
-                store.array_type,
-                lambda: self.native().channels,
+                self.location, pictures, asked, store.array_type, lambda: self.native().channels
             )
         elif is_by_channel(asked):
             raise ValueError(
@@ -162,12 +175,11 @@ class StoredImageSource(Source, ABC):
                 "one for all; --set data.depth=float32 takes images of 8 bits as numbers"
             )
         elif is_open and not store.holds_arrays:
-            self._scale_to_8_bits(asked)
-        return store
+            self._scale_to_8_bits(asked, self.training_names(paired))
 
-    def _scale_to_8_bits(self, asked: ValueRange | str) -> None:
+    def _scale_to_8_bits(self, asked: ValueRange | str, names: Sequence[str]) -> None:
         """Finds the range of images of 16 bits that are brought to 8."""
-        names, store = self.arrangement.names, self.store
+        store = self.store
         extremes = find_range(store, names)
         if extremes is not None and asked != AUTO:
             low, high = find_values_range(FilePictures(store, names), asked)
@@ -181,6 +193,18 @@ class StoredImageSource(Source, ABC):
             why = "of the training images"
         log.info(f"{self.location}: data.range={words} is {low},{high}, {why}")
 
+    def training_names(self, paired: bool | None) -> Sequence[str]:
+        """The images for training, without a share that is held out from these.
+
+        Args:
+            paired: as that of `found_options`.
+        """
+        del paired
+        names = self.arrangement.names
+        if self.split is None:
+            return names
+        return training_part(keep_readable(self.typed_store, names, self.access), self.split)
+
     @cached_property
     def _first_kind(self) -> ArrayKind:
         """The content of the first file that can be read."""
@@ -192,13 +216,13 @@ class StoredImageSource(Source, ABC):
                     raise
         return ArrayKind("uint8", is_array=False)
 
-    def found_options(self) -> Any:
-        store = self.scaled_store
+    def found_options(self, paired: bool | None = None) -> Any:
+        store = self.scaled_store(paired)
         value_range = store.value_range if store.units is None else store.units.range
         return replace(self.options, range=value_range, depth=store.array_type)
 
     def found_option_remarks(self) -> Mapping[str, str]:
-        is_unstated = self.options.range == UNSTATED and self.scaled_store.units is None
+        is_unstated = self.options.range == UNSTATED and self.scaled_store().units is None
         return {"range": "of images of 16 bits, if any"} if is_unstated else {}
 
     def native(self) -> Native:
@@ -222,7 +246,7 @@ class StoredImageSource(Source, ABC):
         channels = channels or self.native().channels
         known = self.attributes
         data = open_images(
-            self.scaled_store, found.names, size, channels, fit, self.access, labels, classes, known
+            self.scaled_store(), found.names, size, channels, fit, self.access, labels, classes, known
         )
         add_remarks(data, (*found.remarks, *self.store.remarks, *self.remarks_on_others))
         self.remark_on(data, found.names, fit)
@@ -238,9 +262,9 @@ class StoredImageSource(Source, ABC):
         labels, classes = self.classes_of(found)
         known = self._classes[1]
         if labels is None or not set(classes) <= set(known):
-            return open_images(self.scaled_store, names, size, channels, fit, self.access)
+            return open_images(self.scaled_store(), names, size, channels, fit, self.access)
         labels = torch.tensor([known.index(name) for name in classes])[labels]
-        return open_images(self.scaled_store, names, size, channels, fit, self.access, labels, known)
+        return open_images(self.scaled_store(), names, size, channels, fit, self.access, labels, known)
 
     def remark_on(
         self,
@@ -265,11 +289,13 @@ class StoredImageSource(Source, ABC):
             survey = survey.halved()
         data.native_sizes = survey.sizes
         channels, height, width = data.sample_shape
-        store, remarks = self.scaled_store, remark_on_cut(survey, (height, width), fit)
+        store, remarks = self.scaled_store(), remark_on_cut(survey, (height, width), fit)
         if store.holds_arrays:
             remarks += remarks_on_values(FilePictures(store, names), store.units) + remark_on_view(channels)
+            if store.units is None and self.options.range:
+                remarks += (IDLE_RANGE,)
         else:
-            remarks = remark_on_kinds(survey, channels) + remarks + remark_on_range(store, names)
+            remarks = remark_on_kinds(survey, channels) + remarks + remarks_on_bits(store, names, channels)
         add_remarks(data, [message_prefix + remark for remark in remarks])
         return survey
 

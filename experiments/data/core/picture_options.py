@@ -68,6 +68,11 @@ def is_found_in_data(value: object) -> bool:
     return value == AUTO
 
 
+def is_open_range(value: ValueRange | str) -> bool:
+    """Whether a range of arrays is left to the data: by words, or by nothing, which means the extremes."""
+    return not value or is_found_in_data(value)
+
+
 def is_by_channel(value: ValueRange | str) -> bool:
     """Whether a range is one for each channel."""
     return isinstance(value, tuple) and len(value) > 0 and (len(value) > 2 or value[-1] == EACH)

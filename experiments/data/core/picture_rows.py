@@ -52,6 +52,10 @@ class PictureRows(PictureValues):
             )
         return values
 
+    def at(self, indices: Sequence[int]) -> "PictureRows":
+        """Some of these pictures."""
+        return replace(self, kept=[self._row(index) for index in indices])
+
     def check(self) -> None:
         """Reads all pictures that may have values that are not finite. Raises ValueError for the first."""
         if self.values.dtype.kind == "f":

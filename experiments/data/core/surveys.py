@@ -4,18 +4,14 @@ import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import NamedTuple
 
 from experiments.data.core.array_files import first_header, read_header
 from experiments.data.core.dataset import Fit, Native
-from experiments.data.core.decoding import Extremes, Header, Store, UnreadableError, read_extremes
-from experiments.data.core.sixteen_bits import WHOLE_RANGE
+from experiments.data.core.decoding import Header, Store, UnreadableError
 
 MOST_FILES = 2000  # of a survey, evenly spread: a larger set is not read twice
-HALF_RANGE = 2**15  # values below it leave the upper half of 16 bits empty
 KINDS = {1: "grey", 3: "in colour", 4: "with transparency"}
-FEW_FILES = 16  # whose pixels are looked at
 MULTIPLE = 4  # of the sides that a remark proposes: most networks halve an image at least twice
 
 
@@ -96,52 +92,6 @@ def remark_on_kinds(survey: Survey, channels: int) -> tuple[str, ...]:
     taken = {1: "grey", 3: "RGB", 4: "RGBA"}[channels]
     white = ", transparency laid on white" if 4 in survey.kinds and channels < 4 else ""
     return (f"mixes images of several kinds ({mix}): all are taken as {taken}{white}; --channels N chooses",)
-
-
-def find_range(store: Store, names: Sequence[str]) -> tuple[int, int] | None:
-    """Finds the smallest and the largest value of all images of 16 bits; None where they do not differ.
-
-    Images that cannot be read or scaled do not count.
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(lambda name: _extremes_of(store, name), names))
-    extremes = [each for each in found if each is not None and each.is_scalable]
-    low = min((each.low for each in extremes), default=0)
-    high = max((each.high for each in extremes), default=0)
-    return (max(low, 0), min(high, WHOLE_RANGE[1])) if low < high else None
-
-
-def _extremes_of(store: Store, name: str) -> Extremes | None:
-    """Extremes of an image of 16 bits; None for another, and for one that cannot be read."""
-    with suppress(UnreadableError):
-        return read_extremes(store, name)
-    return None
-
-
-def remark_on_range(store: Store, names: Sequence[str]) -> tuple[str, ...]:
-    """Makes a remark on 16-bit images that use little of their range, and so show little; else none."""
-    found = [_extremes_of(store, name) for name in names[:: -(-len(names) // FEW_FILES)]]
-    extremes = [each for each in found if each is not None]
-    if store.value_range != WHOLE_RANGE:
-        return (
-            ()
-            if any(each.is_scalable for each in extremes)
-            else ("has no images of 16 bits that can be scaled, so data.range changes nothing",)
-        )
-    if not extremes:
-        return ()
-    low, high = min(each.low for each in extremes), max(each.high for each in extremes)
-    is_dark = high < HALF_RANGE
-    if low == high or not (is_dark or high - low < WHOLE_RANGE[1] // 4):
-        return ()
-    asked = (0, 2 ** high.bit_length() - 1) if is_dark else (low, high)
-    remedy = f"--set data.range={asked[0]},{asked[1]} scales them, --set data.range=auto by their extremes"
-    if not all(each.is_scalable for each in extremes):
-        remedy = "those in colour cannot be scaled here: save them as PNG"
-    return (
-        f"images of 16 bits have values from {low:,} to {high:,} only, of 0 to {WHOLE_RANGE[1]:,}, and look "
-        f"{'dark' if is_dark else 'flat'}; {remedy}",
-    )
 
 
 def remark_on_cut(survey: Survey, size: tuple[int, int], fit: Fit) -> tuple[str, ...]:

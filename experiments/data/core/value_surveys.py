@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.core.units import PixelUnits
+from experiments.core.word_lists import first_few
 from experiments.data.core.array_files import read_values
 from experiments.data.core.decoding import Store, UnreadableError
 from experiments.data.core.picture_options import (
@@ -19,7 +20,7 @@ from experiments.data.core.picture_options import (
     ValueRange,
     check_range,
     is_by_channel,
-    is_found_in_data,
+    is_open_range,
     percentile_of,
     range_words,
 )
@@ -27,6 +28,8 @@ from experiments.data.core.picture_options import (
 MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of pictures that are evenly spread
 FEW_PICTURES = 64  # whose values are looked at for what a range clips
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
+NAMED = 5  # channels that a remark names
+Planes = NDArray[np.uint8]  # (H, W, C)
 log = logging.getLogger("gans")
 
 
@@ -78,7 +81,7 @@ def find_units(
 
     Raises ValueError for an empty range, one of other channels, and where `find_values_range` does.
     """
-    if isinstance(asked, tuple) and asked and not is_found_in_data(asked):
+    if isinstance(asked, tuple) and not is_open_range(asked):
         return PixelUnits.from_range(_check_channels(check_range(asked), count_channels), array_type)
     found = find_values_range(pictures, asked)
     asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
@@ -164,35 +167,82 @@ def remarks_on_values(pictures: PictureValues, units: PixelUnits | None) -> tupl
     ]
     if not found or len({len(each.low) for each in found}) > 1:  # which opening the set refuses
         return ()
-    remarks = _remarks_on_clipping(found, units) if units else []
+    remarks: tuple[str, ...] = ()
+    if units:
+        clipped = np.mean([survey.clipped for survey in found], axis=0)
+        clipped = clipped if by_channel else clipped.mean(keepdims=True)
+        remarks = remarks_on_clipping(clipped.tolist(), len(found), units.range)
     low, high = np.min([each.low for each in found], axis=0), np.max([each.high for each in found], axis=0)
-    for channel in (low == high).nonzero()[0]:
-        remarks.append(
-            f"channel {channel + 1} of {len(low)} is constant ({low[channel]:g}) in all {len(found)} images "
-            "looked at: there is nothing to learn in it; leave it out of the files"
+    return remarks + _describe_constants(low, high, len(found), "leave {} out of the files")
+
+
+def remark_on_constants(count: int, read: Callable[[int], Planes | None]) -> tuple[str, ...]:
+    """Makes a remark on channels of images of 8 bits that are constant in those looked at; else none.
+
+    Mostly the first image tells that there are none.
+
+    Args:
+        count: of the images, of which a few are looked at, evenly spread.
+        read: reads an image as uint8 `(H, W, C)`, C 1, 3 or 4; None for one that cannot be read.
+    """
+    low, high, looked_at = np.array([255]), np.array([0]), 0
+    for index in range(0, count, -(-count // FEW_PICTURES)):
+        if (pixels := read(index)) is not None:
+            low = np.minimum(low, pixels.min(axis=(0, 1)))
+            high = np.maximum(high, pixels.max(axis=(0, 1)))
+            looked_at += 1
+            if (low < high).all():
+                return ()
+    is_constant = low == high
+    is_opaque = len(low) == 4 and is_constant[3] and not is_constant[:3].any()
+    way_out = "--channels 3 leaves {} out" if is_opaque else "--channels 1 takes all in grey"
+    return _describe_constants(low, high, looked_at, way_out)
+
+
+def _describe_constants(low: NDArray[Any], high: NDArray[Any], count: int, way_out: str) -> tuple[str, ...]:
+    """Makes a remark on channels whose extremes `(C,)` in `count` images are equal; else none.
+
+    Args:
+        way_out: advice, where other channels are left.
+    """
+    constant = (low == high).nonzero()[0].tolist()
+    values = first_few([f"{low[channel]:g}" for channel in constant], NAMED)
+    if not constant or count < 2:  # one image tells nothing of a set
+        return ()
+    if len(constant) == len(low):
+        return (
+            f"every pixel of the {count} images looked at is the same ({values}): there is nothing to learn "
+            "in them; look into the files, or take others",
         )
-    return tuple(remarks)
+    named, one = first_few([channel + 1 for channel in constant], NAMED), len(constant) == 1
+    whose, pronoun = (f"channel {named}", "it") if one else (f"channels {named}", "them")
+    return (
+        f"{whose} of {len(low)} {'is' if one else 'are'} constant ({values}) in all {count} images looked "
+        f"at: there is nothing to learn in {pronoun}; {way_out.format(pronoun)}",
+    )
 
 
-def _remarks_on_clipping(found: Sequence[ChannelSurvey], units: PixelUnits) -> list[str]:
-    """Makes a remark where a range clips more than a few of the values, or of those of its channel."""
-    ends = units.range
+def remarks_on_clipping(clipped: Sequence[float], count: int, ends: Sequence[float]) -> tuple[str, ...]:
+    """Makes a remark where a range clips more than a few of the values, or of those of its channel.
+
+    Args:
+        clipped: shares of the values outside, for each range.
+        count: of the images looked at.
+        ends: (low, high), or those of each channel, one after the other.
+    """
     way_out = "--set data.range=p0.5,p99.5 clips 1 %, --set data.range=auto none"
     if len(ends) > 2:
         way_out = "--set data.range=p0.5,p99.5,each clips 1 %, --set data.range=auto,each none"
-    clipped = np.mean([survey.clipped for survey in found], axis=0)
-    if len(ends) == 2:
-        clipped = clipped.mean(keepdims=True)
     remarks = []
     for channel, share in enumerate(clipped):
         if share > MOST_CLIPPED:
             low, high = ends[2 * channel : 2 * channel + 2]
             whose = f" of channel {channel + 1}" if len(ends) > 2 else ""
             remarks.append(
-                f"data.range {low:g},{high:g} clips {share:.1%} of the values{whose} (of {len(found)} images "
+                f"data.range {low:g},{high:g} clips {share:.1%} of the values{whose} (of {count} images "
                 f"looked at); {way_out}"
             )
-    return remarks
+    return tuple(remarks)
 
 
 def remark_on_view(channels: int) -> tuple[str, ...]:

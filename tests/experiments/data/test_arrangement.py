@@ -13,6 +13,7 @@ from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.wds import Wds
 from experiments.data.zip import Zip
+from tests.experiments.data.helpers import noise
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 STORES = pytest.mark.parametrize("store", ["folder", "zip"])
@@ -239,7 +240,7 @@ def test_a_linked_class_is_counted_once_under_its_own_name(tmp_path: Path) -> No
 
 def test_backslashes_of_a_zip_are_slashes(tmp_path: Path) -> None:
     image = tmp_path / "image.png"
-    Image.new("RGB", (8, 8)).save(image)
+    noise(0).save(image)
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
         for name in ("set\\cat\\1.png", "./set/dog/2.png", "set\\.hidden\\3.png"):
             packed.writestr(name, image.read_bytes())

@@ -27,7 +27,9 @@ def source_of(
     with zipfile.ZipFile(root / "set.zip", "w") as packed:
         for number, mode in enumerate(modes):
             file = root / f"set/{number}.png"
-            Image.new(mode, size, COLOURS[mode]).save(file)  # type: ignore[arg-type]
+            image = Image.new(mode, size, COLOURS[mode])  # type: ignore[arg-type]
+            image.paste(255 if mode == "L" else (99,) * len(mode), (0, size[1] - 1, 1, size[1]))
+            image.save(file)
             packed.write(file, file.name)
     return Folder(str(root / "set")) if store == "folder" else Zip(str(root / "set.zip"))
 

@@ -238,8 +238,8 @@ def test_auto_is_refused_by_options_that_have_no_such_value(tmp_path: Path, key:
         resolve({"arch": "mlp", "data": f"folder:{tmp_path}", "image_size": (4, 4), key: "auto"})
 
 
-@pytest.mark.parametrize("values", [(0, 1, 2, 65535), (0, 40000, 100, 30), (0, 0, 0, 0)])
-def test_a_wide_range_and_flat_images_are_not_remarked_on(tmp_path: Path, values: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("values", [(0, 1, 2, 65535), (0, 40000, 100, 30)])
+def test_a_wide_range_is_not_remarked_on(tmp_path: Path, values: tuple[int, ...]) -> None:
     write(tmp_path, *values)
     assert opened(tmp_path).remarks == ()
 
