@@ -7,6 +7,7 @@ import click
 
 from experiments.commands.completion import files_or
 from experiments.commands.options import debug_option, force_option, json_option
+from experiments.core.console import output_width
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -71,7 +72,7 @@ def compare(
     if as_csv:
         click.echo(to_csv(found), nl=False)
         return
-    for line in [json.dumps(to_json(found))] if as_json else format_comparison(found):
+    for line in [json.dumps(to_json(found))] if as_json else format_comparison(found, output_width()):
         click.echo(line)
 
 
