@@ -35,7 +35,7 @@ def render_page(template: str, values: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(colours=COLOURS, dash_of=dash_of)
-    environment.filters |= {"short": short_number, "breakable": breakable, "breakable_label": breakable_label}
+    environment.filters.update(short=short_number, breakable=breakable, breakable_label=breakable_label)
     own = {"script": Markup(script), "style": Markup(style), "script_hash": digest}
     return environment.get_template(template).render({**values, **own})
 
