@@ -8,6 +8,7 @@ import click
 from experiments.commands.completion import complete_words
 from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core import registry
+from experiments.core.console import output_width, wrap_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 
@@ -47,7 +48,8 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
         click.echo(json.dumps({what: found}))
         return
     for each in found:
-        click.echo("\n".join(_lines(each)))
+        for line in _lines(each):
+            click.echo(line)
 
 
 def _list_kinds(plurals: list[str], as_json: bool) -> None:
@@ -64,7 +66,8 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
     for plural, entries in found.items():
         click.echo(click.style(plural, bold=True))
         for name, line in entries.items():
-            click.echo(f"  {name:<26} {line}")
+            for part in wrap_line(f"  {name:<26} {line}", output_width(), indent=29):
+                click.echo(part)
 
 
 def describe_plugin(kind: str, name: str) -> JsonObject:
@@ -102,18 +105,21 @@ BOUNDS = {
 
 
 def _lines(found: JsonObject) -> list[str]:
-    """Lines that describe a plug-in."""
-    lines = [f"{click.style(found['name'], bold=True)} ({found['kind']})  {found['summary']}"]
-    lines += [f"  paper: {found['paper']}"] * bool(found["paper"])
-    lines += [f"  --preset {preset:<17} {line}" for preset, line in found.get("presets", {}).items()]
+    """Lines that describe a plug-in, for the width of the terminal."""
+    width = output_width()
+    first, *lines = wrap_line(f"{found['name']} ({found['kind']})  {found['summary']}", width, indent=2)
+    lines = [click.style(found["name"], bold=True) + first.removeprefix(found["name"]), *lines]
+    lines += wrap_line(f"  paper: {found['paper']}", width, indent=4) if found["paper"] else []
+    for preset, line in found.get("presets", {}).items():
+        lines += wrap_line(f"  --preset {preset:<17} {line}", width, indent=29)
     if not found["options"]:
         return [*lines, "  no options of its own"]
     for option in found["options"]:
         limits = [f"{word} {_text(option[key])}" for key, word in BOUNDS.items() if key in option]
         limits += ["may move by --schedule"] * option["schedulable"]
         default = f"default: {_text(option['default'])}"
-        lines.append(f"  --set {option['key']}=…  ({'; '.join([default, *limits])})")
-        lines.append(f"      {option['help']}")
+        lines += wrap_line(f"  --set {option['key']}=…  ({'; '.join([default, *limits])})", width, indent=8)
+        lines += wrap_line(f"      {option['help']}", width, indent=6)
     return lines
 
 

@@ -24,6 +24,7 @@ from experiments.commands.sweep_options import (
     read_sweep,
     search_options,
 )
+from experiments.core.console import output_width
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 
@@ -243,7 +244,7 @@ def print_comparison(
     if context.evaluation.count and len(failed) < len(folders):
         try:
             found = compare([context.record(sweep_run) for sweep_run in ended], metric)
-            lines, result["comparison"] = format_comparison(found), to_json(found)
+            lines, result["comparison"] = format_comparison(found, output_width()), to_json(found)
         except UsageError as error:  # the runs are there all the same
             log.info(f"not compared: {error}")
     for line in [json.dumps(result)] if as_json else [*lines, str(out)]:

@@ -4,7 +4,11 @@ Remarks are log records of the logger `gans`; results that a program reads go to
 """
 
 import logging
+import os
 import re
+import shutil
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +126,33 @@ def log_lines() -> Iterator[logging.Logger]:
     finally:
         log.handlers, log.propagate = before[0], before[2]
         log.setLevel(before[1])
+
+
+def output_width() -> int | None:
+    """Columns of the terminal that stdout is, or that COLUMNS names; None where lines have no limit."""
+    is_limited = os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if is_limited else None
+
+
+def wrap_line(line: str, width: int | None, indent: int = 0) -> list[str]:
+    """Breaks a line at blanks into lines of `width` characters at most, unless a word is longer.
+
+    Args:
+        width: None for no limit.
+        indent: blanks before the second line and further ones; those before the first are kept.
+    """
+    if width is None or len(line) <= width:
+        return [line]
+    own = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line.lstrip(),
+        max(width, indent + 20),
+        initial_indent=own,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [line]
 
 
 def one_line(text: str) -> str:

@@ -52,6 +52,6 @@ def rank_key(scores: Sequence[Score], higher_is_better: bool) -> tuple[float, ..
     of_all, of_ended = (
         rank_value(median_score(own, higher_is_better), higher_is_better) for own in (scores, ended)
     )
-    # Divided first, as a sum might be too large for a float; fsum does not depend on the order of the runs.
-    mean = math.fsum(score / len(ended) for score in ended) if ended else None
-    return of_all, len(ended) / max(1, len(scores)), of_ended, rank_value(mean, higher_is_better)
+    # Half of the mean: a sum might be too large for a float. fsum does not depend on the order of the runs.
+    half = math.fsum(score / 2 / len(ended) for score in ended) if ended else None
+    return of_all, len(ended) / max(1, len(scores)), of_ended, rank_value(half, higher_is_better)

@@ -24,6 +24,8 @@ from experiments.analysis.page.pictures import EmbeddedPicture, Timeline, real_i
 from experiments.runs.score_lines import is_number
 from experiments.runs.scores import NUMBER
 
+MOST_SETTINGS = 2  # that have columns of their own in the ranking
+
 
 @dataclass(frozen=True)
 class ReportGroup:
@@ -125,10 +127,13 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
     """Row of the table: its rank, cells by name with their sort keys, and the kind of its verdict."""
     count = len(row.group.settings)
     cells = row_cells(row, has_failures=True)
-    _, seeds, median, mean, interval, p, detectable, verdict = cells[count:]
+    verdict, _, seeds, median, mean, interval, p, detectable = cells[count:]
     kind = "good" if row.verdict == BEST else "fair" if row.verdict in (NO_DIFFERENCE, TIED) else ""
     if row.median is None or row.verdict.startswith("worse"):
         kind = "bad"
+    settings = list(zip(comparison.by, cells[:count], strict=True))
+    if count > MOST_SETTINGS:
+        settings = [("settings", group_name(row.group))]
     worst = -float_info.max if comparison.chosen.higher_is_better else float_info.max
 
     def key(value: float | None, unknown: float) -> float:
@@ -137,7 +142,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
     return {
         "rank": row.rank,
         "group": number,
-        "settings": list(zip(comparison.by, cells[:count], strict=True)) or [("runs", "all")],
+        "settings": settings or [("runs", "all")],
         "verdict": verdict,
         "kind": kind,
         "failed": f"{row.failed_count} of {row.count}",

@@ -31,18 +31,16 @@ from experiments.analysis.comparison.significance import (
     testable_pairs,
     welch_t_test,
 )
-from experiments.core.console import one_line
+from experiments.analysis.comparison.table_layout import list_lines, ranking_lines, value_lines
+from experiments.core.console import one_line, wrap_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.ranking import median_score, rank, rank_key
 from experiments.core.settings import FIELDS
-from experiments.core.value_format import cut_apart
 from experiments.core.value_format import format_value as as_flag
 
 # Keys of JSON, which are a format, for attributes of other names.
 JSON_KEYS = {"failed_count": "not_ended", "failed_share": "not_ended_share", "failed_runs": "not_ended"}
-
-LONGEST_VALUE = 24  # characters of a setting in the table of a terminal
 
 
 def compare(
@@ -204,33 +202,31 @@ def _verdict(p: float | None, difference: float | None, seeds: int) -> str:
     return f"worse by {difference:.4g}" if difference > 0 else f"mean better by {-difference:.4g}"
 
 
-def format_comparison(comparison: Comparison) -> list[str]:
-    """Formats a comparison as lines for a terminal."""
+def format_comparison(comparison: Comparison, width: int | None = None) -> list[str]:
+    """Formats a comparison as lines for a terminal of `width` columns; None for no limit."""
     chosen = comparison.chosen
     which = "higher is better" if chosen.higher_is_better else "lower is better"
     at = f", at {comparison.kimg_words} kimg" if comparison.kimg_words else ""
     # Points need no extractor, and none of what belongs to one.
     has = {key: value for key, value in chosen.provenance.items() if value not in (None, "none")}
-    made = ", ".join(f"{key} {format_value(value)}" for key, value in has.items())
-    lines = [f"{chosen.metric} ({which}){at}", *([made] if made else []), ""]
+    lines = wrap_line(f"{chosen.metric} ({which}){at}", width)
+    lines += list_lines("", has, map(format_value, has.values()), width) if has else []
     cells = [row_cells(row, comparison.has_failures) for row in comparison.rows]
-    columns = list(zip(*cells, strict=True))
-    settings = [cut_apart(column, LONGEST_VALUE) for column in columns[: len(comparison.by)]]
-    lines += _aligned([columns_of(comparison), *zip(*settings, *columns[len(settings) :], strict=True)])
-    lines += ["", *notes_of(comparison)]
+    lines += ["", *ranking_lines(columns_of(comparison), cells, len(comparison.by), width), ""]
+    lines += [line for note in notes_of(comparison) for line in wrap_line(note, width, indent=2)]
     if comparison.differing:
-        lines += ["", "settings that differ", *_aligned(differing_cells(comparison))]
+        lines += ["", "settings that differ", *value_lines(differing_cells(comparison), width)]
     return lines
 
 
 def columns_of(comparison: Comparison) -> list[str]:
-    """Names of the columns of the table: the settings, how many runs failed if any, and the numbers."""
+    """Names of the columns: the settings, the verdict, how many runs failed if any, and the numbers."""
     ends = (
         ["did not end", "seeds", "median", "mean of ended"]
         if comparison.has_failures
         else ["seeds", "median", "mean"]
     )
-    return [*comparison.by, *ends, "95 % interval", "p", "minimum detectable effect", "against the best"]
+    return [*comparison.by, "against the best", *ends, "95 % interval", "p", "minimum detectable effect"]
 
 
 def row_cells(row: GroupRow, has_failures: bool) -> tuple[str, ...]:
@@ -241,10 +237,10 @@ def row_cells(row: GroupRow, has_failures: bool) -> tuple[str, ...]:
     settings = (format_value(value) for value in row.group.settings.values())
     ends = (f"{row.failed_count} of {row.count}" if row.failed_count else "–",) if has_failures else ()
     median, mean = ("–" if number is None else f"{number:.4g}" for number in (row.median, row.mean))
-    return (*settings, *ends, str(row.count), median, mean, between, p, could, row.verdict)
+    return (*settings, row.verdict, *ends, str(row.count), median, mean, between, p, could)
 
 
-def differing_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+def differing_cells(comparison: Comparison) -> list[tuple[str, str]]:
     """Rows of the table of settings that differ: name and values."""
     return [(name, ", ".join(map(format_value, values))) for name, values in comparison.differing.items()]
 
@@ -254,12 +250,6 @@ def format_value(value: object) -> str:
     if isinstance(value, list | tuple):
         return "/".join(map(format_value, value)) or "–"
     return one_line(str(value) if isinstance(value, bool) else as_flag(value))
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table with aligned columns."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def to_json(comparison: Comparison) -> JsonObject:

@@ -272,7 +272,8 @@ def test_long_extractors_that_differ_look_different(refused, gans, make_run, tmp
     refused(2, ("classifier:my-own-clothes-data-0, classifier:my-own-clothes-data-1",), "compare", tmp_path)
     assert "extractor classifier:my-own-clothes-data-0," in gans("compare", tmp_path / "0").out
     assert gans("report --out", tmp_path / "r.html", tmp_path / "0").status == 0
-    assert "<td>classifier:my-own-clothes-data-0</td>" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text().replace("<wbr>", "")
+    assert "<td>classifier:my-own-clothes-data-0</td>" in page
 
 
 def test_words_that_cannot_be(refused, sweep):

@@ -57,9 +57,9 @@ def test_one_lucky_seed_is_not_the_best(gans, lucky):
 def test_the_share_that_did_not_end_comes_before_the_numbers(gans, lucky, tmp_path):
     lines = gans("compare", lucky).out.splitlines()
     head, best, other = (re.split(r"  +", line) for line in lines[3:6])
-    assert head[:5] == ["loss", "did not end", "seeds", "median", "mean of ended"]
-    assert best[:5] == ["hinge", "–", "3", "6", "6"] and other[:5] == ["bce", "2 of 3", "3", "–", "5"]
-    assert other[-1] == "2 of 3 did not end"
+    assert head[:6] == ["loss", "against the best", "did not end", "seeds", "median", "mean of ended"]
+    assert best[:6] == ["hinge", "best", "–", "3", "6", "6"]
+    assert other[:6] == ["bce", "2 of 3 did not end", "2 of 3", "3", "–", "5"]
     notes = "\n".join(lines[6:])
     assert "failed, diverged or collapsed" in notes, "what it is not to end"
     assert "worse than any number" in notes and "of those that ended" in notes and FAILED in notes
@@ -67,7 +67,7 @@ def test_the_share_that_did_not_end_comes_before_the_numbers(gans, lucky, tmp_pa
     assert gans("report", lucky, "--out", tmp_path / "report.html").status == 0
     table = (tmp_path / "report.html").read_text().partition("<h2>Ranking</h2>")[2].partition("<h2>")[0]
     shown = re.findall("<th>([^<]*)</th>", table)
-    assert [name for name in shown if name in head[1:5]] == head[1:5]
+    assert [name for name in shown if name in head[1:6]] == head[1:6]
     shares = re.findall('data-label="did not end" data-value="([^"]*)"><span>([^<]*)<', table)
     assert shares == [("0.0", "0 of 3"), ("0.6666666666666666", "2 of 3")]
     values = re.findall('data-value="([^"]*)"', table)
@@ -80,7 +80,8 @@ def test_where_all_ended_nothing_is_said_of_it(gans, make_run, tmp_path):
             make_run(f"{loss}-{seed}", {FD: score + seed}, loss=loss, seed=seed)
     text = gans("compare", tmp_path).out
     assert "did not end" not in text and "of those that ended" not in text
-    assert re.split(r"  +", text.splitlines()[3])[:4] == ["loss", "seeds", "median", "mean"]
+    heads = ["loss", "against the best", "seeds", "median", "mean"]
+    assert re.split(r"  +", text.splitlines()[3])[:5] == heads
 
 
 def test_a_line_for_every_run_with_the_reason(gans, lucky):

@@ -259,6 +259,47 @@ def test_on_a_telephone_rows_are_cards_and_nothing_is_cut(reported, open_page):
         assert region.locator("tbody th").first.bounding_box()["x"] == region.bounding_box()["x"]
 
 
+def test_groups_of_many_settings_fit_their_page(sweep, tmp_path, open_page):
+    by = ["loss", "lr_generator", "lr_critic", "n_critic", "penalty", "penalty_weight", "optimizer.betas"]
+    comparison = write_report_of(sweep, tmp_path / "report.html", by=by)
+    for width in (1280, 800, 400):
+        with open_page(tmp_path / "report.html", width) as tab:
+            assert fits(tab) == []
+            table = tab.locator("table").first
+            assert all(
+                f"n_critic {row.group.settings['n_critic']}" in table.inner_text() for row in comparison.rows
+            )
+
+
+BROKEN_WORDS = """cells => cells.flatMap((cell) => {
+    const [range, found] = [document.createRange(), []];
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    let [before, top] = [" ", null];
+    while (walker.nextNode()) {
+      [...walker.currentNode.data].forEach((sign, i) => {
+        range.setStart(walker.currentNode, i);
+        range.setEnd(walker.currentNode, i + 1);
+        const box = range.getClientRects()[0];
+        if (!box) return;
+        if (top !== null && box.top > top + 5 && !/[_.:=\\/\\s-]/.test(before)) found.push(cell.textContent);
+        [before, top] = [sign, box.top];
+      });
+    }
+    return found;
+  })"""
+
+
+@pytest.mark.parametrize("width", [400, 320])
+def test_names_of_settings_break_between_their_words(reported, open_page, width):
+    file, _ = reported
+    with open_page(file, width) as tab:
+        cells = tab.get_by_role("region", name="Settings that differ").locator("th")
+        assert "optimizer.betas" in cells.all_text_contents()
+        assert cells.evaluate_all(BROKEN_WORDS) == []
+        tall = [each for each in cells.all() if each.bounding_box()["height"] > 40]
+        assert tall, "else nothing is broken here"
+
+
 def test_what_is_folded_is_printed_and_sliders_are_not(reported, open_page):
     file, _ = reported
     with open_page(file) as tab:
