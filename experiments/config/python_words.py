@@ -49,8 +49,13 @@ def to_python(line: str, renamed: Mapping[str, str]) -> str:
             return f"{verb}{own}=False{value and ' '}{value}"
         if NUMBER.fullmatch(value):
             return f"{verb}{own}={value}"
-        if value.partition(":")[0] in words:
+        if value.partition(":")[0] in words and not _is_part(name):
             return f"{verb}{own}={value!r}"
         return f"{verb}{own}{'=…' if verb else ''}{value and ' '}{value}"
 
     return FLAG.sub(rewrite, KEY.sub("", line))
+
+
+def _is_part(name: str) -> bool:
+    """Whether a word after the flag of a setting is a part of its value, such as the key of a schedule."""
+    return name in FIELDS and "=" in FIELDS[name].metadata["metavar"]
