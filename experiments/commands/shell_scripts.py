@@ -19,7 +19,7 @@ BREAKS = ":="
 
 
 def _changed(script: str, *changes: tuple[str, str]) -> str:
-    """The script with changes; of one whose line another version of click has not, nothing is changed there."""
+    """The script with changes, but for those of lines that another version of click has not."""
     for before, after in changes:
         script = script.replace(before, after)
     return script
