@@ -1,22 +1,25 @@
 """Description of a path: a run, a sweep, a checkpoint, an exported network, or published weights."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from experiments.analysis.folder_description import describe_folder
 from experiments.config.files import MOST_CONFIG_BYTES
-from experiments.core.console import describe_seconds
+from experiments.core import registry
+from experiments.core.console import describe_kimg, describe_seconds
 from experiments.core.errors import UsageError
 from experiments.core.files import parse_json, read_regular_file
 from experiments.core.named_values import JsonObject
 from experiments.core.paths import require_path
-from experiments.core.settings import Settings, flag
+from experiments.core.settings import FIELDS, Settings, flag
 from experiments.core.value_format import format_value
 from experiments.runs.checkpoint import load_checkpoint, step_of
 from experiments.runs.export import open_export
-from experiments.runs.folder import RunFolder, run_folders
+from experiments.runs.folder import RunFolder
 from experiments.runs.published.files import read_published_file
 from experiments.runs.scores import EvaluationScores, format_scores, read_evaluation_scores
 from experiments.runs.weights import Role
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 GIVEN = ("flag", "config")  # beginnings of the sources of settings that somebody chose
 NAMED = ("arch", "loss", "data", "preset", "device", "seed")  # which the title says, or any run has
+OF_NETWORK = ("width", "z_dim", "critic_norm", "critic_dropout", "minibatch_statistic", "classes")
 PICTURES = ("samples", "plots", "audit")  # folders of a run
 
 
@@ -52,7 +56,7 @@ def describe_path(path: Path) -> Description:
     """Describes a run folder, a sweep's folder, or a file of weights. Raises UsageError for anything else."""
     if path.is_dir():
         folder = RunFolder(path)
-        return describe_run(folder) if folder.has_begun else _describe_sweep(path)
+        return describe_run(folder) if folder.has_begun else Description(*describe_folder(path))
     require_path(path, "a run folder or a file of weights")
     if path.suffix == ".pt" and RunFolder(path.absolute().parent.parent).exists:
         return _describe_checkpoint(path)
@@ -73,19 +77,37 @@ def describe_run(folder: RunFolder) -> Description:
     rows["state"] = [_progress(folder, lines)]
     rows["networks"] = [_networks(settings)]
     rows["settings"] = _chosen_settings(folder)
-    found: dict[int, EvaluationScores] = {}
-    for step, scores in read_evaluation_scores(folder):
-        found[step] = {**found.get(step, {}), **scores}
-    if found:
-        step = max(found)
-        rows["scores"] = [f"at step {step:,}", *format_scores(found[step])]
+    rows["scores"] = _scores(folder)
     best = folder.best.paths()
     if best:
         rows["best"] = [f"step {step_of(best[-1]):,}: {best[-1]}"]
     rows["checkpoints"] = [str(path) for path in folder.checkpoints().paths()]
     rows["pictures"] = [str(path) for name in PICTURES if (path := _newest_picture(folder.path / name))]
-    title = f"{folder.path}: {settings.arch} with {settings.loss} on {settings.data}, {settings.preset}"
+    title = f"{folder.path}: {_experiment(settings)}"
     return Description(title, {name: own for name, own in rows.items() if own}, folder)
+
+
+def _experiment(settings: Settings) -> str:
+    """The names of a run's parts, its preset and its seed."""
+    parts = f"{settings.arch} with {settings.loss} on {settings.data}"
+    return f"{parts}, {settings.preset}, seed {settings.seed}"
+
+
+def _scores(folder: RunFolder, at: int | None = None) -> list[str]:
+    """Scores of a run at its newest evaluation, or at a step; nothing where there are none."""
+    found: dict[int, EvaluationScores] = {}
+    for step, scores in read_evaluation_scores(folder):
+        found[step] = {**found.get(step, {}), **scores}
+    step = max(found, default=0) if at is None else at
+    return [f"at step {step:,}", *format_scores(found[step])] if step in found else []
+
+
+def is_evaluated(folder: RunFolder) -> bool:
+    """Whether the newest generator of a run has scores."""
+    steps = [step for step, _ in read_evaluation_scores(folder)]
+    trained = [line["step"] for line in folder.scores()]
+    newest = max([*map(step_of, folder.checkpoints().paths()), *trained], default=0)
+    return max(steps, default=-1) >= newest
 
 
 def _progress(folder: RunFolder, lines: Sequence[JsonObject]) -> str:
@@ -93,7 +115,7 @@ def _progress(folder: RunFolder, lines: Sequence[JsonObject]) -> str:
     saved = max(map(step_of, folder.checkpoints().paths()), default=0)
     if not lines:
         return f"{folder.state}, step {saved:,}" if saved else folder.state
-    scored, kimg = lines[-1]["step"], f"{lines[-1].get('kimg', 0.0):,.1f} kimg"
+    scored, kimg = lines[-1]["step"], describe_kimg(lines[-1].get("kimg", 0.0))
     words = f"{folder.state}, step {scored:,}, {kimg}"
     if saved > scored:  # an interrupted run saves a checkpoint, and no scores
         words = f"{folder.state}, step {saved:,}, scores to step {scored:,}, {kimg}"
@@ -150,34 +172,60 @@ def _newest_picture(folder: Path) -> Path | None:
     return max(pictures, key=lambda path: (path.stat().st_mtime, path.name), default=None)
 
 
-def _describe_sweep(path: Path) -> Description:
-    """Describes the folder of a sweep: how its runs ended. Raises UsageError where there is no run."""
-    runs = run_folders(path)
-    states: dict[str, list[str]] = {}
-    for run in runs:
-        states.setdefault(run.state.partition(":")[0], []).append(run.path.name)
-    rows = {f"{state} ({len(names)})": names for state, names in sorted(states.items())}
-    return Description(f"{path}: a folder with {len(runs)} run{'s' * (len(runs) != 1)}", rows)
-
-
 def _describe_checkpoint(path: Path) -> Description:
     """Describes a checkpoint of a run."""
     folder = RunFolder(path.absolute().parent.parent)
     settings, state = folder.settings(), load_checkpoint(path)
-    title = f"{path}: checkpoint of {settings.arch} with {settings.loss} on {settings.data}"
-    rows = {"step": [f"{state['step']:,}, {state['seen'] / 1000:,.1f} kimg"], "run": [str(folder.path)]}
-    return Description(title, rows)
+    title = f"{path}: checkpoint of {_experiment(settings)}"
+    rows = {
+        "step": [f"{state['step']:,}, {describe_kimg(state['seen'] / 1000)}"],
+        "run": [os.path.relpath(folder.path)],
+        "settings": _chosen_settings(folder),
+        "scores": _scores(folder, state["step"]),
+    }
+    rows["next"] = _next_of_file(path, settings, to_score=not rows["scores"])
+    return Description(title, {name: own for name, own in rows.items() if own})
 
 
 def _describe_export(path: Path, role: Role) -> Description:
     """Describes an exported network. Raises UsageError for a file that is none."""
     network, settings, step, kimg, _ = open_export(path, role)
+    folder = RunFolder(path.absolute().parent)
     rows = {"network": [f"{role} of {settings.arch}, {_count_parameters(network):,} parameters"]}
     if settings.image_size:
         rows["images"] = [_images(settings)]
     if step is not None and kimg is not None:
-        rows["trained"] = [f"step {step:,}, {kimg:,.1f} kimg"]
-    return Description(f"{path}: exported {role}", rows)
+        rows["trained"] = [f"step {step:,}, {describe_kimg(kimg)}"]
+    if folder.exists:
+        rows["run"], rows["settings"] = [os.path.relpath(folder.path)], _chosen_settings(folder)
+        rows["scores"] = _scores(folder, step) if step is not None and role == "generator" else []
+    else:
+        rows["settings"] = _settings_of_export(settings)
+    if role == "generator":
+        rows["next"] = _next_of_file(path, settings, to_score=folder.exists and not rows["scores"])
+    return Description(f"{path}: exported {role}", {name: own for name, own in rows.items() if own})
+
+
+def _settings_of_export(settings: Settings) -> list[str]:
+    """Settings of a network alone that differ from the table's defaults, and its options, as flags."""
+    return [
+        _as_flag(name, value)
+        for name, value in settings.to_dict().items()
+        if name.startswith("arch.") or (name in OF_NETWORK and value != FIELDS[name].default)
+    ]
+
+
+def _next_of_file(path: Path, settings: Settings, to_score: bool) -> list[str]:
+    """Commands that come next for the file of a generator.
+
+    Args:
+        to_score: whether it has no scores, and a run beside it says of which data it is.
+    """
+    word = quote(str(path))
+    makes = registry.load("architecture", settings.arch).task == "noise"
+    found = [f"gans sample {word}" if makes else f"gans translate {word} INPUT --out DIR"]
+    found += [f"gans evaluate {word}"] if to_score else []
+    return [*found, f"gans run --arch {settings.arch} --init-from {word} --data folder:DIR"]
 
 
 def _describe_published(path: Path) -> Description:

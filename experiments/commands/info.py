@@ -25,16 +25,20 @@ def info(path: Path, as_json: bool, debug: bool) -> None:
 
     \b
     gans info runs/mine
+    gans info runs/sweep-mine
     gans info generator.safetensors
 
-    Of a run: its state, the settings that were chosen, its newest scores, pictures, and what to type next.
+    Of a run: its state, the settings that were chosen, its newest scores, pictures, and what to type next. Of
+    a folder of runs: each in a line, with its kimg and newest score, and the settings that differ.
     """
-    from experiments.analysis.description import describe_path
+    from experiments.analysis.description import describe_path, is_evaluated
 
     description = describe_path(path)
     rows = dict(description.rows)
     if description.run is not None and description.run.exists:
         rows["next"] = next_steps(description.run)
+        if is_evaluated(description.run):
+            rows["next"] = [each for each in rows["next"] if not each.startswith("gans evaluate ")]
     if as_json:
         click.echo(json.dumps({"path": str(path), **description.to_json(), **rows}))
         return

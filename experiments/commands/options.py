@@ -292,7 +292,7 @@ def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decor
 
     def add(command: Command) -> Command:
         command = force_option("Overwrite files that exist.")(command)
-        more_of = {"required": True, "shell_complete": complete_file} | more
+        more_of: dict[str, Any] = {"required": True, "shell_complete": complete_file} | more
         return click.option("--out", metavar=metavar, help=help, **more_of)(command)
 
     return add

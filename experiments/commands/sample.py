@@ -116,7 +116,7 @@ def sample(
     \b
     gans sample runs/mine --out grid.png
     gans sample runs/mine -n 1000 --truncation 0.7 --out samples/
-    gans sample runs/mine --seed 5 -n 16 --out four.npy
+    gans sample runs/mine --seed 5 -n 16 --out sixteen.npy
     """
     _check_flags(count, out, cutoff, truncation, raw, flags)
     from experiments.core.processes import entered_by_first, from_first

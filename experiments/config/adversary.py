@@ -17,6 +17,7 @@ from experiments.config.factory import (
     loss_spec_of,
     make_ema_options,
 )
+from experiments.config.python_words import python_words
 from experiments.config.scheduled_values import scheduled_options, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
@@ -25,6 +26,7 @@ from gans.core.architecture import Blueprint
 from gans.core.critic_trainer import CriticTrainer, GeneratorWeight, TrainingLength
 from gans.core.translation import PatchCritic
 
+ARGUMENTS = {"critic_augment": "augment"}  # whose names are not those of their settings
 TASKS = ("noise", "pairs")  # of architectures whose critic takes samples alone, or pairs of images
 # Critics that are part of an architecture for something else: its name, and what builds them.
 FURTHER_CRITICS: dict[str, tuple[str, Callable[[Blueprint], nn.Module]]] = {
@@ -70,7 +72,7 @@ class Adversary(CriticTrainer):
             `schedule`, regularizers (`lecam=0.3`), `width` and `critic_norm` of a critic by name, and options
             of components, nested or by key (`**{"ada.target": 0.5}`).
 
-    Raises UsageError for what cannot be, with the line that the command would print.
+    Raises UsageError for what cannot be, with a line that names these arguments.
 
     >>> from torch import Tensor, nn
     >>> adversary = Adversary(nn.Linear(2, 1), loss="hinge", lr_critic=1e-3)
@@ -109,19 +111,21 @@ class Adversary(CriticTrainer):
         arch, kind = None, "images"
         if isinstance(critic, str):
             arch, kind = _find_critic(critic, image_size, channels)
-        resolved = resolve_adversary(settings, arch, kind)
-        network = _build(critic, resolved) if isinstance(critic, str) else critic
-        _check_network(network, resolved)
-        with usage_errors():
-            spec = loss_spec_of(resolved, None)
-            spec = replace(spec, critic_view=critic_view_of(resolved, spec.form))
+        with python_words(ARGUMENTS):
+            resolved = resolve_adversary(settings, arch, kind)
+            network = _build(critic, resolved) if isinstance(critic, str) else critic
+            _check_network(network, resolved)
+            with usage_errors():
+                spec = loss_spec_of(resolved, None)
+                spec = replace(spec, critic_view=critic_view_of(resolved, spec.form))
         _check_counts(start=start, critic_start=critic_start or 0)
         length = TrainingLength((resolved.kimg or 0.0) * 1000, resolved.steps or 0)
         begins = start if critic_start is None else critic_start
         with usage_errors():
             super().__init__(network, spec, length, start, begins, _read_weight(weight))
         self.settings = resolved
-        self.scheduled = scheduled_options(resolved, self, spec.components)
+        with python_words(ARGUMENTS):
+            self.scheduled = scheduled_options(resolved, self, spec.components)
         if resolved.critic_ema_kimg:
             half_life = scheduled_value_of(resolved, "critic_ema_kimg") or resolved.critic_ema_kimg
             self.ema_of(network, half_life, make_ema_options(resolved))

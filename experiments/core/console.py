@@ -59,6 +59,11 @@ class ProgressRemarks:
             log.info(f"{self.name}: {self.done:,} of {self.total:,}, about {left} left")
 
 
+def describe_kimg(kimg: float) -> str:
+    """Describes a number of images in thousands, of short runs with digits enough: `0.016 kimg`."""
+    return f"{kimg:,.1f} kimg" if kimg >= 10 else f"{kimg:.3g} kimg"
+
+
 def describe_seconds(seconds: float) -> str:
     """Describes a duration: `3 s`, `12 min`, `2 h 5 min`."""
     minutes = round(seconds / 60)

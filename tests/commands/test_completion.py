@@ -15,6 +15,7 @@ from click.shell_completion import ShellComplete
 import cli
 from experiments.commands.completion import KINDS
 from experiments.commands.help_sections import OWN
+from experiments.commands.shell_scripts import BashScript, ZshScript
 from experiments.core import registry
 from experiments.core.settings import FIELDS
 from tests.commands.helpers import POINTS, Gans
@@ -141,6 +142,11 @@ def test_targets_of_a_translation(gans: Gans, workplace: Path, arch: str, target
     assert gans(f"run --arch {arch} {small}").status == 0
     assert set(targets) <= set(offered("gans translate run x --to"))
     assert offered("gans translate nothing x --to") == []
+
+
+def test_the_scripts_of_click_are_those_that_are_changed() -> None:
+    assert "COMP_LINE=" in BashScript.source_template and "-o nospace" in BashScript.source_template
+    assert "compset -P" in ZshScript.source_template and "compadd -S ''" in ZshScript.source_template
 
 
 class Session:

@@ -150,6 +150,13 @@ def test_the_help_begins_with_examples_that_can_be_typed(name: str) -> None:
         cli.gans.commands[command].make_context(command, words)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_files_of_examples_are_named_by_the_number_that_they_hold(name: str) -> None:
+    numbers = {"two": 2, "four": 4, "eight": 8, "nine": 9, "ten": 10, "sixteen": 16}
+    for count, stem in re.findall(r"-n (\d+) .*--out (\w+)\.", cli.gans.commands[name].help or ""):
+        assert numbers.get(stem, int(count)) == int(count)
+
+
 def test_settings_stand_under_headings_once() -> None:
     names = [name for own in SECTIONS.values() for name in own]
     known = [name for name, field in FIELDS.items() if not field.metadata["derived"]]

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from experiments.runs.folder import RunFolder, lock_folder
-from tests.commands.helpers import POINTS, Gans, Refused
+from experiments.runs.scores import flatten_scores, read_evaluation_scores
+from tests.commands.helpers import POINTS, Gans, Refused, read_scores
 from tests.experiments.runs.published.snapshots import SNAPSHOT
 
 
@@ -23,7 +25,7 @@ def test_a_finished_run_in_a_screenful(gans: Gans, workplace: Path) -> None:
     assert gans(run).status == 0
     assert gans("evaluate run -n 60").status == 0
     found = told(gans, "run")
-    assert found["title"].startswith("run: mlp with hinge on ring8")
+    assert re.fullmatch("run: mlp with hinge on ring8, laptop, seed 3", found["title"])
     assert re.fullmatch(r"finished, step 4, [\d.]+ kimg, .+ of training", found["state"][0])
     sizes = [sum(each.numel() for each in network.values()) for network in weights_of(workplace / "run")]
     assert found["networks"] == [f"generator {sizes[0]:,} parameters, critic {sizes[1]:,}"]
@@ -33,9 +35,15 @@ def test_a_finished_run_in_a_screenful(gans: Gans, workplace: Path) -> None:
     assert not [line for line in found["settings"] if re.match("--(arch|loss|data|seed|kimg) ", line)]
     assert any(line.startswith("modes") for line in found["scores"])
     assert found["pictures"] and Path(found["pictures"][0]).exists()
+    assert not [command for command in found["next"] if command.startswith("gans evaluate")]  # has been done
     for command in found["next"]:
-        assert gans(command.removeprefix("gans ").replace("evaluate run", "evaluate run -n 60")).status == 0
-    lines = gans("info run").out.splitlines()
+        assert gans(command.removeprefix("gans ")).status == 0
+    assert told(gans, "run")["next"][1] == "gans evaluate run"  # as the last of them trained it longer
+    assert_is_a_screenful(gans, "run")
+
+
+def assert_is_a_screenful(gans: Gans, path: str) -> None:
+    lines = gans(f"info {path}").out.splitlines()
     assert len(lines) <= 30 and max(map(len, lines)) <= 100
 
 
@@ -70,13 +78,59 @@ def test_a_run_that_is_not_finished(gans: Gans, workplace: Path) -> None:
         assert told(gans, "run")["next"] == ["gans doctor run --watch"]
 
 
-def test_files_and_folders_of_runs(gans: Gans, workplace: Path) -> None:
-    for seed in (0, 1):
-        assert gans(f"run {POINTS} --steps 4 --seed {seed} --critic-ema-kimg 1 --out runs/{seed}").status == 0
-    assert told(gans, "runs")["finished (2)"] == ["0", "1"]
-    assert told(gans, "runs/0/generator.safetensors")["network"][0].startswith("generator of mlp, ")
-    assert told(gans, "runs/0/critic.safetensors")["network"][0].startswith("critic of mlp, ")
-    assert told(gans, "runs/0/checkpoints/step-00000004.pt")["step"][0].startswith("4, ")
+def test_a_folder_of_runs_and_their_files(gans: Gans, workplace: Path) -> None:
+    """Two seeds of a loss with scores, and a run of another without."""
+    for name, chosen in {"a": "--seed 0", "b": "--seed 1", "c": "--seed 1 --loss hinge"}.items():
+        run = f"run {POINTS} --steps 4 --critic-ema-kimg 1 --width 6 {chosen} --out runs/{name}"
+        assert gans(run).status == 0
+        assert name == "c" or gans(f"evaluate runs/{name} -n 60").status == 0
+    found = told(gans, "runs")
+    kimg = read_scores(workplace / "runs/a")[-1]["kimg"]
+    assert 0 < kimg < 0.1
+    score = flatten_scores(read_evaluation_scores(RunFolder(workplace / "runs/a"))[-1][1])[
+        "metric/modes/covered"
+    ]
+    assert found["finished (3)"][0].split() == ["a", f"{kimg:.3g}", "kimg", "modes/covered", f"{score:.4g}"]
+    assert re.search("kimg +no score$", found["finished (3)"][2])
+    assert found["settings that differ"] == ["--loss bce | hinge", "--seed 0 | 1"]
+    assert found["next"] == [
+        "gans evaluate runs/c",
+        "gans compare runs",
+        "gans report runs --out report.html",
+    ]
+    assert gans("evaluate runs/c -n 60").status == gans("compare runs").status == 0
+    assert told(gans, "runs")["next"][0] == "gans compare runs"
+    assert_is_a_screenful(gans, "runs")
+    _check_files(gans, workplace)
+
+
+def _check_files(gans: Gans, workplace: Path) -> None:
+    """The checkpoint and the exports of a run tell its settings, its scores and what may be typed next."""
+    assert told(gans, "runs/a/critic.safetensors")["network"][0].startswith("critic of mlp, ")
+    checkpoint = "runs/a/checkpoints/step-00000004.pt"
+    assert told(gans, checkpoint)["step"][0].startswith("4, ")
+    assert told(gans, checkpoint)["title"].endswith("checkpoint of mlp with bce on ring8, laptop, seed 0")
+    exported = "runs/a/generator.safetensors"
+    assert told(gans, exported)["network"][0].startswith("generator of mlp, ")
+    for file in (checkpoint, exported):
+        found = told(gans, file)
+        assert found["scores"][0] == "at step 4" and any("covered" in line for line in found["scores"])
+        assert "--width 6" in found["settings"] and found["run"][0].endswith("runs/a")
+        assert gans(f"sample {file} -n 4 --out four.npy --force").status == 0
+        assert found["next"] == [
+            f"gans sample {file}",
+            f"gans run --arch mlp --init-from {file} --data folder:DIR",
+        ]
+        assert_is_a_screenful(gans, file)
+    earlier = "runs/a/checkpoints/step-00000003.pt"  # which has no scores
+    assert told(gans, earlier)["next"][1] == f"gans evaluate {earlier}"
+    shutil.copy(workplace / exported, workplace / "alone.safetensors")
+    found = told(gans, "alone.safetensors")
+    assert "--width 6" in found["settings"] and "scores" not in found
+    assert found["next"] == [
+        "gans sample alone.safetensors",
+        "gans run --arch mlp --init-from alone.safetensors --data folder:DIR",
+    ]
 
 
 def test_published_weights_and_their_import(gans: Gans, workplace: Path) -> None:
