@@ -35,7 +35,8 @@ class _Decoder(nn.Module):
         self.last = nn.Conv2d(3, 3, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(x)
+        made: torch.Tensor = self.last(x)
+        return made
 
 
 def _of_readme(stock: Stock) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def test_python_code_of_a_page_runs(page: str, stock: Stock, workplace: Path) ->
     assert page in BEFORE, f"say in BEFORE and AFTER what the code of {page} needs and leaves, or mark it"
     torch.manual_seed(0)
     with one_thread():
-        names = {"gans": gans, "__name__": "page"} | BEFORE[page](stock)
+        names: dict[str, Any] = {"gans": gans, "__name__": "page", **BEFORE[page](stock)}
         smaller = dict(SMALLER.get(page, ()))
         for block in _blocks(page):
             # Lines above it, so that a traceback has the number of the page's line.
