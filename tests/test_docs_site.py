@@ -9,6 +9,8 @@ import pytest
 from experiments.commands.list import describe_plugin
 from experiments.core import registry
 from experiments.core.value_format import format_value
+from tests.conftest import long_but
+from tests.pages.stock import make_photos
 
 SITE = Path(__file__).resolve().parent.parent / "docs" / "site"
 
@@ -87,6 +89,21 @@ def test_none_known_is_said_where_a_comparison_found_nothing():
 
     assert catalogue._departures("") == "## Departures from the paper\n\nNone known."
     assert catalogue._departures(None) == ""
+
+
+@pytest.mark.parametrize("name", long_but({"hinge"}, sorted(registry.built_in_names("loss"))))
+def test_the_commands_of_a_page_of_a_loss_are_run(name, gans, workplace, monkeypatch):
+    """With --dry-run, which builds both networks and looks at the data; only the memory is left out."""
+    import catalogue
+
+    from experiments.training.plan import plan
+
+    monkeypatch.setattr(plan, "_or_unknown", lambda work: (None, "not asked for"))
+    make_photos(workplace / "photos", 16)
+    for command in catalogue.combinations(name):
+        words = command.removeprefix("gans ").replace("folder:PATH", "folder:photos").split()
+        outcome = gans("", *words, "--dry-run")
+        assert outcome.status == 0, f"{command}\n{outcome.err}"
 
 
 def test_values_are_those_of_the_code():

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import cli
-from experiments.core import registry
 from experiments.sweeps.engines import Job, LocalEngine
 from experiments.sweeps.worker import SweepTask, run_task
 from tests.conftest import Gans, long_but
@@ -32,14 +31,6 @@ class _Done(Job):
         return self.status
 
     def stop(self) -> None: ...
-
-
-@pytest.fixture
-def _small_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever weights are on this machine: features are those of a small random network."""
-    for name in ("inception", "efflite0"):
-        is_at_hand = classmethod(lambda cls, weights=None: False)
-        monkeypatch.setattr(registry.load("extractor", name), "is_at_hand", is_at_hand)
 
 
 @pytest.fixture
@@ -71,6 +62,16 @@ def test_commands_of_a_page_run(page: str, gans: Gans, stock: Stock) -> None:
             continue
         outcome = gans("", *words)
         assert outcome.status == 0, f"{command.place}: gans {' '.join(words)}\n{outcome.err}"
+
+
+@pytest.mark.parametrize("page", RUNNABLE)
+def test_what_is_not_run_is_marked(page: str) -> None:
+    for command in read_commands((ROOT / page).read_text(encoding="utf-8"), page):
+        is_typed_only = command.is_run and command.words[0] not in ("gans", *OTHERS)
+        assert not is_typed_only, (
+            f"{command.place}: no test runs `{command.words[0]}`; put <!-- long: HOW LONG --> or "
+            "<!-- not run: REASON --> before the block"
+        )
 
 
 @pytest.mark.parametrize("page", _pages(lambda text: read_commands(text, "")))
