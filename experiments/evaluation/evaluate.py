@@ -15,7 +15,12 @@ from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.data.core.holdout import LEAST
 from experiments.evaluation.candidates import Candidate, describe_lacking_data
-from experiments.evaluation.evaluation_checks import check_best, check_by_class, check_data
+from experiments.evaluation.evaluation_checks import (
+    check_best,
+    check_by_class,
+    check_counts,
+    check_data,
+)
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
@@ -23,7 +28,6 @@ from experiments.evaluation.references import Reference
 from experiments.evaluation.task_metrics import (
     WITHOUT_SAMPLES,
     TaskMetrics,
-    count_faults,
     incompatibility,
     remarks_on_reference,
 )
@@ -102,6 +106,7 @@ class Evaluator:
         name: str,
         best: str | None = None,
         trained_data: TrainedData | None = None,
+        needs_all: bool = False,
     ) -> None:
         """Opens the data, the extractor and the metrics for a run with these settings.
 
@@ -109,11 +114,14 @@ class Evaluator:
             name: the run, as errors name it.
             best: the metric or number by which the best generator is chosen.
             trained_data: of a run that was trained before; None: that is yet to come.
+            needs_all: whether too few samples for one metric are an error; else it is left out.
 
         Raises UsageError for all that cannot be opened, for options that nothing here has, for a `best`
         that is not evaluated, and for data that has changed since: before anything that takes long.
         """
         kinds, options, tasks = self._open_samples(settings, name, best, trained_data)
+        if needs_all:
+            check_counts(kinds, options, tasks)
         self.task_metrics = [
             TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples, self.by_class)
             for task in tasks
@@ -129,13 +137,7 @@ class Evaluator:
         Raises UsageError for what cannot be evaluated.
         """
         kinds, options, tasks = self._open_samples(settings, name, best)
-        made = {
-            each: make_options(getattr(kind, "options_type", None), each, options)
-            for each, kind in kinds.items()
-        }
-        for task in tasks:
-            for _, error in count_faults(task, kinds, made):
-                raise error
+        check_counts(kinds, options, tasks)
 
     def _open_samples(
         self, settings: Settings, name: str, best: str | None, trained_data: TrainedData | None = None

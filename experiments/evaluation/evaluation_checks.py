@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from experiments.core import registry
 from experiments.core.errors import UsageError
+from experiments.core.named_values import SettingValues
+from experiments.core.options import make_options
 from experiments.evaluation.class_scores import check_classes
+from experiments.evaluation.task_metrics import count_faults
 from experiments.evaluation.tasks import EvaluationTask
 from experiments.evaluation.trained_data import TrainedData
 from metrics.core.metric import Metric
@@ -18,6 +21,20 @@ def check_data(trained_data: TrainedData, tasks: Sequence[EvaluationTask]) -> No
     for task in tasks:
         for reference in task.references:
             trained_data.check(reference.samples, reference.split)
+
+
+def check_counts(kinds: Kinds, options: SettingValues, tasks: Sequence[EvaluationTask]) -> None:
+    """Checks that there are enough samples for every metric. Raises UsageError otherwise.
+
+    Args:
+        options: of the metrics, by key.
+    """
+    made = {
+        name: make_options(getattr(kind, "options_type", None), name, options) for name, kind in kinds.items()
+    }
+    for task in tasks:
+        for _, error in count_faults(task, kinds, made):
+            raise error
 
 
 def check_best(

@@ -43,7 +43,7 @@ def open_evaluator(settings: Settings) -> Evaluator:
     Raises UsageError for what cannot be evaluated.
     """
     evaluator = _make_evaluator(settings)
-    evaluator.open(settings, "the run", settings.best_metric)
+    evaluator.open(settings, "the run", settings.best_metric, needs_all=True)
     evaluator.check_complete()
     return evaluator
 

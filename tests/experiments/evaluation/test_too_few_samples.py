@@ -22,7 +22,10 @@ REFUSED = {
         "fid-infinity: 250 samples",
         "--set fid-infinity.sizes=12",
     ),
-    "--best-metric kid --evaluate-metrics kid --holdout 0.01": ("kid: ", "--set kid.subset_size="),
+    "--best-metric kid --evaluate-metrics kid --holdout 0.1": (
+        "kid: 64 reference samples",
+        "--set kid.subset_size=64",
+    ),
     "--best-metric nosuch --evaluate-metrics fid": ("--best-metric nosuch is not evaluated",),
 }
 
