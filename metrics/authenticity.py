@@ -13,11 +13,12 @@ from metrics.core.metric import Metric, Reference, Takes
 class Authenticity(Metric):
     """Share of samples farther from their nearest real vector than that is from its own (section 4.2).
 
-    It means something beside the training data alone, and only beside its value for held-out samples: that is
-    no constant, and copies with noise can have more than these. `gans audit` finds what it would show.
+    It means something beside the training data alone, all of it, whatever other scores compare with; and only
+    beside its value for held-out samples: that is no constant, and copies with noise can have more than
+    these. `gans audit` finds what it would show.
 
     Args:
-        reference: `(M, D)`, the real vectors by the same extractor.
+        reference: `(M, D)`, the vectors of the training data by the same extractor.
 
     Scores: `authenticity` in [0, 1].
 
@@ -33,6 +34,7 @@ class Authenticity(Metric):
 
     takes: ClassVar[Takes] = "vectors"
     reference: ClassVar[Reference] = "vectors"
+    of_training: ClassVar[bool] = True
     higher_is_better: ClassVar[Mapping[str, bool]] = {"authenticity": True}
     ranges: Mapping[str, tuple[float, float]] = {"authenticity": (0.0, 1.0)}
 

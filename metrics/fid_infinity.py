@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.core.batches import Rows
+from metrics.core.batches import Rows, too_few
 from metrics.core.metric import Metric, Reference, Takes
 from metrics.core.statistics import Moments, Statistics, frechet_distance
 
@@ -70,14 +70,18 @@ class FrechetDistanceInfinity(Metric):
         self.seed = seed
         self.vectors = Rows("fid-infinity", len(reference.mean))
 
+    @classmethod
+    def check_counts(
+        cls, samples: int, reals: int, options: FrechetDistanceInfinityOptions | None = None
+    ) -> None:
+        _check_count(samples, (options or FrechetDistanceInfinityOptions()).sizes)
+
     def update(self, samples: Tensor) -> None:
         self.vectors.add(samples)
 
     def compute(self) -> dict[str, float]:
-        possible = len(self.vectors) // PER_SIZE
-        remedy = f"fewer sizes: --set fid-infinity.sizes={possible}" if possible >= FEWEST_SIZES else ""
-        why = f"ten sizes of at least two for {self.sizes} subsets"
-        vectors = self.vectors.all(PER_SIZE * self.sizes, why, remedy)
+        _check_count(len(self.vectors), self.sizes)
+        vectors = self.vectors.all()
         generator = torch.Generator().manual_seed(self.seed)
         sizes = np.linspace(len(vectors) // 10, len(vectors), self.sizes).astype(int)
         distances = []
@@ -100,6 +104,16 @@ class FrechetDistanceInfinity(Metric):
         if 0 < self.real.count <= width:
             remarks += (f"{width:,} features but only {self.real.count:,} reference samples: biased upwards",)
         return remarks
+
+
+def _check_count(count: int, sizes: int) -> None:
+    """Checks that samples are enough for subsets of so many sizes. Raises ValueError."""
+    if count >= PER_SIZE * sizes:
+        return
+    possible = count // PER_SIZE
+    remedy = f"fewer sizes: --set fid-infinity.sizes={possible}" if possible >= FEWEST_SIZES else ""
+    why = f"ten sizes of at least two for {sizes} subsets"
+    raise ValueError(too_few("fid-infinity", count, PER_SIZE * sizes, why, remedy))
 
 
 def intercept_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

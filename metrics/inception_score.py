@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.core.batches import Rows
+from metrics.core.batches import Rows, too_few
 from metrics.core.metric import Metric, Reference, Takes
 
 
@@ -62,14 +62,17 @@ class InceptionScore(Metric):
         self.shuffle_seed = shuffle_seed
         self.logits = Rows("inception-score")
 
+    @classmethod
+    def check_counts(cls, samples: int, reals: int, options: InceptionScoreOptions | None = None) -> None:
+        _check_count(samples, (options or InceptionScoreOptions()).splits)
+
     def update(self, samples: Tensor) -> None:
         self.logits.add(samples)
         self.ranges = {**self.ranges, "inception_score": (1.0, float(samples.shape[1]))}
 
     def compute(self) -> dict[str, float]:
-        count = len(self.logits)
-        remedy = f"fewer splits: --set inception-score.splits={count}" if count else ""
-        logits = self.logits.all(self.splits, f"one for each of {self.splits} splits", remedy)
+        _check_count(len(self.logits), self.splits)
+        logits = self.logits.all()
         if self.shuffle_seed is not None:
             order = np.random.RandomState(self.shuffle_seed).permutation(len(logits))
             logits = logits[torch.from_numpy(order)]
@@ -98,3 +101,12 @@ def score(logits: Tensor) -> float:
     certainty = torch.linalg.vecdot(odds, logits) / total - total.log()
     marginal = total.reciprocal() @ odds / len(logits)
     return float((certainty.mean() - torch.special.xlogy(marginal, marginal).sum()).exp())
+
+
+def _check_count(count: int, splits: int) -> None:
+    """Checks that there is a sample for each split. Raises ValueError."""
+    if count < splits:
+        remedy = f"fewer splits: --set inception-score.splits={count}" if count else ""
+        raise ValueError(
+            too_few("inception-score", count, splits, f"one for each of {splits} splits", remedy)
+        )

@@ -70,12 +70,18 @@ class KernelDistance(Metric):
         if subsets < 2 or subset_size < 2:
             raise ValueError(f"kid: {subsets} subsets of {subset_size}, needs at least 2 of 2")
         self.real = checked(reference, "kid")
-        if len(self.real) < subset_size:
-            raise ValueError(_smaller(len(self.real), "reference samples", subset_size))
+        self.check_counts(subset_size, len(self.real), options)
         self.subsets = subsets
         self.subset_size = subset_size
         self.seed = seed
         self.vectors = Rows("kid", self.real.shape[1])
+
+    @classmethod
+    def check_counts(cls, samples: int, reals: int, options: KernelDistanceOptions | None = None) -> None:
+        size = (options or KernelDistanceOptions()).subset_size
+        for count, what in ((reals, "reference samples"), (samples, "samples")):
+            if count < size:
+                raise ValueError(_smaller(count, what, size))
 
     def update(self, samples: Tensor) -> None:
         self.vectors.add(samples)

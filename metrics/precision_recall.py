@@ -66,11 +66,15 @@ class PrecisionRecall(Metric):
     def __init__(self, reference: Tensor, options: PrecisionRecallOptions | None = None) -> None:
         self.real = checked(reference, "precision-recall")
         self.k = k = (options or PrecisionRecallOptions()).k
-        if (count := len(self.real)) <= k:
-            raise ValueError(
-                too_few("precision-recall", count, k + 1, f"reference, k = {k}", _smaller_k(count))
-            )
+        self.check_counts(k + 1, len(self.real), options)
         self.vectors = Rows("precision-recall", self.real.shape[1])
+
+    @classmethod
+    def check_counts(cls, samples: int, reals: int, options: PrecisionRecallOptions | None = None) -> None:
+        k = (options or PrecisionRecallOptions()).k
+        for count, why in ((reals, f"reference, k = {k}"), (samples, f"k = {k}")):
+            if count <= k:
+                raise ValueError(too_few("precision-recall", count, k + 1, why, _smaller_k(count)))
 
     def update(self, samples: Tensor) -> None:
         self.vectors.add(samples)

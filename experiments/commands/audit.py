@@ -36,10 +36,11 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
     gans audit runs/mine
     gans audit runs/mine --extractor random-vgg --json
 
-    RUN is a run folder, a checkpoint or an exported generator, whose data has held-out images (of its own, or
-    by `gans run --holdout 0.1`). Known shares of copies are planted among these first, exact, mirrored, with
-    noise or shifted, and classes are dropped: the table says the smallest share that each statistic would
-    have found. The 24 samples nearest to a training image are drawn beside it.
+    RUN is a run folder, or a checkpoint in one, whose data has held-out images (of its own, or by `gans run
+    --holdout 0.1`); an exported generator alone does not say what it was trained on. Known shares of copies
+    are planted among these first, exact, mirrored, with noise or shifted, and classes are dropped: the table
+    says the smallest share that each statistic would have found. The 24 samples nearest to a training image
+    are drawn beside it.
     """
     from experiments.core.destinations import output_file
     from experiments.core.errors import UsageError
@@ -55,6 +56,7 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
     options = read_extractor_options(flags, given)
     access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
     candidate = open_candidate(run)
+    candidate.require_data()
     candidate = replace(candidate, settings=replace(candidate.settings, **access))
     folder = RunFolder(Path(run))
     if out is None and not folder.exists:

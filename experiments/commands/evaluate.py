@@ -200,14 +200,15 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
 def evaluate(
     run: str, metrics: str, every_checkpoint: bool, plot: bool, as_json: bool, debug: bool, **flags: Any
 ) -> None:
-    """Evaluate a generator against its data: RUN is a run folder, a checkpoint or an exported generator.
+    """Evaluate a generator against its data: RUN is a run folder, or a checkpoint in one.
 
     \b
     gans evaluate runs/mine
     gans evaluate runs/mine --metrics fid,kid -n 10000 --reference held-out
     gans evaluate runs/mine --every-checkpoint --json
 
-    Of a run folder it is the newest generator, and the scores are kept in the folder, too.
+    Of a run folder it is the newest generator, and the scores are kept in the folder, too. An exported
+    generator alone does not say what it was trained on: `gans fid` compares it with any data.
     """
     from experiments.core.processes import from_first
     from experiments.evaluation.candidates import candidates_of

@@ -47,6 +47,16 @@ class Candidate:
         """The data of its run, as the run folder has it written down."""
         return TrainedData(Path(self.name), self.settings)
 
+    def require_data(self) -> None:
+        """Checks that it is known what data it was trained on; raises UsageError otherwise."""
+        if not self.settings.data:
+            raise UsageError(describe_lacking_data(self.name))
+
+
+def describe_lacking_data(name: str) -> str:
+    """Describes that nothing says what data a generator was trained on, with a remedy."""
+    return f"{name} does not say which data it was trained on; give its run folder"
+
 
 def open_candidate(word: str) -> Candidate:
     """Opens the generator of a run folder, a checkpoint or an exported file."""

@@ -14,12 +14,23 @@ from experiments.core.options import canonical_key, describe_options, make_optio
 from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.data.core.holdout import LEAST
-from experiments.evaluation.candidates import Candidate
-from experiments.evaluation.class_scores import check_classes
+from experiments.evaluation.candidates import Candidate, describe_lacking_data
+from experiments.evaluation.evaluation_checks import (
+    check_best,
+    check_by_class,
+    check_counts,
+    check_data,
+)
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor, read_own_options
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
-from experiments.evaluation.task_metrics import WITHOUT_SAMPLES, TaskMetrics, incompatibility
+from experiments.evaluation.references import Reference
+from experiments.evaluation.task_metrics import (
+    WITHOUT_SAMPLES,
+    TaskMetrics,
+    incompatibility,
+    remarks_on_reference,
+)
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.evaluation.trained_data import TrainedData
 from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
@@ -95,6 +106,7 @@ class Evaluator:
         name: str,
         best: str | None = None,
         trained_data: TrainedData | None = None,
+        needs_all: bool = False,
     ) -> None:
         """Opens the data, the extractor and the metrics for a run with these settings.
 
@@ -102,17 +114,43 @@ class Evaluator:
             name: the run, as errors name it.
             best: the metric or number by which the best generator is chosen.
             trained_data: of a run that was trained before; None: that is yet to come.
+            needs_all: whether too few samples for one metric are an error; else it is left out.
 
         Raises UsageError for all that cannot be opened, for options that nothing here has, for a `best`
         that is not evaluated, and for data that has changed since: before anything that takes long.
         """
+        kinds, options, tasks = self._open_samples(settings, name, best, trained_data)
+        if needs_all:
+            check_counts(kinds, options, tasks)
+        self.task_metrics = [
+            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples, self.by_class)
+            for task in tasks
+        ]
+        self.metrics = kinds
+        self._keep_faults()
+        if not any(each.metrics for each in self.task_metrics):
+            self.check_complete()
+
+    def check(self, settings: Settings, name: str, best: str | None = None) -> None:
+        """Checks what `open` and `check_complete` would, but by numbers of samples alone: it is quick.
+
+        Raises UsageError for what cannot be evaluated.
+        """
+        kinds, options, tasks = self._open_samples(settings, name, best)
+        check_counts(kinds, options, tasks)
+
+    def _open_samples(
+        self, settings: Settings, name: str, best: str | None, trained_data: TrainedData | None = None
+    ) -> tuple[dict[str, type[Metric]], SettingValues, Sequence[EvaluationTask]]:
+        """Opens the data and the extractor as `open` does; returns the metrics, their options, the tasks."""
         if not settings.data:
-            raise UsageError(f"{name} does not say which data it was trained on; give its run folder")
+            raise UsageError(describe_lacking_data(name))
         kinds = _load_metrics(self.names)
         options = self._read_metric_options(kinds)
-        tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device, self.choice)
+        choice = replace(self.choice, with_training=any(kind.of_training for kind in kinds.values()))
+        tasks = open_evaluation_tasks(settings, self.count, self.seed, self.options.device, choice)
         if trained_data is not None:
-            _check_data(trained_data, tasks)
+            check_data(trained_data, tasks)
         if not kinds:
             kinds = _load_metrics(self._default_names(tasks, options))
             self._read_metric_options(kinds)
@@ -123,17 +161,10 @@ class Evaluator:
             for task in tasks:
                 if fault := incompatibility(kind, task, self.extractor):
                     raise UsageError(f"metric {metric} {fault}")
-        self._check_best(best, kinds, tasks)
+        check_best(best, kinds, tasks, self.key_of)
         if self.by_class:
-            self._check_by_class(settings.classes if settings.conditional else None, kinds, tasks)
-        self.task_metrics = [
-            TaskMetrics(task, kinds, self.extractor, self.meter, options, self.resamples, self.by_class)
-            for task in tasks
-        ]
-        self.metrics = kinds
-        self._keep_faults()
-        if not any(each.metrics for each in self.task_metrics):
-            self.check_complete()
+            check_by_class(self.extractor, settings.classes if settings.conditional else None, kinds, tasks)
+        return kinds, options, tasks
 
     def check_complete(self) -> None:
         """Checks that no metric has failed so far; raises the error of the first that has."""
@@ -144,15 +175,23 @@ class Evaluator:
         """Describes what is compared: `300 samples against 300 training images of folder:photos`."""
         task = self.task_metrics[0].task
         kind = "images" if task.reals.is_images else "points"
-        sides = [f"{len(each.samples):,} {each.split} {kind}" for each in task.references]
+        sides = [f"{len(each.samples):,} {each.split} {kind}" for each in self._compared(task)]
         name = f", by {self.choice.protocol}" if self.choice.protocol else ""
         return f"{task.count:,} samples against {' and '.join(sides)} of {task.reals.name}{name}"
+
+    def _compared(self, task: EvaluationTask) -> list[Reference]:
+        """The references of a task that any metric compares with; the first, where none compares."""
+        chosen = [task.references_of(kind) for kind in self.metrics.values()]
+        found = [each for each in task.references if any(each in own for own in chosen)]
+        return found or [task.references[0]]
 
     def remark_on_reference(self) -> str:
         """A remark where only training images are compared with, although others are held out; else empty."""
         references = self.task_metrics[0].task.references
         count = references[0].samples.data.held_out_count
-        if self.choice.protocol or count < LEAST or any(each.split == "held-out" for each in references):
+        is_for_copies = all(kind.of_training for kind in self.metrics.values())
+        is_fair = is_for_copies or any(each.split == "held-out" for each in references)
+        if self.choice.protocol or count < LEAST or is_fair:
             return ""
         return (
             f"scores against training images reward copies of them; {count:,} others are held out: "
@@ -200,46 +239,6 @@ class Evaluator:
             )
             names.remove("kid")
         return names + further
-
-    def _check_best(
-        self, best: str | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
-    ) -> None:
-        """Checks that the best is chosen by a score that is evaluated; raises UsageError otherwise."""
-        if best is None:
-            return
-        known = [*kinds, *(score for kind in kinds.values() for score in kind.higher_is_better)]
-        known += [self.key_of(name) for name in kinds]
-        task_keys = [key for task in tasks for key in task.ends if key]
-        word, _, task_key = best.partition("/")
-        if registry.METRIC_ALIASES.get(word, word) not in known or task_key not in ("", *task_keys):
-            each = f"; each also with {' or '.join(f'/{key}' for key in task_keys)}" if task_keys else ""
-            raise UsageError(
-                f"--best-metric {best} is not evaluated; there are: {', '.join(dict.fromkeys(known))}{each}"
-            )
-
-    def _check_by_class(
-        self, classes: int | None, kinds: Mapping[str, type[Metric]], tasks: Sequence[EvaluationTask]
-    ) -> None:
-        """Checks that scores within classes can be computed; raises UsageError otherwise.
-
-        Args:
-            classes: number of classes of a generator that takes labels; None for another.
-        """
-        if not any(kind.by_class for kind in kinds.values()):
-            names = registry.names("metric")
-            able = [name for name in names if registry.load("metric", name).by_class]
-            raise UsageError(
-                f"--by-class: {', '.join(kinds)} score no classes by themselves; add one of {', '.join(able)}"
-            )
-        for task in tasks:
-            for reals in (each.samples for each in task.references):
-                is_told = classes is not None and reals.labels is not None
-                check_classes(is_told, self.extractor, reals)
-                if is_told and classes != len(reals.data.classes):
-                    raise UsageError(
-                        f"--by-class: the generator makes {classes} classes, and {reals.name} has "
-                        f"{len(reals.data.classes)}; leave it out"
-                    )
 
     def ranking_key(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
         """Numbers that order generators, the larger the better.
@@ -294,7 +293,7 @@ class Evaluator:
         )
         tasks = [task_metrics.task for task_metrics in self.task_metrics]
         is_free = self.metrics[name].reference in WITHOUT_SAMPLES
-        ends = [[task.key] if is_free else task.ends for task in tasks]
+        ends = [[task.key] if is_free else task.ends_of(self.metrics[name]) for task in tasks]
         chosen = [end for of_task in ends for end in of_task if end == task_key] or [each[0] for each in ends]
         return name, [self.key_of(name, end) for end in chosen]
 
@@ -305,12 +304,13 @@ class Evaluator:
         """
         if not self.metrics:
             self.open(candidate.settings, candidate.name, trained_data=candidate.trained_data)
-        _check_data(candidate.trained_data, [each.task for each in self.task_metrics])
+        check_data(candidate.trained_data, [each.task for each in self.task_metrics])
         scores: EvaluationScores = {}
         for task_metrics in self.task_metrics:
             samples = task_metrics.task.samples(candidate)
             for scored, numbers in task_metrics.numbers(samples):
-                self._log_remarks(self.key_of(scored.name, scored.suffix), scored.metric.remarks)
+                own_remarks = [*scored.metric.remarks, *remarks_on_reference(scored)]
+                self._log_remarks(self.key_of(scored.name, scored.suffix), own_remarks)
                 if task_metrics.class_scores:
                     remarks = task_metrics.class_scores.remarks(scored.name, scored.suffix)
                     self._log_remarks(f"{self.key_of(scored.name, scored.suffix)} by class", remarks)
@@ -367,13 +367,6 @@ class Evaluator:
             if (line := f"{name}: {remark}") not in self._logged:
                 self._logged.add(line)
                 log.info(line)
-
-
-def _check_data(trained_data: TrainedData, tasks: Sequence[EvaluationTask]) -> None:
-    """Checks that references are of the data that a run was trained on. Raises UsageError otherwise."""
-    for task in tasks:
-        for reference in task.references:
-            trained_data.check(reference.samples, reference.split)
 
 
 def _load_metrics(names: Sequence[str]) -> dict[str, type[Metric]]:

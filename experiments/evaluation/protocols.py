@@ -35,11 +35,13 @@ class ReferenceChoice:
             generators from noise, held-out images for those that translate.
         protocol: name of a published convention; None without.
         prefers_held_out: whether held-out samples are the usual ones of all runs, where there are some.
+        with_training: whether a metric compares with all training samples, whatever the others do.
     """
 
     reference: str | None = None
     protocol: str | None = None
     prefers_held_out: bool = False
+    with_training: bool = False
 
 
 USUAL_REFERENCE = ReferenceChoice()

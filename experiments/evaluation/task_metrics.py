@@ -87,18 +87,24 @@ class TaskMetrics:
             for name, kind in kinds.items()
         }
         features = [ReferenceFeatures(each.samples, extractor, meter) for each in task.references]
-        if by_class or any(kind.reference == "vectors" for kind in kinds.values()):
-            for each in features:
-                _ = each.vectors  # the statistics can be made of these, but not the other way round
+        self._unmade: dict[tuple[str, str], Exception] = dict(count_faults(task, kinds, self.options))
+        for reference, own in zip(task.references, features, strict=True):
+            if by_class or any(
+                kind.reference == "vectors" and (name, reference.suffix) not in self._unmade
+                for name, kind in kinds.items()
+                if reference in task.references_of(kind)
+            ):
+                _ = own.vectors  # the statistics can be made of these, but not the other way round
         self.reference = features[0]
         self.metrics: list[ReferencedMetric] = []
-        self._unmade: dict[tuple[str, str], Exception] = {}
         for name, kind in kinds.items():
             for reference, own in zip(task.references, features, strict=True):
                 compares = kind.reference not in WITHOUT_SAMPLES
-                if not compares and own is not self.reference:
+                if own is not self.reference if not compares else reference not in task.references_of(kind):
                     continue
                 split, suffix = (reference.split, reference.suffix) if compares else ("", "")
+                if (name, suffix) in self._unmade:
+                    continue
                 try:
                     metric = make_metric(kind, own, self.options[name])
                 except UsageError as error:
@@ -289,11 +295,43 @@ def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
     }
 
 
+def count_faults(
+    task: EvaluationTask, kinds: Mapping[str, type[Metric]], options: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, str], UsageError]]:
+    """Finds metrics that a task has too few samples for: name and suffix of the score, and the error.
+
+    Args:
+        options: instances of their `options_type`, or None, by the names of the metrics.
+    """
+    for name, kind in kinds.items():
+        compares = kind.reference not in WITHOUT_SAMPLES
+        for reference in task.references_of(kind) if compares else task.references[:1]:
+            try:
+                kind.check_counts(task.count, len(reference.samples), options[name])
+            except ValueError as error:
+                yield (name, reference.suffix if compares else ""), UsageError(str(error))
+
+
+def remarks_on_reference(scored: ReferencedMetric) -> list[str]:
+    """Remarks on the training samples with which a metric that looks for copies compares."""
+    samples = scored.features.samples
+    if not scored.metric.of_training:
+        return []
+    if (count := len(samples)) == (total := len(samples.data)):
+        return [f"compared with all {total:,} training samples, as only these can be copied"]
+    return [f"compared with {count:,} of {total:,} training samples; copies of others are not seen"]
+
+
 def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:
     """The reason why a metric cannot score a task with an extractor, with the remedy; empty if it can."""
     samples, data = task.reals, task.reals.data
     if kind.takes == "path-vectors" and not task.has_paths:
         return "follows paths of latents, and a generator that translates has none"
+    if kind.of_training and not task.references_of(kind):
+        return (
+            "looks for copies, and compares with training images alone; leave it out, or take --reference "
+            "train (in training --evaluate-reference train)"
+        )
     if kind.takes == "images" and not samples.is_images:
         return f"compares images, and {samples.name} is points"
     if kind.takes not in OF_PIXELS and extractor.channels == ():

@@ -45,6 +45,7 @@ from experiments.evaluation.sample_sets import (
 )
 from experiments.runs.generator import from_noise
 from gans.core.translation import AttributeTranslator, DomainTranslator
+from metrics.core.metric import Metric
 
 PIXELS = 64 * 128 * 128  # of a batch that is translated: it passes through many channels at full size
 Translate = Callable[[Tensor, Tensor], Tensor]  # (images in [−1, 1], their indices in the data) → images
@@ -113,7 +114,8 @@ class EvaluationTask(ABC):
 
     Attributes:
         key: suffix of the keys of its scores; empty where a generator has one task only.
-        references: the real samples, at most as many as are asked for; the first are the usual ones.
+        references: the real samples, at most as many as are asked for; the first are the usual ones, and
+            those for metrics that look for copies come last.
         count: number of samples that are generated.
         record: provenance of its scores, beside the parts that all have.
         has_paths: whether paths of latents can be followed.
@@ -132,10 +134,14 @@ class EvaluationTask(ABC):
         """The real samples of the first reference."""
         return self.references[0].samples
 
-    @property
-    def ends(self) -> list[str]:
-        """Ends of the names of its scores, one for each reference."""
-        return ["/".join(filter(None, (self.key, reference.suffix))) for reference in self.references]
+    def references_of(self, kind: type[Metric]) -> list[Reference]:
+        """The real samples that a metric compares with; none where it compares with others."""
+        served = [each for each in self.references if each.serves(kind)]
+        return served[-1:] if kind.of_training else served
+
+    def ends_of(self, kind: type[Metric]) -> list[str]:
+        """Ends of the names of a metric's scores, one for each reference."""
+        return ["/".join(filter(None, (self.key, each.suffix))) for each in self.references_of(kind)]
 
     @abstractmethod
     def samples(self, candidate: Candidate) -> SampleSet:
@@ -163,7 +169,7 @@ class FromNoise(EvaluationTask):
         protocol = PROTOCOLS[choice.protocol] if choice.protocol else None
         most = None if protocol else count or MOST_SAMPLES
         self.references = open_references(settings, most, seed, choice)
-        numbers = [len(reference.samples) for reference in self.references]
+        numbers = [len(each.samples) for each in self.references if not each.is_for_copies]
         self.count = protocol.samples if protocol else count or max(numbers)
         self.record = {"protocol": choice.protocol} if protocol else {}
         self.seed, self.device = seed, device

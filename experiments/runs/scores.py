@@ -160,7 +160,8 @@ def parse_scores(line: JsonObject) -> EvaluationScores:
 def format_scores(scores: EvaluationScores) -> list[str]:
     """Formats scores as lines such as `fid 12.34`, one for every number.
 
-    Numbers that have names of their own follow by these, and tables of the scores within classes last.
+    Numbers that have names of their own follow by these, then a line that says what intervals are, and tables
+    of the scores within classes last.
     """
     lines = []
     for name, score in scores.items():
@@ -174,7 +175,17 @@ def format_scores(scores: EvaluationScores) -> list[str]:
         lines += [
             f"  {key} {value:.6g}{_format_interval(intervals.get(key))}" for key, value in others.items()
         ]
-    return lines + _class_tables(scores)
+    return [*lines, *_describe_intervals(scores), *_class_tables(scores)]
+
+
+def _describe_intervals(scores: EvaluationScores) -> list[str]:
+    """A line on the intervals in brackets; none without intervals."""
+    resamples = [score.get("resamples") for score in scores.values() if score.get("intervals")]
+    if not resamples:
+        return []
+    counts = sorted({count for count in resamples if type(count) is int})  # a file may hold anything
+    sets = f" ({' or '.join(f'{count:,}' for count in counts)} sets)" if counts else ""
+    return [f"in brackets: 95 % by a bootstrap over the samples{sets}; they say nothing of other seeds"]
 
 
 def _class_tables(scores: EvaluationScores) -> list[str]:

@@ -42,6 +42,22 @@ def open_evaluator(settings: Settings) -> Evaluator:
 
     Raises UsageError for what cannot be evaluated.
     """
+    evaluator = _make_evaluator(settings)
+    evaluator.open(settings, "the run", settings.best_metric, needs_all=True)
+    evaluator.check_complete()
+    return evaluator
+
+
+def check_evaluation(settings: Settings) -> None:
+    """Checks that a run's generators can be evaluated during training, without extracting features.
+
+    Raises UsageError otherwise.
+    """
+    _make_evaluator(settings).check(settings, "the run", settings.best_metric)
+
+
+def _make_evaluator(settings: Settings) -> Evaluator:
+    """Makes the evaluator of a run's generators during training; nothing is opened."""
     may_download = settings.download and settings.extractor is not None  # else it would choose inception
     options = ExtractorOptions(settings.extractor, device=settings.device, download=may_download)
     count = settings.evaluate_samples
@@ -50,10 +66,7 @@ def open_evaluator(settings: Settings) -> Evaluator:
     prefers_held_out = settings.holdout is not None or settings.patience is not None
     choice = ReferenceChoice(settings.evaluate_reference, prefers_held_out=prefers_held_out)
     own = _own_options(settings)
-    evaluator = Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
-    evaluator.open(settings, "the run", settings.best_metric)
-    evaluator.check_complete()
-    return evaluator
+    return Evaluator(options, settings.evaluate_metrics, count, 0, _no_meter, own, choice)
 
 
 def _own_options(settings: Settings) -> SettingValues:

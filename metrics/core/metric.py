@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -37,6 +37,8 @@ class Metric(ABC):
             (`gans doctor`). A score without a level is judged by its range, if both ends are finite.
         by_class: of a metric of vectors whose scores mean something for the samples of one class alone: from
             how many samples on. None for a metric of all samples together.
+        of_training: whether it compares with all training samples, and means nothing beside others: it looks
+            for copies.
         options_type: the frozen dataclass of its options, whose fields have defaults; None for a metric
             without.
 
@@ -55,7 +57,20 @@ class Metric(ABC):
     ranges: Mapping[str, tuple[float, float]]
     levels: ClassVar[Mapping[str, Level]] = {}
     by_class: ClassVar[ByClass | None] = None
+    of_training: ClassVar[bool] = False
     options_type: ClassVar[type | None] = None
+
+    @classmethod
+    def check_counts(cls, samples: int, reals: int, options: Any = None) -> None:
+        """Checks numbers of generated and of real samples, before any of them is there.
+
+        Args:
+            options: an instance of `options_type`; None for the defaults, and for a metric without.
+
+        Raises:
+            ValueError: they are too few, with the words of the constructor or of `compute`.
+        """
+        del samples, reals, options
 
     @abstractmethod
     def update(self, samples: Tensor) -> None:

@@ -70,19 +70,18 @@ def read_fingerprints(content: object) -> tuple[DataFingerprint, ...]:
         if not isinstance(entry, dict):
             return ()
         count, levels = entry.get("count"), entry.get("levels")
-        if type(count) is not int or not 0 <= count <= MOST_COUNT or not _are_levels(levels):
+        if type(count) is not int or not 0 <= count <= MOST_COUNT:
+            return ()
+        if not isinstance(levels, list) or not _are_levels(levels):
             return ()
         found.append(DataFingerprint(count, tuple(map(float, levels))))
     return tuple(found)
 
 
-def _are_levels(levels: object) -> bool:
-    """Whether this is a list of levels of probes, or an empty one."""
-    return (
-        isinstance(levels, list)
-        and len(levels) in (0, PROBES)
-        and all(type(level) in (int, float) and math.isfinite(level) for level in levels)
-    )
+def _are_levels(levels: list[object]) -> bool:
+    """Whether these are levels of all probes, or none."""
+    are_numbers = all(isinstance(level, int | float) and math.isfinite(level) for level in levels)
+    return are_numbers and len(levels) in (0, PROBES)
 
 
 def are_alike(one: Sequence[DataFingerprint], other: Sequence[DataFingerprint]) -> bool:

@@ -2,19 +2,24 @@
 
 import logging
 from pathlib import Path
+from shlex import quote
 
 import torch
 from PIL import Image
 
+from experiments.core.errors import UsageError
 from experiments.core.images import from_uint8, to_uint8
 from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.evaluation.audit.copying import CopyingAudit
 from experiments.evaluation.audit.report import AuditReport
-from experiments.evaluation.audit.sides import AuditSides, open_data, open_sides
+from experiments.evaluation.audit.sides import AuditSides, describe_more, open_data, open_sides
 from experiments.evaluation.audit.variety import VarietyAudit
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor
+from experiments.evaluation.sample_sets import DataSamples, training_command
+from metrics.extractors.core.extractor import Extractor
+from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
@@ -34,7 +39,7 @@ def audit(
     Raises UsageError for a generator without held-out images, of points, or that translates.
     """
     training, held_out = open_data(candidate, count, seed)
-    extractor = open_extractor(options, True, candidate.settings.data)
+    extractor = _open_extractor(candidate, training, options)
     if len(training) < len(training.data):
         log.info(
             f"{len(training):,} of {len(training.data):,} training images: copies of others are not seen"
@@ -57,8 +62,26 @@ def audit(
         copying=copying.calibrated(),
         variety=variety.calibrated(),
         modes=f"{variety.modes} {kind}",
+        remedy=describe_more(candidate, training, len(held_out)),
     )
     return report, closest_pairs(sides, copying)
+
+
+def _open_extractor(candidate: Candidate, training: DataSamples, options: ExtractorOptions) -> Extractor:
+    """Opens the extractor. Raises UsageError where it does not see the channels of the data."""
+    channels = training.shape[0]
+    name, sees = "", tuple(RGB_OF)
+    if options.extractor is not None or channels in RGB_OF:
+        extractor = open_extractor(options, True, candidate.settings.data)
+        if extractor.channels is None or channels in extractor.channels:
+            return extractor
+        name, sees = f" {extractor.name}", extractor.channels
+    classifier = f"; or make one: {training_command(training)}" if len(training.data.classes) > 1 else ""
+    raise UsageError(
+        f"an audit compares features, and extractor{name or 's'} see{'s' if name else ''} images of "
+        f"{', '.join(map(str, sees))} channels, not {channels}; what needs none: gans evaluate "
+        f"{quote(candidate.name)} --metrics power-spectrum{classifier}"
+    )
 
 
 def closest_pairs(sides: AuditSides, copying: CopyingAudit) -> Image.Image:

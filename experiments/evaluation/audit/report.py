@@ -22,6 +22,7 @@ class AuditReport:
         record: provenance: the extractor and the seed.
         copying, variety: the statistics.
         modes: what the modes are, and how many.
+        remedy: what may let an audit see more, in words.
     """
 
     run: str
@@ -31,6 +32,7 @@ class AuditReport:
     copying: Sequence[CalibratedStatistic]
     variety: Sequence[CalibratedStatistic]
     modes: str
+    remedy: str = "take another --extractor"
 
     @property
     def copies(self) -> str:
@@ -75,7 +77,7 @@ class AuditReport:
         )
         would = f"it would have found, of copies: {power}"
         if self.copies == UNKNOWN:
-            return f"{UNKNOWN}: half of all samples could be copies unseen; hold more images out, or take -n"
+            return f"{UNKNOWN}: half of all samples could be copies unseen; {self.remedy}"
         if self.copies == COPIES:
             nearness = next(each for each in self.copying if each.name == TRAINING_RATIO)
             share = nearness.equivalent("exact")
@@ -94,7 +96,7 @@ class AuditReport:
             like = f"; samples are unlike the data ({unlike} beyond honest samples)" if unlike else ""
             return (
                 f"{UNKNOWN} whether modes are missing ({self.modes}): no share of dropped ones that was "
-                f"tried would have been found{like}; hold more images out, or take -n"
+                f"tried would have been found{like}; {self.remedy}"
             )
         beyond = [each for each in self.variety if each.is_beyond and each.found[DROPPED] is not None]
         if not beyond:

@@ -23,6 +23,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise
 from metrics.extractors.core.extractor import Extractor
 
+MOST_SHARE = 0.5  # of the data, held out
 LEAST_HELD_OUT = 40  # images: half of them stand for honest samples
 MOST_QUERIES = 1000  # images of each set that is compared with the training images
 MOST_TRAINING = 50_000
@@ -124,16 +125,32 @@ def _describe_remedy(candidate: Candidate, count: int) -> str:
     """Describes what share of `count` images is enough, or what to do where they are too few for any."""
     share = least_share(count, LEAST_HELD_OUT)
     if share is not None:
-        run = RunFolder(Path(candidate.name))
-        same = f" --config {quote(str(run.config_file))}" if run.exists else ""
-        beside = run.path if run.path.name not in ("", "..") else run.path.resolve()
-        out = f" --out {quote(f'{beside}-held-out')}" if run.exists else ""
-        return f"train anew with gans run{same} --holdout {max(USUAL_SHARE, share):g}{out}"
+        return _training_anew(candidate, max(USUAL_SHARE, share))
     return (
         f"with {count} images that is not possible: it needs {LEAST_HELD_OUT} held out and as many to "
         f"train on, {2 * LEAST_HELD_OUT} in all; what is: gans evaluate {quote(candidate.name)} "
         "--metrics authenticity, the share of samples that are no copies"
     )
+
+
+def _training_anew(candidate: Candidate, share: float) -> str:
+    """Words with the command that trains a run anew, with another share held out."""
+    run = RunFolder(Path(candidate.name))
+    same = f" --config {quote(str(run.config_file))}" if run.exists else ""
+    beside = run.path if run.path.name not in ("", "..") else run.path.resolve()
+    out = f" --out {quote(f'{beside}-held-out')}" if run.exists else ""
+    return f"train anew with gans run{same} --holdout {share:g}{out}"
+
+
+def describe_more(candidate: Candidate, training: DataSamples, held_out_count: int) -> str:
+    """Describes what may let an audit see more than it did: more held-out images, or other features."""
+    ways = []
+    if len(training) < len(training.data):
+        ways.append("give a larger -n")
+    share = candidate.settings.holdout
+    if share is not None and share < MOST_SHARE and held_out_count < 2 * MOST_QUERIES:
+        ways.append(_training_anew(candidate, min(MOST_SHARE, 2 * share)))
+    return ", or ".join([*ways, "take another --extractor (gans list extractors)"])
 
 
 def open_sides(

@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.config.resolve import RunSpec
 from experiments.core.value_format import format_value
+from experiments.training.best_generator import check_evaluation
 from experiments.training.plan.data_report import describe_classes, describe_data
 from experiments.training.plan.plan import FEWEST_SEEDS, PlanRequest, RunPlan, make_plan
 
@@ -14,7 +15,7 @@ MIB = 2**20
 def describe_dry_run(spec: RunSpec) -> str:
     """Describes a run before it starts: every setting with its source, then its sizes, without timing.
 
-    The result is lines that nothing wraps.
+    The result is lines that nothing wraps. Raises UsageError for what the run would refuse.
     """
     rows = [("setting", "value", "from")]
     rows += [
@@ -24,6 +25,8 @@ def describe_dry_run(spec: RunSpec) -> str:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
     plan = make_plan(spec, PlanRequest(sizes_only=True))
+    if spec.settings.evaluate_kimg and plan.data is not None:  # else they may be fetched later
+        check_evaluation(spec.settings)
     return "\n".join([*lines, "", *_describe_sizes(plan), *describe_data(plan), *describe_classes(plan)])
 
 

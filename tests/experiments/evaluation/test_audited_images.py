@@ -16,6 +16,8 @@ from experiments.core.labelled_sheets import SheetRow, draw_sheet
 from experiments.data.core.holdout import split_indices
 from experiments.evaluation.audit.audit import PAIRS
 from experiments.evaluation.audit.planting import noised
+from experiments.evaluation.audit.sides import describe_more, open_data
+from experiments.evaluation.candidates import open_candidate
 from gans.dcgan import Generator
 
 SMALL = "--image-size 16 --batch-size 8 --width 4 --steps 1"
@@ -100,3 +102,34 @@ def test_noise_on_images_with_units_is_not_rounded_and_stays_in_the_range() -> N
     assert (noise != noise.round()).double().mean() > 0.9
     white = noised(pixels + 127, torch.Generator().manual_seed(0))
     assert white.max() <= 255 and white.min() < 250
+
+
+def test_what_no_audit_can_be_of_says_what_else_to_use(gans: Any, refused: Any) -> None:
+    fields = "run --arch dcgan --loss bce --data fields --image-size 16 --batch-size 8 --width 4 --steps 1"
+    assert gans(f"{fields} --out fields").status == 0
+    for extractor in ("", "--extractor random-vgg"):
+        told = refused(2, ("1, 3, 4 channels, not 5",), f"audit fields {extractor}")
+        assert "train-classifier" not in told  # there are no classes
+        advised = told.rpartition("gans ")[2]
+        assert advised == "evaluate fields --metrics power-spectrum"
+    assert gans(f"{advised} -n 20").status == 0
+    exported = "fields/generator.safetensors does not say which data it was trained on; give its run folder"
+    for command in ("audit", "evaluate"):
+        refused(2, (exported,), f"{command} fields/generator.safetensors")
+        shown = gans(f"{command} --help").out
+        assert "RUN is a run folder, or a checkpoint in one" in " ".join(shown.split())
+
+
+def test_what_would_let_an_audit_see_more_can_be_typed(gans: Any, pixels: Tensor) -> None:
+    np.save("set.npy", pixels[:, 0].numpy())
+    run = f"run --arch dcgan --loss bce --data npy:set.npy {SMALL}"
+    assert gans(f"{run} --holdout 0.2 --out run").status == 0
+    candidate = open_candidate("run")
+    for count, ways in ((None, ""), (100, "give a larger -n, or ")):
+        training, held_out = open_data(candidate, count, 0)
+        words = describe_more(candidate, training, len(held_out))
+        train = "train anew with gans run --config run/config.json --holdout 0.4 --out run-held-out"
+        assert words == f"{ways}{train}, or take another --extractor (gans list extractors)"
+    many = describe_more(candidate, training, 2000)
+    assert "holdout" not in many  # no more of them would be compared
+    assert gans(train.partition("gans ")[2]).status == 0 and gans("list extractors").status == 0

@@ -218,5 +218,7 @@ def test_intervals_of_scores_are_those_of_means(gans: Gans, finished: Path) -> N
         without["fd-points"]["value"] == found["fd-points"]["value"] and "intervals" not in without["modes"]
     )
     shown = gans(f"evaluate {finished} -n 400 --metrics fid --intervals").out
+    assert shown.splitlines()[-1].startswith("in brackets: 95 % by a bootstrap over the samples (100 sets);")
+    assert "bootstrap" not in gans(f"evaluate {finished} -n 400 --metrics fid").out
     assert shown.startswith("fd-points ") and " to " in shown
     assert json.loads((finished / "evaluation.jsonl").read_text().splitlines()[0])["scores"] == found

@@ -47,9 +47,8 @@ def test_a_changed_number_of_files_is_refused_wherever_the_split_counts(
     assert len(others) > 10  # of the images that would now be held out, training has seen so many
     words = ("run was trained on (60 training samples then, 61 now, so that others are held out now)",)
     for command in (
-        *(f"evaluate run --reference {each} {QUICK}" for each in ("held-out", "train", "both")),
+        *(f"evaluate run --reference {each} {QUICK}" for each in ("held-out", "train")),
         f"evaluate run/checkpoints/step-00000001.pt --reference held-out {QUICK}",
-        f"evaluate run --every-checkpoint {QUICK}",
         "audit run --extractor random-vgg",
     ):
         told = refused(2, words, command)
