@@ -1,5 +1,6 @@
 """Options that commands share. Imports nothing heavy at the top."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -246,7 +247,7 @@ def regularizer_options(command: Command) -> Command:
 def collect_settings(flags: SettingValues) -> tuple[dict[str, Any], dict[str, float]]:
     """Collects the given values of `settings_options`: settings with options, and strengths of regularizers.
 
-    Raises UsageError for an option that is given twice.
+    Raises UsageError for an option that is given twice, and for a strength that is not finite.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     asked = {name: value for name, value in given.items() if name in FIELDS or name in SHORT_FLAGS}
@@ -259,7 +260,9 @@ def collect_settings(flags: SettingValues) -> tuple[dict[str, Any], dict[str, fl
                 raise UsageError(f"--set {key} and {flag(name)} are one option; give one")
     words = {name: name.replace("-", "_") for name in registry.built_in_names("regularizer")}
     strengths = {name: given[word] for name, word in words.items() if word in given}
-    for name in strengths:
+    for name, strength in strengths.items():
+        if not math.isfinite(strength):
+            raise UsageError(f"--{name} {strength}: the strength must be a finite number; 0 takes it away")
         if f"{name}.weight" in options:
             raise UsageError(f"--set {name}.weight and --{name} are one option; give one")
     return asked | options, strengths

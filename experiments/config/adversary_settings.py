@@ -12,6 +12,7 @@ from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import FIELDS, Settings
+from experiments.core.value_readers import finite_number
 from gans.core.architecture import Architecture
 from losses.recipe import Defaults
 
@@ -98,11 +99,9 @@ def _split_regularizers(asked: SettingValues) -> tuple[SettingValues, Mapping[st
     for name, value in asked.items():
         if name in words and not isinstance(value, Mapping):
             try:
-                found[words[name]] = float(value)
-            except (TypeError, ValueError) as error:
-                raise UsageError(
-                    f"{name}: '{value}' is not a number, the strength of a regularizer"
-                ) from error
+                found[words[name]] = finite_number()(value)
+            except ValueError as error:
+                raise UsageError(f"{name}: {error}, the strength of a regularizer") from error
         else:
             rest[name] = value
     return rest, found

@@ -91,6 +91,8 @@ class Folder(ImageFileSource, DomainSource):
         """
         channels = channels or self.native_domains(paired).channels or 3
         sides = self._sides(paired, held_out)
+        for side in sides:
+            self.check_channels(side.names, channels)
         a, b = open_domain_files(self.scaled_store(paired), sides, size, channels, fit, self.access, paired)
         surveys = [
             self.remark_on(data, side.names, fit, side.half is not None, message_prefix=f"{side.folder}: ")

@@ -9,13 +9,15 @@ from typing import Any, BinaryIO, ClassVar
 
 from experiments.core.paths import expand_home
 from experiments.data.core.arrangement import Arrangement
-from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.dataset import NoHeldOutDataError
-from experiments.data.core.decoding import MOST_BYTES, Store
+from experiments.data.core.decoding import MOST_BYTES, Store, holds_no_image
 from experiments.data.core.hub_datasets import (
     DatasetName,
+    advise_columns,
     choose_split,
     image_column,
+    is_binary,
     label_column,
     load_splits,
     parse_name,
@@ -25,6 +27,7 @@ from experiments.data.core.listed_images import ListedImageSource, file_stamp
 from losses.core.options import option
 from metrics.core.input_files import open_input_file
 
+FEW_ROWS = 8  # of a column of bytes that are looked at for images
 TEST = ("test", "validation", "val", "valid")  # splits that are held out from training, likely ones first
 
 
@@ -34,7 +37,9 @@ class ColumnOptions(ImageFileOptions):
 
     image: str | None = option(None, "Column of the images; default: the only one that holds images.")
     label: str | None = option(
-        None, "Column of the labels; default: one of classes, or one that is called label or the like."
+        None,
+        "Column of the labels; default: one of classes, or one that is called label or the like; "
+        "data.label=nothing leaves labels out.",
     )
 
 
@@ -64,7 +69,7 @@ class TableStore(Store):
 
     def name_of(self, name: str) -> str:
         split, _, row = name.rpartition("/")
-        return f"row {row} of {split} in {self.where}"
+        return f"{self.column} of row {row} of {split} in {self.where}"
 
     def stamp(self, name: str) -> str:
         """A stamp of the split and the row; of an image in a file of its own, of that file as well."""
@@ -148,8 +153,21 @@ class Hf(ListedImageSource):
 
     @cached_property
     def store(self) -> TableStore:
-        column = image_column(self.splits[self.split], self.options.image, self.location)
-        return self.set_value_range(TableStore(self.splits, column, self.location))
+        table = self.splits[self.split]
+        column = image_column(table, self.options.image, self.location)
+        store = TableStore(self.splits, column, self.location)
+        if is_binary(table.features[column]):
+            self._check_images(store, len(table))
+        return self.set_value_range(store)
+
+    def _check_images(self, store: TableStore, count: int) -> None:
+        """Checks that a column of bytes has an image among its first rows. Raises ValueError."""
+        names = [f"{self.split}/{row}" for row in range(min(count, FEW_ROWS))]
+        if names and all(holds_no_image(store, name) for name in names):
+            raise ValueError(
+                f"column {store.column} of {self.location} holds bytes that are no images, in its first "
+                f"{len(names)} rows; {advise_columns(self.splits[self.split], store.column)}"
+            )
 
     @cached_property
     def arrangement(self) -> Arrangement:
@@ -178,7 +196,10 @@ class Hf(ListedImageSource):
     def _classes_in(self, split: str) -> ClassLabels:
         """The classes of a split; none where no row has a label. Raises ValueError where some lack one."""
         table = self.splits[split]
-        column = label_column(table, self.options.label, self.location)
+        wanted = self.options.label
+        if wanted == NO_LABELS and wanted not in table.features:
+            return ClassLabels()
+        column = label_column(table, wanted, self.location)
         if column is None:
             return ClassLabels()
         values = table.with_format(None).select_columns([column])[:][column]

@@ -187,7 +187,7 @@ class Lmdb(ListedImageSource):
         keys = [LABEL.format(word[2]) for name in found.names if (word := IMAGE.fullmatch(name))]
         if found.labels is not None or not keys or not set(keys) & set(self.keys):
             return found.labels, found.classes
-        return number_classes(f"labels in {self.location}", [self._label(key) for key in keys])
+        return number_classes(f"labels in {self.location}", [self._label(key) for key in keys], "mend them")
 
     def _label(self, key: str) -> str | int:
         """Reads a label. Raises ValueError for one that is missing, or no short text."""

@@ -1,12 +1,18 @@
 """npy:FILE: pictures in an array of numpy, (N, H, W), (N, H, W, C) or (N, C, H, W); labels beside it."""
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
-from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.array_images import (
+    ArrayOptions,
+    ArraySource,
+    LabelledPictures,
+    count_labels,
+)
+from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.picture_arrays import map_npy
 from experiments.data.core.picture_rows import as_pictures
 
@@ -45,8 +51,7 @@ class Npy(ArraySource):
 
     def read(self) -> LabelledPictures:
         """Reads the pictures to train on, with their classes."""
-        label_file = None if self.options.label is None else expand_home(self.options.label)
-        return _read(self.file, label_file, self.options)
+        return _read(self.file, self.options)
 
     def read_held_out(self) -> LabelledPictures | None:
         """Reads the array of the same name with `test` or `val` in the place of `train`."""
@@ -55,19 +60,24 @@ class Npy(ArraySource):
         for word in TEST:
             file = self.file.with_name(TRAINING.sub(word, self.file.stem) + self.file.suffix)
             if file.exists():
-                return _read(file, None, self.options)
+                is_left_out = self.options.label == NO_LABELS
+                return _read(file, self.options if is_left_out else replace(self.options, label=None))
         return None
 
 
-def _read(file: Path, label_file: Path | None, options: ArrayOptions) -> LabelledPictures:
+def _read(file: Path, options: ArrayOptions) -> LabelledPictures:
     """Reads an array of pictures, with the labels of a file, or of one that is found beside it."""
     pictures = as_pictures(str(file), map_npy(file), options)
-    label_file = label_file or next((each for each in label_files_beside(file) if each.exists()), None)
+    if options.label is None:
+        label_file = next((each for each in label_files_beside(file) if each.exists()), None)
+    else:
+        label_file = None if options.label == NO_LABELS else expand_home(options.label)
     if label_file is None:
         return LabelledPictures(pictures, ClassLabels())
     labels = map_npy(label_file)
     if labels.shape[:1] != (len(pictures),):
         raise ValueError(
-            f"{label_file} has {labels.shape[:1]} labels for {len(pictures):,} pictures in {file}"
+            f"{label_file} has {count_labels(labels)} for {len(pictures):,} pictures in {file}: name another "
+            "file by --set data.label=FILE, or leave labels out by --set data.label=nothing"
         )
     return LabelledPictures(pictures, number_classes(f"labels in {label_file}", labels))

@@ -6,8 +6,13 @@ from functools import cached_property
 from typing import ClassVar
 
 from experiments.core.paths import expand_home
-from experiments.data.core.array_images import ArrayOptions, ArraySource, LabelledPictures
-from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.array_images import (
+    ArrayOptions,
+    ArraySource,
+    LabelledPictures,
+    count_labels,
+)
+from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.picture_arrays import NpzArrays
 from experiments.data.core.picture_rows import as_pictures
 from losses.core.options import option
@@ -52,14 +57,18 @@ class Npz(ArraySource):
         if image is None:
             raise ValueError(f"{self._listing()}: name that of the pictures, --set data.image=NAME")
         label = self.options.label or self._find(LABELS, ("", *TRAINING)) or self._unnamed(1)
-        return self._read(image, label)
+        return self._read(image, self._unless_left_out(label))
 
     def read_held_out(self) -> LabelledPictures | None:
         """Reads the pictures of the part for tests, else for validation."""
         for part in TEST:
             if image := self._find(PICTURES, (part,)):
-                return self._read(image, self._find(LABELS, (part,)))
+                return self._read(image, self._unless_left_out(self._find(LABELS, (part,))))
         return None
+
+    def _unless_left_out(self, label: str | None) -> str | None:
+        """The name of the array of labels; None where the options leave labels out."""
+        return None if self.options.label == NO_LABELS and NO_LABELS not in self.arrays else label
 
     def _read(self, image: str, label: str | None) -> LabelledPictures:
         """Reads the arrays of these names."""
@@ -71,11 +80,11 @@ class Npz(ArraySource):
         pictures = as_pictures(f"array {image} in {self.location}", self.arrays[image], self.options)
         if label is None or label == image:
             return LabelledPictures(pictures, ClassLabels())
-        labels = self.arrays[label]
+        labels, count = self.arrays[label], f"{len(pictures):,} pictures"
         if labels.shape[:1] != (len(pictures),):
             raise ValueError(
-                f"array {label} in {self.location} has {labels.shape[:1]} labels "
-                f"for {len(pictures):,} pictures"
+                f"array {label} in {self.location} has {count_labels(labels)} for {count}: "
+                "name another by --set data.label=NAME, or leave labels out by --set data.label=nothing"
             )
         return LabelledPictures(pictures, number_classes(f"labels {label} in {self.location}", labels))
 

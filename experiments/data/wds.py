@@ -12,10 +12,11 @@ from typing import BinaryIO, ClassVar, NamedTuple
 
 from experiments.core.files import parse_json
 from experiments.core.paths import expand_home
+from experiments.core.word_lists import first_few
 from experiments.data.core.arrangement import Arrangement, describe_no_images
-from experiments.data.core.class_labels import ClassLabels, number_classes
+from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.decoded_cache import cache_key
-from experiments.data.core.decoding import IMAGE_ENDINGS, MOST_BYTES, Store
+from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store, holds_no_image
 from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
@@ -25,6 +26,9 @@ from metrics.core.input_files import open_input_file
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
+FEW_MEMBERS = 8  # of an ending that is asked for that are looked at for images
+NAMED = 5  # endings that an error names
+UNPACK = "arrays are read from a folder: unpack the tar files, and write --data folder:PATH"
 MOST_SHARDS = 100_000
 MOST_LABEL_BYTES = 2**20  # of a .cls or .json
 JSON_LABELS = ("label", "cls", "class", "class_id", "target")  # keys that are looked for
@@ -36,7 +40,9 @@ class TarOptions(ImageFileOptions):
 
     image: str | None = option(None, "Ending of the image of a sample, such as input.png; default: found.")
     label: str | None = option(
-        None, "Ending of the file with the label (cls), or a key of the .json; default: found."
+        None,
+        "Ending of the file with the label (cls), or a key of the .json; default: found; "
+        "data.label=nothing leaves labels out.",
     )
 
 
@@ -136,10 +142,41 @@ class Wds(ListedImageSource):
                 names.append(self.store.add(number, image))
                 labels.append(label)
         if not names:
-            files = (member.path for shard in self.shards for member in index_tar(shard))
-            raise ValueError(describe_no_images(f"in {self.argument}", files, IMAGE_ENDINGS))
+            raise ValueError(self._describe_no_images())
+        if self.options.image is not None and all(
+            holds_no_image(self.store, name) for name in names[:FEW_MEMBERS]
+        ):
+            raise ValueError(
+                f"members .{self._image_ending} of {self.argument} are no images ({names[0]} is none): "
+                f"{self._advise_endings()}"
+            )
         classes = self._classes_from(names, labels)
         return Arrangement(names, classes=classes.names, labels=classes.labels)
+
+    @property
+    def _image_ending(self) -> str:
+        """The ending that is asked for, without its dot; empty without one."""
+        return (self.options.image or "").lower().lstrip(".")
+
+    def _describe_no_images(self) -> str:
+        """Describes that no sample has an image, with what was looked for and a remedy."""
+        where = f"in {self.argument}"
+        if self._image_ending:
+            return f"no images {where} (looked for .{self._image_ending}): {self._advise_endings()}"
+        files = [member.path for shard in self.shards for member in index_tar(shard)]
+        words = describe_no_images(where, files, IMAGE_ENDINGS)
+        return f"{words}; {UNPACK}" if any(path.lower().endswith(ARRAY_ENDINGS) for path in files) else words
+
+    def _advise_endings(self) -> str:
+        """Advises what to name as the ending of images, by the members of the first tar file."""
+        endings = sorted(
+            {ending for sample in _members_by_sample(index_tar(self.shards[0])) for ending in sample}
+        )
+        others = [each for each in endings if each != self._image_ending]
+        if images := [each for each in others if f".{each}".endswith(IMAGE_ENDINGS)]:
+            return f"take --set data.image={images[0]}"
+        arrays = any(f".{each}".endswith(ARRAY_ENDINGS) for each in endings)
+        return UNPACK if arrays else f"its members end in {first_few(endings, NAMED)}"
 
     def _samples_in(self, number: int) -> list[TarSample]:
         """The samples of a tar file: from the cache, if it has not changed since, or from its headers."""
@@ -162,7 +199,7 @@ class Wds(ListedImageSource):
         """Numbers the classes. Raises ValueError where only some of the images have a label."""
         lacking = [name for name, label in zip(names, labels, strict=True) if label is None]
         if len(lacking) == len(names):
-            if self.options.label is not None:
+            if self.options.label not in (None, NO_LABELS):
                 raise ValueError(f"no image in {self.argument} has a label {self.options.label}")
             return ClassLabels()
         if lacking:
@@ -173,9 +210,8 @@ class Wds(ListedImageSource):
 
     def _image_of(self, sample: dict[str, TarMember], shard: Path) -> TarMember | None:
         """The image of a sample, None without one. Raises ValueError where it has several."""
-        wanted = self.options.image
-        if wanted is not None:
-            return sample.get(wanted.lower().lstrip("."))
+        if self.options.image is not None:
+            return sample.get(self._image_ending)
         found = [ending for ending in sample if f".{ending}".endswith(IMAGE_ENDINGS)]
         if len(found) > 1:
             path = sample[found[0]].path
@@ -188,6 +224,8 @@ class Wds(ListedImageSource):
     def _label_of(self, sample: dict[str, TarMember], shard: Path, tar: BinaryIO) -> int | str | None:
         """The label of a sample, a number or a word; None without one. Raises ValueError."""
         wanted = self.options.label
+        if wanted == NO_LABELS:
+            return None
         file = sample.get("cls" if wanted is None else wanted.lower().lstrip("."))
         if file is not None:
             return _number_or_word(_read(shard, file, tar).decode("utf-8", "replace").strip())

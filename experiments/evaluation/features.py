@@ -30,7 +30,7 @@ from experiments.core.options import (
 from experiments.core.paths import cache_folder, weights_file
 from experiments.core.processes import from_first, is_first
 from experiments.core.value_format import cut_apart
-from experiments.data.core.sources import absolute_spec, open_source
+from experiments.data.core.sources import absolute_spec, known_class_names, open_source
 from experiments.evaluation.classifier_training import classifier_name, kept_classifier
 from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.points_extractor import NoExtractor, PointsExtractor
@@ -110,10 +110,11 @@ def open_extractor(
     if own is not None:
         extractor.options = own
     if channels is not None and extractor.channels is not None and channels not in extractor.channels:
+        has_classes = len(known_class_names(data, {})) > 1
         raise UsageError(
             f"extractor {extractor.name} sees images of {', '.join(map(str, extractor.channels))} channels, "
-            f"not {channels}; leave it out, and take --metrics power-spectrum, which needs none; of data "
-            f"with classes, gans train-classifier --data {quote(data)} makes one"
+            f"not {channels}; leave it out, and take --metrics power-spectrum, which needs none"
+            + (f"; gans train-classifier --data {quote(data)} makes one" if has_classes else "")
         )
     if remarks := "; ".join(filter(None, (why, extractor.remark))):
         log.info(f"extractor {extractor.name}: {remarks}")

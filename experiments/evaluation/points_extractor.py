@@ -68,7 +68,10 @@ class NoExtractor(Extractor):
 
     def __call__(self, images: Tensor) -> Features:
         """Refuses all images by a ValueError: there are no features."""
-        raise ValueError(f"no extractor sees {images.shape[1]} channels; take --metrics power-spectrum")
+        raise ValueError(
+            f"no extractor sees {images.shape[1]} channels; what needs none compares a run with its data: "
+            "gans evaluate RUN --metrics power-spectrum"
+        )
 
     @classmethod
     def is_at_hand(cls, weights: Path | None = None) -> bool:

@@ -97,6 +97,8 @@ REFUSED = [
     ("--set arch.hidden_layers=many", "--set arch.hidden_layers", "'many'"),
     ("--set data.sigma=0", "sigma", "'0'", "above 0"),
     ("--set data.sigma=nan", "sigma", "nan"),
+    ("--apa nan", "--apa nan: the strength must be a finite number"),
+    ("--lecam inf", "--lecam inf: the strength must be a finite number; 0 takes it away"),
     ("--set ema.ramp_up=0", "--set ema.ramp_up", "above 0"),
     ("--set optimizer.betas=0.5", "--set optimizer.betas", "0.5", "2"),
     ("--set optimizer.betas=0.5,1", "--set optimizer.betas", "below 1"),

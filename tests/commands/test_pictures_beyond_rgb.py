@@ -48,8 +48,10 @@ def test_five_channels_go_through_every_command(gans: Gans, run: Path, refused: 
     score = json.loads(outcome.out)["power-spectrum"]
     assert score["value"] == score["log_spectral_distance"] > 0 and score["quantization"] == "none"
     refused(2, ("fid needs features", "--metrics power-spectrum"), "evaluate run -n 40 --metrics fid")
-    refused(2, ("1, 3, 4 channels, not 5",), "evaluate run -n 40 --extractor random-vgg")
-    refused(2, ("no extractor sees 5 channels",), "fid fields run -n 40 --image-size 16")
+    error = refused(2, ("1, 3, 4 channels, not 5",), "evaluate run -n 40 --extractor random-vgg")
+    assert "train-classifier" not in str(error), "fields have no classes"
+    for line in ("fid fields run -n 40 --image-size 16", "stats fields -n 40 --image-size 16 --out s.npz"):
+        refused(2, ("no extractor sees 5 channels", "gans evaluate RUN --metrics power-spectrum"), line)
 
 
 def test_exports_carry_range_type_and_channels(gans: Gans, run: Path) -> None:

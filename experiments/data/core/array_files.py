@@ -35,6 +35,7 @@ from experiments.data.core.exr_files import exr_header, read_exr
 
 EXR = ".exr"
 TIFF_ENDINGS = (".tif", ".tiff")
+LARGEST = float(np.finfo(np.float32).max)
 COPIES = 4  # of an array that may lie in memory at once while it is read and resized
 NEEDS_TIFFFILE = "needs a package to be read: pip install 'gans[tiff]'"
 # Kinds of axes of a TIFF file that are channels, by tifffile's letters: samples, channels, and pages.
@@ -144,15 +145,24 @@ def read_values(store: Store, name: str) -> NDArray[Any]:
     with name_file_in_errors(store, name):
         content = read_whole(store, name)
         values = _values_in(content, name)
-        if wrong := describe_not_finite(values):
-            raise ValueError(f"{wrong}: fill them in")
+        if wrong := describe_unusable(values):
+            raise ValueError(wrong)
         return values
 
 
-def describe_not_finite(values: NDArray[Any]) -> str:
-    """Describes how many of a picture's values are NaN or infinite; empty where none are."""
-    wrong = int((~np.isfinite(values)).sum()) if values.dtype.kind == "f" else 0
-    return f"{wrong:,} of its {values.size:,} values are not finite (NaN or infinite)" if wrong else ""
+def describe_unusable(values: NDArray[Any]) -> str:
+    """Describes values of a picture that are no numbers, or too large for float32, with a remedy.
+
+    Empty where there are none.
+    """
+    if values.dtype.kind != "f":
+        return ""
+    words = "are not finite (NaN or infinite): fill them in, by numpy.nan_to_num"
+    wrong = int((~np.isfinite(values)).sum())
+    if not wrong and values.dtype.itemsize > np.dtype(np.float32).itemsize:
+        words = "are too large for float32, in which they are held: divide all by a number"
+        wrong = int((np.abs(values) > LARGEST).sum())
+    return f"{wrong:,} of its {values.size:,} values {words}" if wrong else ""
 
 
 def _values_in(content: io.BytesIO, name: str) -> NDArray[Any]:
@@ -195,15 +205,22 @@ def _values_by_pillow(content: BinaryIO, image: Image.Image) -> NDArray[Any]:
     return np.ascontiguousarray(turn(values)) if turn else values
 
 
+def _channels_by_pillow(image: Image.Image) -> int:
+    """The number of channels that `_values_by_pillow` reads of an image just opened."""
+    if sixteen_bits.is_16_bit_colour(image) and sixteen_bits.can_be_scaled(image):
+        return len(image.getbands())
+    return 1 if sixteen_bits.is_16_bit_grey(image) or image.mode in ("1", "L") else 3
+
+
 def _array_header(store: Store, name: str) -> Header:
     """The header of a picture that is read as an array."""
     if name.lower().endswith(ARRAY_ENDINGS):
         return Header(*_numbers_header(read_whole(store, name), name)[0])
     try:
         with opened(store, name) as (_, image):
-            is_tiff = _needs_tifffile(image)
+            is_tiff, channels = _needs_tifffile(image), _channels_by_pillow(image)
         if not is_tiff:
-            return decoding.read_header(store, name)
+            return decoding.read_header(store, name)._replace(channels=channels)
     except UnidentifiedImageError:
         if not name.lower().endswith(TIFF_ENDINGS):
             raise

@@ -44,7 +44,9 @@ class ArrayOptions(ImageFileOptions):
     """Options of sources of arrays."""
 
     label: str | None = option(
-        None, "Array with the label of each picture: its name in a .npz, or else a file; default: found."
+        None,
+        "Array with the label of each picture: its name in a .npz, or else a file; default: found; "
+        "data.label=nothing leaves labels out.",
     )
 
 
@@ -54,6 +56,11 @@ class LabelledPictures(NamedTuple):
     pictures: PictureRows
     classes: ClassLabels = ClassLabels()
     remarks: tuple[str, ...] = ()
+
+
+def count_labels(labels: NDArray[Any]) -> str:
+    """Says how many labels an array has."""
+    return f"{len(labels):,} labels" if labels.ndim else "a single number, no labels"
 
 
 class ArrayDataSet(DataSet):
@@ -142,7 +149,7 @@ class ArraySource(Source, ABC):
         if pictures.kept is None:
             return found
         named, count = first_few(bad, NAMED), len(pictures.values)
-        remark = f"skipped {len(bad)} of {count:,} pictures, with values not finite: {named}"
+        remark = f"skipped {len(bad)} of {count:,} pictures, with values not finite or too large: {named}"
         labels, names = found.classes
         classes = ClassLabels(None if labels is None else labels[torch.tensor(pictures.kept)], names)
         return LabelledPictures(pictures, classes, (*found.remarks, remark))

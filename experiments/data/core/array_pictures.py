@@ -23,8 +23,8 @@ def read_array(store: Store, name: str, channels: int) -> tuple[Header, NDArray[
     header, file = Header(*values.shape), store.name_of(name)
     if header.channels != channels:
         raise ValueError(
-            f"{file} has {_count(header.channels)}, not {channels}: give all files the same, or take "
-            f"--channels {header.channels}"
+            f"{file} has {_count(header.channels)}, not {channels} as others: save all with as many, or take "
+            "it out"
         )
     if store.array_type != "float32" and values.dtype.name != store.array_type:
         raise ValueError(

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+NO_LABELS = "nothing"  # the option data.label that leaves labels out
+
 
 class ClassLabels(NamedTuple):
     """The class of each sample, int64 `(N,)`, None without classes, and the names of the classes."""
@@ -16,13 +18,18 @@ class ClassLabels(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-def number_classes(name: str, values: Sequence[int | str] | NDArray[Any]) -> ClassLabels:
+def number_classes(
+    name: str,
+    values: Sequence[int | str] | NDArray[Any],
+    remedy: str = "mend them, or take --set data.label=nothing, which leaves them out",
+) -> ClassLabels:
     """Numbers the classes of labels `(N,)` or `(N, 1)`, or one-hot vectors `(N, K)`, that a set lists.
 
     Classes are the numbers or words that occur, sorted.
 
     Args:
         name: of the labels, in messages.
+        remedy: advice for labels of another form.
 
     Raises ValueError for labels of another form.
     """
@@ -31,12 +38,14 @@ def number_classes(name: str, values: Sequence[int | str] | NDArray[Any]) -> Cla
         found = found[:, 0]
     elif found.ndim == 2 and found.dtype.kind in "biuf":
         if not (((found == 0) | (found == 1)).all() and (found.sum(axis=1) == 1).all()):
-            raise ValueError(f"{name} are neither numbers of classes nor one-hot vectors")
+            raise ValueError(f"{name} are neither numbers of classes nor one-hot vectors: {remedy}")
         found = found.argmax(axis=1)
     if found.ndim != 1 or found.dtype.kind not in "biufUS":
-        raise ValueError(f"{name} are {found.shape} of {found.dtype}, not a number or a word for each sample")
+        raise ValueError(
+            f"{name} are {found.shape} of {found.dtype}, not a number or a word for each sample: {remedy}"
+        )
     if found.dtype.kind == "f" and not (np.isfinite(found).all() and (found == np.rint(found)).all()):
-        raise ValueError(f"{name} are no whole numbers")
+        raise ValueError(f"{name} are no whole numbers: {remedy}")
     if found.dtype.kind in "bf":
         found = found.astype(np.int64)
     classes, labels = np.unique(found, return_inverse=True)

@@ -163,6 +163,15 @@ class Extremes(NamedTuple):
     is_scalable: bool
 
 
+def holds_no_image(store: Store, name: str) -> bool:
+    """Whether a file is no image, not even a damaged one, by its first bytes."""
+    try:
+        read_header(store, name)
+    except UnreadableError as error:
+        return isinstance(error.__cause__, UnidentifiedImageError)
+    return False
+
+
 def can_be_scaled(store: Store, name: str) -> bool:
     """Whether an image has 16 bits that can be scaled, by its header. Raises UnreadableError."""
     with name_file_in_errors(store, name), opened(store, name) as (_, image):

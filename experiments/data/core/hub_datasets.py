@@ -47,6 +47,12 @@ def load_splits(name: DatasetName, download: bool) -> Mapping[str, Any]:
     """
     library = _library()
     path = expand_home(name.name)
+    if name.config is not None and (path.is_file() or _is_saved(path)):
+        what = "is a file" if path.is_file() else "was saved by save_to_disk"
+        raise ValueError(
+            f"hf:{name.name}/{name.config}: {name.name} {what}, which has no configurations, and there is no "
+            f"{name.config} in it: write --data hf:{name.name}, or mend the path"
+        )
     try:
         with _quietly(library, offline=not download):
             found = _load(library, path, name)
@@ -57,6 +63,8 @@ def load_splits(name: DatasetName, download: bool) -> Mapping[str, Any]:
                 f"hf:{name.name} is no folder, and not in the cache of this machine ({reason}): "
                 "fetch it with --download"
             ) from error
+        if name.config is not None and path.exists():
+            reason += f"; {name.name} has no {name.config}, as a folder or as a configuration: mend the path"
         raise ValueError(f"hf:{name.name} cannot be loaded: {reason}") from error
     splits = found if isinstance(found, Mapping) else {str(found.split or "train"): found}
     if not splits:
@@ -66,7 +74,7 @@ def load_splits(name: DatasetName, download: bool) -> Mapping[str, Any]:
 
 def _load(library: Any, path: Path, name: DatasetName) -> Any:
     """Loads from a folder that was saved, from a file, or from whatever `load_dataset` finds by the name."""
-    if path.is_dir() and any((path / each).exists() for each in SAVED):
+    if _is_saved(path):
         return library.load_from_disk(str(path), keep_in_memory=False)
     if path.is_file():
         form = FILE_FORMS.get(path.suffix.lower())
@@ -75,6 +83,11 @@ def _load(library: Any, path: Path, name: DatasetName) -> Any:
         return library.load_dataset(form, data_files=str(path), keep_in_memory=False)
     place = str(path) if path.exists() else name.name
     return library.load_dataset(place, name.config, keep_in_memory=False)
+
+
+def _is_saved(path: Path) -> bool:
+    """Whether a folder was written by save_to_disk."""
+    return path.is_dir() and any((path / each).exists() for each in SAVED)
 
 
 def choose_split(splits: Mapping[str, Any], name: DatasetName) -> str:
@@ -100,17 +113,33 @@ def image_column(table: Any, wanted: str | None, where: str) -> str:
         return found[0]
     listed = ", ".join(found)
     if wanted is None and not found:
-        raise ValueError(f"{where} has no column of images; it has {', '.join(features) or 'none'}")
+        raise ValueError(f"{where} has no column of images; {advise_columns(table)}")
     if wanted is None:
         raise ValueError(f"{where} has several columns of images ({listed}): --set data.image={found[0]}")
     if wanted not in features:
         raise ValueError(f"{where} has no column {wanted}; it has {', '.join(features)}")
     if not _holds_images(features[wanted]):
-        instead = f": --set data.image={found[0]}" if found else ", nor does any other column"
         raise ValueError(
-            f"column {wanted} of {where} holds {_describe(features[wanted])}, no images{instead}"
+            f"column {wanted} of {where} holds {_describe(features[wanted])}, no images; "
+            f"{advise_columns(table, wanted)}"
         )
     return wanted
+
+
+def advise_columns(table: Any, refused: str = "") -> str:
+    """Advises which column to take for images, if any but the `refused` one, or what to do without one."""
+    features = {name: feature for name, feature in table.features.items() if name != refused}
+    images = [name for name, feature in features.items() if _holds_images(feature)]
+    if images:
+        return f"take --set data.image={images[0]}"
+    arrays = [name for name, feature in table.features.items() if _holds_arrays(feature)]
+    if arrays:
+        return (
+            f"column {arrays[0]} holds arrays: save them by numpy.save as one, (N, H, W) or (N, H, W, C), "
+            "and write --data npy:FILE"
+        )
+    listed = ", ".join(f"{name} ({_describe(feature)})" for name, feature in features.items())
+    return f"its other columns are {listed}" if refused and listed else f"it has {listed or 'no other'}"
 
 
 def label_column(table: Any, wanted: str | None, where: str) -> str | None:
@@ -136,7 +165,27 @@ def _holds_images(feature: Any) -> bool:
     """Whether a column holds encoded images, declared or as bytes."""
     if isinstance(feature, Mapping):
         return set(feature) == {"bytes", "path"}
-    return type(feature).__name__ == "Image" or getattr(feature, "dtype", "") in BINARY
+    return type(feature).__name__ == "Image" or is_binary(feature)
+
+
+def is_binary(feature: Any) -> bool:
+    """Whether a column holds bytes, of which nothing says what they are."""
+    return not isinstance(feature, Mapping) and getattr(feature, "dtype", "") in BINARY
+
+
+def _holds_arrays(feature: Any) -> bool:
+    """Whether a column holds an array of numbers for each sample, declared as such or as lists of lists."""
+    if type(feature).__name__.startswith("Array"):
+        return True
+    inner = _elements_of(feature)
+    return inner is not None and _elements_of(inner) is not None
+
+
+def _elements_of(feature: Any) -> Any:
+    """The feature of the elements of lists; None for what is no list."""
+    if isinstance(feature, list):
+        return feature[0] if feature else None
+    return getattr(feature, "feature", None)
 
 
 def _holds_labels(feature: Any) -> bool:

@@ -41,6 +41,7 @@ from experiments.data.core.picture_options import (
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
     Survey,
+    check_channels,
     native_of,
     remark_on_cut,
     remark_on_kinds,
@@ -244,6 +245,7 @@ class StoredImageSource(Source, ABC):
         """Opens the training images at `size`, as `open_images` does."""
         found, (labels, classes) = self.arrangement, self._classes
         channels = channels or self.native().channels
+        self.check_channels(found.names, channels)
         known = self.attributes
         data = open_images(
             self.scaled_store(), found.names, size, channels, fit, self.access, labels, classes, known
@@ -265,6 +267,14 @@ class StoredImageSource(Source, ABC):
             return open_images(self.scaled_store(), names, size, channels, fit, self.access)
         labels = torch.tensor([known.index(name) for name in classes])[labels]
         return open_images(self.scaled_store(), names, size, channels, fit, self.access, labels, known)
+
+    def check_channels(self, names: Sequence[str], channels: int | None) -> None:
+        """Checks that arrays of numbers have as many channels as are asked for, and each as many as others.
+
+        Nothing brings them to others, as grey and colours are to each other. Raises ValueError.
+        """
+        if self.typed_store.holds_arrays:
+            check_channels(self.store, self._survey(names), channels)
 
     def remark_on(
         self,

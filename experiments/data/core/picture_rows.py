@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data.core.array_files import (
     ArrayKind,
     are_channels_first,
     decide_type,
-    describe_not_finite,
+    describe_unusable,
 )
 from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.value_surveys import PictureValues, map_pictures
@@ -43,42 +42,42 @@ class PictureRows(PictureValues):
         return f"picture {self._row(index)} (counted from 0) of {self.name}"
 
     def read(self, index: int) -> NDArray[Any]:
-        """Reads a picture `(H, W, C)` of numbers. Raises ValueError for values that are not finite."""
-        values = self._held(self._row(index))
-        if wrong := describe_not_finite(values):
+        """Reads a picture `(H, W, C)` of numbers. Raises ValueError for values that cannot be taken."""
+        row = self._row(index)
+        if wrong := describe_unusable(self.values[row]):
             raise ValueError(
-                f"{self.name_of(index)} cannot be taken: {wrong}; fill them in, by numpy.nan_to_num, or take "
-                "--skip-bad, which leaves such pictures out"
+                f"{self.name_of(index)} cannot be taken: {wrong}; or take --skip-bad, which leaves such "
+                "pictures out"
             )
-        return values
+        return self._held(row)
 
     def at(self, indices: Sequence[int]) -> "PictureRows":
         """Some of these pictures."""
         return replace(self, kept=[self._row(index) for index in indices])
 
     def check(self) -> None:
-        """Reads all pictures that may have values that are not finite. Raises ValueError for the first."""
+        """Reads all pictures that may have values that cannot be taken. Raises ValueError for the first."""
         if self.values.dtype.kind == "f":
             map_pictures(PictureRows.read, self)
 
     def without_bad(self) -> tuple["PictureRows", Sequence[int]]:
-        """Leaves out pictures with values that are not finite; returns the others, and the rows left out.
+        """Leaves out pictures with values that cannot be taken; returns the others, and the rows left out.
 
         Raises ValueError where none is left.
         """
         if self.values.dtype.kind != "f":
             return self, ()
-        is_bad = map_pictures(lambda _, row: bool(describe_not_finite(self._held(row))), self)
+        is_bad = map_pictures(lambda _, row: bool(describe_unusable(self.values[row])), self)
         bad = [row for row, each in enumerate(is_bad) if each]
         if len(bad) == len(is_bad):
-            raise ValueError(f"every picture of {self.name} has values that are not finite: fill them in")
+            wrong = describe_unusable(self.values[0])
+            raise ValueError(f"no picture of {self.name} can be taken: of the first, {wrong}")
         kept = [row for row, each in enumerate(is_bad) if not each]
         return (replace(self, kept=kept) if bad else self), bad
 
     def _held(self, row: int) -> NDArray[Any]:
-        """A row in the type in which it is held, with infinity for numbers that are too large for that."""
-        with np.errstate(over="ignore"):
-            return self.values[row].astype(self.type, copy=False)
+        """A row in the type in which it is held."""
+        return self.values[row].astype(self.type, copy=False)
 
     def _row(self, index: int) -> int:
         return index if self.kept is None else self.kept[index]

@@ -84,6 +84,20 @@ def native_of(survey: Survey) -> Native:
     return Native(channels=channels, first=survey.first[:2])
 
 
+def check_channels(store: Store, survey: Survey, channels: int | None) -> None:
+    """Checks that surveyed arrays of numbers have `channels`, all of them. Raises ValueError."""
+    if len(survey.kinds) > 1:
+        (most, _), (few, count) = survey.kinds.most_common(2)
+        name = next(name for name, header in survey.headers.items() if header.channels == few)
+        raise ValueError(
+            f"{store.name_of(name)} has {few} channel{'s' * (few > 1)}, others have {most} ({count:,} of "
+            f"{len(survey.headers):,} images looked at differ): save all with as many, or keep them apart"
+        )
+    if channels is not None and survey.kinds and channels not in survey.kinds:
+        (own,) = survey.kinds
+        raise ValueError(f"the images have {own} channels, not {channels}: take --channels {own}")
+
+
 def remark_on_kinds(survey: Survey, channels: int) -> tuple[str, ...]:
     """Makes a remark on images that differ in their kind and are all taken with `channels`; else none."""
     if len(survey.kinds) < 2:

@@ -193,8 +193,9 @@ def test_files_that_cannot_be_taken_are_named_in_a_line(tmp_path: Path) -> None:
     access = DataAccess(skip_bad=True)
     assert len(open_source(f"folder:{tmp_path}", access).open((8, 8), None, "auto")) == 5
     np.save(tmp_path / "3.npy", VALUES[0, :4])
-    with pytest.raises(ValueError, match=r"3\.npy has 4 channels, not 5"):
-        opened(tmp_path)
+    for channels in (None, 4, 5):  # none of which would help
+        with pytest.raises(ValueError, match=r"3\.npy has 4 channels, others have 5 .*save all with as many"):
+            open_source(f"folder:{tmp_path}").open((8, 8), channels, "auto")
     np.save(tmp_path / "3.npy", VALUES[0, 0, 0])
     with pytest.raises(ValueError, match="a picture is numbers"):
         opened(tmp_path)
@@ -204,6 +205,44 @@ def test_files_that_cannot_be_taken_are_named_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "3.npy").write_bytes((tmp_path / "2.npy").read_bytes()[:200])
     with pytest.raises(ValueError, match=r"3\.npy cannot be read"):
         opened(tmp_path)
+
+
+def test_channels_that_no_file_has_come_with_those_that_all_have(tmp_path: Path) -> None:
+    source = open_source(f"folder:{write(tmp_path, VALUES)}")
+    with pytest.raises(ValueError, match=r"the images have 5 channels, not 4: take --channels 5"):
+        source.open((8, 8), 4, "auto")
+    assert len(source.open((8, 8), 5, "auto")) == 6
+
+
+def test_pictures_with_alpha_that_are_taken_as_numbers_have_the_channels_that_are_read(
+    tmp_path: Path,
+) -> None:
+    colours = np.random.default_rng(0).integers(256, size=(2, 8, 8, 4)).astype(np.uint8)
+    for number, picture in enumerate(colours):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    data = opened(tmp_path, depth="float32")
+    assert np.array_equal(fetched(data).numpy(), colours[..., :3].transpose(0, 3, 1, 2))
+
+
+def test_an_odd_file_that_no_survey_looks_at_is_named_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.data.core.surveys.MOST_FILES", 3)
+    np.save(write(tmp_path, VALUES) / "3.npy", VALUES[0, :4])
+    with pytest.raises(ValueError, match=r"3\.npy has 4 channels, not 5 as others: save all with as many"):
+        opened(tmp_path, range="0,60")
+
+
+def test_values_that_are_too_large_are_told_from_those_that_are_none(tmp_path: Path) -> None:
+    pictures = VALUES.astype(np.float64)
+    pictures[2, 0, 0, :3] = -1e300
+    np.save(tmp_path / "a.npy", pictures)
+    words = "3 of its 320 values are too large for float32, in which they are held: divide all by a number"
+    for spec in (f"npy:{tmp_path}/a.npy", f"folder:{write(tmp_path / 'set', pictures)}"):
+        with pytest.raises(ValueError, match=words):
+            opened(spec)
+        skipping = open_source(spec, DataAccess(skip_bad=True)).open((8, 8), None, "auto")
+        assert np.array_equal(fetched(skipping).numpy(), np.delete(VALUES, 2, axis=0))
 
 
 def test_equal_values_leave_nothing_to_learn(tmp_path: Path) -> None:

@@ -187,8 +187,11 @@ def test_labels_that_do_not_fit(tmp_path: Path, form: str) -> None:
         (np.array([None] * 5, dtype=object), "Python objects"),
     ):
         with pytest.raises(ValueError, match=words) as error:
-            asked(save(tmp_path, noise(GREY), form, labels=labels))
+            asked(spec := save(tmp_path, noise(GREY), form, labels=labels))
         assert "\n" not in str(error.value)
+        assert "objects" in words or "--set data.label=nothing" in str(error.value)
+        access = DataAccess(options={"data.label": "nothing"})
+        assert open_source(spec, access).open((8, 8), None, "crop").labels is None
 
 
 @FORMS

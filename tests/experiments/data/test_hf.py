@@ -1,10 +1,12 @@
 """Hf: the rows of a data set of Hugging Face come out as the images of a folder do, in each of its forms."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -122,7 +124,7 @@ def test_columns_are_found_or_named(tmp_path: Path) -> None:
     data = opened(argument, image="image", label="word")
     assert data.classes == ("a", "b") and data.labels is not None and data.labels.tolist() == [1, 0]
     for options, words in (
-        ({"image": "word"}, r"column word of hf:.* holds string, no images: --set data\.image=image"),
+        ({"image": "word"}, r"column word of hf:.* holds string, no images; take --set data\.image=image"),
         ({"image": "label"}, "column label of .* holds classes, no images"),
         ({"image": "none_such"}, "has no column none_such; it has image, label, raw, word, number, share"),
         ({"image": "image", "label": "share"}, "column share of .* holds float64, no labels"),
@@ -132,8 +134,64 @@ def test_columns_are_found_or_named(tmp_path: Path) -> None:
             opened(argument, **options)
         assert "\n" not in str(error.value)
     made.select_columns(["word"]).save_to_disk(str(tmp_path / "words"))
-    with pytest.raises(ValueError, match="has no column of images; it has word"):
+    with pytest.raises(ValueError, match=r"has no column of images; it has word \(string\)"):
         opened(f"{tmp_path}/words")
+
+
+def test_bytes_that_are_no_images_are_named_by_their_column(tmp_path: Path) -> None:
+    """Only then: a damaged image among them is another thing."""
+    table(1, 2, blob=[b"words", b"more"]).save_to_disk(str(tmp_path / "set"))
+    words = r"column blob of hf:.*set holds bytes that are no images, in its first 2 rows; "
+    with pytest.raises(ValueError, match=words + r"take --set data\.image=image$"):
+        opened(f"{tmp_path}/set", image="blob")
+    table(1, 2, blob=[b"words", b"more"]).select_columns(["blob", "label"]).save_to_disk(str(tmp_path / "no"))
+    for skip_bad in (False, True):
+        with pytest.raises(ValueError, match=words.replace("set", "no") + "its other columns are label"):
+            opened(f"{tmp_path}/no", skip_bad=skip_bad)
+    table(1, 2, blob=[png(1)[:40], png(2)]).select_columns(["blob"]).save_to_disk(str(tmp_path / "some"))
+    with pytest.raises(ValueError, match=r"blob of row 0 of train in .* is not an image, or is damaged"):
+        opened(f"{tmp_path}/some")
+    assert len(opened(f"{tmp_path}/some", skip_bad=True)) == 1
+
+
+def test_columns_of_arrays_come_with_a_way(tmp_path: Path) -> None:
+    values = [[[0.5] * 8] * 8] * 2
+    for name, kind in (
+        ("array", datasets.Array2D((8, 8), "float32")),
+        ("lists", datasets.Sequence(datasets.Sequence(datasets.Value("float32")))),
+    ):
+        made = datasets.Dataset.from_dict({"field": values}, features=datasets.Features({"field": kind}))
+        made.save_to_disk(str(tmp_path / name))
+        with pytest.raises(
+            ValueError, match=r"column field holds arrays: save them by numpy\.save .*npy:FILE"
+        ):
+            opened(f"{tmp_path}/{name}")
+        loaded = datasets.load_from_disk(str(tmp_path / name)).with_format("numpy")["field"][:]
+        np.save(tmp_path / f"{name}.npy", loaded)
+        (access,) = [DataAccess(options={"data.range": "0,1"})]
+        assert len(open_source(f"npy:{tmp_path}/{name}.npy", access).open((8, 8), None, "auto")) == 2
+
+
+def test_a_configuration_of_what_has_none_is_refused(tmp_path: Path) -> None:
+    saved = save_folder(tmp_path)
+    table(1, 2).to_parquet(str(tmp_path / "a.parquet"))
+    save_parquet(tmp_path / "parquet")
+    save_images(tmp_path / "images")
+    for argument, words in {
+        f"{saved}/config@train": f"{saved} was saved by save_to_disk, which has no configurations, and there "
+        f"is no config in it: write --data hf:{saved}, or mend the path",
+        f"{tmp_path}/a.parquet/foo": "a.parquet is a file, which has no configurations",
+        f"{tmp_path}/parquet/set/foo": "set has no foo, as a folder or as a configuration: mend the path",
+        f"{tmp_path}/images/set/foo": "set has no foo, as a folder or as a configuration: mend the path",
+    }.items():
+        with pytest.raises(ValueError, match=re.escape(words)):
+            opened(argument)
+    assert len(opened(f"{saved}@train")) == 4
+
+
+def test_labels_can_be_left_out(tmp_path: Path) -> None:
+    data = opened(save_folder(tmp_path), label="nothing")
+    assert data.labels is None and data.classes == ()
 
 
 def test_rows_without_labels(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -212,6 +213,35 @@ def test_wrong_files_are_explained(tmp_path: Path) -> None:
         opened(tmp_path / "list.tar", label="label")
     with pytest.raises(ValueError, match="data 'wds' needs tar files"):
         opened("")
+
+
+def test_endings_that_are_no_images_come_with_those_that_are(tmp_path: Path) -> None:
+    array = io.BytesIO()
+    np.save(array, np.zeros((8, 8), np.float32))
+    argument = pack(
+        tmp_path / "a.tar", {"1.png": png(1), "1.cls": b"1", "1.npy": array.getvalue(), "1.b.json": b"{}"}
+    )
+    for ending in ("cls", "npy"):
+        words = (
+            rf"members \.{ending} of .*a\.tar are no images \(1\.{ending} in .*: take --set data\.image=png"
+        )
+        for skip_bad in (False, True):
+            with pytest.raises(ValueError, match=words):
+                opened(argument, image=ending, skip_bad=skip_bad)
+    with pytest.raises(ValueError, match=r"\(looked for \.txt\): take --set data\.image=png"):
+        opened(argument, image="txt")
+    assert opened(argument, image="png", label="nothing").labels is None
+    pack(tmp_path / "b.tar", {"1.npy": array.getvalue(), "1.cls": b"1"})
+    unpack = "arrays are read from a folder: unpack the tar files, and write --data folder:PATH"
+    for options in ({}, {"image": "npy"}, {"image": "txt"}):
+        with pytest.raises(ValueError, match=unpack):
+            opened(tmp_path / "b.tar", **options)
+    pack(tmp_path / "c.tar", {"1.json": b"{}", "1.cls": b"1"})
+    with pytest.raises(ValueError, match=r"its members end in cls, json"):
+        opened(tmp_path / "c.tar", image="txt")
+    pack(tmp_path / "d.tar", {"1.png": b"words"})
+    with pytest.raises(ValueError, match=r"members \.png of .* are no images .*its members end in png"):
+        opened(tmp_path / "d.tar", image="png")
 
 
 def test_nothing_is_held_out(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from gans.core.critic_view import CriticView
 from gans.core.player import Scores
 from losses.core.adaptive_probability import AdaptiveProbability
 from losses.critic_augmentations.core.resampling import doubling_matrix, halving_matrix
+from tests.conftest import long_but
 
 STEERED = {"critic_augment": "ada", "ada.interval": 1, "ada.kimg": 0.05, "ada.target": -0.9}
 
@@ -32,8 +33,13 @@ def test_at_zero_a_run_has_the_bits_of_one_without() -> None:
     assert {name.rpartition(".")[2] for name in with_it.keys() - shared.keys()} == {"augment/p"}
 
 
-def test_a_steered_run_resumes_to_the_bit() -> None:
-    spec = resolve({**tiny("stylegan2"), **STEERED, "steps": 4, "device": "cpu"}, strengths={"lecam": 0.3})
+@pytest.mark.parametrize(
+    "arch", long_but(["stylegan2", "cyclegan"], ["stylegan2", "cyclegan", "swap", "pix2pix"])
+)
+def test_a_steered_run_resumes_to_the_bit(arch: str) -> None:
+    """Also of translators, and of two critics that learn together, of which no anchors are remembered."""
+    strengths = {"lecam": 0.3} if arch == "stylegan2" else {}
+    spec = resolve({**tiny(arch), **STEERED, "steps": 4, "device": "cpu"}, strengths=strengths)
     whole, file, scores = build(spec), io.BytesIO(), list[Scores]()
 
     def save(progress: Progress, found: Scores) -> None:
@@ -49,8 +55,9 @@ def test_a_steered_run_resumes_to_the_bit() -> None:
     assert largest_difference(found, expected) == 0
     assert 0 < scores[1]["augment/p"] < 1
     first, again = (each.game.state_dict() for each in (whole, second))
-    (key,) = (name for name in first if name.endswith("adaptive._extra_state"))
-    assert first[key] == again[key] and first[key]["batch_index"] > 4
+    keys = [name for name in first if name.endswith("adaptive._extra_state")]
+    assert keys and all(first[key] == again[key] for key in keys)
+    assert all(first[key]["batch_index"] > 4 and first[key]["value"] > 0 for key in keys)
 
 
 def test_checkpoints_without_one_stay_readable() -> None:
