@@ -243,8 +243,8 @@ class Source(ABC):
             made of that one's and would share them.
         options_type: dataclass of its options; None for a source without.
         options: an instance of that type, set before anything is asked of the source.
-        holdout_split: splits the samples where a share is held out (`--holdout`): options that are left to the data
-            are found among those for training. None: all are for training.
+        holdout_split: splits the samples where a share is held out (`--holdout`): options that are left to
+            the data are found among those for training. None: all are for training.
     """
 
     kind: ClassVar[Kind]
