@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,19 +106,16 @@ class Folder(ImageFileSource, DomainSource):
         return Domains(a, b, paired=paired)
 
     def training_names(self, paired: bool | None) -> Sequence[str]:
-        if self.split is None or paired is None:
+        if self.holdout_split is None or paired is None:
             return super().training_names(paired)
         sides = self._sides(paired)
         good = [set(keep_readable(self.typed_store, side.names, self.access)) for side in sides]
+        kept = [[name in each for name in side.names] for side, each in zip(sides, good, strict=True)]
         if paired:  # with a file that cannot be read, its partner is left out
-            pairs = list(zip(sides[0].names, sides[1].names, strict=True))
-            kept = [pair for pair in pairs if pair[0] in good[0] and pair[1] in good[1]]
-            names = [pair[0] for pair in kept], [pair[1] for pair in kept]
-        else:
-            names = tuple(
-                [name for name in side.names if name in each] for side, each in zip(sides, good, strict=True)
-            )
-        return training_part_of_domains(names, self.split, paired, sides[0].half is not None)
+            kept = [[all(pair) for pair in zip(*kept, strict=True)]] * 2
+        a, b = (list(compress(side.names, each)) for side, each in zip(sides, kept, strict=True))
+        shows_both = sides[0].half is not None
+        return training_part_of_domains((a, b), self.holdout_split, paired, shows_both)
 
     def _sides(self, paired: bool, held_out: bool = False) -> tuple[DomainFiles, DomainFiles]:
         """The files of both domains."""

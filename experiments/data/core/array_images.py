@@ -161,8 +161,8 @@ class ArraySource(Source, ABC):
         if pictures.type == "uint8":
             return None
         channels = pictures.values.shape[3]
-        if self.split is not None and is_open_range(self.options.range):
-            training, _ = self.split(len(pictures), "")
+        if self.holdout_split is not None and is_open_range(self.options.range):
+            training, _ = self.holdout_split(len(pictures), "")
             pictures = pictures.at(training.tolist())
         return find_units(self.location, pictures, self.options.range, pictures.type, lambda: channels)
 

@@ -247,8 +247,8 @@ class Source(ABC):
             made of that one's and would share them.
         options_type: dataclass of its options; None for a source without.
         options: an instance of that type, set before anything is asked of the source.
-        split: splits the samples where a share is held out (`--holdout`): options that are left to the data
-            are found among those for training. None: all are for training.
+        holdout_split: splits the samples where a share is held out (`--holdout`): options that are left to
+            the data are found among those for training. None: all are for training.
     """
 
     kind: ClassVar[Kind]
@@ -256,7 +256,7 @@ class Source(ABC):
     takes_spec: ClassVar[bool] = False
     holds_out_within: ClassVar[bool] = False
     options_type: ClassVar[type | None] = None
-    split: Split | None = None
+    holdout_split: Split | None = None
 
     def __init__(self, argument: str = "", access: DataAccess = USUAL) -> None:
         self.argument = argument

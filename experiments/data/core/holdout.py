@@ -145,7 +145,7 @@ class HoldoutSource(Source):
     def __init__(self, whole: Source, share: float, seed: int) -> None:
         self.whole, self.share, self.seed = whole, share, seed
         self.argument, self.access = whole.argument, whole.access
-        whole.split = self._split
+        whole.holdout_split = self._split
         # Declared for classes of sources; of this one they are those of the source within.
         for name in ("kind", "is_embedded", "takes_spec", "options_type", "options"):
             setattr(self, name, getattr(whole, name))

@@ -202,9 +202,9 @@ class StoredImageSource(Source, ABC):
         """
         del paired
         names = self.arrangement.names
-        if self.split is None:
+        if self.holdout_split is None:
             return names
-        return training_part(keep_readable(self.typed_store, names, self.access), self.split)
+        return training_part(keep_readable(self.typed_store, names, self.access), self.holdout_split)
 
     @cached_property
     def _first_kind(self) -> ArrayKind:

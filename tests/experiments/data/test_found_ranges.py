@@ -17,6 +17,7 @@ from experiments.data.core.holdout import split_indices
 from experiments.data.core.sources import open_source
 from tests.conftest import Gans
 from tests.experiments.data.helpers import fetched
+from tests.experiments.data.test_wds import pack
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 
@@ -78,9 +79,19 @@ def test_of_arrays_with_every_word(write: Callable[[Path, Pictures], str], kind:
 
 
 @pytest.mark.parametrize("depth", ["auto", "uint8"])
-def test_of_16_bits_held_in_16_or_8(depth: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["folder", "wds", "hf"])
+def test_of_16_bits_held_in_16_or_8(depth: str, source: str, tmp_path: Path) -> None:
     pictures = pictures_with_odd_ones("uint16")
     spec, own = write_16_bits(tmp_path, pictures), pictures[OWN][..., 0]
+    files = sorted((tmp_path / "set").iterdir())
+    if source == "wds":
+        spec = f"wds:{pack(tmp_path / 'a.tar', {file.name: file.read_bytes() for file in files})}"
+    elif source == "hf":
+        datasets = pytest.importorskip("datasets")
+        content = {"image": [{"bytes": file.read_bytes(), "path": None} for file in files]}
+        features = datasets.Features({"image": datasets.Image()})
+        datasets.Dataset.from_dict(content, features=features).save_to_disk(str(tmp_path / "saved"))
+        spec = f"hf:{tmp_path / 'saved'}"
     assert found_range(spec, "auto", depth) == (own.min(), own.max())
     expected = np.percentile(own, [10, 90])
     assert found_range(spec, "p10,p90", depth) == pytest.approx(expected, abs=0.5 if depth == "uint8" else 0)
@@ -155,7 +166,7 @@ def test_the_range_of_a_run_stays_that_of_its_config(
         f"run --arch dcgan --loss bce --data {spec} --holdout {SHARE} --image-size 8 --width 2 --batch-size 4"
     )
     with monkeypatch.context() as before:
-        before.setattr(ArraySource, "split", property(lambda _: None, lambda _, split: None))
+        before.setattr(ArraySource, "holdout_split", property(lambda _: None, lambda _, split: None))
         assert gans(f"{line} --steps 1 --out run").status == 0
     settings = json.loads(Path("run/config.json").read_text())["settings"]
     assert (value := settings["data.range"]["value"])[1] > 3500
