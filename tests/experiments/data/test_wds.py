@@ -113,8 +113,8 @@ def test_words_are_labels_too_and_descriptions_are_none(tmp_path: Path) -> None:
     assert opened(file).labels is None
     assert opened(file, label="caption").classes == ("a",)
     assert opened(file, label="txt").classes == ("a",)
-    with pytest.raises(ValueError, match="has a label nothing"):
-        opened(file, label="nothing")
+    with pytest.raises(ValueError, match="has a label no_such"):
+        opened(file, label="no_such")
 
 
 def test_several_images_of_a_sample(tmp_path: Path) -> None:
