@@ -81,7 +81,7 @@ def test_a_run_that_is_not_finished(gans: Gans, workplace: Path) -> None:
 def test_a_folder_of_runs_and_their_files(gans: Gans, workplace: Path) -> None:
     """Two seeds of a loss with scores, and a run of another without."""
     for name, chosen in {"a": "--seed 0", "b": "--seed 1", "c": "--seed 1 --loss hinge"}.items():
-        run = f"run {POINTS} --steps 4 --critic-ema-kimg 1 --width 6 {chosen} --out runs/{name}"
+        run = f"run {POINTS} --steps 4 --n-critic 1 --critic-ema-kimg 1 --width 6 {chosen} --out runs/{name}"
         assert gans(run).status == 0
         assert name == "c" or gans(f"evaluate runs/{name} -n 60").status == 0
     found = told(gans, "runs")

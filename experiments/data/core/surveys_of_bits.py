@@ -106,7 +106,7 @@ def remark_on_whole_range(store: Store, names: Sequence[str]) -> tuple[str, ...]
 
 
 def _some(names: Sequence[str], most: int) -> Sequence[str]:
-    """At most so many of the names, evenly spread."""
+    """Takes `most` of the names, evenly spread, or all where there are fewer."""
     return names[:: -(-len(names) // most)]
 
 
