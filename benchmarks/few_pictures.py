@@ -96,23 +96,29 @@ def describe(values: NDArray[np.float64]) -> str:
 
 @styled
 def draw(curves: dict[str, Sequence[Curve]], title: str, file: Path) -> None:
-    """Draws the distance of every arm over kimg: seeds, mean and, from three seeds on, its interval."""
+    """Draws the distance of every arm over kimg, beside each other.
+
+    Thin lines are seeds, each with a dot at its best; thick ones their mean, from three seeds on with its
+    interval.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.0))
-    axes = figure.subplots()
-    for number, (arm, runs) in enumerate(curves.items()):
+    figure = Figure(figsize=(2.2 * len(curves) + 0.6, 3.4))
+    panels = figure.subplots(1, len(curves), sharex=True, sharey=True, squeeze=False)[0]
+    for number, (axes, (arm, runs)) in enumerate(zip(panels, curves.items(), strict=True)):
         kimg, values = runs[0][0], np.stack([distances for _, distances in runs])
-        axes.plot(kimg, values.mean(axis=0), color=SERIES[number], label=arm)
+        colour, mean = SERIES[number], values.mean(axis=0)
+        axes.plot(kimg, mean, color=colour, linewidth=2.4)
         for own in values if len(runs) > 1 else ():
-            axes.plot(kimg, own, color=SERIES[number], linewidth=0.8, alpha=0.45)
+            axes.plot(kimg, own, color=colour, linewidth=0.9, alpha=0.7)
+        for own in values:
+            axes.plot(kimg[own.argmin()], own.min(), "o", color=colour, markersize=5)
         if len(runs) >= FEWEST_SEEDS:
             half = interval(values)
-            axes.fill_between(
-                kimg, values.mean(axis=0) - half, values.mean(axis=0) + half, color=SERIES[number], alpha=0.2
-            )
-    axes.set(xlabel="kimg", ylabel="distance to held-out pictures", title=title, ylim=(0, None))
-    axes.legend()
+            axes.fill_between(kimg, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+        axes.set(xlabel="kimg", title=arm, ylim=(0, None))
+    panels[0].set_ylabel("distance to held-out pictures")
+    figure.suptitle(title, x=0.01, ha="left")
     save_png(render_figure(figure), file)
 
 
