@@ -94,7 +94,7 @@ def test_an_agent_turns_off_what_the_sweep_does(gans, tmp_path):
 
 
 def test_agents_score_members_at_their_end_as_the_sweep_does(gans):
-    asked = "--evaluate-metrics fid,kid --evaluate-samples 50 --extractor random-vgg"
+    asked = "--evaluate-metrics fid,kid --evaluate-samples 50 --extractor random-vgg --set kid.subset_size=50"
     config = yaml.safe_load(gans(f"{LINE} {asked} --wandb-config").out)
     values = settings_of_an_agent(gans, config)
     expected = {"evaluate_metrics": "fid,kid", "evaluate_samples": "50", "extractor": "random-vgg"}
