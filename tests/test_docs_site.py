@@ -9,7 +9,6 @@ import pytest
 from experiments.commands.list import describe_plugin
 from experiments.core import registry
 from experiments.core.value_format import format_value
-from tests.conftest import long_but
 from tests.pages.stock import make_photos
 
 SITE = Path(__file__).resolve().parent.parent / "docs" / "site"
@@ -91,7 +90,8 @@ def test_none_known_is_said_where_a_comparison_found_nothing():
     assert catalogue._departures(None) == ""
 
 
-@pytest.mark.parametrize("name", long_but({"hinge"}, sorted(registry.built_in_names("loss"))))
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(registry.built_in_names("loss")))
 def test_the_commands_of_a_page_of_a_loss_are_run(name, gans, workplace, monkeypatch):
     """With --dry-run, which builds both networks and looks at the data; only the memory is left out."""
     import catalogue
