@@ -1,5 +1,5 @@
 # make run     set up and train; other arguments instead: make run ARGS="--arch dcgan --loss wgan-gp --kimg 4"
-# make test    set up and test, in ten minutes; make test-long: the tests that take long by themselves
+# make test    set up and test, in ten to fifteen minutes; make test-long: the tests that take long by themselves
 # make check   format, lint, types and spelling, without changing anything
 # make house   the numbers of the layout: rooms, floors, circles, …
 # make bench   speed against other projects, in ten minutes; fails below a floor (make bench-full: all, two hours)
