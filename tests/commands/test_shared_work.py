@@ -11,10 +11,12 @@ import pytest
 import torch.multiprocessing as mp
 
 from cli import gans
+from experiments.data import shapes
 from tests.house.house import ROOT
 from tests.shortcuts import take_shortcuts
 
 RUNS = ROOT / "tests" / "old_runs"
+TRAINED_ON = 50_000  # shapes, of these runs: scores refuse other data
 COMMANDS = {
     "sample": f"sample {RUNS}/dcgan -n 150 --out OUT.npy",
     "noise": f"sample {RUNS}/stylegan -n 70 --noise-mode random --out OUT.npy",
@@ -48,6 +50,7 @@ def perform_together(rank: int, folder: Path, port: int, caches: Path) -> None:
     from experiments.core.processes import joined_processes
 
     take_shortcuts(setattr)
+    shapes.LENGTH = TRAINED_ON
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
     os.environ |= {"MASTER_PORT": str(port), "GANS_CACHE": str(caches)}
     with joined_processes():
@@ -60,6 +63,7 @@ def test_two_processes_make_what_one_makes(tmp_path: Path, monkeypatch: pytest.M
     for folder in (both, alone):
         folder.mkdir()
     monkeypatch.setenv("GANS_CACHE", str(tmp_path / "cache of one"))
+    monkeypatch.setattr(shapes, "LENGTH", TRAINED_ON)
     perform(alone)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
