@@ -167,7 +167,7 @@ def _formula(kind: str, name: str) -> str:
 
 
 def _objective(plugin: Any) -> Iterable[str]:
-    """What both players of an architecture minimise: docstring of its game, and the loss by default."""
+    """Objective of both players of an architecture: docstring of its game, and the loss by default."""
     blocks = (inspect.getdoc(plugin.game) or "").split("\n\n")
     yield from_docstring("\n\n".join(each for each in blocks if not each.startswith(("Args:", "Raises"))))
     loss = plugin.default_loss

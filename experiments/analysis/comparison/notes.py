@@ -18,7 +18,7 @@ ENOUGH = 5
 def notes_of(comparison: Comparison) -> list[str]:
     """Notes on a comparison, a line each."""
     notes = [*_on_failures(comparison), *_on_intervals(comparison), *_on_tests(comparison)]
-    if " to " in comparison.kimg_words:
+    if len(comparison.kimg_ends) > 1:
         notes.append("Runs end with a whole step, so that their kimg differ by a step or 1 % at most.")
     if comparison.within:
         notes.append(f"Within groups also differ: {', '.join(comparison.within)}.")

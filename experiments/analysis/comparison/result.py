@@ -81,5 +81,10 @@ class Comparison:
     @property
     def kimg_words(self) -> str:
         """Length of training at which the scores were made: `8`, or `8 to 8.064`; empty if not recorded."""
+        return " to ".join(self.kimg_ends)
+
+    @property
+    def kimg_ends(self) -> list[str]:
+        """The shortest and the longest of these lengths, one where they are equal as words."""
         known = sorted(kimg for kimg in self.chosen.run_kimg if kimg is not None)
-        return " to ".join(dict.fromkeys(f"{kimg:g}" for kimg in (*known[:1], *known[-1:])))
+        return list(dict.fromkeys(f"{kimg:g}" for kimg in (*known[:1], *known[-1:])))

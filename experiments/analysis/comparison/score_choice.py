@@ -1,12 +1,12 @@
 """Choice of the score to compare: the same metric of every experiment, computed alike, at equal kimg."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.comparison.evaluation_words import evaluation_command, evaluation_remedy
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_bounds import widest_bounds
+from experiments.analysis.page.scale import finite_bounds
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
@@ -192,8 +192,7 @@ def _bounds(
     assert kind is not None  # it has a direction
     pairs = zip(chosen, records, strict=True)
     scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
-    low, high = widest_bounds(kind, score_name, scores)
-    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+    return finite_bounds(*widest_bounds(kind, score_name, scores))
 
 
 def direction(metric: str, entry: JsonObject) -> bool | None:

@@ -9,6 +9,13 @@ LOG_FROM = 50.0  # ratio of the largest to the smallest positive value from whic
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # steps between ticks, times a power of ten
 Bounds = tuple[float | None, float | None]
 UNBOUNDED: Bounds = (None, None)
+
+
+def finite_bounds(low: float, high: float) -> Bounds:
+    """Bounds of which infinite ones are none."""
+    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+
+
 LARGEST, SMALLEST = sys.float_info.max, math.ulp(0.0)
 MARGIN = 0.04  # of the range, on both sides of the values
 

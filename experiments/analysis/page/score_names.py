@@ -1,10 +1,9 @@
 """Names of scores in the field's words, and the kinds of scores that stand together on a page."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.analysis.page.scale import UNBOUNDED, Bounds
+from experiments.analysis.page.scale import UNBOUNDED, Bounds, finite_bounds
 from experiments.core import registry
 
 METRICS = "Other scores"
@@ -99,5 +98,4 @@ def _declared_bounds(score: str) -> Bounds:
     kind: Any = registry.load("metric", name)
     ranges = getattr(kind, "ranges", {})
     own = [word for word in rest if word in ranges] or list(ranges)[:1]
-    low, high = ranges[own[-1]] if own else (-math.inf, math.inf)
-    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
+    return finite_bounds(*ranges[own[-1]]) if own else UNBOUNDED
