@@ -142,6 +142,10 @@ def _is_seed(value: object) -> bool:
     return type(value) is int and abs(value) <= LARGEST_STEP
 
 
+def _is_number_of_sets(value: object) -> bool:
+    return type(value) is int and 2 <= value <= LARGEST_STEP
+
+
 PARTS: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(WORDS, _is_word),
     **dict.fromkeys(SPREADS, _is_spread),
@@ -150,5 +154,6 @@ PARTS: Mapping[str, Callable[[object], bool]] = {
     "intervals": _are_ranges,
     BY_CLASS: _are_classes,
     "n": _are_counts,
+    "resamples": _is_number_of_sets,
     "seed": _is_seed,
 }

@@ -60,15 +60,24 @@ def commands_of(
 
 
 def _evaluations_of(record: Record, folder: str, metric: str | None) -> list[str]:
-    """Commands that make the last scores of a run again in a new folder, but those that training makes."""
+    """Commands that make the scores of a run again in a new folder, but those that training makes.
+
+    Scores are made as the last of their name was: of every checkpoint, where there are several.
+    """
     marks = scores_by_name(record)
-    entries = [(name, marks[name][-1].entry) for name in directional_scores(marks) if metric in (name, None)]
-    commands = [
-        evaluation_command(folder, name, entry)
-        for name, entry in entries
-        if not _is_made_by_training(record.settings, name, entry)
-    ]
-    return [command for command in dict.fromkeys(commands) if command]
+    commands = []
+    for name in directional_scores(marks):
+        entry = marks[name][-1].entry
+        if metric not in (name, None) or _is_made_by_training(record.settings, name, entry):
+            continue
+        if command := evaluation_command(folder, name, entry):
+            by_hand = {
+                mark.kimg
+                for mark in marks[name]
+                if not _is_made_by_training(record.settings, name, mark.entry)
+            }
+            commands.append(f"{command} --every-checkpoint" if len(by_hand) > 1 else command)
+    return list(dict.fromkeys(commands))
 
 
 def _is_made_by_training(settings: SettingValues, score: str, entry: JsonObject) -> bool:
@@ -80,6 +89,7 @@ def _is_made_by_training(settings: SettingValues, score: str, entry: JsonObject)
         and (entry.get("n") or [0])[0] == settings.get("evaluate_samples")
         and not entry.get("seed")
         and not entry.get("protocol")
+        and not entry.get("resamples")
         and not is_of_class(score)
     )
 

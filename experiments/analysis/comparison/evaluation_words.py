@@ -32,7 +32,7 @@ def metric_of(score: str, entry: JsonObject) -> str:
 
 
 def evaluation_command(
-    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed")
+    run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed", "resamples")
 ) -> str:
     """Command that evaluates a run as a score was made, quoted for a shell.
 
@@ -61,6 +61,11 @@ def evaluation_command(
     words += ["--protocol", protocol] if protocol else []
     words += ["-n", str(max(entry["n"]))] if entry.get("n") and not protocol else []
     words += ["--seed", str(entry["seed"])] if entry.get("seed") and "seed" in different else []
+    words += (
+        ["--intervals", str(entry["resamples"])]
+        if entry.get("resamples") and "resamples" in different
+        else []
+    )
     words += ["--by-class"] if is_of_class(metric) else []
     words += _reference_words(metric, entry)
     return shlex.join([*words, *options])

@@ -29,23 +29,29 @@ def test_a_strength_keeps_its_digits(make_run) -> None:
     assert words is not None and words[words.index("--lecam") + 1] == "0.123456789"
 
 
-def test_the_evaluation_of_points_is_made_again(gans) -> None:
-    """The commands of a report, typed, give runs with the very scores: as many points, and the same seed."""
-    trained = "run --arch mlp --data ring8 --width 8 --batch-size 16 --steps 2 --track local --out"
-    assert gans(trained, "first").status == 0 and gans("evaluate first -n 50 --seed 3").status == 0
+@pytest.mark.parametrize("way", ["-n 50 --seed 3", "-n 50 --intervals 7", "-n 50 --every-checkpoint"])
+def test_the_evaluation_of_points_is_made_again(way, gans) -> None:
+    """The commands of a report, typed, give runs with the very scores: seed, intervals and checkpoints."""
+    trained = "run --arch mlp --data ring8 --width 8 --batch-size 16 --steps 2 --checkpoint-kimg 0.016"
+    assert gans(f"{trained} --track local --out first").status == 0
+    assert gans(f"evaluate first {way}").status == 0
     record = read_record(RunFolder(Path("first")))
     for metric in ("modes/covered", None):
         run, evaluation = commands_of([record], {record.name: "again/first"}, metric)
-        assert evaluation == "gans evaluate again/first --metrics modes -n 50 --seed 3"
+        assert evaluation == f"gans evaluate again/first --metrics modes {way}"
     for command in (run, evaluation):
         assert gans(command.removeprefix("gans ")).status == 0
     first, again = (read_evaluation_scores(RunFolder(Path(f))) for f in ("first", "again/first"))
     assert again == first
+    assert len(first) == (2 if "every" in way else 1)
 
 
 @pytest.mark.parametrize(
     ("made", "is_given"),
-    [({}, False), ({"n": [100, 500]}, True), ({"seed": 3}, True), ({"protocol": "fid50k-full"}, True)],
+    [
+        *[({}, False), ({"n": [100, 500]}, True), ({"seed": 3}, True), ({"protocol": "fid50k-full"}, True)],
+        ({"resamples": 50}, True),
+    ],
 )
 def test_scores_that_training_makes_need_no_evaluation(made, is_given, make_run) -> None:
     flags = {"evaluate_kimg": 4.0, "evaluate_metrics": "fid", "evaluate_samples": 500}
