@@ -7,40 +7,17 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from experiments.commands.audit import audit
-from experiments.commands.compare import compare, report
-from experiments.commands.doctor import doctor
-from experiments.commands.evaluate import evaluate, fid, stats, train_classifier
-from experiments.commands.explore import explore
-from experiments.commands.export import export
-from experiments.commands.find_lr import find_lr
-from experiments.commands.help_sections import COMMANDS
-from experiments.commands.import_weights import import_weights
-from experiments.commands.info import info
-from experiments.commands.latent_moves import arithmetic, directions, interpolate, traverse
-from experiments.commands.list import list_plugins
-from experiments.commands.mix import mix
-from experiments.commands.plan import plan
-from experiments.commands.prepare import prepare
-from experiments.commands.project import project
-from experiments.commands.reproduce import reproduce
-from experiments.commands.run import run
-from experiments.commands.sample import sample
+from experiments.commands.command_table import COMMANDS, CommandTable
 from experiments.commands.shell_scripts import add_shell_scripts
-from experiments.commands.sweep import sweep
-from experiments.commands.sync import sync
-from experiments.commands.translate import translate
 from experiments.core.console import describe_error, log_lines
 from experiments.core.errors import UsageError
 from experiments.core.synonyms import similar_commands, similar_settings
 
-EVALUATION_COMMANDS = (evaluate, audit, fid, stats, train_classifier)
-LATENT_COMMANDS = (interpolate, arithmetic, traverse, directions, project, export, mix)
 EXTRA_ARGUMENT = "Got unexpected extra argument"  # with which a line of Click begins
 # Commands that several processes do together.
 SHARED_COMMANDS = ("run", "sample", "evaluate", "fid", "stats", "translate")
-RUN_COMMANDS = (plan, sweep, compare, report, doctor, find_lr, reproduce, sync)
 
 
 class Commands(click.Group):
@@ -59,10 +36,15 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands under headings, in the order of use."""
         longest = max(map(len, self.commands))
-        for title, names in COMMANDS.items():
+        for title, lines in COMMANDS.items():
             with formatter.section(title):
-                rows = [(f"{name:{longest}}", self.commands[name].short_help or "") for name in names]
-                formatter.write_dl(rows)
+                formatter.write_dl([(f"{name:{longest}}", line) for name, line in lines.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes a command with its line of help, and a flag."""
+        rows = [row for lines in COMMANDS.values() for row in lines.items()]
+        items = [CompletionItem(name, help=line) for name, line in rows if name.startswith(incomplete)]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses what stands before the command. Raises click.UsageError for a flag of `gans run` there."""
@@ -95,6 +77,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    commands=CommandTable(),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -112,20 +95,6 @@ def gans(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (
-    run,
-    list_plugins,
-    sample,
-    explore,
-    info,
-    *EVALUATION_COMMANDS,
-    *LATENT_COMMANDS,
-    translate,
-    import_weights,
-    prepare,
-    *RUN_COMMANDS,
-):
-    gans.add_command(command)
 add_shell_scripts()
 
 

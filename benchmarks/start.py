@@ -2,8 +2,8 @@
 
     python benchmarks/start.py
 
-Prints the median of ten starts each, interleaved. Goal: 0.2 s on an idle machine. The status is 1 where one
-takes more than half a second.
+Prints the median of ten starts each, interleaved. The status is 1 where `gans --help` takes more than 0.2 s,
+or one of the others, which look at plug-ins, more than 0.4 s.
 """
 
 import statistics
@@ -13,14 +13,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-STARTS, MOST_SECONDS = 10, 0.5
-WORDS = ("--help", "run --help", "list losses --json")
+STARTS = 10
+MOST_SECONDS = {"--help": 0.2, "run --help": 0.4, "list losses --json": 0.4}
 COMMANDS = {
     "python alone": ["-c", "pass"],
-    **{
-        words: [str(ROOT / "cli.py"), *words.split()]
-        for words in ("--help", "run --help", "list losses --json")
-    },
+    **{words: [str(ROOT / "cli.py"), *words.split()] for words in MOST_SECONDS},
 }
 
 
@@ -36,6 +33,7 @@ if __name__ == "__main__":
     for _ in range(STARTS):
         for name, words in COMMANDS.items():
             seconds[name].append(start_seconds(words))
-    for name, own in seconds.items():
-        print(f"{name:<20}{statistics.median(own):6.2f} s")
-    sys.exit(any(statistics.median(own) > MOST_SECONDS for own in seconds.values()))
+    medians = {name: statistics.median(own) for name, own in seconds.items()}
+    for name, median in medians.items():
+        print(f"{name:<20}{median:6.2f} s")
+    sys.exit(any(medians[name] > most for name, most in MOST_SECONDS.items()))

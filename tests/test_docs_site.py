@@ -93,7 +93,7 @@ def test_none_known_is_said_where_a_comparison_found_nothing():
 
 @pytest.mark.parametrize("name", sorted(registry.built_in_names("loss")))
 def test_the_commands_of_a_page_of_a_loss_are_run(name, gans, workplace, monkeypatch):
-    """With --dry-run, which builds both networks, made narrow, and looks at the data, but not at the memory."""
+    """With --dry-run, which builds both networks, narrow ones, and looks at the data, not at the memory."""
     import catalogue
 
     from experiments.training.plan import plan

@@ -26,7 +26,7 @@ from catalogue import architecture_page, index_page, kind_page, kinds, loss_page
 from markdown_pages import link_papers  # noqa: E402
 from reference import command_index, command_page, python_page  # noqa: E402
 
-from experiments.commands.help_sections import COMMANDS  # noqa: E402
+from experiments.commands.command_table import COMMANDS  # noqa: E402
 from experiments.core import registry  # noqa: E402
 
 Navigation = list[dict[str, Any] | str]

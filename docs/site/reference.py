@@ -8,14 +8,8 @@ from markdown_pages import code, table
 
 import cli
 import gans
-from experiments.commands.help_sections import (
-    COMMANDS,
-    OWN,
-    REFERENCE,
-    REFERRED,
-    SECTIONS,
-    records_by_section,
-)
+from experiments.commands.command_table import COMMANDS
+from experiments.commands.help_sections import OWN, REFERENCE, REFERRED, SECTIONS, records_by_section
 from experiments.commands.options import OptionsCommand
 
 
@@ -53,8 +47,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[tuple[s
 def command_index() -> str:
     """Writes the list of all commands, grouped as in `gans --help`."""
     parts = ["# Commands", "`gans COMMAND --help` says the same in the terminal."]
-    for title, names in COMMANDS.items():
-        rows = [(f"[gans {name}]({name}.md)", cli.gans.commands[name].short_help or "") for name in names]
+    for title, lines in COMMANDS.items():
+        rows = [(f"[gans {name}]({name}.md)", line) for name, line in lines.items()]
         parts += [f"## {title}", table(("", ""), rows)]
     return "\n\n".join(parts)
 

@@ -17,7 +17,7 @@ from experiments.core.console import progress_bars
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Look for copied data and lost modes.")
+@click.command()
 @click.argument("run", shell_complete=files_or())
 @click.option(
     "--out",

@@ -18,7 +18,7 @@ MIXED_HELP = "Compare scores that were computed differently."
 BY_HELP = "Settings by which runs are grouped; default: those that tell the runs apart."
 
 
-@click.command(short_help="Compare settings by a score over the seeds.")
+@click.command()
 @click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
 @click.option("--metric", metavar="NAME", shell_complete=complete_score, help=METRIC_HELP)
 @click.option("--by", default="", metavar="SETTING,…", shell_complete=complete_grouping, help=BY_HELP)
@@ -87,7 +87,7 @@ def parse_setting_names(words: str) -> list[str]:
     return list(dict.fromkeys(SHORT_FLAGS[name].key if name in SHORT_FLAGS else name for name in found))
 
 
-@click.command(short_help="Write an HTML report of runs.")
+@click.command()
 @click.argument("runs", nargs=-1, metavar="RUN…", shell_complete=files_or())
 @click.option(
     "--out", required=True, metavar="FILE.html", shell_complete=complete_file, help="HTML file to write."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 2.0  # between two looks at a run
 
 
-@click.command(short_help="Diagnose a run: faults and their remedies.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--watch", "watches", is_flag=True, help="Watch RUN and print new findings until it ends, or Ctrl-C."

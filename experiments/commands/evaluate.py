@@ -104,7 +104,7 @@ def add_format_options(default: str) -> Decorator:
     return add
 
 
-@click.command(short_help="Compute the Fréchet distance of two sets.")
+@click.command()
 @click.argument("a", shell_complete=files_or("data"))
 @click.argument("b", shell_complete=files_or("data"))
 @add_format_options("that of a generator on the other side, else the data's own")
@@ -127,7 +127,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
         click.echo(line)
 
 
-@click.command(short_help="Write feature statistics for gans fid.")
+@click.command()
 @click.argument("spec", shell_complete=files_or("data"))
 @out_option("FILE.npz")
 @add_format_options(OF_DATA)
@@ -152,7 +152,7 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
 
 
-@click.command(short_help="Score a generator against its data.")
+@click.command()
 @click.argument("run", shell_complete=files_or())
 @click.option(
     "--metrics",
@@ -266,7 +266,7 @@ def evaluate(
         raise RunError("; ".join(lines)) from next(iter(faults.values()))
 
 
-@click.command("train-classifier", short_help="Train an extractor on labelled images.")
+@click.command("train-classifier")
 @click.option(
     "--data", required=True, metavar="SPEC", shell_complete=names_of("data"), help="Labelled set of images."
 )

@@ -8,7 +8,7 @@ from experiments.commands.completion import names_of
 from experiments.commands.options import WordOption, debug_option, device_option, plugin_option
 
 
-@click.command(short_help="Move samples by hand, in the browser.")
+@click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…", type=click.Path(path_type=Path))
 @click.option(
     "--port",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Export the generator of a run as one file.")
+@click.command()
 @click.option(
     "--format",
     "form",

@@ -41,7 +41,7 @@ LEFT_OUT = (
 MOVING = [name for name in SCHEDULABLE if name not in (*LEFT_OUT, "lr_generator", "lr_critic")]
 
 
-@click.command("find-lr", cls=OptionsCommand, short_help="Suggest both learning rates by a range test.")
+@click.command("find-lr", cls=OptionsCommand)
 @settings_options(*LEFT_OUT, helps={"schedule": describe_schedule(MOVING)})
 @click.option(
     "--from",

@@ -1,4 +1,4 @@
-"""Sections of help texts: settings of a run under headings, commands in the order of use."""
+"""Sections of help texts: settings of a run under headings."""
 
 from typing import Any
 
@@ -46,16 +46,6 @@ REFERENCE = (
     "All flags of gans run for data, networks, losses, optimizers and regularizers; gans run --help lists "
     "them."
 )
-# Commands in the order of use.
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "Train": ("run", "plan", "find-lr", "list"),
-    "Look": ("info", "sample", "explore", "doctor"),
-    "Judge": ("evaluate", "fid", "stats", "audit", "train-classifier"),
-    "Compare": ("sweep", "compare", "report", "reproduce", "sync"),
-    "Latent space": ("interpolate", "traverse", "directions", "mix", "arithmetic", "project"),
-    "Translate": ("translate",),
-    "Files": ("prepare", "import", "export"),
-}
 
 
 class SectionedOption(click.Option):

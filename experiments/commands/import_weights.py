@@ -13,7 +13,7 @@ from experiments.core.named_values import SettingValues
 log = logging.getLogger("gans")
 
 
-@click.command("import", short_help="Import published weights as a run folder.")
+@click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
     "--arch",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_LINES = 10  # of a part
 
 
-@click.command(short_help="Tell what a run or a file is.")
+@click.command()
 @click.argument("path", metavar="RUN|FILE", type=click.Path(path_type=Path))
 @plugin_option
 @json_option

@@ -36,7 +36,7 @@ class OrderedCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(short_help="Interpolate samples, as a film or a grid.")
+@click.command()
 @click.option("--from", "begin", type=SEEDS, required=True, metavar="SEED", help="Seed of the first sample.")
 @click.option(
     "--to",
@@ -100,7 +100,7 @@ def interpolate(
     click.echo(out)
 
 
-@click.command(cls=OrderedCommand, short_help="Add and subtract samples by their latents.")
+@click.command(cls=OrderedCommand)
 @click.option(
     "--plus", type=SEEDS, multiple=True, metavar="SEED,…", help="Add the mean of these seeds' latents."
 )
@@ -156,7 +156,7 @@ def arithmetic(
     click.echo(out)
 
 
-@click.command(short_help="Change one latent dimension at a time.")
+@click.command()
 @click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample.")
 @click.option(
     "--dims", type=DIMS, metavar="DIM,…", help="Dimensions, counted from 0; default: the first eight."
@@ -196,7 +196,7 @@ def traverse(
     click.echo(out)
 
 
-@click.command(short_help="Find directions that change samples most.")
+@click.command()
 @click.option(
     "-k",
     "count",

@@ -17,7 +17,7 @@ KINDS = {"architectures": "architecture", "losses": "loss"}
 KINDS |= {kind.plural: name for name, kind in registry.KINDS.items() if kind.plural}
 
 
-@click.command("list", short_help="List architectures, losses, data and others.")
+@click.command("list")
 @click.argument(
     "what",
     required=False,

@@ -8,7 +8,7 @@ from experiments.commands.latent_options import SEED, generator_options, open_la
 from experiments.commands.options import out_option
 
 
-@click.command(short_help="Mix coarse and fine styles of samples.")
+@click.command()
 @click.option(
     "--rows",
     type=click.IntRange(1, 32),

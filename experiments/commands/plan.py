@@ -20,7 +20,7 @@ from experiments.commands.options import (
 from experiments.core.errors import UsageError
 
 
-@click.command(cls=OptionsCommand, short_help="Tell what a run will need, and what fits.")
+@click.command(cls=OptionsCommand)
 @settings_options()
 @config_option
 @click.option(

@@ -23,7 +23,7 @@ from experiments.core.errors import UsageError, usage_errors
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Resize a data set once, into a zip file.")
+@click.command()
 @click.argument("spec", shell_complete=files_or("data"))
 @setting_option("image_size", default="that of the data")
 @setting_option("channels", "Image channels: 1 (grey), 3 (RGB) or 4 (RGBA).", "those of the data")

@@ -13,7 +13,7 @@ from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
 
-@click.command(short_help="Find the sample nearest to an image.")
+@click.command()
 @click.option(
     "--steps",
     cls=WordOption,

@@ -18,7 +18,7 @@ from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Repeat a published row and check its number.")
+@click.command()
 @click.argument("name", required=False, shell_complete=offering(lambda context, last: sorted(ROWS)))
 @click.option("--list", "as_list", is_flag=True, help="List the rows, with target and paper.")
 @click.option(

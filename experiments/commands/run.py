@@ -21,7 +21,7 @@ from experiments.core.setting_defaults import describe_value
 log = logging.getLogger("gans")
 
 
-@click.command(cls=RunCommand, short_help="Train a generator and a critic.")
+@click.command(cls=RunCommand)
 @settings_options()
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default: runs/….")
 @click.option(

@@ -19,7 +19,7 @@ LABELS = WordType("N,…", whole_number_reader("a label"))
 SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
 
 
-@click.command(short_help="Draw samples as pictures or an array.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "-n",

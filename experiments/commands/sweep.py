@@ -41,7 +41,7 @@ MOST_SWEEP_BYTES = 2**16  # of that file
 ENGINES = ("local", "ray")
 
 
-@click.command(cls=OptionsCommand, short_help="Train many runs with several seeds each.")
+@click.command(cls=OptionsCommand)
 @search_options
 @jobs_option
 @click.option(

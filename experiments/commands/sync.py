@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from experiments.runs.wandb_upload import Upload
 
 
-@click.command(short_help="Upload what W&B wrote offline.")
+@click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS…", type=click.Path(path_type=Path))
 @json_option
 @debug_option

@@ -14,7 +14,7 @@ from experiments.core.console import progress_bars
 log = logging.getLogger("gans")
 
 
-@click.command(short_help="Translate images by the generator of a run.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path(path_type=Path))
 @click.option(

@@ -14,14 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.core.errors import UsageError
 from experiments.core.old_plugins import update_imports
 from losses.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 METRIC_ALIASES = {"is": "inception-score", "pr": "precision-recall"}  # as papers abbreviate them
 MOST_PLUGIN_BYTES = 2**20
@@ -258,14 +260,16 @@ def _files(kind: str) -> list[Path]:
     return sorted(path for path in ROOT.joinpath(*package.split(".")).glob("*.py") if path.name[0] != "_")
 
 
-def _entries(kind: str) -> list[EntryPoint]:
+def _entries(kind: str) -> "list[EntryPoint]":
     """Entry points of a kind in installed packages."""
     return [entry for entry in _installed_entry_points() if entry.name.startswith(f"{kind}.")]
 
 
 @cache
-def _installed_entry_points() -> tuple[EntryPoint, ...]:
+def _installed_entry_points() -> "tuple[EntryPoint, ...]":
     """Entry points of installed packages, looked up once, because it reads a file of each package."""
+    from importlib.metadata import entry_points
+
     return tuple(entry_points(group="gans"))
 
 

@@ -2,14 +2,19 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
 import cli
-from experiments.commands.help_sections import COMMANDS as HEADINGS
+import experiments.commands
+from experiments.commands.command_table import COMMANDS as HEADINGS
 from experiments.commands.help_sections import SECTIONS
 from experiments.config.scheduled_values import RANGES
 from experiments.core import registry
@@ -18,6 +23,7 @@ from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.value_readers import WholeNumber, finite_number, whole_number
 from metrics.extractors.core.resize import RULES
 
+ROOT = Path(cli.__file__).parent
 COMMANDS = sorted(cli.gans.commands)
 READERS: dict[str, Any] = {name: field.metadata["read"] for name, field in FIELDS.items()}
 READERS |= {name: short.read for name, short in SHORT_FLAGS.items()}
@@ -161,7 +167,6 @@ def test_settings_stand_under_headings_once() -> None:
     names = [name for own in SECTIONS.values() for name in own]
     known = [name for name, field in FIELDS.items() if not field.metadata["derived"]]
     assert sorted(names) == sorted([*known, *SHORT_FLAGS])
-    assert sorted(name for own in HEADINGS.values() for name in own) == COMMANDS
     shown = help_of("run")
     for title, own in SECTIONS.items():
         part = shown.split(f"\n{title}:\n")[1].split("\n\n")[0]
@@ -175,6 +180,33 @@ def test_other_commands_refer_to_the_help_of_run() -> None:
         assert len(shown.splitlines()) < len(help_of("run").splitlines()) / 2
         assert any("--penalty-weight" in option.opts for option in options_of(name))
     assert re.search(r"^  --seed N +First seed; the others", help_of("sweep"), re.M)  # is not that of run
+
+
+def test_every_command_stands_under_one_heading() -> None:
+    defined = set()
+    for module in sorted(Path(experiments.commands.__path__[0]).glob("[a-z]*.py")):
+        values = vars(import_module(f"experiments.commands.{module.stem}")).values()
+        defined |= {each.name for each in values if isinstance(each, click.Command)}
+    assert sorted(name for own in HEADINGS.values() for name in own) == sorted(defined)
+
+
+def test_the_list_of_commands_imports_none() -> None:
+    """Nor do the names of commands at Tab: PyTorch and 30 modules would be awaited for nothing."""
+    words = "; ".join(
+        (
+            "import sys, click, cli",
+            "cli.gans.main(['--help'], standalone_mode=False)",
+            "print([each.value for each in cli.gans.shell_complete(click.Context(cli.gans), 're')])",
+            "print(sorted(name for name in sys.modules if name.startswith('experiments.commands.')))",
+        )
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    completed, imported = shown.stdout.splitlines()[-2:]
+    assert completed == "['report', 'reproduce']"
+    own = ("command_table", "shell_scripts")
+    assert imported == str([f"experiments.commands.{name}" for name in own])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
