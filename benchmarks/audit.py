@@ -1,6 +1,6 @@
 """Audits of generators that were trained on few and on many pictures: the former copy, the latter do not.
 
-    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 200] [--pictures DIR]
+    python benchmarks/audit.py [--seeds 5] [--few 50] [--many 20000] [--kimg 100] [--pictures DIR]
 
 Pictures are drawn shapes, written as files beside held-out ones. Each run is audited, and a line printed;
 with `--pictures`, its closest pairs are drawn. It fails where a generator of few pictures is not flagged, or
@@ -18,7 +18,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-HELD_OUT = 2000
+HELD_OUT = 600
 # A short z, and a relativistic loss with both gradient penalties, which check a critic of few pictures.
 RECIPE = {
     **{"arch": "mlp", "loss": "r3gan", "penalty_weight": 0.05, "z_dim": 4, "width": 256, "batch_size": 50},
@@ -68,8 +68,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--few", type=int, default=50)
     parser.add_argument("--many", type=int, default=20_000)
-    parser.add_argument("--most", type=int, help="training images of an audit at most")
-    parser.add_argument("--kimg", type=float, default=200.0)
+    parser.add_argument("--most", type=int, default=5000, help="training images of an audit at most")
+    parser.add_argument("--kimg", type=float, default=100.0)
     parser.add_argument("--size", type=int, default=16)
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the closest pairs")
     parser.add_argument("--held-out", type=int, default=HELD_OUT)

@@ -95,7 +95,7 @@ class PrecisionRecall(Metric):
     def remarks(self) -> tuple[str, ...]:
         if len(self.vectors) == len(self.real):
             return ()
-        return (f"{len(self.vectors):,} samples beside {len(self.real):,} real ones: unequal balls",)
+        return (f"{len(self.vectors):,} samples beside {len(self.real):,} real ones: better as many of each",)
 
 
 def _smaller_k(count: int) -> str:

@@ -143,7 +143,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "site", help="folder of the site; default: build/site"
+    )
     parser.add_argument("--sources", type=Path, help="folder for the Markdown that the site is built from")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,12 +1,13 @@
-"""Description of a path: a run, a sweep, a checkpoint, an exported network, or published weights."""
+"""Description of a path: a run, a sweep, a checkpoint, an exported network, published weights, or data."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from experiments.analysis.data_description import describe_data
 from experiments.analysis.folder_description import describe_folder
 from experiments.config.files import MOST_CONFIG_BYTES
 from experiments.core import registry
@@ -17,11 +18,21 @@ from experiments.core.named_values import JsonObject
 from experiments.core.paths import require_path
 from experiments.core.settings import FIELDS, Settings, flag
 from experiments.core.value_format import format_value
+from experiments.data.core.decoding import IMAGE_ENDINGS
+from experiments.data.core.sources import spec_of_path
 from experiments.runs.checkpoint import load_checkpoint, step_of
 from experiments.runs.export import open_export
 from experiments.runs.folder import RunFolder
 from experiments.runs.published.files import read_published_file
-from experiments.runs.scores import EvaluationScores, format_scores, read_evaluation_scores
+from experiments.runs.scores import (
+    NUMBER,
+    EvaluationScores,
+    describe_numbers,
+    flatten_scores,
+    format_scores,
+    read_evaluation_scores,
+    usual_name,
+)
 from experiments.runs.weights import Role
 
 if TYPE_CHECKING:
@@ -53,11 +64,49 @@ class Description:
 
 
 def describe_path(path: Path) -> Description:
-    """Describes a run folder, a sweep's folder, or a file of weights. Raises UsageError for anything else."""
+    """Describes a run folder, a folder of runs, a file of weights, or data: a path, or a data spec.
+
+    Raises UsageError for anything else.
+    """
+    if not path.exists() and str(path).partition(":")[0] in registry.names("data"):
+        return Description(*describe_data(str(path)))
     if path.is_dir():
         folder = RunFolder(path)
-        return describe_run(folder) if folder.has_begun else Description(*describe_folder(path))
-    require_path(path, "a run folder or a file of weights")
+        if folder.has_begun:
+            return describe_run(folder)
+        return _describe_or_data(path, lambda: Description(*describe_folder(path)))
+    require_path(path, "a run folder, a file of weights, or images (gans list data)")
+    return _describe_or_data(path, lambda: _describe_weights(path))
+
+
+def _describe_or_data(path: Path, describe: Callable[[], Description]) -> Description:
+    """Describes a path that may be data: the error is that of what it looks like."""
+    try:
+        return describe()
+    except UsageError as error:
+        run = next((each for each in path.absolute().parents if RunFolder(each).exists), None)
+        if run is not None:
+            raise UsageError(f"{path} is a part of a run, described by: {_info_command(run)}") from error
+        found = spec_of_path(str(path))
+        if found is None and path.suffix.lower() in IMAGE_ENDINGS:
+            raise UsageError(
+                f"{path} is an image; for all beside it: {_info_command(path.parent)}"
+            ) from error
+        if found is None:
+            raise
+        try:
+            return Description(*describe_data(found[0]))
+        except UsageError as of_data:
+            raise (error if path.is_dir() else of_data) from of_data
+
+
+def _info_command(path: Path) -> str:
+    """The command that describes a folder."""
+    return f"gans info {quote(os.path.relpath(path))}"
+
+
+def _describe_weights(path: Path) -> Description:
+    """Describes a checkpoint, an exported network or published weights. Raises UsageError for other files."""
     if path.suffix == ".pt" and RunFolder(path.absolute().parent.parent).exists:
         return _describe_checkpoint(path)
     for role in ("generator", "critic"):
@@ -78,9 +127,7 @@ def describe_run(folder: RunFolder) -> Description:
     rows["networks"] = [_networks(settings)]
     rows["settings"] = _chosen_settings(folder)
     rows["scores"] = _scores(folder)
-    best = folder.best.paths()
-    if best:
-        rows["best"] = [f"step {step_of(best[-1]):,}: {best[-1]}"]
+    rows["best"] = [_best(path, settings.best_metric, folder) for path in folder.best.paths()[-1:]]
     rows["checkpoints"] = [str(path) for path in folder.checkpoints().paths()]
     rows["pictures"] = [str(path) for name in PICTURES if (path := _newest_picture(folder.path / name))]
     title = f"{folder.path}: {_experiment(settings)}"
@@ -100,6 +147,25 @@ def _scores(folder: RunFolder, at: int | None = None) -> list[str]:
         found[step] = {**found.get(step, {}), **scores}
     step = max(found, default=0) if at is None else at
     return [f"at step {step:,}", *format_scores(found[step])] if step in found else []
+
+
+def _best(path: Path, metric: str | None, folder: RunFolder) -> str:
+    """The best checkpoint of a run, with the number by which it is the best.
+
+    Args:
+        metric: which decides, or one of its numbers; None for the first that the run was scored by.
+    """
+    step = step_of(path)
+    word = registry.METRIC_ALIASES.get(metric or "", metric)
+    entries = [each for at, scores in read_evaluation_scores(folder) if at == step for each in scores.items()]
+    numbers = {
+        name.removeprefix(NUMBER): value
+        for key, entry in entries
+        for name, value in flatten_scores({key: entry}).items()
+        if word in (None, *usual_name(name.removeprefix(NUMBER), entry).split("/"))
+    }
+    first = dict([*numbers.items()][:1])
+    return f"step {step:,}{f', {describe_numbers(first)}' if first else ''}: {path}"
 
 
 def is_evaluated(folder: RunFolder) -> bool:

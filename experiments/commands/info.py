@@ -21,15 +21,16 @@ MOST_LINES = 10  # of a part
 @json_option
 @debug_option
 def info(path: Path, as_json: bool, debug: bool) -> None:
-    """Tell what a run, a sweep, a checkpoint, an exported network or a file of weights is, in a screenful.
+    """Tell what a run, a sweep, a checkpoint, a file of weights or a data set is, in a screenful.
 
     \b
     gans info runs/mine
     gans info runs/sweep-mine
-    gans info generator.safetensors
+    gans info photos.zip
 
     Of a run: its state, the settings that were chosen, its newest scores, pictures, and what to type next. Of
-    a folder of runs: each in a line, with its kimg and newest score, and the settings that differ.
+    a folder of runs: each in a line, with its kimg and newest score, and the settings that differ. Of
+    images: their number, sizes and classes.
     """
     from experiments.analysis.description import describe_path, is_evaluated
 

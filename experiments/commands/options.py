@@ -294,7 +294,7 @@ def out_option(metavar: str, help: str = "File to write.", **more: Any) -> Decor
     """Makes the options `--out`, for a file or folder of this kind, and `--force`, which overwrites it."""
 
     def add(command: Command) -> Command:
-        command = force_option("Overwrite files that exist.")(command)
+        command = force_option("Overwrite files that this command did not write, too.")(command)
         more_of: dict[str, Any] = {"required": True, "shell_complete": complete_file} | more
         return click.option("--out", metavar=metavar, help=help, **more_of)(command)
 

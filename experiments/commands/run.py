@@ -3,6 +3,7 @@
 import logging
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -98,10 +99,10 @@ def run(
     from experiments.training.run import run as start
     from experiments.training.trainer import Interrupted
 
+    chosen = resolved.settings
     log.info(
-        f"gans run --arch {resolved.settings.arch} --loss {resolved.settings.loss} "
-        f"--data {resolved.settings.data} --preset {resolved.settings.preset} on {resolved.settings.device} "
-        f"in {folder.path}"
+        f"gans run --arch {chosen.arch} --loss {chosen.loss} --data {quote(chosen.data)} "
+        f"--preset {chosen.preset} on {chosen.device} in {folder.path}"
     )
     try:
         start(resolved, folder, force, resumes=resume is not None)

@@ -32,7 +32,7 @@ log = logging.getLogger("gans")
     shell_complete=complete_file,
     help="Folder to write to, under the names of the images.",
 )
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--force", is_flag=True, help="Overwrite files that this command did not write, too.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Seed of dropout."

@@ -367,7 +367,8 @@ class Settings:
     )
     track: tuple[str, ...] = setting(
         words,
-        "Trackers beside the local one (gans list trackers); auto: wandb where you are logged in.",
+        "Trackers beside the local one (gans list trackers); auto: wandb where you are logged in; "
+        "local: no other.",
         "auto|NAME,…",
         ("auto",),
         affects_results=False,

@@ -38,7 +38,11 @@ def look_commands(folder: RunFolder, settings: Settings) -> list[str]:
     """Commands that look at the samples of a run, and score it."""
     path = quote(str(folder.path))
     samples = registry.load("architecture", settings.arch).task == "noise"
-    return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}"]
+    # What the run itself was scored by: training images reward copies.
+    is_held_out = settings.evaluate_kimg is not None and settings.holdout is not None
+    reference = settings.evaluate_reference or ("held-out" if is_held_out else None)
+    words = f" --reference {reference}" if reference and settings.image_size else ""
+    return [*([f"gans sample {path}"] if samples else []), f"gans evaluate {path}{words}"]
 
 
 def _players_at_rest(settings: Settings) -> list[str]:

@@ -88,13 +88,14 @@ def _load_archive(file: BinaryIO, size: int, most_memory: int | None) -> Any:
     check_directory(file, MOST_DIRECTORY_BYTES)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
+        roots = [each.filename for each in members if each.filename.endswith("/data.pkl")]
+        if not roots:
+            raise ValueError("it is a zip file, but none of torch.save")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("its entries are compressed, which torch.save never does")
         if sum(member.file_size for member in members) > size:
             raise ValueError("its entries claim more bytes than the file has")
-        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix(
-            "data.pkl"
-        )
+        root = roots[0].removesuffix("data.pkl")
         if (
             f"{root}byteorder" in archive.namelist()
             and archive.read(f"{root}byteorder") != sys.byteorder.encode()

@@ -2,14 +2,20 @@
 
 import json
 import re
+import shlex
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from experiments.runs.folder import RunFolder, lock_folder
 from experiments.runs.scores import flatten_scores, read_evaluation_scores
 from tests.commands.helpers import POINTS, Gans, Refused, read_scores
 from tests.experiments.runs.published.snapshots import SNAPSHOT
+from tests.pages.stock import make_photos
 
 
 def told(gans: Gans, path: object) -> dict[str, Any]:
@@ -59,6 +65,27 @@ def weights_of(run: Path) -> list[dict[str, Any]]:
         }
         for player in ("generator", "critic")
     ]
+
+
+def test_the_best_checkpoint_has_its_score(gans: Gans, workplace: Path) -> None:
+    evaluated = "--evaluate-kimg 0.016 --evaluate-samples 60 --best-metric high_quality"
+    assert gans(f"run {POINTS} {evaluated} --out run").status == 0
+    (path,) = RunFolder(workplace / "run").best.paths()
+    step = int(path.stem.partition("-")[2])
+    scores = dict(read_evaluation_scores(RunFolder(workplace / "run")))[step]
+    number = flatten_scores(scores)["metric/modes/high_quality"]
+    assert told(gans, "run")["best"] == [
+        f"step {step}, modes/high_quality {number:.4g}: run/best/{path.name}"
+    ]
+
+
+def test_a_run_that_was_scored_by_held_out_images_is_scored_so_again(gans: Gans, workplace: Path) -> None:
+    make_photos(workplace / "photos", 40)
+    small = "run --arch dcgan --data folder:photos --image-size 16 --width 2 --batch-size 8 --steps 2"
+    scored = "--evaluate-kimg 1 --evaluate-metrics fid --evaluate-samples 20 --extractor random-vgg"
+    outcome = gans(f"{small} --holdout 0.5 {scored} --out run")
+    assert outcome.status == 0
+    assert "next: gans evaluate run --reference held-out" in outcome.err.splitlines()
 
 
 def test_a_run_that_is_not_finished(gans: Gans, workplace: Path) -> None:
@@ -144,6 +171,41 @@ def test_published_weights_and_their_import(gans: Gans, workplace: Path) -> None
 def test_what_is_neither_is_refused(refused: Refused, workplace: Path) -> None:
     (workplace / "empty").mkdir()
     (workplace / "notes.txt").write_text("mine")
-    refused(2, ("nothing does not exist", "run folder or a file"), "info nothing")
+    refused(2, ("nothing does not exist", "give a run folder"), "info nothing")
     refused(2, ("empty",), "info empty")
     refused(2, ("notes.txt",), "info notes.txt")
+
+
+def test_images_are_counted_by_every_door(gans: Gans, workplace: Path) -> None:
+    make_photos(workplace / "my photos/cats", 3)
+    make_photos(workplace / "my photos/dogs", 5)
+    whole = workplace / "my photos/dogs/00.png"
+    (whole.parent / "cut.png").write_bytes(whole.read_bytes()[:20])
+    Image.open(whole).crop((0, 0, 10, 18)).save(whole)
+    for word in ("my photos", "folder:my photos"):
+        outcome = gans("", "info", word, "--json")
+        found = json.loads(outcome.out)
+        assert found["title"] == "folder:my photos: images"
+        assert found["images"] == ["8 of 2 sizes, from 18×10 to 20×24 (height × width), 3 channels"]
+        assert found["classes"] == ["2: dogs 5 (0.62), cats 3 (0.38)"]
+        assert found["broken"][0].startswith("1 that cannot be read")
+        (command,) = found["next"]
+        assert gans("", *shlex.split(command)[1:], "--batch-size", "4").status == 0
+    words = ("--skip-bad", "--image-size", "16", "--fit", "crop", "--out", "p.zip")
+    assert gans("", "prepare", "folder:my photos", *words).status == 0
+    assert told(gans, "p.zip")["images"] == ["8 of 16×16 (height × width), 3 channels"]
+    np.save("five.npy", np.arange(4 * 5 * 6 * 7, dtype=np.uint16).reshape(4, 5, 6, 7))
+    assert told(gans, "five.npy")["images"] == ["4 of 6×7 (height × width), 5 channels"]
+    assert told(gans, "ring8")["next"] == ["gans run --data ring8 --dry-run"]
+    assert_is_a_screenful(gans, "shapes")
+
+
+def test_what_is_near_a_run_or_an_image_names_it(gans: Gans, refused: Refused, workplace: Path) -> None:
+    assert gans(f"run {POINTS} --out run").status == 0
+    for part in ("config.json", "scores.jsonl", "checkpoints"):
+        refused(2, (f"run/{part}", "gans info run"), f"info run/{part}")
+    make_photos(workplace / "photos", 2)
+    refused(2, ("photos/00.png", "gans info photos"), "info photos/00.png")
+    with zipfile.ZipFile("text.zip", "w") as archive:
+        archive.writestr("notes.txt", "mine")
+    refused(2, ("text.zip", "no images"), "info text.zip")

@@ -118,7 +118,7 @@ def test_too_few_samples_and_unequal_numbers() -> None:
         ValueError, match=r"3 samples, needs at least 4 \(k = 3\).*--set precision-recall.k=2$"
     ):
         metric.compute()
-    assert metric.remarks == ("3 samples beside 4 real ones: unequal balls",)
+    assert metric.remarks == ("3 samples beside 4 real ones: better as many of each",)
     metric.update(torch.zeros(1, 2))
     assert metric.remarks == ()
     metric.reset()

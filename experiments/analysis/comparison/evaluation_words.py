@@ -31,6 +31,23 @@ def metric_of(score: str, entry: JsonObject) -> str:
     return usual_name(score, entry).partition("/")[0]
 
 
+def describe_score(name: str, entry: JsonObject) -> str:
+    """Describes a score: its metric with the paper, whose features it is of, and of how many samples.
+
+    It is empty for a metric that is not known here.
+    """
+    metric = metric_of(name, entry)
+    if metric not in registry.names("metric"):
+        return ""
+    words = registry.summary("metric", metric).rstrip(".")
+    if (extractor := str(entry.get("extractor") or NONE)) != NONE:
+        words += f"; features of {extractor}"
+    generated, real = [*(entry.get("n") or ()), None, None][:2]
+    words += f"; {generated:,} samples" if generated else ""
+    words += f", {real:,} {'held-out' if entry.get('split') == 'held-out' else 'real'} ones" if real else ""
+    return words
+
+
 def evaluation_command(
     run: str, metric: str, entry: JsonObject, different: Sequence[str] = ("resize_rule", "seed", "resamples")
 ) -> str:

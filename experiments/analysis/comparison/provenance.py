@@ -6,6 +6,7 @@ from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.terminal_table import format_value
 from experiments.core.named_values import JsonObject
 
+NAMES = {"n": "samples / real ones"}  # of parts whose keys are no words
 NOT_PROVENANCE = ("value", "ranges", "standard_error")  # in the record of a score
 
 
@@ -32,7 +33,10 @@ def provenance_table(
         for part, value in entry.items()
         if part not in NOT_PROVENANCE and not isinstance(value, float) and value not in (None, {}, [])
     )
-    rows = [(part.replace("_", " "), [_values(entries[name], part) for name in names]) for part in parts]
+    rows = [
+        (NAMES.get(part, part.replace("_", " ")), [_values(entries[name], part) for name in names])
+        for part in parts
+    ]
     return names, rows
 
 

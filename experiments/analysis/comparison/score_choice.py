@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.analysis.comparison.evaluation_words import evaluation_command, evaluation_remedy
+from experiments.analysis.comparison.evaluation_words import (
+    describe_score,
+    evaluation_command,
+    evaluation_remedy,
+)
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_bounds import widest_bounds
 from experiments.analysis.page.scale import finite_bounds
@@ -40,6 +44,7 @@ class ChosenScore:
         values: a value for each experiment, in their order.
         run_kimg: the kimg at which each was evaluated, in the same order; None where it was not recorded.
         provenance: how the values were computed, as far as it is the same for all.
+        meaning: its metric, with whose features and how many samples it was computed, in words.
     """
 
     metric: str
@@ -49,6 +54,7 @@ class ChosenScore:
     values: tuple[float, ...]
     run_kimg: tuple[float | None, ...]
     provenance: JsonObject
+    meaning: str
 
 
 def scores_by_name(record: Record) -> dict[str, list[ScoreValue]]:
@@ -90,7 +96,8 @@ def choose_score(records: Sequence[Record], metric: str | None, force: bool = Fa
         raise UsageError(f"--metric {metric} has no direction, so none can be the best")
     provenance = {key: chosen[0].entry[key] for key in COMPARED_PARTS if key in chosen[0].entry}
     values, run_kimg = tuple(mark.value for mark in chosen), tuple(mark.kimg for mark in chosen)
-    return ChosenScore(metric, better, _bounds(metric, records, chosen), kimg, values, run_kimg, provenance)
+    bounds, meaning = _bounds(metric, records, chosen), describe_score(metric, chosen[0].entry)
+    return ChosenScore(metric, better, bounds, kimg, values, run_kimg, provenance, meaning)
 
 
 def resolve_metric_name(metric: str, marks: Mapping[str, Sequence[ScoreValue]]) -> str:

@@ -21,6 +21,12 @@ FILE_SPECS = {
     ".npz": ("npz", "a file of arrays"),
     ".tar": ("wds", "a tar file"),
 }
+# Sources of folders with such a file, and words for the folder.
+FOLDER_SPECS = {
+    "data.mdb": ("lmdb", "a database"),
+    "dataset_dict.json": ("hf", "a data set of Hugging Face"),
+    "dataset_info.json": ("hf", "a data set of Hugging Face"),
+}
 
 
 def absolute_spec(spec: str) -> str:
@@ -42,16 +48,28 @@ def _source_type(spec: str) -> Any:
 
 def suggest_spec(word: str) -> str:
     """Says which data spec names the images at a path, where there are some; else it is empty."""
+    if (found := spec_of_path(word)) is not None:
+        spec, words = found
+        return f"{words}; for the images in it: {quote(spec)}"
     with suppress(ValueError, OSError):
         path = expand_home(word)
-        if path.is_dir():
-            return f"a folder; for the images in it: {quote(f'folder:{word}')}"
-        if path.suffix.lower() in FILE_SPECS and path.is_file():
-            name, words = FILE_SPECS[path.suffix.lower()]
-            return f"{words}; for the images in it: {quote(f'{name}:{word}')}"
         if path.is_file():
             return f"a file; for all images beside it: {quote(f'folder:{path.parent}')}"
     return ""
+
+
+def spec_of_path(word: str) -> tuple[str, str] | None:
+    """The data spec of a folder, or of a file that holds many images, and words for it; None for others."""
+    with suppress(ValueError, OSError):
+        path = expand_home(word)
+        if path.is_dir():
+            own = (found for file, found in FOLDER_SPECS.items() if (path / file).is_file())
+            name, words = next(own, ("folder", "a folder"))
+            return f"{name}:{word}", words
+        if path.suffix.lower() in FILE_SPECS and path.is_file():
+            name, words = FILE_SPECS[path.suffix.lower()]
+            return f"{name}:{word}", words
+    return None
 
 
 def data_access_from(settings: SettingValues, keeps_decoded: bool = True) -> DataAccess:

@@ -21,7 +21,7 @@ def comparison_of(*groups: tuple[str, tuple[float, ...], int]) -> Comparison:
         )
         for name, scores, failed in groups
     ]
-    chosen = ChosenScore("fid", False, (0.0, None), 8.0, (), (), {})
+    chosen = ChosenScore("fid", False, (0.0, None), 8.0, (), (), {}, "")
     return Comparison(chosen, ["loss"], (), {}, "welch", compare_groups(made, False), ())
 
 

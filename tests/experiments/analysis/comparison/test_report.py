@@ -83,6 +83,11 @@ def test_the_first_screen_answers_which_is_better_and_whether_it_is_sure(reporte
             "partly sure", "3 settings, 3 seeds each", "1 of 9 runs did not end",
         ]  # fmt: skip
         assert tab.locator(".scores").bounding_box()["y"] < 400
+        (note,) = texts(tab, ".scores + .note")
+        assert note == (
+            f"{FD}: Fréchet distance between Gaussians fitted to feature vectors (FID, Heusel et al. 2017); "
+            "features of random-vgg; 500 samples, 500 real ones."
+        )
         rows = tab.locator("table").first.locator("tbody tr")
         assert [row.split("\n")[0].split()[:2] for row in rows.all_inner_texts()] == [
             ["1", "bce"], ["2", "hinge"], ["3", "wgan-gp"],
