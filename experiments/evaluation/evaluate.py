@@ -1,13 +1,13 @@
 """Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from experiments.core import registry
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
@@ -345,7 +345,7 @@ class Evaluator:
         """
         return "/".join(filter(None, (distance_name(name, self.extractor.distance), *ends)))
 
-    def bounds_of(self, name: str, number: str) -> tuple[float, float]:
+    def bounds_of(self, name: str, number: str) -> Bounds:
         """The smallest and largest value that a number of a metric can have, on the data that is open.
 
         Args:
@@ -358,7 +358,7 @@ class Evaluator:
             for each in task_metrics.metrics
             if each.name == name
         ]
-        low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
+        low, high = zip(*(ranges.get(score, UNBOUNDED) for ranges in found), strict=True)
         return min(low), max(high)
 
     def _log_remarks(self, name: str, remarks: Sequence[str]) -> None:
