@@ -283,6 +283,11 @@ def check_size(is_whole: bool, most: int) -> None:
 decoded_at_once = Allowance(MOST_DECODING_BYTES)
 
 
+def describe_none_readable(count: int) -> str:
+    """Describes that none of the files of a set can be read."""
+    return f"none of the {count:,} images can be read"
+
+
 @contextmanager
 def name_file_in_errors(store: Store, name: str) -> Iterator[None]:
     """Turns any error while a file is read into one line that names the file."""

@@ -121,6 +121,17 @@ def test_where_damaged_files_of_16_bits_are_left_out(tmp_path: Path) -> None:
     assert found_range(spec, "auto", "uint8", skip_bad=True) == (kept.min(), kept.max())
 
 
+@pytest.mark.parametrize("depth", ["auto", "float32"])
+@pytest.mark.parametrize("holdout", [None, SHARE])
+def test_where_no_file_can_be_read(depth: str, holdout: float | None, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"none")
+    options = {"data.range": "auto", "data.depth": depth}
+    source = open_source(f"folder:{tmp_path}", DataAccess(skip_bad=True, holdout=holdout, options=options))
+    with pytest.raises(ValueError, match="none of the 3 images can be read"):
+        source.open((8, 8), None, "auto")
+
+
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("layout", ["folders", "side by side"])
 def test_of_two_domains(paired: bool, layout: str, tmp_path: Path) -> None:
