@@ -5,10 +5,9 @@ Nothing heavy is imported at the top.
 
 import json
 import logging
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +30,11 @@ from experiments.core.errors import RunError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import FIELDS
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
+
+if TYPE_CHECKING:
+    from experiments.evaluation.candidates import Candidate
+    from experiments.evaluation.evaluate import Evaluator
+    from experiments.evaluation.extraction import Meter
 
 log = logging.getLogger("gans")
 
@@ -212,7 +216,6 @@ def evaluate(
     """
     from experiments.core.processes import from_first
     from experiments.evaluation.candidates import candidates_of
-    from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.plots import check_plots, draw
     from experiments.evaluation.publish import publish_scores
     from experiments.runs.folder import RunFolder
@@ -220,12 +223,7 @@ def evaluate(
 
     given = read_options(flags["options"])
     check_options(given, "metric", "extractor")
-    options, count, seed = read_extractor_options(flags), flags["count"], flags["seed"]
-    access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
-    candidates = [
-        replace(each, settings=replace(each.settings, **access))  # of the run's data, as it can be had here
-        for each in candidates_of(run, every_checkpoint)
-    ]
+    candidates = [each.with_access(flags) for each in candidates_of(run, every_checkpoint)]
     folder, found = RunFolder(Path(run)), {}
     faults: dict[str, Exception] = {}
     if folder.exists:
@@ -233,15 +231,7 @@ def evaluate(
     if plot:
         check_plots(candidates[-1], folder)
     with progress_bars() as meter:
-        names = [name for name in metrics.split(",") if name]
-        choice = ReferenceChoice(flags["reference"], flags["protocol"])
-        further = flags["intervals"] or 0, flags["by_class"]
-        evaluator = Evaluator(options, names, count, seed, meter, given, choice, *further)
-        first = candidates[0]
-        evaluator.open(first.settings, first.name, trained_data=first.trained_data)
-        log.info(evaluator.describe())
-        if remark := evaluator.remark_on_reference():
-            log.info(remark)
+        evaluator = open_evaluator(metrics, given, flags, candidates[0], meter)
         try:
             for each in candidates:
                 found[str(each.step)] = scores = evaluator(each)
@@ -264,6 +254,37 @@ def evaluate(
     if faults:
         lines = [f"no score {name}: {describe_error(error)}" for name, error in faults.items()]
         raise RunError("; ".join(lines)) from next(iter(faults.values()))
+
+
+def open_evaluator(
+    metrics: str, options: SettingValues, flags: SettingValues, first: "Candidate", meter: "Meter"
+) -> "Evaluator":
+    """Opens what generators are scored by, and says what is compared.
+
+    Args:
+        metrics: names after `--metrics`; empty for the usual ones.
+        options: of metrics and of the extractor, by key.
+        flags: the other flags of `gans evaluate`.
+        first: the first generator; others are of the same run.
+    """
+    from experiments.evaluation.evaluate import Evaluator
+
+    evaluator = Evaluator(
+        read_extractor_options(flags),
+        [name for name in metrics.split(",") if name],
+        flags["count"],
+        flags["seed"],
+        meter,
+        options,
+        ReferenceChoice(flags["reference"], flags["protocol"]),
+        flags["intervals"] or 0,
+        flags["by_class"],
+    )
+    evaluator.open(first.settings, first.name, trained_data=first.trained_data)
+    log.info(evaluator.describe())
+    if remark := evaluator.remark_on_reference():
+        log.info(remark)
+    return evaluator
 
 
 @click.command("train-classifier")
