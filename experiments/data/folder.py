@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from experiments.core.paths import expand_home
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.arrangement import describe_no_images, remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.layouts import (
     DomainFiles,
     find_domains,

@@ -12,7 +12,7 @@ from experiments.data.core.array_files import (
     decide_type,
     describe_unusable,
 )
-from experiments.data.core.image_source import ImageFileOptions
+from experiments.data.core.picture_options import ImageFileOptions
 from experiments.data.core.value_surveys import PictureValues, map_pictures
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
