@@ -1,9 +1,10 @@
-"""What metrics require of an evaluation task: kinds of samples, features, classes, and numbers of samples."""
+"""Requirements of metrics on an evaluation task: kinds of samples, features, classes, and their numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.core.errors import UsageError
+from experiments.evaluation.references import Reference
 from experiments.evaluation.sample_sets import training_command
 from experiments.evaluation.tasks import EvaluationTask
 from metrics.core.metric import Metric
@@ -58,6 +59,16 @@ def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extract
     return ""
 
 
+def end_of(kind: type[Metric], reference: Reference) -> str:
+    """The end of the name of a metric's score against a reference; empty where it compares with none."""
+    return "" if kind.reference in WITHOUT_SAMPLES else reference.suffix
+
+
+def references_for(kind: type[Metric], task: EvaluationTask) -> Sequence[Reference]:
+    """The references that a metric is made with: the first, where it compares with no samples."""
+    return task.references[:1] if kind.reference in WITHOUT_SAMPLES else task.references_of(kind)
+
+
 def count_faults(
     task: EvaluationTask, kinds: Mapping[str, type[Metric]], options: Mapping[str, Any]
 ) -> Iterator[tuple[tuple[str, str], UsageError]]:
@@ -67,9 +78,8 @@ def count_faults(
         options: instances of their `options_type`, or None, by the names of the metrics.
     """
     for name, kind in kinds.items():
-        compares = kind.reference not in WITHOUT_SAMPLES
-        for reference in task.references_of(kind) if compares else task.references[:1]:
+        for reference in references_for(kind, task):
             try:
                 kind.check_counts(task.count, len(reference.samples), options[name])
             except ValueError as error:
-                yield (name, reference.suffix if compares else ""), UsageError(str(error))
+                yield (name, end_of(kind, reference)), UsageError(str(error))

@@ -1,7 +1,7 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,14 @@ from experiments.evaluation.bootstrap import Numbers, bootstrap_intervals
 from experiments.evaluation.class_scores import ClassScorer
 from experiments.evaluation.extraction import Meter, channel_logits, extract_beside, path_vectors
 from experiments.evaluation.features import ReferenceFeatures
-from experiments.evaluation.metric_requirements import OF_PIXELS, WITHOUT_SAMPLES, count_faults
+from experiments.evaluation.metric_requirements import (
+    OF_PIXELS,
+    WITHOUT_SAMPLES,
+    count_faults,
+    end_of,
+    references_for,
+)
+from experiments.evaluation.references import Reference
 from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
 from experiments.runs.scores import quantization, versions
@@ -84,31 +91,33 @@ class TaskMetrics:
         }
         features = [ReferenceFeatures(each.samples, extractor, meter) for each in task.references]
         self._unmade: dict[tuple[str, str], Exception] = dict(count_faults(task, kinds, self.options))
-        for reference, own in zip(task.references, features, strict=True):
-            if by_class or any(
-                kind.reference == "vectors" and (name, reference.suffix) not in self._unmade
-                for name, kind in kinds.items()
-                if reference in task.references_of(kind)
-            ):
-                _ = own.vectors  # the statistics can be made of these, but not the other way round
         self.reference = features[0]
-        self.metrics: list[ReferencedMetric] = []
-        for name, kind in kinds.items():
-            for reference, own in zip(task.references, features, strict=True):
-                compares = kind.reference not in WITHOUT_SAMPLES
-                if own is not self.reference if not compares else reference not in task.references_of(kind):
-                    continue
-                split, suffix = (reference.split, reference.suffix) if compares else ("", "")
-                if (name, suffix) in self._unmade:
-                    continue
-                try:
-                    metric = make_metric(kind, own, self.options[name])
-                except UsageError as error:
-                    self._unmade[name, suffix] = error
-                else:
-                    self.metrics.append(ReferencedMetric(name, metric, split, suffix, own))
+        chosen = [
+            (name, kind, reference, own)
+            for name, kind in kinds.items()
+            for reference, own in zip(task.references, features, strict=True)
+            if reference in references_for(kind, task) and (name, end_of(kind, reference)) not in self._unmade
+        ]
+        of_vectors = [own for _, kind, _, own in chosen if kind.reference == "vectors"]
+        for own in features if by_class else of_vectors:
+            _ = own.vectors  # the statistics can be made of these, but not the other way round
+        self.metrics = list(self._make_metrics(chosen))
         self.faults = dict(self._unmade)
         self._left: list[ReferencedMetric] = []  # that have not failed
+
+    def _make_metrics(
+        self, chosen: Iterable[tuple[str, type[Metric], Reference, ReferenceFeatures]]
+    ) -> Iterator[ReferencedMetric]:
+        """Makes metrics with their references; keeps the errors of those that refuse them."""
+        for name, kind, reference, own in chosen:
+            suffix = end_of(kind, reference)
+            try:
+                metric = make_metric(kind, own, self.options[name])
+            except UsageError as error:
+                self._unmade[name, suffix] = error
+            else:
+                split = "" if kind.reference in WITHOUT_SAMPLES else reference.split
+                yield ReferencedMetric(name, metric, split, suffix, own)
 
     def record(self, scored: ReferencedMetric, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
@@ -142,11 +151,7 @@ class TaskMetrics:
         begin = 0
         for made, features in self._with_features(samples):
             if features is not None:
-                if self.class_scores:
-                    self.class_scores.update(features)
-                self._feed("points", features.vectors)
-                self._feed("vectors", features.vectors)
-                self._feed("logits", features.logits)
+                self._feed_features(features)
             if self._takers("images"):
                 assert made is not None
                 self._feed("images", from_uint8(made))
@@ -174,6 +179,14 @@ class TaskMetrics:
                     of_metric = each.metric, self.options[each.name]
                     self.class_scores.score(each.name, each.suffix, *of_metric, each.features, samples)
                 yield each, numbers
+
+    def _feed_features(self, features: Features) -> None:
+        """Feeds the features of a batch to all that take them."""
+        if self.class_scores:
+            self.class_scores.update(features)
+        self._feed("points", features.vectors)
+        self._feed("vectors", features.vectors)
+        self._feed("logits", features.logits)
 
     @contextmanager
     def _keeps_fault(self, *failing: ReferencedMetric) -> Iterator[None]:
