@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from experiments.commands.completion import complete_file, files_or
-from experiments.commands.evaluate import add_extraction_options, read_extractor_options
+from experiments.commands.extraction_options import add_extraction_options, read_extractor_options
 from experiments.commands.options import check_options, read_options, setting_option
 from experiments.core.console import progress_bars
 

@@ -32,6 +32,11 @@ SHORT_BEFORE |= {"term_weights": "schedule"}
 OPTION_FLAG = re.compile(r"--([\w-]+\.[\w-]+)(=.*)?", re.DOTALL)
 
 
+def _metadata_of(name: str) -> Mapping[str, Any]:
+    """Help, metavar and reader of a setting, or of a short flag."""
+    return SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+
+
 class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """Type of an option whose words are read by a function that raises ValueError with one line."""
 
@@ -51,12 +56,9 @@ class SettingType(WordType):
     """Type of an option whose words are read by the table of settings."""
 
     def __init__(self, setting: str) -> None:
-        metavar = (
-            SHORT_FLAGS[setting].metavar if setting in SHORT_FLAGS else FIELDS[setting].metadata["metavar"]
-        )
-        super().__init__(metavar or "text", lambda value: read_setting(setting, value))
-        read = SHORT_FLAGS[setting].read if setting in SHORT_FLAGS else FIELDS[setting].metadata["read"]
-        self.bounds = getattr(read, "bounds", "")
+        metadata = _metadata_of(setting)
+        super().__init__(metadata["metavar"] or "text", lambda value: read_setting(setting, value))
+        self.bounds = getattr(metadata["read"], "bounds", "")
         self.setting = setting
 
     def shell_complete(
@@ -122,7 +124,7 @@ def setting_option(name: str, help: str = "", default: str = "") -> Decorator:
     Args:
         help, default: texts in a command for which those of the setting are not true.
     """
-    metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+    metadata = _metadata_of(name)
     section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
