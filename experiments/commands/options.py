@@ -116,19 +116,20 @@ class RunCommand(OptionsCommand):
     lists_settings = True
 
 
-def setting_option(name: str, help: str = "", default: str = "") -> Decorator:
+def setting_option(name: str, help: str = "", default: str = "", **further: Any) -> Decorator:
     """Makes the option of one setting, or of the short name of a component's option.
 
     Plug-ins are loaded as soon as they are named.
 
     Args:
         help, default: texts in a command for which those of the setting are not true.
+        further: arguments of click's option.
     """
     metadata = _metadata_of(name)
     section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
-    more |= section | {"known_default": default or describe_default(name)}
+    more |= section | further | {"known_default": default or describe_default(name)}
     if name in SHORT_FLAGS:
         return click.option(flag(name), name, help=help, **more)
     if isinstance(FIELDS[name].default, bool):
@@ -149,18 +150,7 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 
 def plugin_option(command: Command) -> Command:
     """Adds `--plugin FILE.py,…` to a command that needs nothing but the plug-ins themselves."""
-    metadata = FIELDS["plugin"].metadata
-    return click.option(
-        "--plugin",
-        type=SettingType("plugin"),
-        metavar=metadata["metavar"],
-        help=metadata["help"],
-        cls=WordOption,
-        known_default=describe_default("plugin"),
-        callback=_load_plugins,
-        is_eager=True,
-        expose_value=False,
-    )(command)
+    return setting_option("plugin", FIELDS["plugin"].metadata["help"], expose_value=False)(command)
 
 
 def set_option(*kinds: str) -> Decorator:
