@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from experiments.commands.extraction_options import (
 )
 from experiments.commands.options import check_options, read_options, setting_option
 from experiments.core.console import describe_error, progress_bars
-from experiments.core.errors import RunError
+from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from experiments.evaluation.candidates import Candidate
     from experiments.evaluation.evaluate import Evaluator
     from experiments.evaluation.extraction import Meter
+    from experiments.runs.scores import EvaluationScores
 
 log = logging.getLogger("gans")
 
@@ -105,9 +107,8 @@ def evaluate(
     with progress_bars() as meter:
         evaluator = open_evaluator(metrics, given, flags, candidates[0], meter)
         try:
-            for each in candidates:
-                found[str(each.step)] = scores = evaluator(each)
-                faults |= evaluator.faults
+            for each, scores in score_one_by_one(candidates, evaluator, faults):
+                found[str(each.step)] = scores
                 for line in (
                     [] if as_json else [f"step {each.step}"] * every_checkpoint + format_scores(scores)
                 ):
@@ -117,8 +118,12 @@ def evaluate(
         finally:  # scores are printed even if they cannot be kept
             if as_json and found:
                 click.echo(json.dumps(found if every_checkpoint else scores))
+        if not found:
+            raise next(iter(faults.values()))
         if folder.exists:
-            by_step = {each.step or 0: found[str(each.step)] for each in candidates}
+            by_step = {
+                each.step or 0: found[str(each.step)] for each in candidates if str(each.step) in found
+            }
             from_first(lambda: publish_scores(folder, by_step))
         if plot:
             for file in draw(each, evaluator.task_metrics[0], folder.path, meter):
@@ -126,6 +131,27 @@ def evaluate(
     if faults:
         lines = [f"no score {name}: {describe_error(error)}" for name, error in faults.items()]
         raise RunError("; ".join(lines)) from next(iter(faults.values()))
+
+
+def score_one_by_one(
+    candidates: "Sequence[Candidate]", evaluator: "Evaluator", faults: dict[str, Exception]
+) -> "Iterator[tuple[Candidate, EvaluationScores]]":
+    """Scores generators of one run; of several, one that has no score leaves the others.
+
+    Args:
+        faults: takes the errors of metrics, and of such generators, by what has no score.
+    """
+    for each in candidates:
+        whose = f" of step {each.step}" if len(candidates) > 1 else ""
+        try:
+            scores = evaluator(each)
+        except (UsageError, RunError) as error:
+            if not whose:
+                raise
+            faults[whose.strip()] = error
+            continue
+        faults.update((name + whose, error) for name, error in evaluator.faults.items())
+        yield each, scores
 
 
 def open_evaluator(
