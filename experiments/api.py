@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from experiments.config.resolve import split_regularizers
 from experiments.core import registry
 from experiments.core.console import describe_error
 from experiments.core.errors import UsageError, usage_errors
@@ -163,9 +164,7 @@ def train(
 
     Raises UsageError for impossible settings, RunError for what fails at run time.
     """
-    words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
-    strengths = {words[name]: float(settings.pop(name)) for name in [*settings] if name in words}
-    asked = {name: value for name, value in settings.items() if value is not None}
+    asked, strengths = split_regularizers(settings)
     if resume is not None:
         if out is not None:
             raise UsageError("out and resume exclude each other; resume goes on in its own folder")

@@ -3,14 +3,13 @@
 import json
 import logging
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from experiments.commands.completion import complete_file, files_or
-from experiments.commands.evaluate import add_extraction_options, read_extractor_options
+from experiments.commands.extraction_options import add_extraction_options, read_extractor_options
 from experiments.commands.options import check_options, read_options, setting_option
 from experiments.core.console import progress_bars
 
@@ -54,10 +53,8 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
     given = read_options(flags["options"])
     check_options(given, "extractor")
     options = read_extractor_options(flags, given)
-    access = {name: flags[name] for name in ("download", "data_root", "skip_bad") if flags[name]}
-    candidate = open_candidate(run)
+    candidate = open_candidate(run).with_access(flags)
     candidate.require_data()
-    candidate = replace(candidate, settings=replace(candidate.settings, **access))
     folder = RunFolder(Path(run))
     if out is None and not folder.exists:
         raise UsageError(f"{run} is not a run folder, so that the picture has no place: add --out FILE.png")

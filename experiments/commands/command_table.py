@@ -51,7 +51,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 # Modules of commands that do not have the names of these.
 MODULES = {
-    **dict.fromkeys(("fid", "stats", "train-classifier"), "evaluate"),
+    **dict.fromkeys(("fid", "stats"), "distance"),
     **dict.fromkeys(("interpolate", "traverse", "directions", "arithmetic"), "latent_moves"),
     "report": "compare",
     "import": "import_weights",

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from experiments.commands.completion import names_of
-from experiments.commands.options import debug_option, plugin_option, read_options, set_option, setting_option
+from experiments.commands.options import (
+    check_options,
+    debug_option,
+    plugin_option,
+    read_options,
+    set_option,
+    setting_option,
+)
 from experiments.core.named_values import SettingValues
 
 log = logging.getLogger("gans")
@@ -60,8 +67,10 @@ def import_weights(
     from experiments.runs.published.importing import Wishes
     from experiments.runs.published.importing import import_weights as start
 
+    given = read_options(options)
+    check_options(given, "architecture", "data")
     asked = {"data": data, "image_size": image_size, "attributes": attributes}
-    settings: SettingValues = read_options(options) | {k: value for k, value in asked.items() if value}
+    settings: SettingValues = given | {name: value for name, value in asked.items() if value}
     folder = start(files, out, Wishes(arch, settings))
     provenance = json.loads(folder.import_file.read_text())
     named = ", ".join(f"{role.replace('_', ' ')} {name}" for role, name in provenance["networks"].items())

@@ -32,6 +32,11 @@ SHORT_BEFORE |= {"term_weights": "schedule"}
 OPTION_FLAG = re.compile(r"--([\w-]+\.[\w-]+)(=.*)?", re.DOTALL)
 
 
+def _metadata_of(name: str) -> Mapping[str, Any]:
+    """Help, metavar and reader of a setting, or of a short flag."""
+    return SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+
+
 class WordType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """Type of an option whose words are read by a function that raises ValueError with one line."""
 
@@ -51,12 +56,9 @@ class SettingType(WordType):
     """Type of an option whose words are read by the table of settings."""
 
     def __init__(self, setting: str) -> None:
-        metavar = (
-            SHORT_FLAGS[setting].metavar if setting in SHORT_FLAGS else FIELDS[setting].metadata["metavar"]
-        )
-        super().__init__(metavar or "text", lambda value: read_setting(setting, value))
-        read = SHORT_FLAGS[setting].read if setting in SHORT_FLAGS else FIELDS[setting].metadata["read"]
-        self.bounds = getattr(read, "bounds", "")
+        metadata = _metadata_of(setting)
+        super().__init__(metadata["metavar"] or "text", lambda value: read_setting(setting, value))
+        self.bounds = getattr(metadata["read"], "bounds", "")
         self.setting = setting
 
     def shell_complete(
@@ -114,19 +116,20 @@ class RunCommand(OptionsCommand):
     lists_settings = True
 
 
-def setting_option(name: str, help: str = "", default: str = "") -> Decorator:
+def setting_option(name: str, help: str = "", default: str = "", **further: Any) -> Decorator:
     """Makes the option of one setting, or of the short name of a component's option.
 
     Plug-ins are loaded as soon as they are named.
 
     Args:
         help, default: texts in a command for which those of the setting are not true.
+        further: arguments of click's option.
     """
-    metadata: Any = SHORT_FLAGS[name]._asdict() if name in SHORT_FLAGS else FIELDS[name].metadata
+    metadata = _metadata_of(name)
     section = {} if help else {"section": SECTION_OF[name]}
     help = help or metadata["help"]
     more: dict[str, Any] = {"cls": WordOption, "type": SettingType(name), "metavar": metadata["metavar"]}
-    more |= section | {"known_default": default or describe_default(name)}
+    more |= section | further | {"known_default": default or describe_default(name)}
     if name in SHORT_FLAGS:
         return click.option(flag(name), name, help=help, **more)
     if isinstance(FIELDS[name].default, bool):
@@ -147,18 +150,7 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 
 def plugin_option(command: Command) -> Command:
     """Adds `--plugin FILE.py,…` to a command that needs nothing but the plug-ins themselves."""
-    metadata = FIELDS["plugin"].metadata
-    return click.option(
-        "--plugin",
-        type=SettingType("plugin"),
-        metavar=metadata["metavar"],
-        help=metadata["help"],
-        cls=WordOption,
-        known_default=describe_default("plugin"),
-        callback=_load_plugins,
-        is_eager=True,
-        expose_value=False,
-    )(command)
+    return setting_option("plugin", FIELDS["plugin"].metadata["help"], expose_value=False)(command)
 
 
 def set_option(*kinds: str) -> Decorator:

@@ -19,6 +19,7 @@ from experiments.commands.options import (
 )
 from experiments.commands.sweep_options import (
     HELPS,
+    check_optuna,
     evaluation_of,
     is_adaptive,
     read_sweep,
@@ -101,7 +102,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
     context = SweepContext(out.absolute(), plan, evaluation_of(flags, plan), processes=flags["processes"])
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
-    is_adaptive(flags, plan)
+    check_optuna(flags, plan)
     known = plan.sample_runs() if plan.is_tpe else plan.sweep_runs()
     lengths = check_sweep_runs(context, known, flags["skip_impossible"], asked)
     sweep_runs = [sweep_run for sweep_run in known if sweep_run.name in lengths]
@@ -119,7 +120,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
     from experiments.sweeps.progress import SweepProgress
 
     count = (plan.draws or 0) * len(plan.seeds) if plan.is_tpe else len(sweep_runs)
-    log.info(f"gans sweep: {count} runs in {out}, {engine.jobs} at once")
+    log.info(f"gans sweep: {count} run{'s' * (count > 1)} in {out}, {engine.jobs} at once")
     whole = {} if flags["early_stop"] else lengths  # else most runs end earlier
     with lock_folder(out, "sweep"), SweepProgress(context.out, context.evaluation.count > 0, whole) as board:
         context = replace(context, engine=engine, show=board.show)
@@ -178,22 +179,12 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
 
     Sums of floating-point numbers depend on it, so that a sweep that goes on has as many as it began with.
     """
-    from experiments.core.files import parse_json, read_regular_file, write_atomically
-
-    file = out / SWEEP_FILE
-    try:
-        kept = parse_json(read_regular_file(file, MOST_SWEEP_BYTES))["threads"]
-        if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
-            raise ValueError(f"{kept} threads")
-        return kept
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except RunError as error:  # a link, a pipe, or far too much
-        raise UsageError(f"{error}; or take another --out") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{file} cannot be read; take another --out") from error
+    from experiments.core.files import write_atomically
     from experiments.sweeps.engines import threads_per_job
 
+    file = out / SWEEP_FILE
+    if (kept := _kept_threads(file)) is not None:
+        return kept
     threads = threads_per_job(jobs)
     check_sweep_folder(out)
     try:
@@ -202,6 +193,26 @@ def threads_of_sweep(out: Path, jobs: int) -> int:
     except OSError as error:
         raise RunError(f"cannot make {out}: {error.strerror or error}; take another --out") from error
     return threads
+
+
+def _kept_threads(file: Path) -> int | None:
+    """Reads the number of threads that a sweep began with; None without its file.
+
+    Raises UsageError for a file that is none of a sweep.
+    """
+    from experiments.core.files import parse_json, read_regular_file
+
+    try:
+        kept = parse_json(read_regular_file(file, MOST_SWEEP_BYTES))["threads"]
+        if not (type(kept) is int and 1 <= kept <= MOST_THREADS):
+            raise ValueError(f"{kept} threads")
+        return kept
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except RunError as error:  # a link, a pipe, or far too much
+        raise UsageError(f"{error}; or take another --out") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read; take another --out") from error
 
 
 def run_stages(

@@ -233,16 +233,16 @@ def check_choice_of_best(flags: SettingValues, search: str, has_ranges: bool) ->
 
 
 def is_adaptive(flags: SettingValues, plan: "Sweep") -> bool:
-    """Whether what runs next depends on the scores of single runs, as for TPE and asynchronous halving.
+    """Whether what runs next depends on the scores of single runs, as for TPE and asynchronous halving."""
+    return plan.is_tpe or flags["halving"] == "asynchronous"
 
-    Raises UsageError without Optuna, which both need.
-    """
+
+def check_optuna(flags: SettingValues, plan: "Sweep") -> None:
+    """Checks that Optuna is there for a sweep that needs it. Raises UsageError otherwise."""
     from experiments.sweeps.optuna_rules import import_optuna
 
-    if not plan.is_tpe and flags["halving"] != "asynchronous":
-        return False
-    import_optuna("--search tpe" if plan.is_tpe else "--halving asynchronous")
-    return True
+    if is_adaptive(flags, plan):
+        import_optuna("--search tpe" if plan.is_tpe else "--halving asynchronous")
 
 
 def evaluation_of(flags: SettingValues, plan: "Sweep") -> "Evaluation":

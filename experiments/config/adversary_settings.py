@@ -1,18 +1,14 @@
 """Settings of an adversary: those of `gans run` that train a critic, by the same names and rules."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from experiments.config.components import derive_options
 from experiments.config.critic_augmentation import derive_critic_augment, refuse_idle_options
 from experiments.config.precedence import SettingsStack, flatten
-from experiments.config.resolve import adjust_regularizers
+from experiments.config.resolve import adjust_regularizers, split_regularizers
 from experiments.config.rules import derive_settings
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import FIELDS, Settings
-from experiments.core.value_readers import finite_number
 from gans.core.architecture import Architecture
 from losses.recipe import Defaults
 
@@ -39,9 +35,7 @@ def resolve_adversary(asked: SettingValues, arch: str | None, kind: str) -> Sett
 
     Raises UsageError for settings that cannot be, alone or together, and for those of a generator or a run.
     """
-    flags, strengths = _split_regularizers(
-        {name: value for name, value in asked.items() if value is not None}
-    )
+    flags, strengths = split_regularizers(asked)
     flags = dict(flatten("settings", flags))
     _check_names(flags, is_built=arch is None)
     stack = SettingsStack()
@@ -89,22 +83,6 @@ def _default_layers(
 def _without(values: SettingValues, names: tuple[str, ...]) -> SettingValues:
     """Values without those of some names."""
     return {name: value for name, value in values.items() if name not in names}
-
-
-def _split_regularizers(asked: SettingValues) -> tuple[SettingValues, Mapping[str, float]]:
-    """Splits regularizers by name (`lecam=0.3`) from other settings."""
-    words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
-    found: dict[str, float] = {}
-    rest: dict[str, Any] = {}
-    for name, value in asked.items():
-        if name in words and not isinstance(value, Mapping):
-            try:
-                found[words[name]] = finite_number()(value)
-            except ValueError as error:
-                raise UsageError(f"{name}: {error}, the strength of a regularizer") from error
-        else:
-            rest[name] = value
-    return rest, found
 
 
 def _check_names(flags: SettingValues, is_built: bool) -> None:

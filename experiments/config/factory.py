@@ -137,7 +137,11 @@ def build_game(
 
 
 def growth_of_generator(settings: Settings, generator: GeneratorNetwork | None) -> Growth:
-    """The sizes, batch sizes and pace of a generator that grows; None for one that does not."""
+    """The sizes, batch sizes and pace of a generator, with a single size for one that does not grow.
+
+    Args:
+        generator: None where it is somebody else's, which does not.
+    """
     return plan_growth(settings, generator.stage.levels if isinstance(generator, GrowingGenerator) else 0)
 
 

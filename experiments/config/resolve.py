@@ -32,7 +32,7 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins, add_recorded_plugins
-from experiments.core.value_readers import file_paths
+from experiments.core.value_readers import file_paths, finite_number
 from experiments.data.core.dataset import DomainSource, Native, Source
 from experiments.data.core.picture_options import AUTO, is_found_in_data
 from experiments.data.core.sources import absolute_spec, data_access_from, open_source
@@ -216,6 +216,29 @@ def _with_found_values(
     for name, remark in source.found_option_remarks().items():
         stack.sources[f"data.{name}"] += f", {remark}"
     return {**options, **values}
+
+
+def split_regularizers(asked: SettingValues) -> tuple[SettingValues, Mapping[str, float]]:
+    """Splits the arguments of a call into settings and strengths of regularizers (`lecam=0.3`).
+
+    Those that are None are left out; a regularizer with several options, nested, is no strength.
+
+    Raises UsageError for a strength that is no finite number.
+    """
+    words = {name.replace("-", "_"): name for name in registry.names("regularizer")}
+    found: dict[str, float] = {}
+    rest: dict[str, Any] = {}
+    for name, value in asked.items():
+        if value is None:
+            continue
+        if name in words and not isinstance(value, Mapping):
+            try:
+                found[words[name]] = finite_number()(value)
+            except ValueError as error:
+                raise UsageError(f"{name}: {error}, the strength of a regularizer") from error
+        else:
+            rest[name] = value
+    return rest, found
 
 
 def adjust_regularizers(

@@ -1,6 +1,6 @@
 """Rules between settings: values that follow from others, and settings without meaning together."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 from experiments.config.precedence import SettingsStack
 from experiments.config.scheduled_values import check_scheduled_values
@@ -29,31 +29,54 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
     A run's own config holds every value. Those that flags make meaningless fall away; only what a flag asks
     for in vain is refused.
     """
+    _derive_length(chosen)
+    _derive_format(chosen, kind, flags)
+    for kind_of, name in COMPONENTS:
+        if chosen.values[name] is not None:
+            registry.check_name(kind_of, chosen.values[name])
+    _derive_rates(chosen, flags)
+    _derive_evaluation(chosen, flags)
+    _derive_penalty(chosen, asked, flags)
+    _derive_initial_weights(chosen, flags)
+    check_scheduled_values(chosen.values, flags)
+
+
+def _drop(chosen: SettingsStack, flags: SettingValues, names: Iterable[str], reason: str) -> None:
+    """Drops settings that have no meaning. Raises UsageError for one that a flag asks for."""
+    names = list(names)
+    for name in names:
+        if flags.get(name) is not None:
+            raise UsageError(f"{flag(name)} has no meaning {reason}")
+    chosen.put(f"no meaning {reason}", dict.fromkeys(names))
+
+
+def _derive_length(chosen: SettingsStack) -> None:
+    """Derives the length over which schedules run. Raises UsageError for a length that is given twice."""
     values = chosen.values
-
-    def without_meaning(names: tuple[str, ...], reason: str) -> None:
-        for name in names:
-            if flags.get(name) is not None:
-                raise UsageError(f"{flag(name)} has no meaning {reason}")
-        chosen.put(f"no meaning {reason}", dict.fromkeys(names))
-
     if values["steps"] is not None and values["kimg"] is not None:
         raise UsageError("--steps and --kimg exclude each other; give one")
     if values["schedule_steps"] is not None and values["schedule_kimg"] is not None:
         raise UsageError("schedule_steps and schedule_kimg exclude each other; give one")
     if all(values[f"schedule_{unit}"] == values[unit] for unit in ("steps", "kimg")):
         chosen.put("the length of the run", dict.fromkeys(("schedule_steps", "schedule_kimg")))
+
+
+def _derive_format(chosen: SettingsStack, kind: str, flags: SettingValues) -> None:
+    """Derives the format of images, and refuses it for points."""
+    values = chosen.values
     if kind == "points":
-        without_meaning(("image_size", "channels", "fit"), f"for points ({values['data']})")
+        _drop(chosen, flags, ("image_size", "channels", "fit"), f"for points ({values['data']})")
         if flags.get("augment"):
             raise UsageError(f"--augment has no meaning for points ({values['data']})")
     elif values["fit"] is None:
         chosen.put("default of images", _where_used("fit"))
-    for kind_of, name in COMPONENTS:
-        if values[name] is not None:
-            registry.check_name(kind_of, values[name])
+
+
+def _derive_rates(chosen: SettingsStack, flags: SettingValues) -> None:
+    """Derives the learning rate of the critic, and where rates begin to decay."""
+    values = chosen.values
     if values["lr_schedule"] == "constant":
-        without_meaning(("lr_decay_from",), "for constant rates; add --lr-schedule")
+        _drop(chosen, flags, ("lr_decay_from",), "for constant rates; add --lr-schedule")
     elif values["lr_decay_from"] is None:
         chosen.put("default of schedules", _where_used("lr_decay_from"))
     if flags.get("ttur") is not None and flags.get("lr_critic") is not None:
@@ -62,38 +85,39 @@ def derive_settings(chosen: SettingsStack, kind: str, asked: SettingValues, flag
         chosen.put("--lr-critic", {"ttur": None})
     elif values["ttur"] is not None:
         chosen.put("ttur", {"lr_critic": values["ttur"] * values["lr_generator"]})
+
+
+def _derive_evaluation(chosen: SettingsStack, flags: SettingValues) -> None:
+    """Refuses settings of evaluations that do not take place, and metrics and extractors that are unknown."""
+    values = chosen.values
     if values["evaluate_kimg"] is None:
-        without_meaning(
-            ("extractor", "best_metric", "evaluate_reference", "patience"),
-            "without evaluations; add --evaluate-kimg",
-        )
-        for name in ("evaluate_metrics", "evaluate_samples"):
+        reason = "without evaluations; add --evaluate-kimg"
+        _drop(chosen, flags, ("extractor", "best_metric", "evaluate_reference", "patience"), reason)
+        for name in ("evaluate_metrics", "evaluate_samples"):  # which keep their defaults
             if flags.get(name) is not None:
-                raise UsageError(f"{flag(name)} has no meaning without evaluations; add --evaluate-kimg")
+                raise UsageError(f"{flag(name)} has no meaning {reason}")
     for name in registry.metric_names(values["evaluate_metrics"]):
         registry.check_name("metric", name)
     if values["extractor"] is not None:
         registry.check_name("extractor", values["extractor"].partition(":")[0])
-    _derive_penalty(chosen, asked, flags, without_meaning)
-    if values["init_from"] is None:
-        for name in ("init_strict", "freeze_critic", "freeze_mapping"):
-            if flags.get(name):
-                raise UsageError(f"{flag(name)} has no meaning without --init-from; add it")
-        nothing = {"init_hash": None, "init_strict": False, "freeze_critic": 0, "freeze_mapping": False}
-        chosen.put("without --init-from", nothing)
-    check_scheduled_values(values, flags)
 
 
-def _derive_penalty(
-    chosen: SettingsStack,
-    asked: SettingValues,
-    flags: SettingValues,
-    without_meaning: Callable[..., None],
-) -> None:
+def _derive_initial_weights(chosen: SettingsStack, flags: SettingValues) -> None:
+    """Refuses settings of initial weights in a run without them."""
+    if chosen.values["init_from"] is not None:
+        return
+    for name in ("init_strict", "freeze_critic", "freeze_mapping"):
+        if flags.get(name):
+            raise UsageError(f"{flag(name)} has no meaning without --init-from; add it")
+    nothing = {"init_hash": None, "init_strict": False, "freeze_critic": 0, "freeze_mapping": False}
+    chosen.put("without --init-from", nothing)
+
+
+def _derive_penalty(chosen: SettingsStack, asked: SettingValues, flags: SettingValues) -> None:
     """Derives the settings of the gradient penalty, and refuses a critic norm that mixes samples."""
     usual = _where_used("penalty_norm", "penalty_weight", "penalty_every", "penalty_anneal")
     if not chosen.values["penalty"]:
-        without_meaning(tuple(usual), "without a gradient penalty; add --penalty")
+        _drop(chosen, flags, usual, "without a gradient penalty; add --penalty")
         return
     chosen.put("default of penalties", {k: v for k, v in usual.items() if chosen.values[k] is None})
     norm_is_older = "penalty" in flags and "critic_norm" not in flags  # from the config of another run
@@ -102,8 +126,7 @@ def _derive_penalty(
     elif _mixes_samples(chosen.values["critic_norm"]):
         raise UsageError(
             f"--critic-norm {chosen.values['critic_norm']} mixes the samples whose gradients the penalty "
-            f"holds one by one; "
-            "take layer, instance, spectral or none"
+            "holds one by one; take layer, instance, spectral or none"
         )
 
 

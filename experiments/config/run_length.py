@@ -24,9 +24,8 @@ class Growth:
         sides: pixels on the longer side, at every image size that they grow through.
         batch_sizes: batch size at each of them.
         rate_factors: multiple of the learning rates at each of them.
-        pace: schedule of growing. It counts images where batches differ: a share of the run would depend on
-        its
-            length, and the length in images on how long the batches are large.
+        pace: schedule of growing. It counts images where batches differ: a share of the run would depend
+            on its length, and the length in images on how long the batches are large.
     """
 
     sides: tuple[int, ...]

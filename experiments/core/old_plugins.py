@@ -44,6 +44,14 @@ MOVED = {(f"gans.core.{name}", "*"): (f"gans.layers.{name}", "*") for name in _L
     ("gans.core.contest", "Contest"): ("gans.core.objective", "AdversarialObjective"),
     ("gans.core.game", "told"): ("gans.core.networks", "conditioned"),
     ("gans.core.opponents", "Opponents"): ("gans.core.two_player", "TwoPlayerGame"),
+    ("experiments.data.core.image_source", "ImageFileSource"): (
+        "experiments.data.core.arranged_images",
+        "ImageFileSource",
+    ),
+    ("experiments.data.core.image_source", "ImageFileOptions"): (
+        "experiments.data.core.picture_options",
+        "ImageFileOptions",
+    ),
     ("losses.gradient_penalty", "*"): ("losses.core.gradient_penalty", "*"),
     ("losses.input_gradient", "*"): ("losses.core.input_gradient", "*"),
     ("losses.schedules", "constant"): ("losses.core.schedule", "constant"),

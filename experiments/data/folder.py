@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from experiments.core.paths import expand_home
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.arrangement import describe_no_images, remarks_on_files, sorted_image_paths
 from experiments.data.core.dataset import Domains, DomainSource, Fit, Native
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, Store
 from experiments.data.core.image_files import add_remarks
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.layouts import (
     DomainFiles,
     find_domains,
@@ -68,13 +68,21 @@ class Folder(ImageFileSource, DomainSource):
         return str(self.store.root)
 
     def native_domains(self, paired: bool) -> Native:
-        """The native shape of both domains: any size; their channels, RGB where they differ in these."""
+        """The native shape of both domains: any size; their channels, RGB where they differ in these.
+
+        Raises ValueError for arrays of numbers that differ in them, which nothing brings to one.
+        """
         sides = self._sides(paired)
         natives = [self.native_of(side.names) for side in sides]
         first = next((native.first for native in natives if native.first), None)
         if first and sides[0].half:
             first = first[0], first[1] // 2
         kinds = {native.channels or 3 for native in natives}
+        if len(kinds) > 1 and self.typed_store.holds_arrays:
+            own, others = (
+                f"in {side.folder} of {each.channels}" for side, each in zip(sides, natives, strict=True)
+            )
+            raise ValueError(f"{self.location}: images {own} and {others} channels: save all with as many")
         return Native(channels=kinds.pop() if len(kinds) == 1 else 3, first=first)
 
     def open_domains(

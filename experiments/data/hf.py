@@ -22,8 +22,8 @@ from experiments.data.core.hub_datasets import (
     load_splits,
     parse_name,
 )
-from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.listed_images import ListedImageSource, file_stamp
+from experiments.data.core.picture_options import ImageFileOptions
 from losses.core.options import option
 from metrics.core.input_files import open_input_file
 

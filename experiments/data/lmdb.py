@@ -19,9 +19,9 @@ from experiments.data.core.arrangement import Arrangement, arrange
 from experiments.data.core.class_labels import number_classes
 from experiments.data.core.database_pages import DamagedDatabaseError, check_database
 from experiments.data.core.decoding import MOST_BYTES, Store
-from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.label_files import DATASET_JSON, read_labels
 from experiments.data.core.listed_images import ListedImageSource, file_stamp
+from experiments.data.core.picture_options import ImageFileOptions
 from losses.core.options import option
 
 PACKAGE = 'pip install "gans[lmdb]"'

@@ -17,9 +17,9 @@ from experiments.data.core.arrangement import Arrangement, describe_no_images
 from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.decoded_cache import cache_key
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store, holds_no_image
-from experiments.data.core.image_source import ImageFileOptions
 from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
+from experiments.data.core.picture_options import ImageFileOptions
 from experiments.data.core.tar_index import TarMember, index_tar
 from losses.core.options import option
 from metrics.core.input_files import open_input_file

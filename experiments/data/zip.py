@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.core.paths import expand_home
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.arrangement import describe_no_images, remark_on_left_out, sorted_image_paths
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store
 from experiments.data.core.file_errors import explain_file_errors
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.core.path_names import plain_path
 from metrics.core.input_files import open_input_file
 

@@ -1,13 +1,14 @@
 """Generators to evaluate: those of a run, of a checkpoint, or of an exported file."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from torch import nn
 
 from experiments.core.errors import RunError, UsageError
+from experiments.core.named_values import SettingValues
 from experiments.core.paths import require_path
 from experiments.core.settings import Settings
 from experiments.evaluation.sample_sets import GeneratedSamples
@@ -17,6 +18,8 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.generator import from_noise, load
 
 log = logging.getLogger("gans")
+
+ACCESS = ("download", "data_root", "skip_bad")  # settings that say how data can be had here, not which it is
 
 
 def is_generator(word: str) -> bool:
@@ -46,6 +49,11 @@ class Candidate:
     def trained_data(self) -> TrainedData:
         """The data of its run, as the run folder has it written down."""
         return TrainedData(Path(self.name), self.settings)
+
+    def with_access(self, flags: SettingValues) -> "Candidate":
+        """The generator, whose data is looked for as these flags say where they are given."""
+        access = {name: flags[name] for name in ACCESS if flags[name]}
+        return replace(self, settings=replace(self.settings, **access))
 
     def require_data(self) -> None:
         """Checks that it is known what data it was trained on; raises UsageError otherwise."""

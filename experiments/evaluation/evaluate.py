@@ -1,17 +1,15 @@
 """Evaluation of a run's generators against the data that they were trained on."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import Any
 
 from experiments.core import registry
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import canonical_key, describe_options, make_options, options_type, split_key
-from experiments.core.ranking import rank_value
 from experiments.core.settings import Settings
 from experiments.data.core.holdout import LEAST
 from experiments.evaluation.candidates import Candidate, describe_lacking_data
@@ -23,27 +21,21 @@ from experiments.evaluation.evaluation_checks import (
 )
 from experiments.evaluation.extraction import Meter
 from experiments.evaluation.features import ExtractorOptions, open_extractor, read_own_options
+from experiments.evaluation.metric_requirements import incompatibility
 from experiments.evaluation.protocols import PROTOCOLS, USUAL_REFERENCE, ReferenceChoice
 from experiments.evaluation.references import Reference
 from experiments.evaluation.task_metrics import (
-    WITHOUT_SAMPLES,
     TaskMetrics,
-    incompatibility,
     remarks_on_reference,
 )
 from experiments.evaluation.tasks import EvaluationTask, open_evaluation_tasks
 from experiments.evaluation.trained_data import TrainedData
-from experiments.runs.scores import NUMBER, EvaluationScores, differences, distance_name, flatten_scores
+from experiments.runs.scores import EvaluationScores, distance_name
 from metrics.core.metric import Metric
 from metrics.extractors.core.rgb import RGB_OF
 
 log = logging.getLogger("gans")
 
-# Parts of the record of a score that must be equal for two scores to compare.
-COMPARABLE = (
-    *("extractor", "weights", "resize_rule", "extractor_options"),
-    *("options", "n", "seed", "reference", "split", "protocol"),
-)
 DEFAULTS_FOR_IMAGES = ("fid", "kid", "precision-recall")
 DEFAULTS_BEYOND_RGB = ("power-spectrum",)  # for images with other channels, or beyond 8 bits
 DEFAULTS_FOR_PAIRS = ("l1", "psnr", "ssim")
@@ -218,14 +210,14 @@ class Evaluator:
 
     def _default_names(self, tasks: Sequence[EvaluationTask], options: SettingValues) -> Sequence[str]:
         """The metrics where the user names none, without kid for small sets unless it is given options."""
-        reals = [task.reals for task in tasks]
-        if not reals[0].is_images and not self.choice.protocol:
-            return DEFAULTS_FOR_POINTS if reals[0].data.mixture is None else DEFAULTS_FOR_MIXTURES
         if self.choice.protocol:
             return PROTOCOLS[self.choice.protocol].metrics
+        reals = tasks[0].reals
+        if not reals.is_images:
+            return DEFAULTS_FOR_POINTS if reals.data.mixture is None else DEFAULTS_FOR_MIXTURES
         of_pairs = list(DEFAULTS_FOR_PAIRS) * all(task.has_pairs for task in tasks)
-        further = list(DEFAULTS_BEYOND_RGB) * (reals[0].data.units is not None) + of_pairs
-        if reals[0].shape[0] not in RGB_OF and self.options.extractor is None:
+        further = list(DEFAULTS_BEYOND_RGB) * (reals.data.units is not None) + of_pairs
+        if reals.shape[0] not in RGB_OF and self.options.extractor is None:
             return [*DEFAULTS_BEYOND_RGB, *of_pairs]
         names = list(DEFAULTS_FOR_IMAGES)
         size = make_options(options_type("metric", "kid"), "kid", options).subset_size
@@ -239,63 +231,6 @@ class Evaluator:
             )
             names.remove("kid")
         return names + further
-
-    def ranking_key(self, best: str, scores: EvaluationScores) -> tuple[float, ...]:
-        """Numbers that order generators, the larger the better.
-
-        That is one number by its name; or all numbers of a metric that have a direction, of which the first
-        counts most. Of translations in several directions, each is the mean over these, unless `best` names
-        one: `fid/to-B`. A score that is not finite is worse than any other.
-        """
-        name, keys = self._keys_of(best)
-        better = self.metrics[name].higher_is_better
-        word = best.partition("/")[0]
-        chosen = {word: better[word]} if word in better else better
-        own = [scores[key] for key in keys]
-        values = (
-            (fmean(score[each] if each in score else score["value"] for score in own), up)
-            for each, up in chosen.items()
-        )
-        return tuple(rank_value(value, up) for value, up in values)
-
-    def is_comparable(self, best: str, scores: EvaluationScores, others: EvaluationScores) -> bool:
-        """Whether the scores that order generators are in both, with equal provenance."""
-        return all(
-            key in others and not differences(scores[key], others[key], COMPARABLE)
-            for key in self._keys_of(best)[1]
-        )
-
-    def has_score(self, best: str, scores: EvaluationScores) -> bool:
-        """Whether the scores that order generators are all there: a metric may have failed."""
-        return all(key in scores for key in self._keys_of(best)[1])
-
-    def deciding_scores(self, best: str, scores: EvaluationScores) -> EvaluationScores:
-        """The scores that order generators, with their records."""
-        return {key: scores[key] for key in self._keys_of(best)[1] if key in scores}
-
-    def chosen_scores(self, best: str, scores: EvaluationScores) -> dict[str, float]:
-        """The numbers that order generators, by the names that they have in `scores.jsonl`."""
-        name, _ = self._keys_of(best)
-        word = best.partition("/")[0]
-        found = flatten_scores(self.deciding_scores(best, scores))
-        own = {each.removeprefix(NUMBER): value for each, value in found.items()}
-        is_one = word in self.metrics[name].higher_is_better and len(self.metrics[name].higher_is_better) > 1
-        return {each: value for each, value in own.items() if not is_one or each.endswith(f"/{word}")}
-
-    def _keys_of(self, best: str) -> tuple[str, list[str]]:
-        """The metric that `best` names, itself or one of its numbers; and the keys of its scores."""
-        word, _, task_key = best.partition("/")
-        word = registry.METRIC_ALIASES.get(word, word)
-        name = next(
-            name
-            for name, kind in self.metrics.items()
-            if word in (name, self.key_of(name), *kind.higher_is_better)
-        )
-        tasks = [task_metrics.task for task_metrics in self.task_metrics]
-        is_free = self.metrics[name].reference in WITHOUT_SAMPLES
-        ends = [[task.key] if is_free else task.ends_of(self.metrics[name]) for task in tasks]
-        chosen = [end for of_task in ends for end in of_task if end == task_key] or [each[0] for each in ends]
-        return name, [self.key_of(name, end) for end in chosen]
 
     def __call__(self, candidate: Candidate) -> EvaluationScores:
         """Evaluates a generator: name of each score → its numbers and their provenance.
@@ -345,7 +280,7 @@ class Evaluator:
         """
         return "/".join(filter(None, (distance_name(name, self.extractor.distance), *ends)))
 
-    def bounds_of(self, name: str, number: str) -> tuple[float, float]:
+    def bounds_of(self, name: str, number: str) -> Bounds:
         """The smallest and largest value that a number of a metric can have, on the data that is open.
 
         Args:
@@ -358,7 +293,7 @@ class Evaluator:
             for each in task_metrics.metrics
             if each.name == name
         ]
-        low, high = zip(*(ranges.get(score, (-math.inf, math.inf)) for ranges in found), strict=True)
+        low, high = zip(*(ranges.get(score, UNBOUNDED) for ranges in found), strict=True)
         return min(low), max(high)
 
     def _log_remarks(self, name: str, remarks: Sequence[str]) -> None:

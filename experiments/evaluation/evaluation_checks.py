@@ -7,7 +7,7 @@ from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.options import make_options
 from experiments.evaluation.class_scores import check_classes
-from experiments.evaluation.task_metrics import count_faults
+from experiments.evaluation.metric_requirements import count_faults
 from experiments.evaluation.tasks import EvaluationTask
 from experiments.evaluation.trained_data import TrainedData
 from metrics.core.metric import Metric

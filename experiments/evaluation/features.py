@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -273,11 +274,9 @@ class KeptFeatures:
         """Writes to the cache. One that cannot be written costs time, not the score."""
         if not is_first():
             return
-        try:
+        with suppress(OSError):
             (cache_folder() / "references").mkdir(parents=True, exist_ok=True)
             write()
-        except OSError:
-            pass
 
 
 class ReferenceFeatures(KeptFeatures):

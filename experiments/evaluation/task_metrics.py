@@ -1,10 +1,9 @@
 """Metrics of one evaluation task: real images on one side, generated ones on the other."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import stdev
 from typing import Any
 
 import torch
@@ -15,21 +14,25 @@ from experiments.core.images import from_uint8
 from experiments.core.named_values import JsonObject, SettingValues
 from experiments.core.options import make_options
 from experiments.core.processes import from_first
-from experiments.core.seeds import generator_for
+from experiments.evaluation.bootstrap import Numbers, bootstrap_intervals
 from experiments.evaluation.class_scores import ClassScorer
 from experiments.evaluation.extraction import Meter, channel_logits, extract_beside, path_vectors
 from experiments.evaluation.features import ReferenceFeatures
-from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet, training_command
+from experiments.evaluation.metric_requirements import (
+    OF_PIXELS,
+    WITHOUT_SAMPLES,
+    count_faults,
+    end_of,
+    references_for,
+)
+from experiments.evaluation.references import Reference
+from experiments.evaluation.sample_sets import GeneratedSamples, SampleSet
 from experiments.evaluation.tasks import EvaluationTask, TranslatedSamples
 from experiments.runs.scores import quantization, versions
 from metrics.core.metric import Metric
 from metrics.core.options import changed_options
 from metrics.extractors.core.extractor import Extractor, Features
 from metrics.path_length import EPSILON
-
-Numbers = dict[str, float]
-OF_PIXELS = ("pairs", "images")  # what metrics take that need no features
-WITHOUT_SAMPLES = ("none", "mixture")  # references of metrics that no real samples change
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,31 +91,33 @@ class TaskMetrics:
         }
         features = [ReferenceFeatures(each.samples, extractor, meter) for each in task.references]
         self._unmade: dict[tuple[str, str], Exception] = dict(count_faults(task, kinds, self.options))
-        for reference, own in zip(task.references, features, strict=True):
-            if by_class or any(
-                kind.reference == "vectors" and (name, reference.suffix) not in self._unmade
-                for name, kind in kinds.items()
-                if reference in task.references_of(kind)
-            ):
-                _ = own.vectors  # the statistics can be made of these, but not the other way round
         self.reference = features[0]
-        self.metrics: list[ReferencedMetric] = []
-        for name, kind in kinds.items():
-            for reference, own in zip(task.references, features, strict=True):
-                compares = kind.reference not in WITHOUT_SAMPLES
-                if own is not self.reference if not compares else reference not in task.references_of(kind):
-                    continue
-                split, suffix = (reference.split, reference.suffix) if compares else ("", "")
-                if (name, suffix) in self._unmade:
-                    continue
-                try:
-                    metric = make_metric(kind, own, self.options[name])
-                except UsageError as error:
-                    self._unmade[name, suffix] = error
-                else:
-                    self.metrics.append(ReferencedMetric(name, metric, split, suffix, own))
+        chosen = [
+            (name, kind, reference, own)
+            for name, kind in kinds.items()
+            for reference, own in zip(task.references, features, strict=True)
+            if reference in references_for(kind, task) and (name, end_of(kind, reference)) not in self._unmade
+        ]
+        of_vectors = [own for _, kind, _, own in chosen if kind.reference == "vectors"]
+        for own in features if by_class else of_vectors:
+            _ = own.vectors  # the statistics can be made of these, but not the other way round
+        self.metrics = list(self._make_metrics(chosen))
         self.faults = dict(self._unmade)
         self._left: list[ReferencedMetric] = []  # that have not failed
+
+    def _make_metrics(
+        self, chosen: Iterable[tuple[str, type[Metric], Reference, ReferenceFeatures]]
+    ) -> Iterator[ReferencedMetric]:
+        """Makes metrics with their references; keeps the errors of those that refuse them."""
+        for name, kind, reference, own in chosen:
+            suffix = end_of(kind, reference)
+            try:
+                metric = make_metric(kind, own, self.options[name])
+            except UsageError as error:
+                self._unmade[name, suffix] = error
+            else:
+                split = "" if kind.reference in WITHOUT_SAMPLES else reference.split
+                yield ReferencedMetric(name, metric, split, suffix, own)
 
     def record(self, scored: ReferencedMetric, samples: SampleSet, seed: int) -> JsonObject:
         """The provenance of a metric's score of these samples; options only where they are not defaults."""
@@ -146,11 +151,7 @@ class TaskMetrics:
         begin = 0
         for made, features in self._with_features(samples):
             if features is not None:
-                if self.class_scores:
-                    self.class_scores.update(features)
-                self._feed("points", features.vectors)
-                self._feed("vectors", features.vectors)
-                self._feed("logits", features.logits)
+                self._feed_features(features)
             if self._takers("images"):
                 assert made is not None
                 self._feed("images", from_uint8(made))
@@ -178,6 +179,14 @@ class TaskMetrics:
                     of_metric = each.metric, self.options[each.name]
                     self.class_scores.score(each.name, each.suffix, *of_metric, each.features, samples)
                 yield each, numbers
+
+    def _feed_features(self, features: Features) -> None:
+        """Feeds the features of a batch to all that take them."""
+        if self.class_scores:
+            self.class_scores.update(features)
+        self._feed("points", features.vectors)
+        self._feed("vectors", features.vectors)
+        self._feed("logits", features.logits)
 
     @contextmanager
     def _keeps_fault(self, *failing: ReferencedMetric) -> Iterator[None]:
@@ -256,35 +265,6 @@ def make_metric(kind: type[Metric], reference: ReferenceFeatures, options: Any =
         return kind(*arguments)
 
 
-def bootstrap_intervals(
-    metric: Metric, samples: Tensor, numbers: Numbers, resamples: int
-) -> dict[str, list[float]]:
-    """Intervals of 95 % of a metric's numbers, from its deviation over resampled samples.
-
-    Each is `value ± 1.96 s`, s the deviation over sets that are drawn with replacement, within the range of
-    the number. The mean of these sets is not used: what is drawn twice biases distances. It says how the
-    numbers vary with the samples of one generator, and nothing of other seeds of the training.
-
-    Args:
-        metric: holds a resampled set afterwards.
-        samples: what its `update` takes, `(N, …)`.
-        numbers: its numbers of all samples.
-    """
-    random = generator_for(0, "bootstrap")
-    found: dict[str, list[float]] = {name: [] for name in metric.higher_is_better}
-    for _ in range(resamples):
-        metric.reset()
-        metric.update(samples[torch.randint(len(samples), (len(samples),), generator=random)])
-        for name, value in metric.compute().items():
-            if name in found:
-                found[name].append(value)
-    intervals = {}
-    for name, values in found.items():
-        reach, (low, high) = 1.96 * stdev(values), metric.ranges[name]
-        intervals[name] = [max(low, numbers[name] - reach), min(high, numbers[name] + reach)]
-    return intervals
-
-
 def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
     """Ranges of a metric's scores that its reference and samples narrow, as JSON; such as 0 to 8 modes."""
     of_class = getattr(type(metric), "ranges", {})
@@ -295,23 +275,6 @@ def narrowed_ranges(metric: Metric) -> dict[str, list[float]]:
     }
 
 
-def count_faults(
-    task: EvaluationTask, kinds: Mapping[str, type[Metric]], options: Mapping[str, Any]
-) -> Iterator[tuple[tuple[str, str], UsageError]]:
-    """Finds metrics that a task has too few samples for: name and suffix of the score, and the error.
-
-    Args:
-        options: instances of their `options_type`, or None, by the names of the metrics.
-    """
-    for name, kind in kinds.items():
-        compares = kind.reference not in WITHOUT_SAMPLES
-        for reference in task.references_of(kind) if compares else task.references[:1]:
-            try:
-                kind.check_counts(task.count, len(reference.samples), options[name])
-            except ValueError as error:
-                yield (name, reference.suffix if compares else ""), UsageError(str(error))
-
-
 def remarks_on_reference(scored: ReferencedMetric) -> list[str]:
     """Remarks on the training samples with which a metric that looks for copies compares."""
     samples = scored.features.samples
@@ -320,51 +283,6 @@ def remarks_on_reference(scored: ReferencedMetric) -> list[str]:
     if (count := len(samples)) == (total := len(samples.data)):
         return [f"compared with all {total:,} training samples, as only these can be copied"]
     return [f"compared with {count:,} of {total:,} training samples; copies of others are not seen"]
-
-
-def incompatibility(kind: type[Metric], task: EvaluationTask, extractor: Extractor) -> str:
-    """The reason why a metric cannot score a task with an extractor, with the remedy; empty if it can."""
-    samples, data = task.reals, task.reals.data
-    if kind.takes == "path-vectors" and not task.has_paths:
-        return "follows paths of latents, and a generator that translates has none"
-    if kind.of_training and not task.references_of(kind):
-        return (
-            "looks for copies, and compares with training images alone; leave it out, or take --reference "
-            "train (in training --evaluate-reference train)"
-        )
-    if kind.takes == "images" and not samples.is_images:
-        return f"compares images, and {samples.name} is points"
-    if kind.takes not in OF_PIXELS and extractor.channels == ():
-        return (
-            f"needs features, and no extractor sees the {samples.shape[0]} channels of {samples.name}; take "
-            "--metrics power-spectrum"
-        )
-    if kind.takes == "pairs" and not task.has_pairs:
-        return (
-            f"compares images with what they should be, which nobody knows of this run on {samples.name}; "
-            "pix2pix learns from pairs, and shapes-styles and shapes-attributes draw the truth"
-        )
-    if kind.takes == "points" and samples.is_images:
-        return f"scores points, and {samples.name} is images"
-    if kind.reference == "mixture" and data.mixture is None:
-        return f"needs modes that are known, which {samples.name} has not; ring8 and grid25 have"
-    if kind.takes in ("logits", "channel-logits") and not samples.is_images:
-        return f"needs the classes of images, and {samples.name} is points"
-    if kind.reference == "class-shares" and data.labels is None:
-        return f"needs classes, which {samples.name} has not"
-    if kind.reference == "class-shares" and extractor.classes != data.classes:
-        command = training_command(samples)
-        return f"needs a classifier of {samples.name}, not {extractor.name}; make one with: {command}"
-    if kind.takes == "channel-logits" and not data.channel_classes:
-        return f"needs data whose channels show classes, such as stacked:mnist, and not {samples.name}"
-    if kind.takes == "channel-logits" and extractor.classes != data.channel_classes:
-        inner = samples.name.partition(":")[2]
-        command = training_command(samples, inner)
-        return f"needs a classifier of {inner}, not {extractor.name}; make one with: {command}"
-    if kind.takes == "logits" and not extractor.has_logits:
-        others = "--extractor inception, efflite0 or classifier:NAME"
-        return f"needs class probabilities, which extractor {extractor.name} does not give; take {others}"
-    return ""
 
 
 def update_checking_finite(update: Callable[[Tensor], None], batch: Tensor | None) -> None:

@@ -36,6 +36,18 @@ def trained_on(folder: RunFolder, settings: Settings) -> tuple[DataFingerprint, 
     return ()
 
 
+def command_anew(folder: RunFolder, suffix: str, flags: str = "") -> str:
+    """The command that trains a run with its settings again, into a folder beside its own.
+
+    Args:
+        suffix: what the name of that folder ends with.
+        flags: that change settings; empty for the same ones.
+    """
+    beside = folder.path if folder.path.name not in ("", "..") else folder.path.resolve()
+    changes = f" {flags}" if flags else ""
+    return f"gans run --config {quote(str(folder.config_file))}{changes} --out {quote(f'{beside}-{suffix}')}"
+
+
 class TrainedData:
     """The data of a run, as its folder has it written down.
 
@@ -74,9 +86,7 @@ class TrainedData:
         words = f"{then} training samples then, {found.count:,} now"
         words = f"as many samples, but others: {found.count:,}" if found.count in counts else words
         mixed = ", so that others are held out now" if self.settings.holdout is not None else ""
-        run = self.folder.path if self.folder.path.name not in ("", "..") else self.folder.path.resolve()
         return (
             f"data {self.settings.data} is not what {self.folder.path} was trained on ({words}{mixed}): "
-            f"bring it back, or train anew with gans run --config {quote(str(self.folder.config_file))} "
-            f"--out {quote(f'{run}-anew')}"
+            f"bring it back, or train anew with {command_anew(self.folder, 'anew')}"
         )

@@ -12,6 +12,7 @@ from experiments.core.named_values import SettingValues, StateDict
 from experiments.core.options import describe_options, split_key
 from experiments.core.processes import from_first, is_first
 from experiments.core.settings import Settings
+from experiments.evaluation.best_score import BestScore
 from experiments.evaluation.candidates import Candidate
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.extraction import Advance
@@ -106,7 +107,7 @@ class EvaluationCallback:
         self.evaluator, self.folder, self.tracker = evaluator, folder, tracker
         self.metric_logger, self.checkpointer = metric_logger, checkpointer
         self.interval = max(1, round(settings.evaluate_kimg * 1000))
-        self.best = settings.best_metric or next(iter(evaluator.metrics))
+        self.best = BestScore(settings.best_metric or next(iter(evaluator.metrics)), evaluator)
         self.patience = experiment.patience
         self.candidate = Candidate(str(folder.path), experiment.ema.average, settings)
 
@@ -120,8 +121,8 @@ class EvaluationCallback:
         if (progress.is_last or self.patience.is_over) and is_first():
             kept = dict(read_evaluation_scores(self.folder))
             for path in self.folder.best.paths():
-                chosen = self.evaluator.chosen_scores(self.best, kept.get(step_of(path), {}))
-                log.info(f"best {describe_numbers(chosen) or self.best}: {path}")
+                chosen = self.best.numbers_in(kept.get(step_of(path), {}))
+                log.info(f"best {describe_numbers(chosen) or self.best.name}: {path}")
 
     def _evaluate(self, progress: Progress) -> None:
         """Evaluates the EMA generator, and records its scores; all processes lose patience at one step."""
@@ -146,9 +147,9 @@ class EvaluationCallback:
             log.info(f"step {progress.step}: no score {name}, and the run goes on: {describe_error(error)}")
         numbers = {name.removeprefix(NUMBER): value for name, value in flatten_scores(scores).items()}
         log.info(f"step {progress.step:,}, {progress.kimg:.1f} kimg: {describe_numbers(numbers)}")
-        if self.evaluator.has_score(self.best, scores):
+        if self.best.is_in(scores):
             self.patience.observe(progress.step, *self._compared(scores))
-        if self.evaluator.has_score(self.best, scores) and self._is_best(scores):
+        if self.best.is_in(scores) and self._is_best(scores):
             self.folder.best.folder.mkdir(exist_ok=True)
             # The checkpoint before the record: a process killed in between finds it best again.
             self.folder.best.save(progress.step, self.checkpointer.content(progress.step))
@@ -157,22 +158,22 @@ class EvaluationCallback:
 
     def _compared(self, scores: EvaluationScores) -> tuple[EvaluationScores, bool]:
         """The scores that decide, and whether they beat the best that patience knows."""
-        deciding, best = self.evaluator.deciding_scores(self.best, scores), self.patience.best
+        deciding, best = self.best.records_in(scores), self.patience.best
         is_better = (
             not best
-            or not self.evaluator.is_comparable(self.best, deciding, best)
-            or self.evaluator.ranking_key(self.best, deciding) > self.evaluator.ranking_key(self.best, best)
+            or not self.best.is_comparable(deciding, best)
+            or self.best.rank_key(deciding) > self.best.rank_key(best)
         )
         return deciding, is_better
 
     def _is_best(self, scores: EvaluationScores) -> bool:
         """Whether the scores beat those of the best generator so far, or cannot be compared with them."""
         kept = {step_of(path) for path in self.folder.best.paths()}
-        key = self.evaluator.ranking_key(self.best, scores)
+        key = self.best.rank_key(scores)
         return all(
-            key > self.evaluator.ranking_key(self.best, earlier)
+            key > self.best.rank_key(earlier)
             for step, earlier in read_evaluation_scores(self.folder)
-            if step in kept and self.evaluator.is_comparable(self.best, scores, earlier)
+            if step in kept and self.best.is_comparable(scores, earlier)
         )
 
 

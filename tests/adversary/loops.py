@@ -15,6 +15,11 @@ import gans
 ROWS = 8
 
 
+def points(*numbers: float) -> Tensor:
+    """Points in the plane, each with a number as both coordinates, `(N, 2)`."""
+    return torch.tensor(numbers).view(-1, 1).expand(-1, 2).contiguous()
+
+
 class Autoencoder(nn.Module):
     """Images `(N, 1, 8, 8)` through 4 numbers and back."""
 

@@ -1,27 +1,17 @@
-"""`gans.Adversary` in a loop of somebody's own: weights, start, resume, precision, and what it refuses."""
+"""`gans.Adversary` in a loop of somebody's own: weights, start, resume, precision and moves."""
 
 import copy
 import io
-from collections.abc import Callable
-from itertools import product
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import gans
-from experiments.config.adversary import FURTHER_CRITICS
-from experiments.core import registry
-from tests.adversary.loops import Autoencoder, images_of, small_critic, train_autoencoder
-from tests.conftest import FROM_NOISE
+from tests.adversary.loops import Autoencoder, images_of, points, small_critic, train_autoencoder
 from tests.fake_accelerator import fake_accelerator
 
 NUMBERS = {"optimizer": "sgd", "lr_critic": 0.1}
-
-
-def points(*rows: float) -> Tensor:
-    return torch.tensor(rows).view(-1, 1).expand(-1, 2).contiguous()
 
 
 def states_equal(one: nn.Module, other: nn.Module) -> bool:
@@ -241,87 +231,6 @@ def test_under_float16_a_critic_computes_in_float32() -> None:
     assert states_equal(*found)
 
 
-def test_losses_and_penalties_are_accepted_or_refused_in_one_line() -> None:
-    real, fake = points(1.0, 2.0, 0.0), points(-1.0, 0.5, 0.3)
-    accepted = 0
-    for loss, penalty in product(registry.loss_names(), ["none", *registry.names("penalty")]):
-        critic = nn.Sequential(nn.Linear(2, 8), nn.SiLU(), nn.Linear(8, 1))
-        scores = gans.Adversary(critic, loss, penalty=penalty).critic_step(real, fake)
-        assert all(value.isfinite() for value in scores.values())
-        assert ("critic/gradient_penalty" in scores) == (penalty != "none"), (loss, penalty)
-        accepted += 1
-    assert accepted >= 60
-
-
-def test_regularizers_and_augmentations_are_accepted_or_refused_in_one_line() -> None:
-    found = {"refused": set[tuple[str, str]](), "accepted": set[tuple[str, str]]()}
-    strengths = {"weight-clip": 0.1, "label-flip": 0.1, "label-smoothing": 0.9}
-    extras: list[dict[str, Any]] = [
-        {name.replace("-", "_"): strengths.get(name, 0.5)} for name in registry.names("regularizer")
-    ]
-    extras += [{"augment": name} for name in registry.names("critic-augmentation")]
-    images = torch.rand(2, 3, 16, 16) * 2 - 1
-    for loss, extra in product(["bce", "hinge", "wgan", "relativistic"], extras):
-        (key, value), critic = *extra.items(), nn.Sequential(nn.Flatten(), nn.Linear(768, 1))
-        word = value if key == "augment" else key
-        try:
-            adversary = gans.Adversary(critic, loss, **extra)
-        except gans.UsageError as error:
-            assert "\n" not in str(error) and word in str(error).replace("-", "_")
-            found["refused"].add((loss, word))
-            continue
-        scores = adversary.critic_step(images, -images)
-        assert all(value.isfinite() for value in scores.values())
-        found["accepted"].add((loss, word))
-    assert {("wgan", "label_smoothing"), ("relativistic", "ada"), ("wgan", "apa")} <= found["refused"]
-    assert {("bce", "label_smoothing"), ("hinge", "ada"), ("wgan", "weight_clip")} <= found["accepted"]
-    gans.Adversary(small_critic(), "r3gan", augment="ada:0.2")
-
-
-@pytest.mark.parametrize("name", [*FROM_NOISE, *FURTHER_CRITICS, "pix2pix"])
-def test_critics_by_name(name: str) -> None:
-    torch.manual_seed(0)
-    size = {"image_size": 32, "channels": 3, "width": 8}
-    adversary = gans.Adversary(name, "r3gan" if name != "pix2pix" else "hinge", **size)
-    images = torch.rand(4, 3, 32, 32) * 2 - 1
-    pair = (images, images.flip(3)) if name == "pix2pix" else images
-    scores = adversary.critic_step(pair, images * 0.2)
-    assert all(value.isfinite() for value in scores.values())
-    assert adversary.settings.optimizer == "adam" and adversary.settings.penalty_weight in (0.05, None)
-    loss = adversary.generator_loss(images.mul(0.2).requires_grad_(True), pair)
-    assert loss.requires_grad
-
-
-def test_labels_and_partners_reach_the_critic() -> None:
-    asked: list[tuple[Tensor, ...]] = []
-
-    class Told(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(2, 3)
-
-        def forward(self, x: Tensor, label: Tensor) -> Tensor:
-            asked.append((x, label))
-            return self.layer(x).gather(1, label[:, None])
-
-    labels, others = torch.tensor([0, 2]), torch.tensor([1, 1])
-    real, fake = points(1.0, 2.0), points(-1.0, 0.5)
-    gans.Adversary(Told(), "bce").critic_step((real, labels), (fake, others))
-    assert [label.tolist() for _, label in asked] == [[1, 1], [0, 2]]
-    asked.clear()
-    adversary = gans.Adversary(Told(), "r3gan")
-    adversary.critic_step((real, labels), fake)
-    assert {tuple(label.tolist()) for _, label in asked} == {(0, 2)}
-    with pytest.raises(ValueError, match="other conditions, but the loss compares them"):
-        adversary.critic_step((real, labels), (fake, others))
-    with pytest.raises(ValueError, match="other conditions, but the loss compares them"):
-        adversary.generator_loss((fake, others), (real, labels))
-    adversary.generator_loss((fake, labels), (real, labels))
-    gans.Adversary(Told(), "bce").generator_loss((fake, others), (real, labels))
-    labelled = gans.Adversary("mlp", "wgan-gp", classes=3, width=8)
-    labelled.critic_step((real, labels), fake)
-
-
 def test_adversaries_move_between_devices_and_modes() -> None:
     """EMAs stay in evaluation mode, and their buffers are found again."""
     adversary = gans.Adversary(small_critic(nn.BatchNorm2d), "hinge", critic_ema_kimg=0.001)
@@ -364,121 +273,3 @@ def test_moments_move_to_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None
         ends = [each.detach().cpu() for each in resumed.critic_network.parameters()]
     for end, expected in zip(ends, adversary.critic_network.parameters(), strict=True):
         torch.testing.assert_close(end, expected, rtol=1e-6, atol=1e-7)
-
-
-GOOD = points(1.0, 2.0)
-WRONG: list[tuple[Any, Any, str]] = [
-    (GOOD, points(1.0), "must be alike: samples 2 and 1"),
-    (GOOD, torch.zeros(2, 3), r"samples of shape \(2,\) and \(3,\)"),
-    (GOOD, GOOD.double(), "samples of type float32 and float64"),
-    (GOOD, GOOD.to("meta"), "samples on device cpu and meta"),
-    (GOOD.double(), GOOD.double(), "weights are float32 and the samples float64"),
-    (GOOD.long(), GOOD, "real is int64; give floats"),
-    (GOOD, GOOD.clone().requires_grad_(True), r"fake carries a gradient.*give fake.detach\(\)"),
-    (torch.zeros(0, 2), torch.zeros(0, 2), "1 sample or more"),
-    (torch.zeros(2), torch.zeros(2), "has shape"),
-    ((GOOD, torch.zeros(3)), GOOD, "real: 2 samples with a condition of shape"),
-    (GOOD, (GOOD, torch.zeros(2)), "conditions 0 and 1"),
-    (GOOD, (GOOD, 3), "fake: give a tensor, or a tuple"),
-    (GOOD.to("meta"), GOOD.to("meta"), r"call adversary.to\('meta'\)"),
-]
-
-
-@pytest.mark.parametrize(("real", "fake", "line"), WRONG, ids=[line for _, _, line in WRONG])
-def test_samples_that_do_not_fit_are_refused(real: Any, fake: Any, line: str) -> None:
-    adversary = gans.Adversary(nn.Linear(2, 1), "bce")
-    with pytest.raises(ValueError, match=line) as caught:
-        adversary.critic_step(real, fake)
-    assert "\n" not in str(caught.value)
-    assert adversary.batch_index == 0, "a refused step is none"
-
-
-@pytest.mark.parametrize(
-    ("call", "line"),
-    [
-        (lambda a, y: a.generator_loss(y), "compares with real samples"),
-        (lambda a, y: a.generator_loss(y, y), "an adaptive weight needs"),
-        (
-            lambda a, y: a.generator_loss(y, y, reconstruction=y.sum(), last_layer=torch.ones(1)),
-            "reconstruction",
-        ),
-        (
-            lambda a, y: a.generator_loss(
-                y, y.detach(), reconstruction=y.sum(), last_layer=torch.ones(1, requires_grad=True)
-            ),
-            "does not depend on last_layer",
-        ),
-    ],
-)
-def test_generator_losses_that_lack_something(call: Callable[..., Any], line: str) -> None:
-    adversary = gans.Adversary(nn.Linear(2, 1), "relativistic", weight="adaptive")
-    with pytest.raises(ValueError, match=line):
-        call(adversary, GOOD.clone().requires_grad_(True))
-
-
-class Wordy(nn.Module):
-    """A critic that returns one number for a whole batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(2, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x).mean()
-
-
-def test_critics_without_logits_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"returns \(\), and not logits \(N, …\) of 2 samples"):
-        gans.Adversary(Wordy(), "bce").critic_step(GOOD, GOOD)
-    with pytest.raises(ValueError, match="augmentation changes images"):
-        gans.Adversary(nn.Linear(2, 1), "bce", augment="diffaugment").critic_step(GOOD, GOOD)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        ({"loss": "bcee"}, "unknown loss 'bcee'; did you mean bce"),
-        ({"penalty": "rael"}, "unknown penalty 'rael'; did you mean real"),
-        ({"augment": "adaa"}, "unknown critic-augmentation 'adaa'; did you mean ada"),
-        ({"loss": "wgan", "augment": "ada"}, "give a fixed one, such as augment='ada:0.2'"),
-        ({"augment": "ada", "penalty": "real", "start": 10}, "augment='ada': its probability"),
-        ({"loss": "bce", "penalty_weight": 1.0}, "penalty_weight has no meaning without a gradient penalty"),
-        ({"loss": "bce", "penalty_weight": 1.0}, "; add penalty=…"),
-        ({"loss": "bce", "augment": "ada:0.2", "ada.target": 0.5}, "ada.target has no meaning"),
-        ({"loss": "bce", "lecam": 0.3, "schedule": "drift=cosine:1:0", "kimg": 1}, "schedule drift: nothing"),
-        (
-            {"loss": "bce", "lr_decay_from": 0.5},
-            "lr_decay_from has no meaning for constant rates; add lr_sch",
-        ),
-        ({"critic": "dcgann"}, "unknown critic 'dcgann'; did you mean dcgan"),
-        ({"critic": "cyclegan"}, "unknown critic 'cyclegan'"),
-        ({"critic": "dcgan"}, "give image_size"),
-        ({"critic": "patch", "image_size": 32, "channels": 1, "classes": 3}, "takes no labels"),
-        ({"critic": 3}, "give a module or a name, not int"),
-        ({"critic": nn.DataParallel(nn.Linear(2, 1))}, "give critic.module"),
-        ({"critic": nn.Linear(2, 1).requires_grad_(False)}, "no parameter asks for a gradient"),
-        ({"critic": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))}, "the critic has batch norm"),
-        ({"n_critic": 5}, "n_critic has no meaning for an adversary"),
-        ({"width": 5}, "width has no meaning for a critic that is built already"),
-        ({"learning_rate": 5}, "unknown setting 'learning_rate'"),
-        ({"lr_critic": -1}, "lr_critic"),
-        ({"lr_schedule": "cosine"}, "lr_schedule needs the length"),
-        ({"kimg": 1, "steps": 1}, "exclude each other"),
-        ({"start": -1}, "start: -1 is not a number of steps"),
-        ({"critic_start": 0.5}, "critic_start: 0.5"),
-        ({"weight": "adaptiv"}, "weight: 'adaptiv' is no weight"),
-        ({"weight": "adaptive:-1"}, "is no weight"),
-        ({"weight": -1.0}, "is no weight"),
-        ({"lecam": "much"}, "lecam: 'much' is not a number"),
-        ({"lecam": -1.0}, "lecam"),
-        ({"loss": "bce", "penalty_norm": "one"}, "penalty"),
-        ({"loss": "wgan", "label_smoothing": 0.9}, "label-smoothing has no meaning for wgan"),
-        ({"ada.target": 0.5}, "ada"),
-    ],
-)
-def test_what_cannot_be_built_is_refused_in_one_line(arguments: dict[str, Any], line: str) -> None:
-    arguments = {"critic": nn.Linear(2, 1), **arguments}
-    with pytest.raises(gans.UsageError) as caught:
-        gans.Adversary(**arguments)
-    assert line in str(caught.value) and "\n" not in str(caught.value)
-    assert "--" not in str(caught.value)  # which is no word of a call

@@ -43,6 +43,13 @@ def test_train_resumes_and_takes_regularizers(workplace: Path, caplog: pytest.Lo
     assert again.path == first.path and "is finished" in caplog.text
 
 
+@pytest.mark.parametrize("strength", ["much", float("nan"), [0.3]])
+def test_train_refuses_strengths_that_are_no_numbers(strength: object, workplace: Path) -> None:
+    with pytest.raises(gans.UsageError, match=r"^lecam: .* the strength of a regularizer"):
+        gans.train("run", arch="mlp", loss="bce", data="ring8", steps=3, lecam=strength)
+    assert not Path("run").exists()
+
+
 def test_train_makes_a_run_longer_as_the_command_does(gans: Gans, workplace: Path) -> None:
     from gans import UsageError, train
 

@@ -1,5 +1,6 @@
 """Notes below the table of a comparison: which runs failed, what was tested, and what cannot be."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 from experiments.analysis.comparison.result import NO_DIFFERENCE, TIED, Comparison, GroupRow
@@ -58,9 +59,15 @@ def _on_intervals(comparison: Comparison) -> Iterator[str]:
     if any(
         row.low is not None and (row.low, row.high) != confidence_interval(row.group.scores) for row in rows
     ):
-        low, high = (bound if bound is None else f"{bound:g}" for bound in comparison.chosen.bounds)
-        ends = f"from {low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less"
-        yield f"Intervals end where {comparison.chosen.metric} does: it is {ends}."
+        low, high = comparison.chosen.bounds
+        yield f"Intervals end where {comparison.chosen.metric} does: it is {_describe_bounds(low, high)}."
+
+
+def _describe_bounds(low: float, high: float) -> str:
+    """Describes bounds of which one at least is finite: `from 0 to 8`, `0 or more`."""
+    if high == math.inf:
+        return f"{low:g} or more"
+    return f"{high:g} or less" if low == -math.inf else f"from {low:g} to {high:g}"
 
 
 def describe_few_seeds(count: int) -> str:

@@ -1,16 +1,14 @@
 """Bounds of a score: the smallest and largest value that it can have, where confidence intervals end."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.data.core.sources import open_source
 from experiments.runs.score_lines import is_number
 from metrics.core.metric import Metric
-
-Bounds = tuple[float, float]
 
 
 def widest_bounds(kind: type[Metric], score_name: str, scores: Iterable[tuple[JsonObject, str]]) -> Bounds:
@@ -21,7 +19,7 @@ def widest_bounds(kind: type[Metric], score_name: str, scores: Iterable[tuple[Js
         scores: for each evaluation, the score's entry and the data of its run.
     """
     declared: Mapping[str, Bounds] = getattr(kind, "ranges", {})
-    outer = declared.get(score_name, (-math.inf, math.inf))
+    outer = declared.get(score_name, UNBOUNDED)
     of_data: dict[str, Bounds] = {}
     found = []
     for entry, data in scores:

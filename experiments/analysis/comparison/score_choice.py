@@ -10,8 +10,8 @@ from experiments.analysis.comparison.evaluation_words import (
 )
 from experiments.analysis.comparison.record import Record
 from experiments.analysis.comparison.score_bounds import widest_bounds
-from experiments.analysis.page.scale import finite_bounds
 from experiments.core import registry
+from experiments.core.bounds import Bounds
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.core.value_format import cut_apart
@@ -38,7 +38,7 @@ class ChosenScore:
     Attributes:
         metric: its name, such as `fid` or `precision-recall/recall`.
         higher_is_better: its direction.
-        bounds: the smallest and largest value that it can have; None where there is none.
+        bounds: the smallest and largest value that it can have.
         kimg: the length of training at which all were evaluated, give or take a step; None where it was not
             recorded.
         values: a value for each experiment, in their order.
@@ -49,7 +49,7 @@ class ChosenScore:
 
     metric: str
     higher_is_better: bool
-    bounds: tuple[float | None, float | None]
+    bounds: Bounds
     kimg: float | None
     values: tuple[float, ...]
     run_kimg: tuple[float | None, ...]
@@ -191,15 +191,13 @@ def _refuse_mixed(records: Sequence[Record], metric: str, chosen: Sequence[Score
             )
 
 
-def _bounds(
-    metric: str, records: Sequence[Record], chosen: Sequence[ScoreValue]
-) -> tuple[float | None, float | None]:
-    """Smallest and largest value that the score can have in any of the experiments; None for no bound."""
+def _bounds(metric: str, records: Sequence[Record], chosen: Sequence[ScoreValue]) -> Bounds:
+    """Smallest and largest value that the score can have in any of the experiments."""
     kind, score_name = _metric_and_score_name(metric, chosen[0].entry)
     assert kind is not None  # it has a direction
     pairs = zip(chosen, records, strict=True)
     scores = [(mark.entry, str(record.settings.get("data"))) for mark, record in pairs]
-    return finite_bounds(*widest_bounds(kind, score_name, scores))
+    return widest_bounds(kind, score_name, scores)
 
 
 def direction(metric: str, entry: JsonObject) -> bool | None:

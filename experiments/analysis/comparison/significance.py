@@ -13,12 +13,12 @@ import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 from scipy.optimize import brentq  # type: ignore[import-untyped]
 
+from experiments.core.bounds import UNBOUNDED, Bounds
+
 LEVEL = 0.95  # of confidence intervals; tests call at most 1 − LEVEL of equal settings different
 SPREADS = 4000  # equally likely sample variances over which the power is averaged
 POWER = 0.8  # probability of finding a difference as large as the minimum detectable effect
-UNBOUNDED = (-math.inf, math.inf)
 Values = Sequence[float]
-Bounds = tuple[float, float]
 
 
 def confidence_interval(

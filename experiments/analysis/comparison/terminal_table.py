@@ -22,8 +22,6 @@ from experiments.analysis.comparison.result import BEST, NO_DIFFERENCE, TIED, Co
 from experiments.analysis.comparison.score_choice import choose_score
 from experiments.analysis.comparison.significance import (
     LEVEL,
-    UNBOUNDED,
-    Bounds,
     confidence_interval,
     holm_correction,
     minimum_detectable_effect,
@@ -32,6 +30,7 @@ from experiments.analysis.comparison.significance import (
     welch_t_test,
 )
 from experiments.analysis.comparison.table_layout import list_lines, ranking_lines, value_lines
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.core.console import one_line, wrap_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
@@ -96,8 +95,6 @@ def compare(
     )
     names_by = list(by) or distinguishing_settings(records)
     groups = group_experiments(records, names_by, [outcomes[record.name] for record in records], kimg)
-    low, high = chosen.bounds
-    bounds = (-math.inf if low is None else low, math.inf if high is None else high)
     return Comparison(
         chosen,
         names_by,
@@ -108,7 +105,7 @@ def compare(
             rank(groups, lambda group: group.outcomes, chosen.higher_is_better),
             chosen.higher_is_better,
             test,
-            bounds,
+            chosen.bounds,
         ),
         list(left_out.items()),
     )
@@ -257,6 +254,10 @@ def to_json(comparison: Comparison) -> JsonObject:
     found = asdict(
         comparison, dict_factory=lambda items: {JSON_KEYS.get(key, key): value for key, value in items}
     )
+    bounds = comparison.chosen.bounds
+    found["chosen"]["bounds"] = [
+        each if math.isfinite(each) else None for each in bounds
+    ]  # as JSON knows them
     return {**found, "notes": notes_of(comparison)}
 
 

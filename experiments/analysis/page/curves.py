@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.analysis.page.line_chart import LineChart, Series
-from experiments.analysis.page.scale import UNBOUNDED, Bounds
 from experiments.analysis.page.score_names import GRADIENTS, KINDS, METRICS, ScoreName, name_score
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.core.named_values import JsonObject
 from experiments.runs.score_lines import is_number
 from experiments.runs.scores import NUMBER
@@ -50,7 +50,7 @@ def metric_chart(groups: Groups, metric: str, note: str, bounds: Bounds = UNBOUN
     """Chart of an evaluation score over kimg; None where no run was scored twice.
 
     Args:
-        bounds: the smallest and largest value that it can have; None for no bound.
+        bounds: the smallest and largest value that it can have.
     """
     title = f"{metric} over training"
     return _chart(_numbered(groups, NUMBER + metric), title, note, metric, True, bounds)

@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.analysis.page.scale import UNBOUNDED, Bounds, Scale, scale_of, short_number
+from experiments.analysis.page.scale import Scale, scale_of, short_number
+from experiments.core.bounds import UNBOUNDED, Bounds
 
 COLOURS = 8  # of page.css, which repeat with other dashes
 DASHES = ("", "9 5", "2 4", "9 4 2 4")
@@ -48,7 +49,7 @@ class LineChart:
         note: a line below that; may be empty.
         y_title, x_title: names of the axes with their units.
         may_be_log: whether an axis of positive numbers that span decades is logarithmic.
-        bounds: the smallest and largest value that there can be; None for no bound.
+        bounds: the smallest and largest value that there can be.
     """
 
     title: str

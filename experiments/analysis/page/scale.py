@@ -5,17 +5,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from experiments.core.bounds import UNBOUNDED, Bounds
+
 LOG_FROM = 50.0  # ratio of the largest to the smallest positive value from which an axis is logarithmic
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # steps between ticks, times a power of ten
-Bounds = tuple[float | None, float | None]
-UNBOUNDED: Bounds = (None, None)
-
-
-def finite_bounds(low: float, high: float) -> Bounds:
-    """Bounds of which infinite ones are none."""
-    return low if math.isfinite(low) else None, high if math.isfinite(high) else None
-
-
 LARGEST, SMALLEST = sys.float_info.max, math.ulp(0.0)
 MARGIN = 0.04  # of the range, on both sides of the values
 
@@ -67,16 +60,16 @@ def scale_of(values: Iterable[float], may_be_log: bool, bounds: Bounds = UNBOUND
     """Scale on which finite values have room, logarithmic where positive ones differ 50-fold and more.
 
     Args:
-        bounds: the smallest and largest value that there can be, where the scale ends; None for no bound. It
-            goes from one to the other where all values are equal.
+        bounds: the smallest and largest value that there can be, where the scale ends. It goes from one to
+            the other where all values are equal.
     """
     known = sorted(values)
     if not known:
         return Scale(0.0, 1.0)
     low, high = known[0], known[-1]
     # A bound that a value is beyond, as of a record that is wrong, is none.
-    least = -LARGEST if bounds[0] is None or bounds[0] > low else bounds[0]
-    most = LARGEST if bounds[1] is None or bounds[1] < high else bounds[1]
+    least = max(bounds[0], -LARGEST) if bounds[0] <= low else -LARGEST
+    most = min(bounds[1], LARGEST) if bounds[1] >= high else LARGEST
     if may_be_log and low > 0 and high / low > LOG_FROM and math.isfinite(high / low):
         room = (high / low) ** MARGIN
         return Scale(max(low / room, least, SMALLEST), min(high * room, most), True)

@@ -1,10 +1,12 @@
 """Names of scores in the field's words, and the kinds of scores that stand together on a page."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.analysis.page.scale import UNBOUNDED, Bounds, finite_bounds
 from experiments.core import registry
+from experiments.core.bounds import UNBOUNDED, Bounds
 
 METRICS = "Other scores"
 LOSSES, LOGITS, GRADIENTS = "Losses", "Logits of the critic", "Penalties and gradients"
@@ -38,7 +40,7 @@ WHOLE = {
     "augment/p": (SAMPLES, "ADA: probability p of augmentations", "probability"),
     "augment/sign": (SAMPLES, "ADA: mean sign of real logits", "in [−1, 1]"),
 }
-FROM_0: Bounds = (0.0, None)
+FROM_0: Bounds = (0.0, math.inf)
 BOUNDS: dict[str, Bounds] = {
     **dict.fromkeys(("samples/pairwise_distance", "samples/real_distance"), FROM_0),
     **dict.fromkeys(("gradient_norm", "weight_gradient_norm", "gradient_penalty", "l1"), FROM_0),
@@ -58,7 +60,7 @@ class ScoreName:
         y_title: what its axis measures.
         depends_on_loss: whether its size means something else under another loss, so that runs of several
             losses have an axis each.
-        bounds: the smallest and largest value that it can have; None for no bound, or one that is not known.
+        bounds: the smallest and largest value that it can have; infinite where that is not known.
     """
 
     kind: str
@@ -96,6 +98,6 @@ def _declared_bounds(score: str) -> Bounds:
     if name not in registry.names("metric"):
         return UNBOUNDED
     kind: Any = registry.load("metric", name)
-    ranges = getattr(kind, "ranges", {})
+    ranges: Mapping[str, Bounds] = getattr(kind, "ranges", {})
     own = [word for word in rest if word in ranges] or list(ranges)[:1]
-    return finite_bounds(*ranges[own[-1]]) if own else UNBOUNDED
+    return ranges[own[-1]] if own else UNBOUNDED

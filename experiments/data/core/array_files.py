@@ -106,18 +106,12 @@ def decide_type(kind: ArrayKind, asked: str, has_range: bool) -> tuple[bool, str
 
 
 def read_header(store: Store, name: str) -> Header:
-    """Reads size and channels of a picture file, whether it is read by Pillow or as an array.
+    """Reads size and channels of a picture file, by Pillow or as an array, as its pixels will be read.
 
     Raises UnreadableError.
     """
     if not store.holds_arrays and not name.lower().endswith(ARRAY_ENDINGS):
-        try:
-            header = decoding.read_header(store, name)
-        except UnreadableError:
-            if not name.lower().endswith(TIFF_ENDINGS):
-                raise
-        else:
-            return header
+        return decoding.read_header(store, name)
     with name_file_in_errors(store, name):
         return _array_header(store, name)
 

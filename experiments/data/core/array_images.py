@@ -25,9 +25,8 @@ from experiments.data.core.class_labels import ClassLabels
 from experiments.data.core.conversion import convert, resize
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, NoHeldOutDataError, Source
 from experiments.data.core.image_files import HELD_BYTES, NAMED
-from experiments.data.core.image_source import IDLE_RANGE, ImageFileOptions
 from experiments.data.core.memory import memory_for_data
-from experiments.data.core.picture_options import is_open_range
+from experiments.data.core.picture_options import IDLE_RANGE, ImageFileOptions, is_open_range
 from experiments.data.core.picture_rows import PictureRows
 from experiments.data.core.pixels import check_shape, check_size
 from experiments.data.core.value_surveys import (

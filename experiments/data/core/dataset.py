@@ -39,8 +39,7 @@ class DataSet(ABC):
         channel_classes: names of the classes that each channel shows by itself; empty where channels are
             colours.
         mixture: the centres `(M, 2)` and the standard deviation of the round, equally likely Gaussians that
-        points
-            are drawn from, if their modes can be told apart.
+            points are drawn from, if their modes can be told apart.
         attributes: attributes of every sample beside its class; None without attributes.
         units: of images beyond 8 bits: which of their values become −1 and 1; None for 8 bits and for points.
         native_sizes: number of files by the (height, width) of their images before these were resized, evenly

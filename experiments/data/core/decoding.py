@@ -47,9 +47,8 @@ MOST_BYTES = 192 * 2**20  # of a file
 # many bytes (measured); in some formats its library has copies of its own.
 MOST_DECODING_BYTES = 448 * 2**20
 PIXEL_BYTES, PIXEL_BYTES_OF = 10, {"JPEG2000": 25, "WEBP": 17, "AVIF": 13}
-MOST_SURVEYED_PIXELS = (
-    MOST_DECODING_BYTES // sixteen_bits.PIXEL_BYTES
-)  # of an image whose values are looked at
+# Of an image whose values are looked at.
+MOST_SURVEYED_PIXELS = MOST_DECODING_BYTES // sixteen_bits.PIXEL_BYTES
 MOST_TEXT_BYTES = 128 * 2**20  # of a list of labels or attributes
 # Of a file that is read whole even for its header, and the copies that this makes.
 MOST_WHOLE_BYTES, FILE_COPIES = 96 * 2**20, 4
@@ -281,6 +280,11 @@ def check_size(is_whole: bool, most: int) -> None:
 
 
 decoded_at_once = Allowance(MOST_DECODING_BYTES)
+
+
+def describe_none_readable(count: int) -> str:
+    """Describes that none of the files of a set can be read."""
+    return f"none of the {count:,} images can be read"
 
 
 @contextmanager

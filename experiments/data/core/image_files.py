@@ -20,7 +20,14 @@ from experiments.data.core.array_pictures import read_array, resize_array
 from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
-from experiments.data.core.decoding import REMEDY, Header, Store, UnreadableError, read_image
+from experiments.data.core.decoding import (
+    REMEDY,
+    Header,
+    Store,
+    UnreadableError,
+    describe_none_readable,
+    read_image,
+)
 from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.memory import memory_for_data
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
@@ -329,7 +336,7 @@ class ImageFiles(DataSet):
         self._kept = [index for index, error in enumerate(errors) if error is None]
         if not self._kept:
             first = (errors[0] or "").removesuffix(REMEDY)
-            raise ValueError(f"none of the {len(errors)} images can be read; the first: {first}")
+            raise ValueError(f"{describe_none_readable(len(errors))}; the first: {first}")
         bad = [name for name, error in zip(self.names, errors, strict=True) if error is not None]
         if bad:
             named = first_few(bad, NAMED)

@@ -1,19 +1,18 @@
-"""The base of sources of image files in folders, wherever these lie."""
+"""The base of sources of encoded images in a store, whatever lists them and their classes."""
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
-from experiments.core.units import DEPTHS
-from experiments.data.core.arrangement import Arrangement, arrange, remarks_on_files
+from experiments.data.core.arrangement import Arrangement
 from experiments.data.core.array_files import ArrayKind, decide_type, find_kind
-from experiments.data.core.attribute_files import read_attributes
 from experiments.data.core.dataset import (
     AttributeGroup,
     Attributes,
@@ -21,22 +20,21 @@ from experiments.data.core.dataset import (
     Fit,
     Kind,
     Native,
-    NoHeldOutDataError,
     Source,
 )
-from experiments.data.core.decoding import Store, UnreadableError, read_content
+from experiments.data.core.decoding import Store, UnreadableError
 from experiments.data.core.image_files import add_remarks, open_images
-from experiments.data.core.label_files import DATASET_JSON, read_labels
 from experiments.data.core.picture_options import (
     AUTO,
+    IDLE_RANGE,
     UNSTATED,
+    ImageFileOptions,
     ValueRange,
     check_range,
     is_by_channel,
     is_found_in_data,
     is_open_range,
     range_words,
-    read_range,
 )
 from experiments.data.core.sixteen_bits import WHOLE_RANGE
 from experiments.data.core.surveys import (
@@ -56,37 +54,13 @@ from experiments.data.core.value_surveys import (
     remark_on_view,
     remarks_on_values,
 )
-from losses.core.options import option
 
 S = TypeVar("S", bound=Store)
 log = logging.getLogger("gans")
 
-IDLE_RANGE = "has 8 bits, as --set data.depth=uint8 asks, so data.range changes nothing"
-
-
-@dataclass(frozen=True)
-class ImageFileOptions:
-    """Options of sources of image files."""
-
-    range: tuple[Any, ...] | str = option(
-        UNSTATED,
-        "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
-        "such as p1,p99, or auto for the extremes of the training images. For channels with units of their "
-        "own: LOW,HIGH of one after the other, or p1,p99,each and auto,each. Without it, images of 16 bits "
-        "are brought to 8, and arrays take their extremes.",
-        reader=read_range,
-    )
-    depth: str = option(
-        "auto",
-        "Type in which values are held: uint8 brings images of 16 bits to 8; auto is that of the files where "
-        "a range is given or 8 bits cannot hold them, else uint8.",
-        choices=("auto", "uint8", *DEPTHS),
-        earlier="uint8",
-    )
-
 
 class StoredImageSource(Source, ABC):
-    """Source of encoded images in a store, whatever lists them and their classes."""
+    """Source of encoded images in a store: how their values are held, and what is remarked on."""
 
     kind: ClassVar[Kind] = "images"
     options_type: ClassVar[type] = ImageFileOptions
@@ -185,6 +159,8 @@ class StoredImageSource(Source, ABC):
         if extremes is not None and asked != AUTO:
             low, high = find_values_range(FilePictures(store, names), asked)
             extremes = round(low), round(high)
+            if extremes[0] == extremes[1]:  # of percentiles between two whole numbers
+                extremes = math.floor(low), math.ceil(high)
         store.value_range = extremes or WHOLE_RANGE
         words = range_words(asked)
         (low, high), why = store.value_range, "the extremes of the training images"
@@ -323,53 +299,3 @@ class StoredImageSource(Source, ABC):
     @cached_property
     def _classes(self) -> tuple[Tensor | None, Sequence[str]]:
         return self.classes_of(self.arrangement)
-
-
-class ImageFileSource(StoredImageSource, ABC):
-    """Source of image files in a store, in the order of their paths, arranged by `arrange`.
-
-    The classes are the labels of a `dataset.json`, or else the folders. A list of attributes beside the
-    images gives the attributes of each.
-    """
-
-    @property
-    @abstractmethod
-    def files(self) -> Sequence[str]:
-        """Paths of all files in the store."""
-
-    @property
-    @abstractmethod
-    def images(self) -> Sequence[str]:
-        """Paths of all image files, sorted."""
-
-    @cached_property
-    def arrangement(self) -> Arrangement:
-        """The images to train on, and their classes by folders."""
-        return arrange(self.images, set(self.files), self.location)
-
-    @property
-    def held_out_arrangement(self) -> Arrangement:
-        """The images of the part for tests, and their classes by folders."""
-        names = self.arrangement.held_out
-        if not names:
-            raise NoHeldOutDataError(
-                f"{self.location} has no test/ beside a train/: put further images there"
-            )
-        return arrange(names, set(self.files), self.location, is_split=True)
-
-    @property
-    def remarks_on_others(self) -> tuple[str, ...]:
-        return remarks_on_files(self.files)
-
-    def classes_of(self, found: Arrangement) -> tuple[Tensor | None, Sequence[str]]:
-        """The labels of a `dataset.json`, or else the classes by folders."""
-        file = found.folder + DATASET_JSON
-        if file not in set(self.files):
-            return found.labels, found.classes
-        names = [name.removeprefix(found.folder) for name in found.names]
-        return read_labels(self.store.name_of(file), read_content(self.store, file), names)
-
-    @cached_property
-    def attributes(self) -> Attributes | None:
-        found = self.arrangement
-        return read_attributes(self.store, set(self.files), found.outer_folders, found.names, self.images)

@@ -48,7 +48,7 @@ def folder_around_domains(names: Sequence[str]) -> str:
 def find_domains(root: Path, names: Sequence[str], held_out: bool) -> tuple[DomainFiles, DomainFiles]:
     """Finds the two domains among all images below `root`.
 
-    Raises ValueError where one is missing, or both; NothingHeldOut where both are missing for evaluation.
+    Raises ValueError where one is missing, or both; NoHeldOutDataError where both are missing for evaluation.
     """
     for part in HELD_OUT if held_out else TRAIN:
         for first, second in _two_folders(part):

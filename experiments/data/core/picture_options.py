@@ -1,11 +1,16 @@
-"""The range of values of pictures as an option: numbers, percentiles of the data, or its extremes.
+"""Options of pictures in files: the range of their values, and the type in which they are held.
 
-It holds for all channels, or there is one for each.
+A range is numbers, percentiles of the data, or its extremes; it holds for all channels, or there is one for
+each.
 """
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
+
+from experiments.core.units import DEPTHS
+from losses.core.options import option
 
 # Two numbers, or two for each channel; two percentiles such as ("p1", "p99"), or "auto", of all channels,
 # or with "each" behind them of each; or nothing.
@@ -17,6 +22,8 @@ FORM = (
     "LOW,HIGH such as 0,4095, these for each channel such as 0,1,-40,40, percentiles such as p1,p99, auto, "
     "or one of the last two by channel, such as p1,p99,each"
 )
+# Remark on pictures that a range says nothing of.
+IDLE_RANGE = "has 8 bits, as --set data.depth=uint8 asks, so data.range changes nothing"
 
 
 def read_range(value: object) -> ValueRange | str:
@@ -99,3 +106,24 @@ def _number(part: object, whole: object) -> float:
     if not math.isfinite(number):
         raise ValueError(f"'{whole}' is not finite")
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+@dataclass(frozen=True)
+class ImageFileOptions:
+    """Options of sources of image files."""
+
+    range: tuple[Any, ...] | str = option(
+        UNSTATED,
+        "Values that become −1 and 1, of images of 16 bits and of arrays of numbers: LOW,HIGH, percentiles "
+        "such as p1,p99, or auto for the extremes of the training images. For channels with units of their "
+        "own: LOW,HIGH of one after the other, or p1,p99,each and auto,each. Without it, images of 16 bits "
+        "are brought to 8, and arrays take their extremes.",
+        reader=read_range,
+    )
+    depth: str = option(
+        "auto",
+        "Type in which values are held: uint8 brings images of 16 bits to 8; auto is that of the files where "
+        "a range is given or 8 bits cannot hold them, else uint8.",
+        choices=("auto", "uint8", *DEPTHS),
+        earlier="uint8",
+    )

@@ -12,7 +12,7 @@ from experiments.data.core.array_files import (
     decide_type,
     describe_unusable,
 )
-from experiments.data.core.image_source import ImageFileOptions
+from experiments.data.core.picture_options import ImageFileOptions
 from experiments.data.core.value_surveys import PictureValues, map_pictures
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
@@ -43,22 +43,25 @@ class PictureRows(PictureValues):
 
     def read(self, index: int) -> NDArray[Any]:
         """Reads a picture `(H, W, C)` of numbers. Raises ValueError for values that cannot be taken."""
-        row = self._row(index)
-        if wrong := describe_unusable(self.values[row]):
+        self.check_one(index)
+        return self.values[self._row(index)].astype(self.type, copy=False)
+
+    def check_one(self, index: int) -> None:
+        """Checks that a picture has values that can be taken. Raises ValueError."""
+        if wrong := describe_unusable(self.values[self._row(index)]):
             raise ValueError(
                 f"{self.name_of(index)} cannot be taken: {wrong}; or take --skip-bad, which leaves such "
                 "pictures out"
             )
-        return self._held(row)
 
     def at(self, indices: Sequence[int]) -> "PictureRows":
         """Some of these pictures."""
         return replace(self, kept=[self._row(index) for index in indices])
 
     def check(self) -> None:
-        """Reads all pictures that may have values that cannot be taken. Raises ValueError for the first."""
+        """Checks all pictures. Raises ValueError for the first with values that cannot be taken."""
         if self.values.dtype.kind == "f":
-            map_pictures(PictureRows.read, self)
+            map_pictures(PictureRows.check_one, self)  # which keeps none: all may not fit into memory
 
     def without_bad(self) -> tuple["PictureRows", Sequence[int]]:
         """Leaves out pictures with values that cannot be taken; returns the others, and the rows left out.
@@ -74,10 +77,6 @@ class PictureRows(PictureValues):
             raise ValueError(f"no picture of {self.name} can be taken: of the first, {wrong}")
         kept = [row for row, each in enumerate(is_bad) if not each]
         return (replace(self, kept=kept) if bad else self), bad
-
-    def _held(self, row: int) -> NDArray[Any]:
-        """A row in the type in which it is held."""
-        return self.values[row].astype(self.type, copy=False)
 
     def _row(self, index: int) -> int:
         return index if self.kept is None else self.kept[index]

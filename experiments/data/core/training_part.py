@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from experiments.data.core.array_files import read_values
 from experiments.data.core.dataset import DataAccess, Split
-from experiments.data.core.decoding import Store, UnreadableError, read_image
+from experiments.data.core.decoding import Store, UnreadableError, describe_none_readable, read_image
 
 PURPOSES = ("A", "B")  # of the splits of two domains that are no pairs
 
 
 def keep_readable(store: Store, names: Sequence[str], access: DataAccess) -> Sequence[str]:
-    """Keeps the files that opening the set would keep: all, or those that can be read, by the access."""
+    """Keeps the files that opening the set would keep: all, or those that can be read, by the access.
+
+    Raises ValueError where none can be.
+    """
     if not access.skip_bad:
         return names
 
@@ -27,7 +30,10 @@ def keep_readable(store: Store, names: Sequence[str], access: DataAccess) -> Seq
         return True
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [name for name, is_good in zip(names, pool.map(can_be_read, names), strict=True) if is_good]
+        good = [name for name, is_good in zip(names, pool.map(can_be_read, names), strict=True) if is_good]
+    if not good:
+        raise ValueError(describe_none_readable(len(names)))
+    return good
 
 
 def training_part(names: Sequence[str], split: Split, purpose: str = "") -> list[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.core.units import PixelUnits
 from experiments.core.word_lists import first_few
 from experiments.data.core.array_files import read_values
-from experiments.data.core.decoding import Store, UnreadableError
+from experiments.data.core.decoding import Store, UnreadableError, describe_none_readable
 from experiments.data.core.picture_options import (
     PERCENTILE,
     ValueRange,
@@ -118,12 +118,15 @@ def find_values_range(pictures: PictureValues, asked: ValueRange | str) -> tuple
         step = 1 if first is None else -(-len(pictures) * first.size // MOST_VALUES)
         read = (each for each in map_pictures(_read, pictures, step) if each is not None)
         found = [each.reshape(-1, each.shape[2]) for each in read]
+    if not found:
+        raise ValueError(describe_none_readable(len(pictures)))
     if by_channel:  # opening the set refuses others
         found = [each for each in found if each.shape[1] == found[0].shape[1]]
     else:  # grey and colour may stand side by side
         found = [each.reshape(-1, 1) for each in found]
-    values = np.concatenate(found) if found else np.zeros((1, 1))
-    ends = np.percentile(values, shares or [0, 100], axis=0 if by_channel else None).reshape(2, -1)
+    ends = np.percentile(np.concatenate(found), shares or [0, 100], axis=0 if by_channel else None).reshape(
+        2, -1
+    )
     for channel, (low, high) in enumerate(ends.T):
         if not low < high:
             whose, way_out = "", "give --set data.range=LOW,HIGH"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from experiments.core.named_values import JsonObject
 from experiments.evaluation.audit.calibration import LEVEL, POWER, CalibratedStatistic
 from experiments.evaluation.audit.copying import EXCHANGE, TRAINING_RATIO, is_trusted
+from experiments.evaluation.audit.planting import SHARES
 from experiments.evaluation.audit.variety import DROPPED
 
 COPIES, HINTS, NO_COPIES, UNKNOWN = "copies", "hints of copies", "no copies found", "cannot tell"
@@ -104,7 +105,9 @@ class AuditReport:
             return f"{WHOLE} ({self.modes}); it would have found {found:.0%} dropped"
         shares = {each.name: each.equivalent(DROPPED) for each in beyond}
         words = ", ".join(
-            f"{name} as with {share:.0%} dropped" if share else f"{name} less than with 5% dropped"
+            f"{name} as with {share:.0%} dropped"
+            if share
+            else f"{name} less than with {SHARES[0]:.0%} dropped"
             for name, share in shares.items()
         )
         return f"{LOST}, or samples are unlike the data ({self.modes}): {words}"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from shlex import quote
 
 import torch
@@ -19,7 +18,7 @@ from experiments.evaluation.extraction import Meter, extract_beside
 from experiments.evaluation.features import KeptFeatures, ReferenceFeatures
 from experiments.evaluation.protocols import SPLITS, TRAIN
 from experiments.evaluation.sample_sets import BATCH, DataSamples, GeneratedSamples, SampleSet, data_of_run
-from experiments.runs.folder import RunFolder
+from experiments.evaluation.trained_data import command_anew
 from experiments.runs.generator import from_noise
 from metrics.extractors.core.extractor import Extractor
 
@@ -135,11 +134,10 @@ def _describe_remedy(candidate: Candidate, count: int) -> str:
 
 def _training_anew(candidate: Candidate, share: float) -> str:
     """Words with the command that trains a run anew, with another share held out."""
-    run = RunFolder(Path(candidate.name))
-    same = f" --config {quote(str(run.config_file))}" if run.exists else ""
-    beside = run.path if run.path.name not in ("", "..") else run.path.resolve()
-    out = f" --out {quote(f'{beside}-held-out')}" if run.exists else ""
-    return f"train anew with gans run{same} --holdout {share:g}{out}"
+    run, command = candidate.trained_data.folder, f"gans run --holdout {share:g}"
+    if run.exists:
+        command = command_anew(run, "held-out", f"--holdout {share:g}")
+    return f"train anew with {command}"
 
 
 def describe_more(candidate: Candidate, training: DataSamples, held_out_count: int) -> str:

@@ -129,12 +129,14 @@ def _earlier_scores(folder: RunFolder, evaluator: Evaluator) -> EvaluationScores
     """Scores of the newest generator that the same evaluator has computed before; None without."""
     newest = max(map(step_of, folder.checkpoints().paths()), default=None)
     (name,) = (evaluator.key_of(metric) for metric in evaluator.metrics)
+    extractor = evaluator.extractor.description()
     for step, scores in reversed(read_evaluation_scores(folder)):
         score = scores.get(name, {})
         if (
             step == newest
             and score.get("n", [0])[0] == evaluator.count
             and score.get("seed") == evaluator.seed
+            and all(score.get(key) == extractor[key] for key in ("extractor", "weights", "resize_rule"))
             and not any(score.get(key) for key in ("options", "extractor_options"))  # others than published
         ):
             return {name: score}

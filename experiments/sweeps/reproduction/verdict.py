@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from experiments.analysis.comparison.significance import UNBOUNDED, Bounds, confidence_interval
+from experiments.analysis.comparison.significance import confidence_interval
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.sweeps.reproduction.published_rows import PublishedRow
 
 Verdict = Literal["reproduced", "not reproduced", "not the same protocol"]

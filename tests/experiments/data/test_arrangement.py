@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.dataset import DataAccess, DataSet
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.wds import Wds
 from experiments.data.zip import Zip

@@ -14,7 +14,7 @@ from PIL import Image
 from experiments.config.resolve import resolve
 from experiments.core.errors import UsageError
 from experiments.data.core import image_files
-from experiments.data.core.dataset import DataAccess, DataSet
+from experiments.data.core.dataset import DataAccess, DataSet, DomainSource
 from experiments.data.core.sources import open_source
 from tests.experiments.data.helpers import BOTH, fetched
 
@@ -231,6 +231,27 @@ def test_an_odd_file_that_no_survey_looks_at_is_named_all_the_same(
     np.save(write(tmp_path, VALUES) / "3.npy", VALUES[0, :4])
     with pytest.raises(ValueError, match=r"3\.npy has 4 channels, not 5 as others: save all with as many"):
         opened(tmp_path, range="0,60")
+
+
+@pytest.mark.parametrize("fit", ["auto", "crop"])
+def test_an_array_among_pictures_of_8_bits_cannot_be_read(tmp_path: Path, fit: Any) -> None:
+    for number in range(3):
+        Image.fromarray(WHOLE[number, :3].astype(np.uint8).T).save(tmp_path / f"{number}.png")
+    write(tmp_path / "set", WHOLE[:1].astype(np.uint8), "tif", "YXS")
+    (tmp_path / "set/0.tif").rename(tmp_path / "z.tif")
+    with pytest.raises(ValueError, match=r"z\.tif .*--skip-bad"):
+        fetched(open_source(f"folder:{tmp_path}", DataAccess(stream=True)).open((8, 8), None, fit))
+    kept = open_source(f"folder:{tmp_path}", DataAccess(stream=True, skip_bad=True)).open((8, 8), None, fit)
+    assert len(kept) == 3 and not any("mixes" in remark for remark in kept.remarks)
+
+
+def test_two_domains_of_arrays_have_equal_channels(tmp_path: Path) -> None:
+    write(tmp_path / "A", VALUES)
+    write(tmp_path / "B", VALUES[:, :2])
+    source = open_source(f"folder:{tmp_path}")
+    assert isinstance(source, DomainSource)
+    with pytest.raises(ValueError, match=r"images in A/ of 5 and in B/ of 2 channels: save all with as many"):
+        source.native_domains(paired=True)
 
 
 def test_values_that_are_too_large_are_told_from_those_that_are_none(tmp_path: Path) -> None:

@@ -121,6 +121,26 @@ def test_where_damaged_files_of_16_bits_are_left_out(tmp_path: Path) -> None:
     assert found_range(spec, "auto", "uint8", skip_bad=True) == (kept.min(), kept.max())
 
 
+def test_percentiles_between_two_whole_numbers_are_not_one_of_them(tmp_path: Path) -> None:
+    for number in range(2):
+        Image.fromarray(np.full((8, 8), 1000 + number, np.uint16)).save(tmp_path / f"{number}.png")
+    options = {"data.range": "p49.7,p49.8", "data.depth": "uint8"}
+    source = open_source(f"folder:{tmp_path}", DataAccess(options=options))
+    assert source.found_options().range == (1000, 1001)
+    assert fetched(source.open((8, 8), None, "auto")).amax(dim=(1, 2, 3)).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("depth", ["auto", "float32"])
+@pytest.mark.parametrize("holdout", [None, SHARE])
+def test_where_no_file_can_be_read(depth: str, holdout: float | None, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"none")
+    options = {"data.range": "auto", "data.depth": depth}
+    source = open_source(f"folder:{tmp_path}", DataAccess(skip_bad=True, holdout=holdout, options=options))
+    with pytest.raises(ValueError, match="none of the 3 images can be read"):
+        source.open((8, 8), None, "auto")
+
+
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("layout", ["folders", "side by side"])
 def test_of_two_domains(paired: bool, layout: str, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.arrangement import arrange
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
 from tests.experiments.data.helpers import fetched

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from experiments.data.core import image_files, surveys
+from experiments.data.core.arranged_images import ImageFileSource
 from experiments.data.core.dataset import DataAccess, DataSet, Fit
 from experiments.data.core.decoding import Header, Store
-from experiments.data.core.image_source import ImageFileSource
 from experiments.data.folder import Folder
 from experiments.data.zip import Zip
 from tests.experiments.data.helpers import BOTH, fetched

@@ -257,6 +257,8 @@ def test_what_cannot_be_audited(gans: Any, refused: Any, pictures: Path) -> None
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --out run").status == 0
     again = "gans run --config run/config.json --holdout 0.334 --out run-held-out"
     refused(2, ("holds none out", again), "audit run")
+    again = f"gans run --config {Path.cwd()}/run/config.json --holdout 0.334"
+    refused(2, ("holds none out", again), "audit run/checkpoints/step-00000001.pt --out pairs.png")
     refused(2, ("not a run folder", "--out FILE.png"), "audit run/checkpoints/step-00000001.pt")
     assert gans(f"run --arch dcgan --loss bce --data folder:data {SMALL} --holdout 0.1 --out few").status == 0
     told = refused(2, ("at least 40 held-out images, and data", "has 12;"), "audit few")

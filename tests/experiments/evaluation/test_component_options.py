@@ -194,6 +194,10 @@ def test_options_of_data_are_those_of_a_side(gans: Gans, workplace: Path) -> Non
         ("stats shapes --out a.npz --set data.sigma=3", ["data shapes", "sigma"]),
         ("train-classifier --data shapes --set data.sigma=3", ["data shapes", "sigma"]),
         ("train-classifier --data shapes --set kid.subsets=3", ["kid is no data"]),
+        (
+            "import run/generator.safetensors --out there --set kid.subsets=3",
+            ["kid is no architecture or data"],
+        ),
     ],
 )
 def test_what_cannot_be_set(command: str, mentions: list[str], refused: Any, trained: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from experiments.runs.checkpoint import step_of
+from experiments.runs.folder import RunFolder
 from metrics.fid import FrechetDistance
 from metrics.precision_recall import PrecisionRecall
 from tests.experiments.evaluation.test_evaluate import SMALL, kept, lines
@@ -66,6 +68,23 @@ def test_where_all_fail_there_is_the_first_error(
         2, ("something of this metric's own",), f"evaluate {trained} {SMALL} --metrics fid,precision-recall"
     )
     assert not (trained / "evaluation.jsonl").exists()
+
+
+def test_a_checkpoint_that_fails_leaves_the_others(
+    gans: Gans, trained: Path, clear_line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, calls = FrechetDistance.compute, [0]
+
+    def fail_first(metric: FrechetDistance) -> dict[str, float]:
+        calls[0] += 1
+        return fail() if calls[0] == 1 else compute(metric)
+
+    monkeypatch.setattr(FrechetDistance, "compute", fail_first)
+    outcome = gans(f"evaluate {trained} {SMALL} --metrics fid --every-checkpoint --json")
+    assert outcome.status == 1
+    first, *others = map(step_of, RunFolder(trained).checkpoints().paths())
+    clear_line(outcome.err, f"no score of step {first}: something of this metric's own")
+    assert list(json.loads(outcome.out)) == list(map(str, others)) and others
 
 
 def test_the_python_face_gives_the_others(

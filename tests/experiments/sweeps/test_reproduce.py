@@ -109,6 +109,10 @@ def test_a_row_is_run_judged_and_not_run_again(gans: Gans, tiny: Callable[..., N
     before = Path("out/seed-0/scores.jsonl").read_bytes()
     assert json.loads(gans("reproduce tiny --json --out out").out) == found
     assert Path("out/seed-0/scores.jsonl").read_bytes() == before
+    file = Path("out/seed-0/evaluation.jsonl")
+    other = file.read_text().replace('"weights": "none"', '"weights": "others"').replace('"kl"', '"was_kl"')
+    file.write_text(other)
+    assert json.loads(gans("reproduce tiny --json --out out").out) == found, "scored anew by its own weights"
 
 
 def test_seeds_that_are_trained_at_once_are_those_of_the_row(
