@@ -5,43 +5,56 @@ from html import escape
 from itertools import pairwise
 
 from experiments.analysis.page.scale import Scale
+from experiments.analysis.page.score_names import name_score
+from experiments.core.bounds import UNBOUNDED, Bounds
 from experiments.exploration.run_watch import TERMS, Curve
+from experiments.runs.scores import NUMBER
 
 WIDTH, HEIGHT = 320, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 24, 24  # around the plot
 MOST_POINTS = 300  # of a curve, more than its pixels
 
 
-def draw_curves(curves: Mapping[str, Curve]) -> list[str]:
-    """Draws a plot for each score, and one for both losses, as SVG."""
+def draw_curves(curves: Mapping[str, Curve], kimg: float | None = None) -> list[str]:
+    """Draws a plot for each score, and one for both losses, as SVG.
+
+    Args:
+        kimg: the moment whose values are told, at a line; None for the newest ones, without a line.
+    """
     losses = {name: curves[name] for name in TERMS if name in curves}
     scores = {name: curve for name, curve in curves.items() if name not in losses}
-    drawn = [draw_plot(name.removeprefix("metric/"), {name: curve}) for name, curve in scores.items()]
-    return [*drawn, *([draw_plot("adversarial losses", losses)] if losses else [])]
+    drawn = [draw_plot(name.removeprefix(NUMBER), {name: curve}, kimg) for name, curve in scores.items()]
+    return [*drawn, *([draw_plot("adversarial losses", losses, kimg)] if losses else [])]
 
 
-def draw_plot(title: str, curves: Mapping[str, Curve]) -> str:
-    """Draws curves over kimg in one plot, with their names where there are several."""
+def draw_plot(title: str, curves: Mapping[str, Curve], kimg: float | None = None) -> str:
+    """Draws curves over kimg in one plot, with their names where there are several, and a moment's values."""
     thinned = [_thin(curve) for curve in curves.values()]
     points = [point for curve in thinned for point in curve]
-    (left, right), (low, high) = (_range(values) for values in zip(*points, strict=True))
+    times, values = zip(*points, strict=True)
+    across, upwards = Scale(*_range(times)), Scale(*_range(values, name_score(next(iter(curves))).bounds))
 
-    def place(point: tuple[float, float]) -> str:
-        x = LEFT + Scale(left, right).share(point[0]) * (WIDTH - LEFT - RIGHT)
-        y = HEIGHT - BOTTOM - Scale(low, high).share(point[1]) * (HEIGHT - TOP - BOTTOM)
-        return f"{x:.1f},{y:.1f}"
+    def place(point: tuple[float, float]) -> tuple[str, str]:
+        x = LEFT + across.share(point[0]) * (WIDTH - LEFT - RIGHT)
+        return f"{x:.1f}", f"{HEIGHT - BOTTOM - upwards.share(point[1]) * (HEIGHT - TOP - BOTTOM):.1f}"
 
     lines = []
-    for index, curve in enumerate(thinned):
-        x, _, y = place(curve[-1]).partition(",")
-        lines.append(f'<polyline class="curve-{index}" points="{" ".join(map(place, curve))}"/>')
+    told = {name: _point_at(curve, kimg) for name, curve in curves.items()}
+    if kimg is not None and across.low <= kimg <= across.high:
+        x, _ = place((kimg, upwards.low))
+        lines.append(f'<line class="moment" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+    for index, (curve, point) in enumerate(zip(thinned, told.values(), strict=True)):
+        x, y = place(point)
+        line = " ".join(",".join(place(each)) for each in curve)
+        lines.append(f'<polyline class="curve-{index}" points="{line}"/>')
         lines.append(f'<circle class="curve-{index}" cx="{x}" cy="{y}" r="2.5"/>')
-    last = {name: curve[-1][1] for name, curve in curves.items()}
+    last = {name: point[1] for name, point in told.items()}
     newest = ", ".join(f"{name.partition('/')[0]} {value:.4g}" for name, value in last.items())
     words = f"{title}: {newest if len(last) > 1 else f'{next(iter(last.values())):.4g}'}"
+    parts = [_heading(title, last), *_axes(across, upwards), *lines]
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
-        f"{_heading(title, last)}{_axes((left, right), (low, high))}{''.join(lines)}</svg>"
+        f"{''.join(parts)}</svg>"
     )
 
 
@@ -58,24 +71,31 @@ def _heading(title: str, last: Mapping[str, float]) -> str:
     return f'<text class="title" x="{LEFT}" y="14">{escape(title)}{value}</text>'
 
 
-def _axes(across: tuple[float, float], upwards: tuple[float, float]) -> str:
+def _axes(across: Scale, upwards: Scale) -> list[str]:
     """The axes, with their ends and the middle of the range."""
     bottom, end = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
-    for value, y in zip(
-        (upwards[0], sum(upwards) / 2, upwards[1]), (bottom, (bottom + TOP) / 2, TOP), strict=True
-    ):
+    middle = upwards.low / 2 + upwards.high / 2
+    for value, y in ((upwards.low, bottom), (middle, (bottom + TOP) / 2), (upwards.high, TOP)):
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{value:.3g}</text>')
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{across[0]:.4g}</text>')
-    parts.append(f'<text x="{end}" y="{HEIGHT - 8}" text-anchor="end">{across[1]:.4g} kimg</text>')
-    return "".join(parts)
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{across.low:.4g}</text>')
+    parts.append(f'<text x="{end}" y="{HEIGHT - 8}" text-anchor="end">{across.high:.4g} kimg</text>')
+    return parts
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """The range of values, not empty."""
+def _point_at(curve: Curve, kimg: float | None) -> tuple[float, float]:
+    """The last point of a curve up to a time, or of all; the first where it begins later."""
+    return curve[-1] if kimg is None else next((p for p in reversed(curve) if p[0] <= kimg), curve[0])
+
+
+def _range(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> tuple[float, float]:
+    """The range of values, not empty; of equal ones within what they can be."""
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low - abs(low or 1) / 2, high + abs(high or 1) / 2)
+    if high > low:
+        return low, high
+    around = (low - abs(low or 1) / 2, high + abs(high or 1) / 2)
+    return (max(around[0], min(bounds[0], low)), min(around[1], max(bounds[1], high)))
 
 
 def _thin(curve: Curve) -> Curve:

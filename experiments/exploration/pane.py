@@ -215,6 +215,7 @@ class Pane:
     def _set_moment(self, index: float) -> None:
         moments = self.status.moments
         self.step = moments[int(index)].step if index < len(moments) - 1 else None
+        self._show_curves()
         self.show_moment()
 
     def _moment_words(self, index: float) -> str:
@@ -277,8 +278,11 @@ class Pane:
                         ui.html(f"{neighbour.distance:.3g}", sanitize=False, tag="figcaption")
 
     def _show_curves(self) -> None:
-        plots = draw_curves(self.status.curves)
-        drawn = "".join((*plots, *self.status.scores))
+        """Shows curves up to now, with a line at the moment that is shown, and its scores."""
+        is_newest, moment = self.step is None, self.moment
+        plots = draw_curves(self.status.curves, None if is_newest or moment is None else moment.kimg)
+        scores = self.status.scores_at(None if is_newest or moment is None else moment.step)
+        drawn = "".join((*plots, *scores))
         if drawn == self._curves_drawn:
             return
         self._curves_drawn = drawn
@@ -288,5 +292,5 @@ class Pane:
                 ui.html(plot, sanitize=False)
         self._scores.clear()
         with self._scores:
-            for line in self.status.scores:
+            for line in scores:
                 ui.html(escape(line), sanitize=False, tag="li")

@@ -27,7 +27,7 @@ class RunStatus:
         words: state, step and kimg in a line.
         moments: generators that its folder has.
         curves: points (kimg, value) by name: evaluation scores, then losses.
-        scores: newest evaluation scores, a line each.
+        evaluations: step and scores, a line each, of every evaluation in the order of steps.
         message: why there is nothing to see; empty where there is.
         is_running: whether a process trains it.
     """
@@ -35,9 +35,14 @@ class RunStatus:
     words: str = ""
     moments: Sequence[Moment] = ()
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    scores: Sequence[str] = ()
+    evaluations: Sequence[tuple[int, Sequence[str]]] = ()
     message: str = ""
     is_running: bool = False
+
+    def scores_at(self, step: int | None) -> list[str]:
+        """Scores of the last evaluation up to a step, or of all, and its step: a line each."""
+        taken = [each for each in self.evaluations if step is None or each[0] <= step]
+        return [*taken[-1][1], f"at step {taken[-1][0]:,}"] if taken else []
 
 
 class RunWatch:
@@ -90,16 +95,13 @@ class RunWatch:
         if lines:
             words += f" · step {lines[-1]['step']:,} · {lines[-1].get('kimg') or 0:,.4g} kimg"
         message = "" if moments else f"{self.path} has no checkpoint yet; this page waits for its first"
-        return RunStatus(words, moments, read_curves(lines), self._newest_scores(), message, is_running)
+        return RunStatus(words, moments, read_curves(lines), self._evaluations(), message, is_running)
 
-    def _newest_scores(self) -> list[str]:
-        """Newest evaluation scores of the run, a line each."""
+    def _evaluations(self) -> list[tuple[int, list[str]]]:
+        """Steps of the evaluations of the run with their scores; of several at a step, the last."""
         assert self.folder is not None
-        found = read_evaluation_scores(self.folder)
-        if not found:
-            return []
-        step, scores = found[-1]
-        return [*format_scores(scores), f"at step {step:,}"]
+        found = dict(read_evaluation_scores(self.folder))
+        return [(step, format_scores(found[step])) for step in sorted(found)]
 
 
 def _changed_at(file: Path) -> int:

@@ -27,7 +27,7 @@ from experiments.exploration.controls import shared_class_names
 from experiments.exploration.curves import draw_curves
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.newest_only import NewestOnly
-from experiments.exploration.run_watch import RunWatch, read_curves
+from experiments.exploration.run_watch import RunStatus, RunWatch, read_curves
 from experiments.exploration.token_gate import TokenGate
 from experiments.exploration.translations import file_name_of, translate_upload
 
@@ -155,6 +155,26 @@ def test_curves_have_ends_and_no_markup_of_strangers():
     assert "<b>" not in plots[0] and "4 kimg" in plots[0] and "46.0,24.0 310.0,126.0" in plots[0]
     long = draw_curves({"metric/fid": [(float(x), float(x)) for x in range(5000)]})[0]
     assert long.count(",") < 400 and "4999" in long
+
+
+def test_a_moment_has_a_line_and_its_own_values():
+    """Between two points of a curve it is the one before that is known; bounded scores stay within bounds."""
+    curves = {
+        "metric/precision-recall/recall": [(1.0, 0.0), (3.0, 0.0)],
+        "metric/fid": [(1.0, 9.0), (3.0, 5.0)],
+    }
+    recall, distance = draw_curves(curves, 2.0)
+    assert ">0</text>" in recall and ">1</text>" in recall and "-0.5" not in recall
+    assert 'class="moment" x1="178.0" x2="178.0"' in distance and "> 9</tspan>" in distance
+    newest = draw_curves(curves)[1]
+    assert "moment" not in newest and "> 5</tspan>" in newest
+
+
+def test_scores_are_those_of_the_moment():
+    status = RunStatus(evaluations=[(4, ["fid 9"]), (8, ["fid 5"])])
+    assert status.scores_at(7) == ["fid 9", "at step 4"]
+    assert status.scores_at(None) == status.scores_at(8) == ["fid 5", "at step 8"]
+    assert status.scores_at(3) == []
 
 
 def test_curves_leave_out_what_is_not_finite_and_go_forwards():
