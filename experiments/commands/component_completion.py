@@ -19,6 +19,7 @@ from experiments.core.settings import FIELDS, SCHEDULABLE, Settings
 
 SEVERAL = {"arch": "architectures", "loss": "losses", "data": "sets"}  # parameters of a sweep
 OWN_PRESETS = ("auto", "paper", "laptop")  # which every architecture has
+SEVERAL_WORDS = ",…"  # end of the metavar of a list
 WEIGHT = "_weight"
 
 
@@ -27,7 +28,12 @@ def complete_setting(
 ) -> list[CompletionItem]:
     """Completes the words of a setting: names of plug-ins, files, what components bring, or a choice."""
     if name in KINDS:
-        return complete_plugins(KINDS[name], incomplete)
+        if "," in incomplete and name != "data" and not (parameter.metavar or "").endswith(SEVERAL_WORDS):
+            return []
+        return [
+            *complete_choice(context, parameter, incomplete),
+            *complete_plugins(KINDS[name], incomplete),
+        ]
     return COMPLETIONS.get(name, complete_choice)(context, parameter, incomplete)
 
 

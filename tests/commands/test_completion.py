@@ -62,7 +62,8 @@ def offered(words: str, last: str = "") -> list[str]:
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_settings_are_completed_by_their_plugins(name: str) -> None:
     known = registry.plugin_names(KINDS[name])
-    assert offered(f"gans run --{name.replace('_', '-')}") == known
+    found = offered(f"gans run --{name.replace('_', '-')}")
+    assert found[-len(known) :] == known and {*found} - {*known} <= {"none", "auto"}
     assert offered(f"gans run --{name.replace('_', '-')}", known[0][:2])[0].startswith(known[0][:2])
     assert FIELDS[name]
 
@@ -74,6 +75,13 @@ def test_words_after_a_comma_and_words_of_a_choice() -> None:
     assert offered("gans sweep --loss", "wgan,hin") == ["wgan,hinge"]
     assert offered("gans evaluate run --extractor", "random-v") == ["random-vgg"]
     assert {"losses", "stylegan2"} <= set(offered("gans list"))
+
+
+def test_words_beside_names_are_offered_and_lists_where_they_are_taken() -> None:
+    assert offered("gans run --critic-augment", "no") == ["none"]
+    assert offered("gans run --penalty", "no") == ["none"] and offered("gans run --track", "au") == ["auto"]
+    assert offered("gans run --penalty", "real,f") == ["real,fake"]
+    assert offered("gans run --loss", "wgan,") == [] and "wgan,bce" in offered("gans sweep --loss", "wgan,")
 
 
 @pytest.mark.parametrize("name", sorted(cli.gans.commands))

@@ -32,6 +32,7 @@ class Group:
         failed_runs: the other experiments.
         kimg: the length of training at which each score was made, in the same order; None where it was not
             recorded.
+        further: values of the settings that differ within groups, for each of these in the same order.
     """
 
     settings: JsonObject
@@ -40,6 +41,7 @@ class Group:
     names: tuple[str, ...]
     failed_runs: tuple[FailedRun, ...] = ()
     kimg: tuple[float | None, ...] = ()
+    further: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def outcomes(self) -> tuple[float | None, ...]:
@@ -47,9 +49,17 @@ class Group:
         return (*self.scores, *(None for _ in self.failed_runs))
 
     @property
-    def scores_by_seed(self) -> list[float]:
-        """Scores in the order of seeds, so that a paired test has its pairs."""
-        return [score for _, score in sorted(zip(self.seeds, self.scores, strict=True))]
+    def scores_by_partner(self) -> dict[tuple[Any, ...], float]:
+        """Scores by what a run of another group must share to be its partner: seed, and further settings."""
+        further = self.further or ((),) * len(self.seeds)
+        keys = [(seed, *own) for seed, own in zip(self.seeds, further, strict=True)]
+        found = dict(zip(keys, self.scores, strict=True))
+        return {key: found[key] for key in sorted(keys, key=lambda key: (key[0], repr(key[1:])))}
+
+    @property
+    def partnered_scores(self) -> list[float]:
+        """Scores in the order of their partners' in another group, so that a paired test has its pairs."""
+        return list(self.scores_by_partner.values())
 
     @property
     def label(self) -> str:
@@ -136,6 +146,7 @@ def group_experiments(
     information.
     """
     names, groups = result_affecting_names(records), dict[tuple[Any, ...], list[int]]()
+    further = distinguishing_settings(records, by)
     for index, record in enumerate(records):
         groups.setdefault(_key(record, by), []).append(index)
     found = []
@@ -161,6 +172,7 @@ def group_experiments(
                     if isinstance(outcome, str)
                 ),
                 tuple(kimg[record.name] for record, _ in scored),
+                tuple(_key(record, further) for record, _ in scored),
             )
         )
     return found

@@ -148,7 +148,7 @@ def _table_row(number: int, row: GroupRow, comparison: Comparison) -> dict[str, 
         "failed": f"{row.failed_count} of {row.count}",
         "share": row.failed_share,
         "numbers": [
-            ("seeds", seeds, row.count),
+            (comparison.count_name, seeds, row.count),
             ("median", median, key(row.median, worst)),
             ("mean of ended" if comparison.has_failures else "mean", mean, key(row.mean, worst)),
             ("95 % interval", interval, key(row.low, worst)),

@@ -90,7 +90,7 @@ def _on_tests(comparison: Comparison) -> Iterator[str]:
         yield "One setting alone: there is nothing to compare it with."
     if any(row.p is not None for row in rows):
         name = "Welch's" if comparison.test == "welch" else "Paired"
-        pairs = len(testable_pairs([row.group.scores_by_seed for row in rows], comparison.test == "paired"))
+        pairs = len(testable_pairs([row.group.partnered_scores for row in rows], comparison.test == "paired"))
         corrected = f", Holm-corrected for {pairs} pairs" if pairs > 1 else ""
         yield (
             f"{name} t test against the best{corrected}; with p below {1 - LEVEL:.2g} they differ."

@@ -79,6 +79,11 @@ class Comparison:
         return any(row.failed_count for row in self.rows)
 
     @property
+    def count_name(self) -> str:
+        """The name of the number of runs in a group: seeds, where they differ in nothing else."""
+        return "runs" if self.within else "seeds"
+
+    @property
     def kimg_words(self) -> str:
         """Length of training at which the scores were made: `8`, or `8 to 8.064`; empty if not recorded."""
         return " to ".join(self.kimg_ends)

@@ -136,11 +136,14 @@ def compare_groups(
     Args:
         bounds: the smallest and largest value that a score can have, where intervals end.
 
-    Raises UsageError for a paired test of groups with different seeds.
+    Raises UsageError for a paired test of groups whose runs have no partners.
     """
-    if test == "paired" and len({tuple(sorted(group.seeds)) for group in groups}) > 1:
-        raise UsageError("--test paired needs the same seeds in every group; take --test welch")
-    scores = [group.scores_by_seed for group in groups]
+    if test == "paired" and len({tuple(group.scores_by_partner) for group in groups}) > 1:
+        raise UsageError(
+            "--test paired needs the same seeds in every group, and the same values of settings that differ "
+            "within groups; take --test welch"
+        )
+    scores = [group.partnered_scores for group in groups]
     pairs = testable_pairs(scores, test == "paired")
     chances = holm_correction(
         [(paired_t_test if test == "paired" else welch_t_test)(scores[i], scores[j]) for i, j in pairs]
@@ -219,9 +222,9 @@ def format_comparison(comparison: Comparison, width: int | None = None) -> list[
 def columns_of(comparison: Comparison) -> list[str]:
     """Names of the columns: the settings, the verdict, how many runs failed if any, and the numbers."""
     ends = (
-        ["did not end", "seeds", "median", "mean of ended"]
+        ["did not end", comparison.count_name, "median", "mean of ended"]
         if comparison.has_failures
-        else ["seeds", "median", "mean"]
+        else [comparison.count_name, "median", "mean"]
     )
     return [*comparison.by, "against the best", *ends, "95 % interval", "p", "minimum detectable effect"]
 

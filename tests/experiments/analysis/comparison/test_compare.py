@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import shutil
 from html import unescape
 
 import pytest
+from scipy import stats
 
 from experiments.analysis.comparison.groups import distinguishing_settings
 from experiments.analysis.comparison.read import read_records
@@ -136,6 +138,29 @@ def test_partners_by_seed_show_what_spreads_hide(gans, make_run, tmp_path):
     together, _ = rows_of(gans("compare --json --test paired", tmp_path))
     assert apart["hinge"]["verdict"] == "no significant difference"
     assert together["hinge"]["verdict"] == "worse by 5.15"
+
+
+def test_partners_share_the_settings_that_differ_within_groups(gans, refused, make_run, tmp_path):
+    """The better rate is another for each loss: pairs by the rank of scores would always differ by 1."""
+    scores = {
+        "bce": {1e-4: (10.0, 20.0), 2e-4: (40.0, 50.0)},
+        "hinge": {1e-4: (41.0, 51.0), 2e-4: (11.0, 21.0)},
+    }
+    for loss, by_rate in scores.items():
+        for rate, own in by_rate.items():
+            for seed, score in enumerate(own):
+                flags = {"loss": loss, "seed": seed, "lr_generator": rate, "lr_critic": 1e-4}
+                make_run(f"{loss}-{rate}-{seed}", {FD: score}, **flags)
+    rows, _ = rows_of(gans("compare --json --by loss --test paired", tmp_path))
+    differences = [
+        scores["hinge"][rate][seed] - scores["bce"][rate][seed] for rate in (1e-4, 2e-4) for seed in (0, 1)
+    ]
+    expected = stats.ttest_1samp(differences, 0.0).pvalue
+    assert rows["hinge"]["p"] == pytest.approx(expected) and expected > 0.9
+    assert "runs" in gans("compare --by loss", tmp_path).out.split("\n\n")[1]
+    shutil.rmtree(tmp_path / "hinge-0.0002-1")
+    make_run("hinge-0.0003-1", {FD: 21.0}, loss="hinge", seed=1, lr_generator=3e-4, lr_critic=1e-4)
+    refused(2, ("--test paired", "same values"), "compare --by loss --test paired", tmp_path)
 
 
 def test_a_setting_that_was_swept_makes_groups(gans, make_run, tmp_path):
