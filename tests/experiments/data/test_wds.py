@@ -129,6 +129,46 @@ def test_several_images_of_a_sample(tmp_path: Path) -> None:
     )
 
 
+def test_samples_without_an_image_are_said(tmp_path: Path) -> None:
+    """By their number, some of their members and a remedy for photos; also from the index in the cache."""
+    photos = {f"{seed}.png": png(seed) for seed in range(5)}
+    photos |= {f"{seed}.{ending}": b"x" for seed in range(5, 8) for ending in ("txt", "HEIC")}
+    file = pack(tmp_path / "photos.tar", photos | {"dataset.json": b"{}", "set/README": b"words"})
+    for _ in range(2):
+        data = opened(file)
+        assert len(data) == 5 and list(data.remarks) == [
+            "left out 3 of 8 samples, with no image by their endings: 5.HEIC, 6.HEIC, 7.HEIC",
+            "photos of a phone in .heic are not read: save them as JPEG or PNG",
+        ]
+    others = {f"{seed}.{'png' if seed < 2 else 'bmp'}": png(seed) for seed in range(5)}
+    pack(tmp_path / "two-0.tar", others)
+    pack(tmp_path / "two-1.tar", {"9.png": png(9), "9.cls.txt": b"1"})
+    data = opened(tmp_path / "two-*.tar", image="png")
+    assert len(data) == 3
+    assert data.remarks == ("left out 3 of 6 samples, with no .png: 2.bmp, 3.bmp, 4.bmp",)
+    assert len(opened(tmp_path / "two-*.tar")) == 6 and opened(tmp_path / "two-*.tar").remarks == ()
+
+
+def test_endings_of_a_sample_that_differ_in_their_case_are_refused(tmp_path: Path) -> None:
+    """Else one of the two would take the other's place; of members of one path the last counts."""
+    file = pack(tmp_path / "a.tar", {"1.PNG": png(1), "1.png": png(2), "2.png": png(3)})
+    words = r"1\.PNG and 1\.png in .*a\.tar are two members of a sample with one ending: rename one"
+    for options in ({}, {"image": "png"}):
+        with pytest.raises(ValueError, match=words):
+            opened(file, **options)
+    assert len(opened(pack(tmp_path / "b.tar", {"1.PNG": png(1), "one.png": png(2), "2.png": png(3)}))) == 3
+    with tarfile.open(file, "w") as tar:
+        for seed in (1, 2):
+            info = tarfile.TarInfo("1.png")
+            info.size = len(png(seed))
+            tar.addfile(info, io.BytesIO(png(seed)))
+    expected = fetched(opened(pack(tmp_path / "c.tar", {"1.png": png(2)})))
+    assert torch.equal(fetched(opened(file)), expected)
+    assert opened(file).remarks == (
+        "left out 1 file because later ones in the tar file have the same path: 1.png",
+    )
+
+
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
 def test_a_tar_file_that_is_cut_short_anywhere_is_named(tmp_path: Path, form: int) -> None:
     """Also between two members, where readers see a whole file."""
