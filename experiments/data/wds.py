@@ -279,6 +279,8 @@ class Wds(ListedImageSource):
             raise ValueError(f"{file.path} in {shard} cannot be read as JSON ({error})") from error
         keys = JSON_LABELS if wanted is None else (wanted,)
         value = next((whole[key] for key in keys if key in whole), None) if isinstance(whole, dict) else whole
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
             return value
         if wanted is None:

@@ -1,6 +1,7 @@
 """Surveys of the values of array pictures: their range, what it clips, and channels that are constant."""
 
 import logging
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from experiments.data.core.picture_options import (
 MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of pictures that are evenly spread
 FEW_PICTURES = 64  # whose values are looked at for what a range clips
 LEAST_LEVELS = 2**16  # of float32 in a range, where the files have more: as many as 16 bits have
+LEAST_WIDTH = 1e-37  # of a range: of narrower ones, float32 does not hold the scale
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
 NAMED = 5  # channels that a remark names
 Planes = NDArray[np.uint8]  # (H, W, C)
@@ -83,11 +85,23 @@ def find_units(
     Raises ValueError for an empty range, one of other channels, and where `find_values_range` does.
     """
     if isinstance(asked, tuple) and not is_open_range(asked):
-        return PixelUnits.from_range(_check_channels(check_range(asked), count_channels), array_type)
-    found = find_values_range(pictures, asked)
+        stated = _check_channels(check_range(asked), count_channels)
+        return PixelUnits.from_range(_check_width(stated), array_type)
+    found = _check_width(find_values_range(pictures, asked))
     asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
     log.info(f"{location}: {asked_for} is {range_words(found)}, of the training images")
     return PixelUnits.from_range(found, array_type)
+
+
+def _check_width(ends: tuple[float, ...]) -> tuple[float, ...]:
+    """Checks that float32 can scale a range, or each of several; returns it. Raises ValueError."""
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        if high - low < LEAST_WIDTH:
+            raise ValueError(
+                f"data.range {low},{high} is narrower than {LEAST_WIDTH:g}, which float32 cannot scale: "
+                "multiply all values by a number, and save them anew"
+            )
+    return ends
 
 
 def _check_channels(ends: tuple[float, ...], count_channels: Callable[[], int | None]) -> tuple[float, ...]:
@@ -240,7 +254,7 @@ def remark_on_lost_levels(ends: Sequence[float], kind: np.dtype[Any]) -> tuple[s
     """
     is_finer = kind.itemsize > 4 if kind.kind == "f" else kind.itemsize >= 4
     for low, high in zip(ends[::2], ends[1::2], strict=True):
-        step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+        step = math.ldexp(1, math.frexp(max(abs(low), abs(high)))[1] - 24)  # of its 24 bits the last
         levels = int((high - low) / step) + 1
         if is_finer and levels < LEAST_LEVELS and not (kind.kind in "ui" and step <= 1):
             return (
@@ -301,6 +315,6 @@ def map_pictures(work: Any, pictures: PictureValues, step: int = 1) -> list[Any]
 
 
 def _plain(value: Any) -> float:
-    """A number as Python has it, whole where it is one."""
+    """A number as Python has it, whole where it is one and floating-point numbers hold all of these."""
     number = float(value)
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number

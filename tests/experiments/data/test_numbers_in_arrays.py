@@ -137,6 +137,27 @@ def test_a_range_is_found_said_and_the_same_on_resume(
     assert extremes == (2 * VALUES.min(), 2 * VALUES.max()), "of all"
 
 
+def test_a_range_that_float32_cannot_scale_is_refused(tmp_path: Path) -> None:
+    values = (np.random.default_rng(0).random((6, 8, 8)) * 1e-39).astype(np.float32)
+    for options in ({}, {"range": "0,1e-39"}):
+        with pytest.raises(ValueError, match=r"narrower than 1e-37, .*: multiply all values by a number"):
+            opened(save(tmp_path, values), (8, 8), **options)
+    data = opened(save(tmp_path, values.astype(np.float64) * 1e38), (8, 8))
+    assert data.units is not None and data.units.to_networks(fetched(data)).isfinite().all()
+
+
+@pytest.mark.parametrize("fill", [-1e20, float(np.finfo(np.float32).min), 2.0**70])
+def test_an_end_of_a_range_that_is_a_huge_whole_number_is_mapped(tmp_path: Path, fill: float) -> None:
+    """Fill values of rasters: torch takes no such number in Python's whole ones."""
+    values = np.random.default_rng(0).random((6, 8, 8)).astype(np.float32)
+    values[:, 0, 0] = fill
+    data = opened(save(tmp_path, values), (8, 8))
+    assert data.units is not None and data.units.range == (min(values.min(), fill), max(values.max(), fill))
+    seen = data.units.to_networks(fetched(data))
+    end = 1 if fill > 0 else -1
+    assert (seen[:, 0, 0, 0] == end).all() and (seen[:, 0, 1:] + end).abs().max() < 1e-6
+
+
 @pytest.mark.parametrize("form", ["npy", "folder"])
 def test_levels_that_float32_has_not_are_said(tmp_path: Path, form: str) -> None:
     """Near 10,000 its numbers are 2⁻¹⁰ apart, near 2³⁰ they are 128 apart; with the remedy all are there."""

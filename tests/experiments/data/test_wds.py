@@ -108,6 +108,8 @@ def test_samples_need_not_lie_together_and_folders_belong_to_their_names(tmp_pat
 def test_words_are_labels_too_and_descriptions_are_none(tmp_path: Path) -> None:
     members = {"1.png": png(1), "1.cls": b"dog\n", "2.png": png(2), "2.cls": b"cat"}
     assert opened(pack(tmp_path / "words.tar", members)).classes == ("cat", "dog")
+    whole = {"1.png": png(1), "1.json": b'{"label": 2.0}', "2.png": png(2), "2.json": b'{"label": 10.0}'}
+    assert opened(pack(tmp_path / "whole.tar", whole)).classes == ("2", "10")
     other = {"1.png": png(1), "1.json": b'{"caption": "a", "size": 3}', "1.txt": b"a"}
     file = pack(tmp_path / "other.tar", other)
     assert opened(file).labels is None
