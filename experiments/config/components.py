@@ -35,11 +35,18 @@ def components_of(values: SettingValues) -> dict[str, str]:
     """Names of the components of a run by slot, without slots that are empty."""
     loss = registry.load_recipe(values["loss"]).form if values.get("loss") else ""
     found = {slot: values.get(slot) for slot in SLOTS} | {"loss": loss, "ema": "ema"}
-    found["data"] = (values.get("data") or "").partition(":")[0]
+    found["data"] = source_with_options(values.get("data") or "")
     found["extractor"] = (values.get("extractor") or "").partition(":")[0]
     own = registry.load("architecture", values["arch"]).minibatch_statistic if values.get("arch") else None
     found["minibatch_statistic"] = values.get("minibatch_statistic") or own
     return {slot: name for slot, name in found.items() if name}
+
+
+def source_with_options(spec: str) -> str:
+    """The name of the source that a data spec's options are of: of a set made of another one, that one."""
+    name, _, argument = spec.partition(":")
+    is_within = argument and name in registry.names("data") and registry.load("data", name).takes_spec
+    return source_with_options(argument) if is_within else name
 
 
 def plugins_of(values: SettingValues) -> dict[str, list[str]]:
@@ -115,18 +122,31 @@ def default_of(key: str, values: SettingValues) -> Any:
     for owner in find_components(prefix, components_of(values)):
         if name in owner.options:
             field = owner.options[name]
+            if prefix == "data" and _is_made_of_another(values):
+                return values.get(key, field.default)
             return field.metadata.get("earlier", field.default)
     return None
 
 
 def earlier_options(values: SettingValues) -> dict[str, Any]:
     """Options of data that an earlier config lacks, where the default is not what that version did."""
-    found = {}
+    found: dict[str, Any] = {}
+    if _is_made_of_another(values):
+        return found
     for owner in find_components("data", components_of(values)):
         for name, field in owner.options.items():
             if "earlier" in field.metadata and f"data.{name}" not in values:
                 found[f"data.{name}"] = field.metadata["earlier"]
     return found
+
+
+def _is_made_of_another(values: SettingValues) -> bool:
+    """Whether a run's data is a set made of another one, whose options it has.
+
+    Configs of earlier versions have none of them: each start found them anew.
+    """
+    spec = values.get("data") or ""
+    return source_with_options(spec) != spec.partition(":")[0]
 
 
 def owners_of_options(

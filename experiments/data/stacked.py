@@ -1,15 +1,14 @@
 """stacked:NAME: three grey pictures of a set in the three channels of one, for counting 1,000 modes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from experiments.core import registry
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, Source
-from experiments.data.core.holdout import hold_out
+from experiments.data.core.sources import open_source
 
 LENGTH = 128_000  # as Lin et al. 2018 (PacGAN) have it
 CHANNELS = 3
@@ -53,7 +52,7 @@ class Stacked(Source):
     """Source of Stacked MNIST, or of any labelled grey set stacked alike (Metz et al. 2017).
 
     With ten classes it has 1,000 modes, which `gans evaluate RUN --metrics stacked-mnist` counts
-    (arXiv:1611.02163, section 3.3.1).
+    (arXiv:1611.02163, section 3.3.1). Options are those of the grey set.
     """
 
     kind: ClassVar[Kind] = "images"
@@ -64,11 +63,10 @@ class Stacked(Source):
     def _grey(self) -> Source:
         if not self.argument:
             raise ValueError("data 'stacked' needs a grey set with classes: stacked:mnist")
-        name, _, argument = self.argument.partition(":")
-        source: Source = registry.load("data", name)(argument, self.access)
+        source = open_source(self.argument, self.access)
         if source.kind != "images" or source.native().channels != 1:
             raise ValueError(f"data 'stacked' needs grey pictures, which {self.argument} has not; take mnist")
-        return hold_out(source, self.access)
+        return source
 
     def native(self) -> Native:
         native = self._grey.native()
@@ -76,6 +74,13 @@ class Stacked(Source):
 
     def class_names(self) -> Sequence[str]:
         return stacked_names(self._grey.class_names())
+
+    def found_options(self, paired: bool | None = None) -> Any:
+        """The options of the grey set, with what was found in its pictures."""
+        return self._grey.found_options(paired)
+
+    def found_option_remarks(self) -> Mapping[str, str]:
+        return self._grey.found_option_remarks()
 
     def open(self, size: tuple[int, int] | None, channels: int | None, fit: Fit) -> StackedImages:
         """Opens stacked pictures at `size`, as the grey set brings them there."""

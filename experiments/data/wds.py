@@ -3,8 +3,7 @@
 import io
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,13 @@ from typing import BinaryIO, ClassVar, NamedTuple
 from experiments.core.files import parse_json
 from experiments.core.paths import expand_home
 from experiments.core.word_lists import first_few
-from experiments.data.core.arrangement import Arrangement, describe_no_images
+from experiments.data.core.arrangement import (
+    Arrangement,
+    describe_no_images,
+    remark_on_left_out,
+    remarks_on_photos,
+    sorted_image_paths,
+)
 from experiments.data.core.class_labels import NO_LABELS, ClassLabels, number_classes
 from experiments.data.core.decoded_cache import cache_key
 from experiments.data.core.decoding import ARRAY_ENDINGS, IMAGE_ENDINGS, MOST_BYTES, Store, holds_no_image
@@ -21,6 +26,7 @@ from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.listed_images import FilePart, ListedImageSource, file_stamp
 from experiments.data.core.picture_options import ImageFileOptions
 from experiments.data.core.tar_index import TarMember, index_tar
+from experiments.data.core.tar_samples import main_path, members_by_sample
 from losses.core.options import option
 from metrics.core.input_files import open_input_file
 
@@ -59,6 +65,20 @@ class TarSample(NamedTuple):
 
     image: TarMember
     label: int | str | None
+
+
+class TarContent(NamedTuple):
+    """The content of a tar file.
+
+    Attributes:
+        samples: with their images.
+        left_out: path of a member of each sample that has no image.
+        replaced: paths of members that later ones of the same path replace.
+    """
+
+    samples: list[TarSample]
+    left_out: list[str]
+    replaced: list[str]
 
 
 class TarStore(Store):
@@ -138,7 +158,7 @@ class Wds(ListedImageSource):
         names: list[str] = []
         labels: list[int | str | None] = []
         for number in range(len(self.shards)):
-            for image, label in self._samples_in(number):
+            for image, label in self._contents[number].samples:
                 names.append(self.store.add(number, image))
                 labels.append(label)
         if not names:
@@ -152,6 +172,26 @@ class Wds(ListedImageSource):
             )
         classes = self._classes_from(names, labels)
         return Arrangement(names, classes=classes.names, labels=classes.labels)
+
+    @cached_property
+    def _contents(self) -> list[TarContent]:
+        """The content of each tar file."""
+        return [self._content_of(number) for number in range(len(self.shards))]
+
+    @property
+    def remarks_on_others(self) -> tuple[str, ...]:
+        """Remarks on images that others of the same path replace, and on samples that have no image."""
+        left_out = [path for content in self._contents for path in content.left_out]
+        replaced = sorted_image_paths(path for content in self._contents for path in content.replaced)
+        remarks: tuple[str, ...] = ()
+        if replaced:
+            remarks = (remark_on_left_out(replaced, "because later ones in the tar file have the same path"),)
+        if not left_out:
+            return remarks
+        count = len(left_out) + len(self.arrangement.names)
+        lacking = f"no .{self._image_ending}" if self._image_ending else "no image by their endings"
+        words = f"left out {len(left_out):,} of {count:,} samples, with {lacking}"
+        return (*remarks, f"{words}: {first_few(left_out, NAMED)}", *remarks_on_photos(left_out))
 
     @property
     def _image_ending(self) -> str:
@@ -169,31 +209,33 @@ class Wds(ListedImageSource):
 
     def _advise_endings(self) -> str:
         """Advises what to name as the ending of images, by the members of the first tar file."""
-        endings = sorted(
-            {ending for sample in _members_by_sample(index_tar(self.shards[0])) for ending in sample}
-        )
+        endings = sorted({ending for sample in members_by_sample(self.shards[0])[0] for ending in sample})
         others = [each for each in endings if each != self._image_ending]
         if images := [each for each in others if f".{each}".endswith(IMAGE_ENDINGS)]:
             return f"take --set data.image={images[0]}"
         arrays = any(f".{each}".endswith(ARRAY_ENDINGS) for each in endings)
         return UNPACK if arrays else f"its members end in {first_few(endings, NAMED)}"
 
-    def _samples_in(self, number: int) -> list[TarSample]:
-        """The samples of a tar file: from the cache, if it has not changed since, or from its headers."""
+    def _content_of(self, number: int) -> TarContent:
+        """The content of a tar file: from the cache, if it has not changed since, or from its headers."""
         shard, stamp = self.shards[number], self.store.stamps[number]
         wanted = repr((self.options.image, self.options.label))
-        key = cache_key(["samples of a tar file", stamp, wanted, *IMAGE_ENDINGS, *JSON_LABELS])
+        key = cache_key(["samples and others of a tar file", stamp, wanted, *IMAGE_ENDINGS, *JSON_LABELS])
         if (rows := load_index(key)) is not None:
-            return [TarSample(TarMember(*member), label) for *member, label in rows]
-        members = list(_members_by_sample(index_tar(shard)))
-        samples = []
+            found, left_out, replaced = rows
+            samples = [TarSample(TarMember(*member), label) for *member, label in found]
+            return TarContent(samples, left_out, replaced)
+        members, replaced = members_by_sample(shard)
+        samples, left_out = [], []
         with open_input_file(shard) as tar:
             for sample in members:
                 if image := self._image_of(sample, shard):
                     samples.append(TarSample(image, self._label_of(sample, shard, tar)))
+                elif path := main_path(sample):
+                    left_out.append(path)
         if file_stamp(shard) == stamp:
-            save_index(key, [[*image, label] for image, label in samples])
-        return samples
+            save_index(key, [[[*image, label] for image, label in samples], left_out, replaced])
+        return TarContent(samples, left_out, replaced)
 
     def _classes_from(self, names: Sequence[str], labels: Sequence[int | str | None]) -> ClassLabels:
         """Numbers the classes. Raises ValueError where only some of the images have a label."""
@@ -237,22 +279,13 @@ class Wds(ListedImageSource):
             raise ValueError(f"{file.path} in {shard} cannot be read as JSON ({error})") from error
         keys = JSON_LABELS if wanted is None else (wanted,)
         value = next((whole[key] for key in keys if key in whole), None) if isinstance(whole, dict) else whole
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
             return value
         if wanted is None:
             return None  # a description, or the like
         raise ValueError(f"{file.path} in {shard}: {wanted} is {json.dumps(value)[:40]}, no number or word")
-
-
-def _members_by_sample(members: Iterator[TarMember]) -> Iterator[dict[str, TarMember]]:
-    """Groups the members of a tar file by their paths up to the first dot of the name; by ending in each."""
-    found: dict[str, dict[str, TarMember]] = defaultdict(dict)
-    for member in members:
-        folder, slash, name = member.path.rpartition("/")
-        stem, _, ending = name.partition(".")
-        if stem and ending:
-            found[folder + slash + stem][ending.lower()] = member
-    yield from found.values()
 
 
 def _read(shard: Path, member: TarMember, tar: BinaryIO) -> bytes:

@@ -1,6 +1,7 @@
 """The data that a run was trained on, compared with the data as it is now."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -75,7 +76,11 @@ class TrainedData:
         if split == SPLITS[TRAIN]:
             with usage_errors():
                 found = take_fingerprint(samples.data)
-        if found is None or any(map(found.is_like, self.fingerprints)):
+        if found is None:
+            return
+        if not self.settings.conditional:  # which has seen no labels
+            found = replace(found, classes="")
+        if any(map(found.is_like, self.fingerprints)):
             return
         raise UsageError(self._describe(found))
 
@@ -85,6 +90,8 @@ class TrainedData:
         then = " and ".join(f"{count:,}" for count in counts)
         words = f"{then} training samples then, {found.count:,} now"
         words = f"as many samples, but others: {found.count:,}" if found.count in counts else words
+        if any(map(replace(found, classes="").is_like, self.fingerprints)):
+            words = "the same samples, but other labels"
         mixed = ", so that others are held out now" if self.settings.holdout is not None else ""
         return (
             f"data {self.settings.data} is not what {self.folder.path} was trained on ({words}{mixed}): "

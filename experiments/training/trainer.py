@@ -288,12 +288,14 @@ class Trainer:
                 f"--out"
             )
         data = self.experiment.fingerprint
-        if state.get("data", data) != data and not force:
+        then = {**data, **state.get("data", {})}  # an earlier version knew less of them
+        if then != data and not force:
+            words = f"{then['count']:,} samples then, {data['count']:,} now"
+            if {**then, "labels": None} == {**data, "labels": None}:
+                words = "the same samples, but other labels"
             raise UsageError(
-                f"data {self.settings.data} is not what checkpoint {name} was trained on "
-                f"({state['data']['count']:,} samples then, {data['count']:,} now): bring it back, take "
-                f"another "
-                "--out, or go on with --force"
+                f"data {self.settings.data} is not what checkpoint {name} was trained on ({words}): bring it "
+                "back, take another --out, or go on with --force"
             )
         try:
             check_pending(state["scores"])

@@ -4,9 +4,7 @@ They are read from `.npy` and OpenEXR files, from TIFF files by the library tiff
 files of 16 bits by Pillow, in the numbers that the files have.
 """
 
-import importlib
 import io
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from experiments.data.core import decoding, sixteen_bits
+from experiments.data.core.conversion import convert
 from experiments.data.core.decoding import (
     ARRAY_ENDINGS,
     MOST_DECODING_BYTES,
@@ -32,23 +31,13 @@ from experiments.data.core.decoding import (
     read_whole,
 )
 from experiments.data.core.exr_files import exr_header, read_exr
+from experiments.data.core.orientation import turn_upright
+from experiments.data.core.tiff_files import open_series, read_series, tiff_header
 
 EXR = ".exr"
 TIFF_ENDINGS = (".tif", ".tiff")
 LARGEST = float(np.finfo(np.float32).max)
 COPIES = 4  # of an array that may lie in memory at once while it is read and resized
-NEEDS_TIFFFILE = "needs a package to be read: pip install 'gans[tiff]'"
-# Kinds of axes of a TIFF file that are channels, by tifffile's letters: samples, channels, and pages.
-CHANNEL_AXES = "SCQI"
-TURNS = {  # orientations of Exif, as functions on arrays (H, W, C)
-    2: lambda x: x[:, ::-1],
-    3: lambda x: x[::-1, ::-1],
-    4: lambda x: x[::-1],
-    5: lambda x: x.transpose(1, 0, 2),
-    6: lambda x: np.rot90(x, -1),
-    7: lambda x: np.rot90(x, -1)[:, ::-1],
-    8: lambda x: np.rot90(x),
-}
 
 
 class ArrayKind(NamedTuple):
@@ -72,13 +61,13 @@ def find_kind(store: Store, name: str) -> ArrayKind:
         try:
             with opened(store, name) as (_, image):
                 if _needs_tifffile(image):
-                    return ArrayKind(_tiff_header(read_whole(store, name))[1], True)
+                    return ArrayKind(tiff_header(read_whole(store, name))[1], True)
                 is_whole = sixteen_bits.can_be_scaled(image) and not image.has_transparency_data
                 return ArrayKind("uint16" if is_whole else "uint8", False)
         except UnidentifiedImageError:
             if not is_tiff:
                 raise
-            return ArrayKind(_tiff_header(read_whole(store, name))[1], True)
+            return ArrayKind(tiff_header(read_whole(store, name))[1], True)
 
 
 def decide_type(kind: ArrayKind, asked: str, has_range: bool) -> tuple[bool, str]:
@@ -172,31 +161,35 @@ def _values_in(content: io.BytesIO, name: str) -> NDArray[Any]:
     try:
         with Image.open(content, formats=READABLE) as image:
             if not _needs_tifffile(image):
+                sixteen_bits.check_planes(image)
                 return _values_by_pillow(content, image)
     except UnidentifiedImageError:
         if not name.lower().endswith(TIFF_ENDINGS):
             raise
     content.seek(0)
-    with _open_tiff(content) as file:
-        series = _only_series(file)
+    with open_series(content) as series:
         _check_memory(series.shape, series.dtype)
         with decoded_at_once.taken(COPIES * math.prod(series.shape) * series.dtype.itemsize):
-            return _axes_in_order(series.asarray(maxworkers=1), series.axes)
+            return read_series(series)
 
 
 def _values_by_pillow(content: BinaryIO, image: Image.Image) -> NDArray[Any]:
-    """The numbers of an image just opened that Pillow can read in full."""
+    """The numbers of an image just opened that Pillow can read in full.
+
+    Transparency is laid on white, but that of 16 bits is a channel of its own.
+    """
     _check_memory((image.height, image.width, 4), "uint16")
     if sixteen_bits.is_16_bit_grey(image):
-        values = np.asarray(image)[..., None].clip(0, 65535).astype(np.uint16)
+        values = sixteen_bits.grey_values(image)[..., None].clip(0, 65535).astype(np.uint16)
+        values = sixteen_bits.lay_on_white(values, image)
     elif sixteen_bits.is_16_bit_colour(image) and sixteen_bits.can_be_scaled(image):
         image.load()  # what a PNG file says of its orientation may stand at its end
         values = np.concatenate(list(sixteen_bits.read_bands(content)))
+        values = sixteen_bits.lay_on_white(values, image)
     else:
         grey = image.mode in ("1", "L")
-        values = np.atleast_3d(np.asarray(image.convert("L" if grey else "RGB")))
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return np.ascontiguousarray(turn(values)) if turn else values
+        values = np.atleast_3d(np.asarray(convert(image, 1 if grey else 3)))
+    return turn_upright(values, image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def _channels_by_pillow(image: Image.Image) -> int:
@@ -218,7 +211,7 @@ def _array_header(store: Store, name: str) -> Header:
     except UnidentifiedImageError:
         if not name.lower().endswith(TIFF_ENDINGS):
             raise
-    shape, _ = _tiff_header(read_whole(store, name))
+    shape, _ = tiff_header(read_whole(store, name))
     return Header(*shape)
 
 
@@ -266,47 +259,6 @@ def _with_channels_last(values: NDArray[Any]) -> NDArray[Any]:
     if values.ndim == 2:
         return values[..., None]
     return values.transpose(1, 2, 0) if are_channels_first(values.shape) else values
-
-
-def _open_tiff(content: BinaryIO) -> Any:
-    """Opens a TIFF file by tifffile. Raises ValueError where that is not installed."""
-    try:
-        tifffile = importlib.import_module("tifffile")
-    except ImportError as error:
-        raise ValueError(f"this kind of TIFF {NEEDS_TIFFFILE}") from error
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong is said in one line
-    return tifffile.TiffFile(content)
-
-
-def _only_series(file: Any) -> Any:
-    """The picture in an opened TIFF file. Raises ValueError for what is no single picture."""
-    series = file.series[0]
-    letters = series.axes.replace("Y", "").replace("X", "")
-    if series.dtype.kind not in "uif" or not (
-        letters == "" or (len(letters) == 1 and letters in CHANNEL_AXES)
-    ):
-        raise ValueError(
-            f"it holds {series.dtype} with axes {series.axes} {'×'.join(map(str, series.shape))}, and a "
-            "picture is numbers in rows, columns and channels"
-        )
-    return series
-
-
-def _tiff_header(content: BinaryIO) -> tuple[tuple[int, int, int], str]:
-    """Shape (H, W, C) and type of the picture in a TIFF file."""
-    with _open_tiff(content) as file:
-        series = _only_series(file)
-        sizes = dict(zip(series.axes, series.shape, strict=True))
-        channels = [size for axis, size in sizes.items() if axis in CHANNEL_AXES] or [1]
-        return (sizes["Y"], sizes["X"], channels[0]), series.dtype.name
-
-
-def _axes_in_order(values: NDArray[Any], axes: str) -> NDArray[Any]:
-    """An array with tifffile's axes as `(H, W, C)`."""
-    if len(axes) == 2:
-        return values[..., None]
-    order = [axes.index("Y"), axes.index("X"), next(i for i, axis in enumerate(axes) if axis in CHANNEL_AXES)]
-    return values.transpose(order)
 
 
 def _check_memory(shape: Sequence[int], kind: Any) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from experiments.core.units import PixelUnits, value_bytes
 from experiments.core.word_lists import first_few
 from experiments.data.core.array_pictures import resize_array
-from experiments.data.core.class_labels import ClassLabels
+from experiments.data.core.class_labels import ClassLabels, remark_on_lost_classes
 from experiments.data.core.conversion import convert, resize
 from experiments.data.core.dataset import DataSet, Fit, Kind, Native, NoHeldOutDataError, Source
 from experiments.data.core.image_files import HELD_BYTES, NAMED
@@ -150,8 +150,12 @@ class ArraySource(Source, ABC):
         named, count = first_few(bad, NAMED), len(pictures.values)
         remark = f"skipped {len(bad)} of {count:,} pictures, with values not finite or too large: {named}"
         labels, names = found.classes
-        classes = ClassLabels(None if labels is None else labels[torch.tensor(pictures.kept)], names)
-        return LabelledPictures(pictures, classes, (*found.remarks, remark))
+        remarks = (*found.remarks, remark)
+        if labels is not None:
+            kept = labels[torch.tensor(pictures.kept)]
+            remarks += remark_on_lost_classes(labels, kept, names)
+            labels = kept
+        return LabelledPictures(pictures, ClassLabels(labels, names), remarks)
 
     @cached_property
     def _units(self) -> PixelUnits | None:
@@ -163,7 +167,9 @@ class ArraySource(Source, ABC):
         if self.holdout_split is not None and is_open_range(self.options.range):
             training, _ = self.holdout_split(len(pictures), "")
             pictures = pictures.at(training.tolist())
-        return find_units(self.location, pictures, self.options.range, pictures.type, lambda: channels)
+        return find_units(
+            self.location, pictures.as_in_file(), self.options.range, pictures.type, lambda: channels
+        )
 
     def found_options(self, paired: bool | None = None) -> Any:
         found = self.options if self._units is None else replace(self.options, range=self._units.range)
@@ -180,7 +186,7 @@ class ArraySource(Source, ABC):
         """Opens the pictures at `size`: mapped, or for memory to hold where they fit into it."""
         data = self._open(self._found, size, channels, fit)
         if self._units is not None:
-            data.remarks += remarks_on_values(self._found.pictures, self._units)
+            data.remarks += remarks_on_values(self._found.pictures.as_in_file(), self._units)
             data.remarks += remark_on_view(data.sample_shape[0])
         else:
             data.remarks += self._remark_on_constants(data.sample_shape[0])

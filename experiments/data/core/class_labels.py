@@ -8,6 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from experiments.core.word_lists import first_few
+
+NAMED = 5  # classes that a remark names
 NO_LABELS = "nothing"  # the option data.label that leaves labels out
 
 
@@ -16,6 +19,25 @@ class ClassLabels(NamedTuple):
 
     labels: Tensor | None = None
     names: tuple[str, ...] = ()
+
+
+def remark_on_lost_classes(listed: Tensor, kept: Tensor, names: Sequence[str]) -> tuple[str, ...]:
+    """Makes a remark on classes all of whose samples were left out because they are bad; else none.
+
+    They stay classes: the numbers of the others are not to change with what can be read.
+
+    Args:
+        listed, kept: class of each sample, int64, before and after.
+    """
+    before, after = (labels.bincount(minlength=len(names)) for labels in (listed, kept))
+    lost = [names[index] for index in ((before > 0) & (after == 0)).nonzero()[:, 0].tolist()]
+    if not lost:
+        return ()
+    whose = "class" if len(lost) == 1 else f"{len(lost)} classes"
+    return (
+        f"all images of {whose} {first_few(lost, NAMED)} were skipped: nothing is learned of them; mend the "
+        "files, or take them out, which leaves the others",
+    )
 
 
 def number_classes(

@@ -196,9 +196,10 @@ def _extremes_of(file: BinaryIO, image: Image.Image) -> Extremes:
     is_scalable = sixteen_bits.can_be_scaled(image)
     if is_scalable and not sixteen_bits.is_16_bit_grey(image):
         return Extremes(*sixteen_bits.extremes_of_colours(file), is_scalable)
-    values = np.asarray(image)
     if is_scalable:
+        values = sixteen_bits.grey_values(image)
         return Extremes(int(values.min()), int(values.max()), is_scalable)
+    values = np.asarray(image)
     colours = values if values.shape[2] == 3 else values[..., :-1]
     return Extremes(int(colours.min()) << 8, (int(colours.max()) << 8) + 255, is_scalable)  # Pillow keeps 8
 
@@ -230,6 +231,7 @@ def _most_bytes(beginning: bytes) -> int:
 def _open(file: BinaryIO, value_range: tuple[int, int] = WHOLE_RANGE) -> Image.Image:
     """Opens an image file, of which only the header is read. Raises what Pillow does for too many pixels."""
     image = Image.open(file, formats=READABLE)
+    sixteen_bits.check_planes(image)
     each = _pixel_bytes(image, value_range)
     if image.width * image.height * each > MOST_DECODING_BYTES:
         raise TooLargeError(TOO_LARGE.format(MOST_DECODING_BYTES // each))
@@ -244,8 +246,8 @@ def _pixel_bytes(image: Image.Image, value_range: tuple[int, int]) -> int:
 
 
 def _scales_colours(image: Image.Image, value_range: tuple[int, int]) -> bool:
-    """Whether 16 bits of several channels are scaled, of which Pillow would keep the upper 8."""
-    if value_range == WHOLE_RANGE:
+    """Whether 16 bits of several channels are scaled, of which Pillow would not keep the right 8."""
+    if value_range == WHOLE_RANGE and not sixteen_bits.has_planes(image):
         return False
     return sixteen_bits.is_16_bit_colour(image) and sixteen_bits.can_be_scaled(image)
 

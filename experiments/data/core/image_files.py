@@ -17,6 +17,7 @@ from experiments.core.units import value_bytes
 from experiments.core.word_lists import first_few
 from experiments.data.core.array_files import first_header, read_header
 from experiments.data.core.array_pictures import read_array, resize_array
+from experiments.data.core.class_labels import remark_on_lost_classes
 from experiments.data.core.conversion import resize
 from experiments.data.core.dataset import USUAL, Attributes, DataAccess, DataSet, Fit, InMemoryData
 from experiments.data.core.decoded_cache import DecodedCache, Pixels, cache_key
@@ -37,6 +38,7 @@ from experiments.data.core.sixteen_bits import WHOLE_RANGE
 HELD_BYTES = 4 * 2**30
 SAID_BYTES = 2**28  # of a set that is held: that smaller ones are in the cache is not worth a remark
 CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
+DECODING = 2  # raised where the same file gives other pixels than in earlier versions
 BLOCK = 4  # images that a thread decodes in one go, which hides the cost of handing them over
 WINDOW = 1024  # images handed to the threads at a time
 NAMED = 5  # files that a remark names
@@ -61,6 +63,8 @@ def open_images(
     """
     data, kept = open_files(store, names, size, channels, fit, access)
     data.labels, data.classes = None if labels is None else labels[kept], tuple(classes)
+    if labels is not None and data.labels is not None:
+        add_remarks(data, remark_on_lost_classes(labels, data.labels, classes))
     data.attributes = None if attributes is None else attributes.at(kept).check_all_used()
     return data
 
@@ -248,7 +252,8 @@ class ImageFiles(DataSet):
 
     def _key_of(self, half: Half | None) -> str:
         """The key of these files as they were when they were first asked for, or of a half of each."""
-        decoder = [PIL.__version__, str(self.sample_shape), self.fit]  # another Pillow, other pixels
+        # Another Pillow, other pixels.
+        decoder = [f"decoding {DECODING}", PIL.__version__, str(self.sample_shape), self.fit]
         decoder += [half] if half else []
         decoder += [] if self.store.value_range == WHOLE_RANGE else [f"of 16 bits {self.store.value_range}"]
         decoder += [f"arrays of {self._type}"] if self.store.holds_arrays else []

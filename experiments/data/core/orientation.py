@@ -2,9 +2,33 @@
 
 import os
 import struct
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {  # by Exif's orientation, of arrays (H, W, C)
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.transpose(1, 0, 2),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: x.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda x: np.rot90(x),
+}
+
+
+def turn_upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turns an array `(H, W, C)` upright, as `ImageOps.exif_transpose` does an image of this orientation."""
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(turn(values)) if turn else values
+
+
+def is_on_its_side(orientation: int) -> bool:
+    """Whether an image of this orientation has its width and height exchanged."""
+    return 5 <= orientation <= 8
 
 
 def upright_size(image: Image.Image, file: BinaryIO) -> tuple[int, int]:

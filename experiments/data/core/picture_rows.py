@@ -26,7 +26,7 @@ class PictureRows(PictureValues):
     Args:
         name: of the array, for messages.
         values: `(N, H, W, C)`, numbers.
-        type: in which they are held: "uint8" for images of 8 bits, else "uint16" or "float32".
+        type: in which they are read: "uint8" for images of 8 bits, else mostly "uint16" or "float32".
         kept: indices of the rows that are the pictures, of numbers; None: all.
     """
 
@@ -57,6 +57,10 @@ class PictureRows(PictureValues):
     def at(self, indices: Sequence[int]) -> "PictureRows":
         """Some of these pictures."""
         return replace(self, kept=[self._row(index) for index in indices])
+
+    def as_in_file(self) -> "PictureRows":
+        """These pictures in the type of their array."""
+        return replace(self, type=self.values.dtype.name)
 
     def check(self) -> None:
         """Checks all pictures. Raises ValueError for the first with values that cannot be taken."""

@@ -4,6 +4,7 @@ Pillow reads grey images of 16 bits whole, but keeps the upper 8 bits of colours
 bytes, it keeps the lower 8: decoded twice, a PNG or TIFF file in colour gives all 16.
 """
 
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -11,6 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from experiments.data.core.tiff_files import WHITE_IS_ZERO, open_series, read_series
 
 WHOLE_RANGE = (0, 2**16 - 1)
 BAND_ROWS = 64  # of an image that are converted at once, where that takes several times its memory
@@ -24,6 +27,8 @@ SWAPPED = {
 }
 GREY_WITH_ALPHA = "LA;16B"  # 4 bytes, which Pillow gives one by one as those of a layout with 4 bytes
 FOUR_BYTES = "RGBA"
+# Tags of TIFF files, and their values.
+BITS, PHOTOMETRIC, PLANAR, IN_PLANES = 258, 262, 284, 2
 
 
 def is_16_bit_grey(image: Image.Image) -> bool:
@@ -33,14 +38,55 @@ def is_16_bit_grey(image: Image.Image) -> bool:
 
 def is_16_bit_colour(image: Image.Image) -> bool:
     """Whether an image just opened has several channels of 16 bits, of which Pillow keeps 8."""
-    return not is_16_bit_grey(image) and any(";16" in layout for layout in _layouts(image))
+    if is_16_bit_grey(image):
+        return False
+    return has_planes(image) or any(";16" in layout for layout in _layouts(image))
+
+
+def has_planes(image: Image.Image) -> bool:
+    """Whether an image just opened is a TIFF that has its 16 bits in a plane for each colour.
+
+    Pillow's decoder takes each byte of these for a pixel.
+    """
+    if is_16_bit_grey(image) or image.format != "TIFF":
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    return tags.get(PLANAR) == IN_PLANES and max(tags.get(BITS, (1,))) == 16
+
+
+def check_planes(image: Image.Image) -> None:
+    """Checks that the pixels of an image just opened can be read. Raises ValueError with a remedy."""
+    if has_planes(image) and not can_be_scaled(image):
+        raise ValueError(
+            "it has 16 bits in a plane for each of its channels, which are not red, green and blue: save it "
+            "with planarconfig='contig'"
+        )
 
 
 def can_be_scaled(image: Image.Image) -> bool:
     """Whether all 16 bits of an image just opened can be read."""
+    if has_planes(image):
+        return all(each in (*SWAPPED, *FOUR_BYTES) for each in _layouts(image))
     return is_16_bit_grey(image) or (
         is_16_bit_colour(image) and all(each in (*SWAPPED, GREY_WITH_ALPHA) for each in _layouts(image))
     )
+
+
+def grey_values(image: Image.Image) -> NDArray[Any]:
+    """Values `(H, W)` of a grey image of 16 bits, from black to white, whichever of them its file calls 0."""
+    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which Pillow turns round where it has 8 bits
+    is_turned = image.mode.startswith("I;16") and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    return WHOLE_RANGE[1] - values if is_turned else values
+
+
+def lay_on_white(values: NDArray[np.uint16], image: Image.Image) -> NDArray[np.uint16]:
+    """Makes pixels `(H, W, C)` white that have the one value that stands for transparency in `image`."""
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return values
+    is_transparent = (values == transparent).all(axis=2, keepdims=True)
+    return np.where(is_transparent, np.uint16(WHOLE_RANGE[1]), values)
 
 
 def read_bands(file: BinaryIO) -> Iterator[NDArray[np.uint16]]:
@@ -51,6 +97,9 @@ def read_bands(file: BinaryIO) -> Iterator[NDArray[np.uint16]]:
     """
     file.seek(0)
     with Image.open(file, formats=("PNG", "TIFF")) as image:
+        if has_planes(image):
+            yield _read_planes(file)[..., : len(image.getbands())]
+            return
         if GREY_WITH_ALPHA in _layouts(image):
             each = _decode_as(image, {GREY_WITH_ALPHA: FOUR_BYTES})
             upper, lower = each[..., ::2], each[..., 1::2]
@@ -69,7 +118,7 @@ def scale_grey(image: Image.Image, value_range: tuple[int, int]) -> Image.Image:
 
     Pillow's convert() would clip, not scale.
     """
-    values = np.asarray(image)
+    values = grey_values(image)
     scaled = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), BAND_ROWS):
         rows = slice(start, start + BAND_ROWS)
@@ -119,6 +168,13 @@ def scale_to_8_bits(values: NDArray[Any], value_range: tuple[int, int]) -> NDArr
         return (values >> 8).astype(np.uint8)
     shifted = values.clip(low, high).astype(np.float64) - low
     return np.rint(shifted * (255 / (high - low))).astype(np.uint8)
+
+
+def _read_planes(file: BinaryIO) -> NDArray[Any]:
+    """Reads a TIFF file of 16 bits in planes as an array `(H, W, C)`, upright."""
+    file.seek(0)
+    with open_series(io.BytesIO(file.read())) as series:  # tifffile asks a file for its name
+        return read_series(series)
 
 
 def _layouts(image: Image.Image) -> list[str]:

@@ -1,6 +1,7 @@
 """Surveys of the values of array pictures: their range, what it clips, and channels that are constant."""
 
 import logging
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ from experiments.data.core.picture_options import (
 
 MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of pictures that are evenly spread
 FEW_PICTURES = 64  # whose values are looked at for what a range clips
+LEAST_LEVELS = 2**16  # of float32 in a range, where the files have more: as many as 16 bits have
+LEAST_WIDTH = 1e-37  # of a range: of narrower ones, float32 does not hold the scale
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
 NAMED = 5  # channels that a remark names
 Planes = NDArray[np.uint8]  # (H, W, C)
@@ -82,11 +85,23 @@ def find_units(
     Raises ValueError for an empty range, one of other channels, and where `find_values_range` does.
     """
     if isinstance(asked, tuple) and not is_open_range(asked):
-        return PixelUnits.from_range(_check_channels(check_range(asked), count_channels), array_type)
-    found = find_values_range(pictures, asked)
+        stated = _check_channels(check_range(asked), count_channels)
+        return PixelUnits.from_range(_check_width(stated), array_type)
+    found = _check_width(find_values_range(pictures, asked))
     asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
     log.info(f"{location}: {asked_for} is {range_words(found)}, of the training images")
     return PixelUnits.from_range(found, array_type)
+
+
+def _check_width(ends: tuple[float, ...]) -> tuple[float, ...]:
+    """Checks that float32 can scale a range, or each of several; returns it. Raises ValueError."""
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        if high - low < LEAST_WIDTH:
+            raise ValueError(
+                f"data.range {low},{high} is narrower than {LEAST_WIDTH:g}, which float32 cannot scale: "
+                "multiply all values by a number, and save them anew"
+            )
+    return ends
 
 
 def _check_channels(ends: tuple[float, ...], count_channels: Callable[[], int | None]) -> tuple[float, ...]:
@@ -146,16 +161,21 @@ class ChannelSurvey(NamedTuple):
     Attributes:
         clipped: share of the values of each channel outside of the range, `(C,)`.
         low, high: extremes of each channel, `(C,)`.
+        type: of the values.
     """
 
     clipped: NDArray[Any]
     low: NDArray[Any]
     high: NDArray[Any]
+    type: np.dtype[Any]
 
 
 def remarks_on_values(pictures: PictureValues, units: PixelUnits | None) -> tuple[str, ...]:
-    """Makes remarks on array pictures: values that the range clips, and channels that are constant."""
+    """Makes remarks on array pictures: values clipped by the range, constant channels, levels that are lost.
 
+    Args:
+        pictures: in the type of their files.
+    """
     by_channel = units.range if units and len(units.range) > 2 else ()
 
     def survey(pictures: PictureValues, index: int) -> ChannelSurvey | None:
@@ -163,7 +183,8 @@ def remarks_on_values(pictures: PictureValues, units: PixelUnits | None) -> tupl
         if values is None or (by_channel and len(by_channel) != 2 * values.shape[2]):
             return None
         outside = (values < units.low) | (values > units.high) if units else np.zeros(values.shape, bool)
-        return ChannelSurvey(outside.mean(axis=(0, 1)), values.min(axis=(0, 1)), values.max(axis=(0, 1)))
+        low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
+        return ChannelSurvey(outside.mean(axis=(0, 1)), low, high, values.dtype)
 
     found = [
         each for each in map_pictures(survey, pictures, -(-len(pictures) // FEW_PICTURES)) if each is not None
@@ -175,6 +196,8 @@ def remarks_on_values(pictures: PictureValues, units: PixelUnits | None) -> tupl
         clipped = np.mean([survey.clipped for survey in found], axis=0)
         clipped = clipped if by_channel else clipped.mean(keepdims=True)
         remarks = remarks_on_clipping(clipped.tolist(), len(found), units.range)
+        if units.depth == "float32":
+            remarks += remark_on_lost_levels(units.range, found[0].type)
     low, high = np.min([each.low for each in found], axis=0), np.max([each.high for each in found], axis=0)
     return remarks + _describe_constants(low, high, len(found), "leave {} out of the files")
 
@@ -223,6 +246,25 @@ def _describe_constants(low: NDArray[Any], high: NDArray[Any], count: int, way_o
         f"{whose} of {len(low)} {'is' if one else 'are'} constant ({values}) in all {count} images looked "
         f"at: there is nothing to learn in {pronoun}; {way_out.format(pronoun)}",
     )
+
+
+def remark_on_lost_levels(ends: Sequence[float], kind: np.dtype[Any]) -> tuple[str, ...]:
+    """Makes a remark where float32, which holds the values, has few of the levels of their files; else none.
+
+    Args:
+        ends: (low, high), or those of each channel, one after the other.
+        kind: type of the values in the files.
+    """
+    is_finer = kind.itemsize > 4 if kind.kind == "f" else kind.itemsize >= 4
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        step = math.ldexp(1, math.frexp(max(abs(low), abs(high)))[1] - 24)  # of its 24 bits the last
+        levels = int((high - low) / step) + 1
+        if is_finer and levels < LEAST_LEVELS and not (kind.kind in "ui" and step <= 1):
+            return (
+                f"float32, which holds the values, has {levels:,} levels from {low} to {high}, their type "
+                f"{kind.name} has more: subtract {low} from all, and save them anew",
+            )
+    return ()
 
 
 def remarks_on_clipping(clipped: Sequence[float], count: int, ends: Sequence[float]) -> tuple[str, ...]:
@@ -276,6 +318,6 @@ def map_pictures(work: Any, pictures: PictureValues, step: int = 1) -> list[Any]
 
 
 def _plain(value: Any) -> float:
-    """A number as Python has it, whole where it is one."""
+    """A number as Python has it, whole where it is one and floating-point numbers hold all of these."""
     number = float(value)
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number

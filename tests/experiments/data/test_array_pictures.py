@@ -1,5 +1,6 @@
 """Pictures of 16 bits, floating-point numbers and any number of channels, in folders and zip files."""
 
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from experiments.core.errors import UsageError
 from experiments.data.core import image_files
 from experiments.data.core.dataset import DataAccess, DataSet, DomainSource
 from experiments.data.core.sources import open_source
-from tests.experiments.data.helpers import BOTH, fetched
+from tests.experiments.data.helpers import BOTH, fetched, png_of_16_bits
 
 pytestmark = pytest.mark.usefixtures("image_cache")
 
@@ -214,14 +215,46 @@ def test_channels_that_no_file_has_come_with_those_that_all_have(tmp_path: Path)
     assert len(source.open((8, 8), 5, "auto")) == 6
 
 
-def test_pictures_with_alpha_that_are_taken_as_numbers_have_the_channels_that_are_read(
-    tmp_path: Path,
-) -> None:
-    colours = np.random.default_rng(0).integers(256, size=(2, 8, 8, 4)).astype(np.uint8)
-    for number, picture in enumerate(colours):
-        Image.fromarray(picture).save(tmp_path / f"{number}.png")
-    data = opened(tmp_path, depth="float32")
-    assert np.array_equal(fetched(data).numpy(), colours[..., :3].transpose(0, 3, 1, 2))
+def test_transparency_of_8_bits_is_laid_on_white_in_numbers_as_well(tmp_path: Path) -> None:
+    """Alpha a of a colour c gives c a / 255 + 255 − a: hidden colours stay hidden."""
+    colours = np.random.default_rng(0).integers(256, size=(8, 8, 4)).astype(np.uint8)
+    colours[0, :, 3] = 0
+    pictures = {
+        "RGBA": Image.fromarray(colours),
+        "LA": Image.fromarray(np.ascontiguousarray(colours[..., [0, 3]])),
+        "P": Image.fromarray(colours[..., :3]).quantize(8),
+    }
+    for mode, picture in pictures.items():
+        (tmp_path / mode).mkdir()
+        further = {"transparency": 3} if mode == "P" else {}
+        for number in range(2):
+            picture.save(tmp_path / mode / f"{number}.png", **further)
+        data = opened(tmp_path / mode, depth="float32")
+        whole = np.asarray(Image.open(tmp_path / mode / "0.png").convert("RGBA")).astype(float)
+        alpha = whole[..., 3:]
+        expected = whole[..., :3] * alpha / 255 + 255 - alpha
+        found = fetched(data)[1].permute(1, 2, 0).numpy()
+        assert np.abs(found - expected).max() <= 0.5 and (found[alpha[..., 0] == 0] == 255).all()
+        in_8_bits = open_source(f"folder:{tmp_path / mode}").open((8, 8), 3, "auto")
+        assert np.array_equal(fetched(in_8_bits), fetched(data))
+
+
+def test_a_value_of_16_bits_that_stands_for_transparency_is_white_in_numbers(tmp_path: Path) -> None:
+    """It is told from its neighbours by all 16 bits, beside files without one."""
+    grey = WHOLE[0, 0] * np.uint16(16)
+    grey[1, 1:3] = 400, 401
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.fromarray(grey).save(tmp_path / "b.png", transparency=400)
+    first, second = fetched(opened(tmp_path, range="0,65535"))[:, 0].numpy()
+    assert np.array_equal(first, grey)
+    assert np.array_equal(second, np.where(grey == 400, 65535, grey)) and second[1, 2] == 401
+    colours = WHOLE[0, :3].transpose(1, 2, 0).copy()
+    colours[1, 1:3] = (5, 6, 7), (5, 6, 8)
+    (tmp_path / "rgb").mkdir()
+    (tmp_path / "rgb/a.png").write_bytes(png_of_16_bits(colours, (b"tRNS", struct.pack(">HHH", 5, 6, 7))))
+    found = fetched(opened(tmp_path / "rgb", depth="float32"))[0].permute(1, 2, 0).numpy()
+    assert (found[1, 1] == 65535).all() and found[1, 2].tolist() == [5, 6, 8]
+    assert np.array_equal(found[2:], colours[2:])
 
 
 def test_an_odd_file_that_no_survey_looks_at_is_named_all_the_same(

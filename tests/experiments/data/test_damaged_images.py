@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from experiments.data.core import image_files
 from experiments.data.core.dataset import DataAccess, Fit, InMemoryData
+from experiments.data.core.sources import open_source
 from experiments.data.folder import Folder
 from tests.experiments.data.helpers import BOTH, fetched, make, noise, opened
 
@@ -69,6 +71,33 @@ def test_bad_files_can_be_skipped(
     again = opened(tmp_path, fit, skip_bad=True)
     assert torch.equal(fetched(again), fetched(data))
     assert len(decoded) == 35, "what is in the cache is known to be good"
+
+
+@BOTH
+def test_a_class_of_which_nothing_is_left_is_said_and_keeps_its_number(
+    tmp_path: Path, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers of the others do not change with what can be read, as on resume; of arrays as of files."""
+    monkeypatch.setattr(image_files, "HELD_BYTES", held_bytes)
+    values = np.random.default_rng(0).random((6, 8, 8)).astype(np.float32)
+    for number, name in enumerate(("bad", "bad", "cat", "cat", "dog", "dog")):
+        (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
+        if name == "bad":
+            values[number] = np.nan
+        np.save(tmp_path / f"set/{name}/{number}.npy", values[number])
+    np.save(tmp_path / "images.npy", values)
+    np.save(tmp_path / "labels.npy", np.array(["bad", "bad", "cat", "cat", "dog", "dog"]))
+    for spec in (f"folder:{tmp_path}/set", f"npy:{tmp_path}/images.npy"):
+        source = open_source(spec, DataAccess(skip_bad=True))
+        data = source.open((8, 8), None, "auto")
+        assert tuple(source.class_names()) == data.classes == ("bad", "cat", "dog")
+        assert data.labels is not None and data.labels.tolist() == [1, 1, 2, 2]
+        (remark,) = [each for each in data.remarks if "class" in each]
+        assert remark.startswith("all images of class bad were skipped: nothing is learned of them")
+    (tmp_path / "set/bad/0.npy").unlink()
+    np.save(tmp_path / "set/bad/0.npy", values[2])
+    some = open_source(f"folder:{tmp_path}/set", DataAccess(skip_bad=True)).open((8, 8), None, "auto")
+    assert not any("class" in each for each in some.remarks)
 
 
 def test_one_file_is_no_files_and_none_is_no_remark(tmp_path: Path) -> None:

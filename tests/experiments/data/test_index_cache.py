@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.data import wds
+from experiments.data.core import tar_samples
 from experiments.data.core.index_cache import load_index, save_index
 from experiments.data.core.tar_index import TarMember, index_tar
 from tests.experiments.data.helpers import fetched
@@ -23,7 +23,7 @@ def indexed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.name)
         return index_tar(path)
 
-    monkeypatch.setattr(wds, "index_tar", note)
+    monkeypatch.setattr(tar_samples, "index_tar", note)
     return names
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_changes_while_its_headers_are_read_is_not_kept(
         yield from index_tar(path)
         pack(tmp_path / "other.tar", {"1.png": png(2), "2.png": png(3)}).replace(path)
 
-    monkeypatch.setattr(wds, "index_tar", change)
+    monkeypatch.setattr(tar_samples, "index_tar", change)
     opened(file, skip_bad=True)
     assert not index_folder.exists()
 

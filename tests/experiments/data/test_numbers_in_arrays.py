@@ -137,6 +137,56 @@ def test_a_range_is_found_said_and_the_same_on_resume(
     assert extremes == (2 * VALUES.min(), 2 * VALUES.max()), "of all"
 
 
+def test_a_range_that_float32_cannot_scale_is_refused(tmp_path: Path) -> None:
+    values = (np.random.default_rng(0).random((6, 8, 8)) * 1e-39).astype(np.float32)
+    for options in ({}, {"range": "0,1e-39"}):
+        with pytest.raises(ValueError, match=r"narrower than 1e-37, .*: multiply all values by a number"):
+            opened(save(tmp_path, values), (8, 8), **options)
+    data = opened(save(tmp_path, values.astype(np.float64) * 1e38), (8, 8))
+    assert data.units is not None and data.units.to_networks(fetched(data)).isfinite().all()
+
+
+@pytest.mark.parametrize("fill", [-1e20, float(np.finfo(np.float32).min), 2.0**70])
+def test_an_end_of_a_range_that_is_a_huge_whole_number_is_mapped(tmp_path: Path, fill: float) -> None:
+    """Fill values of rasters: torch takes no such number in Python's whole ones."""
+    values = np.random.default_rng(0).random((6, 8, 8)).astype(np.float32)
+    values[:, 0, 0] = fill
+    data = opened(save(tmp_path, values), (8, 8))
+    assert data.units is not None and data.units.range == (min(values.min(), fill), max(values.max(), fill))
+    seen = data.units.to_networks(fetched(data))
+    end = 1 if fill > 0 else -1
+    assert (seen[:, 0, 0, 0] == end).all() and (seen[:, 0, 1:] + end).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("form", ["npy", "folder"])
+def test_levels_that_float32_has_not_are_said(tmp_path: Path, form: str) -> None:
+    """Near 10,000 its numbers are 2⁻¹⁰ apart, near 2³⁰ they are 128 apart; with the remedy all are there."""
+    fine = np.random.default_rng(0).uniform(0, 2.0**-9, (6, 8, 8))
+    whole = np.arange(6 * 8 * 8, dtype=np.int32).reshape(6, 8, 8) % 256
+    for values, levels in ((10_000 + fine, 2), (2**30 + whole, 2)):
+        spec = save(tmp_path, values)
+        if form == "folder":
+            for number, picture in enumerate(values):
+                (tmp_path / "folder").mkdir(exist_ok=True)
+                np.save(tmp_path / f"folder/{number}.npy", picture)
+            spec = f"folder:{tmp_path}/folder"
+        data = opened(spec, (8, 8))
+        assert data.units is not None and data.units.range == (values.min(), values.max()), "not of float32"
+        (remark,) = data.remarks
+        assert remark.startswith(f"float32, which holds the values, has {levels} levels from {values.min()} ")
+        assert remark.endswith(
+            f"type {values.dtype.name} has more: subtract {values.min()} from all, and save them anew"
+        )
+        mended = opened(save(tmp_path, values - values.min()), (8, 8))
+        assert mended.remarks == () and mended.units is not None
+        seen = mended.units.to_networks(fetched(mended))[:, 0].double().numpy()
+        expected = 2 * (values - values.min()) / (values.max() - values.min()) - 1
+        assert np.abs(seen - expected).max() < 1e-6
+    for values in (10_000 + fine.astype(np.float32), 1e5 + 1000 * np.random.default_rng(0).random((6, 8, 8))):
+        assert opened(save(tmp_path, values), (8, 8)).remarks == (), "nothing lost, or nothing that matters"
+    assert opened(save(tmp_path, whole << 22), (8, 8)).remarks == ()
+
+
 def test_what_a_range_clips_and_constant_channels_are_said(tmp_path: Path) -> None:
     values = VALUES.copy()
     values[:, 1] = 7

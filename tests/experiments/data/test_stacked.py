@@ -8,9 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
+from experiments.config.files import differences
+from experiments.config.resolve import resolve
+from experiments.core.errors import UsageError
+from experiments.core.units import units_of
 from experiments.data import stacked
+from experiments.data.core.open import open_data
 from experiments.data.core.sources import absolute_spec
-from experiments.data.stacked import Stacked
+from experiments.data.stacked import Stacked, StackedImages
 
 
 @pytest.fixture
@@ -72,3 +77,48 @@ def test_what_cannot_be_stacked(spec: str, mentions: list[str], digits: Path, re
     Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save("flat/a.png")
     refused(2, tuple(mentions), f"run --arch dcgan --image-size 8 --steps 1 --out run --data {spec}")
     assert not Path("run").exists()
+
+
+def test_numbers_keep_their_range_and_their_options(tmp_path: Path) -> None:
+    """As those of the grey set: found once, kept in config.json, and the same on resume."""
+    values = np.random.default_rng(0).normal(280, 10, (12, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "images.npy", values)
+    np.save(tmp_path / "labels.npy", np.arange(12) % 3)
+    np.save(tmp_path / "others.npy", np.arange(12) % 2)
+    flags = {"arch": "mlp", "data": f"stacked:npy:{tmp_path}/images.npy", "batch_size": 4}
+    found = resolve(flags)
+    assert found.settings.options["data.range"] == (values.min(), values.max())
+    assert found.settings.options["data.depth"] == "float32" and found.settings.channels == 3
+    assert units_of(found.settings.options) == (values.min(), values.max(), "float32")
+    config = found.settings.to_dict()
+    np.save(tmp_path / "images.npy", values * 2)
+    again = resolve({}, file=config, file_name="config.json").settings
+    assert again.options == found.settings.options
+    data, _ = open_data(again)
+    assert isinstance(data, StackedImages) and data.units == (values.min(), values.max(), "float32")
+    parts = data.parts[[5, 0]]
+    assert np.array_equal(data.fetch(torch.tensor([5, 0])).numpy(), 2 * values[parts])
+    asked = {"data.range": "p1,p99", "data.label": f"{tmp_path}/others.npy"}
+    settings = resolve({**flags, **asked}).settings
+    assert settings.options["data.range"] == pytest.approx(np.percentile(2 * values, [1, 99]))
+    data, _ = open_data(settings)
+    assert isinstance(data, StackedImages) and len(data.classes) == 2**3
+    stated = resolve({**flags, "data.range": "250,310"}).settings
+    assert open_data(stated)[0].units == (250, 310, "float32")  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match=r"data npy has no option sigma; it has data\.range"):
+        resolve({**flags, "data.sigma": "3"})
+
+
+def test_the_config_of_an_earlier_version_has_no_options_of_the_grey_set(
+    digits: Path, tmp_path: Path
+) -> None:
+    """Each of its starts found them anew, in numbers as in 8 bits; resuming goes on with what is found."""
+    np.save(tmp_path / "images.npy", np.arange(12 * 64, dtype=np.uint16).reshape(12, 8, 8) * 80)
+    np.save(tmp_path / "labels.npy", np.arange(12) % 3)
+    for spec, depth in ((f"folder:{digits}", "uint8"), (f"npy:{tmp_path}/images.npy", "uint16")):
+        flags = {"arch": "mlp", "data": f"stacked:{spec}", "image_size": (8, 8), "batch_size": 4}
+        config = resolve(flags).settings.to_dict()
+        assert config["data.depth"] == depth
+        earlier = {key: value for key, value in config.items() if not key.startswith("data.")}
+        again = resolve({}, file=earlier, file_name="config.json").settings
+        assert again.to_dict() == config and differences(earlier, again) == []

@@ -108,6 +108,8 @@ def test_samples_need_not_lie_together_and_folders_belong_to_their_names(tmp_pat
 def test_words_are_labels_too_and_descriptions_are_none(tmp_path: Path) -> None:
     members = {"1.png": png(1), "1.cls": b"dog\n", "2.png": png(2), "2.cls": b"cat"}
     assert opened(pack(tmp_path / "words.tar", members)).classes == ("cat", "dog")
+    whole = {"1.png": png(1), "1.json": b'{"label": 2.0}', "2.png": png(2), "2.json": b'{"label": 10.0}'}
+    assert opened(pack(tmp_path / "whole.tar", whole)).classes == ("2", "10")
     other = {"1.png": png(1), "1.json": b'{"caption": "a", "size": 3}', "1.txt": b"a"}
     file = pack(tmp_path / "other.tar", other)
     assert opened(file).labels is None
@@ -126,6 +128,46 @@ def test_several_images_of_a_sample(tmp_path: Path) -> None:
     assert torch.equal(
         fetched(opened(file, image="output.png")),
         fetched(opened(pack(tmp_path / "2.tar", {"1.png": png(2)}))),
+    )
+
+
+def test_samples_without_an_image_are_said(tmp_path: Path) -> None:
+    """By their number, some of their members and a remedy for photos; also from the index in the cache."""
+    photos = {f"{seed}.png": png(seed) for seed in range(5)}
+    photos |= {f"{seed}.{ending}": b"x" for seed in range(5, 8) for ending in ("txt", "HEIC")}
+    file = pack(tmp_path / "photos.tar", photos | {"dataset.json": b"{}", "set/README": b"words"})
+    for _ in range(2):
+        data = opened(file)
+        assert len(data) == 5 and list(data.remarks) == [
+            "left out 3 of 8 samples, with no image by their endings: 5.HEIC, 6.HEIC, 7.HEIC",
+            "photos of a phone in .heic are not read: save them as JPEG or PNG",
+        ]
+    others = {f"{seed}.{'png' if seed < 2 else 'bmp'}": png(seed) for seed in range(5)}
+    pack(tmp_path / "two-0.tar", others)
+    pack(tmp_path / "two-1.tar", {"9.png": png(9), "9.cls.txt": b"1"})
+    data = opened(tmp_path / "two-*.tar", image="png")
+    assert len(data) == 3
+    assert data.remarks == ("left out 3 of 6 samples, with no .png: 2.bmp, 3.bmp, 4.bmp",)
+    assert len(opened(tmp_path / "two-*.tar")) == 6 and opened(tmp_path / "two-*.tar").remarks == ()
+
+
+def test_endings_of_a_sample_that_differ_in_their_case_are_refused(tmp_path: Path) -> None:
+    """Else one of the two would take the other's place; of members of one path the last counts."""
+    file = pack(tmp_path / "a.tar", {"1.PNG": png(1), "1.png": png(2), "2.png": png(3)})
+    words = r"1\.PNG and 1\.png in .*a\.tar are two members of a sample with one ending: rename one"
+    for options in ({}, {"image": "png"}):
+        with pytest.raises(ValueError, match=words):
+            opened(file, **options)
+    assert len(opened(pack(tmp_path / "b.tar", {"1.PNG": png(1), "one.png": png(2), "2.png": png(3)}))) == 3
+    with tarfile.open(file, "w") as tar:
+        for seed in (1, 2):
+            info = tarfile.TarInfo("1.png")
+            info.size = len(png(seed))
+            tar.addfile(info, io.BytesIO(png(seed)))
+    expected = fetched(opened(pack(tmp_path / "c.tar", {"1.png": png(2)})))
+    assert torch.equal(fetched(opened(file)), expected)
+    assert opened(file).remarks == (
+        "left out 1 file because later ones in the tar file have the same path: 1.png",
     )
 
 

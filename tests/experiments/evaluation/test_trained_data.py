@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -102,6 +103,34 @@ def test_a_run_goes_on_with_what_it_is_forced_to(gans: Any, pictures: Path) -> N
     assert gans(f"evaluate run {QUICK}").status == 0
 
 
+def test_other_labels_of_the_same_images_are_refused(gans: Any, refused: Any, workplace: Path) -> None:
+    """Where the run has seen labels: else they do not matter. Those of earlier versions are not known."""
+    images = np.random.default_rng(0).integers(256, size=(24, 8, 8), dtype=np.uint8)
+    labels = np.arange(24) % 3
+    np.save("images.npy", images)
+    np.save("labels.npy", labels)
+    run = "run --arch mlp --loss bce --data npy:images.npy --batch-size 8 --steps 1"
+    assert gans(f"{run} --conditional --out run").status == gans(f"{run} --out other").status == 0
+    for changed in ((labels + 1) % 3, np.array(["a", "b", "c"])[labels]):
+        np.save("labels.npy", changed)
+        words = ("the same samples, but other labels",)
+        refused(2, words, "run --resume run --steps 2")
+        refused(2, words, f"evaluate run {QUICK}")
+    assert gans("run --resume other --steps 2").status == 0
+    assert gans(f"evaluate other {QUICK}").status == 0
+    assert gans("run --resume run --steps 2 --force").status == 0
+    assert gans(f"evaluate run {QUICK}").status == 0
+
+
+def test_fingerprints_of_labels_are_those_of_classes_by_their_names() -> None:
+    pixels, labels = torch.zeros(64, 3, 8, 8, dtype=torch.uint8), torch.arange(64) % 2
+    found = take_fingerprint(InMemoryData(pixels, labels, ("a", "b")))
+    assert read_fingerprints(json.loads(json.dumps([found.to_json()]))) == (found,)
+    for others in ((1 - labels, ("a", "b")), (labels, ("a", "c"))):
+        assert not found.is_like(take_fingerprint(InMemoryData(pixels, *others)))
+    assert found.is_like(take_fingerprint(InMemoryData(pixels))), "of an earlier version"
+
+
 def test_fingerprints_know_sets_again_and_tell_others() -> None:
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (64, 3, 8, 8), generator=random, dtype=torch.uint8)
@@ -120,7 +149,16 @@ def test_fingerprints_know_sets_again_and_tell_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, 3, [3], [{"count": -1, "levels": []}], [{"count": 3, "levels": ["a"]}], [{"count": 3}]]
+    "content",
+    [
+        None,
+        3,
+        [3],
+        [{"count": -1, "levels": []}],
+        [{"count": 3, "levels": ["a"]}],
+        [{"count": 3}],
+        [{"count": 3, "levels": [], "classes": 1}],
+    ],
 )
 def test_what_is_no_fingerprint_is_none(content: object) -> None:
     assert read_fingerprints(content) == ()
