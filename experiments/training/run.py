@@ -1,8 +1,12 @@
 """Training of a run from its specification to its exported generator, new or resumed."""
 
 import logging
+from collections.abc import Sequence
 from shlex import quote
 
+import torch
+
+from experiments.config.factory import build_networks
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
 from experiments.core.processes import (
@@ -12,6 +16,7 @@ from experiments.core.processes import (
     from_first,
     is_first,
 )
+from experiments.core.settings import Settings
 from experiments.evaluation.evaluate import Evaluator
 from experiments.runs.checkpoint import step_of
 from experiments.runs.folder import RunFolder
@@ -109,13 +114,12 @@ def check_folder(spec: RunSpec, folder: RunFolder, force: bool, resumes: bool = 
         newest = folder.checkpoints().newest() if resumes else None
         if newest is not None:  # of an earlier version, whose options had other names or none
             check_training(spec.settings.arch, newest.get("revision", 1), str(folder.path))
-        raise UsageError(
-            f"{folder.path} holds a run with another config ({'; '.join(changed)}); {_remedy(spec, folder)}"
-        )
+        remedy = _remedy(spec, folder, resumes)
+        raise UsageError(f"{folder.path} holds a run with another config ({'; '.join(changed)}); {remedy}")
     return changed
 
 
-def _remedy(spec: RunSpec, folder: RunFolder) -> str:
+def _remedy(spec: RunSpec, folder: RunFolder, resumes: bool) -> str:
     """Remedy for a run with another config: where it is only shorter, the command that trains it longer;
     where the data have another range now, the one that goes on with the recorded one."""
     newest, changed = folder.checkpoints().paths()[-1:], folder.differences(spec.settings)
@@ -128,7 +132,26 @@ def _remedy(spec: RunSpec, folder: RunFolder) -> str:
                 return f"train it longer with: {resume} {length_flag(spec.settings)}"
         else:
             return f"go on with: {resume}"
-    return "take another --out, or --force to go on with the new settings"
+    fits = not newest or _fits(spec.settings, folder, changed)
+    other = "begin another run with --out in place of --resume" if resumes else "take another --out"
+    return f"{other}{', or --force to go on with the new settings' if fits else ''}"
+
+
+def _fits(settings: Settings, folder: RunFolder, changed: Sequence[str]) -> bool:
+    """Whether checkpoints of a run are of networks of the same shapes, and of the same optimizer."""
+    if any(line.startswith("optimizer: ") for line in changed):
+        return False
+    try:
+        return _shapes(folder.settings()) == _shapes(settings)
+    except UsageError:  # an earlier version made other networks
+        return False
+
+
+def _shapes(settings: Settings) -> list[dict[str, torch.Size]]:
+    """Shapes of the tensors of both networks, by name."""
+    with torch.device("meta"):
+        networks = build_networks(settings)
+    return [{name: each.shape for name, each in network.state_dict().items()} for network in networks]
 
 
 def _is_of_range(line: str) -> bool:

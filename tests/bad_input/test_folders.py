@@ -64,7 +64,7 @@ def test_points_make_no_picture_each(refused: Refused, finished: Path) -> None:
 @pytest.mark.parametrize("again", [f"run {POINTS} --out run", "run --resume run"])
 def test_a_run_with_another_config(again: str, refused: Refused, finished: Path) -> None:
     before = everything_below(finished)
-    line = refused(2, ("width", "8 → 9", "seed", "0 → 7", "--force"), f"{again} --width 9 --seed 7")
+    line = refused(2, ("width", "8 → 9", "seed", "0 → 7", "--out"), f"{again} --width 9 --seed 7")
     assert "z_dim" not in line, "only what differs is told"
     assert everything_below(finished) == before
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.runs.folder import RunFolder
-from tests.commands.helpers import IMAGES, MOODY, POINTS, Gans, exported, read_scores, settings_of
+from tests.commands.helpers import IMAGES, MOODY, POINTS, Gans, Refused, exported, read_scores, settings_of
 
 
 def test_resume_by_folder_goes_on_where_it_stopped(gans: Gans, finished: Path) -> None:
@@ -146,3 +146,17 @@ def test_another_optimizer_is_refused_before_anything_changes(flags: str, gans: 
 def test_another_loss_is_not_resumed_with_the_settings_of_the_first(gans: Gans, finished: Path) -> None:
     outcome = gans(f"run --resume {finished} --steps 9 --loss wgan-gp --force")
     assert outcome.status == 2 and "--loss wgan-gp with the config of a" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "can_be_forced"),
+    [("--lr-critic 1e-4", True), ("--width 12", False), ("--z-dim 3", False), ("--optimizer rmsprop", False)],
+)
+def test_force_is_offered_where_it_goes_on(
+    changed: str, can_be_forced: bool, gans: Gans, refused: Refused
+) -> None:
+    """Networks of other shapes, and another optimizer, have no use for what was saved."""
+    assert gans(f"run {POINTS} --out run").status == 0
+    line = refused(2, ("another config", "take another --out"), f"run {POINTS} {changed} --out run")
+    assert ("--force" in line) == can_be_forced
+    assert (gans(f"run {POINTS} {changed} --steps 6 --out run --force").status == 0) == can_be_forced
