@@ -87,7 +87,7 @@ def test_values_that_only_tifffile_reads_are_upright(tmp_path: Path, kind: str, 
             extratags=[(274, "H", 1, orientation, True)],
             **how,
         )
-        expected, store = upright(picture, orientation), Folder(str(root)).store
+        expected, store = upright(picture, orientation), Folder(str(root)).typed_store
         assert np.array_equal(read_values(store, "a.tif"), expected), orientation
         assert tuple(read_header(store, "a.tif")) == expected.shape
         with zipfile.ZipFile(root / "a.zip", "w") as file:
