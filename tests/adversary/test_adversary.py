@@ -2,10 +2,13 @@
 
 import copy
 import io
+import math
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -366,6 +369,71 @@ def test_moments_move_to_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None
         torch.testing.assert_close(end, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_arguments_of_other_libraries_are_taken() -> None:
+    """NumPy's numbers and arrays, tensors and a Path are what plain values are."""
+    other = {
+        "lr_critic": np.float32(0.5),
+        "steps": np.int64(100),
+        "start": np.int64(3),
+        "penalty": np.array(["real"]),
+    }
+    other |= {"critic_ema_kimg": np.float64(1), "image_size": np.int64(8), "weight": torch.tensor(0.5)}
+    plain = {"lr_critic": 0.5, "steps": 100, "start": 3, "penalty": "real", "critic_ema_kimg": 1.0}
+    plain |= {"image_size": 8, "weight": 0.5}
+    one, two = (
+        gans.Adversary(nn.Linear(2, 1), loss, lr_schedule="linear", **numbers)
+        for loss, numbers in ((Path("bce"), other), ("bce", plain))
+    )
+    assert one.settings == two.settings and (one.start, one.weight) == (two.start, two.weight)
+
+
+def pictures(*shape: int, high: float = 1.0) -> Tensor:
+    return torch.linspace(-1 if high == 1 else 0, high, 2 * math.prod(shape)).view(2, *shape)
+
+
+NAMED: list[tuple[str, Any, Any, str]] = [
+    ("patch", pictures(1, 16, 16), pictures(1, 16, 16), r"takes \(N, 3, H, W\); build it with channels=1"),
+    ("patch", pictures(16, 16, 3), pictures(16, 16, 3), r"call permute\(0, 3, 1, 2\)"),
+    (
+        "patch",
+        pictures(3, 16, 16, high=255.0),
+        pictures(3, 16, 16),
+        r"real: give float images .* not from 0 to 255: x",
+    ),
+    ("patch", pictures(3, 16, 16), pictures(3, 16, 16, high=255.0), "fake: give float images"),
+    ("patch", (pictures(3, 16, 16), torch.zeros(2)), pictures(3, 16, 16), "is told nothing of its samples"),
+    ("dcgan", pictures(3, 32, 32), pictures(3, 32, 32), "resize them, or build it with image_size=32"),
+    ("pix2pix", pictures(3, 16, 16), pictures(3, 16, 16), r"two tensors; give a tuple \(output, input\)"),
+    ("pix2pix", (pictures(3, 16, 16), pictures(1, 16, 16)), pictures(3, 16, 16), "real: input has shape"),
+    ("dcgan:3", pictures(3, 16, 16), pictures(3, 16, 16), r"give a tuple \(images, labels\)"),
+    ("dcgan:3", (pictures(3, 16, 16), torch.tensor([0, 3])), pictures(3, 16, 16), "give labels from 0 to 2"),
+]
+
+
+@pytest.mark.parametrize(("critic", "real", "fake", "line"), NAMED, ids=[line for *_, line in NAMED])
+def test_a_critic_by_name_says_what_it_takes(critic: str, real: Any, fake: Any, line: str) -> None:
+    name, _, classes = critic.partition(":")
+    adversary = gans.Adversary(name, "hinge", image_size=16, channels=3, width=4, classes=int(classes or 0))
+    with pytest.raises(ValueError, match=line) as caught:
+        adversary.critic_step(real, fake)
+    assert "\n" not in str(caught.value) and adversary.batch_index == 0
+    if not isinstance(real, tuple) and "255" not in line:
+        with pytest.raises(ValueError, match=line):
+            adversary.generator_loss(fake)
+
+
+def test_patches_are_of_images_of_any_size_and_numbers_near_one_pass() -> None:
+    """Only the first batch is looked at, and a critic of somebody's own may have another range."""
+    adversary = gans.Adversary("patch", "hinge", image_size=32, channels=3, width=4)
+    adversary.critic_step(torch.full((2, 3, 16, 16), 9.0), -torch.full((2, 3, 16, 16), 9.0))
+    adversary.critic_step(pictures(3, 24, 40), pictures(3, 24, 40, high=255.0))
+    gans.Adversary(small_critic(), "hinge").critic_step(*[pictures(1, 8, 8, high=4096.0)] * 2)
+    with pytest.raises(ValueError, match="real: give float images"):
+        gans.Adversary(small_critic(), "hinge", augment="ada").critic_step(
+            *[pictures(1, 8, 8, high=255.0)] * 2
+        )
+
+
 GOOD = points(1.0, 2.0)
 WRONG: list[tuple[Any, Any, str]] = [
     (GOOD, points(1.0), "must be alike: samples 2 and 1"),
@@ -396,6 +464,22 @@ def test_samples_that_do_not_fit_are_refused(real: Any, fake: Any, line: str) ->
 @pytest.mark.parametrize(
     ("call", "line"),
     [
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y.sum(), last_layer=nn.Linear(2, 2)),
+            r"last_layer is a module, Linear; give its \.weight",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y.sum(), last_layer=nn.Sequential()),
+            "last_layer is a module, Sequential; give the weight of the last layer in it",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=0.5, last_layer=y),
+            "reconstruction: give the loss, a tensor of one number, not float",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y, last_layer=y),
+            r"not Tensor of shape \(2, 2\)",
+        ),
         (lambda a, y: a.generator_loss(y), "compares with real samples"),
         (lambda a, y: a.generator_loss(y, y), "an adaptive weight needs"),
         (
@@ -460,7 +544,17 @@ def test_critics_without_logits_are_refused() -> None:
         ({"critic": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))}, "the critic has batch norm"),
         ({"n_critic": 5}, "n_critic has no meaning for an adversary"),
         ({"width": 5}, "width has no meaning for a critic that is built already"),
-        ({"learning_rate": 5}, "unknown setting 'learning_rate'"),
+        ({"learning_rate": 5}, "unknown setting 'learning_rate'; did you mean lr_critic?"),
+        ({"lr": 5}, "unknown setting 'lr'; did you mean lr_critic?"),
+        ({"aug": "ada"}, "unknown setting 'aug'; did you mean augment?"),
+        ({"loss": None}, "loss: None is no name; give one"),
+        ({"loss": 3}, "loss: '3' is not a name"),
+        ({"loss": gans.loss("bce")}, "loss: an object BinaryCrossEntropy is no value"),
+        ({"loss": "vanilla"}, "unknown loss 'vanilla'; did you mean bce?"),
+        ({"loss": "minimax"}, "did you mean bce-saturating or bce?"),
+        ({"penalty": "gp"}, "unknown penalty 'gp'; did you mean interpolates?"),
+        ({"penalty": "r2"}, "unknown penalty 'r2'; did you mean fake with penalty_norm='zero'?"),
+        ({"critic": "patchgan"}, "unknown critic 'patchgan'; did you mean patch?"),
         ({"lr_critic": -1}, "lr_critic"),
         ({"lr_schedule": "cosine"}, "lr_schedule needs the length"),
         ({"kimg": 1, "steps": 1}, "exclude each other"),
