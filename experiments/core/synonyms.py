@@ -79,7 +79,7 @@ COMMANDS = {
 }
 
 # Words for components by kind, with hyphens, as names of plug-ins are written.
-COMPONENTS = {
+COMPONENTS: dict[str, dict[tuple[str, ...], str]] = {
     "architecture": {
         ("cyclegan",): "cycle cycle-gan unpaired unit",
         ("fastgan",): "lightweight lightweight-gan",

@@ -12,8 +12,8 @@ from losses.core.precision import full_precision, mixed_precision, to_full_preci
 
 Samples = Tensor | Sequence[Tensor]  # a tuple: samples, and what the critic is told beside them
 
-# Images beyond ±FAR were meant for another range: what untrained networks make, and images that are brought to
-# mean 0 and variance 1, stay within.
+# Images beyond ±FAR were meant for another range: what untrained networks make, and images of mean 0 and
+# variance 1, stay within.
 FAR = 16.0
 
 
@@ -45,22 +45,25 @@ class SampleFormat:
                     f"{name}: critic {self.critic} is told nothing of its samples; give them alone"
                 )
             raise ValueError(f"{name}: critic {self.critic} takes two tensors; give a tuple {expected}")
-        if self.has_partners:
-            self._check_shape(f"{name}: input", batch.condition[0])
-        elif self.classes and (batch.condition[0].dim() != 1 or batch.condition[0].is_floating_point()):
-            raise ValueError(f"{name}: labels have shape {tuple(batch.condition[0].shape)}; give int64 (N,)")
+        for told in batch.condition:
+            if self.has_partners:
+                self._check_shape(f"{name}: input", told)
+            elif told.dim() != 1 or told.is_floating_point():
+                raise ValueError(
+                    f"{name}: labels are {_word(told.dtype)} of shape {tuple(told.shape)}; give int64 (N,)"
+                )
 
     def check_values(self, name: str, batch: Batch) -> None:
         """Checks that images are about in [−1, 1], and labels within the classes. Raises ValueError."""
-        if batch.samples.dim() == 4:
+        if len(self.shape) == 3:
             check_range(name, batch.samples, FAR)
-        if (
-            self.classes
-            and not 0 <= int(batch.condition[0].min()) <= int(batch.condition[0].max()) < self.classes
-        ):
-            raise ValueError(
-                f"{name}: give labels from 0 to {self.classes - 1}, or build it with more classes"
-            )
+        for told in batch.condition:
+            if self.has_partners:
+                check_range(f"{name}: input", told, FAR)
+            elif int(told.min()) < 0 or int(told.max()) >= self.classes:
+                raise ValueError(
+                    f"{name}: give labels from 0 to {self.classes - 1}, or build it with more classes"
+                )
 
     def _check_shape(self, name: str, samples: Tensor) -> None:
         found, own = tuple(samples.shape[1:]), self.shape
