@@ -282,7 +282,7 @@ def fid(
     18.0
     """
     count, start, how = _read_sampling(n, seed, extractor, device)
-    sides = [_normalize_side(name, side) for name, side in (("a", a), ("b", b))]
+    sides: list[Any] = [_normalize_side(name, side) for name, side in (("a", a), ("b", b))]
     if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
         return _distance_of_vectors(*sides)
     opener = DistanceSides(how, ImageFormat(), data_access_from({}), count, start, _no_meter)
@@ -319,10 +319,10 @@ def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1
     >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
     2.0
     """
-    names = {"penalty": ("points", points), "penalty-norm": ("norm", norm)}
-    parts = [registry.load(kind, read_argument(name, text, word))() for kind, (name, word) in names.items()]
+    where = registry.load("penalty", read_argument("points", text, points))()
+    target = registry.load("penalty-norm", read_argument("norm", text, norm))()
     factor = read_argument("weight", finite_number(), weight)
-    return GradientPenalty(*parts, factor, read_argument("every", whole_number(1), every))
+    return GradientPenalty(where, target, factor, read_argument("every", whole_number(1), every))
 
 
 def metric(name: str) -> type[Metric]:
