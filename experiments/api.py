@@ -5,6 +5,7 @@ records of the logger `gans` (`logging.basicConfig(level="INFO")` shows them).
 """
 
 import logging
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +16,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from experiments.config.python_words import python_words
 from experiments.config.resolve import split_regularizers
 from experiments.core import registry
 from experiments.core.console import describe_error
 from experiments.core.errors import UsageError, usage_errors
-from experiments.core.images import to_uint8
 from experiments.core.named_values import JsonObject, SettingValues
+from experiments.core.python_values import plain_settings, plain_value, read_argument
 from experiments.core.settings import Settings
 from experiments.core.trusted_plugins import add_named_plugins
-from experiments.core.value_readers import file_paths
+from experiments.core.value_readers import (
+    boolean,
+    device_name,
+    file_paths,
+    finite_number,
+    text,
+    whole_number,
+    words,
+)
 from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.sources import data_access_from
+from experiments.evaluation.arrays import images_of, tensor_of
 from experiments.evaluation.candidates import open_candidate
 from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
@@ -46,6 +57,12 @@ from metrics.core.statistics import Moments, frechet_distance
 
 log = logging.getLogger("gans")
 
+Device = str | torch.device
+# Arguments in whose words messages about flags are written.
+OF_SAMPLE = ("seed", "label", "truncation", "device")
+OF_FID = ("n", "seed", "extractor", "device", "force")
+OF_EVALUATE = (*OF_FID[:4], "metrics", "reference", "protocol", "intervals", "by_class")
+
 
 class TrainedGenerator:
     """Trained generator in evaluation mode, with the settings of its run.
@@ -57,9 +74,10 @@ class TrainedGenerator:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = _path_of("path", path)
         self.network, self.settings, self.step, self.kimg = load_file(self.path)
 
+    @python_words({}, OF_SAMPLE)
     def sample(
         self,
         n: int = 1,
@@ -67,7 +85,7 @@ class TrainedGenerator:
         seed: int = 0,
         label: int | None = None,
         truncation: float | None = None,
-        device: str = "auto",
+        device: Device = "auto",
     ) -> Tensor:
         """Draws samples `(n, C, H, W)` in [−1, 1], or points `(n, 2)`, on the CPU.
 
@@ -80,9 +98,12 @@ class TrainedGenerator:
         Raises UsageError for a generator that starts from images, and for a label or truncation that it
         has not.
         """
-        network = restrict_to_class(from_noise(self.network, str(self.path)), label, str(self.path))
-        near = None if truncation is None else Truncation(truncation)
-        return generate(network, n, seed, device, near)
+        count, start = read_argument("n", whole_number(1), n), read_argument("seed", whole_number(0), seed)
+        one = None if label is None else read_argument("label", whole_number(0), label)
+        psi = finite_number(at_least=0.0, at_most=2.0)
+        near = None if truncation is None else Truncation(read_argument("truncation", psi, truncation))
+        network = restrict_to_class(from_noise(self.network, str(self.path)), one, str(self.path))
+        return generate(network, count, start, read_argument("device", device_name, device), near)
 
     @cached_property
     def latent(self) -> LatentSpace:
@@ -138,10 +159,12 @@ def load(run_or_file: str | Path | Run, *, plugin: str | Sequence[str] = ()) -> 
     Args:
         plugin: plug-in files to import; one that a run names is not run before you have named it once.
     """
-    add_named_plugins(file_paths(plugin) if plugin else ())
-    return TrainedGenerator(run_or_file.path if isinstance(run_or_file, Run) else run_or_file)
+    files = plain_value("plugin", plugin)
+    add_named_plugins(read_argument("plugin", file_paths, files) if files else ())
+    return TrainedGenerator(_path_of("run_or_file", run_or_file))
 
 
+@python_words({})
 def train(
     out: str | Path | None = None,
     *,
@@ -164,30 +187,31 @@ def train(
 
     Raises UsageError for impossible settings, RunError for what fails at run time.
     """
-    asked, strengths = split_regularizers(settings)
+    asked, strengths = split_regularizers(plain_settings(settings))
     if resume is not None:
         if out is not None:
             raise UsageError("out and resume exclude each other; resume goes on in its own folder")
-        folder = open_run(resume.path if isinstance(resume, Run) else Path(resume))
+        folder = open_run(_path_of("resume", resume))
         spec = resolve_resumed_run(folder, asked, strengths, restretch)
     elif restretch:
         raise UsageError("restretch has no meaning without resume; a new run has schedules of its length")
     else:
-        into = None if out is None else RunFolder(Path(out))
+        into = None if out is None else RunFolder(_path_of("out", out))
         spec = resolve_run(asked, strengths=strengths, folder=into)
         folder = into or choose_folder(spec.settings)
     run(spec, folder, force, resumes=resume is not None)
     return Run(folder.path)
 
 
+@python_words({}, OF_EVALUATE)
 def evaluate(
-    run_or_file: str | Path | Run,
+    run_or_file: str | Path | Run | TrainedGenerator,
     metrics: str | Sequence[str] = (),
     *,
     n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     options: SettingValues | None = None,
     reference: str | None = None,
     protocol: str | None = None,
@@ -213,20 +237,21 @@ def evaluate(
     """
     _check_word("reference", reference, REFERENCES)
     _check_word("protocol", protocol, PROTOCOLS)
-    if intervals < 0 or intervals == 1:
-        raise UsageError(f"intervals={intervals}: give a number of sets from 2 on, or 0 for no intervals")
-    path = run_or_file.path if isinstance(run_or_file, Run) else run_or_file
-    names = [name for name in metrics.split(",") if name] if isinstance(metrics, str) else list(metrics)
-    how = ExtractorOptions(extractor, device=device)
-    choice = ReferenceChoice(reference, protocol)
-    given = dict(options or {})
-    evaluator = Evaluator(how, names, n, seed, _no_meter, given, choice, intervals, by_class)
-    scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(path)))
+    sets = read_argument("intervals", whole_number(0), intervals)
+    if sets == 1:
+        raise UsageError("intervals=1: give a number of sets from 2 on, or 0 for no intervals")
+    names = list(read_argument("metrics", words, plain_value("metrics", metrics) or ()))
+    count, start, how = _read_sampling(n, seed, extractor, device)
+    choice, given = ReferenceChoice(reference, protocol), plain_value("options", options) or {}
+    each = read_argument("by_class", boolean, by_class)
+    evaluator = Evaluator(how, names, count, start, _no_meter, given, choice, sets, each)
+    scores: dict[str, dict[str, Any]] = evaluator(open_candidate(str(_path_of("run_or_file", run_or_file))))
     for name, error in evaluator.faults.items():
         log.warning(f"no score {name}: {describe_error(error)}")
     return scores
 
 
+@python_words({}, OF_FID)
 def fid(
     a: Any,
     b: Any,
@@ -234,7 +259,7 @@ def fid(
     n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     force: bool = False,
 ) -> Score:
     """Computes the Fréchet distance between two sets of samples, with its record.
@@ -251,17 +276,18 @@ def fid(
     >>> round(fid(x, x + 3.0), 3)  # the squared distance of the means
     18.0
     """
-    sides = _normalize_sides(a, b)
+    count, start, how = _read_sampling(n, seed, extractor, device)
+    sides: list[Any] = [_normalize_side(name, side) for name, side in (("a", a), ("b", b))]
     if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
         return _distance_of_vectors(*sides)
-    opener = DistanceSides(
-        ExtractorOptions(extractor, device=device), ImageFormat(), data_access_from({}), n, seed, _no_meter
-    )
+    opener = DistanceSides(how, ImageFormat(), data_access_from({}), count, start, _no_meter)
     if all(isinstance(side, str) for side in sides):
         one, other = opener.sides(*sides)
     else:
-        one, other = (_open_side(opener, name, side, n, seed) for name, side in zip("ab", sides, strict=True))
-    ((name, found),) = distance(one, other, seed, force).items()
+        one, other = (
+            _open_side(opener, name, side, count, start) for name, side in zip("ab", sides, strict=True)
+        )
+    ((name, found),) = distance(one, other, start, force).items()
     score = Score(found["value"])
     score.record = {"name": name, **found}
     return score
@@ -274,10 +300,11 @@ def loss(name: str) -> Adversarial:
     >>> hinge.critic(real_logits=Tensor([2.0]), fake_logits=Tensor([0.0]))
     tensor(1.)
     """
-    form: Adversarial = registry.load("form", registry.load_recipe(name).form)()
+    form: Adversarial = registry.load("form", registry.load_recipe(read_argument("name", text, name)).form)()
     return form
 
 
+@python_words({"penalty_norm": "norm"}, ["penalty_norm"])
 def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1) -> GradientPenalty:
     """Gradient penalty, by the names after `--penalty` and `--penalty-norm`.
 
@@ -287,31 +314,66 @@ def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1
     >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
     2.0
     """
-    parts = registry.load("penalty", points)(), registry.load("penalty-norm", norm)()
-    return GradientPenalty(*parts, weight, every)
+    where = registry.load("penalty", read_argument("points", text, points))()
+    target = registry.load("penalty-norm", read_argument("norm", text, norm))()
+    factor = read_argument("weight", finite_number(), weight)
+    return GradientPenalty(where, target, factor, read_argument("every", whole_number(1), every))
 
 
 def metric(name: str) -> type[Metric]:
     """Class of a metric with `update`, `compute` and `reset`, by its name (gans list metrics)."""
-    (known,) = registry.metric_names([name])
+    (known,) = registry.metric_names([read_argument("name", text, name)])
     kind: type[Metric] = registry.load("metric", known)
     return kind
 
 
-def _normalize_sides(*sides: Any) -> list[Any]:
-    """Sides of a distance: paths, runs and names as text, arrays as tensors."""
-    found: list[Any] = []
-    for side in sides:
-        if isinstance(side, np.ndarray | Tensor):
-            found.append(torch.as_tensor(side))
-        else:
-            found.append(str(side.path if isinstance(side, Run | TrainedGenerator) else side))
+def _path_of(name: str, given: Any) -> Path:
+    """The folder or file that an argument names. Raises UsageError for what is none."""
+    if isinstance(given, Run | TrainedGenerator):
+        return given.path
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(f"{name}: give a run folder or a file, as a text or a Path, not {_kind(given)}")
+    return Path(given)
+
+
+def _read_sampling(
+    n: Any, seed: Any, extractor: Any, device: Any
+) -> tuple[int | None, int, ExtractorOptions]:
+    """Reads number and seed of samples, and how they are extracted. Raises UsageError for what cannot be."""
+    count = None if n is None else read_argument("n", whole_number(2), n)
+    name = None if extractor is None else read_argument("extractor", text, extractor)
+    how = ExtractorOptions(name, device=read_argument("device", device_name, device))
+    return count, read_argument("seed", whole_number(0), seed), how
+
+
+def _normalize_side(name: str, side: Any) -> str | Tensor:
+    """Side of a distance: a path, a run or a name as text, an array or lists of numbers as a tensor.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(side, Run | TrainedGenerator | str | os.PathLike):
+        return side if isinstance(side, str) else str(_path_of(name, side))
+    if isinstance(side, Tensor):
+        found = side.detach()
+    elif isinstance(side, np.ndarray | list | tuple):
+        found = tensor_of(name, side)
+    else:
+        raise UsageError(
+            f"{name}: give an array, a tensor, a run, or the name of a file or of data, not {_kind(side)}"
+        )
+    if found.is_complex():
+        raise UsageError(f"array {name} has complex numbers; give real ones, such as their absolute values")
     return found
+
+
+def _kind(value: Any) -> str:
+    """The kind of an object, for errors: None, or the name of its type."""
+    return "None" if value is None else type(value).__name__
 
 
 def _check_word(name: str, word: str | None, known: Collection[str]) -> None:
     """Checks that an argument is one of some words, or None. Raises UsageError otherwise."""
-    if word is not None and word not in known:
+    if word is not None and plain_value(name, word) not in known:
         raise UsageError(f"{name} {word!r}: give {' or '.join(known)}")
 
 
@@ -319,25 +381,7 @@ def _open_side(opener: DistanceSides, name: str, side: Any, n: int | None, seed:
     """Opens one side of a distance, by its name or from an array of images."""
     if isinstance(side, str):
         return opener.open(side)
-    return opener.of_samples(DataSamples(f"array {name}", InMemoryData(_as_images(name, side)), n, seed))
-
-
-def _as_images(name: str, images: Tensor) -> Tensor:
-    """Converts an array to images, uint8 `(N, C, H, W)`. Raises UsageError for an array of no images."""
-    channels = (1, 3, 4)
-    if images.dim() == 4 and images.shape[1] not in channels and images.shape[3] in channels:
-        images = images.permute(0, 3, 1, 2)
-    if images.dim() != 4 or images.shape[1] not in channels:
-        raise UsageError(
-            f"array {name} has shape {tuple(images.shape)}; give images (N, C, H, W) or (N, H, W, C) with 1, "
-            f"3 or 4 "
-            "channels, or feature vectors (N, D) on both sides"
-        )
-    if images.dtype == torch.uint8:
-        return images.contiguous()
-    if not images.is_floating_point() or not bool((images.abs() <= 1).all()):
-        raise UsageError(f"array {name}: give uint8 images, or float images in [-1, 1]")
-    return to_uint8(images.float())
+    return opener.of_samples(DataSamples(f"array {name}", InMemoryData(images_of(name, side)), n, seed))
 
 
 def _distance_of_vectors(a: Tensor, b: Tensor) -> Score:

@@ -21,7 +21,9 @@ from experiments.config.python_words import python_words
 from experiments.config.scheduled_values import scheduled_options, scheduled_value_of
 from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
+from experiments.core.python_values import plain_settings, plain_value
 from experiments.core.settings import Settings
+from gans.core.adversary_inputs import SampleFormat
 from gans.core.architecture import Blueprint
 from gans.core.critic_trainer import CriticTrainer, GeneratorWeight, TrainingLength
 from gans.core.translation import PatchCritic
@@ -63,8 +65,9 @@ class Adversary(CriticTrainer):
             arXiv:2012.09841, equation 7), for which `generator_loss` takes more.
         kimg, steps: length of the training, in thousands of real images or in critic steps, over which
             schedules, annealed penalties and fading noise move; without it they stay at their beginning.
-        image_size, channels: of images `S` or `(H, W)`, for a critic by name, and for losses whose numbers
-            depend on the size.
+        image_size, channels: of images `S` or `(H, W)`, about in [−1, 1], for a critic by name, and for
+            losses whose numbers depend on the size. "patch" and "pix2pix" take images of any size: it chooses
+            the size of their patches.
         classes: of labels that a critic by name takes; 0 for none.
         critic_ema_kimg: half-life of an EMA of the critic (`critic_ema`), which `follow` moves; 0 for none.
         settings: further flags of `gans run` by name that concern a critic: `lr_critic`, `optimizer`,
@@ -106,8 +109,13 @@ class Adversary(CriticTrainer):
             "kimg": kimg,
             "steps": steps,
         }
-        own |= {"image_size": image_size, "channels": channels, "classes": classes or None}
-        settings = own | {"critic_ema_kimg": critic_ema_kimg} | settings
+        own |= {"image_size": image_size, "channels": channels, "classes": classes}
+        settings = plain_settings(own | {"critic_ema_kimg": critic_ema_kimg} | settings)
+        settings["classes"] = settings["classes"] or None
+        if settings["loss"] is None:
+            raise UsageError("loss: None is no name; give one (gans list losses), such as loss='r3gan'")
+        start = _read_count("start", start)
+        begins = start if critic_start is None else _read_count("critic_start", critic_start)
         arch, kind = None, "images"
         if isinstance(critic, str):
             arch, kind = _find_critic(critic, image_size, channels)
@@ -118,11 +126,12 @@ class Adversary(CriticTrainer):
             with usage_errors():
                 spec = loss_spec_of(resolved, None)
                 spec = replace(spec, critic_view=critic_view_of(resolved, spec.form))
-        _check_counts(start=start, critic_start=critic_start or 0)
         length = TrainingLength((resolved.kimg or 0.0) * 1000, resolved.steps or 0)
-        begins = start if critic_start is None else critic_start
+        factor = _read_weight(plain_value("weight", weight))
         with usage_errors():
-            super().__init__(network, spec, length, start, begins, _read_weight(weight))
+            super().__init__(
+                network, spec, length, start, begins, factor, _format_of(critic, network, resolved)
+            )
         self.settings = resolved
         with python_words(ARGUMENTS):
             self.scheduled = scheduled_options(resolved, self, spec.components)
@@ -164,6 +173,20 @@ def _build(name: str, settings: Settings) -> nn.Module:
     return network
 
 
+def _format_of(critic: nn.Module | str, network: nn.Module, settings: Settings) -> SampleFormat | None:
+    """The samples that a critic by name takes; None for a critic of somebody's own."""
+    if not isinstance(critic, str):
+        return None
+    is_of_pairs = critic not in FURTHER_CRITICS and _task(critic) == "pairs"
+    return SampleFormat(
+        critic,
+        blueprint_of(settings).sample_shape,
+        is_of_any_size=isinstance(network, PatchCritic),  # all its layers are convolutions
+        classes=settings.classes or 0,
+        has_partners=is_of_pairs,
+    )
+
+
 def _check_network(critic: nn.Module, settings: Settings) -> None:
     """Checks that a critic can be trained, and that no batch norm mixes samples with penalized gradients.
 
@@ -185,11 +208,12 @@ def _check_network(critic: nn.Module, settings: Settings) -> None:
         )
 
 
-def _check_counts(**counts: int) -> None:
-    """Checks numbers of steps. Raises UsageError otherwise."""
-    for name, count in counts.items():
-        if not isinstance(count, int) or count < 0:
-            raise UsageError(f"{name}: {count!r} is not a number of steps; give a whole number, 0 or more")
+def _read_count(name: str, count: Any) -> int:
+    """Reads a number of steps. Raises UsageError for anything else."""
+    number = plain_value(name, count)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise UsageError(f"{name}: {count!r} is not a number of steps; give a whole number, 0 or more")
+    return number
 
 
 def _read_weight(weight: float | str) -> GeneratorWeight:

@@ -1,14 +1,17 @@
 """Settings of an adversary: those of `gans run` that train a critic, by the same names and rules."""
 
+from collections.abc import Mapping
+
 from experiments.config.components import derive_options
 from experiments.config.critic_augmentation import derive_critic_augment, refuse_idle_options
-from experiments.config.precedence import SettingsStack, flatten
+from experiments.config.precedence import SettingsStack, flatten, unknown_setting_error
 from experiments.config.resolve import adjust_regularizers, split_regularizers
 from experiments.config.rules import derive_settings
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import FIELDS, Settings
+from experiments.core.short_flags import SHORT_FLAGS
 from gans.core.architecture import Architecture
 from losses.recipe import Defaults
 
@@ -18,6 +21,11 @@ OF_TRAINING = (
     *("loss", "penalty", "penalty_norm", "penalty_weight", "penalty_every", "penalty_anneal"),
     *("critic_augment", "regularizers", "schedule", "kimg", "steps", "image_size", "channels", "classes"),
     *("optimizer", "lr_critic", "lr_schedule", "lr_decay_from", "lr_warmup_kimg", "critic_ema_kimg"),
+)
+# What an adversary takes, by the names of its arguments, where a name is none.
+OFFERED = (
+    *(name for name in (*OF_NETWORK, *OF_TRAINING) if name != "critic_augment"),
+    *("augment", "betas", "weight_decay", "start", "critic_start", "weight"),
 )
 MOVING = ("schedule", "lr_schedule", "lr_decay_from", "penalty_anneal")  # over the length of the training
 
@@ -36,6 +44,10 @@ def resolve_adversary(asked: SettingValues, arch: str | None, kind: str) -> Sett
     Raises UsageError for settings that cannot be, alone or together, and for those of a generator or a run.
     """
     flags, strengths = split_regularizers(asked)
+    for name, value in flags.items():
+        is_option = "." in name or (isinstance(value, Mapping) and "name" not in value)
+        if not is_option and name not in FIELDS and name not in SHORT_FLAGS:
+            raise unknown_setting_error("settings", name, OFFERED)
     flags = dict(flatten("settings", flags))
     _check_names(flags, is_built=arch is None)
     stack = SettingsStack()

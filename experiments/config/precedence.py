@@ -3,7 +3,7 @@
 default < loss < architecture < presets of both < data < automatic < initial weights < config file < flag
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -193,8 +193,8 @@ def _read(origin: str, name: str, value: object) -> Any:
         raise UsageError(f"{origin}: {name}: {error}") from error
 
 
-def unknown_setting_error(origin: str, name: str) -> UsageError:
-    """Makes the error for a name that is no setting, with a close match."""
-    close = similar_settings(name, [*FIELDS, *SHORT_FLAGS])
+def unknown_setting_error(origin: str, name: str, known: Collection[str] = ()) -> UsageError:
+    """Makes the error for a name that is no setting, with a close match among those known, or all."""
+    close = similar_settings(name, known or [*FIELDS, *SHORT_FLAGS])
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return UsageError(f"{origin}: unknown setting '{name}'{hint}")

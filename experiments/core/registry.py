@@ -12,7 +12,6 @@ import inspect
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.core.errors import UsageError
 from experiments.core.old_plugins import update_imports
+from experiments.core.synonyms import BESIDE, similar_components
 from losses.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -191,9 +191,11 @@ def unknown_name_error(
     Args:
         listed: names to list, where all that are known would be too many.
     """
-    word = name.lower().replace("_", "-")
-    close = [word] if word in known else get_close_matches(word, known, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(listed or known)}"
+    close, word = similar_components(kind, name, known), name.lower().replace("_", "-")
+    beside = f" with {BESIDE[kind, word]}" if (kind, word) in BESIDE else ""
+    hint = (
+        f"did you mean {' or '.join(close)}{beside}?" if close else f"there are: {', '.join(listed or known)}"
+    )
     return UsageError(f"unknown {kind} '{name}'; {hint}")
 
 

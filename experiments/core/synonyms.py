@@ -78,6 +78,68 @@ COMMANDS = {
     "translate": "apply convert-images infer inference predict transfer",
 }
 
+# Words for components by kind, with hyphens, as names of plug-ins are written.
+COMPONENTS: dict[str, dict[tuple[str, ...], str]] = {
+    "architecture": {
+        ("cyclegan",): "cycle cycle-gan unpaired unit",
+        ("fastgan",): "lightweight lightweight-gan",
+        ("pix2pix",): "unet u-net pix2pixhd paired",
+        ("progan",): "pggan progressive progressive-gan",
+        ("resnet",): "sngan sagan biggan",
+        ("stylegan2",): "stylegan3 stylegan2-ada stylegan-ada sg2",
+    },
+    "critic": {("patch",): "patchgan patch-gan nlayer n-layers nlayerdiscriminator basic"},
+    "loss": {
+        ("bce",): "vanilla ns nsgan gan non-saturating nonsaturating ns-logistic logistic softplus standard "
+        "original binary-cross-entropy cross-entropy bcewithlogits",
+        ("bce-saturating", "bce"): "minimax mm mmgan zero-sum saturating",
+        ("hinge",): "hinge-loss hinge-gan sagan biggan sngan",
+        ("lsgan",): "ls ls-gan least-squares least-square leastsquares mse l2",
+        ("r1",): "ns-r1 logistic-r1 ns-logistic-r1 nonsaturating-r1",
+        ("relativistic",): "rgan rsgan rpgan relativistic-pairing",
+        ("wgan",): "w wasserstein w-gan w1 emd earth-mover",
+        ("wgan-gp",): "wgangp gp gradient-penalty wasserstein-gp",
+    },
+    "penalty": {
+        ("interpolates",): "gp wgan-gp wgangp gradient-penalty gradient wasserstein wgan interpolated mixed",
+        ("real",): "r1 r1-gp",
+        ("fake",): "r2 r2-gp generated",
+    },
+    "penalty-norm": {
+        ("one",): "1 one-centred one-centered two-sided 1-gp",
+        ("one-sided",): "lp lipschitz",
+        ("zero",): "0 zero-centred zero-centered 0-gp r1 r2",
+    },
+    "norm": {
+        ("batch",): "bn batchnorm batch-norm",
+        ("instance",): "in instancenorm instance-norm",
+        ("layer",): "ln layernorm layer-norm group gn",
+        ("spectral",): "sn spectralnorm spectral-norm",
+    },
+    "optimizer": {("adam",): "adamw", ("sgd",): "momentum"},
+    "schedule": {("constant",): "none fixed", ("cosine",): "cos", ("linear",): "lambda polynomial"},
+    "augmentation": {
+        ("crop",): "random-crop translate",
+        ("flip",): "mirror hflip xflip horizontal-flip",
+        ("jitter",): "color colour color-jitter brightness",
+    },
+    "critic-augmentation": {("ada",): "adaptive stylegan2-ada", ("diffaugment",): "da diffaug diff-aug"},
+    "metric": {
+        ("density-coverage",): "density coverage dc",
+        ("fid",): "frechet fd frechet-inception-distance",
+        ("kid",): "mmd kernel-inception-distance",
+        ("precision-recall",): "precision recall prdc improved-precision-recall",
+    },
+}
+# What belongs to the component that such a word means, as flags.
+BESIDE = {
+    ("penalty", "r1"): "--penalty-norm zero",
+    ("penalty", "r1-gp"): "--penalty-norm zero",
+    ("penalty", "r2"): "--penalty-norm zero",
+    ("penalty", "r2-gp"): "--penalty-norm zero",
+    ("optimizer", "adamw"): "--weight-decay",
+}
+
 
 def similar_settings(name: str, known: Collection[str]) -> list[str]:
     """Names among those known that somebody may mean by `name`: at most three, the likeliest first.
@@ -92,6 +154,14 @@ def similar_commands(name: str, known: Collection[str]) -> list[str]:
     """Commands among those known that somebody may mean by `name`: at most three, the likeliest first."""
     word = name.lower().replace("_", "-")
     return _similar(word, known, ((own,) for own, words in COMMANDS.items() if word in words.split()), "-")
+
+
+def similar_components(kind: str, name: str, known: Collection[str]) -> list[str]:
+    """Names of a kind of components that somebody may mean by `name`: at most three, the likeliest first."""
+    word = name.lower().replace("_", "-")
+    tables = [COMPONENTS.get(each, {}) for each in (kind, *["architecture"] * (kind == "critic"))]
+    meant = (names for table in tables for names, words in table.items() if word in words.split())
+    return [word] if word in known else _similar(word, known, meant, "-")
 
 
 def _similar(word: str, known: Collection[str], synonyms: Iterable[tuple[str, ...]], joint: str) -> list[str]:

@@ -10,11 +10,15 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gans.core.adversary_inputs import (
+    FAR,
+    SampleFormat,
     Samples,
     autocast_networks,
     check_alike,
     check_detached,
     check_fits,
+    check_parts,
+    check_range,
     check_same_condition,
     own_precision,
     read_samples,
@@ -68,6 +72,7 @@ class CriticTrainer(CriticSide):
         start: generator losses that are 0 before the adversarial term begins.
         critic_start: critic steps that train nothing before its training begins.
         weight: of the generator's loss.
+        sample_format: what the critic was built for; None for a critic of somebody's own.
 
     Attributes:
         weight_now: weight of the last generator loss, a scalar without gradient.
@@ -85,6 +90,7 @@ class CriticTrainer(CriticSide):
         start: int = 0,
         critic_start: int = 0,
         weight: GeneratorWeight = GeneratorWeight(),
+        sample_format: SampleFormat | None = None,
     ) -> None:
         super().__init__()
         self.objective, self.critic = spec.objective, spec.critic_player(critic)
@@ -98,6 +104,8 @@ class CriticTrainer(CriticSide):
         self.critic_ema_tracker: ExponentialMovingAverage | None = None
         self.register_buffer("weight_now", torch.tensor(weight.factor), persistent=False)
         self.scheduled: Sequence[ScheduledSetting] = ()
+        self.sample_format = sample_format
+        self._checked_values: set[str] = set()  # sides whose values have been looked at, once
         self._checked_shape: torch.Size | None = None  # of samples that the critic augmentation can change
         self._is_shared = False  # whether all processes have the critic of the first
         pairs = [each for each in spec.penalties if each.points.takes_fakes]
@@ -117,7 +125,7 @@ class CriticTrainer(CriticSide):
         shown, made = read_samples("real", real), self._with_condition(fake, real)
         check_alike(shown, made)
         check_detached(shown, made)
-        self._check_fits(shown.samples)
+        self._check_fits(real=shown, fake=made)
         if self.compares:
             check_same_condition(shown.condition, made.condition, self.compares)
         scores: Scores = {}
@@ -164,12 +172,13 @@ class CriticTrainer(CriticSide):
         check_alike(shown, made)
         if self.objective.form.relativistic:
             check_same_condition(shown.condition, made.condition, "the loss compares")
-        self._check_fits(made.samples)
+        self._check_fits(**({} if real is None else {"real": shown}), fake=made)
         is_adaptive = self.weight.is_adaptive
         if is_adaptive and (reconstruction is None or last_layer is None):
             raise ValueError(
                 "an adaptive weight needs generator_loss(fake, real, reconstruction=loss, last_layer=weight)"
             )
+        check_parts(reconstruction, last_layer)
         wants_gradient, has_begun = torch.is_grad_enabled(), self.generator_losses >= self.start
         self.generator_losses += wants_gradient
         if not has_begun:
@@ -277,19 +286,30 @@ class CriticTrainer(CriticSide):
             return made
         return Batch(made.samples, read_samples("real", real).condition)
 
-    def _check_fits(self, samples: Tensor) -> None:
-        """Checks that the critic and its augmentation can take samples. Raises ValueError otherwise."""
+    def _check_fits(self, **sides: Batch) -> None:
+        """Checks that the critic and its augmentation can take samples. Raises ValueError otherwise.
+
+        Values are looked at in the first batch of each side alone: a GPU would wait for it.
+        """
+        samples, view = sides["fake"].samples, self.objective.critic_view
         check_fits(self.critic.network, samples)
-        view = self.objective.critic_view
-        if view is None or samples.shape[1:] == self._checked_shape:
-            return
-        if samples.dim() != 4:
+        if view is not None and samples.dim() != 4:
             raise ValueError(
                 f"the critic augmentation changes images (N, C, H, W), and samples have shape "
                 f"{tuple(samples.shape)}; leave it out"
             )
-        view.augmentation.check(samples.shape[1], min(samples.shape[2:]))
-        self._checked_shape = samples.shape[1:]
+        for name, batch in sides.items():
+            is_new = name not in self._checked_values
+            if self.sample_format is not None:
+                self.sample_format.check(name, batch)
+                if is_new:
+                    self.sample_format.check_values(name, batch)
+            elif view is not None and is_new:
+                check_range(name, batch.samples, FAR)
+            self._checked_values.add(name)
+        if view is not None and samples.shape[1:] != self._checked_shape:
+            view.augmentation.check(samples.shape[1], min(samples.shape[2:]))
+            self._checked_shape = samples.shape[1:]
 
     def _share(self) -> None:
         """Gives all processes the critic of the first, and its batch norms the batch of all; once."""

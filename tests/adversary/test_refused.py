@@ -52,6 +52,22 @@ def test_samples_that_do_not_fit_are_refused(real: Any, fake: Any, line: str) ->
             ),
             "does not depend on last_layer",
         ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y.sum(), last_layer=nn.Linear(2, 2)),
+            r"last_layer is a module, Linear; give its \.weight",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y.sum(), last_layer=nn.Sequential()),
+            "last_layer is a module, Sequential; give the weight of the last layer in it",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=0.5, last_layer=y),
+            "reconstruction: give the loss, a tensor of one number, not float",
+        ),
+        (
+            lambda a, y: a.generator_loss(y, y, reconstruction=y, last_layer=y),
+            r"not Tensor of shape \(2, 2\)",
+        ),
     ],
 )
 def test_generator_losses_that_lack_something(call: Callable[..., Any], line: str) -> None:
@@ -104,7 +120,17 @@ def test_critics_without_logits_are_refused() -> None:
         ({"critic": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))}, "the critic has batch norm"),
         ({"n_critic": 5}, "n_critic has no meaning for an adversary"),
         ({"width": 5}, "width has no meaning for a critic that is built already"),
-        ({"learning_rate": 5}, "unknown setting 'learning_rate'"),
+        ({"learning_rate": 5}, "unknown setting 'learning_rate'; did you mean lr_critic?"),
+        ({"lr": 5}, "unknown setting 'lr'; did you mean lr_critic?"),
+        ({"aug": "ada"}, "unknown setting 'aug'; did you mean augment?"),
+        ({"loss": None}, "loss: None is no name; give one"),
+        ({"loss": 3}, "loss: '3' is not a name"),
+        ({"loss": gans.loss("bce")}, "loss: an object BinaryCrossEntropy is no value"),
+        ({"loss": "vanilla"}, "unknown loss 'vanilla'; did you mean bce?"),
+        ({"loss": "minimax"}, "did you mean bce-saturating or bce?"),
+        ({"penalty": "gp"}, "unknown penalty 'gp'; did you mean interpolates?"),
+        ({"penalty": "r2"}, "unknown penalty 'r2'; did you mean fake with penalty_norm='zero'?"),
+        ({"critic": "patchgan"}, "unknown critic 'patchgan'; did you mean patch?"),
         ({"lr_critic": -1}, "lr_critic"),
         ({"lr_schedule": "cosine"}, "lr_schedule needs the length"),
         ({"kimg": 1, "steps": 1}, "exclude each other"),

@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 import cli
+from experiments.config.adversary import FURTHER_CRITICS
 from experiments.core import registry
 from experiments.core.errors import UsageError
 from experiments.core.settings import FIELDS
 from experiments.core.short_flags import SHORT_FLAGS
-from experiments.core.synonyms import COMMANDS, SETTINGS
+from experiments.core.synonyms import BESIDE, COMMANDS, COMPONENTS, SETTINGS
 from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from tests.commands.helpers import POINTS, Gans, Refused, settings_of
 from tests.experiments.data.test_mnist import install
@@ -89,6 +90,11 @@ def test_names_in_other_spellings(refused: Refused, workplace: Path) -> None:
         ("--loss WGAN-GP", "wgan-gp"),
         ("--arch StyleGAN2", "stylegan2"),
         ("--data SHAPES", "shapes"),
+        ("--penalty gp", "interpolates"),
+        ("--penalty r1", "real with --penalty-norm zero"),
+        ("--loss vanilla", "bce"),
+        ("--loss wgan --penalty real --penalty-norm 0_gp", "zero"),
+        ("--arch unet", "pix2pix"),
     ):
         refused(2, (f"did you mean {meant}",), f"run {words}")
 
@@ -144,6 +150,17 @@ def test_synonyms_mean_something_that_is_there() -> None:
         words = [word for each in table.values() for word in each.split()]
         assert len(words) == len(set(words)), "a word stands twice"
         assert not {*words} & known, "it is the name of something else"
+    for kind, table in COMPONENTS.items():
+        known = {*FURTHER_CRITICS} if kind == "critic" else {*registry.plugin_names(kind)}
+        assert {name for names in table for name in names} <= known
+        words = [word for each in table.values() for word in each.split()]
+        assert len(words) == len(set(words)), "a word stands twice"
+        assert not {*words} & known, "it is the name of something else"
+    assert all(
+        any(word in words.split() for words in COMPONENTS[kind].values())
+        and beside.split()[0].lstrip("-").replace("-", "_") in flags
+        for (kind, word), beside in BESIDE.items()
+    )
 
 
 @pytest.mark.parametrize("size", ["100", "7", "50x37", "99x30"])

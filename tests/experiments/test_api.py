@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import gans
+from experiments.config.python_words import to_python
 from experiments.core import registry
 
 Gans = Callable[..., Any]
@@ -67,7 +68,7 @@ def test_train_makes_a_run_longer_as_the_command_does(gans: Gans, workplace: Pat
 
 
 def test_a_loaded_generator_draws_what_the_command_draws(gans: Gans, workplace: Path) -> None:
-    from gans import load
+    from gans import UsageError, load
 
     assert gans(f"run --arch stylegan2 --conditional {FLAGS} --out run").status == 0
     generator = load("run")
@@ -77,6 +78,22 @@ def test_a_loaded_generator_draws_what_the_command_draws(gans: Gans, workplace: 
     rounded = ((samples + 1) * 127.5).round().clamp(0, 255).byte().numpy()
     assert np.abs(rounded.astype(int) - np.load("five.npy").astype(int)).max() <= 1
     assert generator.step == 3 and generator.settings.arch == "stylegan2"
+    same = generator.sample(
+        np.int64(5),
+        seed=np.int64(3),
+        label=np.int64(2),
+        truncation=np.float64(0.7),
+        device=torch.device("cpu"),
+    )
+    assert torch.equal(same, samples)
+    for arguments, line in (
+        ({"n": 0}, "n: '0' is not a whole number of 1 or more"),
+        ({"seed": -1}, "seed: '-1' is not a whole number"),
+        ({"label": 99}, "^label=99: run has classes 0 to"),
+        ({"truncation": 3}, "truncation: '3' is not a number at least 0 and at most 2"),
+    ):
+        with pytest.raises(UsageError, match=line):
+            generator.sample(**arguments)
 
 
 def test_a_loaded_generator_has_its_critic_and_its_latents(gans: Gans, workplace: Path) -> None:
@@ -100,8 +117,26 @@ def test_evaluate_is_the_command(gans: Gans, workplace: Path) -> None:
     told = json.loads(gans("evaluate run --metrics modes -n 500 --intervals 20 --json").out)
     assert all(score["intervals"] for score in told.values())
     assert evaluate("run", "modes", n=500, intervals=20) == told
-    with pytest.raises(UsageError, match="intervals=1"):
-        evaluate("run", "modes", intervals=1)
+    assert (
+        evaluate(Path("run"), np.array(["modes"]), n=np.int64(500), device=torch.device("cpu")).keys()
+        == told.keys()
+    )
+    for arguments, line in (
+        ({"intervals": 1}, "intervals=1"),
+        ({"intervals": 2.5}, "intervals: '2.5' is not a whole number"),
+        ({"n": 0}, "n: '0' is not a whole number of 2 or more"),
+        ({"n": -5}, "n: '-5' is not"),
+        ({"n": 64.0}, "n: '64.0' is not"),
+        ({"seed": -1}, "seed: '-1' is not"),
+        ({"metrics": 3}, "metrics: '3' is not a list of names"),
+        ({"device": "xpu"}, "device: 'xpu' is not one of: auto, cpu"),
+        ({"device": "cuda:99"}, "^device='cuda:99': PyTorch finds no such device here; take device='cpu'"),
+        ({"protocol": "fid50k-full", "n": 500}, "not 500; leave n out"),
+        ({"run_or_file": None}, "run_or_file: give a run folder or a file, .* not None"),
+    ):
+        with pytest.raises(UsageError, match=line) as caught:
+            evaluate(**{"run_or_file": "run", **arguments})
+        assert "--" not in str(caught.value)
 
 
 def test_fid_of_vectors_is_the_closed_form() -> None:
@@ -111,6 +146,101 @@ def test_fid_of_vectors_is_the_closed_form() -> None:
     assert gans.fid(x.numpy(), 2 * x.numpy()) == pytest.approx(
         x.mean(0).square().sum().item() + torch.cov(x.T).trace().item(), rel=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.astype(">f8"),
+        lambda x: x[::-1],
+        lambda x: x[:, ::-1],
+        lambda x: np.broadcast_to(x, x.shape),
+        np.ndarray.tolist,
+        list,
+        lambda x: torch.tensor(x, requires_grad=True),
+    ],
+    ids=[
+        "big-endian",
+        "reversed rows",
+        "reversed columns",
+        "read-only",
+        "lists",
+        "list of rows",
+        "parameter",
+    ],
+)
+def test_arrays_of_any_kind_are_samples(convert: Callable[[Any], Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3)) * [1.0, 2.0, 3.0]
+    other = x + np.array([1.0, 2.0, 1.0])  # whose distance is that of columns in the other order, too
+    assert gans.fid(convert(x), convert(other)) == pytest.approx(6.0, rel=1e-6)
+
+
+def test_numbers_paths_and_devices_of_other_libraries_are_taken(workplace: Path) -> None:
+    """NumPy's numbers and arrays, tensors, a Path and a device train what plain values train."""
+    flags = {"arch": "mlp", "loss": "bce", "data": "ring8", "track": "local", "steps": 2}
+    plain = {
+        "batch_size": 4,
+        "seed": 1,
+        "lr_critic": 0.5,
+        "betas": (0.0, 0.5),
+        "lecam": 0.25,
+        "penalty": ["real"],
+    }
+    plain |= {"conditional": True, "data_root": "data", "device": "cpu"}
+    first = gans.train("one", **flags, **plain)
+    others = {
+        "batch_size": np.int64(4),
+        "seed": np.uint8(1),
+        "lr_critic": np.float32(0.5),
+        "betas": np.array([0.0, 0.5]),
+        "lecam": torch.tensor(0.25),
+        "penalty": np.array(["real"]),
+        "conditional": np.bool_(True),
+        "data_root": Path("data"),
+        "device": torch.device("cpu"),
+    }
+    second = gans.train(Path("two"), **flags | {"arch": Path("mlp")}, **others)
+    assert first.settings == second.settings
+    assert Path("one/generator.safetensors").read_bytes() == Path("two/generator.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"loss": gans.loss("bce")}, "loss: an object BinaryCrossEntropy is no value"),
+        ({"loss": 3}, "loss: '3' is not a name"),
+        ({"optimizer": torch.optim.Adam}, "optimizer: the class Adam is no value"),
+        ({"out": 3}, "out: give a run folder"),
+        ({"lecam": "much"}, "lecam: 'much' is not a number"),
+        ({"batch_size": 2.5}, "batch_size: '2.5' is not a whole number"),
+        ({"arch": "mlp", "data": "ring8", "image_size": 8}, "image_size has no meaning for points"),
+        ({"patience": 2}, "patience has no meaning without evaluations; add evaluate_kimg=…"),
+        ({"steps": 1, "kimg": 1}, "steps and kimg exclude each other; give one"),
+        ({"loss": "bce", "penalty_weight": 1.0}, "add penalty=…"),
+        ({"penalty": "r1"}, "unknown penalty 'r1'; did you mean real with penalty_norm='zero'?"),
+    ],
+)
+def test_train_refuses_in_the_words_of_its_call(
+    arguments: dict[str, Any], line: str, workplace: Path
+) -> None:
+    with pytest.raises(gans.UsageError) as caught:
+        gans.train(**arguments)
+    assert str(caught.value).startswith(line) or line in str(caught.value)
+    assert "--" not in str(caught.value) and "flag:" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("give data, as gans run --data shapes --steps 1; or add --steps", "{}; or add steps=…"),
+        ("nothing here; add --download", "nothing here; add download=True"),
+        ("flag: batch_size: 'x' is no number", "batch_size: 'x' is no number"),
+        ("--data x; take --data folder:x", "data x; take data='folder:x'"),
+    ],
+)
+def test_lines_in_the_words_of_a_call(line: str, expected: str) -> None:
+    """Commands that a line names stay commands."""
+    assert to_python(line, {}) == expected.format(line.partition(";")[0])
 
 
 def test_fid_of_arrays_is_that_of_the_files(gans: Gans, pictures: Path, workplace: Path) -> None:
@@ -143,6 +273,22 @@ def test_fid_of_arrays_is_that_of_the_files(gans: Gans, pictures: Path, workplac
         (torch.zeros(4, 7, 8, 9), torch.zeros(4, 3, 8, 8), "array a has shape"),
         (torch.zeros(4, 3, 8, 8), torch.full((4, 3, 8, 8), 2.0), "array b: give uint8 images"),
         ("nowhere", torch.zeros(4, 3, 8, 8), "nowhere is no statistics file"),
+        (Path("nowhere"), torch.zeros(4, 2), "nowhere is no statistics file"),
+        (np.ones((4, 2)) * 1j, np.ones((4, 2)), "array a has complex numbers"),
+        (torch.ones(4, 2), torch.ones(4, 2) * 1j, "array b has complex numbers"),
+        ([[1.0], [1.0, 2.0]], np.ones((4, 2)), "a: an array of unequal lists or other objects"),
+        (np.array([[None]]), np.ones((4, 2)), "a: an array of object holds no samples"),
+        (np.ones((4, 2)), None, "b: give an array, a tensor, a run, or the name .* not None"),
+        (
+            torch.zeros(4, 3, 8, 8),
+            torch.arange(768.0).view(4, 3, 8, 8) / 4,
+            r"from 0 to 191.75: x / 127.5 - 1",
+        ),
+        (
+            torch.zeros(4, 3, 8, 8).short(),
+            torch.zeros(4, 3, 8, 8),
+            "array a: give uint8 images, .* not int16",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_named(a: Any, b: Any, mentions: str) -> None:
@@ -176,6 +322,24 @@ def test_parts_work_in_a_loop_of_ones_own() -> None:
     sum(terms.values()).backward()
     optimizer.step()
     assert all(parameter.grad is not None for parameter in critic.parameters())
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: gans.penalty("r1"), "unknown penalty 'r1'; did you mean real with norm='zero'?"),
+        (lambda: gans.penalty("real", None), "norm: 'None' is not a name"),
+        (lambda: gans.penalty("real", every=0), "every: '0' is not a whole number"),
+        (lambda: gans.loss(None), "name: 'None' is not a name"),
+        (lambda: gans.loss("vanilla"), "did you mean bce?"),
+        (lambda: gans.metric(3), "name: '3' is not a name"),
+        (lambda: gans.metric("mmd"), "unknown metric 'mmd'; did you mean kid?"),
+    ],
+)
+def test_parts_that_are_none_are_refused_in_one_line(call: Callable[[], Any], line: str) -> None:
+    with pytest.raises(gans.UsageError) as caught:
+        call()
+    assert line in str(caught.value) and "--" not in str(caught.value)
 
 
 def test_metrics_are_classes_by_name() -> None:
