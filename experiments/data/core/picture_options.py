@@ -98,4 +98,13 @@ def _number(part: object, whole: object) -> float:
         raise ValueError(f"'{whole}' is not {FORM}") from None
     if not math.isfinite(number):
         raise ValueError(f"'{whole}' is not finite")
+    return plain_number(number)
+
+
+def plain_number(value: Any) -> float:
+    """A number as Python has it, whole where it is one and float64 has its neighbours.
+
+    Beyond 2⁵³ float64 has no odd numbers, and from 2⁶³ on no integer of PyTorch holds it.
+    """
+    number = float(value)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
