@@ -112,7 +112,8 @@ def _members(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
     in_generated = torch.zeros(len(real), dtype=torch.bool)
     for start in range(0, len(generated), neighbours.TILE):
         rows = slice(start, start + neighbours.TILE)
-        distances = neighbours.squared_distances(generated[rows], real, generated_norms[rows], real_norms)
-        in_real[rows] = (distances <= real_radii).any(dim=1)
-        in_generated |= (distances <= generated_radii[rows, None]).any(dim=0)
+        sides = generated[rows], real, generated_norms[rows], real_norms
+        distances = neighbours.squared_distances(*sides)
+        in_real[rows] = neighbours.inside(distances, *sides, real_radii).any(dim=1)
+        in_generated |= neighbours.inside(distances, *sides, generated_radii[rows, None]).any(dim=0)
     return in_real, in_generated
