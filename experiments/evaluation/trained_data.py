@@ -72,8 +72,12 @@ class TrainedData:
         counts = [each.count for each in self.fingerprints]
         then = " and ".join(f"{count:,}" for count in counts)
         words = f"{then} training samples then, {found.count:,} now"
-        words = f"as many samples, but others: {found.count:,}" if found.count in counts else words
+        if found.count in counts:
+            words = f"as many samples, but others: {found.count:,}"
         mixed = ", so that others are held out now" if self.settings.holdout is not None else ""
+        if any(map(found.has_samples_of, self.fingerprints)):
+            words = "the same samples, but other labels, attributes or names of classes"
+            mixed = ""
         run = self.folder.path if self.folder.path.name not in ("", "..") else self.folder.path.resolve()
         return (
             f"data {self.settings.data} is not what {self.folder.path} was trained on ({words}{mixed}): "

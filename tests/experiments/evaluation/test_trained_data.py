@@ -5,12 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from experiments.core.errors import UsageError
-from experiments.data.core.dataset import InMemoryData
+from experiments.data.core.dataset import AttributeGroup, Attributes, InMemoryData
 from experiments.data.core.fingerprint import DataFingerprint, read_fingerprints, take_fingerprint
 from experiments.data.core.holdout import split_indices
 from experiments.evaluation.trained_data import trained_on
@@ -100,6 +101,60 @@ def test_a_run_goes_on_with_what_it_is_forced_to(gans: Any, pictures: Path) -> N
     assert gans("run --resume run --steps 2 --force").status == 0
     assert [each.count for each in RunFolder(Path("run")).trained_on] == [99]
     assert gans(f"evaluate run {QUICK}").status == 0
+
+
+LABELLED = "--data npy:images.npy --image-size 16 --batch-size 8 --width 4 --steps 1 --track local"
+OTHER_LABELS = "(the same samples, but other labels, attributes or names of classes): bring it back"
+
+
+@pytest.mark.parametrize("change", [lambda labels: (labels + 1) % 3, lambda labels: labels + 5])
+def test_other_labels_of_the_same_pictures_are_refused(
+    gans: Any, refused: Any, workplace: Path, change: Any
+) -> None:
+    """Permuted, or with other names: the third class is no longer what it was."""
+    labels = np.arange(60) % 3
+    np.save("images.npy", np.random.default_rng(0).integers(256, size=(60, 16, 16, 3), dtype=np.uint8))
+    np.save("labels.npy", labels)
+    plain = f"run --arch dcgan --loss bce {LABELLED}"
+    assert gans(f"{plain} --conditional --holdout 0.4 --out run").status == 0
+    assert gans(f"{plain} --out other").status == 0
+    np.save("labels.npy", change(labels))
+    refused(2, (OTHER_LABELS, "--out run-anew"), f"evaluate run --by-class {QUICK}")
+    refused(2, (OTHER_LABELS,), f"evaluate run --reference held-out {QUICK}")
+    refused(2, (OTHER_LABELS, "--force"), "run --resume run --steps 2")
+    assert gans(f"evaluate other {QUICK}").status == 0  # which uses no labels
+    # Without a hash in its config and checkpoint, as runs of earlier versions are, nothing tells them.
+    config = Path("run/config.json")
+    content = json.loads(config.read_text())
+    assert len(content["data"][0].pop("labels")) == 16
+    config.write_text(json.dumps(content))
+    assert gans(f"evaluate run {QUICK}").status == 0
+    assert gans("run --resume run --steps 2 --force").status == 0
+    assert gans(f"evaluate run --by-class {QUICK}").status == 0
+
+
+def test_fingerprints_know_labels_and_attributes() -> None:
+    data = InMemoryData(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, 2] * 2), "abc")
+    groups = AttributeGroup("hue", ("red", "blue")), AttributeGroup("filled", ("0", "1"))
+    data.attributes = Attributes(groups, torch.eye(3).repeat(2, 1))
+    whole = take_fingerprint(data)
+    used = whole.with_conditions(True, False), whole.with_conditions(False, True)
+    assert [(bool(each.labels), bool(each.attributes)) for each in used] == [(True, False), (False, True)]
+    assert read_fingerprints(json.loads(json.dumps([each.to_json() for each in used]))) == used
+    assert "labels" not in whole.with_conditions(False, False).to_json()
+    assert all(map(whole.is_like, (*used, whole.with_conditions(False, False))))
+    data.labels = data.labels.flip(0)
+    assert [take_fingerprint(data).is_like(each) for each in used] == [False, True]
+    data.labels, data.classes = data.labels.flip(0), ("a", "c", "b")
+    assert [take_fingerprint(data).is_like(each) for each in used] == [False, True]
+    data.classes = ("a", "b", "c")
+    data.attributes = Attributes(groups, torch.eye(3).repeat(2, 1).flip(0))
+    assert [take_fingerprint(data).is_like(each) for each in used] == [True, False]
+    part = torch.tensor([4, 1])
+    other = InMemoryData(data.samples[part], data.labels[part], "abc")
+    assert take_fingerprint(data, part).labels == take_fingerprint(other).labels != whole.labels
+    data.attributes = None
+    assert take_fingerprint(data).with_conditions(False, True).labels == whole.labels  # as their attribute
 
 
 def test_fingerprints_know_sets_again_and_tell_others() -> None:
