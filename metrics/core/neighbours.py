@@ -1,5 +1,6 @@
 """Distances to the k-th nearest neighbour, computed in tiles and without square roots."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -8,7 +9,8 @@ NARROW = 128  # features up to which float64 costs little, and float32 would not
 ROUNDING_STEPS = 64  # that such a product may lose, as a share of the squared norms
 MOST_CLOSE = 64  # distances for each vector that are computed anew from differences
 TIE = 2.0**-40  # share by which sums of the same squares may differ, by the order in which they are added
-CHUNK = 2**22  # numbers that differences take at once
+BLOCK = 2**22  # distances that are looked through at once
+CHUNK = 2**16  # numbers that differences take at once: they stay in the cache of a core
 
 
 def prepared(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,18 +69,23 @@ def inside(
     """
     share = ROUNDING_STEPS * torch.finfo(distances.dtype).eps
     own, others = (x_norms[:, None], y_norms) if radii.dim() == 2 else (y_norms, x_norms)
-    slack, approximate = share * (own + others.max()), radii.to(distances.dtype)
-    found = distances <= approximate + slack
-    close = found ^ (distances < approximate - slack)
-    most = MOST_CLOSE * len(x)
-    if int(close.sum()) > most:  # of few vectors that lie far from all: the slack of each pair is its own
-        closer = (distances - approximate).abs() <= share * (x_norms[:, None] + y_norms)
-        found = torch.where(close, closer | (distances < approximate), found)
-        close &= closer
-    if int(close.sum()) <= most:  # else all are copies of one another, and at no other distance
-        rows, columns = close.nonzero(as_tuple=True)
-        reach = radii.expand(distances.shape)[rows, columns] * (1 + TIE)
-        found[rows, columns] = exact_squared_distances(x, y, rows, columns) <= reach
+    found = distances <= (radii + share * (own + others.max())).to(distances.dtype)
+    reach = radii.expand(distances.shape)
+    block = max(1, BLOCK // distances.shape[1])
+    for start in range(0, len(x), block):  # of the few that may lie inside
+        places = np.flatnonzero(found[start : start + block].numpy())
+        rows, columns = map(torch.from_numpy, np.divmod(places, distances.shape[1]))
+        rows += start
+        excess = distances[rows, columns].double() - reach[rows, columns]
+        is_close = excess.abs() <= share * (x_norms[rows] + y_norms[columns])
+        outside = excess > 0
+        if 0 < int(is_close.sum()) <= MOST_CLOSE * block:
+            rounded = is_close.nonzero().flatten()
+            one, other = rows[rounded], columns[rounded]
+            outside[rounded] = exact_squared_distances(x, y, one, other) > reach[one, other] * (1 + TIE)
+        else:  # none, or copies of one another, at no other distance
+            outside &= ~is_close
+        found[rows[outside], columns[outside]] = False
     return found
 
 
@@ -89,8 +96,8 @@ def exact_squared_distances(x: Tensor, y: Tensor, rows: Tensor, columns: Tensor)
         rows, columns: indices of the vectors of `x` and `y`, `(P,)`.
     """
     chunk = max(1, CHUNK // x.shape[1])
-    pairs = zip(rows.split(chunk), columns.split(chunk), strict=True)
-    found = [(x[own].double() - y[others].double()).square().sum(dim=1) for own, others in pairs]
+    pairs = zip(torch.split(rows, chunk), torch.split(columns, chunk), strict=True)
+    found = [(x[own] - y[others]).double().square().sum(dim=1) for own, others in pairs]
     return torch.cat(found) if found else x.new_zeros(0, dtype=torch.float64)
 
 
