@@ -57,6 +57,7 @@ class PrecisionRecall(Metric):
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
     by_class: ClassVar[ByClass | None] = ByClass(10)
+    resamples_halves: ClassVar[bool] = True  # balls of copies are smaller
     ranges: Mapping[str, tuple[float, float]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "precision": Level(_share_of_real_data, "fidelity", least=0.1),
