@@ -90,8 +90,8 @@ class DensityCoverage(Metric):
         inside = torch.zeros(len(real), dtype=torch.long)
         for start in range(0, len(generated), neighbours.TILE):
             rows = slice(start, start + neighbours.TILE)
-            distances = neighbours.squared_distances(generated[rows], real, generated_norms[rows], real_norms)
-            inside += (distances <= radii).sum(dim=0)
+            sides = generated[rows], real, generated_norms[rows], real_norms
+            inside += neighbours.inside(neighbours.squared_distances(*sides), *sides, radii).sum(dim=0)
         return {
             "density": inside.sum().item() / (self.k * len(generated)),
             "coverage": (inside > 0).double().mean().item(),

@@ -57,6 +57,7 @@ class PrecisionRecall(Metric):
     reference: ClassVar[Reference] = "vectors"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"precision": True, "recall": True}
     by_class: ClassVar[ByClass | None] = ByClass(10)
+    resamples_halves: ClassVar[bool] = True  # balls of copies are smaller
     ranges: Mapping[str, tuple[float, float]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
     levels: ClassVar[Mapping[str, Level]] = {
         "precision": Level(_share_of_real_data, "fidelity", least=0.1),
@@ -112,7 +113,8 @@ def _members(real: Tensor, generated: Tensor, k: int) -> tuple[Tensor, Tensor]:
     in_generated = torch.zeros(len(real), dtype=torch.bool)
     for start in range(0, len(generated), neighbours.TILE):
         rows = slice(start, start + neighbours.TILE)
-        distances = neighbours.squared_distances(generated[rows], real, generated_norms[rows], real_norms)
-        in_real[rows] = (distances <= real_radii).any(dim=1)
-        in_generated |= (distances <= generated_radii[rows, None]).any(dim=0)
+        sides = generated[rows], real, generated_norms[rows], real_norms
+        distances = neighbours.squared_distances(*sides)
+        in_real[rows] = neighbours.inside(distances, *sides, real_radii).any(dim=1)
+        in_generated |= neighbours.inside(distances, *sides, generated_radii[rows, None]).any(dim=0)
     return in_real, in_generated

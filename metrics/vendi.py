@@ -34,6 +34,7 @@ class Vendi(Metric):
     reference: ClassVar[Reference] = "none"
     higher_is_better: ClassVar[Mapping[str, bool]] = {"vendi": True}
     by_class: ClassVar[ByClass | None] = ByClass(10)
+    resamples_halves: ClassVar[bool] = True  # copies are less different
     ranges: Mapping[str, tuple[float, float]] = {"vendi": (1.0, math.inf)}
 
     def __init__(self) -> None:

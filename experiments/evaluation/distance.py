@@ -1,7 +1,7 @@
 """Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.core import registry
@@ -9,6 +9,7 @@ from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
 from experiments.data.core.dataset import DataAccess
+from experiments.data.core.picture_options import range_words
 from experiments.data.core.sources import suggest_spec
 from experiments.evaluation.candidates import is_generator, open_generated
 from experiments.evaluation.extraction import Meter, extract
@@ -20,11 +21,21 @@ from experiments.evaluation.features import (
 )
 from experiments.evaluation.protocols import MOST_SAMPLES
 from experiments.evaluation.sample_sets import (
+    DataSamples,
     GeneratedSamples,
     ImageFormat,
     SampleSet,
     image_format_of,
     open_data_samples,
+)
+from experiments.evaluation.shared_range import (
+    options_of_range,
+    range_difference,
+    range_of,
+    record_range,
+    recorded_range,
+    share_range,
+    stated_range,
 )
 from experiments.evaluation.task_metrics import update_checking_finite
 from experiments.runs.scores import EvaluationScores, quantization, versions
@@ -83,6 +94,7 @@ class DistanceSides:
             seed,
         )
         self.meter = meter
+        self.stated_range = stated_range(access.options)
         self._data = ""  # what the sides are, or were trained on: it may decide on the extractor
         self._extractor: tuple[bool, Extractor] | None = None
         self._generated: dict[str, GeneratedSamples] = {}
@@ -92,6 +104,9 @@ class DistanceSides:
     def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
         """Opens both sides. Data that is compared with a generator is brought to the format of its samples.
 
+        Images beyond 8 bits are compared in one range on both sides: the one that is stated, else that of the
+        generator or of the file of statistics, else that of both sets of data together.
+
         Raises UsageError for words that name nothing, and for data that cannot be had.
         """
         for word in filter(is_generator, (a, b)):
@@ -99,7 +114,12 @@ class DistanceSides:
             self._data = settings.data
             self.image_format = self.image_format.fill_in(image_format_of(settings))
         self._data = next(filter(is_data_spec, (b, a)), self._data)
-        found = {word: self.open(word) for word in (a, b) if not is_generator(word)}
+        found = {word: self._open_file(word) for word in (a, b) if word.endswith(FILE)}
+        self._take_range_of_others(found)
+        data = {word: self._open_data(word) for word in (a, b) if word not in {*found, *self._generated}}
+        if not self.stated_range:
+            share_range(data, {word: each.units for word, each in self._generated.items() if each.is_images})
+        found |= {word: self._of_data(samples) for word, samples in data.items()}
         if self.count is None and (known := [side.count for side in found.values() if side.count > 1]):
             self._generated_count = min(MOST_SAMPLES, *known)
         one, other = (found[word] if word in found else self.open(word) for word in (a, b))
@@ -111,28 +131,55 @@ class DistanceSides:
     def open(self, word: str) -> DistanceSide:
         """Opens the side that a word names: a `.npz`, a generator, or a data spec. Raises UsageError."""
         if word.endswith(FILE):
-            with usage_errors():
-                statistics = Statistics.load(word)
-            return DistanceSide(word, statistics, statistics.count, statistics.provenance)
+            return self._open_file(word)
         if is_generator(word):
             return self.of_samples(self._open_generated(word).with_count(self._generated_count))
-        if is_data_spec(word):
-            self._data = self._data or word
-            samples = open_data_samples(
-                word, self.image_format, self.count or MOST_SAMPLES, self.seed, self.access
+        return self._of_data(self._open_data(word))
+
+    def _open_file(self, word: str) -> DistanceSide:
+        with usage_errors():
+            statistics = Statistics.load(word)
+        return DistanceSide(word, statistics, statistics.count, statistics.provenance)
+
+    def _take_range_of_others(self, files: dict[str, DistanceSide]) -> None:
+        """Takes the range of a generator or of a file for data on the other side, unless one is stated."""
+        if self.access.options.get("data.range"):
+            return
+        units = next((each.units for each in self._generated.values() if each.units), None)
+        ends = {word: range_of(each.units) for word, each in self._generated.items() if each.units}
+        ends |= {word: known for word, side in files.items() if (known := recorded_range(word, side.record))}
+        for word, known in list(ends.items())[:1]:
+            options = options_of_range(known, units, self.access.options)
+            self.access, self.stated_range = replace(self.access, options=options), known
+            log.info(f"images are compared in the range of {word}, {range_words(known)}")
+
+    def _open_data(self, word: str) -> DataSamples:
+        """Opens the samples of a data spec. Raises UsageError for words that are none."""
+        if not is_data_spec(word):
+            hint = suggest_spec(word)
+            raise UsageError(
+                f"{word} is no statistics file (.npz), run folder, exported generator or data set"
+                + (f", but {hint}" if hint else "")
             )
-            for remark in samples.data.remarks:
-                log.info(f"data {word}: {remark}")
-            if samples.is_images:
-                self._sizes[word] = samples.shape[1], samples.shape[2]
-            reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
-            record = {**reference.record, "reference": reference.hash}
-            return DistanceSide(word, reference.statistics, len(samples), record)
-        hint = suggest_spec(word)
-        raise UsageError(
-            f"{word} is no statistics file (.npz), run folder, exported generator or data set"
-            + (f", but {hint}" if hint else "")
+        self._data = self._data or word
+        samples = open_data_samples(
+            word, self.image_format, self.count or MOST_SAMPLES, self.seed, self.access
         )
+        for remark in samples.data.remarks:
+            log.info(f"data {word}: {remark}")
+        if samples.is_images:
+            self._sizes[word] = samples.shape[1], samples.shape[2]
+        return samples
+
+    def _of_data(self, samples: DataSamples) -> DistanceSide:
+        """Makes a side of the samples of a data set, whose features are kept."""
+        reference = ReferenceFeatures(samples, self._extractor_for(samples), self.meter)
+        record = {
+            **reference.record,
+            **record_range(samples, self.stated_range),
+            "reference": reference.hash,
+        }
+        return DistanceSide(samples.name, reference.statistics, len(samples), record)
 
     def of_samples(self, samples: SampleSet) -> DistanceSide:
         """Makes a side of a set of samples. Raises UsageError for samples that the extractor cannot see."""
@@ -140,6 +187,7 @@ class DistanceSides:
         for features in extract(samples, extractor, self.meter):
             update_checking_finite(moments.update, features.vectors)
         record = {**extractor.description(), "n": len(samples), "shape": list(samples.shape)}
+        record |= record_range(samples, self.stated_range)
         with usage_errors():
             return DistanceSide(samples.name, moments.statistics(), len(samples), record)
 
@@ -172,7 +220,10 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
     Raises UsageError for sides whose features were made differently, unless `force`.
     """
     known = [side.record for side in (a, b) if "extractor" in side.record]
-    if len(known) == 2 and (lines := provenance_differences(known[0], known[1])) and not force:
+    lines = []
+    if len(known) == 2:
+        lines = provenance_differences(known[0], known[1]) + range_difference(known[0], known[1])
+    if lines and not force:
         raise UsageError(
             f"{a.name} and {b.name} were not made alike ({'; '.join(lines)}); "
             "make both with the same flags, or compare nevertheless with --force"
@@ -192,6 +243,8 @@ def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> Evalua
     name = str(record.get("distance", "fd-unknown"))
     parts = ("extractor", "weights", "resize_rule", "extractor_options")
     kept = {key: record[key] for key in parts if key in record}
+    ranges = [record["range"] for record in known if record.get("range")]
+    kept |= {"range": ranges[0]} if ranges else {}
     references = [side.record["reference"] for side in (a, b) if "reference" in side.record]
     score = {"value": value, "n": [a.count, b.count], **kept, "quantization": quantization(record)}
     return {name: score | {"seed": seed, "references": references, **versions()}}

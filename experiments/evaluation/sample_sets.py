@@ -41,10 +41,15 @@ class SampleSet(ABC):
     Attributes:
         name: as messages and records name it.
         shape: `(C, H, W)` of images, `(2,)` of points.
+        units: of images beyond 8 bits; None for others.
     """
 
     name: str
     shape: tuple[int, ...]
+
+    @property
+    def units(self) -> PixelUnits | None:
+        return None
 
     @property
     @abstractmethod
@@ -98,6 +103,10 @@ class DataSamples(SampleSet):
         return len(self.order)
 
     @property
+    def units(self) -> PixelUnits | None:
+        return self.data.units
+
+    @property
     def labels(self) -> Tensor | None:
         return None if self.data.labels is None else self.data.labels[self.order]
 
@@ -111,7 +120,7 @@ class DataSamples(SampleSet):
         Raises UsageError for one that cannot be read.
         """
         with usage_errors():
-            return pixels_of(self.data.fetch(indices), self.data.units)
+            return pixels_of(self.data.fetch(indices), self.units)
 
     @property
     def class_counts(self) -> Tensor:
@@ -132,10 +141,13 @@ class GeneratedSamples(SampleSet):
         self.name, self.generator, self.settings = name, generator, settings
         self.shape = blueprint_of(settings).sample_shape
         self.count, self.seed, self.device = count, seed, device
-        self.units = units_of(settings.options)
 
     def __len__(self) -> int:
         return self.count
+
+    @cached_property
+    def units(self) -> PixelUnits | None:  # type: ignore[override]
+        return units_of(self.settings.options)
 
     @property
     def labels(self) -> Tensor | None:

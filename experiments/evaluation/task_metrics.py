@@ -234,7 +234,8 @@ class TaskMetrics:
     def _interval_record(self, scored: ReferencedMetric) -> JsonObject:
         """The part of a score's record on its interval."""
         found = self.intervals.get((scored.name, scored.suffix))
-        return {"intervals": found, "resamples": self.resamples} if found else {}
+        halves = {"resampling": "halves"} if scored.metric.resamples_halves else {}
+        return {"intervals": found, "resamples": self.resamples, **halves} if found else {}
 
     def _feed(self, takes: str, batch: Tensor | None) -> None:
         for each in self._takers(takes):

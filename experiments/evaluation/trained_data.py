@@ -1,7 +1,6 @@
 """The data that a run was trained on, compared with the data as it is now."""
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -76,11 +75,7 @@ class TrainedData:
         if split == SPLITS[TRAIN]:
             with usage_errors():
                 found = take_fingerprint(samples.data)
-        if found is None:
-            return
-        if not self.settings.conditional:  # which has seen no labels
-            found = replace(found, classes="")
-        if any(map(found.is_like, self.fingerprints)):
+        if found is None or any(map(found.is_like, self.fingerprints)):
             return
         raise UsageError(self._describe(found))
 
@@ -89,10 +84,12 @@ class TrainedData:
         counts = [each.count for each in self.fingerprints]
         then = " and ".join(f"{count:,}" for count in counts)
         words = f"{then} training samples then, {found.count:,} now"
-        words = f"as many samples, but others: {found.count:,}" if found.count in counts else words
-        if any(map(replace(found, classes="").is_like, self.fingerprints)):
-            words = "the same samples, but other labels"
+        if found.count in counts:
+            words = f"as many samples, but others: {found.count:,}"
         mixed = ", so that others are held out now" if self.settings.holdout is not None else ""
+        if any(map(found.has_samples_of, self.fingerprints)):
+            words = "the same samples, but other labels, attributes or names of classes"
+            mixed = ""
         return (
             f"data {self.settings.data} is not what {self.folder.path} was trained on ({words}{mixed}): "
             f"bring it back, or train anew with {command_anew(self.folder, 'anew')}"

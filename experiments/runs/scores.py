@@ -185,7 +185,11 @@ def _describe_intervals(scores: EvaluationScores) -> list[str]:
         return []
     counts = sorted({count for count in resamples if type(count) is int})  # a file may hold anything
     sets = f" ({' or '.join(f'{count:,}' for count in counts)} sets)" if counts else ""
-    return [f"in brackets: 95 % by a bootstrap over the samples{sets}; they say nothing of other seeds"]
+    halved = [name for name, score in scores.items() if score.get("resampling") == "halves"]
+    halves = f", of {' and '.join(halved)} by halves of them" if halved else ""
+    return [
+        f"in brackets: 95 % by a bootstrap over the samples{sets}{halves}; they say nothing of other seeds"
+    ]
 
 
 def _class_tables(scores: EvaluationScores) -> list[str]:

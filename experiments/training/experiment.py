@@ -24,7 +24,7 @@ from experiments.core.device import allow_tf32, dtype_of, warn_of_emulation
 from experiments.core.errors import usage_errors
 from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.seeds import choose_algorithms, seed_all
-from experiments.data.core.fingerprint import hash_labels
+from experiments.data.core.fingerprint import DataFingerprint
 from experiments.data.core.loader import Loader
 from experiments.data.core.open import open_data
 from experiments.runs.checkpoint import rename_keys
@@ -123,16 +123,19 @@ class Experiment:
     def fingerprint(self) -> JsonObject:
         """Fingerprint of the data: the number of images in it, and a hash of the first of them.
 
-        The hash includes their attributes. Of a conditional run there is one of all labels, too.
+        The hash includes their attributes. With labels or attributes that the run uses, a hash of all these.
         """
         sources = [each for each in self.reals.condition if each.dim() > 1]
         first = b"".join(each.contiguous().numpy().tobytes() for each in (self.reals.samples, *sources))
         count = len(self.loader.data) + (len(self.loader.sources.data) if self.loader.sources else 0)
-        found = {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
-        labels, classes = self.loader.data.labels, self.loader.data.classes
-        if self.spec.settings.conditional and labels is not None:
-            found["labels"] = hash_labels(labels, classes)
-        return found
+        known = {"count": count, "first": blake2b(first, digest_size=8).hexdigest()}
+        hashes = [word for each in self.trained_on for word in (each.labels, each.attributes) if word]
+        return {**known, "labels": "-".join(hashes)} if hashes else known
+
+    @cached_property
+    def trained_on(self) -> list[DataFingerprint]:
+        """Fingerprints of the data for the config of the run, of two domains that of A first."""
+        return self.loader.fingerprints()
 
     def load_state_dict(self, state: StateDict, *, adapts: bool = False) -> None:
         """Restores the state of a checkpoint.

@@ -9,7 +9,7 @@ from shlex import quote
 from experiments.core.background_writer import BackgroundWriter
 from experiments.core.console import is_out_of_memory
 from experiments.core.errors import RunError, UsageError
-from experiments.core.named_values import StateDict
+from experiments.core.named_values import JsonObject, StateDict
 from experiments.core.processes import agreement, any_over_ranks, from_first, is_first
 from experiments.core.stop_signal import StopSignal
 from experiments.evaluation.evaluate import Evaluator
@@ -94,7 +94,7 @@ class Trainer:
             self._restore(state, changed, force)
         if self.settings.micro_batch_size == "auto":
             choose_micro_batch_size(self.experiment)
-        trained_on = self.experiment.loader.fingerprints()
+        trained_on = self.experiment.trained_on
         from_first(lambda: self.folder.begin(self.experiment.spec, self.start, bool(changed), trained_on))
         self._log_remarks()
         if self.start == 0:
@@ -288,14 +288,12 @@ class Trainer:
                 f"--out"
             )
         data = self.experiment.fingerprint
-        then = {**data, **state.get("data", {})}  # an earlier version knew less of them
-        if then != data and not force:
-            words = f"{then['count']:,} samples then, {data['count']:,} now"
-            if {**then, "labels": None} == {**data, "labels": None}:
-                words = "the same samples, but other labels"
+        kept = state.get("data", data)
+        if any(data.get(key) != value for key, value in kept.items()) and not force:
             raise UsageError(
-                f"data {self.settings.data} is not what checkpoint {name} was trained on ({words}): bring it "
-                "back, take another --out, or go on with --force"
+                f"data {self.settings.data} is not what checkpoint {name} was trained on "
+                f"({_describe_difference(kept, data)}): bring it back, take another --out, or go on with "
+                "--force"
             )
         try:
             check_pending(state["scores"])
@@ -321,3 +319,10 @@ class Trainer:
             f"{self.folder.path} is trained for {done} already, and {length_flag(own)} is its whole new "
             f"length: give more, such as {more}"
         )
+
+
+def _describe_difference(then: JsonObject, now: JsonObject) -> str:
+    """Describes how the data of a checkpoint differ from those of now, by their fingerprints."""
+    if then["count"] == now["count"] and then.get("first") == now["first"]:
+        return "the same samples, but other labels, attributes or names of classes"
+    return f"{then['count']:,} samples then, {now['count']:,} now"

@@ -39,6 +39,8 @@ class Metric(ABC):
             how many samples on. None for a metric of all samples together.
         of_training: whether it compares with all training samples, and means nothing beside others: it looks
             for copies.
+        resamples_halves: whether its intervals come from random halves of the samples, because what a
+            bootstrap draws twice would change the scores.
         options_type: the frozen dataclass of its options, whose fields have defaults; None for a metric
             without.
 
@@ -58,6 +60,7 @@ class Metric(ABC):
     levels: ClassVar[Mapping[str, Level]] = {}
     by_class: ClassVar[ByClass | None] = None
     of_training: ClassVar[bool] = False
+    resamples_halves: ClassVar[bool] = False
     options_type: ClassVar[type | None] = None
 
     @classmethod

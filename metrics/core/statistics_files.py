@@ -18,6 +18,7 @@ MOST_BYTES = 8 * MOST_FEATURES * (MOST_FEATURES + 1) + 4 * MOST_RECORD + 1024  #
 PROVENANCE_TYPES: dict[type, tuple[str, ...]] = {
     str: ("extractor", "distance", "weights", "resize_rule", "reference"),
     dict: ("extractor_options",),
+    list: ("range",),
 }
 
 

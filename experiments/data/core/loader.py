@@ -111,10 +111,15 @@ class Loader:
         return Batch(samples.cpu(), tuple(each.cpu() for each in condition))
 
     def fingerprints(self) -> list[DataFingerprint]:
-        """Takes the fingerprints of the data, of two domains that of A first."""
+        """Takes the fingerprints of the data, of two domains that of A first.
+
+        They include labels or attributes where the run uses these.
+        """
+        dimensions = 0 if self.condition is None else self.condition.dim()
         with _value_errors_as_run_errors():
             sets = [*([self.sources.data] if self.sources else []), self.data]
-            return [take_fingerprint(each) for each in sets]
+            found = [take_fingerprint(each) for each in sets]
+        return [each.with_conditions(dimensions == 1, dimensions > 1) for each in found]
 
     def prepare(self, samples: Tensor) -> Tensor:
         """Converts raw samples of the data set to samples as the networks see them."""

@@ -15,6 +15,7 @@ from losses.core.options import option
 # Two numbers, or two for each channel; two percentiles such as ("p1", "p99"), or "auto", of all channels,
 # or with "each" behind them of each; or nothing.
 ValueRange = tuple[Any, ...]
+LEAST_WIDTH, MOST_WIDTH = 2.0**-126, (2 - 2.0**-23) * 2.0**127  # of float32: its smallest normal and largest
 AUTO, EACH = "auto", "each"
 UNSTATED: ValueRange = ()
 PERCENTILE = re.compile(r"p(100|[0-9]{1,2})(\.[0-9]{1,6})?")
@@ -53,10 +54,24 @@ def read_range(value: object) -> ValueRange | str:
 
 
 def check_range(value: ValueRange) -> tuple[float, ...]:
-    """Checks that a range of numbers, or each of several, is not empty; returns it. Raises ValueError."""
+    """Checks that a range of numbers, or each of several, can be scaled to [−1, 1]; returns it.
+
+    Raises ValueError for one that is empty, and for one whose width, or the inverse of half of it, is beyond
+    float32, in which values are scaled.
+    """
     for low, high in zip(value[::2], value[1::2], strict=True):
         if not low < high:
             raise ValueError(f"data.range {low},{high} is empty: write --set data.range=LOW,HIGH")
+        if high - low < LEAST_WIDTH:
+            raise ValueError(
+                f"data.range {low:g},{high:g} is narrower than {LEAST_WIDTH:.2g}, the least that float32 "
+                "scales: multiply the values and save them anew, or give a wider --set data.range=LOW,HIGH"
+            )
+        if high - low > MOST_WIDTH:
+            raise ValueError(
+                f"data.range {low:g},{high:g} is wider than {MOST_WIDTH:.2g}, the most that float32 holds: "
+                "give a narrower --set data.range=LOW,HIGH, such as one without values that stand for none"
+            )
     return value
 
 
@@ -105,6 +120,15 @@ def _number(part: object, whole: object) -> float:
         raise ValueError(f"'{whole}' is not {FORM}") from None
     if not math.isfinite(number):
         raise ValueError(f"'{whole}' is not finite")
+    return plain_number(number)
+
+
+def plain_number(value: Any) -> float:
+    """A number as Python has it, whole where it is one and float64 has its neighbours.
+
+    Beyond 2⁵³ float64 has no odd numbers, and from 2⁶³ on no integer of PyTorch holds it.
+    """
+    number = float(value)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 

@@ -23,6 +23,7 @@ from experiments.data.core.picture_options import (
     is_by_channel,
     is_open_range,
     percentile_of,
+    plain_number,
     range_words,
 )
 
@@ -82,7 +83,8 @@ def find_units(
         array_type: type in which the values are held.
         count_channels: the number of their channels, asked for where that of a stated range is to be checked.
 
-    Raises ValueError for an empty range, one of other channels, and where `find_values_range` does.
+    Raises ValueError for a range that cannot be scaled, one of other channels, and where `find_values_range`
+    does.
     """
     if isinstance(asked, tuple) and not is_open_range(asked):
         stated = _check_channels(check_range(asked), count_channels)
@@ -90,7 +92,7 @@ def find_units(
     found = _check_width(find_values_range(pictures, asked))
     asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
     log.info(f"{location}: {asked_for} is {range_words(found)}, of the training images")
-    return PixelUnits.from_range(found, array_type)
+    return PixelUnits.from_range(check_range(found), array_type)
 
 
 def _check_width(ends: tuple[float, ...]) -> tuple[float, ...]:
@@ -152,7 +154,7 @@ def find_values_range(pictures: PictureValues, asked: ValueRange | str) -> tuple
                 f"{pictures.name_of(0)} and the others have no different values {whose}(only {low:g}): "
                 f"there is nothing to learn; or {way_out}"
             )
-    return tuple(_plain(end) for pair in ends.T for end in pair)
+    return tuple(plain_number(end) for pair in ends.T for end in pair)
 
 
 class ChannelSurvey(NamedTuple):
@@ -315,9 +317,3 @@ def map_pictures(work: Any, pictures: PictureValues, step: int = 1) -> list[Any]
     """Maps work, a function of pictures and an index, over all or every `step`th, on all cores, in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda index: work(pictures, index), range(0, len(pictures), step)))
-
-
-def _plain(value: Any) -> float:
-    """A number as Python has it, whole where it is one and floating-point numbers hold all of these."""
-    number = float(value)
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number

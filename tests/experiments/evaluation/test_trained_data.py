@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from experiments.core.errors import UsageError
-from experiments.data.core.dataset import InMemoryData
+from experiments.data.core.dataset import AttributeGroup, Attributes, InMemoryData
 from experiments.data.core.fingerprint import DataFingerprint, read_fingerprints, take_fingerprint
 from experiments.data.core.holdout import split_indices
 from experiments.evaluation.trained_data import trained_on
@@ -103,32 +103,58 @@ def test_a_run_goes_on_with_what_it_is_forced_to(gans: Any, pictures: Path) -> N
     assert gans(f"evaluate run {QUICK}").status == 0
 
 
-def test_other_labels_of_the_same_images_are_refused(gans: Any, refused: Any, workplace: Path) -> None:
-    """Where the run has seen labels: else they do not matter. Those of earlier versions are not known."""
-    images = np.random.default_rng(0).integers(256, size=(24, 8, 8), dtype=np.uint8)
-    labels = np.arange(24) % 3
-    np.save("images.npy", images)
+LABELLED = "--data npy:images.npy --image-size 16 --batch-size 8 --width 4 --steps 1 --track local"
+OTHER_LABELS = "(the same samples, but other labels, attributes or names of classes): bring it back"
+
+
+@pytest.mark.parametrize("change", [lambda labels: (labels + 1) % 3, lambda labels: labels + 5])
+def test_other_labels_of_the_same_pictures_are_refused(
+    gans: Any, refused: Any, workplace: Path, change: Any
+) -> None:
+    """Permuted, or with other names: the third class is no longer what it was."""
+    labels = np.arange(60) % 3
+    np.save("images.npy", np.random.default_rng(0).integers(256, size=(60, 16, 16, 3), dtype=np.uint8))
     np.save("labels.npy", labels)
-    run = "run --arch mlp --loss bce --data npy:images.npy --batch-size 8 --steps 1"
-    assert gans(f"{run} --conditional --out run").status == gans(f"{run} --out other").status == 0
-    for changed in ((labels + 1) % 3, np.array(["a", "b", "c"])[labels]):
-        np.save("labels.npy", changed)
-        words = ("the same samples, but other labels",)
-        refused(2, words, "run --resume run --steps 2")
-        refused(2, words, f"evaluate run {QUICK}")
-    assert gans("run --resume other --steps 2").status == 0
-    assert gans(f"evaluate other {QUICK}").status == 0
-    assert gans("run --resume run --steps 2 --force").status == 0
+    plain = f"run --arch dcgan --loss bce {LABELLED}"
+    assert gans(f"{plain} --conditional --holdout 0.4 --out run").status == 0
+    assert gans(f"{plain} --out other").status == 0
+    np.save("labels.npy", change(labels))
+    refused(2, (OTHER_LABELS, "--out run-anew"), f"evaluate run --by-class {QUICK}")
+    refused(2, (OTHER_LABELS,), f"evaluate run --reference held-out {QUICK}")
+    refused(2, (OTHER_LABELS, "--force"), "run --resume run --steps 2")
+    assert gans(f"evaluate other {QUICK}").status == 0  # which uses no labels
+    # Without a hash in its config and checkpoint, as runs of earlier versions are, nothing tells them.
+    config = Path("run/config.json")
+    content = json.loads(config.read_text())
+    assert len(content["data"][0].pop("labels")) == 16
+    config.write_text(json.dumps(content))
     assert gans(f"evaluate run {QUICK}").status == 0
+    assert gans("run --resume run --steps 2 --force").status == 0
+    assert gans(f"evaluate run --by-class {QUICK}").status == 0
 
 
-def test_fingerprints_of_labels_are_those_of_classes_by_their_names() -> None:
-    pixels, labels = torch.zeros(64, 3, 8, 8, dtype=torch.uint8), torch.arange(64) % 2
-    found = take_fingerprint(InMemoryData(pixels, labels, ("a", "b")))
-    assert read_fingerprints(json.loads(json.dumps([found.to_json()]))) == (found,)
-    for others in ((1 - labels, ("a", "b")), (labels, ("a", "c"))):
-        assert not found.is_like(take_fingerprint(InMemoryData(pixels, *others)))
-    assert found.is_like(take_fingerprint(InMemoryData(pixels))), "of an earlier version"
+def test_fingerprints_know_labels_and_attributes() -> None:
+    data = InMemoryData(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, 2] * 2), "abc")
+    groups = AttributeGroup("hue", ("red", "blue")), AttributeGroup("filled", ("0", "1"))
+    data.attributes = Attributes(groups, torch.eye(3).repeat(2, 1))
+    whole = take_fingerprint(data)
+    used = whole.with_conditions(True, False), whole.with_conditions(False, True)
+    assert [(bool(each.labels), bool(each.attributes)) for each in used] == [(True, False), (False, True)]
+    assert read_fingerprints(json.loads(json.dumps([each.to_json() for each in used]))) == used
+    assert "labels" not in whole.with_conditions(False, False).to_json()
+    assert all(map(whole.is_like, (*used, whole.with_conditions(False, False))))
+    data.labels = data.labels.flip(0)
+    assert [take_fingerprint(data).is_like(each) for each in used] == [False, True]
+    data.labels, data.classes = data.labels.flip(0), ("a", "c", "b")
+    assert [take_fingerprint(data).is_like(each) for each in used] == [False, True]
+    data.classes = ("a", "b", "c")
+    data.attributes = Attributes(groups, torch.eye(3).repeat(2, 1).flip(0))
+    assert [take_fingerprint(data).is_like(each) for each in used] == [True, False]
+    part = torch.tensor([4, 1])
+    other = InMemoryData(data.samples[part], data.labels[part], "abc")
+    assert take_fingerprint(data, part).labels == take_fingerprint(other).labels != whole.labels
+    data.attributes = None
+    assert take_fingerprint(data).with_conditions(False, True).labels == whole.labels  # as their attribute
 
 
 def test_fingerprints_know_sets_again_and_tell_others() -> None:
@@ -149,16 +175,7 @@ def test_fingerprints_know_sets_again_and_tell_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        3,
-        [3],
-        [{"count": -1, "levels": []}],
-        [{"count": 3, "levels": ["a"]}],
-        [{"count": 3}],
-        [{"count": 3, "levels": [], "classes": 1}],
-    ],
+    "content", [None, 3, [3], [{"count": -1, "levels": []}], [{"count": 3, "levels": ["a"]}], [{"count": 3}]]
 )
 def test_what_is_no_fingerprint_is_none(content: object) -> None:
     assert read_fingerprints(content) == ()
