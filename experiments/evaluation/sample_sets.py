@@ -146,7 +146,7 @@ class GeneratedSamples(SampleSet):
         return self.count
 
     @cached_property
-    def units(self) -> PixelUnits | None:  # type: ignore[override]
+    def units(self) -> PixelUnits | None:
         return units_of(self.settings.options)
 
     @property

@@ -36,7 +36,7 @@ def stated_range(options: SettingValues) -> Ends:
             f"own, and their distance would mean nothing: state one, --set {RANGE}=LOW,HIGH, or leave "
             f"{DEPTH} out"
         )
-    return () if is_open_range(asked) else tuple(asked)
+    return () if isinstance(asked, str) or is_open_range(asked) else tuple(asked)
 
 
 def recorded_range(name: str, record: JsonObject) -> Ends:
@@ -106,8 +106,8 @@ def share_range(data: Mapping[str, DataSamples], units: Mapping[str, PixelUnits 
         )
     ends = _together(ranges)
     for samples in data.values():
-        own: Any = samples.data.units
-        samples.data.units = PixelUnits.from_range(ends, own.depth)
+        held: Any = samples.data.units
+        samples.data.units = PixelUnits.from_range(ends, held.depth)
     log.info(
         f"{' and '.join(data)} are compared in one range, {range_words(ends)}, that of both together; "
         f"--set {RANGE}=LOW,HIGH states another"
