@@ -30,7 +30,6 @@ from experiments.data.core.picture_options import (
 MOST_VALUES = 2**26  # of which percentiles are taken: of more, those of pictures that are evenly spread
 FEW_PICTURES = 64  # whose values are looked at for what a range clips
 LEAST_LEVELS = 2**16  # of float32 in a range, where the files have more: as many as 16 bits have
-LEAST_WIDTH = 1e-37  # of a range: of narrower ones, float32 does not hold the scale
 MOST_CLIPPED = 0.05  # share of the values that a range may clip unsaid
 NAMED = 5  # channels that a remark names
 Planes = NDArray[np.uint8]  # (H, W, C)
@@ -87,23 +86,11 @@ def find_units(
     does.
     """
     if isinstance(asked, tuple) and not is_open_range(asked):
-        stated = _check_channels(check_range(asked), count_channels)
-        return PixelUnits.from_range(_check_width(stated), array_type)
-    found = _check_width(find_values_range(pictures, asked))
+        return PixelUnits.from_range(_check_channels(check_range(asked), count_channels), array_type)
+    found = find_values_range(pictures, asked)
     asked_for = f"data.range={range_words(asked)}" if asked else "data.range"
     log.info(f"{location}: {asked_for} is {range_words(found)}, of the training images")
     return PixelUnits.from_range(check_range(found), array_type)
-
-
-def _check_width(ends: tuple[float, ...]) -> tuple[float, ...]:
-    """Checks that float32 can scale a range, or each of several; returns it. Raises ValueError."""
-    for low, high in zip(ends[::2], ends[1::2], strict=True):
-        if high - low < LEAST_WIDTH:
-            raise ValueError(
-                f"data.range {low},{high} is narrower than {LEAST_WIDTH:g}, which float32 cannot scale: "
-                "multiply all values by a number, and save them anew"
-            )
-    return ends
 
 
 def _check_channels(ends: tuple[float, ...], count_channels: Callable[[], int | None]) -> tuple[float, ...]:

@@ -137,15 +137,6 @@ def test_a_range_is_found_said_and_the_same_on_resume(
     assert extremes == (2 * VALUES.min(), 2 * VALUES.max()), "of all"
 
 
-def test_a_range_that_float32_cannot_scale_is_refused(tmp_path: Path) -> None:
-    values = (np.random.default_rng(0).random((6, 8, 8)) * 1e-39).astype(np.float32)
-    for options in ({}, {"range": "0,1e-39"}):
-        with pytest.raises(ValueError, match=r"narrower than 1e-37, .*: multiply all values by a number"):
-            opened(save(tmp_path, values), (8, 8), **options)
-    data = opened(save(tmp_path, values.astype(np.float64) * 1e38), (8, 8))
-    assert data.units is not None and data.units.to_networks(fetched(data)).isfinite().all()
-
-
 @pytest.mark.parametrize("fill", [-1e20, float(np.finfo(np.float32).min), 2.0**70])
 def test_an_end_of_a_range_that_is_a_huge_whole_number_is_mapped(tmp_path: Path, fill: float) -> None:
     """Fill values of rasters: torch takes no such number in Python's whole ones."""
