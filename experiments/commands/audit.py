@@ -1,6 +1,5 @@
 """Command `gans audit`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 from experiments.commands.completion import complete_file, files_or
 from experiments.commands.extraction_options import add_extraction_options, read_extractor_options
 from experiments.commands.options import check_options, read_options, setting_option
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 
 log = logging.getLogger("gans")
 
@@ -67,7 +66,7 @@ def audit(run: str, out: str | None, force: bool, as_json: bool, debug: bool, **
         file.parent.mkdir(parents=True, exist_ok=True)
         save_png(picture, file)
     if as_json:
-        click.echo(json.dumps({**report.to_json(), "picture": str(file)}))
+        click.echo(format_json({**report.to_json(), "picture": str(file)}))
         return
     for line in report.lines():
         click.echo(line)

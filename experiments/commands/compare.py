@@ -1,6 +1,5 @@
 """Commands `gans compare` and `gans report`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 
 import click
@@ -8,7 +7,7 @@ import click
 from experiments.commands.completion import complete_file, files_or
 from experiments.commands.options import debug_option, force_option, json_option
 from experiments.commands.run_completion import complete_grouping, complete_score
-from experiments.core.console import output_width
+from experiments.core.console import format_json, output_width
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -73,7 +72,7 @@ def compare(
     if as_csv:
         click.echo(to_csv(found), nl=False)
         return
-    for line in [json.dumps(to_json(found))] if as_json else format_comparison(found, output_width()):
+    for line in [format_json(to_json(found))] if as_json else format_comparison(found, output_width()):
         click.echo(line)
 
 

@@ -1,6 +1,5 @@
 """Commands `gans fid` and `gans stats`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from experiments.commands.extraction_options import (
     read_extractor_options,
 )
 from experiments.commands.options import check_options, out_option, read_options
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 from experiments.core.named_values import SettingValues
 
 
@@ -40,7 +39,7 @@ def fid(a: str, b: str, force: bool, as_json: bool, debug: bool, **flags: Any) -
     with progress_bars() as meter:
         one, other = make_distance_sides(flags, meter, a, b).sides(a, b)
     scores = distance(one, other, flags["seed"], force)
-    for line in [json.dumps(scores)] if as_json else format_scores(scores):
+    for line in [format_json(scores)] if as_json else format_scores(scores):
         click.echo(line)
 
 
@@ -66,7 +65,7 @@ def stats(spec: str, out: str, force: bool, as_json: bool, debug: bool, **flags:
     with entered_by_first(destination), progress_bars() as meter:
         side = make_distance_sides(flags, meter, spec).open(spec)
         from_first(lambda: write_statistics(side, Path(out)))
-    click.echo(json.dumps({"file": out, **side.record}) if as_json else out)
+    click.echo(format_json({"file": out, **side.record}) if as_json else out)
 
 
 def make_distance_sides(flags: SettingValues, meter: Any, *words: str) -> Any:

@@ -1,6 +1,5 @@
 """Command `gans doctor`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from experiments.commands.completion import complete_file
 from experiments.commands.options import debug_option, force_option, json_option, plugin_option
+from experiments.core.console import format_json
 from experiments.core.errors import UsageError
 
 log = logging.getLogger("gans")
@@ -75,7 +75,7 @@ def doctor(run: Path, watches: bool, html: str | None, force: bool, as_json: boo
         write_diagnosis(html, force, folder, history, found)
     if as_json:
         state = {"step": history.step, "kimg": history.kimg, "too_early": history.is_young}
-        click.echo(json.dumps({"run": str(run), **state, "findings": [f.to_json() for f in found]}))
+        click.echo(format_json({"run": str(run), **state, "findings": [f.to_json() for f in found]}))
         return
     for finding in found:
         print_finding(finding)

@@ -1,6 +1,5 @@
 """Command `gans evaluate`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from experiments.commands.extraction_options import (
     read_extractor_options,
 )
 from experiments.commands.options import check_options, read_options, setting_option
-from experiments.core.console import describe_error, progress_bars
+from experiments.core.console import describe_error, format_json, progress_bars
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
@@ -117,7 +116,7 @@ def evaluate(
                     from_first(partial(append_scores, folder, each.step or 0, each.kimg, scores))
         finally:  # scores are printed even if they cannot be kept
             if as_json and found:
-                click.echo(json.dumps(found if every_checkpoint else scores))
+                click.echo(format_json(found if every_checkpoint else scores))
         if not found:
             raise next(iter(faults.values()))
         if folder.exists:

@@ -1,6 +1,5 @@
 """Command `gans find-lr`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from experiments.commands.options import (
     out_option,
     settings_options,
 )
+from experiments.core.console import format_json
 from experiments.core.errors import UsageError
 from experiments.core.settings import SCHEDULABLE, describe_schedule
 
@@ -112,7 +112,7 @@ def find_lr(
             tests.append(range_test(config, player, lowest, highest))
         write_picture(file, plot(tests))
     if as_json:
-        click.echo(json.dumps({"picture": out, **{test.player: _numbers(test) for test in tests}}))
+        click.echo(format_json({"picture": out, **{test.player: _numbers(test) for test in tests}}))
         return
     for test in tests:
         click.echo(_line(test))

@@ -1,6 +1,5 @@
 """Command `gans info`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.commands.options import debug_option, json_option, plugin_option
+from experiments.core.console import format_json
 
 if TYPE_CHECKING:
     from experiments.runs.folder import RunFolder
@@ -41,7 +41,7 @@ def info(path: Path, as_json: bool, debug: bool) -> None:
         if is_evaluated(description.run):
             rows["next"] = [each for each in rows["next"] if not each.startswith("gans evaluate ")]
     if as_json:
-        click.echo(json.dumps({"path": str(path), **description.to_json(), **rows}))
+        click.echo(format_json({"path": str(path), **description.to_json(), **rows}))
         return
     click.echo(click.style(description.title, bold=True))
     width = max(map(len, rows), default=0)

@@ -3,7 +3,6 @@
 Nothing heavy is imported at the top.
 """
 
-import json
 import logging
 from typing import Any
 
@@ -20,6 +19,7 @@ from experiments.commands.latent_options import (
     reach_option,
 )
 from experiments.commands.options import WordOption, WordType, out_option
+from experiments.core.console import format_json
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
@@ -268,6 +268,6 @@ def directions(
         if path is not None:
             write_picture(path, direction_sheet(space, seed, found, torch.linspace(-reach, reach, steps)))
     if as_json:
-        click.echo(json.dumps({"method": method, "space": space.letter, **found.to_json(), "out": out}))
+        click.echo(format_json({"method": method, "space": space.letter, **found.to_json(), "out": out}))
     else:
         click.echo(out)

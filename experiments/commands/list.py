@@ -1,6 +1,5 @@
 """Command `gans list`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from experiments.commands.completion import complete_words
 from experiments.commands.options import debug_option, json_option, plugin_option
 from experiments.core import registry
-from experiments.core.console import output_width, wrap_line
+from experiments.core.console import format_json, output_width, wrap_line
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 
@@ -45,7 +44,7 @@ def list_plugins(what: str | None, as_json: bool, debug: bool) -> None:
         raise registry.unknown_name_error("kind or name", what, known, [*KINDS])
     found = [describe_plugin(kind, what) for _, kind in kinds]
     if as_json:
-        click.echo(json.dumps({what: found}))
+        click.echo(format_json({what: found}))
         return
     for each in found:
         for line in _lines(each):
@@ -61,7 +60,7 @@ def _list_kinds(plurals: list[str], as_json: bool) -> None:
         for plural in plurals
     }
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(format_json(found))
         return
     for plural, entries in found.items():
         click.echo(click.style(plural, bold=True))

@@ -1,6 +1,5 @@
 """Command `gans plan`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -17,6 +16,7 @@ from experiments.commands.options import (
     json_option,
     settings_options,
 )
+from experiments.core.console import format_json
 from experiments.core.errors import UsageError
 
 
@@ -100,7 +100,7 @@ def plan(
     check_initial_weights(resolved.settings)
     found = make_plan(resolved, request)
     if as_json:
-        click.echo(json.dumps(to_json(found)))
+        click.echo(format_json(to_json(found)))
         return
     for line in describe(found):
         click.echo(line)

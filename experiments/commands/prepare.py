@@ -1,6 +1,5 @@
 """Command `gans prepare`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from typing import Any
 
@@ -17,7 +16,7 @@ from experiments.commands.options import (
     set_option,
     setting_option,
 )
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 from experiments.core.errors import UsageError, usage_errors
 
 log = logging.getLogger("gans")
@@ -92,6 +91,6 @@ def prepare(
     if reason := unfit_for_others(found.shape):
         log.info(f"{reason}: the file is for gans alone")
     if as_json:
-        click.echo(json.dumps({"file": out, **found._asdict()}))
+        click.echo(format_json({"file": out, **found._asdict()}))
         return
     click.echo(out)

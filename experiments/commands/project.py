@@ -1,6 +1,5 @@
 """Command `gans project`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 
 from experiments.commands.latent_options import SEED, generator_options, open_latent_space
 from experiments.commands.options import WordOption, WordType, json_option, out_option
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
 
@@ -66,7 +65,7 @@ def project(image: Path, steps: int, seed: int, as_json: bool, out: str, force: 
         write_picture(path, projection_sheet(target, found))
     scores = {"mean_squared_error": found.error, "psnr": found.psnr}
     if as_json:
-        click.echo(json.dumps({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
+        click.echo(format_json({**scores, "space": space.letter, "out": out, "latent": str(latent)}))
         return
     for name, value in scores.items():
         click.echo(f"{name} {value:.6g}")

@@ -1,6 +1,5 @@
 """Command `gans reproduce`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import click
 from experiments.commands.completion import offering
 from experiments.commands.options import debug_option, device_option, jobs_option, json_option, setting_option
 from experiments.core import registry
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.named_values import JsonObject
 from experiments.sweeps.reproduction.published_rows import ROWS, PublishedRow
@@ -63,7 +62,7 @@ def reproduce(
     if as_list or name is None:
         if name is not None or not as_list:
             raise UsageError("give the NAME of a row, or --list")
-        click.echo(json.dumps({key: _about(row) for key, row in ROWS.items()}) if as_json else _table())
+        click.echo(format_json({key: _about(row) for key, row in ROWS.items()}) if as_json else _table())
         return
     if name not in ROWS:
         raise registry.unknown_name_error("row", name, list(ROWS))
@@ -111,7 +110,7 @@ def reproduce(
         f"reached  {found.mean:.4g} {interval} over {asked.seeds} of {row.seeds} seeds",
         f"verdict  {outcome['verdict']}" + (f": {'; '.join(changed)}" if changed else ""),
     ]
-    click.echo(json.dumps({"name": name, **outcome}) if as_json else "\n".join(lines))
+    click.echo(format_json({"name": name, **outcome}) if as_json else "\n".join(lines))
 
 
 def _about(row: PublishedRow) -> JsonObject:

@@ -25,7 +25,7 @@ from experiments.commands.sweep_options import (
     read_sweep,
     search_options,
 )
-from experiments.core.console import output_width
+from experiments.core.console import format_json, output_width
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 
@@ -138,7 +138,7 @@ def print_members(plan: "Sweep", sweep_runs: "list[SweepRun]", as_json: bool) ->
         if count > DRAWS_FIRST:
             log.info(f"the first {DRAWS_FIRST} of {count} trials; the others follow from their scores")
     names = [sweep_run.name for sweep_run in sweep_runs]
-    for line in [json.dumps({"members": names})] if as_json else names:
+    for line in [format_json({"members": names})] if as_json else names:
         click.echo(line)
 
 
@@ -258,7 +258,7 @@ def print_comparison(
             lines, result["comparison"] = format_comparison(found, output_width()), to_json(found)
         except UsageError as error:  # the runs are there all the same
             log.info(f"not compared: {error}")
-    for line in [json.dumps(result)] if as_json else [*lines, str(out)]:
+    for line in [format_json(result)] if as_json else [*lines, str(out)]:
         click.echo(line)
     if failed:
         first = f"{failed[0].path.name} {failed[0].state}"
@@ -284,4 +284,4 @@ def print_wandb_config(plan: "Sweep", flags: SettingValues, as_json: bool) -> No
                 f"{word} with --wandb-config: W&B's agents train all runs to their end; leave it out"
             )
     config = wandb_config(plan, flags["config"], flags["metric"], evaluation_of(flags, plan))
-    click.echo(json.dumps(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())
+    click.echo(format_json(config) if as_json else yaml.safe_dump(config, sort_keys=False).rstrip())

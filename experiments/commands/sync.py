@@ -1,6 +1,5 @@
 """Command `gans sync`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.commands.options import debug_option, json_option
+from experiments.core.console import format_json
 from experiments.core.errors import RunError
 
 log = logging.getLogger("gans")
@@ -41,7 +41,7 @@ def sync(runs: tuple[Path, ...], as_json: bool, debug: bool) -> None:
             click.echo(_line(done[-1]))
     if as_json:
         uploads = [{**asdict(each), "run": str(each.run)} for each in done]
-        click.echo(json.dumps({"runs": uploads, "failures": failures}))
+        click.echo(format_json({"runs": uploads, "failures": failures}))
     for failure in failures[:-1]:
         log.info(failure)
     if failures:

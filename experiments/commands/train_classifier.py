@@ -1,6 +1,5 @@
 """Command `gans train-classifier`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from typing import Any
 
@@ -18,7 +17,7 @@ from experiments.commands.options import (
     set_option,
     setting_option,
 )
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 
 log = logging.getLogger("gans")
 
@@ -75,4 +74,4 @@ def train_classifier(data: str, force: bool, as_json: bool, debug: bool, **flags
     with progress_bars() as meter:
         name = flags["name"] or classifier_name(data)
         found = keep_classifier(data, images, name, training, force, meter)
-    click.echo(json.dumps(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")
+    click.echo(format_json(found) if as_json else f"{found['extractor']} accuracy {found['accuracy']:.4f}")

@@ -1,6 +1,5 @@
 """Command `gans translate`: parse, call, print. Nothing heavy is imported at the top."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import click
 from experiments.commands.completion import complete_file
 from experiments.commands.options import debug_option, device_option, json_option, plugin_option
 from experiments.commands.run_completion import complete_target
-from experiments.core.console import progress_bars
+from experiments.core.console import format_json, progress_bars
 
 log = logging.getLogger("gans")
 
@@ -88,6 +87,6 @@ def translate(
     if as_json:
         files = [{"input": str(item.file), "output": str(item.result)} for item in good]
         skipped = [str(item.file) for item in sorted(set(items) - set(good))]
-        click.echo(json.dumps({"out": out, "to": target.words, "files": files, "skipped": skipped}))
+        click.echo(format_json({"out": out, "to": target.words, "files": files, "skipped": skipped}))
     else:
         click.echo(out)

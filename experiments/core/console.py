@@ -3,7 +3,9 @@
 Remarks are log records of the logger `gans`; results that a program reads go to stdout.
 """
 
+import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -189,3 +191,17 @@ def describe_error(error: Exception) -> str:
     else:
         line = f"{type(error).__name__}: {error} (--debug shows where)"
     return line
+
+
+def format_json(content: object) -> str:
+    """Formats a value as JSON that every reader takes, in which numbers that are not finite are null."""
+    return json.dumps(_without_infinities(content), allow_nan=False)
+
+
+def _without_infinities(content: object) -> object:
+    """A value in whose lists and dictionaries None stands for numbers that are not finite."""
+    if isinstance(content, dict):
+        return {name: _without_infinities(each) for name, each in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_infinities(each) for each in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

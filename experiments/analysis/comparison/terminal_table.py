@@ -257,10 +257,6 @@ def to_json(comparison: Comparison) -> JsonObject:
     found = asdict(
         comparison, dict_factory=lambda items: {JSON_KEYS.get(key, key): value for key, value in items}
     )
-    bounds = comparison.chosen.bounds
-    found["chosen"]["bounds"] = [
-        each if math.isfinite(each) else None for each in bounds
-    ]  # as JSON knows them
     return {**found, "notes": notes_of(comparison)}
 
 

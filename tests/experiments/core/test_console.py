@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.core import console
-from experiments.core.console import ProgressRemarks, describe_error, describe_seconds
+from experiments.core.console import ProgressRemarks, describe_error, describe_seconds, format_json
 
 
 @pytest.fixture
@@ -90,3 +91,11 @@ def test_an_evaluation_says_its_progress_without_a_terminal(
     assert "500 samples against 500 training points of ring8" in outcome.err
     assert "run: 500 in all, about 1 s" in outcome.err
     assert "run: 448 of 500, about 1 s left" in outcome.err
+
+
+def test_json_is_strict() -> None:
+    """NaN and Infinity are no JSON: a browser and `jq` refuse the whole line."""
+    content = {"fid": math.nan, "bounds": (0.0, math.inf), "of": [{"low": -math.inf, "n": 3, "name": "NaN"}]}
+    assert format_json(content) == (
+        '{"fid": null, "bounds": [0.0, null], "of": [{"low": null, "n": 3, "name": "NaN"}]}'
+    )
