@@ -73,8 +73,10 @@ def inside(
     reach = radii.expand(distances.shape)
     block = max(1, BLOCK // distances.shape[1])
     for start in range(0, len(x), block):  # of the few that may lie inside
-        places = np.flatnonzero(found[start : start + block].numpy())
-        rows, columns = map(torch.from_numpy, np.divmod(places, distances.shape[1]))
+        places = np.flatnonzero(found[start : start + block].cpu().numpy())
+        rows, columns = (
+            torch.from_numpy(each).to(found.device) for each in np.divmod(places, distances.shape[1])
+        )
         rows += start
         excess = distances[rows, columns].double() - reach[rows, columns]
         is_close = excess.abs() <= share * (x_norms[rows] + y_norms[columns])
