@@ -4,6 +4,7 @@ import io
 import zipfile
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from metrics.core.zip_directories import check_directory
 LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}  # of the number before a header, which is its length
 READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 MOST_HEADER_BYTES = 10_000
+# numpy reads a header by Python's parser of literals, which in 3.11 fails now and then ("AST constructor
+# recursion depth mismatch") where a collection of garbage lets another thread into it.
+HEADER_LOCK = Lock()
 MOST_ARRAYS = 16
 MOST_DIRECTORY_BYTES = 2**16
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes; others inflate all at once
@@ -81,7 +85,9 @@ def read_array_header(stream: IO[bytes], name: str) -> ArrayHeader:
     length = stream.read(LENGTH_BYTES[version])
     if (header_bytes := int.from_bytes(length, "little")) > MOST_HEADER_BYTES:
         raise ValueError(f"{name} has a header of more than {MOST_HEADER_BYTES:,} bytes")
-    return ArrayHeader(*READ_HEADER[version](io.BytesIO(length + stream.read(header_bytes))))
+    content = io.BytesIO(length + stream.read(header_bytes))
+    with HEADER_LOCK:
+        return ArrayHeader(*READ_HEADER[version](content))
 
 
 def read_array(stream: IO[bytes], name: str, most_bytes: int) -> NDArray[np.generic]:

@@ -213,7 +213,7 @@ def test_a_resumed_run_has_the_options_that_have_an_effect(gans: Gans, refused: 
     assert Path("run/notes.txt").read_text() == "1"
     before = everything_below(Path("run"))
     for again in (line, "run --resume run"):
-        told = refused(2, ("arch.hidden_layers: 3 → 2", "--force"), f"{again} --set arch.hidden_layers=2")
+        told = refused(2, ("arch.hidden_layers: 3 → 2", "--out"), f"{again} --set arch.hidden_layers=2")
         assert "notes" not in told
         refused(2, ("data.sigma: 0.01 → 0.02",), f"{again} --set data.sigma=0.02")
         refused(2, ("ema.ramp_up: 0.05 → None",), f"{again} --set ema.ramp_up=none")

@@ -33,6 +33,7 @@ from experiments.data.core.decoding import (
 from experiments.data.core.exr_files import exr_header, read_exr
 from experiments.data.core.orientation import turn_upright
 from experiments.data.core.tiff_files import open_series, read_series, tiff_header
+from metrics.core.npz_arrays import HEADER_LOCK
 
 EXR = ".exr"
 TIFF_ENDINGS = (".tif", ".tiff")
@@ -157,7 +158,8 @@ def _values_in(content: io.BytesIO, name: str) -> NDArray[Any]:
             if name.lower().endswith(EXR):
                 return read_exr(content.getvalue())
             content.seek(0)
-            return _with_channels_last(np.load(content, allow_pickle=False))
+            with HEADER_LOCK:
+                return _with_channels_last(np.load(content, allow_pickle=False))
     try:
         with Image.open(content, formats=READABLE) as image:
             if not _needs_tifffile(image):
@@ -232,7 +234,8 @@ def _numbers_header(content: io.BytesIO, name: str) -> tuple[tuple[int, int, int
         return exr_header(content.getvalue())
     version = npy.read_magic(content)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, kind = read(content)
+    with HEADER_LOCK:
+        shape, _, kind = read(content)
     if kind.kind not in "uif" or len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(
             f"it holds an array of {kind} {'×'.join(map(str, shape))}, and a picture is numbers (H, W), "
