@@ -54,6 +54,7 @@ def earlier(name: str) -> bool:
     return bool(ARCHITECTURES[arch].earlier_options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("old_run", [name for name in NAMES if earlier(name)], indirect=True)
 def test_what_is_trained_otherwise_now_is_not_gone_on_with(old_run: Path, gans: Gans) -> None:
     before = {file: file.read_bytes() for file in old_run.rglob("*") if file.is_file()}
@@ -62,6 +63,7 @@ def test_what_is_trained_otherwise_now_is_not_gone_on_with(old_run: Path, gans: 
     assert all(file.read_bytes() == content for file, content in before.items()), "nothing is lost"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("old_run", long_but({"mlp", "resnet"}, NAMES), indirect=True)
 def test_what_makes_other_images_now_is_not_begun_from(old_run: Path, gans: Gans) -> None:
     """By a checkpoint, by the export of its generator, and by that alone in the folder of its run.

@@ -44,6 +44,7 @@ def test_fine_detail_is_that_of_the_pictures(example: Any) -> None:
     assert blurred.fine_power < 0.2 and blurred.gradient_energy < 0.2
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs the package dataset-fashion-mnist")
 def test_an_adversary_sharpens_an_autoencoder(example: Any) -> None:
     module = example("autoencoder_adversary")

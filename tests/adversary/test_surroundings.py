@@ -26,6 +26,7 @@ def numbers(state: Any) -> list[Tensor]:
     return [torch.as_tensor(state)] if isinstance(state, Tensor | int | float) else []
 
 
+@pytest.mark.long
 def test_two_processes_are_one(tmp_path: Path) -> None:
     """Only the autoencoder is wrapped; critics begin with other weights, and follow the first."""
     processes = start("", 2, CODE.format(out=str(tmp_path / "two.pt")))

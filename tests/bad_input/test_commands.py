@@ -61,6 +61,7 @@ def test_networks_beyond_all_memory(flags: str, gans: Gans, clear_line: Refused)
     assert not Path("run/config.json").exists()
 
 
+@pytest.mark.long
 def test_more_samples_than_memory_holds(refused: Refused, finished: Path) -> None:
     with little_memory(16):
         line = refused(1, ("memory",), f"sample {finished} -n 100000000 --out all.npy")

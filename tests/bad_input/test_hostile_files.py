@@ -39,6 +39,7 @@ def _quick() -> Iterator[None]:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "content", "mention"),
     [

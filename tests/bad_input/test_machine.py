@@ -63,6 +63,7 @@ def test_a_full_disk_for_samples(refused: Refused, finished: Path) -> None:
     assert [path.name for path in Path().iterdir()] == ["run"]
 
 
+@pytest.mark.long
 def test_a_full_disk_in_a_real_process(start: Gans, clear_line: Refused, finished: Path) -> None:
     process = start(f"sample {finished} -n 500 --out big.npy", largest_file=500)
     _, err = process.communicate(timeout=120)

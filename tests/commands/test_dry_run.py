@@ -67,6 +67,7 @@ def test_every_architecture_needs_no_more_than_its_name(arch: str, plan: Gans) -
         assert table["preset"] == (preset, "flag")
 
 
+@pytest.mark.long
 def test_later_layers_win(plan: Gans, workplace: Path) -> None:
     """loss < architecture < its entry for the loss or the data < preset < config file < flag."""
     file = workplace / "mine.json"

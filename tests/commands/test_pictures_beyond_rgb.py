@@ -22,6 +22,7 @@ def run(gans: Gans) -> Path:
     return Path("run")
 
 
+@pytest.mark.long
 def test_five_channels_go_through_every_command(gans: Gans, run: Path, refused: Refused) -> None:
     for line in (
         "sample run -n 4 --out a.npy",

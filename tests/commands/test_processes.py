@@ -147,6 +147,7 @@ def test_processes_hold_the_same_images_out_and_lose_patience_together(tmp_path:
         }
 
 
+@pytest.mark.long
 def test_a_killed_process_ends_all_with_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     processes = start(f"{RUN} --steps 100000 --checkpoint-kimg 0.08 --out {folder}", 2)

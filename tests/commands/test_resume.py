@@ -65,6 +65,7 @@ def test_a_stopped_run_is_saved_and_resumes_to_the_same_bytes(
     assert [line["step"] for line in read_scores(Path("cut here"))] == [1, 8]
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_a_real_process(
     gans: Gans, start: Gans, wait_for_scores: Callable[..., None], workplace: Path
 ) -> None:

@@ -153,6 +153,7 @@ def test_the_perceptual_distance_is_that_of_all_five_stages() -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("vgg")
 def test_perceptual_reconstruction_trains_the_critic_alone() -> None:
     game = game_of(FastGANOptions(reconstruction="perceptual"))

@@ -85,6 +85,7 @@ def test_a_file_that_hides_a_package_is_named(installed: Path, tmp_path: Path, n
     assert str(tmp_path / f"{name}.py") in line and "rename that file" in line
 
 
+@pytest.mark.long
 def test_a_script_beside_a_checkout_named_gans_imports_the_package(tmp_path: Path) -> None:
     (tmp_path / "gans" / "gans").mkdir(parents=True)  # as git clone leaves it, where scripts are kept
     script = tmp_path / "script.py"

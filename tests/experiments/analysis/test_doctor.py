@@ -81,6 +81,7 @@ def test_batch_norm_under_a_penalty(gans: Gans) -> None:
 # --- the command ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_it_watches_until_the_run_ends(
     gans: Gans, fork: Callable[[str], ForkedCommand], wait_for_scores: Callable[..., None]
 ) -> None:

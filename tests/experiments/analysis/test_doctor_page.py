@@ -25,6 +25,7 @@ def collapsed(tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_findings_come_first_with_their_remedies(gans, collapsed, tmp_path, open_page):
     plain = gans("doctor", collapsed.path, "--json")
     outcome = gans("doctor", collapsed.path, "--json", "--html", tmp_path / "page.html")

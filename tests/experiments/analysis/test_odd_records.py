@@ -70,6 +70,7 @@ def odd_records(draw: Any, score: str) -> dict[str, Any]:
     return {**record, key: odd}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("score", long_but({"kid", "modes"}, RECORDS))
 def test_no_odd_value_is_worse_than_one_clear_line(score: str, runs: None) -> None:
     write_run("a", score, {**MADE, **RECORDS[score]})

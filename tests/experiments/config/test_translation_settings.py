@@ -165,6 +165,7 @@ def test_a_set_that_grew_is_another(gans: Gans, refused: Refused, workplace: Pat
     refused(2, ("140 samples then, 141 now",), f"{words} --steps 2 --checkpoint-kimg 0.004")
 
 
+@pytest.mark.long
 def test_the_config_of_a_run_repeats_it(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.data.core.drawn.LENGTH", 16)
     small = "--image-size 8 --width 2 --batch-size 4 --steps 2"

@@ -210,6 +210,7 @@ def test_torchvision_is_needed_for_downloads_only(tmp_path: Path, monkeypatch: p
             kind("", DataAccess(tmp_path / "empty", download=True)).open(None, None, "auto")
 
 
+@pytest.mark.long
 def test_it_is_not_imported_with_the_modules() -> None:
     modules = [kind.__module__ for kind in KINDS] + ["experiments.data.mnist", "experiments.data.celeba"]
     code = f"import sys, {', '.join(modules)}; assert not {{'torchvision', 'scipy'}} & set(sys.modules)"

@@ -57,6 +57,7 @@ def copier(images: Tensor) -> Callable[..., Tensor]:
     return forward
 
 
+@pytest.mark.long
 def test_a_generator_that_returns_training_images_is_flagged_at_every_depth(
     gans: Any, pixels: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

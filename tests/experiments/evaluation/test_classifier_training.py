@@ -55,6 +55,7 @@ def test_it_learns_and_is_evaluated_on_held_out_images() -> None:
     assert sum(told) == len(shown) == images_shown(900, 2) == 2 * 6 * 128
 
 
+@pytest.mark.long
 def test_equal_training_gives_equal_weights() -> None:
     nets = [
         train_classifier(Watched(), Training(1, seed, "cpu"), lambda count: None).network.state_dict()
@@ -64,6 +65,7 @@ def test_equal_training_gives_equal_weights() -> None:
     assert not torch.equal(nets[0]["head.weight"], nets[2]["head.weight"])
 
 
+@pytest.mark.long
 def test_the_command_trains_once_and_again_with_force(gans: Gans, workplace: Path) -> None:
     first = gans(f"{SMALL} --epochs 2 --json")
     assert first.status == 0, first.err
@@ -145,6 +147,7 @@ def shaped(gans: Gans, workplace: Path) -> Path:
     return Path("run")
 
 
+@pytest.mark.long
 def test_it_is_chosen_for_its_data_once_it_is_there(
     gans: Gans, refused: Any, shaped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

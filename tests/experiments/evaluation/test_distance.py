@@ -289,6 +289,7 @@ def test_bad_input(
     assert not Path("a.npy").exists()
 
 
+@pytest.mark.long
 def test_the_extractor_that_was_chosen_is_named(
     gans: Gans, workplace: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

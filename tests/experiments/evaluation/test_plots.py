@@ -74,6 +74,7 @@ def test_precision_and_recall_stay_within_a_class() -> None:
     assert heights(enough, 0)[2] > 0.5
 
 
+@pytest.mark.long
 def test_the_command(gans: Callable[..., Any], trained: Path, weights: Path) -> None:
     outcome = gans(f"evaluate {trained} {SMALL} --metrics fid --plot")
     assert outcome.status == 0, outcome.err

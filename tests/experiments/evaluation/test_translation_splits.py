@@ -64,6 +64,7 @@ def test_a_folder_with_a_test_part(
     assert "training images" not in outcome.err
 
 
+@pytest.mark.long
 def test_names_alone_make_no_truth(domains: Path, run: Any, evaluated: Any, refused: Any) -> None:
     """Of a cyclegan's folder: the same name in both need not be the same at every pixel."""
     for name in ("testA", "testB"):

@@ -90,6 +90,7 @@ def test_every_architecture_is_exported(arch: str, gans: Gans) -> None:
     assert np.abs(found - np.load("one.npy")).max() <= 1, "the sample of that seed, but for rounding"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arch", long_but({"stylegan"}, STYLED))
 def test_truncation_and_noise_are_inputs(arch: str, gans: Gans) -> None:
     """Left out, they are 1 and the fixed noise; at a truncation of 0 a class has one sample."""
@@ -119,6 +120,7 @@ def test_truncation_and_noise_are_inputs(arch: str, gans: Gans) -> None:
         np.testing.assert_allclose(found, generator(z, label).numpy(), atol=1e-4)
 
 
+@pytest.mark.long
 def test_points_are_exported_and_equal_networks_give_equal_files(gans: Gans, finished: Path) -> None:
     for name in ("one.onnx", "two.onnx"):
         assert gans(f"export run --out {name}").status == 0

@@ -66,6 +66,7 @@ def test_the_better_half_goes_on_and_each_rung_costs_the_same(gans, here, tmp_pa
     assert again.status == 0 and here[1].started == []
 
 
+@pytest.mark.long
 def test_a_paused_member_ends_with_the_bits_of_one_that_never_paused(gans, here, tmp_path):
     line = f"sweep {POINTS} --steps 60 --seeds 1 --jobs 1 --set lr_generator=1e-4,1e-3 --evaluate-metrics fid"
     assert gans(f"{line} --early-stop fid --out", tmp_path / "halved").status == 0
@@ -336,6 +337,7 @@ def test_a_killed_sweep_loses_nothing_and_runs_nothing_twice(gans, here, fork, m
     assert counts == [1] * 3, "each is evaluated once"
 
 
+@pytest.mark.long
 def test_ctrl_c_saves_and_stops_all(fork, tmp_path):
     line = f"sweep {POINTS} --steps 100000 --seeds 2 --jobs 2 --loss bce --out"
     process = fork(f"{line} {tmp_path / 'sweep'}")

@@ -58,6 +58,7 @@ def scores_of(run: str = "run") -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(run, "scores.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_what_is_written_is_what_was_said(gans: Gans) -> None:
     outcome = gans(f"{SHORT} --project p --group g --tags a,b")
     assert (outcome.status, outcome.out) == (0, "run\n"), outcome.err

@@ -280,6 +280,7 @@ def test_what_a_killed_process_has_lost_is_written_again(gans: Gans, parts: Part
     assert len([line for line in second.history if "real._type" in line]) == 1
 
 
+@pytest.mark.long
 def test_system_statistics_and_console_log_are_options(gans: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them no machine and no words of a terminal are in the files."""
     monkeypatch.setenv("WANDB_X_STATS_SAMPLING_INTERVAL", "0.1")

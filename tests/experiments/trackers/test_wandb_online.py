@@ -223,6 +223,7 @@ def test_what_a_server_does_not_take_stays(gans: Gans, server: Server, offline: 
     assert gans("sync", offline).status == 0
 
 
+@pytest.mark.long
 def test_a_server_that_is_not_there(offline: Path, refused: Gans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wandb_upload, "RETRIES", 1)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")

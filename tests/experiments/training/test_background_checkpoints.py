@@ -144,6 +144,7 @@ def each_write(replace: Callable[..., None], step: int, instead: Callable[[Any],
     replace(Checkpoints, "save", change_file)
 
 
+@pytest.mark.long
 def test_killed_while_the_thread_writes(tmp_path: Path) -> None:
     """In the middle of a checkpoint, with training past its step: the one before is there, and goes on."""
     for name, kill in (("whole", 0), ("cut", 20), ("cut", 0)):

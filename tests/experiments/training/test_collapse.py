@@ -30,6 +30,7 @@ def test_warn_says_it_once(gans: Gans) -> None:
     assert line.startswith("step 175: mode collapse: samples of fixed latents never spread")
 
 
+@pytest.mark.long
 def test_stop_saves_and_fails(gans: Gans, refused: Callable[..., str]) -> None:
     refused(1, ("step 175", "mode collapse", "--on-collapse"), f"{RUN} --on-collapse stop --out run")
     assert Path("run/checkpoints/step-00000175.pt").is_file()
@@ -51,6 +52,7 @@ def test_stopped_is_not_called_saved_where_the_disk_is_full(
     assert "saved" not in outcome.err
 
 
+@pytest.mark.long
 def test_rollbacks_are_few(refused: Callable[..., str]) -> None:
     """The generator never learns against this critic, at half of its rate as little."""
     steeper = RUN.replace("5e-3", "5e-2")

@@ -31,6 +31,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[fx.GraphModule]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arch", long_but({"dcgan", "stargan"}, FIXED))
 def test_compiled_networks_train_to_the_same_numbers(arch: str, graphs: list[fx.GraphModule]) -> None:
     norm = {"critic_norm": "none"} if arch in ("resnet", "fastgan") else {}  # else spectral, which is refused

@@ -106,6 +106,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, pixels: Pixels) -> Path:
     return root / "run"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", long_but({"lmdb"}, WRITERS))
 def test_killed_and_resumed(
     kind: str, tmp_path: Path, pixels: Pixels, whole: Path, monkeypatch: pytest.MonkeyPatch

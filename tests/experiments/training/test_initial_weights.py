@@ -63,6 +63,7 @@ def test_a_run_begins_where_the_other_ended(source: str) -> None:
     assert experiment.ema.ramp_up is None
 
 
+@pytest.mark.long
 def test_settings_are_recorded_with_their_source(source: str, gans: Gans) -> None:
     done = gans(f"run --init-from {source} --data ring8 {SMALL} --out run")
     assert done.status == 2, "dcgan makes no points"

@@ -114,6 +114,7 @@ def test_it_is_drawn_and_repeated(gans: Gans) -> None:
     assert Path("one.png").read_bytes() != Path("other.png").read_bytes()
 
 
+@pytest.mark.long
 def test_it_begins_from_weights(gans: Gans, refused: Callable[..., str]) -> None:
     """The critic's first terms are those of a run that begins from them; the table is told once."""
     small = "--data ring8 --batch-size 32 --track local"

@@ -96,6 +96,7 @@ def test_no_more_than_three_times_the_set_rate() -> None:
         assert ("3 times what is set" in found.reason) == capped and not found.remedy
 
 
+@pytest.mark.long
 def test_its_remedy_works_when_typed(gans: Gans) -> None:
     """After that, the same reason is not given again."""
     line = "find-lr --arch mlp --data ring8 --loss bce --width 8 --batch-size 8 --to 0.5 --out a.png"

@@ -89,6 +89,7 @@ def test_the_largest_need_of_growing_images_counts() -> None:
     assert need(((4, 4000),)) > 2 * plain
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arch", long_but({"dcgan", "stylegan2"}, ARCHITECTURES))
 def test_every_architecture_is_estimated_at_its_paper_scale(arch: str) -> None:
     assert estimate_memory(resolve({"arch": arch, "preset": "paper", "device": "cpu"})) > 2**20

@@ -139,6 +139,7 @@ def test_lengths_that_fit_can_be_given_to_a_command() -> None:
     assert plan.kimg_in_hours is not None and 0 <= plan.kimg_in_hours - float(kimg) <= 1
 
 
+@pytest.mark.long
 def test_sizes_of_a_plan_fit_by_its_own_estimate() -> None:
     spec = spec_of({**tiny("mlp"), "data": "shapes", "image_size": (32, 32), "width": 512})
     plain = make_plan(spec, SIZES).memory

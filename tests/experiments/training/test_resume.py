@@ -68,6 +68,7 @@ def finish(words: list[str]) -> None:
     assert process.exitcode in (0, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", long_but({"everything", "progan, fading"}, CASES))
 def test_killed_at_random_moments(case: str, tmp_path: Path) -> None:
     finish(arguments(CASES[case], tmp_path / "whole"))
@@ -75,6 +76,7 @@ def test_killed_at_random_moments(case: str, tmp_path: Path) -> None:
     assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", long_but({"zip"}, ["zip", "folder"]))
 def test_streamed_files_killed_at_random_moments(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -32,6 +32,7 @@ def test_is_vgg16_with_64_outputs(extractor: RandomVGG) -> None:
     assert [layer.out_features for layer in layers if isinstance(layer, nn.Linear)] == [4096, 64]
 
 
+@pytest.mark.long
 def test_more_noise_is_further_away(extractor: RandomVGG, pictures: Pictures) -> None:
     images = pictures(16, 32).float()
     draw = torch.Generator().manual_seed(0)

@@ -13,6 +13,7 @@ from experiments.analysis.comparison.html_report import short_names
 from tests.experiments.analysis.comparison.conftest import FD, run_maker, write_report_of
 
 
+@pytest.mark.long
 def test_four_runs_are_small(tmp_path):
     """Two megabytes at most besides the pictures, with twenty scores of 2,000 lines each."""
     make_run = run_maker(tmp_path / "sweep")

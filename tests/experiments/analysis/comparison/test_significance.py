@@ -107,6 +107,7 @@ def groups_of(scores):
     ]
 
 
+@pytest.mark.long
 def test_of_equal_settings_the_seeming_best_is_not_called_better(monkeypatch):
     """The best of seven is chosen from the same scores: corrected for six tests alone it is called better
     than some other in 7 % of such sweeps."""
