@@ -57,7 +57,8 @@ def start(words: list[str]) -> BaseProcess:
 
 
 def work(words: list[str], environment: dict[str, str]) -> None:
-    os.environ.update(environment)  # the fork server has that of its own beginning
+    os.environ.clear()  # the fork server has that of its own beginning, perhaps a process's among several
+    os.environ.update(environment)
     take_shortcuts(setattr)
     cli.main(words)
 
