@@ -13,6 +13,7 @@ from experiments.commands.options import (
     device_option,
     json_option,
     plugin_option,
+    seed_option,
     set_option,
     setting_option,
 )
@@ -33,7 +34,6 @@ def add_extraction_options(count_help: str, *kinds: str) -> Decorator:
         kinds: kinds of the components whose options `--set` takes.
     """
     path = click.Path(path_type=Path)
-    whole = click.IntRange(min=0)
     count = click.IntRange(min=2)
     options = (
         debug_option,
@@ -41,9 +41,7 @@ def add_extraction_options(count_help: str, *kinds: str) -> Decorator:
         json_option,
         device_option,
         set_option(*kinds),
-        click.option(
-            "--seed", type=whole, metavar="N", default=0, show_default=True, help="Seed of the samples."
-        ),
+        seed_option("Seed of the samples."),
         click.option("--download", is_flag=True, help="Download weights and data that are missing here."),
         click.option(
             "--resize-rule",

@@ -11,14 +11,13 @@ import click
 from experiments.commands.latent_options import (
     DIMS,
     RANGE,
-    SEED,
     SEEDS,
     STEPS,
     generator_options,
     open_latent_space,
     reach_option,
 )
-from experiments.commands.options import WordOption, WordType, out_option
+from experiments.commands.options import WordOption, WordType, out_option, seed_option
 from experiments.core.console import format_json
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
@@ -116,7 +115,7 @@ def interpolate(
     show_default=True,
     help="Noise of the result's neighbours: ±, in standard deviations.",
 )
-@click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the noise.")
+@seed_option("Seed of the noise.")
 @out_option("FILE.png")
 @generator_options
 @click.pass_context
@@ -157,7 +156,7 @@ def arithmetic(
 
 
 @click.command()
-@click.option("--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample.")
+@seed_option("Seed of the sample.")
 @click.option(
     "--dims", type=DIMS, metavar="DIM,…", help="Dimensions, counted from 0; default: the first eight."
 )
@@ -214,9 +213,7 @@ def traverse(
     show_default=True,
     help="Method: sefa (of the weights), or pca (of w, with a mapping network).",
 )
-@click.option(
-    "--seed", type=SEED, metavar="N", default=0, show_default=True, help="Seed of the sample that is moved."
-)
+@seed_option("Seed of the sample that is moved.")
 @click.option(
     "--steps",
     cls=WordOption,

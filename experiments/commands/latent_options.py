@@ -37,7 +37,6 @@ SEEDS = WordType("SEEDS", whole_number_reader("a seed"))
 DIMS = WordType("DIMS", whole_number_reader("a dimension"))
 RANGE = WordType("NUMBER", finite_number(above=0.0, at_most=1000.0))
 STEPS = WordType("NUMBER", whole_number(2, 1000))
-SEED = click.IntRange(min=0)
 
 
 def generator_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from experiments.commands.latent_options import SEED, generator_options, open_latent_space
-from experiments.commands.options import out_option
+from experiments.commands.latent_options import generator_options, open_latent_space
+from experiments.commands.options import out_option, seed_option
 
 
 @click.command()
@@ -25,14 +25,7 @@ from experiments.commands.options import out_option
     show_default=True,
     help="Number of columns (fine styles).",
 )
-@click.option(
-    "--seed",
-    type=SEED,
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the first row; the others count on from it.",
-)
+@seed_option("Seed of the first row; the others count on from it.")
 @click.option(
     "--crossover",
     type=click.IntRange(min=1),

@@ -320,3 +320,9 @@ def device_option(command: Command) -> Command:
 def label_option(help: str) -> Decorator:
     """Makes the option `--label N`, one class of a conditional generator."""
     return click.option("--label", type=click.IntRange(min=0), metavar="N", help=help)
+
+
+def seed_option(help: str) -> Decorator:
+    """Makes the option `--seed N`, 0 where it is not given."""
+    whole = click.IntRange(min=0)
+    return click.option("--seed", type=whole, metavar="N", default=0, show_default=True, help=help)

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from experiments.commands.latent_options import SEED, generator_options, open_latent_space
-from experiments.commands.options import WordOption, WordType, json_option, out_option
+from experiments.commands.latent_options import generator_options, open_latent_space
+from experiments.commands.options import WordOption, WordType, json_option, out_option, seed_option
 from experiments.core.console import format_json, progress_bars
 from experiments.core.errors import UsageError
 from experiments.core.value_readers import whole_number
@@ -22,14 +22,7 @@ from experiments.core.value_readers import whole_number
     show_default=True,
     help="Steps of the search.",
 )
-@click.option(
-    "--seed",
-    type=SEED,
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the latents with which the search begins.",
-)
+@seed_option("Seed of the latents with which the search begins.")
 @json_option
 @out_option("FILE.png")
 @generator_options

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from experiments.commands.latent_options import whole_number_reader
-from experiments.commands.options import WordType, debug_option, device_option, out_option, plugin_option
+from experiments.commands.options import (
+    WordType,
+    debug_option,
+    device_option,
+    out_option,
+    plugin_option,
+    seed_option,
+)
 from experiments.core.errors import UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.value_readers import number_ranges
@@ -28,14 +35,7 @@ SEEDS = WordType("SEEDS", number_ranges("seeds", most=2**32 - 1))
     metavar="N",
     help=f"Number of samples; default: {COUNT}, or as many as there are latents.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the latents.",
-)
+@seed_option("Seed of the latents.")
 @click.option(
     "--seeds",
     type=SEEDS,

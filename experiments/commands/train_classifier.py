@@ -14,6 +14,7 @@ from experiments.commands.options import (
     json_option,
     plugin_option,
     read_options,
+    seed_option,
     set_option,
     setting_option,
 )
@@ -39,14 +40,7 @@ DRAWN_SIZE = (32, 32)  # at which a classifier is trained on a set that is drawn
 @click.option(
     "--name", metavar="NAME", help="Name of the extractor, classifier:NAME; default: that of the data."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the training.",
-)
+@seed_option("Seed of the training.")
 @device_option
 @click.option("--force", is_flag=True, help="Train again, even if the classifier is there.")
 @json_option

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from experiments.commands.completion import complete_file
-from experiments.commands.options import debug_option, device_option, json_option, plugin_option
+from experiments.commands.options import debug_option, device_option, json_option, plugin_option, seed_option
 from experiments.commands.run_completion import complete_target
 from experiments.core.console import format_json, progress_bars
 
@@ -33,9 +33,7 @@ log = logging.getLogger("gans")
 )
 @click.option("--force", is_flag=True, help="Overwrite files that this command did not write, too.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count files that cannot be read.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Seed of dropout."
-)
+@seed_option("Seed of dropout.")
 @device_option
 @json_option
 @plugin_option

@@ -67,16 +67,15 @@ def _evaluations_of(record: Record, folder: str, metric: str | None) -> list[str
     marks = scores_by_name(record)
     commands = []
     for name in directional_scores(marks):
-        entry = marks[name][-1].entry
-        if metric not in (name, None) or _is_made_by_training(record.settings, name, entry):
+        by_hand = [
+            mark for mark in marks[name] if not _is_made_by_training(record.settings, name, mark.entry)
+        ]
+        last = marks[name][-1]
+        if metric not in (name, None) or last not in by_hand:
             continue
-        if command := evaluation_command(folder, name, entry):
-            by_hand = {
-                mark.kimg
-                for mark in marks[name]
-                if not _is_made_by_training(record.settings, name, mark.entry)
-            }
-            commands.append(f"{command} --every-checkpoint" if len(by_hand) > 1 else command)
+        if command := evaluation_command(folder, name, last.entry):
+            is_of_several = len({mark.kimg for mark in by_hand}) > 1
+            commands.append(f"{command} --every-checkpoint" if is_of_several else command)
     return list(dict.fromkeys(commands))
 
 
