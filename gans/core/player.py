@@ -163,20 +163,36 @@ class Player(nn.Module):
             parameter.requires_grad_(asks)
 
     def _check_moments(self, moments: Mapping[int, Mapping[str, Any]]) -> None:
-        """Checks that moments are of these parameters. Raises ValueError for those of others.
+        """Checks that moments are of these parameters and this optimizer. Raises ValueError for others.
 
-        PyTorch finds that out in the next step, and with broadcasting sometimes not. The moments of a plug-in
-        may have any form.
+        PyTorch finds that out in the next step, and sometimes not: shapes may broadcast, and SGD begins anew
+        without its momentum. The moments of a plug-in may have any form.
         """
         if not type(self.optimizer).__module__.startswith("torch."):
             return
-        names = {frozenset(each) for each in moments.values()}
+        names = {
+            frozenset(name for name, value in each.items() if value is not None) for each in moments.values()
+        }
         if not moments.keys() <= set(range(len(self.weights))) or len(names) > 1:
             raise ValueError("these are moments of other parameters")
         for index, each in moments.items():
             known = ((), self.weights[index].shape)
             if not all(value.shape in known for value in each.values() if isinstance(value, Tensor)):
                 raise ValueError("these are moments of other parameters")
+        for found in names:
+            needed = self._names_of_moments()
+            if not needed <= found or (found and not needed):
+                raise ValueError("these are moments of another optimizer")
+
+    def _names_of_moments(self) -> set[str]:
+        """Names of the moments of a parameter, which an optimizer tells by its first step alone."""
+        parameter = torch.nn.Parameter(torch.zeros((), device=self.weights[0].device))
+        parameter.grad = torch.zeros_like(parameter)
+        like = type(self.optimizer)([parameter], lr=1.0)  # type: ignore[call-arg]
+        group = self.optimizer.param_groups[0]
+        like.param_groups[0].update({name: value for name, value in group.items() if name != "params"})
+        like.step()
+        return {name for name, value in like.state[parameter].items() if value is not None}
 
     def _apply(self, *arguments: Any, **options: Any) -> Self:
         """Moves the moments with their weights, as `.to(device)` may come after a state was loaded."""

@@ -1,5 +1,6 @@
 """Players move alone, and a game's state is whole."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -268,6 +269,33 @@ def test_moments_of_another_memory_layout_are_those_of_their_weights(seeded: Non
             player.set_extra_state({"moments": copies})
         weights.append(layer.weight.detach())
     torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+MAKERS = {
+    "adam": partial(torch.optim.Adam, lr=0.01, fused=True),
+    "amsgrad": partial(torch.optim.AdamW, lr=0.01, amsgrad=True),
+    "rmsprop": partial(torch.optim.RMSprop, lr=0.01),
+    "sgd": partial(torch.optim.SGD, lr=0.01),
+    "momentum": partial(torch.optim.SGD, lr=0.01, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("to", MAKERS)
+@pytest.mark.parametrize("of", MAKERS)
+def test_moments_go_to_the_optimizer_that_has_them(of: str, to: str) -> None:
+    players = [Player("critic", nn.Linear(2, 1), MAKERS[name]) for name in (of, to)]
+    samples = torch.ones(3, 2)
+    for player in players:
+        player.minimise(lambda clock, player=player: Losses({"x": player.network(samples).mean()}), Clock())
+    state = copy.deepcopy(players[0].get_extra_state())
+    # The moments of amsgrad are Adam's and one more; SGD has none, as an optimizer before its first step.
+    if of in (to, "sgd") or (of, to) == ("amsgrad", "adam"):
+        players[1].set_extra_state(state)
+    else:
+        before = copy.deepcopy(players[1].get_extra_state())
+        with pytest.raises(ValueError, match="moments of another optimizer"):
+            players[1].set_extra_state(state)
+        assert str(players[1].get_extra_state()) == str(before)
 
 
 def test_weights_with_gaps_in_memory_are_not_fused() -> None:
