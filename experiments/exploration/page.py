@@ -8,6 +8,7 @@ from nicegui import run, ui
 from experiments.exploration.controls import Controls
 from experiments.exploration.generators import Abilities
 from experiments.exploration.pane import Pane
+from experiments.exploration.saved_names import name_files
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 
@@ -41,7 +42,8 @@ class ExplorerPage:
                 watches = self.exploration.watches
                 names = [watch.path.name for watch in watches]
                 titles = names if len(set(names)) == len(names) else [str(watch.path) for watch in watches]
-                self.panes = [Pane(self.exploration, *each) for each in zip(watches, titles, strict=True)]
+                parts = zip(watches, titles, name_files(titles), strict=True)
+                self.panes = [Pane(self.exploration, *each) for each in parts]
             self._aside = ui.element("aside").classes("controls")
         client = ui.context.client
         client.on_delete(self.close)

@@ -16,8 +16,9 @@ from experiments.exploration.curves import draw_curves
 from experiments.exploration.generators import Abilities, OpenGenerator
 from experiments.exploration.moments import Moment
 from experiments.exploration.neighbours import Neighbours
-from experiments.exploration.rendering import LATENT_FILE, PICTURE_FILE, Rendering, check_renderable, render
+from experiments.exploration.rendering import Rendering, check_renderable, render
 from experiments.exploration.run_watch import RunStatus, RunWatch
+from experiments.exploration.saved_names import SavedNames
 from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 from experiments.exploration.translation_panel import TranslationPanel
@@ -31,19 +32,20 @@ class Pane:
     Args:
         watch: of its folder.
         title: by which the page names it.
+        names: of the files that are saved of it.
 
     Attributes:
         abilities: what its generator can be asked for; None until it was loaded.
     """
 
-    def __init__(self, exploration: Exploration, watch: RunWatch, title: str) -> None:
-        self.exploration, self.watch, self.title = exploration, watch, title
+    def __init__(self, exploration: Exploration, watch: RunWatch, title: str, names: SavedNames) -> None:
+        self.exploration, self.watch, self.title, self.names = exploration, watch, title, names
         self.abilities: Abilities | None = None
         self.scene = Scene()
         self.status = RunStatus()
         self.step: int | None = None  # of the moment that is shown; None: always the newest
         self.name = secrets.token_urlsafe(9)
-        self.view = RunView(exploration.workbench, self._deliver)
+        self.view = RunView(exploration.workbench, self._deliver, names)
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         self._translations: TranslationPanel | None = None
@@ -72,10 +74,8 @@ class Pane:
 
     def _build_savings(self) -> None:
         with ui.element("div").classes("buttons"):
-            ui.button("Save picture", icon="image", on_click=partial(self._save, PICTURE_FILE))
-            ui.button("Save latent", icon="tune", on_click=partial(self._save, LATENT_FILE)).props(
-                "outline color=link"
-            )
+            ui.button("Save picture", icon="image", on_click=self._save_picture)
+            ui.button("Save latent", icon="tune", on_click=self._save_latent).props("outline color=link")
             ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props(
                 "outline color=link"
             )
@@ -233,10 +233,15 @@ class Pane:
             self.tell(describe_error(error))
             return None
 
-    async def _save(self, file: str) -> None:
+    async def _save_picture(self) -> None:
         rendering = await self._rendered()
         if rendering is not None:
-            ui.download.content(rendering.png if file == PICTURE_FILE else rendering.latent_file, file)
+            ui.download.content(rendering.png, self.names.picture)
+
+    async def _save_latent(self) -> None:
+        rendering = await self._rendered()
+        if rendering is not None:
+            ui.download.content(rendering.latent_file, self.names.latent)
 
     def _find_neighbours(self) -> None:
         moment, scene, workbench = self.moment, self.scene, self.exploration.workbench

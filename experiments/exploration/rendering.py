@@ -10,11 +10,10 @@ from torch import Tensor
 from experiments.core.errors import UsageError
 from experiments.core.images import draw_samples, png_bytes
 from experiments.exploration.generators import OpenGenerator
+from experiments.exploration.saved_names import SavedNames
 from experiments.exploration.scene import Scene, latent_of
 from experiments.inference.given_latents import sample_draws
 from experiments.runs.generator import BATCH, Truncation
-
-LATENT_FILE, PICTURE_FILE = "latent.npy", "sample.png"
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,15 @@ class Rendering:
         return buffer.getvalue()
 
 
-def render(opened: OpenGenerator, scene: Scene, batch: int = BATCH) -> Rendering:
+def render(
+    opened: OpenGenerator, scene: Scene, batch: int = BATCH, names: SavedNames | None = None
+) -> Rendering:
     """Renders a scene by a generator.
 
     Args:
         batch: copies of the latent that are computed at once. With `BATCH` the picture is that of
             `gans sample` to the bit; with 1 it is a draft, many times faster, in which pixels may differ.
+        names: of the files in the command; those of the only run of a page if not given.
 
     Raises UsageError where the generator makes no images from latents.
     """
@@ -58,9 +60,8 @@ def render(opened: OpenGenerator, scene: Scene, batch: int = BATCH) -> Rendering
     near = Truncation(scene.truncation) if abilities.styles and scene.truncation != 1 else None
     samples = sample_draws(space.network, draws, 0, str(opened.device), near, batch)
     assert isinstance(draws.latents, Tensor)
-    return Rendering(
-        samples, png_bytes(draw_samples(samples)), draws.latents, command_of(opened, scene, draws.space)
-    )
+    command = command_of(opened, scene, draws.space, names or SavedNames())
+    return Rendering(samples, png_bytes(draw_samples(samples)), draws.latents, command)
 
 
 def check_renderable(opened: OpenGenerator) -> None:
@@ -75,15 +76,15 @@ def check_renderable(opened: OpenGenerator) -> None:
         raise UsageError(f"{opened.path} makes images from images; give it a picture")
 
 
-def command_of(opened: OpenGenerator, scene: Scene, space: str | None) -> str:
-    """Command that makes the picture of a scene again, with its latent in `LATENT_FILE` or by its seed."""
+def command_of(opened: OpenGenerator, scene: Scene, space: str | None, names: SavedNames) -> str:
+    """Command that makes the picture of a scene again, by its seed or with the file of its latent."""
     abilities = opened.abilities
     words = ["gans sample", quote(str(opened.path))]
     if scene.is_of_seed:
         words += [f"--seed {scene.seed} -n 1"]
     else:
-        words += [f"--latents {LATENT_FILE}", *["--space w"] * (space == "w")]
+        words += [f"--latents {names.latent}", *["--space w"] * (space == "w")]
     words += [f"--label {min(scene.label, abilities.classes - 1)}"] * bool(abilities.classes)
     words += [f"--truncation {scene.truncation:g}"] * (bool(abilities.styles) and scene.truncation != 1)
     words += ["--noise-mode none"] * (abilities.has_noise and not scene.has_noise)
-    return " ".join([*words, f"--out {PICTURE_FILE}"])
+    return " ".join([*words, f"--out {names.picture}"])

@@ -46,12 +46,12 @@ class TranslationPanel:
         if self._upload is None or self.pane.moment is None:
             return
         path, (content, name) = self.pane.moment.path, self._upload
-        workbench = self.pane.exploration.workbench
+        workbench, names = self.pane.exploration.workbench, self.pane.names
 
         def translate() -> None:
             try:
                 with workbench.pool.lock:  # a translation is seeded, and loading draws numbers, too
-                    found = list(translate_upload(workbench.pool.open(path), content, name))
+                    found = list(translate_upload(workbench.pool.open(path), content, name, names))
             except Exception as error:
                 self.pane.deliver_on_page(self._show_message, describe_error(error))
                 return

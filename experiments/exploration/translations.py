@@ -15,6 +15,7 @@ from experiments.core.seeds import make_deterministic, seed_all
 from experiments.core.units import units_of
 from experiments.data.core.decoding import IMAGE_ENDINGS, REMEDY, UnreadableError
 from experiments.exploration.generators import OpenGenerator
+from experiments.exploration.saved_names import SavedNames
 from experiments.inference.translation import InputFormat, TranslationItem
 from experiments.inference.translation_targets import AttributeChange, Target, resolve_target
 from gans.core.attributes import groups_from_columns
@@ -66,11 +67,14 @@ def file_name_of(upload: str) -> str:
 
 
 @torch.no_grad()
-def translate_upload(opened: OpenGenerator, content: bytes, upload: str) -> Iterator[TranslatedPicture]:
+def translate_upload(
+    opened: OpenGenerator, content: bytes, upload: str, names: SavedNames | None = None
+) -> Iterator[TranslatedPicture]:
     """Yields an uploaded picture as it was read, then its translation to every target.
 
     Args:
         content: of the file; upload: its name.
+        names: of the folders in the commands; those of the only run of a page if not given.
 
     Raises UsageError for a file that cannot be read, or is too large.
     """
@@ -100,6 +104,6 @@ def translate_upload(opened: OpenGenerator, content: bytes, upload: str) -> Iter
         result = frame.through(target, image)
         if alpha is not None:
             result.putalpha(alpha)
-        words = quote(target.words)
-        command = f"gans translate {quote(str(opened.path))} {quote(name)} --to {words} --out translated"
+        words, out = quote(target.words), quote((names or SavedNames()).folder_of(target.words))
+        command = f"gans translate {quote(str(opened.path))} {quote(name)} --to {words} --out {out}"
         yield TranslatedPicture(target.words, png_bytes(result), command)

@@ -10,6 +10,7 @@ from experiments.core.console import describe_error
 from experiments.exploration.generators import GeneratorPool
 from experiments.exploration.newest_only import NewestOnly
 from experiments.exploration.rendering import Rendering, check_renderable, render
+from experiments.exploration.saved_names import SavedNames
 from experiments.exploration.scene import Scene
 
 REST_SECONDS = 0.3  # without a move, before a draft is replaced by the exact picture
@@ -61,10 +62,13 @@ class RunView:
     Args:
         workbench: where pictures are made.
         deliver: is handed every picture, in the order of the requests, by a thread of the workbench.
+        names: of the files in the pictures' commands.
     """
 
-    def __init__(self, workbench: Workbench, deliver: Callable[[Picture], None]) -> None:
-        self.workbench, self.deliver = workbench, deliver
+    def __init__(
+        self, workbench: Workbench, deliver: Callable[[Picture], None], names: SavedNames | None = None
+    ) -> None:
+        self.workbench, self.deliver, self.names = workbench, deliver, names or SavedNames()
         self.number = 0
 
     def show(self, path: Path, scene: Scene) -> int:
@@ -86,7 +90,7 @@ class RunView:
             check_renderable(opened)
             opened.space(scene.label, scene.has_noise)  # made once
             began = time.perf_counter()
-            rendering = render(opened, scene, batch=1)
+            rendering = render(opened, scene, batch=1, names=self.names)
         except Exception as error:
             self.deliver(Picture(number, message=describe_error(error)))
             return
@@ -98,7 +102,8 @@ class RunView:
     def _exactly(self, number: int, path: Path, scene: Scene) -> None:
         began = time.perf_counter()
         try:
-            picture = Picture(number, render(self.workbench.pool.open(path), scene), is_exact=True)
+            rendering = render(self.workbench.pool.open(path), scene, names=self.names)
+            picture = Picture(number, rendering, is_exact=True)
         except Exception as error:
             picture = Picture(number, message=describe_error(error))
         if number == self.number:

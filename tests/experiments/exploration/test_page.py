@@ -125,10 +125,10 @@ def shown(tab, name, mentions):
 
 
 def made(gans, workplace, command):
-    """The picture that a command makes."""
+    """The picture that a command makes, which no picture of another run stands in the way of."""
     outcome = gans(f"{command.removeprefix('gans ')} --device cpu --force")
     assert outcome.status == 0, outcome
-    return (workplace / "sample.png").read_bytes()
+    return (workplace / command.rpartition(" --out ")[2]).read_bytes()
 
 
 def test_a_moved_slider_shows_what_gans_sample_makes(open_tab, gans, workplace):
@@ -139,20 +139,22 @@ def test_a_moved_slider_shows_what_gans_sample_makes(open_tab, gans, workplace):
         assert picture == made(gans, workplace, command)
     press(tab, "Direction 1", "ArrowRight", "ArrowRight")
     press(tab, "Truncation ψ", "ArrowLeft")
-    picture, command = shown(tab, "styled", "--latents latent.npy --space w --label 0 --truncation 0.95")
+    words = "--latents latent-styled.npy --space w --label 0 --truncation 0.95"
+    picture, command = shown(tab, "styled", words)
     with tab.expect_download() as download:
         pane(tab, "styled").get_by_role("button", name="Save latent").click()
-    download.value.save_as(workplace / "latent.npy")
+    download.value.save_as(workplace / download.value.suggested_filename)
     assert picture == made(gans, workplace, command)
     with tab.expect_download() as download:
         pane(tab, "styled").get_by_role("button", name="Save picture").click()
+    assert download.value.suggested_filename == "sample-styled.png"
     download.value.save_as(workplace / "saved.png")
     assert (workplace / "saved.png").read_bytes() == picture
     press(tab, "Time", "Home")
     picture, command = shown(tab, "small", "step-00000010.pt")
     with tab.expect_download() as download:
         pane(tab, "small").get_by_role("button", name="Save latent").click()
-    download.value.save_as(workplace / "latent.npy")
+    download.value.save_as(workplace / download.value.suggested_filename)
     assert picture == made(gans, workplace, command)
 
 

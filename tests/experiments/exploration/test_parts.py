@@ -28,6 +28,7 @@ from experiments.exploration.curves import draw_curves
 from experiments.exploration.neighbours import NeighbourSearch
 from experiments.exploration.newest_only import NewestOnly
 from experiments.exploration.run_watch import RunStatus, RunWatch, read_curves
+from experiments.exploration.saved_names import SavedNames, name_files
 from experiments.exploration.token_gate import TokenGate
 from experiments.exploration.translations import file_name_of, translate_upload
 
@@ -231,9 +232,10 @@ def test_translations_are_those_of_their_commands(
     assert len({each.png for each in others}) == distinct
     (workplace / "my-picture.png").write_bytes(upload.read_bytes())
     for each in others:
-        outcome = gans(f"{each.command.removeprefix('gans ')} --device cpu --force")
+        outcome = gans(f"{each.command.removeprefix('gans ')} --device cpu")  # none stands in another's way
         assert outcome.status == 0, outcome
-        assert (workplace / "translated" / "my-picture.png").read_bytes() == each.png
+        (folder,) = workplace.glob(f"translated-{each.words}")
+        assert (folder / "my-picture.png").read_bytes() == each.png
 
 
 def test_classes_are_named_by_the_data_of_the_run(explored, pool, monkeypatch):
@@ -243,6 +245,14 @@ def test_classes_are_named_by_the_data_of_the_run(explored, pool, monkeypatch):
     opened.settings = replace(opened.settings, data="folder:/nowhere")
     assert opened.named_abilities().class_names == tuple(f"class {label}" for label in range(6))
     assert shared_class_names([("a", "b", "c"), (), ("a", "d")]) == ["a", "class 1", "c"]
+
+
+def test_files_of_several_runs_have_their_names():
+    assert [each.picture for each in name_files(["small"])] == ["sample.png"]
+    several = name_files(["runs/1 a", "runs/b"])
+    assert [each.picture for each in several] == ["sample-runs-1-a.png", "sample-runs-b.png"]
+    assert [each.latent for each in name_files(["a/b", "A-b"])] == ["latent-1-a-b.npy", "latent-2-A-b.npy"]
+    assert SavedNames("-b").folder_of("hair colour=red/gold") == "translated-b-hair-colour=red-gold"
 
 
 def test_a_broken_upload_is_named(explored, pool):
