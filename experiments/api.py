@@ -272,8 +272,9 @@ def fid(
             side has.
 
     >>> import torch
+    >>> import gans
     >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
-    >>> round(fid(x, x + 3.0), 3)  # the squared distance of the means
+    >>> round(gans.fid(x, x + 3.0), 3)  # the squared distance of the means
     18.0
     """
     count, start, how = _read_sampling(n, seed, extractor, device)
@@ -296,7 +297,9 @@ def fid(
 def loss(name: str) -> Adversarial:
     """Adversarial form of a loss, by its name after `--loss`.
 
-    >>> hinge = loss("hinge")
+    >>> from torch import Tensor
+    >>> import gans
+    >>> hinge = gans.loss("hinge")
     >>> hinge.critic(real_logits=Tensor([2.0]), fake_logits=Tensor([0.0]))
     tensor(1.)
     """
@@ -310,7 +313,9 @@ def penalty(points: str, norm: str = "one", weight: float = 10.0, every: int = 1
 
     `penalty(C, real, fake).value` is what to add to the critic's loss.
 
-    >>> r1 = penalty("real", "zero", weight=2.0)
+    >>> from torch import Tensor
+    >>> import gans
+    >>> r1 = gans.penalty("real", "zero", weight=2.0)
     >>> r1(lambda x: x.sum(1), Tensor([[1.0, 2.0]]), Tensor([[0.0, 0.0]])).value.item()
     2.0
     """

@@ -25,6 +25,7 @@ class Authenticity(Metric):
     Raises:
         ValueError: fewer than two real vectors, or no samples.
 
+    >>> from metrics.authenticity import Authenticity
     >>> import torch
     >>> metric = Authenticity(torch.tensor([[0.0], [1.0], [4.0]]))
     >>> metric.update(torch.tensor([[0.1], [2.0], [8.0], [4.0]]))

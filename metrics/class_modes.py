@@ -59,6 +59,8 @@ class ClassModes(Metric):
     Raises:
         ValueError: a class that the truth has none of, or no samples.
 
+    >>> import torch
+    >>> from metrics.class_modes import ClassModes, ClassModesOptions
     >>> metric = ClassModes(torch.tensor([1.0, 1.0, 2.0]), ClassModesOptions(confidence=0.8))
     >>> metric.update(torch.tensor([[9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [0.0, 0.0, 9.0], [0.0, 0.0, 1.0]]))
     >>> metric.compute()  # of the last sample the classifier is not certain

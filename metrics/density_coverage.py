@@ -54,6 +54,8 @@ class DensityCoverage(Metric):
     Raises:
         ValueError: no more than k real vectors, or no samples.
 
+    >>> import torch
+    >>> from metrics.density_coverage import DensityCoverage, DensityCoverageOptions
     >>> metric = DensityCoverage(torch.tensor([[0.0], [1.0], [2.0], [10.0]]), DensityCoverageOptions(k=1))
     >>> metric.update(torch.tensor([[-3.0], [0.5], [4.0]]))
     >>> metric.compute()  # balls [−1, 1], [0, 2], [1, 3], [2, 18]: −3 lies in none, 0.5 in two, 4 in one

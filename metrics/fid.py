@@ -26,6 +26,8 @@ class FrechetDistance(Metric):
     Raises:
         ValueError: fewer than two samples.
 
+    >>> from metrics.core.statistics import Moments
+    >>> from metrics.fid import FrechetDistance
     >>> import torch
     >>> real = Moments()
     >>> real.update(torch.eye(3))

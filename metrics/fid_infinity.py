@@ -45,6 +45,9 @@ class FrechetDistanceInfinity(Metric):
     Raises:
         ValueError: fewer than ten sizes, or fewer samples than 20 for each size.
 
+    >>> import torch
+    >>> from metrics.core.statistics import Statistics
+    >>> from metrics.fid_infinity import FrechetDistanceInfinity
     >>> metric = FrechetDistanceInfinity(Statistics(torch.zeros(2), torch.eye(2), count=0))
     >>> metric.update(torch.randn(2000, 2, generator=torch.Generator().manual_seed(0)))
     >>> abs(metric.compute()["fid_infinity"]) < 0.01  # samples of the reference itself
@@ -122,6 +125,8 @@ def intercept_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     Args:
         x, y: `(n,)` with n > 2.
 
+    >>> import numpy as np
+    >>> from metrics.fid_infinity import intercept_of
     >>> intercept_of(np.array([1.0, 2.0, 3.0]), np.array([5.0, 7.0, 9.0]))
     (3.0, 0.0)
     """

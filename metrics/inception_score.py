@@ -40,6 +40,8 @@ class InceptionScore(Metric):
     Raises:
         ValueError: fewer samples than splits.
 
+    >>> import torch
+    >>> from metrics.inception_score import InceptionScore, InceptionScoreOptions
     >>> metric = InceptionScore(InceptionScoreOptions(splits=1))
     >>> metric.update(1000 * torch.eye(4))  # certain of each, and all classes alike
     >>> metric.compute()

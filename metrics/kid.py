@@ -44,6 +44,8 @@ class KernelDistance(Metric):
     Raises:
         ValueError: fewer vectors on either side than a subset has, or options out of bounds.
 
+    >>> import torch
+    >>> from metrics.kid import KernelDistance, KernelDistanceOptions
     >>> reference = torch.eye(4)
     >>> metric = KernelDistance(reference, KernelDistanceOptions(subsets=2, subset_size=4))
     >>> metric.update(reference + 1.0)

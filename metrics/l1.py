@@ -13,6 +13,7 @@ class L1(PairMetric):
 
     Scores: `l1`, 0 for equal images and at most 2 for images in [−1, 1].
 
+    >>> from metrics.l1 import L1
     >>> import torch
     >>> metric = L1()
     >>> metric.update(torch.stack([torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.5)], dim=1))

@@ -60,6 +60,8 @@ class Modes(Metric):
     Raises:
         ValueError: no samples.
 
+    >>> import torch
+    >>> from metrics.modes import Modes, ModesOptions
     >>> metric = Modes(torch.tensor([[0.0, 0.0], [9.0, 0.0]]), sigma=1.0, options=ModesOptions(radius=2.0))
     >>> metric.update(torch.tensor([[1.0, 0.0], [1.0, 1.0], [9.0, 1.0], [0.0, 2.5]]))
     >>> scores = metric.compute()

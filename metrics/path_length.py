@@ -51,6 +51,8 @@ class PathLength(Metric):
     Raises:
         ValueError: options that cannot be, or fewer than two paths.
 
+    >>> import torch
+    >>> from metrics.path_length import PathLength, PathLengthOptions
     >>> metric = PathLength(PathLengthOptions(epsilon=0.5, trim=(0.0, 100.0)))
     >>> metric.update(torch.tensor([[[0.0], [1.0]], [[0.0], [3.0]]]))
     >>> metric.compute()  # lengths 4 and 36
@@ -112,6 +114,8 @@ def neighbours_on_path(
     Returns:
         `(N, 2, Z)`.
 
+    >>> import torch
+    >>> from metrics.path_length import neighbours_on_path
     >>> path = torch.zeros(1, 2), torch.ones(1, 2)
     >>> neighbours_on_path(*path, torch.tensor([0.25]), epsilon=0.5, spherical=False)
     tensor([[[0.2500, 0.2500],

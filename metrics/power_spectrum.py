@@ -32,6 +32,7 @@ class PowerSpectrum(Metric):
     Raises:
         ValueError: images of unequal shapes, or below 4 pixels a side; a real channel that is constant.
 
+    >>> from metrics.power_spectrum import PowerSpectrum
     >>> import torch
     >>> images = torch.randn(8, 5, 16, 16, generator=torch.Generator().manual_seed(0))
     >>> metric = PowerSpectrum([images])

@@ -46,6 +46,8 @@ class PrecisionRecall(Metric):
     Raises:
         ValueError: no more than k vectors on either side.
 
+    >>> import torch
+    >>> from metrics.precision_recall import PrecisionRecall, PrecisionRecallOptions
     >>> metric = PrecisionRecall(torch.tensor([[0.0], [1.0], [2.0], [10.0]]), PrecisionRecallOptions(k=1))
     >>> metric.update(torch.tensor([[-3.0], [0.5], [4.0], [5.0]]))
     >>> metric.compute()  # balls around real vectors reach 1, 1, 1 and 8; around samples 3.5, 3.5, 1 and 1

@@ -19,6 +19,7 @@ class PeakSignalNoiseRatio(PairMetric):
     Scores: `psnr`, 0 for black beside white and at most 58.9 dB, which equal images have: images that are
     equal to all levels but a few would otherwise be infinitely good, and any mean with them.
 
+    >>> from metrics.psnr import PeakSignalNoiseRatio
     >>> import torch
     >>> metric = PeakSignalNoiseRatio()
     >>> metric.update(torch.stack([torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.2)], dim=1))

@@ -22,6 +22,7 @@ class StructuralSimilarity(PairMetric):
     Raises:
         ValueError: images of fewer than 6 pixels a side.
 
+    >>> from metrics.ssim import StructuralSimilarity
     >>> import torch
     >>> metric = StructuralSimilarity()
     >>> image = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)

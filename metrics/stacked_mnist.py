@@ -27,6 +27,8 @@ class StackedMnist(Metric):
     Raises:
         ValueError: more modes than can be counted, or no samples.
 
+    >>> import torch
+    >>> from metrics.stacked_mnist import StackedMnist
     >>> metric = StackedMnist()
     >>> metric.update(torch.eye(2)[torch.tensor([[0, 0, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]])])
     >>> metric.compute()["covered"]  # of 2³

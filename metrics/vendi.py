@@ -24,6 +24,8 @@ class Vendi(Metric):
     Raises:
         ValueError: no samples, or a vector that is zero.
 
+    >>> import torch
+    >>> from metrics.vendi import Vendi
     >>> metric = Vendi()
     >>> metric.update(torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]]))
     >>> round(metric.compute()["vendi"], 9)  # two directions, equally often

@@ -78,7 +78,8 @@ class Adversary(CriticTrainer):
     Raises UsageError for what cannot be, with a line that names these arguments.
 
     >>> from torch import Tensor, nn
-    >>> adversary = Adversary(nn.Linear(2, 1), loss="hinge", lr_critic=1e-3)
+    >>> import gans
+    >>> adversary = gans.Adversary(nn.Linear(2, 1), loss="hinge", lr_critic=1e-3)
     >>> scores = adversary.critic_step(Tensor([[1.0, 0.0]]), Tensor([[0.0, 1.0]]))
     >>> sorted(scores)
     ['critic/adversarial', 'critic/fake', 'critic/real']

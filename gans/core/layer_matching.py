@@ -102,6 +102,8 @@ def take_weights(network: nn.Module, match: LayerMatch, state: Mapping[str, Tens
 def resize_classes(values: Tensor, count: int, axis: int) -> Tensor:
     """Resizes an axis of classes: the first ones are kept, new ones are the mean of all.
 
+    >>> import torch
+    >>> from gans.core.layer_matching import resize_classes
     >>> resize_classes(torch.tensor([[0.0, 4.0], [2.0, 6.0]]), 3, axis=0)
     tensor([[0., 4.],
             [2., 6.],

@@ -16,6 +16,8 @@ class BinaryCrossEntropy(Labelled):
     optimum is `log p_real(x) − log p_fake(x)`, where its loss is `2 log 2 − 2 JS(p_real, p_fake)`.
     The generator's form is the non-saturating one of section 3 of the paper.
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.bce import BinaryCrossEntropy
     >>> loss = BinaryCrossEntropy()
     >>> loss.critic(Tensor([0.0]), Tensor([0.0]))  # 2 log 2
     tensor(1.3863)

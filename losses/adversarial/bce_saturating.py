@@ -15,6 +15,8 @@ class SaturatingBinaryCrossEntropy(Labelled):
     Its slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where every
     generator begins: the form is here to be compared with, not to be used.
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.bce_saturating import SaturatingBinaryCrossEntropy
     >>> SaturatingBinaryCrossEntropy().generator(Tensor([0.0]))  # −log 2
     tensor(-0.6931)
     """

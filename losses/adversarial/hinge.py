@@ -16,6 +16,8 @@ class Hinge(Labelled):
     A sample that is classified right by a margin of 1 teaches the critic nothing more. Its optimum is
     `sign(p_real − p_fake)`.
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.hinge import Hinge
     >>> Hinge().critic(real_logits=Tensor([2.0]), fake_logits=Tensor([-0.5]))
     tensor(0.5000)
     """

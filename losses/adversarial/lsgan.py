@@ -15,6 +15,8 @@ class LeastSquares(Labelled):
 
     The critic's optimum is `p_real / (p_real + p_fake)` (section 3.2).
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.lsgan import LeastSquares
     >>> LeastSquares().critic(real_logits=Tensor([1.0]), fake_logits=Tensor([2.0]))
     tensor(2.)
     """

@@ -17,6 +17,8 @@ class Relativistic(Adversarial):
     Each real sample is paired with one fake. Only differences of logits count, so the critic's level is free.
     Its optimum is `C(x) − C(x̃) = log p_real(x) p_fake(x̃) − log p_fake(x) p_real(x̃)`.
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.relativistic import Relativistic
     >>> Relativistic().generator(fake_logits=Tensor([1.0]), real_logits=Tensor([1.0]))  # log 2
     tensor(0.6931)
     """

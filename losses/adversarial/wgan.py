@@ -14,6 +14,8 @@ class Wasserstein(Adversarial):
     The critic must be kept Lipschitz by someone else: weight clipping under this form's own name, a
     gradient penalty in `wgan-gp`.
 
+    >>> from torch import Tensor
+    >>> from losses.adversarial.wgan import Wasserstein
     >>> Wasserstein().critic(real_logits=Tensor([3.0]), fake_logits=Tensor([1.0]))
     tensor(-2.)
     """

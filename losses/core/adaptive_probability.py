@@ -39,6 +39,8 @@ class AdaptiveProbability(nn.Module):
     everything is changed, and p must first come down again. Before the first logits p stays, where that code
     makes it no number.
 
+    >>> from torch import Tensor
+    >>> from losses.core.adaptive_probability import AdaptiveOptions, AdaptiveProbability
     >>> p = AdaptiveProbability(AdaptiveOptions(interval=1, kimg=0.1))
     >>> p.observe(Tensor([2.0, 3.0]))  # their mean sign
     tensor(1.)

@@ -22,6 +22,8 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Ten
 
     Returns a scalar without gradient. Raises ValueError for a loss that does not depend on the last layer.
 
+    >>> import torch
+    >>> from losses.core.adaptive_weight import adaptive_weight
     >>> weight = torch.ones(2, requires_grad=True)
     >>> adaptive_weight((3 * weight).sum(), weight.sum(), weight).round(decimals=3)
     tensor(3.)

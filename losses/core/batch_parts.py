@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 class BatchPart:
     """A part of a batch: its rows `index`, `index + count`, `index + 2 · count`, ….
 
+    >>> import torch
+    >>> from losses.core.batch_parts import BatchPart
     >>> BatchPart(1, 2).cut(torch.arange(6))
     tensor([1, 3, 5])
     """

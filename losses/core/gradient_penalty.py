@@ -41,6 +41,8 @@ class GradientPenalty:
         anneal: share of the weight that is left at the end of the run, approached along a cosine (R3GAN);
             1 keeps it.
 
+    >>> from torch import Tensor
+    >>> from losses.core.gradient_penalty import GradientPenalty
     >>> from losses.penalties.real import Real
     >>> from losses.penalty_norms.zero import ZeroCentred
     >>> x = Tensor([[3.0, 4.0]])

@@ -53,6 +53,8 @@ class Ada(CriticAugmentation):
     matrix; and, where they are asked for, a filter of frequency bands, noise and cutout. All of it is
     affine in the images.
 
+    >>> import torch
+    >>> from losses.critic_augmentations.ada import Ada
     >>> pipe = Ada()
     >>> x = torch.rand(2, 3, 8, 8)
     >>> pipe.apply(x, pipe.draw(x), 0.5).shape

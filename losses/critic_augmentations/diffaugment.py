@@ -34,6 +34,8 @@ class DiffAugment(CriticAugmentation):
     about the image's mean by `u + ½`. `translation`: by up to an eighth of each side; zeros enter.
     `cutout`: a hole of half of each side, filled with zeros.
 
+    >>> import torch
+    >>> from losses.critic_augmentations.diffaugment import DiffAugment
     >>> change = DiffAugment()
     >>> x = torch.rand(2, 3, 8, 8)
     >>> change.apply(x, change.draw(x), 1.0).shape

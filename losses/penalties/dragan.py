@@ -29,6 +29,8 @@ class Dragan(Points):
     The standard deviation is that of the whole batch. The paper's text has Gaussian noise instead: that is
     `dragan-gaussian`.
 
+    >>> import torch
+    >>> from losses.penalties.dragan import Dragan
     >>> real = torch.tensor([[0.0], [2.0]])
     >>> (Dragan().choose(real, real) - real).min() >= 0
     tensor(True)

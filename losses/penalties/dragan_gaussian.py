@@ -30,6 +30,8 @@ class DraganGaussian(Points):
     The paper's standard deviation is a constant; it is measured in the batch's own here, as in the authors'
     code, so that it means the same for images and for points.
 
+    >>> import torch
+    >>> from losses.penalties.dragan_gaussian import DraganGaussian
     >>> real = torch.ones(3, 2)  # without any spread
     >>> torch.equal(DraganGaussian().choose(real, real), real)
     True

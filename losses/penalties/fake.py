@@ -8,6 +8,8 @@ from losses.core.points import Points
 class Fake(Points):
     """The fake samples as penalty points: `x̂ = x̃` (equation 10).
 
+    >>> from torch import Tensor
+    >>> from losses.penalties.fake import Fake
     >>> Fake().choose(Tensor([1.0]), Tensor([2.0]))
     tensor([2.])
     """

@@ -12,6 +12,8 @@ class Interpolates(Points):
 
     There is one `ε ~ U[0, 1]` for each sample.
 
+    >>> import torch
+    >>> from losses.penalties.interpolates import Interpolates
     >>> points = Interpolates().choose(torch.zeros(3, 2), torch.ones(3, 2))
     >>> torch.equal(points[:, 0], points[:, 1])  # one ε for both numbers of a sample
     True

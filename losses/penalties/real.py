@@ -10,6 +10,8 @@ from losses.core.points import Points
 class Real(Points):
     """The real samples as penalty points: `x̂ = x` (equation 9).
 
+    >>> from torch import Tensor
+    >>> from losses.penalties.real import Real
     >>> Real().choose(Tensor([1.0]), Tensor([2.0]))
     tensor([1.])
     """

@@ -8,6 +8,8 @@ from losses.core.penalty_norm import PenaltyNorm, safe_sqrt
 class OneSided(PenaltyNorm):
     """Penalty on gradient norms above one: `max(0, ‖∇C‖ − 1)²` (equation 8).
 
+    >>> from torch import Tensor
+    >>> from losses.penalty_norms.one_sided import OneSided
     >>> OneSided()(Tensor([0.25, 4.0]))
     tensor([0., 1.])
     """

@@ -65,6 +65,8 @@ class LeCam(Term):
     bias of means that begin at 0 instead.) Critics that are updated
     together would each need anchors of their own, and are refused.
 
+    >>> from torch import Tensor
+    >>> from losses.regularizers.lecam import LeCam, LeCamOptions
     >>> LeCam(0.3, LeCamOptions(start=0)).value(Tensor([2.0]), Tensor([-1.0]))  # the first update
     tensor(0.)
     """

@@ -24,6 +24,7 @@ class ByClass:
             options: an instance of the metric's `options_type`; None for a metric without.
             count: samples of the class on the smaller side.
 
+        >>> from metrics.core.by_class import ByClass
         >>> from metrics.kid import KernelDistanceOptions
         >>> ByClass(10, "subset_size").options(KernelDistanceOptions(), 60).subset_size
         60

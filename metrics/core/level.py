@@ -50,6 +50,7 @@ def expected_modes(data: EvaluatedData, share: float = 0.0, hit: float = 1.0) ->
         share: share of all samples that a covered mode exceeds.
         hit: probability that a sample counts for its mode.
 
+    >>> from metrics.core.level import EvaluatedData, expected_modes
     >>> round(expected_modes(EvaluatedData(count=10, modes=10)), 3)  # 10 (1 − 0.9¹⁰)
     6.513
     """
@@ -66,6 +67,7 @@ def expected_divergence(data: EvaluatedData) -> float:
 
     It is that of few modes K beside the number of samples N (Miller 1955), and 0 where either is unknown.
 
+    >>> from metrics.core.level import EvaluatedData, expected_divergence
     >>> expected_divergence(EvaluatedData(count=35, modes=8))
     0.1
     """

@@ -24,6 +24,8 @@ def nearest(vectors: Tensor, reference: Tensor, count: int = 1) -> tuple[Tensor,
     Args:
         vectors, reference: `(N, D)` and `(M, D)`, M at least `count`.
 
+    >>> import torch
+    >>> from metrics.core.memorization import nearest
     >>> distances, indices = nearest(torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0]]))
     >>> distances.tolist(), indices.tolist()
     ([[1.0], [1.0]], [[1], [0]])
@@ -64,6 +66,8 @@ def authentic(vectors: Tensor, training: Tensor) -> Tensor:
     With i the nearest training vector of x: `d(x, tᵢ) > min over j ≠ i of d(tᵢ, tⱼ)` (Alaa et al. 2022,
     arXiv:2102.08921, section 4.2).
 
+    >>> import torch
+    >>> from metrics.core.memorization import authentic
     >>> authentic(torch.tensor([[0.1], [3.0]]), torch.tensor([[0.0], [1.0]])).tolist()
     [False, True]
     """
@@ -85,6 +89,8 @@ def authentic_by_nearest(distances: Tensor, indices: Tensor, training: Tensor) -
 def ratio(first: Tensor, second: Tensor) -> Tensor:
     """Ratio of distances, `first / second`; 1 where both are 0.
 
+    >>> import torch
+    >>> from metrics.core.memorization import ratio
     >>> ratio(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 2.0, 2.0])).tolist()
     [1.0, 0.0, 0.5]
     """
@@ -121,6 +127,8 @@ def copying_score(counts: Tensor, ranks: Tensor, held_out_counts: Tensor) -> Ten
 
     Sets without a cell that has enough have 0.
 
+    >>> import torch
+    >>> from metrics.core.memorization import copying_score
     >>> scores = copying_score(torch.tensor([[10.0]]), torch.tensor([[0.0]]), torch.tensor([10.0]))
     >>> round(scores.item(), 3)  # all ten nearer than all ten held-out ones: −50 / √(100 · 21 / 12)
     -3.78
@@ -144,6 +152,8 @@ def exchange_probability(weights: Tensor, is_training: Tensor, labellings: Tenso
         weights: of R sets on P vectors, training and held-out ones, `(R, P)`.
         is_training: bool `(P,)`; labellings: B random choices, bool `(B, P)`.
 
+    >>> import torch
+    >>> from metrics.core.memorization import exchange_probability
     >>> labellings = torch.tensor([[True, False], [False, True], [False, True]])
     >>> exchange_probability(torch.tensor([[3.0, 1.0]]), torch.tensor([True, False]), labellings).tolist()
     [0.5]

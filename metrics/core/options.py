@@ -14,6 +14,7 @@ def changed_options(options: Any) -> dict[str, Any]:
     Args:
         options: an instance of a dataclass whose fields have defaults.
 
+    >>> from metrics.core.options import changed_options
     >>> from metrics.kid import KernelDistanceOptions
     >>> changed_options(KernelDistanceOptions(subset_size=50))
     {'subset_size': 50}

@@ -125,6 +125,7 @@ def log_spectral_distance(spectra: Tensor, others: Tensor) -> Tensor:
 
     It is the root mean square over k of 10 log₁₀ of their ratio (Gray & Markel 1976, equation 8).
 
+    >>> from metrics.core.spectra import log_spectral_distance
     >>> import torch
     >>> log_spectral_distance(torch.tensor([[10.0, 10.0]]), torch.tensor([[1.0, 1.0]]))
     tensor([10.])

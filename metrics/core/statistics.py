@@ -226,6 +226,8 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     Raises:
         ValueError: vectors of different width.
 
+    >>> import torch
+    >>> from metrics.core.statistics import Statistics, frechet_distance
     >>> a, b = (Statistics(torch.full((2,), mean), torch.eye(2), count=0) for mean in (0.0, 3.0))
     >>> round(frechet_distance(a, b), 9)  # equal covariances: the squared distance of the means
     18.0
