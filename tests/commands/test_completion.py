@@ -15,7 +15,7 @@ from click.shell_completion import ShellComplete
 import cli
 from experiments.commands.completion import KINDS
 from experiments.commands.help_sections import OWN
-from experiments.commands.shell_scripts import BashScript, ZshScript
+from experiments.commands.shell_scripts import BashScript, ZshScript, is_in_quotes
 from experiments.core import registry
 from experiments.core.settings import FIELDS
 from tests.commands.helpers import POINTS, Gans
@@ -157,6 +157,21 @@ def test_the_scripts_of_click_are_those_that_are_changed() -> None:
     assert "compset -P" in ZshScript.source_template and "compadd -S ''" in ZshScript.source_template
 
 
+@pytest.mark.parametrize(
+    ("line", "is_open"),
+    [
+        ('gans run --data "folder:my pic', True),
+        ("gans run --data 'it\"s", True),
+        ('gans run --data "folder:a" --ar', False),
+        ('gans run --name "say \\"x\\"" --data folder:a', False),
+        ("gans run --data folder:my\\ pictures # no comment", False),
+        ("gans run --data folder:a\\", False),
+    ],
+)
+def test_open_quotes_are_seen(line: str, is_open: bool) -> None:
+    assert is_in_quotes(line) == is_open
+
+
 class Session:
     """A shell in a terminal, in which keys are typed."""
 
@@ -194,6 +209,7 @@ class Session:
 def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
     """Plug-ins, a folder after `folder:`, and a word that goes on after another that bash breaks it at."""
     (tmp_path / "photographs/first").mkdir(parents=True)
+    (tmp_path / "my pictures/of a day").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin/gans"  # of this checkout
     program.write_text(f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' -m cli \"$@\"\n")
@@ -209,5 +225,7 @@ def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
         session.type_until(f"{clear}gans run --schedule lr_crit\t", "lr_critic=")
         session.type_until("cos\t", "cosine:")
         session.type_until("1:0.1,lr_gen\t", "lr_generator=")
+        session.type_until(f"{clear}gans run --data 'folder:my pictures/of\t", "/of a day/")
+        session.type_until(f'{clear}gans run --schedule "lr_critic=cos\t', "lr_critic=cosine:")
     finally:
         session.close()
