@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
@@ -72,15 +72,20 @@ def describe_options(kind: str, name: str) -> ComponentOptions:
     Raises UsageError for an unknown plug-in.
     """
     declared = options_type(kind, name)
-    if declared is None:
-        return ComponentOptions(kind, name, {}, {})
+    own, readers = ({}, {}) if declared is None else _read_declaration(declared)
+    return ComponentOptions(kind, name, own, readers)
+
+
+@cache
+def _read_declaration(declared: Any) -> tuple[Mapping[str, Field[Any]], Mapping[str, Read]]:
+    """Fields of an options dataclass, and a reader for the values of each."""
     hints = get_type_hints(declared)
     own = {each.name: each for each in fields(declared)}
     readers = {
         each: field.metadata.get("reader") or _reader(hints[each], field.metadata)
         for each, field in own.items()
     }
-    return ComponentOptions(kind, name, own, readers)
+    return own, readers
 
 
 def find_components(prefix: str, components: Mapping[str, str]) -> list[ComponentOptions]:

@@ -12,7 +12,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -254,12 +254,19 @@ def add_plugin(path: str, content: bytes | None = None) -> tuple[str, str]:
     return kind, name
 
 
-def _files(kind: str) -> list[Path]:
+def _files(kind: str) -> Sequence[Path]:
     """Plug-in files in the folder of a kind."""
     package = KINDS[kind].package
     if not package:
-        return []
-    return sorted(path for path in ROOT.joinpath(*package.split(".")).glob("*.py") if path.name[0] != "_")
+        return ()
+    folder = ROOT.joinpath(*package.split("."))
+    return _files_in(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(2 * len(KINDS))
+def _files_in(folder: Path, changed: int) -> tuple[Path, ...]:
+    """Plug-in files in a folder, which is read again only when it was changed: names are asked for often."""
+    return tuple(sorted(path for path in folder.glob("*.py") if path.name[0] != "_"))
 
 
 def _entries(kind: str) -> "list[EntryPoint]":
@@ -281,6 +288,7 @@ def _plugins(kind: str, module: ModuleType) -> list[Any]:
     return [value for value in public.values() if KINDS[kind].is_plugin(value, module)]
 
 
+@cache
 def _only_plugin(kind: str, module: ModuleType) -> Any:
     """The one plug-in of a kind that a module must define."""
     found = _plugins(kind, module)

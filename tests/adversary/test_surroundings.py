@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import gans
-from tests.adversary.loops import Autoencoder, images_of, small_critic, train_shared
+from tests.adversary.loops import images_of, train_shared
 from tests.commands.test_processes import finish, start
 
 CODE = """
@@ -44,44 +43,20 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     assert view["value"] > 0, "the augmentation was on"
 
 
-pytorch_lightning = pytest.importorskip("pytorch_lightning")
+@pytest.fixture
+def lightning() -> Any:
+    """Module of an autoencoder; imported late, as Lightning takes seconds."""
+    pytest.importorskip("pytorch_lightning")
+    from tests.adversary import lightning
 
-
-class Lit(pytorch_lightning.LightningModule):
-    """An autoencoder whose training step has an adversary."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.network = Autoencoder()
-        self.adversary = gans.Adversary(small_critic(), "hinge", start=1, critic_ema_kimg=0.01)
-
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
-        x = images_of(self.global_step)
-        torch.manual_seed(self.global_step)
-        y = self.network(x)
-        self.adversary.critic_step(x, y.detach())
-        self.adversary.follow()
-        return (y - x).abs().mean() + self.adversary.generator_loss(y, x)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.05)  # the critic's, too, which it must leave alone
-
-
-def fit(module: Lit, steps: int, precision: str = "32-true", resume: Path | None = None) -> Any:
-    trainer = pytorch_lightning.Trainer(
-        max_steps=steps, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, precision=precision,
-    )  # fmt: skip
-    trainer.fit(module, torch.utils.data.DataLoader(range(6), batch_size=None), ckpt_path=resume)
-    return trainer
+    return lightning
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_lightning_module_is_the_plain_loop(tmp_path: Path) -> None:
-    module = Lit()
-    fit(module, 4)
-    plain = Lit()
+def test_a_lightning_module_is_the_plain_loop(lightning: Any, tmp_path: Path) -> None:
+    module = lightning.Lit()
+    lightning.fit(module, 4)
+    plain = lightning.Lit()
     optimizer = torch.optim.SGD(plain.network.parameters(), lr=0.05)
     for step in range(4):
         x = images_of(step)
@@ -98,20 +73,20 @@ def test_a_lightning_module_is_the_plain_loop(tmp_path: Path) -> None:
     assert not unequal
     assert module.adversary.batch_index == 4
 
-    first = Lit()
-    fit(first, 2).save_checkpoint(tmp_path / "two.ckpt")
-    resumed = Lit()
-    fit(resumed, 4, resume=tmp_path / "two.ckpt")
+    first = lightning.Lit()
+    lightning.fit(first, 2).save_checkpoint(tmp_path / "two.ckpt")
+    resumed = lightning.Lit()
+    lightning.fit(resumed, 4, resume=tmp_path / "two.ckpt")
     assert resumed.adversary.batch_index == 4
     pairs = zip(numbers(module.state_dict()), numbers(resumed.state_dict()), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_lightnings_mixed_precision_is_near() -> None:
-    exact, mixed, begun = Lit(), Lit(), Lit()
-    fit(exact, 4)
-    fit(mixed, 4, "bf16-mixed")
+def test_lightnings_mixed_precision_is_near(lightning: Any) -> None:
+    exact, mixed, begun = (lightning.Lit() for _ in range(3))
+    lightning.fit(exact, 4)
+    lightning.fit(mixed, 4, "bf16-mixed")
     ends = [
         nn.utils.parameters_to_vector(each.adversary.critic_network.parameters()) for each in (exact, mixed)
     ]

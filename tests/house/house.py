@@ -30,11 +30,16 @@ FLOORS = (
 )
 
 
+def source_files() -> list[str]:
+    """Paths of all source files of the laboratory."""
+    files = [ROOT / "cli.py", *(path for package in PACKAGES for path in ROOT.glob(f"{package}/**/*.py"))]
+    return [path.relative_to(ROOT).as_posix() for path in files]
+
+
 @cache
 def sources() -> dict[str, ast.Module]:
     """Every source file of the laboratory, by its path, parsed."""
-    files = [ROOT / "cli.py", *(path for package in PACKAGES for path in ROOT.glob(f"{package}/**/*.py"))]
-    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    return {file: ast.parse((ROOT / file).read_text(encoding="utf-8")) for file in source_files()}
 
 
 def room_of(file: str) -> str:

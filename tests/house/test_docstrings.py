@@ -6,14 +6,14 @@ import importlib
 import pytest
 
 from experiments.core import registry
-from tests.house.house import ROOT, sources
+from tests.house.house import ROOT, source_files
 
 SHOWN = ("gans", "losses", "metrics", "experiments.api", "experiments.config.adversary")
 KINDS = ("form", "penalty", "penalty-norm", "metric")
 PLUGINS = [(kind, name) for kind in KINDS for name in sorted(registry.built_in_names(kind))]
 MODULES = [
     file.removesuffix(".py").replace("/", ".")
-    for file in sources()
+    for file in source_files()
     if ">>> " in (ROOT / file).read_text(encoding="utf-8")
 ]
 

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from metrics.core.pairs import PairMetric
 from metrics.l1 import L1
@@ -54,6 +53,8 @@ def test_psnr_is_a_mean_over_images() -> None:
 
 def test_psnr_is_torchmetrics_of_each_image() -> None:
     """Which has the logarithm of 10 in float32."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio  # which takes seconds to import
+
     made, targets = 0.3 * noise(5, 0), noise(5, 1)
     theirs = peak_signal_noise_ratio(made, targets, data_range=2.0, reduction="none", dim=(1, 2, 3))
     assert score(PeakSignalNoiseRatio, made, targets) == pytest.approx(theirs.mean().item(), rel=1e-6)

@@ -9,6 +9,7 @@ none, and there a stronger critic is a better one.
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from losses.core.adversarial import Adversarial
 
@@ -33,14 +34,24 @@ def reference_losses(form: Adversarial) -> LossScale | None:
 
     None for a form without a perfect critic, whose loss falls without end.
     """
-    tenths = torch.arange(-10 * FARTHEST, 10 * FARTHEST + 1).div(10).view(-1, 1)
-    chance = min(form.critic(c, c).item() for c in tenths)
-    near, far = (_least_critic_loss(form, reach) for reach in (FARTHEST // 2, FARTHEST))
+    tenths = torch.arange(-10 * FARTHEST, 10 * FARTHEST + 1) / 10
+    chance = _least_loss(form, tenths, tenths)
+    near, far = (_least_loss(form, *_whole_logits(reach)) for reach in (FARTHEST // 2, FARTHEST))
     is_falling = near - far > STILL_FALLING * (chance - far)
     return None if is_falling or chance <= far else LossScale(chance, far)
 
 
-def _least_critic_loss(form: Adversarial, reach: int) -> float:
-    """Least loss of the critic over whole logits in [−reach, reach]: labels and margins are whole."""
-    logits = torch.arange(-reach, reach + 1).float().view(-1, 1)
-    return min(form.critic(r, f).item() for r in logits for f in logits)
+def _whole_logits(reach: int) -> tuple[Tensor, Tensor]:
+    """All pairs of whole logits in [−reach, reach], of real and of fake: labels and margins are whole."""
+    logits = torch.arange(-reach, reach + 1).float()
+    real, fake = torch.cartesian_prod(logits, logits).unbind(1)
+    return real, fake
+
+
+def _least_loss(form: Adversarial, real: Tensor, fake: Tensor) -> float:
+    """Least loss of the critic over pairs of logits `(N,)`."""
+    pairs = real[:, None], fake[:, None]
+    try:
+        return torch.vmap(form.critic)(*pairs).min().item()
+    except RuntimeError:  # a form of a plug-in that asks for values, or draws
+        return min(form.critic(*pair).item() for pair in zip(*pairs, strict=True))

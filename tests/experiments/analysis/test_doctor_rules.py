@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from experiments.analysis import doctor
 from experiments.analysis.doctor.diagnosis import RULES, Rule, diagnose
@@ -24,6 +25,8 @@ from experiments.analysis.doctor.score_rules import is_spread
 from experiments.commands.run import run as run_command
 from experiments.core import registry
 from experiments.core.diversity import pairwise_distance
+from losses.adversarial.hinge import Hinge
+from losses.core.adversarial import Adversarial
 from tests.experiments.analysis.doctor_examples import EXAMPLES, Threshold, apart, resolved, run_of, scored
 
 Gans = Callable[..., Any]
@@ -174,6 +177,20 @@ def test_the_scale_of_a_form(form: str, chance: float | None) -> None:
     else:
         assert scale is not None
         assert (scale.chance, scale.perfect) == pytest.approx((chance, 0.0), abs=1e-3)
+
+
+def test_the_scale_of_a_form_that_asks_for_values() -> None:
+    """Of a plug-in, perhaps: it can be computed for one pair of logits at a time alone."""
+
+    class Asking(Adversarial):
+        def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+            assert real_logits.item() <= 40
+            return Hinge().critic(real_logits, fake_logits)
+
+        def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+            return Hinge().generator(fake_logits)
+
+    assert reference_losses(Asking()) == reference_losses(Hinge()) is not None
 
 
 @pytest.mark.parametrize(("now", "spread"), [(0.749, False), (0.751, True)])
