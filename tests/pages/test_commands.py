@@ -52,7 +52,7 @@ def _pages(of: Any) -> list[str]:
 RUNNABLE = _pages(lambda text: (command for command in read_commands(text, "") if command.is_run))
 
 
-@pytest.mark.parametrize("page", long_but({"README.md", "docs/paths/photos.md"}, RUNNABLE))
+@pytest.mark.parametrize("page", long_but({"docs/paths/photos.md"}, RUNNABLE))
 @pytest.mark.usefixtures("_one_process", "_small_extractor")
 def test_commands_of_a_page_run(page: str, gans: Gans, stock: Stock) -> None:
     commands = list(read_commands((ROOT / page).read_text(encoding="utf-8"), page))

@@ -43,6 +43,7 @@ def value_of(outcome: Any, name: str = "fd-random-vgg") -> float:
     return float(found[key]["value"])
 
 
+@pytest.mark.long  # a square root of 2,048 × 2,048 numbers
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_fid_is_torch_fidelitys(gans: Gans, workplace: Path, weights: Path) -> None:
     """The whole way: files with colours and grey ones, resizing, network, statistics, distance."""
