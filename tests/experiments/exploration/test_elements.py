@@ -45,7 +45,7 @@ def test_a_translation_keeps_loading_out(monkeypatch, pool):
     workbench = SimpleNamespace(pool=pool, chores=chores)
     pane = SimpleNamespace(
         **{"exploration": SimpleNamespace(workbench=workbench), "moment": SimpleNamespace(path="run")},
-        **{"view": None, "deliver_on_page": lambda *args: None},
+        **{"view": None, "names": None, "deliver_on_page": lambda *args: None},
     )
     with Client(ui.page("/translation")):
         panel = TranslationPanel(pane)
