@@ -1,5 +1,5 @@
 # make run     set up and train; other arguments instead: make run ARGS="--arch dcgan --loss wgan-gp --kimg 4"
-# make test    set up and test, in ten to fifteen minutes; make test-long: the tests that take long by themselves
+# make test    set up and test, in seven to twelve minutes; make test-long: the tests that take long by themselves
 # make check   format, lint, types and spelling, without changing anything
 # make house   the numbers of the layout: rooms, floors, circles, …
 # make bench   speed against other projects, in ten minutes; fails below a floor (make bench-full: all, two hours)
@@ -12,7 +12,8 @@ TESTS ?= tests
 VENV := .venv
 # The tests' networks are tiny, and processes with more threads than cores wait for each other.
 PROCESSES ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(PROCESSES) --dist worksteal
+# The hundreds that they start would else compile the laboratory anew, where Python is told to keep nothing.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest -n $(PROCESSES) --dist worksteal
 
 .PHONY: run test test-long test-oldest check house docs bench bench-full bits format soak clean
 

@@ -17,6 +17,7 @@ from experiments.core.short_flags import SHORT_FLAGS
 from experiments.core.synonyms import BESIDE, COMMANDS, COMPONENTS, SETTINGS
 from losses.core.batch_parts import WHOLE, BatchPart, set_process_part
 from tests.commands.helpers import POINTS, Gans, Refused, settings_of
+from tests.conftest import long_but
 from tests.experiments.data.test_mnist import install
 
 FROM_IMAGES = "--width 2 --batch-size 2 --steps 1 --track local"
@@ -163,7 +164,7 @@ def test_synonyms_mean_something_that_is_there() -> None:
     )
 
 
-@pytest.mark.parametrize("size", ["100", "7", "50x37", "99x30"])
+@pytest.mark.parametrize("size", long_but({"7", "50x37"}, ["100", "7", "50x37", "99x30"]))
 @pytest.mark.parametrize("arch", registry.names("architecture"))
 def test_the_sizes_that_are_offered_can_be_had(arch: str, size: str, gans: Gans, workplace: Path) -> None:
     data = "--data shapes" if arch == "mlp" else ""

@@ -25,7 +25,7 @@ from gans.core.ema import ExponentialMovingAverage
 from gans.core.growth import GrowingGenerator
 from gans.core.networks import Batch
 from gans.core.player import Scores
-from tests.conftest import ARCHITECTURES, DATA
+from tests.conftest import ARCHITECTURES, DATA, long_but
 
 TINY = {"arch": "progan", "image_size": (16, 16), "width": 2, "z_dim": 3, "batch_size": 4, "device": "cpu"}
 SIZES = {"stage_batch_sizes": ((4, 16), (8, 6))}  # and 4 at 16 pixels
@@ -90,7 +90,7 @@ def play() -> Play:
     return call
 
 
-@pytest.fixture(scope="module", params=LENGTHS)
+@pytest.fixture(scope="module", params=long_but({"kimg", "two critic updates", "small, then large"}, LENGTHS))
 def whole(request: pytest.FixtureRequest, play: Play) -> tuple[Experiment, Played]:
     """A run of each kind of length, played to its end."""
     experiment = experiment_of(**LENGTHS[request.param])
