@@ -99,6 +99,11 @@ def read_samples(name: str, given: Samples) -> Batch:
     parts = (given,) if isinstance(given, Tensor) else tuple(given)
     if not parts or not all(isinstance(each, Tensor) for each in parts):
         raise ValueError(f"{name}: give a tensor, or a tuple of samples and what the critic is told of them")
+    if torch.is_inference_mode_enabled() or any(each.is_inference() for each in parts):
+        raise ValueError(
+            f"{name}: gradients are asked for where torch.inference_mode is on, or was when the samples were "
+            f"made; use torch.no_grad instead, or give {name}.clone() after it"
+        )
     samples, *condition = (to_full_precision(each) for each in parts)
     if not samples.is_floating_point():
         raise ValueError(f"{name} is {_word(samples.dtype)}; give floats, such as images in [-1, 1]")

@@ -76,6 +76,17 @@ def test_generator_losses_that_lack_something(call: Callable[..., Any], line: st
         call(adversary, GOOD.clone().requires_grad_(True))
 
 
+def test_samples_of_inference_mode_are_refused_with_what_to_do() -> None:
+    adversary = gans.Adversary(nn.Linear(2, 1), "bce")
+    with torch.inference_mode():
+        made = nn.Linear(2, 2)(GOOD)
+        with pytest.raises(ValueError, match="real: gradients are asked for where"):
+            adversary.critic_step(GOOD, GOOD)
+    with pytest.raises(ValueError, match=r"use torch.no_grad instead, or give fake.clone\(\) after it"):
+        adversary.critic_step(GOOD, made)
+    adversary.critic_step(GOOD, made.clone())
+
+
 class Wordy(nn.Module):
     """A critic that returns one number for a whole batch."""
 

@@ -16,7 +16,7 @@ from experiments.evaluation.audit.calibration import (
 from experiments.evaluation.audit.clusters import assign, k_means, mean_products, principal_axes
 from experiments.evaluation.audit.sides import AuditSides
 from metrics.core.memorization import nearest
-from metrics.core.neighbours import squared_radii
+from metrics.core.neighbours import inside, prepared, squared_distances, squared_radii
 from metrics.vendi import vendi_scores
 
 CLUSTERS = 20
@@ -55,8 +55,7 @@ class VarietyAudit:
             self.cells, training_cells = assign(every, centres), assign(sides.training, centres)
         counts = training_cells.bincount(minlength=int(self.cells.max()) + 1)
         self.shares, self.modes = counts.double() / counts.sum(), int((counts > 0).sum())
-        radii = squared_radii(sides.reference, min(K, len(sides.reference) - 1)).sqrt()
-        self.covers = (torch.cdist(every, sides.reference) <= radii).double()
+        self.covers = _in_balls(every, sides.reference).double()
         mean, axes = principal_axes(sides.training)
         components = (every - mean) @ axes
         self.unit = components / components.norm(dim=1, keepdim=True).clamp(min=1e-12)
@@ -108,3 +107,10 @@ class VarietyAudit:
             sets.calibrate(name, meaning, statistic, falls)
             for name, (meaning, statistic, falls) in named.items()
         ]
+
+
+def _in_balls(every: Tensor, reference: Tensor) -> Tensor:
+    """Which vectors lie in balls around reference images, up to their K-th neighbours, bool `(N, M)`."""
+    centres, vectors = prepared(reference, every)
+    sides = vectors, centres, vectors.square().sum(dim=1), centres.square().sum(dim=1)
+    return inside(squared_distances(*sides), *sides, squared_radii(centres, min(K, len(centres) - 1)))

@@ -15,7 +15,7 @@ from experiments.evaluation.audit.copying import EXCHANGE, LARGEST_WEIGHT, Copyi
 from experiments.evaluation.audit.planting import KINDS, shifted
 from experiments.evaluation.audit.report import COPIES, LOST, NO_COPIES, UNKNOWN, WHOLE, AuditReport
 from experiments.evaluation.audit.sides import AuditSides
-from experiments.evaluation.audit.variety import DROPPED, VarietyAudit
+from experiments.evaluation.audit.variety import DROPPED, K, VarietyAudit
 from metrics.core.memorization import exchange_probability
 from metrics.core.statistics import Statistics, frechet_distance
 
@@ -105,6 +105,14 @@ def test_a_poor_generator_is_no_copier(fault: str) -> None:
     if fault == "narrow":  # nearer than honest samples to all images
         authenticity = report.copying[0]
         assert authenticity.name == "AuthPct" and authenticity.is_beyond
+
+
+def test_balls_hold_copies_of_the_neighbour_that_they_reach_to() -> None:
+    """However distances round: those of float32 far from the origin, of vectors wider than 128."""
+    images = 30 + torch.randn(60, 200, generator=torch.Generator().manual_seed(7))
+    sides = replace(sides_of(images.clone()), training=images, labels=None, reference=images, honest=images)
+    in_balls = VarietyAudit(sides, 0).covers
+    assert (in_balls.sum(dim=0) == 2 * (1 + K)).all(), "each image, its 5 neighbours, and the copies of these"
 
 
 def test_the_table_says_what_each_statistic_would_have_found() -> None:
