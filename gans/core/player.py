@@ -213,9 +213,11 @@ class Player(nn.Module):
         self.optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})
         for weight, own in self.optimizer.state.items():
             for name, value in own.items():
-                if isinstance(value, Tensor) and value.shape == weight.shape:
-                    # Fused optimizers go through memory, so a moment must lie in it as its weight does.
-                    own[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+                if isinstance(value, Tensor):
+                    # Fused optimizers go through memory, so a moment must lie in it as its weight does. All
+                    # are copies: steps would change the state that was loaded, which may be loaded again.
+                    place = weight if value.shape == weight.shape else value
+                    own[name] = torch.empty_like(place, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -32,7 +32,7 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_layer: Ten
         _gradient(name, loss, last_layer)
         for name, loss in (("reconstruction", reconstruction), ("adversarial", adversarial))
     ]
-    ours, theirs = mean_over_ranks(torch.stack(gradients)).view(2, -1).norm(dim=1)
+    ours, theirs = mean_over_ranks(torch.stack(gradients)).reshape(2, -1).norm(dim=1)
     return (ours / (theirs + SMALLEST)).clamp(0.0, LARGEST)
 
 

@@ -2,12 +2,15 @@
 
 import copy
 import io
+import itertools
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import gans
+from experiments.core import registry
 from tests.adversary.loops import Autoencoder, images_of, points, small_critic, train_autoencoder
 from tests.fake_accelerator import fake_accelerator
 
@@ -257,6 +260,60 @@ def test_moments_move_with_their_weights() -> None:
             torch.equal(moments[name], value.to(moments[name])) for name, value in before[index].items()
         )
     resumed.critic_step(points(1.0, 2.0).double(), points(-1.0, 0.5).double())
+
+
+@pytest.mark.parametrize("optimizer", registry.names("optimizer"))
+def test_a_state_may_be_loaded_again(optimizer: str) -> None:
+    """Training changes no tensor of it: from each load the same weights follow."""
+    last = torch.ones(1, 1, 1, 1, requires_grad=True)
+    more = {"critic_ema_kimg": 0.01, "lecam": 0.3, "augment": "ada", "weight": "adaptive"}
+
+    def train(adversary: gans.Adversary) -> None:
+        for step in range(3):
+            torch.manual_seed(step)
+            fake = last * images_of(step)
+            adversary.generator_loss(fake, reconstruction=(2 * fake).mean(), last_layer=last)
+            adversary.critic_step(images_of(9 + step), fake.detach())
+            adversary.follow()
+
+    torch.manual_seed(0)
+    adversary = gans.Adversary(small_critic(), "bce", optimizer=optimizer, **more)
+    train(adversary)
+    state = copy.deepcopy(adversary.state_dict())
+    before, ends = copy.deepcopy(state), []
+    for _ in range(2):
+        adversary.load_state_dict(state)
+        train(adversary)
+        ends.append(copy.deepcopy(adversary.state_dict()))
+        assert states_are_equal(state, before)
+    assert states_are_equal(*ends) and not states_are_equal(ends[0], state)
+
+
+def states_are_equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(states_are_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return all(itertools.starmap(states_are_equal, zip(one, other, strict=True)))
+    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+@pytest.mark.parametrize("points_of", ["real", "fake", "interpolates", "dragan"])
+def test_images_in_channels_last_are_the_same_images(points_of: str) -> None:
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        last = nn.Conv2d(1, 1, 3, padding=1).to(memory_format=layout)
+        adversary = gans.Adversary(
+            "patch", "hinge", image_size=16, channels=1, width=4, penalty=points_of, weight="adaptive"
+        ).to(memory_format=layout)
+        real, x = (torch.randn(2, 1, 16, 16).to(memory_format=layout) for _ in range(2))
+        fake = last(x)
+        loss = adversary.generator_loss(
+            fake, reconstruction=(real - fake).abs().mean(), last_layer=last.weight
+        )
+        scores = adversary.critic_step(real, fake.detach())
+        found.append(torch.stack([loss.detach(), adversary.weight_now, *scores.values()]))
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 
 
 def test_moments_move_to_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
