@@ -92,7 +92,7 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
 
     The same command again goes on where it was interrupted.
     """
-    from experiments.sweeps.checks import check_sweep_runs
+    from experiments.sweeps.checks import check_scored_alike, check_sweep_runs
     from experiments.sweeps.context import SweepContext
 
     plan = read_sweep(flags)
@@ -101,6 +101,8 @@ def sweep(as_json: bool, debug: bool, dry_run: bool, wandb_config: bool, **flags
         return
     out = flags["out"] or Path("runs") / f"sweep-{plan.digest}"
     context = SweepContext(out.absolute(), plan, evaluation_of(flags, plan), processes=flags["processes"])
+    if flags["early_stop"]:
+        check_scored_alike(context)
     asked = [name for name in (flags["early_stop"], flags["metric"]) if name]
     check_optuna(flags, plan)
     known = plan.sample_runs() if plan.is_tpe else plan.sweep_runs()

@@ -8,6 +8,7 @@ from experiments.analysis.comparison.score_choice import SAME_KIMG, ScoreValue, 
 from experiments.config.files import check_same_recipe
 from experiments.config.resolve import RunSpec
 from experiments.core.errors import UsageError
+from experiments.runs.folder import RunFolder
 from experiments.sweeps.context import SweepContext
 from experiments.sweeps.search_space import SweepRun
 
@@ -93,6 +94,20 @@ def check_other_settings(context: SweepContext, sweep_run: SweepRun, spec: RunSp
     folder = context.folder(sweep_run)
     if folder.exists and (changed := folder.differences(spec.settings)):
         raise UsageError(f"made with other settings ({'; '.join(changed[:3])}); take another --out")
+
+
+def check_scored_alike(context: SweepContext) -> None:
+    """Checks that no run in a sweep's folder has been scored otherwise, as rungs compare scores of all runs.
+
+    Runs that were stopped early are scored anew where they ended, which would be compared with the scores of
+    others on their way. Raises UsageError.
+    """
+    for path in sorted(context.out.glob("*")):
+        if context.evaluation.is_another(RunFolder(path)):
+            raise UsageError(
+                f"{path} was scored by another evaluation, and --early-stop compares the scores of rungs; "
+                "repeat the sweep with the evaluation of before, or take another --out"
+            )
 
 
 def check_scores(context: SweepContext, spec: RunSpec, metrics: Sequence[str]) -> None:

@@ -66,12 +66,26 @@ class Evaluation:
     def is_kept(self, folder: RunFolder) -> bool:
         """Whether the newest scores of a run folder are of this evaluation, as far as the folder says."""
         try:
-            kept = parse_json(read_regular_file(folder.path / EVALUATION_FILE, MOST_EVALUATION_BYTES))
+            return bool(self._kept(folder) == self._values())
         except FileNotFoundError:
             return True  # of a sweep from before the evaluation was written down
         except (RunError, OSError, ValueError):
             return False
-        return bool(kept == json.loads(json.dumps(asdict(self))))
+
+    def is_another(self, folder: RunFolder) -> bool:
+        """Whether a run folder says that its newest scores are of another evaluation."""
+        try:
+            return self._kept(folder) not in (None, self._values())
+        except (RunError, OSError, ValueError):
+            return False
+
+    def _values(self) -> Any:
+        return json.loads(json.dumps(asdict(self)))
+
+    @staticmethod
+    def _kept(folder: RunFolder) -> Any:
+        """The evaluation in a run folder; None if none is known. Raises OSError, RunError, ValueError."""
+        return parse_json(read_regular_file(folder.path / EVALUATION_FILE, MOST_EVALUATION_BYTES))
 
     def evaluator(self, device: str) -> "Evaluator":
         """Builds the evaluator, on this device."""

@@ -64,6 +64,13 @@ def test_the_better_half_goes_on_and_each_rung_costs_the_same(gans, here, tmp_pa
     assert sorted(shown.values()) == pytest.approx([0.144, 0.144, 0.416, 0.96])
     again = gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep")
     assert again.status == 0 and here[1].started == []
+    for words in ("fid,kl", "fid --evaluate-samples 60"):
+        other = gans(
+            f"{line} --evaluate-metrics {words} --out", tmp_path / "sweep"
+        )  # whose runs would be scored where they ended
+        assert other.status == 2 and "was scored by another evaluation" in other.err, other
+    (tmp_path / "sweep" / next(iter(shown)) / EVALUATION_FILE).write_text("null")  # killed as it scored
+    assert gans(f"{line} --evaluate-metrics fid --out", tmp_path / "sweep").status == 0
 
 
 @pytest.mark.long
