@@ -37,7 +37,12 @@ class ExplorerPage:
             )
             # Only the browser knows which of the two its system asks for.
             button.classes("head-button").on("click", js_handler="() => Quasar.Dark.toggle()")
-        with ui.element("main").classes("page-main"):
+        with ui.element("main").classes("page-main") as main:
+            for event in (
+                "dragover",
+                "drop",
+            ):  # beside a pane that takes it: the browser would leave the page
+                main.on(event, js_handler="event => event.preventDefault()")
             with ui.element("div").classes("stage"):
                 watches = self.exploration.watches
                 names = [watch.path.name for watch in watches]

@@ -23,7 +23,7 @@ from experiments.exploration.scene import Scene
 from experiments.exploration.server import Exploration
 from experiments.exploration.translation_panel import TranslationPanel
 from experiments.exploration.view import Picture, RunView
-from experiments.exploration.widgets import NamedSlider
+from experiments.exploration.widgets import CommandRow, NamedSlider
 
 
 class Pane:
@@ -53,8 +53,8 @@ class Pane:
         self._build()
 
     def _build(self) -> None:
-        with ui.element("article").classes("pane") as article:
-            article.props["aria-label"] = self.title  # as a value: never read as a language of props
+        with ui.element("article").classes("pane") as self._article:
+            self._article.props["aria-label"] = self.title  # as a value: never read as a language of props
             with ui.element("div").classes("pane-head"):
                 ui.html(escape(self.title), sanitize=False, tag="h2")
                 self._state = ui.label("").classes("hint")
@@ -79,14 +79,7 @@ class Pane:
             ui.button("Nearest real", icon="search", on_click=self._find_neighbours).props(
                 "outline color=link"
             )
-        with ui.element("div").classes("command-row"):
-            self._command = ui.element("code").classes("command").props("tabindex=0")
-            with self._command:
-                self._command_text = ui.label("")
-            copy = ui.button(
-                icon="content_copy", on_click=lambda: ui.clipboard.write(self._command_text.text)
-            )
-            copy.props('flat dense round color=link aria-label="copy the command"')
+        self._command = CommandRow()
         self._neighbours = ui.element("div").classes("neighbours")
 
     @property
@@ -160,7 +153,7 @@ class Pane:
         self._of_latents.visible = self._of_savings.visible = opened.abilities.task == "noise"
         if opened.abilities.task == "translation":
             with self._of_images:
-                self._translations = TranslationPanel(self)
+                self._translations = TranslationPanel(self, self._article)
         elif opened.abilities.task == "points":
             try:
                 check_renderable(opened)
@@ -198,7 +191,7 @@ class Pane:
         self._image.props(f"data-number={picture.number} data-exact={int(picture.is_exact)}")
         kind = "exactly as gans sample makes it" if picture.is_exact else "draft"
         self._quality.text = f"{kind} · {picture.milliseconds:.0f} ms"
-        self._command_text.text = picture.rendering.command
+        self._command.set(picture.rendering.command)
         if not picture.is_exact:  # the same sample, else
             self._neighbours.classes(add="stale")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class SavedNames:
     def folder_of(self, target: str) -> str:
         """Names the folder of a picture that was translated to a domain, or with an attribute."""
         return f"translated{self.suffix}-{_file_word(target)}"
+
+    def translation(self, upload: str, target: str) -> str:
+        """Names the picture of a translation of an uploaded file."""
+        return f"{PurePath(upload).stem}{self.suffix}-{_file_word(target)}.png"
 
 
 def name_files(titles: Sequence[str]) -> list[SavedNames]:

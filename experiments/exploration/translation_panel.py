@@ -1,11 +1,13 @@
 """Panel of a translator on the explorer's page: takes a picture, and shows it in every domain."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from experiments.core.console import describe_error
 from experiments.exploration.translations import MOST_UPLOAD_BYTES, TranslatedPicture, translate_upload
+from experiments.exploration.widgets import CommandRow
 
 if TYPE_CHECKING:
     from experiments.exploration.pane import Pane
@@ -22,11 +24,23 @@ NAME_THE_FIELD = """vnode => {
     field.setAttribute('aria-label', 'picture to translate')
 }"""
 
+# A click beside the field opens its dialogue, too.
+CHOOSE_A_FILE = "event => event.target.closest('input') || getElement({id}).$refs.qRef.pickFiles()"
+TAKE_DROPPED_FILES = """event => {{
+    event.preventDefault()
+    event.stopPropagation()
+    getElement({id}).$refs.qRef.addFiles(event.dataTransfer.files)
+}}"""
+
 
 class TranslationPanel:
-    """An upload, and the pictures that it is translated to."""
+    """An upload, and the pictures that it is translated to.
 
-    def __init__(self, pane: "Pane") -> None:
+    Args:
+        area: the element of the page on which pictures may be dropped.
+    """
+
+    def __init__(self, pane: "Pane", area: ui.element) -> None:
         self.pane = pane
         self._upload: tuple[bytes, str] | None = None
         upload = ui.upload(
@@ -39,7 +53,12 @@ class TranslationPanel:
         upload.props("flat bordered accept=image/* aria-label='picture to translate'").classes("upload")
         for moment in ("vnodeMounted", "vnodeUpdated"):  # the button is made anew after each upload
             upload.on(moment, js_handler=NAME_THE_FIELD)
+        upload.on("click", js_handler=CHOOSE_A_FILE.format(id=upload.id))
+        area.on("dragover", js_handler="event => event.preventDefault()")
+        area.on("drop", js_handler=TAKE_DROPPED_FILES.format(id=upload.id))
         self._results = ui.element("div").classes("translations")
+        self._commands = ui.expansion("Commands that make them again").classes("translation-commands")
+        self._commands.visible = False
 
     def translate_again(self) -> None:
         """Translates what was uploaded last by the generator that is shown now."""
@@ -67,16 +86,34 @@ class TranslationPanel:
 
     def _show_message(self, words: str) -> None:
         self._results.clear()
+        self._commands.visible = False
         with self._results:
             ui.label(words).classes("hint").props("role=status")
 
     def _show(self, pictures: list[TranslatedPicture]) -> None:
+        """Shows the pictures, each of which can be saved, and the commands that make them again."""
         self._results.clear()
+        self._commands.clear()
+        self._commands.visible = True
         with self._results:
             for rank, picture in enumerate(pictures):
-                with ui.element("figure"):
-                    address = self.pane.put_picture(f"translation-{rank}", picture.png)
-                    image = ui.element("img").classes("picture")
-                    # As values: the words of a run must never be read as NiceGUI's language of props.
-                    image.props.update({"src": address, "alt": picture.words, "title": picture.command})
-                    ui.label(picture.words).classes("caption")
+                self._show_picture(rank, picture)
+        with self._commands:
+            for picture in pictures:
+                if picture.command:
+                    CommandRow(f"command for {picture.words}").set(picture.command)
+
+    def _show_picture(self, rank: int, picture: TranslatedPicture) -> None:
+        with ui.element("figure"):
+            address = self.pane.put_picture(f"translation-{rank}", picture.png)
+            image = ui.element("img").classes("picture")
+            # As values: the words of a run must never be read as NiceGUI's language of props.
+            image.props.update({"src": address, "alt": picture.words})
+            with ui.element("figcaption").classes("caption-row"):
+                ui.label(picture.words).classes("caption")
+                if picture.file:
+                    save = ui.button(
+                        icon="download", on_click=partial(ui.download.content, picture.png, picture.file)
+                    )
+                    save.props("flat dense round size=sm color=link")
+                    save.props["aria-label"] = f"save {picture.words}"

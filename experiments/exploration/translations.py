@@ -33,11 +33,13 @@ class TranslatedPicture:
         words: "input", or the domain or attribute that it was translated to.
         png: the picture, as a file.
         command: makes it again; empty for the input.
+        file: its name where it is saved; empty for the input.
     """
 
     words: str
     png: bytes
     command: str = ""
+    file: str = ""
 
 
 def targets_of(opened: OpenGenerator) -> list[Target]:
@@ -88,7 +90,7 @@ def translate_upload(
             f"{opened.path} translates pictures beyond 8 bits, which a browser cannot show; "
             f"gans translate {quote(str(opened.path))} FILE --out DIR keeps their units"
         )
-    name = file_name_of(upload)
+    name, names = file_name_of(upload), names or SavedNames()
     with TemporaryDirectory(prefix="gans-explore-") as folder:
         item = TranslationItem(Path(folder), name, Path(folder, "result.png"))
         item.file.write_bytes(content)
@@ -104,6 +106,7 @@ def translate_upload(
         result = frame.through(target, image)
         if alpha is not None:
             result.putalpha(alpha)
-        words, out = quote(target.words), quote((names or SavedNames()).folder_of(target.words))
+        words, out = quote(target.words), quote(names.folder_of(target.words))
         command = f"gans translate {quote(str(opened.path))} {quote(name)} --to {words} --out {out}"
-        yield TranslatedPicture(target.words, png_bytes(result), command)
+        file = names.translation(name, target.words)
+        yield TranslatedPicture(target.words, png_bytes(result), command, file)

@@ -116,3 +116,24 @@ def section(title: str, hint: str = "") -> Iterator[None]:
         if hint:
             ui.label(hint).classes("hint")
         yield
+
+
+class CommandRow:
+    """A command that can be copied.
+
+    Args:
+        name: of the row, for a screen reader.
+    """
+
+    def __init__(self, name: str = "command") -> None:
+        with ui.element("div").classes("command-row"):
+            command = ui.element("code").classes("command").props("tabindex=0")
+            with command:
+                self._text = ui.label("")
+            copy = ui.button(icon="content_copy", on_click=lambda: ui.clipboard.write(self._text.text))
+            copy.props("flat dense round color=link")
+            copy.props["aria-label"] = f"copy the {name}"
+
+    def set(self, command: str) -> None:
+        """Shows a command."""
+        self._text.text = command

@@ -23,11 +23,12 @@ def test_words_of_a_run_are_no_language_of_props():
     words = 'eyes" :onerror="alert(1)'
     pane = SimpleNamespace(put_picture=lambda part, png: "/picture/a.png")
     with Client(ui.page("/words")) as client:
-        panel = TranslationPanel(pane)
-        panel._show([TranslatedPicture(words, b"", f"gans translate '{words}'")])
+        panel = TranslationPanel(pane, ui.element())
+        panel._show([TranslatedPicture(words, b"", f"gans translate '{words}'", "a.png")])
     (image,) = (each for each in client.elements.values() if each.tag == "img")
-    expected = {"src": "/picture/a.png", "alt": words, "title": f"gans translate '{words}'"}
-    assert dict(image.props) == expected
+    assert dict(image.props) == {"src": "/picture/a.png", "alt": words}
+    named = {each.props.get("aria-label") for each in client.elements.values()}
+    assert {f"save {words}", f"copy the command for {words}"} <= named
 
 
 def test_a_translation_keeps_loading_out(monkeypatch, pool):
@@ -48,7 +49,7 @@ def test_a_translation_keeps_loading_out(monkeypatch, pool):
         **{"view": None, "names": None, "deliver_on_page": lambda *args: None},
     )
     with Client(ui.page("/translation")):
-        panel = TranslationPanel(pane)
+        panel = TranslationPanel(pane, ui.element())
         panel._upload = b"", "a.png"
         panel.translate_again()
     assert seen == [False] and can_load()

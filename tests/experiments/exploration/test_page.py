@@ -193,6 +193,38 @@ def test_a_translator_shows_every_domain(open_tab, tmp_path):
     assert pane(tab, "cycle").locator(".caption").all_inner_texts() == ["input", "A", "B"]
 
 
+DROP = """([article, bytes]) => {
+    const carried = new DataTransfer()
+    carried.items.add(new File([new Uint8Array(bytes)], 'my photo.png', {type: 'image/png'}))
+    const options = {dataTransfer: carried, bubbles: true, cancelable: true}
+    return article.querySelector('.pane-head').dispatchEvent(new DragEvent('dragover', options))
+        || article.querySelector('.pane-head').dispatchEvent(new DragEvent('drop', options))
+}"""
+
+
+def test_a_picture_is_dropped_anywhere_on_a_translator_and_its_translations_are_saved(
+    open_tab, server, gans, workplace
+):
+    tab = open_tab()
+    own = pane(tab, "cycle")
+    own.locator('input[type="file"]').wait_for(state="attached")
+    photo = (ROOT / "docs" / "mix.png").read_bytes()
+    assert tab.evaluate(DROP, [own.element_handle(), list(photo)]) is False, "the browser would open it"
+    own.locator("figure").nth(2).wait_for()
+    own.get_by_text("Commands that make them again").click()
+    commands = own.locator(".translation-commands code").all_inner_texts()
+    (workplace / "my-photo.png").write_bytes(photo)
+    for target, command in zip("AB", commands, strict=True):
+        with tab.expect_download() as download:
+            own.get_by_role("button", name=f"save {target}", exact=True).click()
+        assert download.value.suggested_filename == f"my-photo-cycle-{target}.png"
+        assert gans(f"{command.removeprefix('gans ')} --device cpu").status == 0, command
+        (made,) = Path(command.rpartition(" --out ")[2]).iterdir()
+        assert Path(download.value.path()).read_bytes() == made.read_bytes()
+    with tab.expect_file_chooser():
+        own.get_by_text("Drop a picture here").click()
+
+
 def test_nearest_real_images_and_what_cannot_be_shown(open_tab):
     tab = open_tab()
     pane(tab, "small").get_by_role("button", name="Nearest real").click()
