@@ -38,7 +38,7 @@ from experiments.data.core.dataset import InMemoryData
 from experiments.data.core.sources import data_access_from
 from experiments.evaluation.arrays import images_of, tensor_of
 from experiments.evaluation.candidates import open_candidate
-from experiments.evaluation.distance import DistanceSide, DistanceSides, distance
+from experiments.evaluation.distance import DistanceSides, distance
 from experiments.evaluation.evaluate import Evaluator
 from experiments.evaluation.features import ExtractorOptions
 from experiments.evaluation.protocols import PROTOCOLS, REFERENCES, ReferenceChoice
@@ -267,7 +267,8 @@ def fid(
     Args:
         a, b: run folders, exported generators, data specs or statistics (.npz) by their names; or images as
             arrays or tensors, uint8 `(N, C, H, W)` or `(N, H, W, C)`, or float `(N, C, H, W)` in [−1, 1]; or
-            feature vectors `(N, D)`, which are compared as they are.
+            feature vectors `(N, D)`, which are compared as they are. Data that is drawn at any size is drawn
+            at that of the other side.
         n: largest number of samples on each side; None: 50,000, but of generated ones as many as the other
             side has.
 
@@ -282,12 +283,12 @@ def fid(
     if all(isinstance(side, Tensor) and side.dim() == 2 for side in sides):
         return _distance_of_vectors(*sides)
     opener = DistanceSides(how, ImageFormat(), data_access_from({}), count, start, _no_meter)
-    if all(isinstance(side, str) for side in sides):
-        one, other = opener.sides(*sides)
-    else:
-        one, other = (
-            _open_side(opener, name, side, count, start) for name, side in zip("ab", sides, strict=True)
+    one, other = opener.sides(
+        *(
+            side if isinstance(side, str) else _samples_of(name, side, count, start)
+            for name, side in zip("ab", sides, strict=True)
         )
+    )
     ((name, found),) = distance(one, other, start, force).items()
     score = Score(found["value"])
     score.record = {"name": name, **found}
@@ -382,11 +383,9 @@ def _check_word(name: str, word: str | None, known: Collection[str]) -> None:
         raise UsageError(f"{name} {word!r}: give {' or '.join(known)}")
 
 
-def _open_side(opener: DistanceSides, name: str, side: Any, n: int | None, seed: int) -> DistanceSide:
-    """Opens one side of a distance, by its name or from an array of images."""
-    if isinstance(side, str):
-        return opener.open(side)
-    return opener.of_samples(DataSamples(f"array {name}", InMemoryData(images_of(name, side)), n, seed))
+def _samples_of(name: str, side: Tensor, n: int | None, seed: int) -> DataSamples:
+    """Samples of a side of a distance from an array of images."""
+    return DataSamples(f"array {name}", InMemoryData(images_of(name, side)), n, seed)
 
 
 def _distance_of_vectors(a: Tensor, b: Tensor) -> Score:

@@ -13,6 +13,8 @@ from experiments.core.images import grid, to_pillow
 GAP = 4
 MARGIN = 8
 LABEL, CAPTION = 14, 11  # pixels: the heights of the letters beside a row, and above an image
+HEADING_INK, INK = "black", "#3d4652"  # of headings and labels in all plots
+REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 
 
 class SheetRow(NamedTuple):
@@ -43,13 +45,14 @@ def draw_sheet(rows: Sequence[SheetRow], heading: str = "") -> Image.Image:
     heights = [cell_height + GAP + (CAPTION + GAP if row.captions else 0) for row in rows]
     lines = heading.splitlines()
     width = max(
-        left + column * max(map(len, cells)) - GAP, *(MARGIN + _width(line, LABEL) for line in ["", *lines])
+        left + column * max(map(len, cells)) - GAP,
+        *(MARGIN + _width(line, LABEL, BOLD) for line in ["", *lines]),
     )
     head = len(lines) * (LABEL + GAP) + (MARGIN if lines else 0)
     canvas = Image.new("RGB", (width + MARGIN, head + sum(heights) - GAP + 2 * MARGIN), "white")
     pen = ImageDraw.Draw(canvas)
     for number, line in enumerate(lines):
-        _write(pen, (MARGIN, MARGIN + number * (LABEL + GAP)), line, LABEL, "lt")
+        _write(pen, (MARGIN, MARGIN + number * (LABEL + GAP)), line, LABEL, "lt", BOLD)
     top = MARGIN + head
     for row, images, height in zip(rows, cells, heights, strict=True):
         above = top + height - GAP - cell_height
@@ -75,18 +78,26 @@ def format_signed(value: float) -> str:
     return f"{value:+.3g}".replace("-", "−") if value else "0"
 
 
-def _write(pen: ImageDraw.ImageDraw, position: tuple[int, int], text: str, size: int, anchor: str) -> None:
-    pen.text(position, text, fill="black", font=_font(size), anchor=anchor)
+def _write(
+    pen: ImageDraw.ImageDraw,
+    position: tuple[int, int],
+    text: str,
+    size: int,
+    anchor: str,
+    face: str = REGULAR,
+) -> None:
+    ink = HEADING_INK if face == BOLD else INK
+    pen.text(position, text, fill=ink, font=_font(size, face), anchor=anchor)
 
 
-def _width(text: str, size: int) -> int:
-    return round(_font(size).getlength(text))
+def _width(text: str, size: int, face: str = REGULAR) -> int:
+    return round(_font(size, face).getlength(text))
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Loads the font of matplotlib, which has all signs, and is the same on every machine."""
+def _font(size: int, face: str) -> ImageFont.FreeTypeFont:
+    """Loads a font of matplotlib, which has all signs, and is the same on every machine."""
     import matplotlib
 
-    file = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+    file = Path(matplotlib.get_data_path(), "fonts/ttf", face)
     return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)

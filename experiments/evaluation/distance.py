@@ -1,6 +1,7 @@
 """Fréchet distance between two sides: data, a run, a generator, or statistics from a file."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from experiments.core import registry
 from experiments.core.errors import UsageError, usage_errors
 from experiments.core.files import write_file
 from experiments.core.named_values import JsonObject
+from experiments.core.value_readers import Size
 from experiments.data.core.dataset import DataAccess
 from experiments.data.core.picture_options import range_words
-from experiments.data.core.sources import suggest_spec
+from experiments.data.core.sources import open_source, suggest_spec
 from experiments.evaluation.candidates import is_generator, open_generated
 from experiments.evaluation.extraction import Meter, extract
 from experiments.evaluation.features import (
@@ -26,7 +28,7 @@ from experiments.evaluation.sample_sets import (
     ImageFormat,
     SampleSet,
     image_format_of,
-    open_data_samples,
+    open_data_as,
 )
 from experiments.evaluation.shared_range import (
     options_of_range,
@@ -99,34 +101,46 @@ class DistanceSides:
         self._extractor: tuple[bool, Extractor] | None = None
         self._generated: dict[str, GeneratedSamples] = {}
         self._generated_count = count or MOST_SAMPLES
-        self._sizes: dict[str, tuple[int, int]] = {}  # (height, width) of images, by the words of data
+        self._sizes: dict[str, Size] = {}  # (height, width) of images, by the names of sets
 
-    def sides(self, a: str, b: str) -> tuple[DistanceSide, DistanceSide]:
-        """Opens both sides. Data that is compared with a generator is brought to the format of its samples.
+    def sides(self, a: str | SampleSet, b: str | SampleSet) -> tuple[DistanceSide, DistanceSide]:
+        """Opens both sides: sets of samples, or words for a file, a generator or data.
 
-        Images beyond 8 bits are compared in one range on both sides: the one that is stated, else that of the
-        generator or of the file of statistics, else that of both sets of data together.
+        Data that is compared with a generator is brought to the format of its samples, and data that is drawn
+        at any size to the size of the other side. Images beyond 8 bits are compared in one range on both
+        sides: the one that is stated, else that of the generator or of the file of statistics, else that of
+        both sets of data together.
 
         Raises UsageError for words that name nothing, and for data that cannot be had.
         """
-        for word in filter(is_generator, (a, b)):
+        words = [side for side in (a, b) if isinstance(side, str)]
+        given = {side.name: side for side in (a, b) if not isinstance(side, str)}
+        for word in filter(is_generator, words):
             settings = self._open_generated(word).settings
             self._data = settings.data
             self.image_format = self.image_format.fill_in(image_format_of(settings))
-        self._data = next(filter(is_data_spec, (b, a)), self._data)
-        found = {word: self._open_file(word) for word in (a, b) if word.endswith(FILE)}
+        self._data = next(filter(is_data_spec, reversed(words)), self._data)
+        found = {word: self._open_file(word) for word in words if word.endswith(FILE)}
         self._take_range_of_others(found)
-        data = {word: self._open_data(word) for word in (a, b) if word not in {*found, *self._generated}}
+        self._sizes = {name: (side.shape[1], side.shape[2]) for name, side in given.items() if side.is_images}
+        of_data = [word for word in words if word not in {*found, *self._generated}]
+        data = {word: self._open_data(word) for word in sorted(of_data, key=_is_drawn)}
         if not self.stated_range:
             share_range(data, {word: each.units for word, each in self._generated.items() if each.is_images})
         found |= {word: self._of_data(samples) for word, samples in data.items()}
+        found |= {name: self.of_samples(samples) for name, samples in given.items()}
         if self.count is None and (known := [side.count for side in found.values() if side.count > 1]):
             self._generated_count = min(MOST_SAMPLES, *known)
-        one, other = (found[word] if word in found else self.open(word) for word in (a, b))
+        one, other = (self._opened(side, found) for side in (a, b))
         if len(set(self._sizes.values())) > 1:
             sizes = " and ".join(f"{word} {height}×{width}" for word, (height, width) in self._sizes.items())
-            log.info(f"their images are of different sizes, {sizes}; bring both to one, by --image-size")
+            how = "" if given else ", by --image-size"
+            log.info(f"their images are of different sizes, {sizes}; bring both to one{how}")
         return one, other
+
+    def _opened(self, side: str | SampleSet, found: Mapping[str, DistanceSide]) -> DistanceSide:
+        name = side if isinstance(side, str) else side.name
+        return found[name] if name in found else self.open(name)
 
     def open(self, word: str) -> DistanceSide:
         """Opens the side that a word names: a `.npz`, a generator, or a data spec. Raises UsageError."""
@@ -162,9 +176,9 @@ class DistanceSides:
                 + (f", but {hint}" if hint else "")
             )
         self._data = self._data or word
-        samples = open_data_samples(
-            word, self.image_format, self.count or MOST_SAMPLES, self.seed, self.access
-        )
+        drawn_size = next(iter(self._sizes.values()), None)
+        data = open_data_as(word, self.image_format, self.access, drawn_size=drawn_size)
+        samples = DataSamples(word, data, self.count or MOST_SAMPLES, self.seed)
         for remark in samples.data.remarks:
             log.info(f"data {word}: {remark}")
         if samples.is_images:
@@ -212,6 +226,14 @@ class DistanceSides:
 def is_data_spec(spec: str) -> bool:
     """Whether a word begins with the name of a data source."""
     return spec.partition(":")[0] in registry.names("data")
+
+
+def _is_drawn(spec: str) -> bool:
+    """Whether a word names images that are drawn at any size."""
+    if not is_data_spec(spec):
+        return False
+    source = open_source(spec)
+    return source.is_embedded and source.kind == "images" and source.native().size is None
 
 
 def distance(a: DistanceSide, b: DistanceSide, seed: int, force: bool) -> EvaluationScores:

@@ -276,13 +276,6 @@ def specs_within(spec: str) -> Iterator[str]:
             yield from specs_within(argument)
 
 
-def open_data_samples(
-    spec: str, image_format: ImageFormat, count: int | None, seed: int, data_access: DataAccess = USUAL
-) -> DataSamples:
-    """Opens the samples of a data spec. Raises UsageError where they cannot be had in that format."""
-    return DataSamples(spec, open_data_as(spec, image_format, data_access), count, seed)
-
-
 def open_data_as(
     spec: str,
     image_format: ImageFormat,

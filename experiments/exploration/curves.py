@@ -22,17 +22,18 @@ def draw_curves(curves: Mapping[str, Curve], kimg: float | None = None) -> list[
         kimg: the moment whose values are told, at a line; None for the newest ones, without a line.
     """
     losses = {name: curves[name] for name in TERMS if name in curves}
-    scores = {name: curve for name, curve in curves.items() if name not in losses}
-    drawn = [draw_plot(name.removeprefix(NUMBER), {name: curve}, kimg) for name, curve in scores.items()]
-    return [*drawn, *([draw_plot("adversarial losses", losses, kimg)] if losses else [])]
+    plots = {name.removeprefix(NUMBER): {name: curves[name]} for name in curves if name not in losses}
+    if losses:
+        plots["adversarial losses"] = losses
+    across = _scale_of_times([time for curve in curves.values() for time, _ in curve])
+    return [draw_plot(title, shown, across, kimg) for title, shown in plots.items()]
 
 
-def draw_plot(title: str, curves: Mapping[str, Curve], kimg: float | None = None) -> str:
+def draw_plot(title: str, curves: Mapping[str, Curve], across: Scale, kimg: float | None = None) -> str:
     """Draws curves over kimg in one plot, with their names where there are several, and a moment's values."""
     thinned = [_thin(curve) for curve in curves.values()]
-    points = [point for curve in thinned for point in curve]
-    times, values = zip(*points, strict=True)
-    across, upwards = Scale(*_range(times)), Scale(*_range(values, name_score(next(iter(curves))).bounds))
+    values = [value for curve in thinned for _, value in curve]
+    upwards = Scale(*_range(values, name_score(next(iter(curves))).bounds))
 
     def place(point: tuple[float, float]) -> tuple[str, str]:
         x = LEFT + across.share(point[0]) * (WIDTH - LEFT - RIGHT)
@@ -51,7 +52,7 @@ def draw_plot(title: str, curves: Mapping[str, Curve], kimg: float | None = None
     last = {name: point[1] for name, point in told.items()}
     newest = ", ".join(f"{name.partition('/')[0]} {value:.4g}" for name, value in last.items())
     words = f"{title}: {newest if len(last) > 1 else f'{next(iter(last.values())):.4g}'}"
-    parts = [_heading(title, last), *_axes(across, upwards), *lines]
+    parts = [_heading(title, last), *_axes(across, upwards, values), *lines]
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
         f"{''.join(parts)}</svg>"
@@ -71,12 +72,13 @@ def _heading(title: str, last: Mapping[str, float]) -> str:
     return f'<text class="title" x="{LEFT}" y="14">{escape(title)}{value}</text>'
 
 
-def _axes(across: Scale, upwards: Scale) -> list[str]:
-    """The axes, with their ends and the middle of the range."""
-    bottom, end = HEIGHT - BOTTOM, WIDTH - RIGHT
-    parts = []
-    middle = upwards.low / 2 + upwards.high / 2
-    for value, y in ((upwards.low, bottom), (middle, (bottom + TOP) / 2), (upwards.high, TOP)):
+def _axes(across: Scale, upwards: Scale, values: Sequence[float]) -> list[str]:
+    """The axes, with their ends and the middle of the range; of equal values with that alone."""
+    end, parts = WIDTH - RIGHT, []
+    is_one = min(values) == max(values)
+    ticks = [values[0]] if is_one else [upwards.low, upwards.low / 2 + upwards.high / 2, upwards.high]
+    for value in ticks:
+        y = HEIGHT - BOTTOM - upwards.share(value) * (HEIGHT - TOP - BOTTOM)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{value:.3g}</text>')
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">{across.low:.4g}</text>')
@@ -87,6 +89,12 @@ def _axes(across: Scale, upwards: Scale) -> list[str]:
 def _point_at(curve: Curve, kimg: float | None) -> tuple[float, float]:
     """The last point of a curve up to a time, or of all; the first where it begins later."""
     return curve[-1] if kimg is None else next((p for p in reversed(curve) if p[0] <= kimg), curve[0])
+
+
+def _scale_of_times(times: Sequence[float]) -> Scale:
+    """The scale of all plots of a run: they have one, so that a score stands where it was made."""
+    low, high = min(times, default=0.0), max(times, default=0.0)
+    return Scale(low, high) if high > low else Scale(0.0, high or 1.0)
 
 
 def _range(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from experiments.core.images import draw_samples, from_uint8, png_bytes, to_uint
 from experiments.core.settings import Settings
 from experiments.core.units import units_of
 from experiments.data.core.sources import data_access_from
+from experiments.evaluation.candidates import describe_lacking_data
 from experiments.evaluation.features import ExtractorOptions, ReferenceFeatures, open_extractor
 from experiments.evaluation.protocols import SPLITS, TRAIN
 from experiments.evaluation.sample_sets import DataSamples, data_of_run, image_format_of
@@ -85,6 +86,8 @@ class NeighbourSearch:
 
         Raises UsageError where the data of the run cannot be had, or has changed since.
         """
+        if not settings.data:
+            raise UsageError(describe_lacking_data(str(path or "this generator")))
         with self._lock:
             data, extractor, vectors = self._side(settings, tell, path)
         own = extractor(to_uint8(sample)[None]).vectors.double().cpu()

@@ -253,7 +253,7 @@ class Pane:
                 return
             self.deliver_on_page(self._show_neighbours, found)
 
-        workbench.chores.submit(self.view, search)
+        workbench.searches.submit(self.view, search)
 
     def _show_words(self, words: str) -> None:
         self._neighbours.clear()

@@ -38,21 +38,31 @@ class Picture:
 
 @dataclass
 class Workbench:
-    """Workbench of all views: open generators, and a thread each for drafts, exact pictures and chores."""
+    """Workbench of all views: open generators, and threads that work for them.
+
+    Drafts and exact pictures have a thread each, and so have searches among real images, which take minutes:
+    translations and galleries, the chores, would wait for them.
+    """
 
     pool: GeneratorPool
     drafts: NewestOnly = field(default_factory=lambda: NewestOnly("drafts"))
     exact: NewestOnly = field(default_factory=lambda: NewestOnly("exact pictures", REST_SECONDS))
     chores: NewestOnly = field(default_factory=lambda: NewestOnly("chores"))
+    searches: NewestOnly = field(default_factory=lambda: NewestOnly("searches"))
+
+    @property
+    def lanes(self) -> tuple[NewestOnly, ...]:
+        """All threads."""
+        return self.drafts, self.exact, self.chores, self.searches
 
     @property
     def waiting(self) -> int:
         """Number of requests that have not begun."""
-        return self.drafts.waiting + self.exact.waiting + self.chores.waiting
+        return sum(lane.waiting for lane in self.lanes)
 
     def close(self) -> None:
         """Ends the threads."""
-        for lane in (self.drafts, self.exact, self.chores):
+        for lane in self.lanes:
             lane.close()
 
 
@@ -81,7 +91,7 @@ class RunView:
     def close(self) -> None:
         """Drops what has not begun."""
         self.number += 1
-        for lane in (self.workbench.drafts, self.workbench.exact, self.workbench.chores):
+        for lane in self.workbench.lanes:
             lane.forget(self)
 
     def _draft(self, number: int, path: Path, scene: Scene) -> None:

@@ -266,6 +266,24 @@ def test_fid_of_arrays_is_that_of_the_files(gans: Gans, pictures: Path, workplac
         assert found.record["extractor"] == "random-vgg"
 
 
+def test_data_of_no_size_is_drawn_at_that_of_the_other_side(
+    workplace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from experiments.data.shapes import ShapeImages
+    from gans import fid
+
+    drawn = ShapeImages((20, 24), 3).fetch(torch.arange(600)).permute(0, 2, 3, 1).numpy()
+    np.save("drawn.npy", drawn[:100])
+    for a, b in ((drawn, "shapes"), ("shapes", drawn), ("shapes", "npy:drawn.npy")):
+        found = fid(a, b, extractor="random-vgg", n=600)
+        assert found < 0.1 * fid(255 - drawn, b if a is drawn else a, extractor="random-vgg", n=600)
+    caplog.clear()
+    with caplog.at_level("INFO", logger="gans"):
+        fid(drawn[:50], drawn[:50, :16], extractor="random-vgg")
+    assert "different sizes, array a 20×24 and array b 16×24; bring both to one" in caplog.text
+    assert "--image-size" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("a", "b", "mentions"),
     [
@@ -273,7 +291,7 @@ def test_fid_of_arrays_is_that_of_the_files(gans: Gans, pictures: Path, workplac
         (torch.zeros(4, 7, 8, 9), torch.zeros(4, 3, 8, 8), "array a has shape"),
         (torch.zeros(4, 3, 8, 8), torch.full((4, 3, 8, 8), 2.0), "array b: give uint8 images"),
         ("nowhere", torch.zeros(4, 3, 8, 8), "nowhere is no statistics file"),
-        (Path("nowhere"), torch.zeros(4, 2), "nowhere is no statistics file"),
+        (Path("nowhere"), torch.zeros(4, 3, 8, 8), "nowhere is no statistics file"),
         (np.ones((4, 2)) * 1j, np.ones((4, 2)), "array a has complex numbers"),
         (torch.ones(4, 2), torch.ones(4, 2) * 1j, "array b has complex numbers"),
         ([[1.0], [1.0, 2.0]], np.ones((4, 2)), "a: an array of unequal lists or other objects"),

@@ -258,7 +258,7 @@ class Blind(_Vgg):
         ("fid folder:mixed folder:a", 2, ["--fit"]),
         ("fid nowhere folder:a", 2, ["nowhere"]),
         ("fid a folder:a", 2, ["folder:a"]),
-        ("fid shapes folder:a", 2, ["shapes", "--image-size"]),
+        ("fid shapes fields", 2, ["shapes", "--image-size"]),
         ("fid ring8 folder:a", 2, ["--extractor random-vgg", "points"]),
         ("fid wrong.npz folder:a", 2, ["wrong.npz"]),
         ("fid missing.npz folder:a", 2, ["missing.npz"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.evaluation.features import ExtractorOptions, ReferenceFeatures, open_extractor
-from experiments.evaluation.sample_sets import ImageFormat, open_data_samples
+from experiments.evaluation.sample_sets import DataSamples, ImageFormat, open_data_as
 from metrics.core.statistics import Moments, frechet_distance
 from tests.experiments.evaluation.helpers import Gans
 
@@ -44,9 +44,9 @@ def test_a_damaged_file_is_made_anew(damage: object, gans: Gans, workplace: Path
 def test_a_distance_is_the_same_to_the_last_digit_with_a_kept_reference(workplace: Path) -> None:
     """Of fewer images than features, whose vectors would otherwise stand in for their covariance."""
     extractor = open_extractor(ExtractorOptions("random-vgg", device="cpu"), True, "shapes")
-    size = ImageFormat((16, 16))
+    drawn = open_data_as("shapes", ImageFormat((16, 16)))
     reals, others = (
-        ReferenceFeatures(open_data_samples("shapes", size, 40, seed), extractor, lambda *_: lambda _: None)
+        ReferenceFeatures(DataSamples("shapes", drawn, 40, seed), extractor, lambda *_: lambda _: None)
         for seed in (0, 1)
     )
     moments = Moments()
