@@ -41,7 +41,9 @@ def _coverage_of_real_data(data: EvaluatedData) -> float:
 class DensityCoverage(Metric):
     """Mean number of real balls around a sample over k, and share of real balls with any (equations 3, 4).
 
-    A ball around a real vector reaches to its k-th nearest other real one.
+    A ball around a real vector reaches to its k-th nearest other real one, and holds that one: copies of all
+    real vectors have a density of 1 + 1/k. The authors' code leaves the edges out, which matters to copies
+    alone.
 
     Args:
         reference: `(M, D)`, the real vectors by the same extractor.
