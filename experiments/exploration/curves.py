@@ -49,20 +49,21 @@ def draw_plot(title: str, curves: Mapping[str, Curve], across: Scale, kimg: floa
         line = " ".join(",".join(place(each)) for each in curve)
         lines.append(f'<polyline class="curve-{index}" points="{line}"/>')
         lines.append(f'<circle class="curve-{index}" cx="{x}" cy="{y}" r="2.5"/>')
-    last = {name: point[1] for name, point in told.items()}
-    newest = ", ".join(f"{name.partition('/')[0]} {value:.4g}" for name, value in last.items())
-    words = f"{title}: {newest if len(last) > 1 else f'{next(iter(last.values())):.4g}'}"
-    parts = [_heading(title, last), *_axes(across, upwards, values), *lines]
+    # A score that was made later is none of the moment.
+    last = {name: point[1] for name, point in told.items() if kimg is None or point[0] <= kimg}
+    named = [f"{name.partition('/')[0]} " * (len(curves) > 1) + f"{last[name]:.4g}" for name in last]
+    words = f"{title}: {', '.join(named)}" if named else title
+    parts = [_heading(title, last, len(curves) > 1), *_axes(across, upwards, values), *lines]
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
         f"{''.join(parts)}</svg>"
     )
 
 
-def _heading(title: str, last: Mapping[str, float]) -> str:
-    """The title with the newest value of each curve."""
-    if len(last) == 1:
-        value = f'<tspan class="newest"> {next(iter(last.values())):.4g}</tspan>'
+def _heading(title: str, last: Mapping[str, float], is_of_several: bool) -> str:
+    """The title with the newest value of each curve that has one."""
+    if not is_of_several:
+        value = "".join(f'<tspan class="newest"> {number:.4g}</tspan>' for number in last.values())
     else:
         value = "".join(
             f'<tspan class="name-{index}"> {escape(name.partition("/")[0])} {number:.3g}</tspan>'

@@ -158,6 +158,15 @@ def test_curves_have_ends_and_no_markup_of_strangers():
     assert long.count(",") < 400 and "4999" in long
 
 
+def test_one_evaluation_stands_where_it_was_made_with_its_value_alone():
+    curves = {"metric/fid": [(2.0, 80.0)], "critic/adversarial": [(0.0, 1.0), (4.0, 3.0)]}
+    score, _ = draw_curves(curves)
+    assert 'cx="178.0"' in score and ">0</text>" in score and ">4 kimg</text>" in score
+    assert score.count("<text") == 4 and ">80</text>" in score and "120" not in score
+    alone = draw_curves({"metric/fid": [(2.0, 80.0)]})[0]
+    assert ">0</text>" in alone and ">2 kimg</text>" in alone
+
+
 def test_a_moment_has_a_line_and_its_own_values():
     """Between two points of a curve it is the one before that is known; bounded scores stay within bounds."""
     curves = {
@@ -167,6 +176,8 @@ def test_a_moment_has_a_line_and_its_own_values():
     recall, distance = draw_curves(curves, 2.0)
     assert ">0</text>" in recall and ">1</text>" in recall and "-0.5" not in recall
     assert 'class="moment" x1="178.0" x2="178.0"' in distance and "> 9</tspan>" in distance
+    before = draw_curves({"metric/fid": [(2.0, 9.0)], "critic/adversarial": [(0.5, 1.0), (2.0, 3.0)]}, 1.0)
+    assert all("> 9</tspan>" not in plot and 'x1="134.0"' in plot for plot in before)
     newest = draw_curves(curves)[1]
     assert "moment" not in newest and "> 5</tspan>" in newest
 
