@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 import threading
 import time
 from dataclasses import replace
@@ -160,9 +161,14 @@ def test_curves_have_ends_and_no_markup_of_strangers():
 
 def test_one_evaluation_stands_where_it_was_made_with_its_value_alone():
     curves = {"metric/fid": [(2.0, 80.0)], "critic/adversarial": [(0.0, 1.0), (4.0, 3.0)]}
-    score, _ = draw_curves(curves)
+    score, losses = draw_curves(curves)
     assert 'cx="178.0"' in score and ">0</text>" in score and ">4 kimg</text>" in score
     assert score.count("<text") == 4 and ">80</text>" in score and "120" not in score
+    assert 'cy="75.0"' in score, "half way up"
+    nothing = draw_curves({"metric/unknown": [(2.0, 0.0)]})[0]
+    assert 'cy="75.0"' in nothing and ">0</text>" in nothing
+    ticks = re.findall(r'y="([\d.]+)" text-anchor="end">(-?[\d.]+)<', losses)
+    assert ticks == [("129.5", "1"), ("78.5", "2"), ("27.5", "3")]
     alone = draw_curves({"metric/fid": [(2.0, 80.0)]})[0]
     assert ">0</text>" in alone and ">2 kimg</text>" in alone
 
