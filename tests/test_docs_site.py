@@ -52,7 +52,7 @@ def test_a_plugins_page_has_its_paper_its_defaults_and_its_options(plugin_page):
             )
             assert all(f"`{word}" in page for word in words)
     for option in describe_plugin(kind, name)["options"]:
-        row = next(line for line in page.splitlines() if line.startswith(f"| `{option['key']}` "))
+        row = _row_of(page, f"--set {option['key']}=…")
         assert f"`{format_value(option['default'])}`" in row.replace("\\|", "|")
 
 
@@ -106,11 +106,37 @@ def test_the_commands_of_a_page_of_a_loss_are_run(name, gans, workplace, monkeyp
         assert outcome.status == 0, f"{command}\n{outcome.err}"
 
 
+def _row_of(page, flag):
+    return next(line for line in page.splitlines() if line.startswith(f"| `{flag}"))
+
+
+def test_a_page_says_which_default_settings_count():
+    import catalogue
+
+    presets = "Without `--preset`, a run on a CPU takes `laptop`, any other run `paper`."
+    assert presets in _section(catalogue.loss_page("wgan-gp"), "Default settings")
+    assert presets not in catalogue.loss_page("bce")
+    assert "the lower row counts" in catalogue.loss_page("r3gan")
+
+
+def test_default_settings_of_presets_come_last():
+    from objective import ordered
+
+    from losses.recipe import defaults
+
+    rows = (defaults(a=1), defaults(preset="laptop", a=2), defaults(b=3), defaults(up_to=32, b=4))
+    assert ordered(rows) == [
+        ("every run", {"a": 1, "b": 3}),
+        ("up to 32 pixels", {"b": 4}),
+        ("`--preset laptop`", {"a": 2}),
+    ]
+
+
 def test_values_are_those_of_the_code():
     import catalogue
 
     page = catalogue.loss_page("wgan-gp")
-    assert "| always | `penalty=interpolates`, `penalty_weight=10`, `n_critic=5`" in page
+    assert "| every run | `penalty=interpolates`, `penalty_weight=10`, `n_critic=5`" in page
     assert "| `--preset laptop` | `lr_generator=0.001`, `lr_critic=0.001` |" in page
     assert "x̂ = ε x + (1 − ε) x̃" in page and "(‖∇C‖ − 1)²" in page
 
