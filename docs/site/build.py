@@ -61,6 +61,7 @@ LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 def copy_pages(docs: Path) -> None:
     """Copies hand-written pages and pictures; links to what stands elsewhere in the repository follow it."""
     shutil.copytree(ROOT / "docs", docs, ignore=shutil.ignore_patterns("site", "__pycache__"))
+    shutil.copy(HERE / "extra.css", docs)
     for name, source in ELSEWHERE.items():
         shutil.copy(ROOT / source, docs / name)
     for page in docs.rglob("*.md"):

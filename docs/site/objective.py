@@ -70,11 +70,16 @@ def plugin_option_rows(options: list[Mapping[str, Any]]) -> list[tuple[str, str,
     """Options of a plug-in as rows: how to set each, its default, its range and its meaning."""
     rows = []
     for each in options:
-        limits = [f"{word} {format_value(each[key])}" for key, word in BOUNDS.items() if key in each]
+        limits = [f"{word} {_bound(each[key])}" for key, word in BOUNDS.items() if key in each]
         limits += ["may move by `--schedule`"] * each["schedulable"]
         setting, default = f"`--set {each['key']}=…`", f"`{format_value(each['default'])}`"
         rows.append((setting, default, "; ".join(limits), each["help"]))
     return rows
+
+
+def _bound(value: Any) -> str:
+    """Bound of an option, or its choices with spaces between, at which a cell of a table can wrap."""
+    return ", ".join(map(format_value, value)) if isinstance(value, tuple) else format_value(value)
 
 
 def ordered(settings: tuple[Defaults, ...]) -> list[tuple[str, dict[str, Any]]]:
