@@ -205,11 +205,13 @@ def test_tables_are_read_with_what_stands_above_them():
         ("paths/photos.md", "[few](../small-data.md)", "[few](../small-data.md)"),
         ("contributing.md", "![a](docs/shapes.png)", "![a](shapes.png)"),
         ("contributing.md", "[rules](tests/house/test_rules.py)", "rules (`tests/house/test_rules.py`)"),
+        ("index.md", "[notebook](../examples/notebook.ipynb)", "[notebook](notebook.md)"),
+        ("notebook.md", "[docs/data.md](../docs/data.md)", "[data](data.md)"),
         ("training.md", "[paper](https://arxiv.org/abs/1)", "[paper](https://arxiv.org/abs/1)"),
     ],
 )
 def test_links_follow_their_targets(page, link, moved):
-    from build import LINK, move_link
+    from links import LINK, move_link
 
     assert LINK.sub(lambda found: move_link(found, page), link) == moved
 
@@ -220,3 +222,77 @@ def test_every_page_has_its_place():
     pages = {path.relative_to(SITE.parent).as_posix() for path in SITE.parent.rglob("*.md")}
     placed = {name for names in PAGES.values() for name in names} | set(REFERENCE)
     assert pages <= placed
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "linked"),
+    [
+        (
+            "audit.md",
+            "it needs (docs/evaluation.md), as said",
+            "it needs ([evaluation](evaluation.md)), as said",
+        ),
+        ("commands/plan.md", "as in docs/small-data.md.", "as in [small data](../small-data.md)."),
+        (
+            "changes.md",
+            "its floor (benchmarks/RESULTS.md)",
+            "its floor ([printed results](printed-results.md))",
+        ),
+        ("audit.md", "`docs/data.md` ``docs/data.md``", "`docs/data.md` ``docs/data.md``"),
+        ("audit.md", "```sh\ncat docs/data.md\n```", "```sh\ncat docs/data.md\n```"),
+        ("audit.md", "[docs/data.md](data.md)", "[docs/data.md](data.md)"),
+        ("audit.md", "docs/no-page.md", "docs/no-page.md"),
+    ],
+)
+def test_file_names_of_documents_become_links(page, text, linked):
+    from links import link_documents
+
+    assert link_documents(text, page) == linked
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Folder with the Markdown that the site is built from."""
+    sys.path.insert(0, str(SITE))
+    try:
+        from build import copy_pages, write_pages
+    finally:
+        sys.path.remove(str(SITE))
+
+    docs = tmp_path_factory.mktemp("site") / "docs"
+    copy_pages(docs)
+    write_pages(docs)
+    return docs
+
+
+def test_no_page_shows_the_file_name_of_a_document(sources):
+    pages = {page: page.read_text(encoding="utf-8") for page in sources.rglob("*.md")}
+    bare = {}
+    for page, text in pages.items():
+        words = re.sub(r"^```.*?^```|`[^`]+`", "", text, flags=re.DOTALL | re.MULTILINE)
+        words = re.sub(r"\]\([^)]*\)", "]", words)  # targets of links are not shown
+        bare[page.name] = re.findall(r"docs/[\w/-]+\.md|CONTRIBUTING\.md|RESULTS\.md|CHANGELOG\.md", words)
+    assert {name: found for name, found in bare.items() if found} == {}
+
+
+def test_every_page_has_one_title(sources):
+    for page in sources.rglob("*.md"):
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        titles = re.findall(r"^# .+", text, re.MULTILINE)
+        assert len(titles) == 1, f"{page.name}: {titles}"
+
+
+def test_the_notebook_is_a_page_with_its_code_and_what_it_printed(sources):
+    page = (sources / "notebook.md").read_text(encoding="utf-8")
+    assert page.startswith("# Two losses, from Python\n")
+    assert "```python\nimport gans\n" in page and "```text\n" in page
+    assert page.count("![what this code draws](data:image/png;base64,") == 3 and "<Figure" not in page
+    assert "[docs/](index.md)" in page
+    for linking in ("index.md", "python.md"):
+        assert "](notebook.md)" in (sources / linking).read_text(encoding="utf-8")
+
+
+def test_the_style_sheet_of_the_site_is_copied(sources):
+    settings = (SITE / "mkdocs.yml").read_text(encoding="utf-8")
+    (style,) = re.findall(r"^extra_css: \[(.+)\]", settings, re.MULTILINE)
+    assert (sources / style).is_file()

@@ -12,8 +12,8 @@ from losses.recipe import Recipe, defaults
 class SaturatingBinaryCrossEntropy(Labelled):
     """Minimax GAN loss: critic `−log σ(C(x)) − log(1 − σ(C(x̃)))`, generator `log(1 − σ(C(x̃)))`.
 
-    The generator's slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where every
-    generator begins: the form is here to be compared with, not to be used.
+    The generator's slope `−σ(C(x̃))` vanishes where the critic is sure that a sample is fake, which is where
+    every generator begins: the form is here to be compared with, not to be used.
 
     >>> from torch import Tensor
     >>> from losses.adversarial.bce_saturating import SaturatingBinaryCrossEntropy
