@@ -52,7 +52,7 @@ def test_a_plugins_page_has_its_paper_its_defaults_and_its_options(plugin_page):
             )
             assert all(f"`{word}" in page for word in words)
     for option in describe_plugin(kind, name)["options"]:
-        row = next(line for line in page.splitlines() if line.startswith(f"| `{option['key']}` "))
+        row = _row_of(page, f"--set {option['key']}=…")
         assert f"`{format_value(option['default'])}`" in row.replace("\\|", "|")
 
 
@@ -106,11 +106,37 @@ def test_the_commands_of_a_page_of_a_loss_are_run(name, gans, workplace, monkeyp
         assert outcome.status == 0, f"{command}\n{outcome.err}"
 
 
+def _row_of(page, flag):
+    return next(line for line in page.splitlines() if line.startswith(f"| `{flag}"))
+
+
+def test_a_page_says_which_default_settings_count():
+    import catalogue
+
+    presets = "Without `--preset`, a run on a CPU takes `laptop`, any other run `paper`."
+    assert presets in _section(catalogue.loss_page("wgan-gp"), "Default settings")
+    assert presets not in catalogue.loss_page("bce")
+    assert "the lower row counts" in catalogue.loss_page("r3gan")
+
+
+def test_default_settings_of_presets_come_last():
+    from objective import ordered
+
+    from losses.recipe import defaults
+
+    rows = (defaults(a=1), defaults(preset="laptop", a=2), defaults(b=3), defaults(up_to=32, b=4))
+    assert ordered(rows) == [
+        ("every run", {"a": 1, "b": 3}),
+        ("up to 32 pixels", {"b": 4}),
+        ("`--preset laptop`", {"a": 2}),
+    ]
+
+
 def test_values_are_those_of_the_code():
     import catalogue
 
     page = catalogue.loss_page("wgan-gp")
-    assert "| always | `penalty=interpolates`, `penalty_weight=10`, `n_critic=5`" in page
+    assert "| every run | `penalty=interpolates`, `penalty_weight=10`, `n_critic=5`" in page
     assert "| `--preset laptop` | `lr_generator=0.001`, `lr_critic=0.001` |" in page
     assert "x̂ = ε x + (1 − ε) x̃" in page and "(‖∇C‖ − 1)²" in page
 
@@ -179,11 +205,13 @@ def test_tables_are_read_with_what_stands_above_them():
         ("paths/photos.md", "[few](../small-data.md)", "[few](../small-data.md)"),
         ("contributing.md", "![a](docs/shapes.png)", "![a](shapes.png)"),
         ("contributing.md", "[rules](tests/house/test_rules.py)", "rules (`tests/house/test_rules.py`)"),
+        ("index.md", "[notebook](../examples/notebook.ipynb)", "[notebook](notebook.md)"),
+        ("notebook.md", "[docs/data.md](../docs/data.md)", "[data](data.md)"),
         ("training.md", "[paper](https://arxiv.org/abs/1)", "[paper](https://arxiv.org/abs/1)"),
     ],
 )
 def test_links_follow_their_targets(page, link, moved):
-    from build import LINK, move_link
+    from links import LINK, move_link
 
     assert LINK.sub(lambda found: move_link(found, page), link) == moved
 
@@ -194,3 +222,77 @@ def test_every_page_has_its_place():
     pages = {path.relative_to(SITE.parent).as_posix() for path in SITE.parent.rglob("*.md")}
     placed = {name for names in PAGES.values() for name in names} | set(REFERENCE)
     assert pages <= placed
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "linked"),
+    [
+        (
+            "audit.md",
+            "it needs (docs/evaluation.md), as said",
+            "it needs ([evaluation](evaluation.md)), as said",
+        ),
+        ("commands/plan.md", "as in docs/small-data.md.", "as in [small data](../small-data.md)."),
+        (
+            "changes.md",
+            "its floor (benchmarks/RESULTS.md)",
+            "its floor ([printed results](printed-results.md))",
+        ),
+        ("audit.md", "`docs/data.md` ``docs/data.md``", "`docs/data.md` ``docs/data.md``"),
+        ("audit.md", "```sh\ncat docs/data.md\n```", "```sh\ncat docs/data.md\n```"),
+        ("audit.md", "[docs/data.md](data.md)", "[docs/data.md](data.md)"),
+        ("audit.md", "docs/no-page.md", "docs/no-page.md"),
+    ],
+)
+def test_file_names_of_documents_become_links(page, text, linked):
+    from links import link_documents
+
+    assert link_documents(text, page) == linked
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Folder with the Markdown that the site is built from."""
+    sys.path.insert(0, str(SITE))
+    try:
+        from build import copy_pages, write_pages
+    finally:
+        sys.path.remove(str(SITE))
+
+    docs = tmp_path_factory.mktemp("site") / "docs"
+    copy_pages(docs)
+    write_pages(docs)
+    return docs
+
+
+def test_no_page_shows_the_file_name_of_a_document(sources):
+    pages = {page: page.read_text(encoding="utf-8") for page in sources.rglob("*.md")}
+    bare = {}
+    for page, text in pages.items():
+        words = re.sub(r"^```.*?^```|`[^`]+`", "", text, flags=re.DOTALL | re.MULTILINE)
+        words = re.sub(r"\]\([^)]*\)", "]", words)  # targets of links are not shown
+        bare[page.name] = re.findall(r"docs/[\w/-]+\.md|CONTRIBUTING\.md|RESULTS\.md|CHANGELOG\.md", words)
+    assert {name: found for name, found in bare.items() if found} == {}
+
+
+def test_every_page_has_one_title(sources):
+    for page in sources.rglob("*.md"):
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        titles = re.findall(r"^# .+", text, re.MULTILINE)
+        assert len(titles) == 1, f"{page.name}: {titles}"
+
+
+def test_the_notebook_is_a_page_with_its_code_and_what_it_printed(sources):
+    page = (sources / "notebook.md").read_text(encoding="utf-8")
+    assert page.startswith("# Two losses, from Python\n")
+    assert "```python\nimport gans\n" in page and "```text\n" in page
+    assert page.count("![what this code draws](data:image/png;base64,") == 3 and "<Figure" not in page
+    assert "[docs/](index.md)" in page
+    for linking in ("index.md", "python.md"):
+        assert "](notebook.md)" in (sources / linking).read_text(encoding="utf-8")
+
+
+def test_the_style_sheet_of_the_site_is_copied(sources):
+    settings = (SITE / "mkdocs.yml").read_text(encoding="utf-8")
+    (style,) = re.findall(r"^extra_css: \[(.+)\]", settings, re.MULTILINE)
+    assert (sources / style).is_file()

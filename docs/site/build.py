@@ -8,7 +8,6 @@ there. `--sources` keeps the Markdown that the site is built from.
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,9 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
 
 from catalogue import architecture_page, index_page, kind_page, kinds, loss_page  # noqa: E402
+from links import ELSEWHERE, LINK, link_documents, move_link  # noqa: E402
 from markdown_pages import link_papers  # noqa: E402
+from notebook import notebook_page  # noqa: E402
 from reference import command_index, command_page, python_page  # noqa: E402
 
 from experiments.commands.command_table import COMMANDS  # noqa: E402
@@ -47,43 +48,24 @@ PAGES = {
     "Look": ("explore.md", "latents.md"),
     "Extend": ("components.md", "adversary.md", "house.md", "correctness.md", "trust.md", "contributing.md"),
 }
-# Pages that stand elsewhere in the repository.
-ELSEWHERE = {
-    "contributing.md": "CONTRIBUTING.md",
-    "changes.md": "CHANGELOG.md",
-    "printed-results.md": "benchmarks/RESULTS.md",
-}
 # Pages at the end of the reference.
 REFERENCE = ("glossary.md", "printed-results.md", "changes.md")
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def copy_pages(docs: Path) -> None:
     """Copies hand-written pages and pictures; links to what stands elsewhere in the repository follow it."""
     shutil.copytree(ROOT / "docs", docs, ignore=shutil.ignore_patterns("site", "__pycache__"))
+    shutil.copy(HERE / "extra.css", docs)
     for name, source in ELSEWHERE.items():
-        shutil.copy(ROOT / source, docs / name)
+        if source.endswith(".ipynb"):
+            (docs / name).write_text(notebook_page(ROOT / source) + "\n", encoding="utf-8")
+        else:
+            shutil.copy(ROOT / source, docs / name)
     for page in docs.rglob("*.md"):
         name = page.relative_to(docs).as_posix()
         text = page.read_text(encoding="utf-8")
-        page.write_text(LINK.sub(lambda found, name=name: move_link(found, name), text), encoding="utf-8")
-
-
-def move_link(link: re.Match[str], page: str) -> str:
-    """Moves a link of a page to where its target stands in the site.
-
-    A file of the sources, which has no page, becomes its name.
-    """
-    mark, text, target, anchor = link.groups(default="")
-    source = ROOT / ELSEWHERE.get(page, f"docs/{page}")
-    file = (source.parent / target).resolve()
-    if ":" in target or not file.is_relative_to(ROOT):
-        return link[0]
-    inside = file.relative_to(ROOT).as_posix()
-    place = {source: name for name, source in ELSEWHERE.items()}.get(inside, inside.removeprefix("docs/"))
-    if place == inside and not inside.startswith("docs/"):
-        return f"{text} (`{inside}`)" if text != inside else f"`{inside}`"
-    return f"{mark}[{text}]({'../' * page.count('/')}{place}{anchor})"
+        text = LINK.sub(lambda found, name=name: move_link(found, name), text)
+        page.write_text(link_documents(text, name), encoding="utf-8")
 
 
 def write_pages(docs: Path) -> Navigation:
@@ -102,10 +84,16 @@ def write_pages(docs: Path) -> Navigation:
     for folder, texts in pages.items():
         (docs / folder).mkdir()
         for name, text in texts.items():
-            (docs / folder / f"{name}.md").write_text(link_papers(text) + "\n", encoding="utf-8")
+            text = link_documents(link_papers(text), f"{folder}/{name}.md")
+            (docs / folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
     (docs / "python.md").write_text(python_page() + "\n", encoding="utf-8")
     places = {folder: [f"{folder}/{name}.md" for name in texts] for folder, texts in pages.items()}
-    reference = [{"Plug-ins": places["plugins"]}, {"Commands": places["commands"]}, "python.md"]
+    reference = [
+        {"Plug-ins": places["plugins"]},
+        {"Commands": places["commands"]},
+        "python.md",
+        "notebook.md",
+    ]
     return [
         {"Architectures": places["architectures"]},
         {"Losses": places["losses"]},

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from markdown_pages import Row, code, from_docstring, rows_of, table
+from objective import objective, option_rows, ordered, parts_of, plugin_option_rows
 
-from experiments.commands.list import BOUNDS, describe_plugin
+from experiments.commands.list import describe_plugin
 from experiments.core import registry
 from experiments.core.value_format import format_value
-from losses.recipe import Defaults, Recipe, Rule
+from losses.recipe import Defaults, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -30,6 +31,17 @@ PARTS = {  # of a loss, in words
     "penalty": "points of the gradient penalty",
     "penalty-norm": "norm of the penalty",
 }
+OPTION_COLUMNS = ("option", "default", "range", "")
+HOW_ROWS_APPLY = (
+    "A run takes the settings of every row whose condition holds; where two rows that hold have the same "
+    "setting, the lower row counts."
+)
+WHICH_PRESET = "Without `--preset`, a run on a CPU takes `laptop`, any other run `paper`."
+ORDER = (
+    "Where loss, architecture and others set the same, the last of these counts: the "
+    "[loss](../losses/index.md) without a preset, the [architecture](../architectures/index.md) without a "
+    "preset, the preset of the loss, that of the architecture, the data, a config file, flags."
+)
 COMMON_DEPARTURES = (
     "What differs in all architectures is in [published weights](../published.md#departures-from-the-paper)."
 )
@@ -77,10 +89,10 @@ def loss_page(name: str) -> str:
         f"# {name}",
         found["summary"],
         _facts(facts),
-        _section("Formula", *(_formula(kind, word) for kind, word in _parts_of(recipe))),
+        _section("Formula", objective(recipe), *(_formula(kind, word) for kind, word in parts_of(recipe))),
         _results(name, f"--loss {name}"),
         _defaults(recipe.settings),
-        _options(found["options"]),
+        _section("Options", table(OPTION_COLUMNS, option_rows(recipe))) if option_rows(recipe) else "",
         _section("With other parts", code("\n".join(combinations(name)))),
         _departures(recipe.departures),
     )
@@ -150,16 +162,6 @@ def _networks(plugin: Any) -> Iterable[str]:
         yield f"**{title}.** {from_docstring(text)}" if text else ""
 
 
-def _parts_of(recipe: Recipe) -> list[tuple[str, str]]:
-    """Kinds and names of the parts that a loss is made of."""
-    values = {key: value for each in recipe.settings for key, value in each.values.items()}
-    norm = values.get("penalty_norm")
-    parts = [("form", recipe.form)]
-    parts += [("penalty", point) for point in values.get("penalty", ())]
-    parts += [("penalty-norm", norm)] if norm else []
-    return parts + [("regularizer", each) for each in values.get("regularizers", {})]
-
-
 def _formula(kind: str, name: str) -> str:
     """Docstring of the class of a part, under its name."""
     text = inspect.getdoc(registry.load(kind, name)) or ""
@@ -173,25 +175,17 @@ def _objective(plugin: Any) -> Iterable[str]:
     loss = plugin.default_loss
     firsts = [
         (inspect.getdoc(registry.load(kind, name)) or "").partition("\n\n")[0]
-        for kind, name in _parts_of(registry.load_recipe(loss))
+        for kind, name in parts_of(registry.load_recipe(loss))
     ]
     yield f"L_C and L_G are those of the loss, by default [{loss}](../losses/{loss}.md):"
     yield "\n".join(f"* {' '.join(each.split())}" for each in firsts)
 
 
-def _defaults(settings: Iterable[Defaults]) -> str:
+def _defaults(settings: tuple[Defaults, ...]) -> str:
     """Section of default settings, and when they hold."""
-    rows = [(_condition(each), ", ".join(_pairs(each.values))) for each in settings]
-    return _section("Default settings", "Later rows win.", table(("where", "settings"), rows))
-
-
-def _condition(each: Defaults) -> str:
-    """Conditions of default settings, in words."""
-    found = [f"`--preset {each.preset}`"] * (each.preset is not None)
-    found += [f"data are {each.data}"] * (each.data is not None)
-    found += [f"loss {' or '.join(each.losses or ())}"] * (each.losses is not None)
-    found += [f"up to {each.up_to} pixels"] * (each.up_to is not None)
-    return ", ".join(found) or "always"
+    rows = [(where, ", ".join(_pairs(values))) for where, values in ordered(settings)]
+    words = [HOW_ROWS_APPLY] * (len(rows) > 1) + [WHICH_PRESET] * any(each.preset for each in settings)
+    return _section("Default settings", " ".join([*words, ORDER]), table(("when", "settings"), rows))
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:
@@ -213,16 +207,8 @@ def _preset_rows(presets: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _options(options: Iterable[Mapping[str, Any]], level: int = 2) -> str:
     """Section of a plug-in's own options."""
-    rows = []
-    for each in options:
-        limits = [f"{word} {format_value(each[key])}" for key, word in BOUNDS.items() if key in each]
-        limits += ["may move by `--schedule`"] * each["schedulable"]
-        rows.append(
-            (f"`{each['key']}`", f"`{format_value(each['default'])}`", "; ".join(limits), each["help"])
-        )
-    if not rows:
-        return ""
-    return _section("Options", table(("`--set KEY=VALUE`", "default", "range", ""), rows), level=level)
+    rows = plugin_option_rows(list(options))
+    return _section("Options", table(OPTION_COLUMNS, rows), level=level) if rows else ""
 
 
 def _departures(departures: str | None, more: str = "") -> str:

@@ -55,7 +55,8 @@ def command_index() -> str:
 
 def python_page() -> str:
     """Writes the page of the Python API, whose entries are read from the sources when the site is built."""
-    parts = ["# Python", f"{(gans.__doc__ or '').strip()}"]
+    example = "The [notebook](notebook.md) trains, looks at, scores and compares two losses with these."
+    parts = ["# Python", f"{(gans.__doc__ or '').strip()}", example]
     for name in gans.__all__:
         module, _, own = gans.OFFERED[name].partition(":")
         options = f"heading: gans.{name}\n      toc_label: gans.{name}"

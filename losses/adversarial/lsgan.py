@@ -9,9 +9,9 @@ from losses.recipe import Recipe, defaults
 
 
 class LeastSquares(Labelled):
-    """Least squares loss: critic `½(C(x) − b)² + ½(C(x̃) − a)²`, generator `½(C(x̃) − c)²`.
+    """Least squares loss: critic `½(C(x) − 1)² + ½C(x̃)²`, generator `½(C(x̃) − 1)²`.
 
-    See equation 2; the labels are a = 0, b = 1, c = 1 (equation 9).
+    See equation 2, with the labels a = 0, b = 1 and c = 1 (equation 9).
 
     The critic's optimum is `p_real / (p_real + p_fake)` (section 3.2).
 

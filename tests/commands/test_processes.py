@@ -1,4 +1,4 @@
-"""`torchrun -m cli run`: processes that train one run together, from the command line to its files.
+"""`torchrun -m gans run`: processes that train one run together, from the command line to its files.
 
 They are started here with the variables that torchrun sets; `make soak` has torchrun itself.
 """

@@ -72,8 +72,8 @@ def test_commands_are_made_short(line: str, short: str) -> None:
         ("make tests", "no such target"),
         ("python examples/none.py", "no examples/none.py"),
         ("pip install gans[none]", "no such extra"),
-        ("torchrun --nproc-per-node 8 -m cli run --batch 8", "--batch"),
-        ("torchrun --nproc-per-node 8 -m cli run --batch-size 8", ""),
+        ("torchrun --nproc-per-node 8 -m gans run --batch 8", "--batch"),
+        ("torchrun --nproc-per-node 8 -m gans run --batch-size 8", ""),
         ("nvidia-smi", "no program"),
     ],
 )
