@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from difflib import get_close_matches
 from functools import cache, partial
+from inspect import signature
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from experiments.core import registry
@@ -171,10 +172,23 @@ def make_options(declared: type | None, prefix: str, values: SettingValues) -> A
 
 
 def make_component(kind: str, name: str, prefix: str, values: SettingValues, *arguments: Any) -> Any:
-    """Makes an instance of a plug-in that is a class, from its arguments and its options, if any."""
+    """Makes an instance of a plug-in that is a class, from its arguments and its options, if any.
+
+    Raises UsageError for a class that does not take them.
+    """
     plugin = registry.load(kind, name)
     options = make_options(getattr(plugin, "options_type", None), prefix, values)
-    return plugin(*arguments) if options is None else plugin(*arguments, options)
+    given = arguments if options is None else (*arguments, options)
+    try:
+        signature(plugin).bind(*given)
+    except TypeError as error:
+        names = ["self", *(f"argument_{place}" for place in range(len(arguments)))]
+        names += ["options"] * (options is not None)
+        raise UsageError(
+            f"{kind} {name}: {plugin.__name__} does not take what it is made of ({error}); "
+            f"give it def __init__({', '.join(names)})"
+        ) from error
+    return plugin(*given)
 
 
 def _reader(hint: Any, metadata: JsonObject, separator: str = ",") -> Read:

@@ -75,6 +75,32 @@ def test_plugins_with_a_faulty_recipe(content: str, mention: str, gans: Gans, cl
     assert not Path("run").exists()
 
 
+WITH_OPTIONS = """from dataclasses import dataclass
+from losses.adversarial.hinge import Hinge as _Hinge
+from losses.core.options import option as _option
+from losses.recipe import Recipe as _Recipe
+
+@dataclass(frozen=True)
+class MarginOptions:
+    \"\"\"Options.\"\"\"
+    margin: float = _option(1.0, "Margin.", above=0.0)
+
+class Mine(_Hinge):
+    recipe = _Recipe(paper="none", form="mine", settings=())
+    options_type = MarginOptions
+"""
+
+
+def test_a_plugin_that_does_not_take_its_options(refused: Refused, gans: Gans) -> None:
+    Path("mine.py").write_text(WITH_OPTIONS)
+    command = f"run {POINTS} --steps 2 --plugin mine.py --loss mine --set loss.margin=2 --out run"
+    refused(2, ("form mine: Mine does not take", "give it def __init__(self, options)"), command)
+    assert not Path("run").exists()
+    init = "    def __init__(self, options):\n        self.options = options\n"
+    Path("mine.py").write_text(WITH_OPTIONS + init)
+    assert gans(command).status == 0
+
+
 def test_a_plugin_that_fails_at_work(refused: Refused, gans: Gans, moody: Mood) -> None:
     """One line, and the checkpoint of before is there to go on from."""
     command = f"run {POINTS} --steps 6 --sample-kimg 9 --checkpoint-kimg 0.016 {MOODY} --out"
