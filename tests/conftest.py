@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 import cli
-from experiments.core import registry
+from experiments.core import registry, trusted_plugins
 from tests.browser import open_browser
 from tests.forked import ForkedCommand
 from tests.shortcuts import take_shortcuts, undo_shortcuts
@@ -122,7 +122,13 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows the plug-in files of another."""
+    forget_plugins(monkeypatch)
+
+
+def forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets plug-in files, as a new process knows none."""
     monkeypatch.setattr(registry, "_from_files", {})
+    monkeypatch.setattr(trusted_plugins, "_named", set())
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -164,7 +170,7 @@ def gans(
     """
 
     def call(line: str, *words: object) -> CommandResult:
-        monkeypatch.setattr(registry, "_from_files", {})  # a new process knows no plug-in
+        forget_plugins(monkeypatch)
         capsys.readouterr()
         status: Any = 0
         try:

@@ -64,6 +64,12 @@ def plugins_of(values: SettingValues) -> dict[str, list[str]]:
     }
 
 
+def names_in_use(values: SettingValues) -> set[str]:
+    """Names of all plug-ins of a run, whatever their kinds."""
+    several = {name for group in plugins_of(values).values() for name in group}
+    return {values["loss"], *components_of(values).values(), *several}
+
+
 def derive_options(stack: SettingsStack, flags: SettingValues) -> SettingValues:
     """Resolves the options of every component of the run, by key, and notes their sources in the stack.
 

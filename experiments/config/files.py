@@ -6,6 +6,7 @@ import re
 import stat
 import time
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -204,9 +205,14 @@ def differences(old: SettingValues, new: Settings) -> list[str]:
         then = old.get(name, default_of(name, values) if is_option else FIELDS[name].default)
         if is_option and name in old:
             then = _read_like(name, then, value, values)
-        if then != value:
+        if then != value and not (name == "plugin" and _file_names(then) == _file_names(value)):
             lines.append(f"{name}: {then} → {value}")
     return lines
+
+
+def _file_names(paths: Iterable[str]) -> list[str]:
+    """Names of files without their folders: a plug-in that has moved is still the same."""
+    return [Path(path).name for path in paths]
 
 
 def _read_like(name: str, then: Any, value: object, values: SettingValues) -> Any:

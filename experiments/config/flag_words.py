@@ -1,13 +1,16 @@
 """Settings as flags: the words of a command that give some settings, and of one that gives a whole run's."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+from experiments.config.components import names_in_use
 from experiments.config.files import modernize, settings_from
 from experiments.config.resolve import resolve
+from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
 from experiments.core.settings import FIELDS, flag, read_setting
+from experiments.core.trusted_plugins import add_recorded_plugins
 from experiments.core.value_format import format_value
 
 NAMES = ("arch", "loss", "data", "preset")  # flags with which a command begins
@@ -52,42 +55,73 @@ def flags_of_run(values: SettingValues) -> list[str] | None:
     Args:
         values: settings by name and options by key, from a config of this version or an earlier one.
 
-    Returns None where no flags do, because this version resolves otherwise, and for a run with plug-in files,
-    which would be executed.
+    Returns None where no flags do, because this version resolves otherwise, and where a component is of a
+    plug-in file that is not there or that the user has never named, which is not executed.
     """
     try:
         known = {
             name: read_setting(name, value) if name in FIELDS else value
             for name, value in modernize(values).items()
         }
+        are_plugins_there = _add_plugins(known.get("plugin", ()))
         wanted = settings_from(known).to_dict()
+        used = names_in_use(wanted)
     except (UsageError, RunError, ValueError, TypeError, KeyError):
         return None
-    if wanted["plugin"]:
+    if not are_plugins_there and any(registry.plugin_name(path) in used for path in wanted["plugin"]):
         return None
-    asked = {name: wanted[name] for name in NAMES}
+    found = fewest_settings({}, {name: v for name, v in wanted.items() if name not in (*OWN, "plugin")})
+    return None if found is None else [*flag_words(found.settings), *strength_words(found.strengths)]
+
+
+class GivenSettings(NamedTuple):
+    """Settings to give to `gans run`, and strengths of regularizers by name."""
+
+    settings: SettingValues
+    strengths: Mapping[str, float]
+
+
+def fewest_settings(asked: SettingValues, wanted: SettingValues) -> GivenSettings | None:
+    """The fewest settings to give beside those asked for, so that `gans run` finds all that are wanted.
+
+    Among them are the plug-in files of its components, which are imported.
+
+    Args:
+        asked: settings by name.
+        wanted: settings by name, and options by key, among them those of NAMES that are not asked for. Of
+            others recipes decide.
+
+    Returns None where they cannot be found, or are refused.
+    """
+    given = {name: asked.get(name, wanted.get(name)) for name in NAMES} | dict(asked)
+    wanted = {name: value for name, value in wanted.items() if name not in asked}
     strengths: dict[str, float] = {}
     for _ in range(ROUNDS):
         try:
-            found = resolve({**asked, **ELSEWHERE}, strengths=strengths).settings.to_dict()
+            found = resolve({**given, **ELSEWHERE}, strengths=strengths).settings.to_dict()
         except (UsageError, RunError, OSError):
             return None
-        different = {name: value for name, value in wanted.items() if _differs(name, value, found)}
+        different = {name: v for name, v in wanted.items() if name not in found or found[name] != v}
         if not different:
-            return [*flag_words(asked), *strength_words(strengths)]
+            plugins = registry.plugin_files(names_in_use(found))
+            return GivenSettings(given | ({"plugin": plugins} if plugins else {}), strengths)
         if "regularizers" in different:
             own, others = (dict(each["regularizers"]) for each in (wanted, found))
             strengths |= {name: own.get(name, 0.0) for name in {**others, **own}}
             del different["regularizers"]
-        given = {name: v for name, v in different.items() if _can_be_given(name, v) and name not in asked}
+        more = {name: v for name, v in different.items() if _can_be_given(name, v) and name not in given}
         # Options last: what a component brings is there once the component is.
-        asked |= {name: v for name, v in given.items() if "." not in name} or given
+        given |= {name: v for name, v in more.items() if "." not in name} or more
     return None
 
 
-def _differs(name: str, value: Any, found: SettingValues) -> bool:
-    """Whether a setting that belongs to the experiment has another value than was found."""
-    return name not in OWN and (name not in found or found[name] != value)
+def _add_plugins(paths: Iterable[str]) -> bool:
+    """Whether all plug-in files of a run are there and trusted; they are imported."""
+    try:
+        add_recorded_plugins(paths, "config")
+    except UsageError:
+        return False
+    return True
 
 
 def _can_be_given(name: str, value: Any) -> bool:

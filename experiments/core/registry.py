@@ -10,9 +10,10 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,11 +89,12 @@ KINDS = {
 
 
 class _FilePlugin(NamedTuple):
-    """A plug-in that `--plugin` brought, with its summary and its file."""
+    """A plug-in that `--plugin` brought, with its summary, its file, and the hash of what was executed."""
 
     plugin: Any
     summary: str
     file: Path
+    content_hash: str
 
 
 _from_files: dict[tuple[str, str], _FilePlugin] = {}  # (kind, name) → what --plugin brought
@@ -205,6 +207,27 @@ def missing_plugins(paths: Iterable[str] | None) -> list[str]:
     return [path for path in paths or () if Path(path).resolve() not in loaded]
 
 
+def plugin_file(file_name: str) -> tuple[Path, str] | None:
+    """The imported plug-in file of this name, in whatever folder, with the hash of its content, if any."""
+    entries = (entry for entry in _from_files.values() if entry.file.name == file_name)
+    return next(((entry.file, entry.content_hash) for entry in entries), None)
+
+
+def plugin_files(names: Collection[str]) -> tuple[str, ...]:
+    """The imported plug-in files that hold plug-ins of these names."""
+    return tuple(str(entry.file) for (_, name), entry in _from_files.items() if name in names)
+
+
+def plugin_name(path: str) -> str:
+    """The name of the plug-in in a file."""
+    return Path(path).stem.replace("_", "-")
+
+
+def content_hash(content: bytes) -> str:
+    """SHA-256 of a plug-in file, in hexadecimal digits."""
+    return sha256(content).hexdigest()
+
+
 def read_plugin(path: str) -> bytes:
     """Reads a plug-in file from outside the checkout.
 
@@ -244,13 +267,12 @@ def add_plugin(path: str, content: bytes | None = None) -> tuple[str, str]:
     found = [(kind, value) for kind in KINDS for value in _plugins(kind, module)]
     if len(found) != 1:
         raise UsageError(f"plug-in {path}: must hold exactly one public plug-in, holds {len(found)}")
-    (kind, value), name = found[0], file.stem.replace("_", "-")
+    (kind, value), name = found[0], plugin_name(path)
     taken = {"form", "recipe"} if kind in ("form", "recipe") else {kind}  # both stand after --loss
     if any(name in built_in_names(other) for other in taken):
         raise UsageError(f"plug-in {path}: there is already a {kind} named {name}; rename the file")
-    _from_files[kind, name] = _FilePlugin(
-        value, (module.__doc__ or "").strip().partition("\n")[0], file.resolve()
-    )
+    first_line = (module.__doc__ or "").strip().partition("\n")[0]
+    _from_files[kind, name] = _FilePlugin(value, first_line, file.resolve(), content_hash(content))
     return kind, name
 
 

@@ -186,7 +186,9 @@ class RunFolder:
             checkpoints.forget_old(step)
         if is_changed:
             write_atomically(_with_step(self.config_file, step), read_regular_file(self.config_file))
-        if is_changed or not self.exists or not are_alike(self.trained_on, trained_on):
+        is_new = is_changed or not self.exists
+        have_moved = not is_new and self.config_values().get("plugin", ()) != spec.settings.plugin
+        if is_new or have_moved or not are_alike(self.trained_on, trained_on):
             self.write_config(spec, trained_on)
         self.rewind_scores(step)
 

@@ -13,13 +13,21 @@ import torch
 
 from experiments.analysis.doctor.history import History
 from experiments.config.factory import build_game, build_networks
-from experiments.config.flag_words import flag_words, strength_words
+from experiments.config.flag_words import ELSEWHERE, fewest_settings, flag_words, strength_words
 from experiments.config.resolve import resolve
+from experiments.core import registry
 from experiments.core.errors import RunError, UsageError
 from experiments.core.named_values import SettingValues
+from experiments.core.options import split_key
+from experiments.core.settings import FIELDS
 
-ELSEWHERE: SettingValues = {"device": "cpu", "track": ("local",)}  # this machine may have less than the run's
-NEW_LOSS = ("preset", "image_size", "channels", "batch_size", "z_dim", "data_root", "plugin", "steps", "kimg")
+# Settings that recipes of losses bring, and those that tune them: of another loss they may be wrong.
+OF_THE_LOSS = (
+    *("loss", "penalty", "penalty_norm", "penalty_weight", "penalty_every", "penalty_anneal", "n_critic"),
+    *("critic_norm", "minibatch_statistic", "regularizers", "schedule", "ema_kimg", "critic_ema_kimg"),
+    *("optimizer", "lr_generator", "lr_critic", "ttur", "lr_schedule", "lr_decay_from", "lr_warmup_kimg"),
+)
+OF_THE_MACHINE = ("device", "track")  # resolved elsewhere
 
 
 def rerun(history: History, strengths: Mapping[str, float] | None = None, /, **settings: Any) -> list[str]:
@@ -47,18 +55,28 @@ def rerun_with_lower_rates(history: History, factor: float) -> list[str]:
 
 
 def with_other_loss(history: History, *losses: str) -> list[str]:
-    """The command for a run on the same data with the first of the losses that is another and accepted.
+    """The command for a run like this with the first of the losses that is another and accepted.
 
-    Only the scale of the run is kept: the rest is the loss's own.
+    Data, scale, evaluations and all else but the recipe of the loss are those of the run, so that the two
+    compare.
     """
     known = history.settings.to_dict()
-    kept = {name: known[name] for name in NEW_LOSS if known[name] not in (None, ())}
-    kept |= {"conditional": True} if history.settings.conditional else {}
+    kept = {name: value for name, value in known.items() if not _is_of_the_loss(name)}
+    track = {"track": known["track"]} if known["track"] != FIELDS["track"].default else {}
     for loss in losses:
-        asked = {"arch": history.settings.arch, "data": history.settings.data, "loss": loss, **kept}
-        if loss != history.settings.loss and _is_accepted(asked, {}, {}):
-            return [shlex.join(["gans", "run", *flag_words(asked)])]
+        found = fewest_settings({"loss": loss}, kept) if loss != known["loss"] else None
+        if found and _is_accepted(found.settings, {}, found.strengths):
+            words = flag_words({**found.settings, **track})
+            return [shlex.join(["gans", "run", *words, *strength_words(found.strengths)])]
     return []
+
+
+def _is_of_the_loss(name: str) -> bool:
+    """Whether a setting or option goes with the loss, or follows from others, or is found elsewhere."""
+    prefix, _ = split_key(name) if "." in name else (name, "")
+    is_part = any(prefix in registry.names(kind) for kind in ("penalty", "regularizer"))
+    is_derived = name in FIELDS and FIELDS[name].metadata["derived"]
+    return prefix in (*OF_THE_LOSS, *OF_THE_MACHINE, "plugin", "ema") or is_part or is_derived
 
 
 def train_longer(history: History, more_kimg: float) -> list[str]:

@@ -68,7 +68,7 @@ def rates_out_of_scale(history: History) -> Finding | None:
 def _recipe(settings: Settings) -> Settings:
     """Settings that the recipe itself would give to a run of this architecture, loss, data and size."""
     same = ("arch", "loss", "data", "preset", "image_size", "channels", "batch_size", "data_root")
-    given = {name: getattr(settings, name) for name in (*same, "plugin")}
+    given = {name: getattr(settings, name) for name in same}
     given |= {"device": "cpu", "track": ("local",)}  # this machine may have less; the preset says the scale
     return resolve({name: value for name, value in given.items() if value is not None}).settings
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from experiments.commands.options import collect_settings
-from experiments.commands.run import run as run_command
 from experiments.config.flag_words import OWN, flag_words, flags_of_run
 from experiments.config.resolve import resolve
+from tests.conftest import forget_plugins
+from tests.typed_settings import typed_settings
 
 RUNS = [
     {"arch": "dcgan"},
@@ -28,20 +28,13 @@ RUNS = [
 ]
 
 
-def typed(words):
-    """The settings that `gans run` makes of these words."""
-    context = run_command.make_context("run", list(words))
-    asked, strengths = collect_settings(context.params)
-    return resolve({**asked, "device": "cpu"}, strengths=strengths).settings.to_dict()
-
-
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: ",".join(map(str, run.values())))
 def test_flags_are_those_of_the_run(run):
     settings = resolve({**run, "device": "cpu", "seed": 3})
     recorded = {name: entry["value"] for name, entry in json.loads(json.dumps(settings.to_json())).items()}
     words = flags_of_run(recorded)
     assert words is not None
-    wanted, found = settings.settings.to_dict(), typed(words)
+    wanted, found = settings.settings.to_dict(), typed_settings(words)
     assert {name: value for name, value in found.items() if name not in OWN} == {
         name: value for name, value in wanted.items() if name not in OWN
     }
@@ -52,7 +45,7 @@ def test_regularizers_are_given_and_taken_away():
     lecam = resolve({"arch": "dcgan", "device": "cpu"}, strengths={"lecam": 0.3})
     words = flags_of_run(lecam.settings.to_dict())
     assert words is not None and words[-2:] == ["--lecam", "0.3"]
-    assert typed(words)["regularizers"] == lecam.settings.regularizers
+    assert typed_settings(words)["regularizers"] == lecam.settings.regularizers
 
 
 def test_what_is_unknown_here_has_no_flags():
@@ -62,10 +55,65 @@ def test_what_is_unknown_here_has_no_flags():
     assert flags_of_run({}) is None
 
 
-def test_no_plugin_file_of_a_run_is_executed(tmp_path):
+FORM = '''"""A form of one's own."""
+from dataclasses import dataclass as _dataclass
+
+from losses.adversarial.wgan import Wasserstein as _Wasserstein
+
+@_dataclass(frozen=True)
+class _Options:
+    margin: float = 1.0
+
+class Mine(_Wasserstein):
+    options_type = _Options
+
+    def __init__(self, options):
+        self.options = options
+'''
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Settings of a run with a plug-in file, of a loss there or elsewhere, in a process that knows none."""
+    monkeypatch.setenv("GANS_CONFIG", str(tmp_path / "config"))
+    (tmp_path / "mine.py").write_text(FORM)
+
+    def record(loss, **more):
+        named = {"arch": "dcgan", "device": "cpu", "plugin": str(tmp_path / "mine.py")}
+        settings = resolve({**named, "loss": loss, **more}).settings.to_dict()
+        forget_plugins(monkeypatch)
+        return json.loads(json.dumps(settings))
+
+    return record
+
+
+def test_the_file_of_a_component_is_named(recorded, tmp_path):
+    values = recorded("mine", **{"loss.margin": 2.0})
+    words = flags_of_run(values)
+    assert words is not None and words[words.index("--plugin") + 1] == str(tmp_path / "mine.py")
+    assert typed_settings(words)["loss.margin"] == 2.0
+
+
+def test_a_file_that_is_not_needed_is_not_named(recorded):
+    words = flags_of_run(recorded("hinge"))
+    assert words is not None and "--plugin" not in words and "hinge" in words
+
+
+@pytest.mark.parametrize("loss", ["mine", "hinge"])
+def test_no_file_that_has_changed_is_executed(loss, recorded, tmp_path):
+    values = recorded(loss)
     (tmp_path / "mine.py").write_text("raise SystemExit('executed')")
-    known = resolve({"arch": "dcgan", "device": "cpu"}).settings.to_dict()
-    assert flags_of_run({**known, "plugin": [str(tmp_path / "mine.py")]}) is None
+    assert (flags_of_run(values) is None) == (loss == "mine")
+
+
+def test_the_file_of_another_run_does_not_stand_for_one(recorded, tmp_path):
+    """Two runs have files of one name with other contents: flags of the second would give the first's."""
+    other = tmp_path / "other" / "mine.py"
+    other.parent.mkdir()
+    other.write_text(FORM.replace("1.0", "3.0"))
+    first, second = recorded("mine", plugin=str(other)), recorded("mine")
+    found = flags_of_run(first), flags_of_run(second)
+    assert found[0] is not None and str(other) in found[0] and found[1] is None
 
 
 def test_switches():

@@ -1,6 +1,7 @@
 """Plug-in files that a config names: run only after the user has named them, as they were then."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,60 @@ def test_a_config_folder_that_cannot_be_written_stops_nothing(workplace: Path, g
     Path("config").write_text("a file")
     outcome = gans("list losses --plugin elsewhere.py")
     assert outcome.status == 0 and "not remembered as trusted" in outcome.err
+
+
+# --- files that have moved ------------------------------------------------------------------------------
+
+TRAINED = f"{RUN} --loss elsewhere --plugin elsewhere.py --out run".replace(" --loss bce", "")
+
+
+def move(name: str) -> Path:
+    """Moves the plug-in file into another folder."""
+    target = Path("elsewhere") / name
+    target.parent.mkdir()
+    return Path(name).rename(target)
+
+
+@pytest.fixture
+def moved(workplace: Path, gans: Gans) -> Path:
+    """A run whose plug-in file is in another folder now, beside the bits of an undisturbed one of 4 steps."""
+    Path("elsewhere.py").write_text(PLUGIN)
+    assert gans(TRAINED).status == 0
+    assert gans(TRAINED.replace("--out run", "--out whole").replace("--steps 2", "--steps 4")).status == 0
+    return move("elsewhere.py")
+
+
+def test_a_file_that_is_not_there_is_said_with_what_to_add(moved: Path, gans: Gans, refused: Any) -> None:
+    error = refused(2, ("run/config.json", "elsewhere.py", "not there"), "sample run --out s.png")
+    flag = error[error.index("--plugin") :].partition(",")[0].replace("FOLDER", "elsewhere")
+    outcome = gans("sample run --out s.png", *shlex.split(flag))
+    assert outcome.status == 0, outcome.err
+
+
+OF_POINTS = ["info run", *(line for line in OPENS_A_RUN if "picture" not in line and "i.png" not in line)]
+
+
+@pytest.mark.parametrize("line", OF_POINTS)
+def test_a_file_that_is_named_stands_for_one_that_has_moved(line: str, moved: Path, gans: Gans) -> None:
+    outcome = gans(line, "--plugin", moved)
+    assert outcome.status == 0, outcome.err
+
+
+def test_a_run_is_resumed_with_its_file_in_another_folder(moved: Path, gans: Gans) -> None:
+    outcome = gans("run --resume run --steps 4", "--plugin", moved)
+    assert outcome.status == 0, outcome.err
+    whole, own = (Path(run, "generator.safetensors").read_bytes() for run in ("whole", "run"))
+    assert whole == own
+    assert gans("sample run --out s.png").status == 0, "the run knows where its file is now"
+
+
+def test_two_runs_with_different_files_of_one_name_are_not_mixed(moved: Path, gans: Gans) -> None:
+    """Else the second would be computed by the first one's code, without a word."""
+    Path("elsewhere.py").write_text(PLUGIN + "\n# another one\n")
+    assert gans(TRAINED.replace("--out run", "--out third")).status == 0
+    assert gans("run --resume whole --steps 6", "--plugin", moved).status == 0
+    outcome = gans("fid whole third -n 20")
+    assert outcome.status == 2
+    assert "another content" in outcome.err and "third/config.json" in outcome.err
+    flag = outcome.err[outcome.err.index("--plugin") :].strip()
+    assert gans("fid whole third -n 20", *shlex.split(flag)).status == 0
