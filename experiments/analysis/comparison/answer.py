@@ -6,11 +6,12 @@ from typing import Literal
 
 from experiments.analysis.comparison.groups import Group
 from experiments.analysis.comparison.result import TIED, Comparison, GroupRow
-from experiments.analysis.comparison.significance import LEVEL
+from experiments.analysis.comparison.significance import LEVEL, SURE, fisher_exact_test
 from experiments.core.value_format import format_value
 
-Certainty = Literal["sure", "partly sure", "not sure", "tied"]
+Certainty = Literal["sure", "likely", "partly sure", "not sure", "tied"]
 SELF_EXPLAINING = ("arch", "loss", "data")  # settings whose values need no name beside them
+WORDS = ("sure", "likely", "not sure")  # of the certainty that a setting is worse than the best
 FEW_NAMES = 3  # names in a sentence, after which the rest are counted
 
 
@@ -20,8 +21,8 @@ class Answer:
 
     Attributes:
         headline: the answer in a sentence.
-        certainty: "sure" where the best is better than every other setting by a test, "partly sure" where it
-            is better than some, "tied" where none is better than another.
+        certainty: "sure" where every other setting is surely worse, "likely" where some are only likely to
+            be, "partly sure" where it is open for some, "tied" where none is better than another.
         reason: why it is sure, or not.
     """
 
@@ -65,36 +66,48 @@ def answer_of(comparison: Comparison) -> Answer:
         return Answer(f"{_names(tied)} have the same {metric}: {best.median:.4g}.", "tied", reason)
     lead = f"{_names(tied)} share the best {metric}" if tied else f"{name} has the best {metric}"
     others = [row for row in others if row not in tied]
-    worse = [row for row in others if _is_worse(row)]
-    rest = [row for row in others if row not in worse]
-    if not rest:
-        return Answer(f"{lead}, and that is sure.", "sure", _why_sure(worse))
-    if worse:
-        return Answer(
-            f"{lead}; that is sure against {_names(worse)}, not against {_names(rest)}.",
-            "partly sure",
-            f"{_why_sure(worse)} {_why_unsure(rest)}",
-        )
-    return Answer(f"{lead}, but that is not sure.", "not sure", _why_unsure(rest))
+    by_certainty = {word: [row for row in others if _certainty(row, best) == word] for word in WORDS}
+    sure, likely, rest = by_certainty.values()
+    reason = " ".join(_why_worse(rows, word) for word, rows in by_certainty.items() if rows)
+    if not sure and not likely:
+        return Answer(f"{lead}, but that is not sure.", "not sure", reason)
+    certainty: Certainty = "partly sure" if rest else "likely" if likely else "sure"
+    if len([rows for rows in by_certainty.values() if rows]) == 1:
+        return Answer(f"{lead}, and that is {certainty}.", certainty, reason)
+    against = ", ".join(
+        f"{word.removesuffix(' sure')} against {_names(rows)}" for word, rows in by_certainty.items() if rows
+    )
+    return Answer(f"{lead}; that is {against}.", certainty, reason)
 
 
-def _is_worse(row: GroupRow) -> bool:
-    """Whether the setting is worse than the best: by the test, or because most of its runs did not end."""
-    is_called = row.p is not None and row.p < 1 - LEVEL and row.difference is not None and row.difference > 0
-    return is_called or row.median is None
+def _certainty(row: GroupRow, best: GroupRow) -> Literal["sure", "likely", "not sure"]:
+    """Certainty that a setting is worse than the best: by the test, or because most of its runs did not end.
+
+    Of two equal settings, one in twenty tests ends below 1 − LEVEL: that alone is not sure.
+    """
+    if row.median is None:
+        ended = [(each.count - each.failed_count, each.failed_count) for each in (best, row)]
+        return "sure" if fisher_exact_test(*ended) < SURE else "likely"
+    if row.p is None or row.p >= 1 - LEVEL or row.difference is None or row.difference <= 0:
+        return "not sure"
+    return "sure" if row.p < SURE else "likely"
 
 
-def _why_sure(rows: Sequence[GroupRow]) -> str:
-    """The reason for which settings are called worse."""
+def _why_worse(rows: Sequence[GroupRow], certainty: str) -> str:
+    """The reason for which settings are surely worse, likely worse, or neither."""
+    if certainty == "not sure":
+        return _why_unsure(rows)
     parts = []
     tested = [row for row in rows if row.median is not None]
     if tested:
         largest = max(row.p for row in tested if row.p is not None)
         words = "p < 0.001" if largest < 0.001 else f"p ≤ {largest:.3f}"
-        parts.append(f"A t test over the seeds finds {_names(tested)} worse ({words}).")
+        weak = f"; below {SURE:g} it would be sure" if certainty == "likely" else ""
+        parts.append(f"A t test over the seeds finds {_names(tested)} worse ({words}){weak}.")
     failed = [row for row in rows if row.median is None]
     if failed:
-        parts.append(f"Half of the runs or more did not end with {_names(failed)}.")
+        weak = "; of so few, that may be chance" if certainty == "likely" else ""
+        parts.append(f"Half of the runs or more did not end with {_names(failed)}{weak}.")
     return " ".join(parts)
 
 

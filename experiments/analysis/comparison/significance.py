@@ -16,6 +16,7 @@ from scipy.optimize import brentq  # type: ignore[import-untyped]
 from experiments.core.bounds import UNBOUNDED, Bounds
 
 LEVEL = 0.95  # of confidence intervals; tests call at most 1 − LEVEL of equal settings different
+SURE = 0.01  # p of a difference that is called sure
 SPREADS = 4000  # equally likely sample variances over which the power is averaged
 POWER = 0.8  # probability of finding a difference as large as the minimum detectable effect
 Values = Sequence[float]
@@ -52,6 +53,11 @@ def welch_t_test(ours: Values, theirs: Values) -> float:
 def paired_t_test(ours: Values, theirs: Values) -> float:
     """p value of the two-sided paired t test for equal means; the i-th values of both sides are a pair."""
     return _p(*_paired_parts(ours, theirs))
+
+
+def fisher_exact_test(ours: tuple[int, int], theirs: tuple[int, int]) -> float:
+    """p value of Fisher's two-sided exact test for equal shares, of counts with and without a property."""
+    return float(stats.fisher_exact([ours, theirs]).pvalue)
 
 
 def holm_correction(chances: Sequence[float]) -> list[float]:

@@ -122,7 +122,7 @@ def test_a_dead_heat_has_no_winner(gans, make_run, tmp_path):
     assert any(note.startswith("Tied: ") for note in found["notes"])
     assert gans("report --out", tmp_path / "r.html", tmp_path / "sweep").status == 0
     page = (tmp_path / "r.html").read_text()
-    assert "<h1>bce and hinge share the best modes/covered, and that is sure.</h1>" in page
+    assert "<h1>bce and hinge share the best modes/covered, and that is likely.</h1>" in page
     assert 'data-label="rank" data-value="1">1<' in page and 'data-label="rank" data-value="2"' not in page
     assert '<span class="tag is-fair">tied</span>' in page and ">best</span>" not in page
     axis = page.partition('class="strip axis"')[2].partition("</figure>")[0]
