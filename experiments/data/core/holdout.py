@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments.core.seeds import generator_for
+from experiments.core.word_lists import describe_count
 from experiments.data.core.dataset import (
     AttributeGroup,
     DataAccess,
@@ -71,7 +72,7 @@ def least_share(count: int, number: int) -> float | None:
 
 def _describe_share(count: int, share: float) -> str:
     """Describes how many of `count` samples a share holds out."""
-    return f"--holdout {share:g} of {count:,} samples holds {round(share * count):,} out"
+    return f"--holdout {share:g} of {describe_count(count, 'sample')} holds {round(share * count):,} out"
 
 
 class Subset(DataSet):
