@@ -81,7 +81,7 @@ def remark_on_copies(copies: Sequence[tuple[str, str]], total: int) -> tuple[str
     more = "; --json --force names all" if len(copies) > NAMED else ""
     return (
         f"{len(copies):,} of {describe_count(total, 'image')} {verb} ({named}): delete the first of "
-        f"each and prepare again, or --holdout holds images out that are trained on, too{more}",
+        f"each and prepare again, or images that are held out are trained on, too{more}",
     )
 
 
